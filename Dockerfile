@@ -1,0 +1,30 @@
+# docker build -t digit-lab .
+# docker run --rm -p 8501:8501 -v digit-lab-runs:/data/runs digit-lab        then open http://localhost:8501
+FROM python:3.12-slim
+
+ENV PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PIP_NO_CACHE_DIR=1 \
+    PIP_DISABLE_PIP_VERSION_CHECK=1 \
+    DIGITLAB_RUNS=/data/runs
+
+# A home of its own: MNIST and Matplotlib's font list are kept there. A fresh volume takes over the owner of /data/runs.
+RUN useradd --create-home --uid 1000 digitlab \
+    && mkdir -p /data/runs \
+    && chown digitlab:digitlab /data/runs
+
+WORKDIR /app
+# First what changes seldom: a changed page does not install TensorFlow again.
+COPY requirements.txt .
+RUN pip install -r requirements.txt
+COPY . .
+
+USER digitlab
+VOLUME /data/runs
+EXPOSE 8501
+HEALTHCHECK --interval=30s --timeout=5s --start-period=30s \
+    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8501/_stcore/health', timeout=4)"]
+
+# The server address is the container's; which computers reach it is for `docker run -p` to say.
+CMD ["python", "-m", "streamlit", "run", "app.py", "--server.address=0.0.0.0", "--server.port=8501", \
+     "--server.headless=true", "--browser.serverAddress=localhost"]

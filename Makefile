@@ -1,0 +1,56 @@
+# Digit Lab. `make` alone lists the targets.
+# For GNU make 3.81 or newer (macOS has 3.81) and any POSIX shell; all paths are relative, so the checkout may have
+# spaces in its name.
+
+RUN = .venv/bin/python
+export PYTHON HOST PORT RELOAD
+
+# Some shells and compilers set HOST for their own ends: from the environment only an address counts. On the command
+# line (make app HOST=...) anything does.
+ifeq ($(origin HOST),environment)
+ifeq ($(filter localhost 0.0.0.0 127.% 10.% 172.% 192.168.% ::%,$(HOST)),)
+HOST :=
+endif
+endif
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help install app test lint bench clean app-ready dev-ready
+
+help: ## this list
+	@echo 'Digit Lab: make TARGET'
+	@echo
+	@sed -n 's/^\([a-z]*\):[^#]*## /\1|/p' Makefile | \
+	    while IFS='|' read -r name does; do printf '  %-9s %s\n' "$$name" "$$does"; done
+
+install: dev-ready ## .venv with everything for running and testing
+
+app: app-ready ## the app, on port 8501 or the next free one. PORT=8600, HOST=0.0.0.0 (for a class room), RELOAD=1
+	@exec $(RUN) .ci/serve.py
+
+test: dev-ready ## the whole test suite. ARGS="-k drawing -x" goes to pytest
+	$(RUN) -m pytest $(ARGS)
+
+lint: dev-ready ## ruff and mypy
+	$(RUN) -m ruff check .
+	$(RUN) -m mypy
+
+bench: dev-ready ## every script in benchmarks/
+	@found=; failed=; \
+	for script in benchmarks/[!_]*.py; do \
+	    [ -f "$$script" ] || continue; \
+	    found=yes; echo "== $$script"; \
+	    PYTHONPATH="$$(pwd)" $(RUN) "$$script" || failed="$$failed $$script"; \
+	done; \
+	[ -n "$$found" ] || echo 'benchmarks/ has no scripts yet.'; \
+	[ -z "$$failed" ] || { echo "Failed:$$failed" >&2; exit 1; }
+
+clean: ## removes .venv and caches; keeps runs/ and the data
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info
+	find . \( -path ./.git -o -path ./runs \) -prune -o -type d -name __pycache__ -exec rm -rf {} +
+
+app-ready:
+	@sh .ci/venv.sh requirements.txt
+
+dev-ready:
+	@sh .ci/venv.sh requirements-dev.txt

@@ -1,0 +1,11 @@
+"""Digit Lab: page config, navigation, run. Nothing else."""
+
+import streamlit as st
+
+from pages.ui import components, navigation, state, theme
+
+st.set_page_config(page_title="Digit Lab", page_icon=":material/draw:", layout="wide")
+page = st.navigation(navigation.pages(), position="top")
+state.begin(page.url_path)
+st.html(theme.STYLE)
+components.guarded(page.run)

@@ -1,0 +1,118 @@
+"""Arrays and reports in, charts, pictures and figures for people out. Altair for the screen, imported when first drawn:
+it takes half a second that a page without charts need not wait for."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import altair as alt
+
+MAX_POINTS = 500  # of a series: more are slow to redraw, and a screen shows no more
+
+COLOURS = {
+    "training": "#14917f",
+    "validation": "#e0703f",
+    "muted": "#8b97a8",
+}
+"""All colours of charts and pages; each reads on white and on black."""
+
+
+def thin(values: Sequence[float], limit: int = MAX_POINTS) -> list[int]:
+    """Indices of at most `limit` of the values, in order: the smallest and largest of each stretch, first and last."""
+    count = len(values)
+    if count <= limit:
+        return list(range(count))
+    edges = np.linspace(0, count, (limit - 2) // 2 + 1).astype(int)
+    array = np.asarray(values, np.float64)
+    kept = {0, count - 1}
+    for start, end in zip(edges[:-1], edges[1:], strict=True):
+        kept |= {start + int(array[start:end].argmin()), start + int(array[start:end].argmax())}
+    return sorted(kept)
+
+
+def curve(rows: Sequence[Mapping[str, Any]], measure: str, steps_per_epoch: float) -> alt.Chart | alt.LayerChart:
+    """The course of one measure: training as it goes, validation at each epoch's end.
+
+    Args:
+        rows: reports as they stand in metrics.jsonl.
+        measure: `loss` or `accuracy`.
+        steps_per_epoch: batches in an epoch.
+    """
+    training = [row for row in rows if measure in row]
+    kept = [training[index] for index in thin([row[measure] for row in training])]
+    points = [_point(row, "training", row[measure], steps_per_epoch) for row in kept]
+    validated = [row for row in rows if f"val_{measure}" in row]
+    points += [_point(row, "validation", row[f"val_{measure}"], steps_per_epoch) for row in validated]
+    return _lines(points, measure)
+
+
+def _point(row: Mapping[str, Any], series: str, value: float, steps_per_epoch: float) -> dict[str, Any]:
+    epoch = row["step"] / steps_per_epoch if steps_per_epoch else 0.0
+    return {"epoch": epoch, "step": row["step"], "series": series, "value": value}
+
+
+def _lines(points: list[dict[str, Any]], measure: str) -> alt.Chart | alt.LayerChart:
+    import altair as alt
+
+    number, ticks = (".4f", ".2~f") if measure == "loss" else (".2%", ".0%")
+    names = ["training", "validation"]
+    colour = alt.Color(
+        "series:N",
+        scale=alt.Scale(domain=names, range=[COLOURS[name] for name in names]),
+        legend=alt.Legend(title=None, orient="top"),
+    )
+    tooltip = [
+        alt.Tooltip("series:N", title="images"),
+        alt.Tooltip("epoch:Q", format=".2f"),
+        alt.Tooltip("step:Q", format=",d"),
+        alt.Tooltip("value:Q", title=measure, format=number),
+    ]
+    base = alt.Chart(alt.Data(values=points)).encode(
+        x=alt.X("epoch:Q", title="epoch", scale=alt.Scale(zero=True, nice=False)),
+        y=alt.Y("value:Q", title=measure, scale=alt.Scale(zero=False), axis=alt.Axis(format=ticks)),
+        color=colour,
+        tooltip=tooltip,
+    )
+    line = base.mark_line(strokeWidth=2, interpolate="linear")
+    dots = base.mark_circle(size=70, opacity=1).transform_filter(alt.datum.series == "validation")
+    reach = base.mark_circle(size=160, opacity=0.001).transform_filter(alt.datum.series == "training")  # to hover on
+    return alt.layer(line, reach, dots).properties(height=260)
+
+
+def png(image: NDArray[np.uint8]) -> bytes:
+    """An (H, W) or (H, W, 3) uint8 picture as PNG."""
+    ok, encoded = cv2.imencode(".png", image[..., ::-1] if image.ndim == 3 else image)
+    if not ok:
+        raise ValueError(f"Expected a picture of uint8, got {image.shape} {image.dtype}.")
+    return bytes(encoded)
+
+
+def data_url(image: NDArray[np.uint8]) -> str:
+    """The picture as it can stand in HTML."""
+    return "data:image/png;base64," + base64.b64encode(png(image)).decode("ascii")
+
+
+def percent(probability: float) -> str:
+    """A probability for people: `99.8 %`. A model is never quite sure: `> 99.9 %`, never 100."""
+    if probability > 0.9995:
+        return "> 99.9 %"
+    if 0 < probability < 0.0005:
+        return "< 0.1 %"
+    return f"{100 * probability:.1f} %"
+
+
+def duration(seconds: float) -> str:
+    """Seconds for people: `42 s`, `3 min 05 s`, `1 h 02 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

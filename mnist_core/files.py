@@ -1,0 +1,68 @@
+"""Files that are never half-written, and JSON that a crash may have left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yields a temporary path beside `path`, of the same suffix; what was written there takes its place at the end.
+
+    After an exception `path` is as it was, and the temporary file is gone.
+    """
+    temporary = path.with_name(f".{path.stem}-{os.getpid()}-{time.monotonic_ns()}{path.suffix}")
+    try:
+        yield temporary
+        _replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _replace(temporary: Path, path: Path) -> None:
+    for _ in range(50):
+        try:
+            os.replace(temporary, path)
+            return
+        except PermissionError:  # Windows refuses while a reader has the file open, for a moment
+            if os.name != "nt":
+                raise
+            time.sleep(0.02)
+    os.replace(temporary, path)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON object in a file; an empty one where the file is missing or nonsense."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Replaces the file's content."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=1), encoding="utf-8")
+
+
+def parse_lines(content: bytes) -> tuple[list[dict[str, Any]], int, int]:
+    """JSON objects, one a line: those read, the bytes of whole lines, and how many whole lines were not readable."""
+    whole = content[: content.rfind(b"\n") + 1]
+    lines = [line for line in whole.splitlines() if line.strip()]
+    rows = [row for line in lines if (row := _parse_object(line)) is not None]
+    return rows, len(whole), len(lines) - len(rows)
+
+
+def _parse_object(line: bytes) -> dict[str, Any] | None:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return None
+    return row if isinstance(row, dict) else None

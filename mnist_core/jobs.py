@@ -1,0 +1,211 @@
+"""Who trains a run, and when. A JobBackend takes run directories; the local one starts a worker process for each.
+
+Its queue is a thread of our own and not a `concurrent.futures` pool: a pool is joined when the interpreter ends, so
+that Ctrl-C on the server would wait for every queued run to be trained first.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess  # noqa: S404 - starts this package's own worker
+import sys
+import threading
+import time
+from collections import OrderedDict
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
+
+from mnist_core.errors import QueueFullError, SettingError
+from mnist_core.runs import Run, RunSpec, Status, create, owned
+
+GRACE_SECONDS = 60.0
+"""A worker that was asked to stop has so long to save its model before SIGTERM, and as long again before SIGKILL."""
+POLL_SECONDS = 0.2
+DEFAULT_MAX_QUEUED = 20
+
+
+class JobBackend(Protocol):
+    """Something that trains runs."""
+
+    def submit(self, run: Run) -> None:
+        """Queues the run. Raises QueueFullError where the queue takes no more."""
+
+    def request_stop(self, run: Run) -> None:
+        """Asks for the run to end soon, with its model kept; a run that still waits ends at once."""
+
+    def kill(self, run: Run) -> None:
+        """Ends the run at once, without a model."""
+
+    def position(self, run: Run) -> int:
+        """Its place in the queue, 1 for the next; 0 where it does not wait."""
+
+
+def start(backend: JobBackend, spec: RunSpec) -> Run:
+    """Makes a run and submits it. Raises QueueFullError where the queue takes no more; nothing is left behind then."""
+    run = create(spec)
+    try:
+        backend.submit(run)
+    except QueueFullError:
+        shutil.rmtree(run.path)
+        raise
+    return run
+
+
+def max_running() -> int:
+    """DIGITLAB_MAX_RUNNING, or one run for each two cores."""
+    return _count("DIGITLAB_MAX_RUNNING", max(1, cores() // 2))
+
+
+def max_queued() -> int:
+    """DIGITLAB_MAX_QUEUED, or 20."""
+    return _count("DIGITLAB_MAX_QUEUED", DEFAULT_MAX_QUEUED)
+
+
+def cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _count(name: str, default: int) -> int:
+    text = os.environ.get(name, "").strip()
+    if not text:
+        return default
+    if not text.isdecimal() or int(text) < 1:
+        raise SettingError(f"{name} is {text!r}, expected a whole number of 1 or more. Mend or unset it.")
+    return int(text)
+
+
+def start_worker(run: Run, threads: int) -> subprocess.Popen[bytes]:
+    """A worker for the run, in a session of its own: Ctrl-C on the server does not reach it."""
+    environment = {
+        **os.environ,
+        "OMP_NUM_THREADS": str(threads),
+        "TF_NUM_INTRAOP_THREADS": str(threads),
+        "TF_NUM_INTEROP_THREADS": str(threads),
+        "PYTHONPATH": os.pathsep.join(filter(None, (str(_PACKAGE_PARENT), os.environ.get("PYTHONPATH")))),
+    }
+    with run.log.open("ab") as log:
+        return subprocess.Popen(  # noqa: S603 - our own module, the path is one argument
+            [sys.executable, "-m", "mnist_core.worker", str(run.path)],
+            env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+        )  # fmt: skip
+
+
+_PACKAGE_PARENT = Path(__file__).resolve().parent.parent
+
+
+def conclude(run: Run, exit_status: int) -> None:
+    """After its worker has gone: a run that did not say how it ended gets the reason, as far as it is known."""
+    status = run.status()
+    if status.final and status.state != "interrupted":
+        return
+    lines = run.log.read_text(encoding="utf-8", errors="replace").splitlines() if run.log.exists() else []
+    last = next((line for line in reversed(lines) if line.strip()), "it left no message")
+    killed = exit_status < 0 or exit_status == 137
+    reason = "Its worker was ended from outside, perhaps for want of memory." if killed else f"Its worker ended: {last}"
+    run.write_status(owned(replace(status, state="interrupted" if killed else "failed", message=reason)))
+
+
+@dataclass
+class _Job:
+    run: Run
+    process: subprocess.Popen[bytes] | None = None
+    stop_asked: float | None = None  # monotonic seconds
+    terminated: bool = field(default=False)
+
+
+class LocalBackend:
+    """A bounded queue on this machine: so many workers at once, the rest wait their turn.
+
+    Args:
+        running: workers at once; DIGITLAB_MAX_RUNNING where it is not given.
+        queued: how many may wait; DIGITLAB_MAX_QUEUED where it is not given.
+        grace: seconds between asking, SIGTERM and SIGKILL.
+    """
+
+    def __init__(self, running: int | None = None, queued: int | None = None, grace: float = GRACE_SECONDS) -> None:
+        self._running = running or max_running()
+        self._queued = queued or max_queued()
+        self._grace = grace
+        self._jobs: OrderedDict[str, _Job] = OrderedDict()  # in order of submission; ended ones are taken out
+        self._lock = threading.RLock()
+        self._wake = threading.Event()
+        threading.Thread(target=self._serve, name="jobs", daemon=True).start()
+
+    def submit(self, run: Run) -> None:
+        with self._lock:
+            waiting = sum(job.process is None for job in self._jobs.values())
+            free = self._running - (len(self._jobs) - waiting)
+            if waiting - free >= self._queued:
+                raise QueueFullError(
+                    f"{waiting} runs are waiting already, and {self._queued} may. Try again when one has ended, "
+                    "or raise DIGITLAB_MAX_QUEUED."
+                )
+            self._jobs[run.id] = _Job(run)
+        self._wake.set()
+
+    def request_stop(self, run: Run) -> None:
+        run.ask(stop=True)
+        with self._lock:
+            job = self._jobs.get(run.id)
+            if job is None:
+                return
+            if job.process is None:
+                del self._jobs[run.id]
+                run.write_status(owned(replace(run.status(), state="stopped", message="Stopped before its turn came.")))
+            else:
+                job.stop_asked = job.stop_asked or time.monotonic()
+
+    def kill(self, run: Run) -> None:
+        with self._lock:
+            job = self._jobs.get(run.id)
+            if job is not None and job.process is not None:
+                job.process.kill()
+
+    def position(self, run: Run) -> int:
+        with self._lock:
+            waiting = [run_id for run_id, job in self._jobs.items() if job.process is None]
+        return waiting.index(run.id) + 1 if run.id in waiting else 0
+
+    def _serve(self) -> None:
+        while True:
+            self._wake.wait(POLL_SECONDS)
+            self._wake.clear()
+            with self._lock:
+                self._reap()
+                self._escalate()
+                self._start_next()
+
+    def _reap(self) -> None:
+        for run_id, job in list(self._jobs.items()):
+            if job.process is not None and job.process.poll() is not None:
+                del self._jobs[run_id]
+                conclude(job.run, job.process.returncode)
+
+    def _escalate(self) -> None:
+        for job in self._jobs.values():
+            if job.process is None or job.stop_asked is None:
+                continue
+            waited = time.monotonic() - job.stop_asked
+            if waited > 2 * self._grace:
+                job.process.kill()
+            elif waited > self._grace and not job.terminated:
+                job.process.terminate()
+                job.terminated = True
+
+    def _start_next(self) -> None:
+        started = [job for job in self._jobs.values() if job.process is not None]
+        waiting = [job for job in self._jobs.values() if job.process is None]
+        for job in waiting[: max(0, self._running - len(started))]:
+            try:
+                job.process = start_worker(job.run, max(1, cores() // self._running))
+            except OSError as error:  # the directory was deleted, or the machine takes no more processes
+                del self._jobs[job.run.id]
+                _fail(job.run, f"The worker could not be started: {error}.")
+
+
+def _fail(run: Run, message: str) -> None:
+    if run.path.is_dir():
+        run.write_status(owned(replace(Status(), state="failed", message=message)))

@@ -1,0 +1,318 @@
+"""Runs: what to train, and the directory in which worker and pages meet. Everything about its files is here.
+
+    RUNS_DIR/<run id>/
+      spec.json       what to train; written once
+      status.json     how it stands; rewritten twice a second
+      metrics.jsonl   one line a report
+      control.json    what the user asks of it
+      card.json model.keras model.tflite    at the end, also of a stopped run
+      log.txt         the worker's output
+
+Every file is written beside its place and moved there, or appended to by whole lines: a reader never sees half of one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import socket
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from mnist_core import architecture
+from mnist_core.errors import DigitLabError, RunError, RunNotFoundError, SettingError
+from mnist_core.files import parse_lines, read_json, write_json
+from mnist_core.recipes import Settings, find, override
+
+SCHEMA = 1
+FINAL_STATES = ("finished", "stopped", "failed", "interrupted")
+STATES = ("queued", "running", "paused", "stopping", *FINAL_STATES)
+STALE_SECONDS = 10.0
+"""A heartbeat older than this is looked into: is the process still there?"""
+MAX_SEED = 2**31 - 1
+
+_RUN_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,79}")
+
+
+def runs_dir() -> Path:
+    """Where runs are kept: DIGITLAB_RUNS, or `runs` in the working directory."""
+    return Path(os.environ.get("DIGITLAB_RUNS") or "runs").expanduser()
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """What to train. The settings are written out whole, so that a run is understood when its recipe has changed.
+
+    Attributes:
+        recipe: name in RECIPES that it began with.
+        settings: everything that decides how the model is trained.
+        data: `full`, `sample` or a path, as data.load takes it.
+        seed: 0..2**31-1; of the initial weights, the order of the images, dropout and augmentation.
+        overrides: what was changed of the recipe.
+        created: seconds since the epoch.
+    """
+
+    recipe: str
+    settings: Settings
+    data: str = "full"
+    seed: int = 0
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    created: float = field(default_factory=time.time)
+
+    def to_json(self) -> dict[str, Any]:
+        """As it stands in spec.json."""
+        settings = {described.name: getattr(self.settings, described.name) for described in fields(self.settings)}
+        settings["layers"] = architecture.to_json(self.settings.layers)
+        return {
+            "schema": SCHEMA, "recipe": self.recipe, "overrides": dict(self.overrides), "data": self.data,
+            "split": self.settings.split, "seed": self.seed, "created": self.created, "settings": settings,
+        }  # fmt: skip
+
+    @classmethod
+    def from_json(cls, value: Any) -> RunSpec:
+        """What `to_json` wrote. Raises RunError where it is not that, or of a newer schema."""
+        if not isinstance(value, dict) or not isinstance(value.get("settings"), dict):
+            raise RunError("it is not a JSON object with 'settings'")
+        if value.get("schema") != SCHEMA:
+            raise RunError(f"its schema is {value.get('schema')!r}; this version of Digit Lab reads {SCHEMA}")
+        try:
+            settings = dict(value["settings"])
+            settings["layers"] = architecture.from_json(settings.get("layers"))
+            return cls(
+                str(value["recipe"]), Settings(**settings), str(value["data"]), checked_seed(value["seed"]),
+                dict(value.get("overrides", {})), float(value["created"]),
+            )  # fmt: skip
+        except KeyError as error:
+            raise RunError(f"it lacks {error}") from None
+        except (TypeError, ValueError, DigitLabError) as error:
+            raise RunError(str(error)) from None
+
+
+def make_spec(recipe: str, overrides: Mapping[str, Any] | None = None, data: str = "full", seed: int = 0) -> RunSpec:
+    """A checked RunSpec.
+
+    Args:
+        recipe: name of a recipe.
+        overrides: settings to change, as recipes.override takes them.
+        data: `full`, `sample` or a path.
+        seed: 0..2**31-1.
+
+    Raises:
+        SettingError: for an unknown recipe or setting, or a value out of range.
+        ArchitectureError: where the changed network cannot work.
+    """
+    base = find(recipe).settings
+    return RunSpec(recipe, override(base, overrides or {}), data, checked_seed(seed), dict(overrides or {}))
+
+
+def checked_seed(seed: object) -> int:
+    """The seed. Raises SettingError where it is not one."""
+    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed <= MAX_SEED:
+        raise SettingError(f"seed is {seed!r}, expected a whole number from 0 to {MAX_SEED:,}.")
+    return seed
+
+
+@dataclass(frozen=True)
+class Status:
+    """How a run stands.
+
+    Attributes:
+        state: one of STATES.
+        message: one line for people: what it is doing, or why it ended.
+        epoch: finished epochs; epochs: of so many.
+        step: batches trained; steps: of so many in all.
+        started: when the training loop began, seconds since the epoch; 0 before.
+        heartbeat: when the worker last wrote, seconds since the epoch.
+        images_per_second: over the last reports.
+        seconds_left: estimate; None before there is one.
+        train_seconds: spent in the training loop.
+        pid, host: the process that owns the run: its worker, or its queue before.
+        data: one line on the images it trains on.
+    """
+
+    state: str = "queued"
+    message: str = ""
+    epoch: int = 0
+    epochs: int = 0
+    step: int = 0
+    steps: int = 0
+    started: float = 0.0
+    heartbeat: float = 0.0
+    images_per_second: float = 0.0
+    seconds_left: float | None = None
+    train_seconds: float = 0.0
+    pid: int = 0
+    host: str = ""
+    data: str = ""
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing more will come of it."""
+        return self.state in FINAL_STATES
+
+    @property
+    def progress(self) -> float:
+        """0..1 of all its steps."""
+        return min(1.0, self.step / self.steps) if self.steps else 0.0
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """Reports read so far: `rows` in order, `offset` where to read on, `broken` lines that could not be read."""
+
+    rows: tuple[dict[str, Any], ...] = ()
+    offset: int = 0
+    broken: int = 0
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run directory, for its writer and its readers. Reading never raises for what a crash can leave behind."""
+
+    path: Path
+
+    @property
+    def id(self) -> str:
+        return self.path.name
+
+    @property
+    def model(self) -> Path:
+        """The converted model; it is there once the run has ended with one."""
+        return self.path / "model.tflite"
+
+    @property
+    def log(self) -> Path:
+        return self.path / "log.txt"
+
+    def spec(self) -> RunSpec:
+        """What it trains. Raises RunError, naming the file and why, where spec.json cannot be read."""
+        path = self.path / "spec.json"
+        try:
+            return RunSpec.from_json(json.loads(path.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            raise RunError(f"{path} is missing: the run cannot be read. Delete its folder.") from None
+        except (OSError, ValueError, RecursionError, RunError) as error:
+            raise RunError(f"{path} cannot be read: {error}. Restore the file, or delete the run's folder.") from None
+
+    def status(self) -> Status:
+        """How it stands. A worker that is gone without a word makes it `interrupted`."""
+        value = read_json(self.path / "status.json")
+        known = {described.name: value[described.name] for described in fields(Status) if described.name in value}
+        status = replace(Status(), **known)
+        if not _plausible(status):
+            return Status("failed", "Its status.json was changed by hand and cannot be read.")
+        return _interrupted(status) if _abandoned(status) else status
+
+    def write_status(self, status: Status) -> None:
+        """Replaces status.json."""
+        write_json(self.path / "status.json", asdict(status))
+
+    def metrics(self, seen: Metrics | None = None) -> Metrics:
+        """All reports; given what was `seen` before, only new bytes are read. A line that is not whole yet waits."""
+        seen = seen or Metrics()
+        try:
+            with (self.path / "metrics.jsonl").open("rb") as file:
+                file.seek(seen.offset)
+                content = file.read()
+        except FileNotFoundError:
+            return seen
+        rows, size, broken = parse_lines(content)
+        return Metrics((*seen.rows, *rows), seen.offset + size, seen.broken + broken)
+
+    def append_metrics(self, row: Mapping[str, Any]) -> None:
+        """One report, written as one whole line."""
+        with (self.path / "metrics.jsonl").open("ab") as file:
+            file.write(json.dumps(dict(row), allow_nan=False).encode() + b"\n")
+
+    def control(self) -> dict[str, Any]:
+        """What the user asks of it; nothing where the file is missing or nonsense."""
+        return read_json(self.path / "control.json")
+
+    def ask(self, **wishes: Any) -> None:
+        """Adds to what the user asks of it: `ask(stop=True)`."""
+        write_json(self.path / "control.json", {**self.control(), **wishes})
+
+    def card(self) -> dict[str, Any]:
+        """What became of it: test accuracy, loss, confusion and more; empty while there is no model."""
+        return read_json(self.path / "card.json")
+
+    def write_card(self, card: Mapping[str, Any]) -> None:
+        """Writes card.json, the last of a run's files: where it is, the model is whole."""
+        write_json(self.path / "card.json", dict(card))
+
+    @property
+    def has_model(self) -> bool:
+        return self.model.is_file() and (self.path / "card.json").is_file()
+
+
+def create(spec: RunSpec, root: Path | None = None) -> Run:
+    """A new run directory with its spec, queued by this process."""
+    root = root or runs_dir()
+    day = time.strftime("%Y%m%d-%H%M%S", time.localtime(spec.created))
+    run = Run(root / f"{day}-{spec.recipe}-{secrets.token_hex(2)}")
+    run.path.mkdir(parents=True)
+    write_json(run.path / "spec.json", spec.to_json())
+    run.write_status(owned(Status(epochs=spec.settings.epochs, message="Waiting for its turn.")))
+    return run
+
+
+def owned(status: Status) -> Status:
+    """The status as this process writes it: with its process id, host and heartbeat."""
+    return replace(status, pid=os.getpid(), host=socket.gethostname(), heartbeat=time.time())
+
+
+def find_run(run_id: str, root: Path | None = None) -> Run:
+    """The run of this id.
+
+    Raises:
+        RunNotFoundError: where there is none, or the id could not be one (it is never used as a path then).
+    """
+    if not _RUN_ID.fullmatch(run_id):
+        raise RunNotFoundError(f"{run_id[:80]!r} is not a run id: those are lower-case letters, digits and hyphens.")
+    run = Run((root or runs_dir()) / run_id)
+    if not run.path.is_dir():
+        raise RunNotFoundError(f"There is no run {run_id!r} in {root or runs_dir()}. It may have been deleted.")
+    return run
+
+
+def list_runs(root: Path | None = None) -> list[Run]:
+    """All runs, newest first."""
+    root = root or runs_dir()
+    if not root.is_dir():
+        return []
+    names = [entry.name for entry in os.scandir(root) if entry.is_dir() and _RUN_ID.fullmatch(entry.name)]
+    return [Run(root / name) for name in sorted(names, reverse=True) if (root / name / "spec.json").exists()]
+
+
+def _plausible(status: Status) -> bool:
+    """Whether each value is of its field's kind and the state is known."""
+    pairs = [(getattr(status, described.name), described.default) for described in fields(Status)]
+    kinds = [(value, str if isinstance(default, str) else (int, float, type(default))) for value, default in pairs]
+    return status.state in STATES and all(isinstance(value, kind) for value, kind in kinds)
+
+
+def _abandoned(status: Status) -> bool:
+    """A heartbeat that is stale, of a process that is gone, or is on a machine that cannot be asked."""
+    if status.final or time.time() - status.heartbeat < STALE_SECONDS:
+        return False
+    return status.host != socket.gethostname() or not _alive(status)
+
+
+def _alive(status: Status) -> bool:
+    """Whether the process that wrote the status still runs; one that began later only has got the same number."""
+    try:
+        return bool(psutil.Process(status.pid).create_time() <= status.heartbeat)
+    except (psutil.Error, ValueError):
+        return False
+
+
+def _interrupted(status: Status) -> Status:
+    message = f"Its process is gone after {status.epoch} of {status.epochs} epochs."
+    return replace(status, state="interrupted", message=message, seconds_left=None)

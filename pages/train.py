@@ -1,0 +1,115 @@
+"""Choose a recipe, change what you like, train it in a process of its own and watch; a link opens the same run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from mnist_core import data, jobs, recipes
+from mnist_core.runs import Run, find_run, make_spec
+from pages.ui import caches, components, monitor, state
+
+EPOCHS = (1, 50)
+BATCH_SIZES = (8, 16, 32, 64, 100, 128, 200, 256, 512, 1024, 2048)
+LEARNING_RATES = (1e-5, 3e-5, 1e-4, 2e-4, 3e-4, 5e-4, 1e-3, 2e-3, 3e-3, 5e-3, 0.01, 0.02, 0.03, 0.05, 0.1, 0.3, 1.0)
+DATA = {"full": "MNIST, all 70,000 digits", "sample": "offline sample, 5,000 digits"}
+
+
+def fill() -> None:
+    """Sets every control to what the chosen recipe says."""
+    settings = recipes.find(st.session_state[state.RECIPE]).settings
+    for key in (state.EPOCHS, state.BATCH_SIZE, state.LEARNING_RATE, state.OPTIMIZER, state.DROPOUT):
+        st.session_state[key] = getattr(settings, key)
+    st.session_state[state.AUGMENTATION] = settings.augmentation != "none"
+
+
+def controls() -> None:
+    """The menu of recipes, and a control for each setting."""
+    names = list(recipes.RECIPES)
+    st.selectbox("Recipe", names, format_func=recipe_title, key=state.RECIPE, on_change=fill)
+    recipe = recipes.find(st.session_state[state.RECIPE])
+    about(recipe)
+    left, right = st.columns(2)
+    left.slider("Epochs", *EPOCHS, key=state.EPOCHS, help="Passes over the training images.")
+    right.select_slider("Batch size", BATCH_SIZES, key=state.BATCH_SIZE, help="Images in one step.")
+    schedule = f"Schedule of this recipe: {recipe.settings.schedule}."
+    left.select_slider(
+        "Learning rate", LEARNING_RATES, key=state.LEARNING_RATE, format_func="{:g}".format, help=schedule
+    )
+    right.slider("Dropout", 0.0, 0.9, step=0.05, key=state.DROPOUT, help="Share of values left out in each step.")
+    left.selectbox("Optimizer", list(recipes.OPTIMIZERS), key=state.OPTIMIZER, on_change=usual_rate)
+    right.number_input("Seed", 0, 2**31 - 1, key=state.SEED, help="The same seed and settings give the same model.")
+    st.selectbox("Images", list(DATA), format_func=DATA.get, key=state.DATA)
+    st.toggle("Augmentation", key=state.AUGMENTATION, help="Train on turned, slanted, stretched, wobbled copies.")
+    if st.session_state[state.DATA] == "full" and not data.available():
+        st.caption("MNIST is not on this computer yet: 11 MB are downloaded first. Without a network it is the sample.")
+
+
+def usual_rate() -> None:
+    """Another optimizer starts from the rate that is usual for it."""
+    st.session_state[state.LEARNING_RATE] = recipes.OPTIMIZERS[st.session_state[state.OPTIMIZER]]
+
+
+def recipe_title(name: str) -> str:
+    return f"{name} · {recipes.RECIPES[name].title}"
+
+
+def about(recipe: recipes.Recipe) -> None:
+    """Where a recipe comes from and what it published."""
+    published = f"Published: {recipe.published.text}. " if recipe.published else ""
+    st.caption(f"{recipe.source}. {published}{recipe.note}")
+
+
+def overrides() -> dict[str, Any]:
+    """The settings that differ from the recipe's."""
+    base = recipes.find(st.session_state[state.RECIPE]).settings
+    keys = (state.EPOCHS, state.BATCH_SIZE, state.LEARNING_RATE, state.OPTIMIZER, state.DROPOUT)
+    chosen = {key: st.session_state[key] for key in keys}
+    chosen["augmentation"] = "hand" if st.session_state[state.AUGMENTATION] else "none"
+    return {key: value for key, value in chosen.items() if value != getattr(base, key)}
+
+
+def train() -> None:
+    """Starts the run and puts it into the address."""
+    spec = make_spec(
+        st.session_state[state.RECIPE], overrides(), st.session_state[state.DATA], int(st.session_state[state.SEED])
+    )
+    st.query_params["run"] = jobs.start(caches.backend(), spec).id
+
+
+def shown_run() -> Run | None:
+    """The run that the address names, or the last one shown in this session."""
+    if "run" not in st.query_params and st.session_state.get(state.RUN):
+        st.query_params["run"] = st.session_state[state.RUN]
+    name = st.query_params.get("run")
+    st.session_state[state.RUN] = None  # one that cannot be opened is not tried again
+    run = find_run(name) if name else None
+    st.session_state[state.RUN] = name
+    return run
+
+
+def network() -> None:
+    """The summary table of the network as it would be trained."""
+    settings = recipes.override(recipes.find(st.session_state[state.RECIPE]).settings, overrides())
+    components.summary(settings.architecture)
+
+
+state.default(state.RECIPE, recipes.DEFAULT_RECIPE)
+state.default(state.SEED, 0)
+state.default(state.DATA, "full" if data.available() else "sample")
+if state.EPOCHS not in st.session_state:
+    fill()
+st.title("Train a network")
+left, right = st.columns([1.2, 2], gap="large")
+with left:
+    controls()
+    components.attempt(train, st.button("Train", type="primary", width="stretch"))
+with right:
+    run = components.attempt(shown_run, True)
+    if run is not None:
+        monitor.show(run)
+    else:
+        st.info("Choose a recipe, move a slider, and press Train. The curves begin to move within seconds.")
+    network()
+    monitor.recent()

@@ -1,0 +1,52 @@
+"""Everything that is computed once and shared, in one place. What `cache_resource` returns belongs to all users: it is
+read, never changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from mnist_core import data, runs
+from mnist_core.classifier import Classifier
+from mnist_core.jobs import JobBackend, LocalBackend
+
+
+@st.cache_resource(show_spinner=False)
+def backend() -> JobBackend:
+    """The one queue of this server."""
+    return LocalBackend()
+
+
+def classifier(path: Path) -> Classifier:
+    """The model in the file, loaded once. Raises ModelError where it is missing or broken."""
+    changed = path.stat().st_mtime_ns if path.exists() else 0
+    return _classifier(path, changed)
+
+
+@st.cache_resource(show_spinner=False, max_entries=20)
+def _classifier(path: Path, changed: int) -> Classifier:
+    return Classifier(path)
+
+
+@st.cache_data(show_spinner=False, ttl=2)
+def models(root: Path) -> dict[str, dict[str, object]]:
+    """Run id -> card, of every run that has a model, newest first."""
+    return {run.id: run.card() for run in runs.list_runs(root) if run.has_model}
+
+
+@st.cache_resource(show_spinner="Reading the images …", max_entries=2)
+def mnist(choice: str) -> data.Mnist:
+    """The data set, as data.load takes it."""
+    return data.load(choice)
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def test_images(choice: str, split: str, uncentered: bool) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Test images (N, size, size) uint8 and labels (N,) of a split."""
+    parts = data.split(mnist(choice), split)
+    if uncentered:
+        parts = data.uncentered(parts)
+    return parts.x_test.copy(), parts.y_test.copy()

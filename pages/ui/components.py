@@ -1,0 +1,160 @@
+"""Pieces of a page: an answer, a strip of pictures, a model menu, an error in plain words."""
+
+from __future__ import annotations
+
+import html
+import logging
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from mnist_core import figures
+from mnist_core.architecture import Architecture, describe
+from mnist_core.classifier import DEFAULT_MODEL
+from mnist_core.errors import DigitLabError
+from mnist_core.runs import find_run, runs_dir
+from pages.ui import caches
+
+SHIPPED = "default"
+NOBODY = "nobody"
+
+log = logging.getLogger("digitlab.pages")
+
+
+def guarded(run: Callable[[], None]) -> None:
+    """Runs a page or a part of it; what goes wrong is said in plain words, and no page ever shows a traceback."""
+    try:
+        run()
+    except DigitLabError as error:
+        st.error(str(error))
+    except Exception as error:  # Streamlit's own control flow is no Exception
+        log.exception("A page failed")
+        st.error(f"Something went wrong here ({type(error).__name__}); the server's log says what. Reload the page.")
+
+
+def fragment(run: Callable[[], None], every: float | None = None) -> None:
+    """A part of a page that runs again by itself: at its own widgets, and each `every` seconds."""
+
+    def part() -> None:
+        guarded(run)
+
+    st.fragment(part, run_every=every)()
+
+
+def attempt(action: Callable[[], Any], wanted: bool) -> Any:
+    """Does what is `wanted`, and says on the spot what was wrong with it. Returns its value, or None."""
+    if not wanted:
+        return None
+    try:
+        return action()
+    except DigitLabError as error:
+        st.error(str(error))
+        return None
+
+
+def answer(probabilities: NDArray[np.float32], title: str = "") -> None:
+    """The digit, how sure the model is, and a bar for each of the ten. `probabilities`: (10,) float32."""
+    digit = int(probabilities.argmax())
+    unsure = " unsure" if probabilities[digit] < 0.5 else ""
+    heading = f'<div class="lab-note">{html.escape(title)}</div>' if title else ""
+    st.html(
+        f'{heading}<div class="lab-answer" role="status" data-digit="{digit}">'
+        f'<div class="lab-digit{unsure}">{digit}</div>'
+        f'<div class="lab-sure">{figures.percent(float(probabilities[digit]))}</div></div>{bars(probabilities)}'
+    )
+
+
+def bars(probabilities: NDArray[np.float32]) -> str:
+    """HTML: ten bars. `probabilities`: (10,) float32."""
+    first = int(probabilities.argmax())
+    rows = []
+    for digit, value in enumerate(probabilities.tolist()):
+        name = f"<b>{digit}</b>" if digit == first else str(digit)
+        mark = " first" if digit == first else ""
+        rows.append(
+            f'<span>{name}</span><span class="lab-track"><span class="lab-bar{mark}" style="width:{100 * value:.1f}%">'
+            f'</span></span><span class="lab-value">{html.escape(figures.percent(value))}</span>'
+        )
+    return f'<div class="lab-bars">{"".join(rows)}</div>'
+
+
+def picture(image: NDArray[np.uint8], alt: str, pixels: int) -> str:
+    """HTML: an (H, W) uint8 image, its pixels kept square."""
+    return (
+        f'<img class="lab-picture" width="{pixels}" height="{pixels}" alt="{html.escape(alt)}" '
+        f'src="{figures.data_url(image)}">'
+    )
+
+
+def strip(pictures: Sequence[tuple[NDArray[np.uint8], str, str]], pixels: int = 112) -> None:
+    """Pictures in a row, each (image, name, explanation)."""
+    shown = [
+        f"<figure>{picture(image, name, pixels)}<figcaption><b>{html.escape(name)}</b><br>{html.escape(text)}"
+        "</figcaption></figure>"
+        for image, name, text in pictures
+    ]
+    st.html(f'<div class="lab-strip">{"".join(shown)}</div>')
+
+
+def model_menu(label: str, key: str, optional: bool = False) -> str:
+    """A menu of the shipped model and of every run that has one. Returns its choice: SHIPPED, a run id, or NOBODY."""
+    cards = caches.models(runs_dir())
+    choices = [*([NOBODY] if optional else []), SHIPPED, *cards]
+    if st.session_state.get(key) not in choices:
+        st.session_state[key] = choices[0]
+
+    return str(st.selectbox(label, choices, format_func=model_name, key=key))
+
+
+def model_name(choice: str) -> str:
+    """A choice of `model_menu` for people."""
+    if choice == NOBODY:
+        return "no other"
+    if choice == SHIPPED:
+        return "Digit Lab's own"
+    card = caches.models(runs_dir()).get(choice, {})
+    accuracy = card.get("test_accuracy")
+    reached = f"{100 * accuracy:.2f} %" if isinstance(accuracy, float) else "no score"
+    return f"{card.get('recipe', choice)} · {reached} · {when(choice)}"
+
+
+def when(run_id: str) -> str:
+    """When a run was made, from its id: `21 Nov 06:15`."""
+    try:
+        return time.strftime("%d %b %H:%M:%S", time.strptime(run_id[:15], "%Y%m%d-%H%M%S"))
+    except ValueError:
+        return run_id
+
+
+def choose_from_link(key: str) -> None:
+    """Opens the model that the address names, `?model=RUN`, once."""
+    name = st.query_params.pop("model", None)
+    if name is not None and attempt(lambda: find_run(name).model, True):
+        st.session_state[key] = name
+
+
+def model_path(choice: str) -> Path:
+    """The file of a choice of `model_menu`. Raises RunNotFoundError where the run is gone."""
+    return DEFAULT_MODEL if choice == SHIPPED else find_run(choice).model
+
+
+def summary(architecture: Architecture) -> None:
+    """The table of layers: name, output shape, parameters."""
+    rows = [
+        {"layer": row.layer, "output shape": describe(row.output_shape), "parameters": f"{row.parameters:,}"}
+        for row in architecture.summary()
+    ]
+    with st.expander(f"Network: {len(rows)} layers, {architecture.parameters:,} parameters"):
+        st.table(rows)
+
+
+def data_note(card: dict[str, object]) -> str:
+    """A plain word where a model was not trained on the full MNIST; empty where it was."""
+    data = card.get("data")
+    name = data.get("name") if isinstance(data, dict) else None
+    return "Trained on the offline sample, 5,000 digits." if name == "sample" else ""

@@ -1,0 +1,140 @@
+"""A run as it goes: state, progress, curves, and at the end what became of it. It redraws itself while it lives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from mnist_core import figures
+from mnist_core.runs import Metrics, Run, RunSpec, Status, list_runs, runs_dir
+from pages.ui import caches, components, state
+
+REDRAW_SECONDS = 0.5
+RECENT = 10
+
+_BADGES = {
+    "queued": "gray", "running": "blue", "paused": "orange", "stopping": "orange",
+    "finished": "green", "stopped": "green", "failed": "red", "interrupted": "red",
+}  # fmt: skip
+
+
+def show(run: Run) -> None:
+    """The run, redrawn twice a second until it has ended."""
+    live = not run.status().final
+    components.fragment(lambda: _show(run, live), every=REDRAW_SECONDS if live else None)
+
+
+def _show(run: Run, live: bool) -> None:
+    status = run.status()
+    if live and status.final:
+        st.rerun()  # once more without the timer, so that page and menus know of the model
+    spec = components.attempt(run.spec, True)
+    if spec is None:
+        return
+    _heading(run, spec, status)
+    metrics = _metrics(run)
+    _curves(metrics, status, spec)
+    if metrics.broken:
+        st.caption(f"{metrics.broken} lines of its metrics could not be read and are left out.")
+    if run.has_model:
+        _result(run, spec)
+
+
+def _heading(run: Run, spec: RunSpec, status: Status) -> None:
+    title, button = st.columns([4, 1], vertical_alignment="center")
+    changed = ", ".join(f"{name} {value}" for name, value in spec.overrides.items())
+    title.markdown(f"#### {spec.recipe} :{_BADGES[status.state]}-badge[{status.state}]")
+    st.caption(f"{changed or 'as the recipe says'} · seed {spec.seed} · {status.data or spec.data}")
+    if not status.final:
+        button.button("Stop", key="stop", on_click=caches.backend().request_stop, args=(run,), width="stretch",
+                      disabled=status.state == "stopping", help="Ends the training and keeps the model.")
+        st.progress(status.progress, text=_progress(run, status))
+    elif status.state in ("finished", "stopped"):
+        st.success(status.message)
+    else:
+        st.error(status.message)
+
+
+def _progress(run: Run, status: Status) -> str:
+    """One line on how far it is."""
+    if status.state == "queued":
+        place = caches.backend().position(run)
+        return f"Number {place} in the queue." if place else status.message
+    if not status.step:
+        return status.message
+    parts = [
+        f"epoch {min(status.epoch + 1, status.epochs)} of {status.epochs}",
+        f"step {status.step:,} of {status.steps:,}",
+        f"{status.images_per_second:,.0f} images/s",
+    ]
+    if status.seconds_left is not None:
+        parts.append(f"{figures.duration(status.seconds_left)} left")
+    return " · ".join(parts) if status.message == "Training." else status.message
+
+
+def _metrics(run: Run) -> Metrics:
+    """The reports, read on from where this session stopped reading."""
+    seen_of, seen = st.session_state.get(state.METRICS, ("", Metrics()))
+    metrics = run.metrics(seen if seen_of == run.id else None)
+    st.session_state[state.METRICS] = (run.id, metrics)
+    return metrics
+
+
+def _curves(metrics: Metrics, status: Status, spec: RunSpec) -> None:
+    if not metrics.rows:
+        st.caption("The curves begin with the first batch.")
+        return
+    steps_per_epoch = status.steps / max(status.epochs, 1)
+    for column, measure in zip(st.columns(2), ("loss", "accuracy"), strict=True):
+        chart = figures.curve(metrics.rows, measure, steps_per_epoch)
+        column.altair_chart(chart, width="stretch", key=f"{measure}_chart")
+    last = metrics.rows[-1]
+    validated = next((row for row in reversed(metrics.rows) if "val_accuracy" in row), None)
+    beside = f", validation {100 * validated['val_accuracy']:.2f} %" if validated else ""
+    st.caption(f"Now: loss {last['loss']:.4f}, accuracy {100 * last['accuracy']:.2f} %{beside}.")
+
+
+def _result(run: Run, spec: RunSpec) -> None:
+    """What became of it, and one test digit of the reader's choice."""
+    card = run.card()
+    accuracy, error, loss, spent = st.columns(4)
+    accuracy.metric("Test accuracy", f"{100 * card['test_accuracy']:.2f} %")
+    error.metric("Error", f"{100 * (1 - card['test_accuracy']):.2f} %")
+    loss.metric("Test loss", f"{card['test_loss']:.4f}")
+    spent.metric("Training time", figures.duration(card["train_seconds"]))
+    note = components.data_note(card)
+    if note:
+        st.caption(note)
+    _test_digit(run, spec, card)
+    label = "Draw a digit for this model"
+    st.page_link("pages/draw.py", label=label, icon=":material/draw:", query_params={"model": run.id})
+
+
+def _test_digit(run: Run, spec: RunSpec, card: dict[str, Any]) -> None:
+    settings = spec.settings
+    data_name = "sample" if card["data"]["name"] == "sample" else spec.data
+    images, labels = caches.test_images(data_name, settings.split, settings.uncentered)
+    index = min(int(st.session_state.get(state.TEST_INDEX, 0)), len(labels) - 1)
+    st.session_state[state.TEST_INDEX] = index
+    st.markdown("##### One test digit")
+    index = int(st.number_input(f"Number, 0 to {len(labels) - 1:,}", 0, len(labels) - 1, key=state.TEST_INDEX))
+    probabilities = caches.classifier(run.model).digits(images[index : index + 1])[0]
+    shown, read = st.columns([1, 2])
+    with shown:
+        components.strip([(images[index], f"number {index}", f"labelled {labels[index]}")])
+    with read:
+        components.answer(probabilities)
+        right = int(probabilities.argmax()) == int(labels[index])
+        st.caption("Right." if right else f"Wrong: it is a {labels[index]}.")
+
+
+def recent() -> None:
+    """Links to the last runs."""
+    runs = list_runs(runs_dir())[:RECENT]
+    if not runs:
+        return
+    with st.expander("Recent runs"):
+        for run in runs:
+            label = f"{components.when(run.id)} · {run.id[16:-5]} · {run.status().state}"
+            st.page_link("pages/train.py", label=label, query_params={"run": run.id})

@@ -1,0 +1,32 @@
+"""All colours and styles of the pages. They follow Streamlit's theme, light or dark, by its CSS variables."""
+
+from __future__ import annotations
+
+from mnist_core.figures import COLOURS
+
+CANVAS_PIXELS = 280  # fits the narrowest phones, and is ten times 28
+CANVAS_PAPER = "#000000"  # as MNIST: bright ink on black
+CANVAS_INK = "#ffffff"
+
+STYLE = f"""
+<style>
+.stMainBlockContainer {{ padding-top: 4.5rem; padding-bottom: 3rem; }}
+.lab-answer {{ display: flex; gap: 1.25rem; align-items: center; flex-wrap: wrap; }}
+.lab-digit {{ font-size: 6.5rem; line-height: 1; font-weight: 700; min-width: 4.2rem; text-align: center; }}
+.lab-digit.unsure {{ opacity: .35; }}
+.lab-sure {{ font-size: 1.6rem; font-weight: 600; }}
+.lab-note {{ opacity: .7; font-size: .9rem; }}
+.lab-bars {{ display: grid; grid-template-columns: 1.2rem 1fr 4rem; gap: .2rem .6rem; align-items: center;
+  font-variant-numeric: tabular-nums; font-size: .95rem; max-width: 30rem; }}
+.lab-track {{ background: rgba(128, 128, 128, .18); border-radius: 4px; height: .95rem; overflow: hidden; }}
+.lab-bar {{ display: block; background: {COLOURS["muted"]}; height: 100%; border-radius: 4px; min-width: 1px; }}
+.lab-bar.first {{ background: {COLOURS["training"]}; }}
+.lab-bars b {{ color: {COLOURS["training"]}; }}
+.lab-value {{ text-align: right; }}
+.lab-strip {{ display: flex; gap: .9rem; flex-wrap: wrap; }}
+.lab-strip figure {{ margin: 0; width: 112px; }}
+.lab-picture {{ image-rendering: pixelated; background: #000; border-radius: 6px; object-fit: contain;
+  border: 1px solid rgba(128, 128, 128, .35); display: block; }}
+.lab-strip figcaption {{ font-size: .8rem; opacity: .75; margin-top: .3rem; line-height: 1.25; }}
+</style>
+"""
