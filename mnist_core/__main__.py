@@ -6,6 +6,8 @@ import json
 import logging
 import sys
 import time
+import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -174,9 +176,15 @@ def classify(files: tuple[Path, ...], model: str, plain: bool) -> None:
     from mnist_core.drawing import normalise, plain_resize
 
     classifier, prepare = Classifier(_model_path(model)), plain_resize if plain else normalise
+    unread = []
     for path in files:
-        for index, drawing in enumerate(_drawings(path)):
-            click.echo(json.dumps({"source": str(path), "index": index, **_reading(classifier, prepare(drawing))}))
+        try:
+            for index, drawing in enumerate(_drawings(path)):
+                click.echo(json.dumps({"source": str(path), "index": index, **_reading(classifier, prepare(drawing))}))
+        except DrawingError as error:  # the other files are read all the same
+            unread.append(f"{path}: {error}")
+    if unread:
+        raise DrawingError("\n".join(unread))
 
 
 def _reading(classifier: Classifier, normalised: Any) -> dict[str, Any]:
@@ -195,20 +203,16 @@ def _drawings(path: Path) -> Iterator[NDArray[np.uint8]]:
     from mnist_core.drawing import decode
 
     if path.suffix.lower() != ".npz":
-        try:
-            yield decode(path.read_bytes())
-        except DrawingError as error:
-            raise DrawingError(f"{path}: {error}") from None
+        yield decode(path.read_bytes())
         return
     try:
         with np.load(path, allow_pickle=False) as archive:
             images = archive["images"]
-    except (OSError, ValueError, KeyError, EOFError) as error:
-        raise DrawingError(f"{path} is not an .npz with the key 'images' ({error}).") from None
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise DrawingError(f"this is not an .npz with the key 'images' ({error}).") from None
     if images.dtype != np.uint8 or images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[3] not in (3, 4)):
         raise DrawingError(
-            f"{path}: images is {images.shape} {images.dtype}, expected uint8 of shape (N, H, W), (N, H, W, 3) or "
-            "(N, H, W, 4)."
+            f"images is {images.shape} {images.dtype}, expected uint8 of shape (N, H, W), (N, H, W, 3) or (N, H, W, 4)."
         )
     yield from images
 

@@ -66,7 +66,7 @@ def _lines(points: list[dict[str, Any]], measure: str) -> alt.Chart | alt.LayerC
     colour = alt.Color(
         "series:N",
         scale=alt.Scale(domain=names, range=[COLOURS[name] for name in names]),
-        legend=alt.Legend(title=None, orient="top"),
+        legend=alt.Legend(title=None, orient="top", symbolOpacity=1, symbolType="circle"),
     )
     tooltip = [
         alt.Tooltip("series:N", title="images"),

@@ -404,7 +404,7 @@ def test_cache_is_used_without_a_request(cache: Path, archive: bytes) -> None:
     cache.write_bytes(archive)
     assert data.locate() == cache and data.available()
     mnist = data.load("full")
-    assert (mnist.name, mnist.source, mnist.notice) == ("full", f"full MNIST, {cache}", "")
+    assert (mnist.name, mnist.source, mnist.notice) == ("full", f"full MNIST, {cache.name}", "")
     assert mnist.x_train[:5, 0, 0].tolist() == [0, 1, 2, 3, 4] and mnist.x_test.shape == (10_000, 28, 28)
 
 

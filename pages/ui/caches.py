@@ -47,6 +47,4 @@ def mnist(choice: str) -> data.Mnist:
 def test_images(choice: str, split: str, uncentered: bool) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Test images (N, size, size) uint8 and labels (N,) of a split."""
     parts = data.split(mnist(choice), split)
-    if uncentered:
-        parts = data.uncentered(parts)
-    return parts.x_test.copy(), parts.y_test.copy()
+    return data.uncentered_test(parts) if uncentered else parts.x_test, parts.y_test
