@@ -105,7 +105,7 @@ mention_other_python() {
     show_version='import sys; print("%d.%d" % sys.version_info[:2])'
     [ -n "${PYTHON:-}" ] && asked=$("$PYTHON" -c "$show_version" 2>/dev/null) || return 0
     made=$("$venv_python" -c "$show_version")
-    [ "$asked" = "$made" ] || say "Note: .venv keeps Python $made. To have it made with $PYTHON: make clean, then make again."
+    [ "$asked" = "$made" ] || say "Note: .venv keeps Python $made. To make it with $PYTHON: make clean, then this again."
 }
 
 refuse_beside_another() {

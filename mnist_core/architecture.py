@@ -118,6 +118,8 @@ class MaxPooling2D(_Pooling2D):
 class AveragePooling2D(_Pooling2D):
     """The mean value in each window."""
 
+    pool_size: int = allowed(Integer(1, 28))  # Keras has no default here
+
 
 @dataclass(frozen=True)
 class GlobalAveragePooling2D(Layer):
@@ -224,7 +226,7 @@ class Architecture:
     """
 
     layers: tuple[Layer, ...]
-    input_size: int = allowed(Integer(28, 56), 28)
+    input_size: int = allowed(Choice((28, 56)), 28)
 
     def __post_init__(self) -> None:
         for complaint in complaints(self):
@@ -299,10 +301,10 @@ def from_json(items: object) -> tuple[Layer, ...]:
 
 
 def _layer_from_json(position: int, item: object) -> Layer:
-    if not isinstance(item, Mapping) or item.get("layer") not in LAYERS:
-        name = item.get("layer") if isinstance(item, Mapping) else item
+    name = item.get("layer") if isinstance(item, Mapping) else item
+    if not isinstance(item, Mapping) or not isinstance(name, str) or name not in LAYERS:
         raise ArchitectureError(f"Layer {position}: {name!r} is not a layer. Known: {', '.join(LAYERS)}.", position)
-    kind = LAYERS[item["layer"]]
+    kind = LAYERS[name]
     values = {key: value for key, value in item.items() if key != "layer"}
     for complaint in misnamed(kind, values):
         raise ArchitectureError(f"Layer {position} ({kind.__name__}): {complaint}.", position)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any
@@ -24,16 +23,16 @@ class Integer:
 
 @dataclass(frozen=True)
 class Number:
-    """A finite number in low..high, or above low where low itself makes no sense."""
+    """A number in low..high, or above low where low itself makes no sense."""
 
     low: float
     high: float
     above: bool = False
 
     def accepts(self, value: object) -> bool:
-        if not isinstance(value, (int, float)) or isinstance(value, bool) or not math.isfinite(value):
+        if not isinstance(value, (int, float)) or isinstance(value, bool):
             return False
-        return self.low <= value <= self.high and not (self.above and value == self.low)
+        return self.low <= value <= self.high and not (self.above and value == self.low)  # NaN is in no range
 
     def __str__(self) -> str:
         if self.above:

@@ -63,6 +63,6 @@ def parse_lines(content: bytes) -> tuple[list[dict[str, Any]], int, int]:
 def _parse_object(line: bytes) -> dict[str, Any] | None:
     try:
         row = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return row if isinstance(row, dict) else None

@@ -259,7 +259,8 @@ def test_web_process_never_imports_tensorflow() -> None:
         f"for page in {list(navigation.PAGES)!r}:\n"
         "    app.switch_page(page).run()\n"
         "    assert not app.exception, page\n"
-        "print(json.dumps(sorted({name.split('.')[0] for name in sys.modules} & {'tensorflow', 'keras', 'torch', 'jax'})))"
+        "loaded = {name.split('.')[0] for name in sys.modules}\n"
+        "print(json.dumps(sorted(loaded & {'tensorflow', 'keras', 'torch', 'jax'})))"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=APP.parent, check=True)
     assert json.loads(result.stdout.splitlines()[-1]) == []

@@ -1,0 +1,75 @@
+"""What all tests share: a home of their own, the offline digits, TensorFlow once a session, one trained run."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from support import ROOT, SETTINGS, Trained, command_line, environment
+
+FULL_MNIST = os.environ.get("DIGITLAB_MNIST")  # read before any test hides it
+
+# As the worker has them, and before anything imports TensorFlow.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+settings.register_profile("digitlab", deadline=None)  # a busy machine is no failure
+settings.load_profile("digitlab")
+
+
+@pytest.fixture(autouse=True)
+def runs_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No test sees the user's runs, data or settings."""
+    for name in SETTINGS:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.setenv("DIGITLAB_RUNS", str(tmp_path / "runs"))
+    return tmp_path / "runs"
+
+
+@pytest.fixture(scope="session")
+def sample() -> Any:
+    """The offline sample: 4,000 training and 1,000 test digits."""
+    from mnist_core import data
+
+    return data.load("sample")
+
+
+@pytest.fixture(scope="session")
+def full_mnist() -> Any:
+    """The full MNIST, for tests that mean nothing without it."""
+    from mnist_core import data
+
+    if not FULL_MNIST:
+        pytest.skip("DIGITLAB_MNIST is not set: no full MNIST to test with")
+    return data.read(FULL_MNIST)
+
+
+@pytest.fixture(scope="session")
+def keras(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Keras on TensorFlow, imported once: it takes five seconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KERAS_HOME", str(tmp_path_factory.mktemp("keras")))  # it is written to on import
+        import keras
+
+        return keras
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """A finished run: `fast`, two epochs of the offline sample."""
+    from mnist_core import runs
+
+    root = tmp_path_factory.mktemp("trained") / "runs"
+    arguments = ("train", "--recipe", "fast", "--epochs", "2", "--seed", "1", "--data", "sample", "--json")
+    done = subprocess.run(
+        command_line(*arguments), env=environment(root), cwd=ROOT, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    (run,) = runs.list_runs(root)
+    return Trained(run, done.stdout, done.stderr)

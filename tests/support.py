@@ -1,0 +1,53 @@
+"""What several test files call: processes of the real program, and waiting without guessing how long."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SETTINGS = ("DIGITLAB_MNIST", "DIGITLAB_PEN", "DIGITLAB_MAX_RUNNING", "DIGITLAB_MAX_QUEUED", "DIGITLAB_RAY_ADDRESS")
+
+
+def environment(runs: Path, **changes: str) -> dict[str, str]:
+    """For a process of its own: runs in `runs`, no data but the offline sample, nothing from the user's home."""
+    kept = {name: value for name, value in os.environ.items() if name not in SETTINGS}
+    return {**kept, "DIGITLAB_RUNS": str(runs), "KERAS_HOME": str(runs.parent / "keras"), **changes}
+
+
+def command_line(*arguments: str) -> list[str]:
+    """The real command line."""
+    return [sys.executable, "-m", "mnist_core", *arguments]
+
+
+def wait_until(condition: Callable[[], Any], what: str, seconds: float = 60) -> Any:
+    """The first true value of `condition`; fails, saying `what` did not come, after a deadline that only a fault meets."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if value := condition():
+            return value
+        time.sleep(0.02)
+    return pytest.fail(f"not within {seconds:g} s: {what}")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A run that the real command line trained on the offline sample, and what it printed."""
+
+    run: Any
+    stdout: str
+    stderr: str
+
+    @property
+    def printed(self) -> dict[str, Any]:
+        """The one object on standard output."""
+        value: dict[str, Any] = json.loads(self.stdout)
+        return value
