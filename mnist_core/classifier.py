@@ -32,11 +32,15 @@ class Classifier:
         if not path.is_file():
             raise ModelError(f"There is no model at {path}. A run has one once it has finished or was stopped.")
         self._lock = threading.Lock()
-        self._interpreter = _load(path, threads)
-        self._input: int = self._interpreter.get_input_details()[0]["index"]
-        self._output: int = self._interpreter.get_output_details()[0]["index"]
-        self.input_size: int = _input_size(self._interpreter, path)
-        self._resize(1)
+        try:  # a damaged file shows here or there on this way
+            self._interpreter = _load(path, threads)
+            self.input_size: int = _input_size(self._interpreter, path)
+            self._input: int = self._interpreter.get_input_details()[0]["index"]
+            self._output: int = self._interpreter.get_output_details()[0]["index"]
+            self._outputs: int = self._count_outputs(path)
+        except (OSError, ValueError, RuntimeError, IndexError) as error:
+            why = " ".join(str(error).split())
+            raise ModelError(f"{path} is not a LiteRT model ({why}). Train it again, or restore the file.") from None
 
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """The model's outputs.
@@ -54,7 +58,7 @@ class Classifier:
         ready = self._fit(images)
         with self._lock:
             parts = [self._run(ready[start : start + BATCH]) for start in range(0, len(ready), BATCH)]
-        return np.concatenate(parts) if parts else np.empty((0, NUM_CLASSES), np.float32)
+        return np.concatenate(parts) if parts else np.empty((0, self._outputs), np.float32)
 
     def digits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """The probabilities of the ten digits, (N, 10) float32."""
@@ -68,6 +72,13 @@ class Classifier:
             )
         margin = (self.input_size - sides[0]) // 2
         return np.pad(images, ((0, 0), (margin, margin), (margin, margin))) if margin else images
+
+    def _count_outputs(self, path: Path) -> int:
+        """By running it on a black image."""
+        shape = self._run(np.zeros((1, self.input_size, self.input_size), np.uint8)).shape
+        if len(shape) != 2 or shape[1] < NUM_CLASSES:
+            raise ModelError(f"{path} gives outputs of shape {shape}; expected (1, {NUM_CLASSES}), or more of them.")
+        return int(shape[1])
 
     def _run(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         self._resize(len(batch))
@@ -85,14 +96,14 @@ class Classifier:
 def _load(path: Path, threads: int) -> Any:
     from ai_edge_litert.interpreter import Interpreter
 
-    try:
-        return Interpreter(model_content=path.read_bytes(), num_threads=threads)
-    except (ValueError, RuntimeError) as error:
-        raise ModelError(f"{path} is not a LiteRT model ({error}). Train it again, or restore the file.") from None
+    return Interpreter(model_content=path.read_bytes(), num_threads=threads)
 
 
 def _input_size(interpreter: Any, path: Path) -> int:
-    shape = interpreter.get_input_details()[0]["shape_signature"].tolist()
+    inputs = interpreter.get_input_details()
+    if len(inputs) != 1:
+        raise ModelError(f"{path} takes {len(inputs)} inputs; expected one, (N, 28, 28, 1) or (N, 56, 56, 1).")
+    shape = inputs[0]["shape_signature"].tolist()
     if len(shape) != 4 or shape[1] != shape[2] or shape[1] not in (28, 56) or shape[3] != 1:
         raise ModelError(f"{path} takes inputs of shape {shape}; expected (N, 28, 28, 1) or (N, 56, 56, 1).")
     return int(shape[1])

@@ -11,21 +11,19 @@ import hashlib
 import math
 import os
 import struct
-import tempfile
-import threading
-import time
 import urllib.parse
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_core.download import Progress, fetch
 from mnist_core.errors import DataError, DownloadError, SettingError
 
 ENVIRONMENT_VARIABLE = "DIGITLAB_MNIST"
@@ -33,10 +31,6 @@ ENVIRONMENT_VARIABLE = "DIGITLAB_MNIST"
 # As in keras.datasets.mnist, so that both share one file in one cache.
 URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
 SHA256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
-
-ANSWER_SECONDS = 8.0  # from the call to the first byte: name look-up and every address of the host included
-SILENCE_SECONDS = 20.0  # between two bytes
-DOWNLOAD_SECONDS = 900.0  # in all: 11.5 MB at 13 kB/s
 
 FULL_SIZES = (60_000, 10_000)  # training, test
 MAX_IMAGES = 1_000_000  # a header that announces more is refused before anything is allocated for it
@@ -54,9 +48,6 @@ IDX_NAMES = {
 
 Array = NDArray[np.uint8]
 Shape = tuple[int, ...]
-Progress = Callable[[int, int], None]
-"""(bytes done, bytes in all); the second is 0 where the server does not say. Called in the caller's own thread."""
-
 
 @dataclass(frozen=True, eq=False)
 class Mnist:
@@ -316,33 +307,8 @@ def _unusable(where: object, found: str, expected: str) -> DataError:
     return DataError(f"{where} cannot be used as MNIST. Found {found}; expected {expected}. {mend}")
 
 
-@dataclass
-class _Transfer:
-    """pooch's progress-bar protocol. The thread that downloads writes it, the caller's thread reads it."""
-
-    total: int | None = None  # bytes in all; pooch sets it when the server has answered, to 0 where that is unknown
-    done: int = 0
-    abandoned: bool = False
-    error: Exception | None = None
-
-    def update(self, count: int) -> None:
-        if self.abandoned:
-            raise InterruptedError("abandoned by the caller")
-        done = self.done + count  # pooch counts whole chunks, so its last one is too long
-        self.done = min(done, self.total) if self.total else done
-
-    def reset(self) -> None:
-        """pooch winds back only to fill the bar at the end; the caller must never see less than before."""
-
-    def close(self) -> None:
-        """Part of the protocol; there is nothing to close."""
-
-
 def download(progress: Progress | None = None) -> Path:
     """Fetches the full MNIST into Keras's cache, whole or not at all; call it again to try again.
-
-    Works in a thread that it can walk away from: neither a name look-up nor the many addresses of one host, tried in
-    turn, obey the time-outs of `requests`.
 
     Returns:
         `cache_path()`, where the file with the right SHA-256 now is.
@@ -350,87 +316,12 @@ def download(progress: Progress | None = None) -> Path:
     Raises:
         DownloadError: it could not be fetched; the cache is as it was.
     """
-    cache, transfer = cache_path(), _Transfer()
-    thread = threading.Thread(target=_fetch, args=(URL, SHA256, cache, transfer), daemon=True)
-    thread.start()
     try:
-        _watch(thread, transfer, progress)
-    finally:
-        transfer.abandoned = True
-    if transfer.error:
-        raise _download_error(_reason(transfer.error)) from transfer.error
-    return cache
-
-
-def _watch(thread: threading.Thread, transfer: _Transfer, progress: Progress | None) -> None:
-    started = time.monotonic()
-    while True:
-        thread.join(0.1)
-        if progress and transfer.total is not None:
-            progress(transfer.done, transfer.total)
-        if not thread.is_alive():
-            return
-        what, limit = ("no answer", ANSWER_SECONDS) if transfer.total is None else ("incomplete", DOWNLOAD_SECONDS)
-        if time.monotonic() - started > limit:
-            raise _download_error(f"{what} after {limit:g} seconds")
-
-
-def _fetch(url: str, sha256: str, cache: Path, transfer: _Transfer) -> None:
-    """Downloads into a folder beside the cached file, then swaps it in: other processes see the old file or the new."""
-    try:
-        import pooch
-
-        pooch.get_logger().setLevel("WARNING")  # it would announce the temporary file
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=cache.parent, prefix=".digitlab-") as folder, ExitStack() as answers:
-            downloader = _downloader(transfer, answers)
-            file = pooch.retrieve(url, sha256, fname=cache.name, path=folder, downloader=downloader)
-            os.chmod(file, 0o644)  # pooch leaves 0600, which would shut out others who share this KERAS_HOME
-            # On Windows pooch's own move copies over an existing file, and os.replace fails while another process reads
-            # that file: most likely one that has just finished the same download, so leave its file alone.
-            if not (cache.is_file() and pooch.file_hash(str(cache)) == sha256):
-                os.replace(file, cache)
-    except Exception as error:  # raised again in the caller's thread
-        transfer.error = error
-
-
-def _downloader(transfer: _Transfer, answers: ExitStack) -> Callable[..., None]:
-    import pooch
-
-    def close_at_the_end(answer: Any, **_: Any) -> None:
-        answers.callback(answer.close)  # pooch itself leaves the connection of a failed download open
-
-    return cast(
-        Callable[..., None],
-        pooch.HTTPDownloader(
-            progressbar=transfer,
-            chunk_size=1 << 16,
-            timeout=(ANSWER_SECONDS, SILENCE_SECONDS),
-            hooks={"response": close_at_the_end},
-        ),
-    )
-
-
-def _reason(error: Exception) -> str:
-    from requests import exceptions
-
-    reasons: list[tuple[type[Exception], str]] = [  # the first that fits, so the special before the general
-        (exceptions.HTTPError, f"the server answered “{error}”"),
-        (exceptions.ChunkedEncodingError, "the connection was cut before the file was complete"),
-        (exceptions.Timeout, "no answer in time"),
-        (exceptions.SSLError, f"the secure connection was refused, by a proxy or a wrong clock perhaps ({error})"),
-        (exceptions.ConnectionError, "no network, or no connection to this server"),
-        (exceptions.RequestException, str(error)),
-        (OSError, f"the cache cannot be written ({error}); KERAS_HOME moves it"),
-        (ValueError, "what came has the wrong SHA-256, so it is damaged or a sign-in page of the network"),
-    ]
-    return next((reason for kind, reason in reasons if isinstance(error, kind)), str(error))
-
-
-def _download_error(reason: str) -> DownloadError:
-    host = urllib.parse.urlsplit(URL).hostname
-    mend = f"Connect to the network and try again, or set {ENVIRONMENT_VARIABLE} to a copy of mnist.npz."
-    return DownloadError(f"The full MNIST could not be downloaded from {host}: {reason}. {mend}")
+        return fetch(URL, SHA256, cache_path(), progress)
+    except DownloadError as error:
+        host = urllib.parse.urlsplit(URL).hostname
+        mend = f"Connect to the network and try again, or set {ENVIRONMENT_VARIABLE} to a copy of mnist.npz."
+        raise DownloadError(f"The full MNIST could not be downloaded from {host}: {error}. {mend}") from error
 
 
 def split(mnist: Mnist, name: str) -> Split:

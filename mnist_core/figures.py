@@ -5,14 +5,11 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    import altair as alt
 
 MAX_POINTS = 500  # of a series: more are slow to redraw, and a screen shows no more
 
@@ -37,13 +34,16 @@ def thin(values: Sequence[float], limit: int = MAX_POINTS) -> list[int]:
     return sorted(kept)
 
 
-def curve(rows: Sequence[Mapping[str, Any]], measure: str, steps_per_epoch: float) -> alt.Chart | alt.LayerChart:
+def curve(rows: Sequence[Mapping[str, Any]], measure: str, steps_per_epoch: float) -> Any:
     """The course of one measure: training as it goes, validation at each epoch's end.
 
     Args:
         rows: reports as they stand in metrics.jsonl.
         measure: `loss` or `accuracy`.
         steps_per_epoch: batches in an epoch.
+
+    Returns:
+        An Altair chart.
     """
     training = [row for row in rows if measure in row]
     kept = [training[index] for index in thin([row[measure] for row in training])]
@@ -58,7 +58,7 @@ def _point(row: Mapping[str, Any], series: str, value: float, steps_per_epoch: f
     return {"epoch": epoch, "step": row["step"], "series": series, "value": value}
 
 
-def _lines(points: list[dict[str, Any]], measure: str) -> alt.Chart | alt.LayerChart:
+def _lines(points: list[dict[str, Any]], measure: str) -> Any:
     import altair as alt
 
     number, ticks = (".4f", ".2~f") if measure == "loss" else (".2%", ".0%")
@@ -74,7 +74,7 @@ def _lines(points: list[dict[str, Any]], measure: str) -> alt.Chart | alt.LayerC
         alt.Tooltip("step:Q", format=",d"),
         alt.Tooltip("value:Q", title=measure, format=number),
     ]
-    base = alt.Chart(alt.Data(values=points)).encode(
+    base: Any = alt.Chart(alt.InlineData(points)).encode(
         x=alt.X("epoch:Q", title="epoch", scale=alt.Scale(zero=True, nice=False)),
         y=alt.Y("value:Q", title=measure, scale=alt.Scale(zero=False), axis=alt.Axis(format=ticks)),
         color=colour,

@@ -91,7 +91,7 @@ class RunSpec:
             )  # fmt: skip
         except KeyError as error:
             raise RunError(f"it lacks {error}") from None
-        except (TypeError, ValueError, DigitLabError) as error:
+        except (TypeError, ValueError, OverflowError, DigitLabError) as error:
             raise RunError(str(error)) from None
 
 
@@ -253,13 +253,16 @@ class Run:
 
 
 def create(spec: RunSpec, root: Path | None = None) -> Run:
-    """A new run directory with its spec, queued by this process."""
+    """A new run directory with its spec, queued by this process. Raises RunError where it cannot be written."""
     root = root or runs_dir()
     day = time.strftime("%Y%m%d-%H%M%S", time.localtime(spec.created))
     run = Run(root / f"{day}-{spec.recipe}-{secrets.token_hex(2)}")
-    run.path.mkdir(parents=True)
-    write_json(run.path / "spec.json", spec.to_json())
-    run.write_status(owned(Status(epochs=spec.settings.epochs, message="Waiting for its turn.")))
+    try:
+        run.path.mkdir(parents=True)
+        run.write_status(owned(Status(epochs=spec.settings.epochs, message="Waiting for its turn.")))
+        write_json(run.path / "spec.json", spec.to_json())  # last: with it the run is listed
+    except OSError as error:
+        raise RunError(f"No run can be written in {root}: {error}. Mend that, or set DIGITLAB_RUNS.") from None
     return run
 
 
@@ -308,8 +311,10 @@ def _abandoned(status: Status) -> bool:
 def _alive(status: Status) -> bool:
     """Whether the process that wrote the status still runs; one that began later only has got the same number."""
     try:
-        return bool(psutil.Process(status.pid).create_time() <= status.heartbeat)
-    except (psutil.Error, ValueError):
+        process = psutil.Process(status.pid)
+        ended = process.status() == psutil.STATUS_ZOMBIE  # it has, but its parent has not asked how
+        return not ended and bool(process.create_time() <= status.heartbeat)
+    except (psutil.Error, TypeError, ValueError):
         return False
 
 

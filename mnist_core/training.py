@@ -304,10 +304,20 @@ class averaged_weights:  # noqa: N801 - reads as a statement: `with averaged_wei
 
 
 def predict(model: Any, images: Images) -> NDArray[np.float32]:
-    """The Keras model's probabilities, (N, C) float32, for (N, size, size) uint8: cast batch by batch."""
+    """The Keras model's probabilities, (N, C) float32, for (N, size, size) uint8: cast batch by batch.
+
+    Raises:
+        TrainingError: where they are no numbers: the last step can ruin the weights, and no training loss tells.
+    """
     run = _compiled_predict(model)
     batches = [images[start : start + EVALUATION_BATCH] for start in range(0, len(images), EVALUATION_BATCH)]
-    return np.concatenate([np.asarray(run(batch)) for batch in batches])
+    probabilities = np.concatenate([np.asarray(run(batch)) for batch in batches])
+    if not np.isfinite(probabilities).all():
+        raise TrainingError(
+            "The model's answers are no longer numbers: the weights have run away. "
+            "Try a smaller learning rate, a larger batch, or Adam."
+        )
+    return probabilities
 
 
 @lru_cache(maxsize=2)

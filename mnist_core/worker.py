@@ -29,6 +29,7 @@ import numpy as np
 
 from mnist_core import data, training
 from mnist_core.classifier import Classifier
+from mnist_core.download import Progress
 from mnist_core.errors import DigitLabError, ModelError
 from mnist_core.evaluation import Evaluation, evaluate
 from mnist_core.files import replacing
@@ -208,7 +209,7 @@ def _card(
     }
 
 
-def _download_progress(heart: Heart) -> data.Progress:
+def _download_progress(heart: Heart) -> Progress:
     """Tells how far a download is, twice a second at most."""
     last = 0.0
 
