@@ -199,6 +199,10 @@ def _reading(classifier: Classifier, normalised: Any) -> dict[str, Any]:
     }
 
 
+# TypeError: a single .npy under another name. MemoryError: a header that announces more than there is.
+_NOT_AN_ARCHIVE = (OSError, ValueError, KeyError, EOFError, TypeError, MemoryError, zipfile.BadZipFile, zlib.error)
+
+
 def _drawings(path: Path) -> Iterator[NDArray[np.uint8]]:
     from mnist_core.drawing import decode
 
@@ -206,9 +210,9 @@ def _drawings(path: Path) -> Iterator[NDArray[np.uint8]]:
         yield decode(path.read_bytes())
         return
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             images = archive["images"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except _NOT_AN_ARCHIVE as error:
         raise DrawingError(f"this is not an .npz with the key 'images' ({error}).") from None
     if images.dtype != np.uint8 or images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[3] not in (3, 4)):
         raise DrawingError(
@@ -260,7 +264,7 @@ def reproduce(names: tuple[str, ...], data: str, seed: int, epochs: int | None, 
     chosen = [find(name) for name in names] or [recipe for recipe in RECIPES.values() if recipe.published]
     rows = []
     for recipe in chosen:
-        run = _train(recipe.name, {"epochs": epochs} if epochs else {}, data, seed)
+        run = _train(recipe.name, {} if epochs is None else {"epochs": epochs}, data, seed)
         rows.append({"recipe": recipe.name, "parameters": recipe.parameters, **_comparison(recipe, run)})
     if json_output:
         return click.echo(json.dumps(rows, indent=1))

@@ -22,7 +22,7 @@ Progress = Callable[[int, int], None]
 """(bytes done, bytes in all); the second is 0 where the server does not say. Called in the caller's own thread."""
 
 
-def fetch(url: str, sha256: str, target: Path, progress: Progress | None = None) -> Path:
+def fetch(url: str, sha256: str | None, target: Path, progress: Progress | None = None) -> Path:
     """Fetches a file into a cache, whole or not at all; call it again to try again.
 
     Works in a thread that it can walk away from: neither a name look-up nor the many addresses of one host, tried in
@@ -30,12 +30,12 @@ def fetch(url: str, sha256: str, target: Path, progress: Progress | None = None)
 
     Args:
         url: where it is.
-        sha256: of the file, in hexadecimal.
+        sha256: of the file, in hexadecimal. None: whatever comes is taken, and the caller checks what is in it.
         target: where it goes. Its folder is made; another process may fetch the same file at the same time.
         progress: told how it goes on.
 
     Returns:
-        `target`, where the file with the right SHA-256 now is.
+        `target`, where the file now is.
 
     Raises:
         DownloadError: it could not be fetched, with one clause that says why; `target` is as it was.
@@ -87,7 +87,7 @@ def _watch(thread: threading.Thread, transfer: _Transfer, progress: Progress | N
             raise DownloadError(f"{what} after {limit:g} seconds")
 
 
-def _fetch(url: str, sha256: str, cache: Path, transfer: _Transfer) -> None:
+def _fetch(url: str, sha256: str | None, cache: Path, transfer: _Transfer) -> None:
     """Downloads into a folder beside the cached file, then swaps it in: other processes see the old file or the new."""
     try:
         import pooch

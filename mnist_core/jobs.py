@@ -6,6 +6,7 @@ that Ctrl-C on the server would wait for every queued run to be trained first.
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import subprocess  # noqa: S404 - starts this package's own worker
@@ -24,6 +25,8 @@ GRACE_SECONDS = 60.0
 """A worker that was asked to stop has so long to save its model before SIGTERM, and as long again before SIGKILL."""
 POLL_SECONDS = 0.2
 DEFAULT_MAX_QUEUED = 20
+
+log = logging.getLogger("digitlab.jobs")
 
 
 class JobBackend(Protocol):
@@ -86,10 +89,10 @@ def start_worker(run: Run, threads: int) -> subprocess.Popen[bytes]:
         "TF_NUM_INTEROP_THREADS": str(threads),
         "PYTHONPATH": os.pathsep.join(filter(None, (str(_PACKAGE_PARENT), os.environ.get("PYTHONPATH")))),
     }
-    with run.log.open("ab") as log:
+    with run.log.open("ab") as output:
         return subprocess.Popen(  # noqa: S603 - our own module, the path is one argument
             [sys.executable, "-m", "mnist_core.worker", str(run.path)],
-            env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+            env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
         )  # fmt: skip
 
 
@@ -105,7 +108,13 @@ def conclude(run: Run, exit_status: int) -> None:
     last = next((line for line in reversed(lines) if line.strip()), "it left no message")
     killed = exit_status < 0 or exit_status == 137
     reason = "Its worker was ended from outside, perhaps for want of memory." if killed else f"Its worker ended: {last}"
-    run.write_status(owned(replace(status, state="interrupted" if killed else "failed", message=reason)))
+    _end(run, replace(status, state="interrupted" if killed else "failed", message=reason))
+
+
+def _end(run: Run, status: Status) -> None:
+    """Writes how it ended, unless somebody has deleted its folder meanwhile."""
+    if run.path.is_dir():
+        run.write_status(owned(status))
 
 
 @dataclass
@@ -147,22 +156,26 @@ class LocalBackend:
         self._wake.set()
 
     def request_stop(self, run: Run) -> None:
-        run.ask(stop=True)
+        if run.path.is_dir():
+            run.ask(stop=True)
         with self._lock:
             job = self._jobs.get(run.id)
-            if job is None:
-                return
-            if job.process is None:
-                del self._jobs[run.id]
-                run.write_status(owned(replace(run.status(), state="stopped", message="Stopped before its turn came.")))
-            else:
+            if job is not None and job.process is None:
+                self._withdraw(run)
+            elif job is not None:
                 job.stop_asked = job.stop_asked or time.monotonic()
 
     def kill(self, run: Run) -> None:
         with self._lock:
             job = self._jobs.get(run.id)
-            if job is not None and job.process is not None:
+            if job is not None and job.process is None:
+                self._withdraw(run)
+            elif job is not None and job.process is not None:
                 job.process.kill()
+
+    def _withdraw(self, run: Run) -> None:
+        del self._jobs[run.id]
+        _end(run, replace(run.status(), state="stopped", message="Stopped before its turn came."))
 
     def position(self, run: Run) -> int:
         with self._lock:
@@ -174,9 +187,12 @@ class LocalBackend:
             self._wake.wait(POLL_SECONDS)
             self._wake.clear()
             with self._lock:
-                self._reap()
-                self._escalate()
-                self._start_next()
+                try:
+                    self._reap()
+                    self._escalate()
+                    self._start_next()
+                except OSError:  # a full disk, a folder deleted just now: the other runs go on
+                    log.exception("A run's files could not be written")
 
     def _reap(self) -> None:
         for run_id, job in list(self._jobs.items()):
@@ -203,9 +219,4 @@ class LocalBackend:
                 job.process = start_worker(job.run, max(1, cores() // self._running))
             except OSError as error:  # the directory was deleted, or the machine takes no more processes
                 del self._jobs[job.run.id]
-                _fail(job.run, f"The worker could not be started: {error}.")
-
-
-def _fail(run: Run, message: str) -> None:
-    if run.path.is_dir():
-        run.write_status(owned(replace(Status(), state="failed", message=message)))
+                _end(job.run, Status("failed", f"The worker could not be started: {error}."))

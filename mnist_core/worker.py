@@ -143,11 +143,12 @@ def _train(run: Run, heart: Heart, stop: Stop, spec: RunSpec, model: Any, split:
     if stop.asked():
         return
     began, rate, warm = time.perf_counter(), 0.0, (0, 0.0)
-    for report in training.train(model, spec.settings, split, spec.seed):
+    for number, report in enumerate(training.train(model, spec.settings, split, spec.seed)):
         spent = time.perf_counter() - began
         speed = report.images / report.seconds
-        rate = RATE_MEMORY * rate + (1 - RATE_MEMORY) * speed if warm[0] else speed
-        warm = warm if warm[0] else (report.step, spent)  # the first report's time went into building the graph
+        # The first report's time went into building the graph: it counts for nothing once there is a second one.
+        rate = speed if number < 2 else RATE_MEMORY * rate + (1 - RATE_MEMORY) * speed
+        warm = warm if number else (report.step, spent)
         pace = (spent - warm[1]) / max(report.step - warm[0], 1)  # seconds a step, validation included
         row = {name: value for name, value in asdict(report).items() if value is not None}
         run.append_metrics({**row, "images_per_second": round(rate, 1), "elapsed": round(spent, 3)})

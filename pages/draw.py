@@ -4,11 +4,29 @@ from __future__ import annotations
 
 import numpy as np
 import streamlit as st
-from mnist_core.drawing import Normalised, decode, normalise, plain_resize
 from numpy.typing import NDArray
 from streamlit_drawable_canvas import st_canvas
 
-from pages.ui import caches, components, state, theme
+from mnist_core.drawing import Normalised, decode, normalise, plain_resize
+from pages.ui import caches, components, navigation, state, theme
+
+
+def workbench() -> None:
+    """Canvas, answer, controls, stages: in this order on a phone, too."""
+    paper, reading = st.columns([1, 2], gap="large")
+    controls, below = st.container(), st.container()
+    with controls:
+        picture, choices = menus()
+    with paper:
+        drawn = canvas()
+    picture = drawn if picture is None else picture
+    with reading:
+        normalised = prepare(picture)
+        if normalised is not None:
+            read(normalised, choices)
+    if normalised is not None:
+        with below:
+            stages(normalised)
 
 
 def canvas() -> NDArray[np.uint8] | None:
@@ -29,63 +47,51 @@ def canvas() -> NDArray[np.uint8] | None:
     return result.image_data if result.json_data.get("objects") else None
 
 
-def drawing() -> NDArray[np.uint8] | None:
-    """What is to be read: the upload where there is one, else the canvas."""
-    drawn = canvas()
-    st.slider("Brush width", 6, 40, key=state.BRUSH, help="In pixels of the canvas, which is 280 wide.")
-    with st.expander("Read a picture instead"):
-        upload = st.file_uploader("PNG or JPEG of one digit, dark on light or light on dark", ["png", "jpg", "jpeg"])
-    if upload is None:
-        return drawn
-    picture = decode(upload.getvalue())
-    st.image(picture, caption=f"{upload.name}: remove it to draw again", width=theme.CANVAS_PIXELS)
-    return picture
-
-
-def read(normalised: Normalised, choice: str, title: str) -> None:
-    """One model's answer."""
-    classifier = caches.classifier(components.model_path(choice))
-    components.answer(classifier.digits(normalised.image[None])[0], title)
-
-
-def workbench() -> None:
-    """Canvas and answer."""
-    paper, reading = st.columns([1, 2], gap="large")
-    with paper:
-        picture = drawing()
-    with reading:
-        choices = menus()
-        if picture is None:
-            st.info("Draw a digit from 0 to 9 in the black square. The answer comes when you lift the pen.")
-            return
-        normalised = plain_resize(picture) if st.session_state[state.PLAIN] else normalise(picture)
-        if normalised.blank:
-            st.info("There is no ink to read yet. Draw a digit, or choose a picture that shows one.")
-            return
-        for column, choice in zip(st.columns(len(choices)), choices, strict=True):
-            with column:
-                read(normalised, choice, components.model_name(choice) if len(choices) > 1 else "")
-    stages(normalised)
-
-
-def menus() -> list[str]:
-    """The models that are to read it: one, or two side by side."""
-    first, second, way = st.columns([2, 2, 1.4], vertical_alignment="bottom")
+def menus() -> tuple[NDArray[np.uint8] | None, list[str]]:
+    """The uploaded picture, None where there is none, and the models that are to read: one, or two side by side."""
+    brush, first, second, way = st.columns([1.2, 1.5, 1.5, 1], vertical_alignment="bottom")
+    brush.slider("Brush width", 6, 40, key=state.BRUSH, help="In pixels of the canvas, which is 280 wide.")
     with first:
         choice = components.model_menu("Model", state.MODEL)
     with second:
         other = components.model_menu("Beside it", state.OTHER_MODEL, optional=True)
     way.toggle("Plain resize", key=state.PLAIN, help="Shrink the whole canvas to 28×28 and do nothing else.")
-    return [choice] if other in (components.NOBODY, choice) else [choice, other]
+    with st.expander("Read a picture instead"):
+        upload = st.file_uploader("PNG or JPEG of one digit, dark on light or light on dark", ["png", "jpg", "jpeg"])
+        picture = components.attempt(lambda: decode(upload.getvalue()), upload is not None)
+        if picture is not None:
+            st.image(picture, caption=f"{upload.name}: remove it to draw again", width=theme.CANVAS_PIXELS)
+    return picture, [choice] if other in (components.NOBODY, choice) else [choice, other]
+
+
+def prepare(picture: NDArray[np.uint8] | None) -> Normalised | None:
+    """What the model is to see; None, and an invitation, where nothing is drawn."""
+    if picture is None:
+        st.info("Draw a digit from 0 to 9 in the black square. The answer comes when you lift the pen.")
+        return None
+    normalised = plain_resize(picture) if st.session_state[state.PLAIN] else normalise(picture)
+    if normalised.blank:
+        st.info("There is no ink to read yet. Draw a digit, or choose a picture that shows one.")
+        return None
+    return normalised
+
+
+def read(normalised: Normalised, choices: list[str]) -> None:
+    """Each model's answer, and the image that it saw."""
+    for column, choice in zip(st.columns(len(choices)), choices, strict=True):
+        with column:
+            classifier = caches.classifier(components.model_path(choice))
+            title = components.model_name(choice) if len(choices) > 1 else ""
+            components.answer(classifier.digits(normalised.image[None])[0], title, normalised.image)
 
 
 def stages(normalised: Normalised) -> None:
     """From the drawing to what the model sees."""
-    st.subheader("What the model sees")
-    pictures = [(stage.image, stage.name, stage.explanation) for stage in normalised.stages]
-    components.strip([*pictures, (normalised.image, "28×28", "The image that the model sees.")])
+    st.subheader("From your drawing to what the model sees")
+    components.strip([(stage.image, stage.name, stage.explanation) for stage in normalised.stages])
 
 
+navigation.through_app()
 state.default(state.BRUSH, 20)
 state.default(state.PLAIN, False)
 components.choose_from_link(state.MODEL)

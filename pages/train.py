@@ -8,7 +8,7 @@ import streamlit as st
 
 from mnist_core import data, jobs, recipes
 from mnist_core.runs import Run, find_run, make_spec
-from pages.ui import caches, components, monitor, state
+from pages.ui import caches, components, monitor, navigation, state
 
 EPOCHS = (1, 50)
 BATCH_SIZES = (8, 16, 32, 64, 100, 128, 200, 256, 512, 1024, 2048)
@@ -95,6 +95,7 @@ def network() -> None:
     components.summary(settings.architecture)
 
 
+navigation.through_app()
 state.default(state.RECIPE, recipes.DEFAULT_RECIPE)
 state.default(state.SEED, 0)
 state.default(state.DATA, "full" if data.available() else "sample")

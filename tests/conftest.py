@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +60,15 @@ def keras(tmp_path_factory: pytest.TempPathFactory) -> Any:
         import keras
 
         return keras
+
+
+@pytest.fixture
+def signals() -> Iterator[None]:
+    """For tests that run the worker in this process: it takes the signals over, and the tests want them back."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session")

@@ -29,7 +29,7 @@ def command_line(*arguments: str) -> list[str]:
 
 
 def wait_until(condition: Callable[[], Any], what: str, seconds: float = 60) -> Any:
-    """The first true value of `condition`; fails, saying `what` did not come, after a deadline that only a fault meets."""
+    """The first true value of `condition`; fails, saying `what` did not come, after a time that only a fault takes."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if value := condition():

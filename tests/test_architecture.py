@@ -162,7 +162,11 @@ def assert_keras_refuses(layers: Sequence[Layer], position: int, size: int) -> N
 @pytest.mark.parametrize(
     ("layers", "position", "words"),
     [
-        ((MaxPooling2D(4), MaxPooling2D(8), *END), 2, r"Layer 2 \(MaxPooling2D\) its window of 8 is larger than its input of 7"),
+        (
+            (MaxPooling2D(4), MaxPooling2D(8), *END),
+            2,
+            r"Layer 2 \(MaxPooling2D\) its window of 8 is larger than its input of 7",
+        ),
         ((Conv2D(2, 20), Conv2D(2, 10), *END), 2, r"Layer 2 \(Conv2D\).* window of 10 .* input of 9"),
         ((Dense(10, "softmax"),), 1, r"Layer 1 \(Dense\) needs a flat list .* gets 28 × 28 × 1: put Flatten before it"),
         ((Flatten(), Conv2D(2, 3), *END), 2, r"Layer 2 \(Conv2D\) needs an image .* gets 784 values"),
@@ -188,7 +192,7 @@ def assert_keras_refuses(layers: Sequence[Layer], position: int, size: int) -> N
         ((ReLU(),) * (MAX_LAYERS - 1) + END, 0, r"1 to 100 layers; this one has 101"),
         ((Flatten(), Dense(8192), Dense(8192), *END), 0, rf"parameters; at most {MAX_PARAMETERS:,} are allowed"),
     ],
-)  # fmt: skip
+)
 def test_refused_with_position_and_reason(layers: tuple[Layer, ...], position: int, words: str) -> None:
     with pytest.raises(ArchitectureError, match=words) as refusal:
         Architecture(layers)
@@ -227,10 +231,14 @@ def test_json_leaves_defaults_out() -> None:
         (["Flatten"], 1, "Layer 1: 'Flatten' is not a layer"),
         ([None], 1, "Layer 1: None is not a layer"),
         ([{"layer": "Flatten"}, {"layer": "Dense"}], 2, r"Layer 2 \(Dense\): units is missing"),
-        ([{"layer": "Dense", "units": 10, "size": 3}], 1, r"Layer 1 \(Dense\): 'size' is not one of its settings \(units"),
+        (
+            [{"layer": "Dense", "units": 10, "size": 3}],
+            1,
+            r"Layer 1 \(Dense\): 'size' is not one of its settings \(units",
+        ),
         ([{"layer": "Flatten", "units": 10}], 1, r"\(it has none\)"),
     ],
-)  # fmt: skip
+)
 def test_json_refused_with_position_and_reason(items: object, position: int, words: str) -> None:
     with pytest.raises(ArchitectureError, match=words) as refusal:
         from_json(items)

@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mnist_core import data
+from mnist_core import data, download
 from mnist_core.errors import DataError, DownloadError, SettingError
 
 ROOT = Path(__file__).parents[1]
@@ -528,8 +528,8 @@ def silent_server() -> Iterator[str]:
 
 
 def test_silent_server_is_given_up(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(data, "ANSWER_SECONDS", 0.3)
-    monkeypatch.setattr(data, "SILENCE_SECONDS", 1.5)
+    monkeypatch.setattr(download, "ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr(download, "SILENCE_SECONDS", 1.5)
     with silent_server() as url:
         monkeypatch.setattr(data, "URL", url)
         started = time.monotonic()
@@ -548,7 +548,7 @@ def test_hanging_name_look_up_is_given_up(cache: Path, monkeypatch: pytest.Monke
         raise socket.gaierror("no name server")
 
     monkeypatch.setattr(socket, "getaddrinfo", hang)
-    monkeypatch.setattr(data, "ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr(download, "ANSWER_SECONDS", 0.3)
     monkeypatch.setattr(data, "URL", "http://digits.invalid/mnist.npz")
     started = time.monotonic()
     mnist = data.load("full")
@@ -579,7 +579,7 @@ def half_sending_server(archive: bytes) -> Iterator[str]:
 def test_server_that_stalls_is_given_up(
     cache: Path, archive: bytes, fetch_from: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(data, "SILENCE_SECONDS", 0.3)
+    monkeypatch.setattr(download, "SILENCE_SECONDS", 0.3)
     with half_sending_server(archive) as url:
         fetch_from(url)
         with pytest.raises(DownloadError, match="no connection|no answer|cut"):
@@ -590,7 +590,7 @@ def test_server_that_stalls_is_given_up(
 def test_download_is_bounded_in_all(
     cache: Path, archive: bytes, fetch_from: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(data, "DOWNLOAD_SECONDS", 0.3)
+    monkeypatch.setattr(download, "DOWNLOAD_SECONDS", 0.3)
     with half_sending_server(archive) as url:
         fetch_from(url)
         with pytest.raises(DownloadError, match=r"incomplete after 0\.3 seconds"):
@@ -699,7 +699,7 @@ def test_right_file_put_there_meanwhile_is_left_alone(
 
     with serving(answer) as (url, _):
         fetch_from(url)
-        monkeypatch.setattr(data.os, "replace", refuse)
+        monkeypatch.setattr(download.os, "replace", refuse)
         assert data.download() == cache
 
 

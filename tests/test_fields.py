@@ -21,11 +21,15 @@ class Oven:
     ("rule", "accepted", "refused"),
     [
         (Integer(1, 8), [1, 8], [0, 9, True, 1.0, "1", None, float("nan"), 10**400, [1]]),
-        (Number(0, 1), [0, 1, 0.5, -0.0], [-1e-9, 1.1, True, "0.5", None, float("nan"), float("inf"), 10**400, -(10**400)]),
+        (
+            Number(0, 1),
+            [0, 1, 0.5, -0.0],
+            [-1e-9, 1.1, True, "0.5", None, float("nan"), float("inf"), 10**400, -(10**400)],
+        ),
         (Number(0, 1, above=True), [1e-12, 1], [0, 0.0, -0.0]),
         (Choice((None, "relu", 2, True)), [None, "relu", 2, True], ["", "Relu", 2.0, False, 1, [], {}, float("nan")]),
     ],
-)  # fmt: skip
+)
 def test_rules(rule: Allowed, accepted: list[object], refused: list[object]) -> None:
     assert [value for value in accepted if not rule.accepts(value)] == []
     assert [value for value in refused if rule.accepts(value)] == []

@@ -47,7 +47,18 @@ def test_write_json_leaves_no_trace_where_the_value_is_no_json(tmp_path: Path) -
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{", b"[1]", b"null", b"3", b'"text"', b"\xff\xfe\x00", b'{"a": 1', DEEP.encode(), b'{"a": ' + b"9" * 5000 + b"}"],
+    [
+        b"",
+        b"{",
+        b"[1]",
+        b"null",
+        b"3",
+        b'"text"',
+        b"\xff\xfe\x00",
+        b'{"a": 1',
+        DEEP.encode(),
+        b'{"a": ' + b"9" * 5000 + b"}",
+    ],
 )
 def test_read_json_of_nonsense_is_empty(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "x.json"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -16,12 +17,20 @@ import numpy as np
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
+from support import Trained
 
 from mnist_core import jobs, runs
 from mnist_core.runs import Run
 from pages.ui import navigation, state
 
 APP = Path(__file__).parent.parent / "app.py"
+
+
+@pytest.fixture
+def trained_run(trained: Trained, runs_root: Path) -> Run:
+    """A finished run among the visitor's."""
+    shutil.copytree(trained.run.path, runs_root / trained.run.id)
+    return Run(runs_root / trained.run.id)
 
 
 @pytest.fixture
@@ -225,7 +234,7 @@ def test_training_from_the_page_to_the_result(app: AppTest) -> None:
     app.selectbox(key=state.DATA).select("sample").run()
     app.slider(key=state.EPOCHS).set_value(2).run()
     next(button for button in app.button if button.label == "Train").click().run()
-    run = runs.find_run(app.query_params["run"][0])
+    run = runs.find_run("".join(app.query_params["run"]))
     assert run.spec().overrides == {"epochs": 2}
     wait_for(lambda: run.status().final)
     app.run()

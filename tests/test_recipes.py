@@ -184,12 +184,11 @@ def test_override_to_uncentered_takes_larger_images() -> None:
     [
         {},
         {"epochs": 3},
-        {"dropout": 0.25, "seed_free": None},
+        {"dropout": 0.25},
         {"learning_rate": 0.02, "schedule": "cosine", "uncentered": True, "augmentation": "hand"},
     ],
 )
 def test_differences_are_the_overrides(overrides: dict[str, Any]) -> None:
-    overrides.pop("seed_free", None)
     assert differences(override(FAST, overrides), FAST) == overrides
 
 

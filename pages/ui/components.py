@@ -57,15 +57,22 @@ def attempt(action: Callable[[], Any], wanted: bool) -> Any:
         return None
 
 
-def answer(probabilities: NDArray[np.float32], title: str = "") -> None:
-    """The digit, how sure the model is, and a bar for each of the ten. `probabilities`: (10,) float32."""
+def answer(probabilities: NDArray[np.float32], title: str = "", seen: NDArray[np.uint8] | None = None) -> None:
+    """The digit, how sure the model is, the image it saw, and a bar for each of the ten.
+
+    Args:
+        probabilities: (10,) float32.
+        title: whose answer it is.
+        seen: (28, 28) uint8.
+    """
     digit = int(probabilities.argmax())
     unsure = " unsure" if probabilities[digit] < 0.5 else ""
     heading = f'<div class="lab-note">{html.escape(title)}</div>' if title else ""
+    beside = "" if seen is None else _captioned(seen, "as the model sees it", "28×28 pixels")
     st.html(
         f'{heading}<div class="lab-answer" role="status" data-digit="{digit}">'
         f'<div class="lab-digit{unsure}">{digit}</div>'
-        f'<div class="lab-sure">{figures.percent(float(probabilities[digit]))}</div></div>{bars(probabilities)}'
+        f'<div class="lab-sure">{figures.percent(float(probabilities[digit]))}</div>{beside}</div>{bars(probabilities)}'
     )
 
 
@@ -93,12 +100,13 @@ def picture(image: NDArray[np.uint8], alt: str, pixels: int) -> str:
 
 def strip(pictures: Sequence[tuple[NDArray[np.uint8], str, str]], pixels: int = 112) -> None:
     """Pictures in a row, each (image, name, explanation)."""
-    shown = [
-        f"<figure>{picture(image, name, pixels)}<figcaption><b>{html.escape(name)}</b><br>{html.escape(text)}"
-        "</figcaption></figure>"
-        for image, name, text in pictures
-    ]
-    st.html(f'<div class="lab-strip">{"".join(shown)}</div>')
+    shown = "".join(_captioned(image, name, text, pixels) for image, name, text in pictures)
+    st.html(f'<div class="lab-strip">{shown}</div>')
+
+
+def _captioned(image: NDArray[np.uint8], name: str, text: str, pixels: int = 112) -> str:
+    caption = f"<figcaption><b>{html.escape(name)}</b><br>{html.escape(text)}</figcaption>"
+    return f'<figure class="lab-figure">{picture(image, name, pixels)}{caption}</figure>'
 
 
 def model_menu(label: str, key: str, optional: bool = False) -> str:

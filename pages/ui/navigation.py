@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import runpy
+from pathlib import Path
+
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
+from streamlit.runtime.pages_manager import PagesManager
 
+APP = Path(__file__).parents[2] / "app.py"
 PAGES = {
     "pages/draw.py": ("Draw", ":material/draw:"),
     "pages/train.py": ("Train", ":material/model_training:"),
@@ -18,3 +23,15 @@ def pages() -> list[StreamlitPage]:
         st.Page(path, title=title, icon=icon, default=path == first, url_path="" if path == first else title.lower())
         for path, (title, icon) in PAGES.items()
     ]
+
+
+def through_app() -> None:
+    """The first line of a page: makes sure that app.py has run.
+
+    Streamlit learns that an app calls st.navigation only by running it. Until then it takes the folder pages/ for
+    pages of the old kind, and the first visitor of a server who opens the link of a page gets the bare script (AppTest
+    forgets before each run, and always does). Not by st.rerun: a click would be lost on the way.
+    """
+    if PagesManager.uses_pages_directory:
+        runpy.run_path(str(APP))  # runs this page again, from inside
+        st.stop()

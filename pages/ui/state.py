@@ -6,6 +6,7 @@ from typing import Any
 
 import streamlit as st
 
+VALUES = "values"  # of the widgets that outlive a change of page, by key
 PAGE = "page"  # url path of the page shown
 CANVAS = "canvas"
 DRAWING = "drawing"  # the canvas's paths, kept while another page is shown
@@ -36,10 +37,13 @@ _KEPT = (
 
 
 def begin(page: str) -> None:
-    """To be called before a page runs: keeps widgets' values alive that Streamlit drops with their page."""
+    """To be called before a page runs: brings back the widgets' values that Streamlit dropped with their page."""
+    values = st.session_state.setdefault(VALUES, {})
     for key in _KEPT:
         if key in st.session_state:
-            st.session_state[key] = st.session_state[key]
+            values[key] = st.session_state[key]
+        if key in values:
+            st.session_state[key] = values[key]
     if st.session_state.get(PAGE) != page:
         st.session_state[PAGE] = page
         st.session_state[DRAWING_AT_ENTRY] = st.session_state.get(DRAWING)

@@ -11,7 +11,8 @@ CANVAS_INK = "#ffffff"
 STYLE = f"""
 <style>
 .stMainBlockContainer {{ padding-top: 4.5rem; padding-bottom: 3rem; }}
-.lab-answer {{ display: flex; gap: 1.25rem; align-items: center; flex-wrap: wrap; }}
+.st-key-canvas {{ margin-top: 1.6rem; }} /* room for its tool bar */
+.lab-answer {{ display: flex; gap: 1.25rem; align-items: center; flex-wrap: wrap; margin-bottom: 1rem; }}
 .lab-digit {{ font-size: 6.5rem; line-height: 1; font-weight: 700; min-width: 4.2rem; text-align: center; }}
 .lab-digit.unsure {{ opacity: .35; }}
 .lab-sure {{ font-size: 1.6rem; font-weight: 600; }}
@@ -24,9 +25,9 @@ STYLE = f"""
 .lab-bars b {{ color: {COLOURS["training"]}; }}
 .lab-value {{ text-align: right; }}
 .lab-strip {{ display: flex; gap: .9rem; flex-wrap: wrap; }}
-.lab-strip figure {{ margin: 0; width: 112px; }}
+.lab-figure {{ margin: 0; width: 112px; }}
 .lab-picture {{ image-rendering: pixelated; background: #000; border-radius: 6px; object-fit: contain;
   border: 1px solid rgba(128, 128, 128, .35); display: block; }}
-.lab-strip figcaption {{ font-size: .8rem; opacity: .75; margin-top: .3rem; line-height: 1.25; }}
+.lab-figure figcaption {{ font-size: .8rem; opacity: .75; margin-top: .3rem; line-height: 1.25; }}
 </style>
 """

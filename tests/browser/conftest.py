@@ -1,4 +1,4 @@
-"""A real browser and the real app. Without Chromium these tests are skipped, or fail where DIGITLAB_REQUIRE_BROWSER is set."""
+"""A real browser and the real app. Without Chromium tests are skipped, or fail where DIGITLAB_REQUIRE_BROWSER is set."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def healthy(url: str) -> bool:
 
 
 def app_environment(home: Path) -> dict[str, str]:
-    """Runs and caches of its own. A proxy that nobody listens at makes a download fail at once: the offline sample it is."""
+    """Runs and caches of its own. A proxy that nobody listens at makes a download fail at once: the sample it is."""
     nowhere = f"http://127.0.0.1:{free_port()}"
     proxies = {"http_proxy": nowhere, "https_proxy": nowhere, "no_proxy": "127.0.0.1,localhost"}
     ours = {"DIGITLAB_RUNS": str(home / "runs"), "KERAS_HOME": str(home / "keras")}
@@ -95,7 +95,7 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 @pytest.fixture(scope="session")
 def app_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The real app, started as users start it. Its runs are in a temporary folder, its output beside them in app.log."""
+    """The app, started as users start it. Its runs are in a temporary folder, its output in app.log beside them."""
     home, port = tmp_path_factory.mktemp("app"), free_port()
     url, log = f"http://127.0.0.1:{port}", home / "app.log"
     options = ("--server.address", "127.0.0.1", "--server.port", str(port), "--server.headless", "true")

@@ -1,0 +1,401 @@
+"""The local queue with workers of a few lines in the real one's place, and one run with the real one."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from support import ROOT, environment, wait_until
+
+from mnist_core import jobs
+from mnist_core.errors import QueueFullError, SettingError
+from mnist_core.runs import Run, Status, create, list_runs, make_spec
+
+# What a fake worker does is written in its run's folder; `-S` starts Python in a few milliseconds.
+FAKE_WORKER = """
+import json, os, signal, sys, time
+folder = sys.argv[1]
+deed = open(folder + "/deed").read()
+def status(state):
+    with open(folder + "/.new", "w") as file:
+        json.dump({"state": state, "message": "fake", "pid": os.getpid(), "heartbeat": time.time()}, file)
+    os.replace(folder + "/.new", folder + "/status.json")
+def terminated(*_):
+    open(folder + "/terminated", "w").close()
+    status("stopped")
+    os._exit(0)
+if deed == "obey SIGTERM":
+    signal.signal(signal.SIGTERM, terminated)
+if deed == "ignore SIGTERM":
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+if deed == "die":
+    print("first words")
+    print("its last words\\n", file=sys.stderr)
+    sys.exit(3)
+if deed == "vanish":
+    import shutil
+    shutil.rmtree(folder)
+    sys.exit(0)
+status("running")
+open(folder + "/started", "w").close()
+while True:
+    time.sleep(0.01)
+    if os.path.exists(folder + "/go"):
+        status("finished")
+        sys.exit(0)
+    if deed == "obey" and os.path.exists(folder + "/control.json"):
+        status("stopped")
+        sys.exit(0)
+"""
+
+
+class Workers:
+    """Starts fake workers, and remembers in which order and how many lived at once."""
+
+    def __init__(self) -> None:
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.threads: list[int] = []
+        self.most_alive = 0
+
+    def start(self, run: Run, threads: int) -> subprocess.Popen[bytes]:
+        with run.log.open("ab") as log:
+            process = subprocess.Popen([sys.executable, "-S", "-c", FAKE_WORKER, str(run.path)], stdout=log, stderr=log)
+        self.processes[run.id] = process
+        self.threads.append(threads)
+        self.most_alive = max(self.most_alive, sum(psutil.pid_exists(one.pid) for one in self.processes.values()))
+        return process
+
+    @property
+    def order(self) -> list[str]:
+        return list(self.processes)
+
+
+@pytest.fixture
+def workers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Workers]:
+    workers = Workers()
+    monkeypatch.setattr(jobs, "start_worker", workers.start)
+    monkeypatch.setattr(jobs, "POLL_SECONDS", 0.02)
+    yield workers
+    for process in workers.processes.values():
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
+def make_run(deed: str = "wait") -> Run:
+    run = create(make_spec("fast", {}, "sample"))
+    (run.path / "deed").write_text(deed)
+    return run
+
+
+def started(run: Run) -> Callable[[], bool]:
+    return lambda: (run.path / "started").exists()
+
+
+def let_go(run: Run) -> None:
+    (run.path / "go").touch()
+
+
+def ended(run: Run) -> Status:
+    wait_until(lambda: run.status().final, f"the end of {run.id}")
+    return run.status()
+
+
+def test_runs_one_after_the_other_in_order_of_submission(workers: Workers) -> None:
+    backend, made = jobs.LocalBackend(running=1, queued=5), [make_run() for _ in range(3)]
+    for run in made:
+        backend.submit(run)
+    wait_until(started(made[0]), "the first worker")
+    assert [backend.position(run) for run in made] == [0, 1, 2]
+    assert [run.status().state for run in made] == ["running", "queued", "queued"]
+    let_go(made[0])
+    wait_until(started(made[1]), "the second worker")
+    assert [backend.position(run) for run in made] == [0, 0, 1]
+    for run in made[1:]:
+        let_go(run)
+        assert ended(run).state == "finished"
+    wait_until(lambda: backend.position(made[2]) == 0, "an empty queue")
+    assert workers.order == [run.id for run in made] and workers.most_alive == 1
+    assert workers.threads == [jobs.cores()] * 3
+
+
+def test_at_most_so_many_at_once(workers: Workers) -> None:
+    backend, made = jobs.LocalBackend(running=2, queued=5), [make_run() for _ in range(5)]
+    for run in made:
+        backend.submit(run)
+    wait_until(started(made[1]), "the second worker")
+    for run in made:
+        let_go(run)
+    assert [ended(run).state for run in made] == ["finished"] * 5
+    assert workers.most_alive == 2 and workers.order == [run.id for run in made]
+    assert workers.threads == [max(1, jobs.cores() // 2)] * 5
+
+
+def test_a_full_queue_refuses_and_takes_again_later(workers: Workers) -> None:
+    backend, made = jobs.LocalBackend(running=1, queued=2), [make_run() for _ in range(4)]
+    for run in made[:3]:
+        backend.submit(run)
+    with pytest.raises(QueueFullError, match=r"2 runs are waiting already, and 2 may.*DIGITLAB_MAX_QUEUED"):
+        wait_until(started(made[0]), "the first worker")
+        backend.submit(made[3])
+    assert backend.position(made[3]) == 0
+    let_go(made[0])
+    wait_until(started(made[1]), "the second worker")
+    backend.submit(made[3])
+    assert backend.position(made[3]) == 2
+
+
+def test_as_many_as_may_run_and_wait_are_taken_before_any_has_started(workers: Workers) -> None:
+    backend = jobs.LocalBackend(running=2, queued=1)
+    with backend._lock:  # the queue's own thread cannot start any of them meanwhile
+        for run in (make_run(), make_run(), make_run()):
+            backend.submit(run)
+        with pytest.raises(QueueFullError):
+            backend.submit(make_run())
+
+
+def test_start_leaves_nothing_behind_where_the_queue_is_full(workers: Workers) -> None:
+    backend = jobs.LocalBackend(running=1, queued=1)
+    with backend._lock:
+        made = [jobs.start(backend, make_spec("fast", {}, "sample")) for _ in range(2)]
+        with pytest.raises(QueueFullError):
+            jobs.start(backend, make_spec("fast", {}, "sample"))
+        assert {run.id for run in list_runs()} == {run.id for run in made}
+        for run in made:
+            (run.path / "deed").write_text("obey")
+            run.ask(stop=True)
+    assert {ended(run).state for run in made} == {"stopped"}
+
+
+def test_a_stop_before_its_turn_is_at_once(workers: Workers) -> None:
+    backend, first, second, third = jobs.LocalBackend(running=1, queued=5), make_run(), make_run(), make_run()
+    for run in (first, second, third):
+        backend.submit(run)
+    backend.request_stop(second)
+    assert (second.status().state, second.status().message) == ("stopped", "Stopped before its turn came.")
+    assert second.control() == {"stop": True} and backend.position(second) == 0 and backend.position(third) == 1
+    let_go(first)
+    wait_until(started(third), "the third worker")
+    assert second.id not in workers.order
+
+
+def test_a_worker_that_is_asked_stops_by_itself(workers: Workers) -> None:
+    backend, run = jobs.LocalBackend(running=1), make_run("obey")
+    backend.submit(run)
+    wait_until(started(run), "the worker")
+    backend.request_stop(run)
+    assert ended(run).state == "stopped" and workers.processes[run.id].wait(10) == 0
+
+
+posix = pytest.mark.skipif(os.name == "nt", reason="Windows has no signals: it ends processes at once")
+
+
+@posix
+def test_a_worker_that_does_not_listen_gets_sigterm(workers: Workers) -> None:
+    backend, run = jobs.LocalBackend(running=1, grace=0.3), make_run("obey SIGTERM")
+    backend.submit(run)
+    wait_until(started(run), "the worker")
+    asked = time.monotonic()
+    backend.request_stop(run)
+    assert ended(run).state == "stopped" and (run.path / "terminated").exists()
+    assert time.monotonic() - asked >= 0.3, "it had its time"
+
+
+@posix
+def test_a_worker_that_ignores_sigterm_is_killed(workers: Workers) -> None:
+    backend, run, next_run = jobs.LocalBackend(running=1, grace=0.3), make_run("ignore SIGTERM"), make_run()
+    backend.submit(run)
+    backend.submit(next_run)
+    wait_until(started(run), "the worker")
+    asked = time.monotonic()
+    backend.request_stop(run)
+    backend.request_stop(run)  # asking again does not give it more time
+    assert ended(run).state == "interrupted"
+    assert time.monotonic() - asked >= 0.6
+    assert workers.processes[run.id].returncode == -signal.SIGKILL
+    wait_until(started(next_run), "the next worker")
+
+
+def test_kill_is_at_once(workers: Workers) -> None:
+    backend, run = jobs.LocalBackend(running=1), make_run("ignore SIGTERM")
+    backend.submit(run)
+    wait_until(started(run), "the worker")
+    backend.kill(run)
+    assert ended(run).state == ("interrupted" if os.name != "nt" else "failed")
+    assert not run.has_model and not psutil.pid_exists(workers.processes[run.id].pid)
+
+
+def test_a_killed_run_that_waits_never_starts(workers: Workers) -> None:
+    backend, first, second, third = jobs.LocalBackend(running=1), make_run(), make_run(), make_run()
+    for run in (first, second, third):
+        backend.submit(run)
+    backend.kill(second)
+    assert second.status().final and backend.position(second) == 0
+    let_go(first)
+    wait_until(started(third), "the third worker")
+    assert second.id not in workers.order
+
+
+def test_a_worker_that_dies_without_a_word_leaves_its_last_line(workers: Workers) -> None:
+    backend, run, next_run = jobs.LocalBackend(running=1), make_run("die"), make_run()
+    backend.submit(run)
+    backend.submit(next_run)
+    assert (ended(run).state, run.status().message) == ("failed", "Its worker ended: its last words")
+    wait_until(started(next_run), "the next worker")
+
+
+@posix
+def test_a_worker_ended_from_outside_is_an_interruption(workers: Workers) -> None:
+    backend, run = jobs.LocalBackend(running=1), make_run()
+    backend.submit(run)
+    wait_until(started(run), "the worker")
+    workers.processes[run.id].send_signal(signal.SIGKILL)
+    assert ended(run).state == "interrupted" and "ended from outside" in run.status().message
+
+
+def test_the_queue_survives_runs_whose_folder_was_deleted(workers: Workers) -> None:
+    backend, vanishing, deleted, next_run = jobs.LocalBackend(running=1), make_run("vanish"), make_run(), make_run()
+    with backend._lock:
+        for run in (vanishing, deleted, next_run):
+            backend.submit(run)
+        shutil.rmtree(deleted.path)
+    wait_until(started(next_run), "the worker after those of deleted folders")
+    assert not vanishing.path.exists() and not deleted.path.exists()
+    let_go(next_run)
+    assert ended(next_run).state == "finished"
+
+
+def test_a_stop_of_a_deleted_run_is_no_error(workers: Workers) -> None:
+    backend, run = jobs.LocalBackend(running=1), make_run()
+    shutil.rmtree(run.path)
+    backend.request_stop(run)
+    backend.kill(run)
+    assert not run.path.exists()
+
+
+def test_a_machine_that_starts_no_process_is_a_failure_of_the_run_only(
+    workers: Workers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(run: Run, threads: int) -> Any:
+        monkeypatch.setattr(jobs, "start_worker", workers.start)
+        raise OSError("no more processes")
+
+    monkeypatch.setattr(jobs, "start_worker", refuse)
+    backend, run, next_run = jobs.LocalBackend(running=1), make_run(), make_run()
+    backend.submit(run)
+    backend.submit(next_run)
+    assert (ended(run).state, run.status().message) == ("failed", "The worker could not be started: no more processes.")
+    wait_until(started(next_run), "the next worker")
+
+
+@pytest.mark.parametrize(
+    ("state", "exit_status", "expected"),
+    [
+        ("finished", 0, "finished"),
+        ("stopped", 0, "stopped"),
+        ("failed", 1, "failed"),
+        ("finished", -9, "finished"),
+        ("running", 0, "failed"),
+        ("queued", 1, "failed"),
+        ("running", -15, "interrupted"),
+        ("stopping", 137, "interrupted"),
+    ],
+)
+def test_conclude_says_what_the_worker_did_not(state: str, exit_status: int, expected: str) -> None:
+    run = make_run()
+    run.write_status(Status(state, "so it was", epoch=2, heartbeat=time.time()))
+    jobs.conclude(run, exit_status)
+    status = run.status()
+    assert (status.state, status.epoch) == (expected, 2)
+    words = {"failed": "it left no message", "interrupted": "ended from outside"}
+    assert ("so it was" if state == expected else words[expected]) in status.message
+
+
+# settings
+
+
+@pytest.mark.parametrize("function", [jobs.max_running, jobs.max_queued])
+def test_limits_come_from_the_environment(function: Callable[[], int], monkeypatch: pytest.MonkeyPatch) -> None:
+    name = f"DIGITLAB_{function.__name__.upper()}"
+    assert function() >= 1
+    monkeypatch.setenv(name, " 7 ")
+    assert function() == 7
+    monkeypatch.setenv(name, "")
+    assert function() >= 1
+    for wrong in ("0", "-1", "two", "1.5", "²"):
+        monkeypatch.setenv(name, wrong)
+        with pytest.raises(SettingError, match=rf"{name} is '{wrong}', expected a whole number of 1 or more"):
+            function()
+
+
+def test_defaults_are_one_run_for_two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert [
+        monkeypatch.setattr(jobs, "cores", lambda count=count: count) or jobs.max_running() for count in (1, 2, 5, 8)
+    ] == [1, 1, 2, 4]
+    assert jobs.max_queued() == 20
+
+
+# the interpreter's end
+
+ENDING = """
+import subprocess, sys, time
+from mnist_core import jobs
+from mnist_core.runs import create, make_spec
+jobs.start_worker = lambda run, threads: subprocess.Popen(
+    [sys.executable, "-S", "-c", "import time; time.sleep(120)"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+backend = jobs.LocalBackend(running=1, queued=5)
+runs = [create(make_spec("fast", {}, "sample")) for _ in range(3)]
+for run in runs:
+    backend.submit(run)
+while backend.position(runs[0]):
+    time.sleep(0.01)
+print(backend._jobs[runs[0].id].process.pid, [backend.position(run) for run in runs], flush=True)
+"""
+
+
+def test_an_interpreter_with_waiting_runs_ends_at_once(tmp_path: Path) -> None:
+    """A pool of `concurrent.futures` would wait for every queued run to be trained."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore::ResourceWarning", "-c", ENDING],
+        cwd=ROOT,
+        env=environment(tmp_path / "runs"),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    pid, positions = done.stdout.split(maxsplit=1)
+    left = psutil.Process(int(pid))
+    try:
+        assert done.returncode == 0, done.stderr
+        assert json.loads(positions) == [0, 1, 2]
+        assert left.is_running(), "the worker trains on"
+    finally:
+        left.kill()
+
+
+# the real worker
+
+
+def test_a_real_worker_asked_to_stop_keeps_its_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    backend, run = jobs.LocalBackend(running=1), create(make_spec("fast", {"epochs": 1000}, "sample"))
+    backend.submit(run)
+    wait_until(lambda: len(run.metrics().rows) >= 3, "three reports", 120)
+    middle = run.status()
+    assert middle.state == "running" and middle.message == "Training." and 0 < middle.progress < 1
+    backend.request_stop(run)
+    status = ended(run)
+    assert status.state == "stopped" and run.has_model, status.message
+    assert f"Stopped in epoch {status.epoch + 1}: " in status.message and status.epoch < 1000
+    assert run.card()["epochs_trained"] == pytest.approx(status.step / 16)
+    wait_until(lambda: not backend._jobs, "the worker's end")

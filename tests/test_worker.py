@@ -1,0 +1,306 @@
+"""The real worker in a process of its own, on the offline sample: how it ends, and what it leaves."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from support import ROOT, Trained, environment, wait_until
+
+from mnist_core import data, worker
+from mnist_core.architecture import Dense, Flatten, Rescaling
+from mnist_core.classifier import Classifier
+from mnist_core.errors import ModelError
+from mnist_core.files import read_json
+from mnist_core.recipes import RECIPES, Settings
+from mnist_core.runs import Run, RunSpec, Status, create, make_spec
+
+SMALL = (Rescaling(1 / 255), Flatten(), Dense(32, "relu"), Dense(10, "softmax"))
+
+
+def start(run: Run, **changes: str) -> subprocess.Popen[bytes]:
+    with run.log.open("ab") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", "mnist_core.worker", str(run.path)],
+            cwd=ROOT, env=environment(run.path.parent, **changes), stdout=output, stderr=output,
+        )  # fmt: skip
+
+
+def work(run: Run, **changes: str) -> int:
+    """Trains the run to its end: the exit status."""
+    process = start(run, **changes)
+    try:
+        return process.wait(180)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def left(run: Run) -> set[str]:
+    return {path.name for path in run.path.iterdir()}
+
+
+BEFORE = {"spec.json", "status.json", "log.txt"}
+AFTER = BEFORE | {"metrics.jsonl", "card.json", "model.keras", "model.tflite"}
+
+
+# a finished run
+
+
+def test_finished_run_leaves_all_its_files_and_no_others(trained: Trained) -> None:
+    assert left(trained.run) == AFTER
+    assert trained.run.has_model
+
+
+def test_finished_run_says_so(trained: Trained) -> None:
+    status, card = trained.run.status(), trained.run.card()
+    assert (status.state, status.epoch, status.epochs, status.step, status.steps) == ("finished", 2, 2, 32, 32)
+    assert status.message == f"Finished: {100 * card['test_accuracy']:.2f} % of the test images are right."
+    assert status.final and status.progress == 1 and status.seconds_left is None
+    assert status.data == data.SAMPLE
+    assert 0 < status.train_seconds < status.heartbeat - status.started + 1
+    assert status.images_per_second > 0
+
+
+def test_reports_are_in_order(trained: Trained) -> None:
+    seen = trained.run.metrics()
+    rows, steps = seen.rows, [row["step"] for row in seen.rows]
+    assert seen.broken == 0 and steps == sorted(set(steps)) and steps[-1] == 32
+    assert [row["elapsed"] for row in rows] == sorted(row["elapsed"] for row in rows)
+    assert sum(row["images"] for row in rows) == 8_000
+    assert [row["step"] for row in rows if "val_loss" in row] == [16, 32]
+    assert all(("val_loss" in row) == ("val_accuracy" in row) for row in rows)
+    assert rows[0]["loss"] > rows[-1]["loss"] and rows[-1]["accuracy"] > 0.7
+
+
+def test_speed_forgets_the_first_batch_which_builds_the_graph(trained: Trained) -> None:
+    """Else a short run would show a fraction of its speed."""
+    rows = trained.run.metrics().rows[1:]
+    speeds = [row["images"] / row["seconds"] for row in rows]
+    assert min(speeds) * 0.99 <= trained.run.status().images_per_second <= max(speeds) * 1.01
+
+
+def test_card_has_what_the_pages_show(trained: Trained) -> None:
+    card = trained.run.card()
+    assert {
+        "schema",
+        "recipe",
+        "overrides",
+        "data",
+        "split",
+        "seed",
+        "created",
+        "settings",
+        "parameters",
+        "input_size",
+        "epochs_trained",
+        "test_accuracy",
+        "test_loss",
+        "test",
+        "train_seconds",
+        "images_per_second",
+        "litert",
+        "versions",
+        "date",
+    } == set(card)
+    assert (card["recipe"], card["overrides"], card["seed"], card["epochs_trained"]) == ("fast", {"epochs": 2}, 1, 2)
+    assert (card["parameters"], card["input_size"]) == (215_194, 28)
+    assert (card["data"]["asked"], card["data"]["name"]) == ("sample", "sample") and len(card["data"]["sha256"]) == 4
+    assert np.array(card["test"]["confusion"]).shape == (10, 10) and np.sum(card["test"]["confusion"]) == 1000
+    assert card["litert"]["max_difference"] < 1e-4 and card["litert"]["agreement"] == 1
+    assert set(card["versions"]) == {"python", "tensorflow", "keras", "ai-edge-litert", "numpy"}
+
+
+def test_it_has_learnt_to_read(trained: Trained, sample: Any) -> None:
+    """The converted model, from its file, on the test digits: the accuracy and loss of the card."""
+    card, classifier = trained.run.card(), Classifier(trained.run.model)
+    probabilities = classifier.probabilities(sample.x_test)
+    assert card["test_accuracy"] > 0.85
+    assert card["test_accuracy"] == (probabilities.argmax(1) == sample.y_test).mean()
+    loss = -np.log(probabilities[np.arange(1000), sample.y_test].astype(float)).mean()
+    assert card["test_loss"] == pytest.approx(loss, rel=1e-4)
+    assert trained.run.metrics().rows[-1]["val_accuracy"] == card["test_accuracy"], (
+        "this recipe validates on the test images"
+    )
+
+
+def test_keras_file_is_the_same_model(keras: Any, trained: Trained, sample: Any) -> None:
+    model = keras.models.load_model(trained.run.path / "model.keras")
+    images = sample.x_test[:100]
+    expected = model.predict(images[..., None].astype(np.float32), verbose=0)
+    np.testing.assert_allclose(Classifier(trained.run.model).probabilities(images), expected, atol=1e-4)
+
+
+# runs that end before their time
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows ends a process at once")
+def test_sigterm_stops_it_and_keeps_the_model() -> None:
+    run = create(make_spec("fast", {"epochs": 1000}, "sample"))
+    process = start(run)
+    try:
+        wait_until(lambda: len(run.metrics().rows) >= 3, "three reports", 120)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(120) == 0
+    finally:
+        process.kill()
+        process.wait()
+    status = run.status()
+    assert status.state == "stopped" and status.message.startswith(f"Stopped in epoch {status.epoch + 1}: ")
+    assert left(run) == AFTER and Classifier(run.model).input_size == 28
+    assert 0 < status.step < status.steps == 16_000
+
+
+def test_a_stop_before_the_first_batch_leaves_no_model() -> None:
+    run = create(make_spec("fast", {}, "sample"))
+    run.ask(stop=True)
+    assert work(run) == 0
+    assert (run.status().state, run.status().step) == ("stopped", 0)
+    assert run.status().message == "Stopped before the first batch: there is no model."
+    assert left(run) == BEFORE | {"control.json"}
+
+
+def test_weights_that_run_away_are_a_failure_that_says_what_to_try() -> None:
+    run = create(make_spec("singh-mlp", {"optimizer": "SGD", "learning_rate": 10.0}, "sample"))
+    assert work(run) == 1
+    status = run.status()
+    assert status.state == "failed" and "learning rate (it was 10" in status.message and "nan at step" in status.message
+    assert not run.has_model and left(run) <= BEFORE | {"metrics.jsonl"}
+    assert "learning rate" in run.log.read_text()
+
+
+def test_a_broken_spec_is_a_failure_that_names_the_file() -> None:
+    run = create(make_spec("fast", {}, "sample"))
+    (run.path / "spec.json").write_text("{")
+    assert work(run) == 1
+    assert run.status().state == "failed" and f"{run.path / 'spec.json'} cannot be read" in run.status().message
+
+
+@pytest.mark.parametrize("how", ["named", "configured"])
+def test_data_that_cannot_be_used_is_a_failure_in_its_own_words(tmp_path: Path, how: str) -> None:
+    wrong = tmp_path / "wrong.npz"
+    wrong.write_text("no archive")
+    run = create(make_spec("fast", {}, str(wrong) if how == "named" else "full"))
+    assert work(run, **({"DIGITLAB_MNIST": str(wrong)} if how == "configured" else {})) == 1
+    message = run.status().message
+    assert run.status().state == "failed" and f"{wrong} " in message and "cannot be used as MNIST" in message
+    assert ("DIGITLAB_MNIST" in message) == (how == "configured")
+    assert "Traceback" not in run.log.read_text()
+
+
+def test_a_batch_larger_than_the_sample_is_refused_before_tensorflow_starts() -> None:
+    run = create(make_spec("fast", {"batch_size": 5000}, "sample"))
+    assert work(run) == 1
+    assert "batch_size is 5,000, but there are only 4,000 training images" in run.status().message
+    assert "oneDNN" not in run.log.read_text()
+
+
+def test_misuse_says_how_it_is_used() -> None:
+    command = [sys.executable, "-m", "mnist_core.worker"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (2, "") and done.stderr.startswith("Usage: ")
+
+
+# in this process, which has TensorFlow already
+
+
+@pytest.mark.usefixtures("keras", "signals")
+def test_averaged_weights_of_uncentered_digits_are_what_is_tested_and_kept(sample: Any) -> None:
+    """Card, LiteRT file and Keras file agree with each other: all have the average and not the last weights."""
+    settings = Settings(SMALL, 500, 3, learning_rate=0.01, uncentered=True, split="half-test", weight_averaging=0.9)
+    run = create(RunSpec("lesson08-uncentered-mlp", settings, "sample"))
+    assert worker.main([str(run.path)]) == 0, run.status().message
+    parts = data.uncentered(data.split(sample, "half-test"))
+    found = Classifier(run.model).probabilities(parts.x_test)
+    card = run.card()
+    assert (card["input_size"], np.sum(card["test"]["confusion"])) == (56, 500)
+    assert card["test_accuracy"] == pytest.approx((found.argmax(1) == parts.y_test).mean(), abs=0.003)
+    last = run.metrics().rows[-1]
+    validated = Classifier(run.model).probabilities(parts.x_validation)
+    assert last["val_accuracy"] == pytest.approx((validated.argmax(1) == parts.y_validation).mean(), abs=0.003)
+    assert last["val_loss"] == pytest.approx(
+        -np.log(np.maximum(validated[np.arange(500), parts.y_validation], 1e-7)).mean(), rel=0.01
+    )
+
+
+@pytest.mark.usefixtures("keras", "signals")
+def test_a_conversion_that_changes_the_answers_is_not_kept(sample: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "MAX_DIFFERENCE", -1.0)
+    run = create(RunSpec("fast", Settings(SMALL, 500, 1), "sample"))
+    assert worker.main([str(run.path)]) == 1
+    assert run.status().state == "failed" and "The converted model differs" in run.status().message
+    assert not run.has_model and (run.path / "model.keras").is_file()
+    assert left(run) == {"spec.json", "status.json", "metrics.jsonl", "model.keras"}
+
+
+@pytest.mark.usefixtures("signals")
+def test_whatever_goes_wrong_the_page_hears_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for error, words in (
+        (MemoryError(), "ran out of memory. Try a smaller batch"),
+        (KeyError("x" * 2000), "KeyError: "),
+        (ModelError("in its own words"), "in its own words"),
+    ):
+        run = create(make_spec("fast", {}, "sample"))
+        monkeypatch.setattr(data, "load", lambda *_, error=error: (_ for _ in ()).throw(error))
+        assert worker.main([str(run.path)]) == 1
+        assert run.status().state == "failed" and words in run.status().message and len(run.status().message) < 700
+
+
+def test_the_heart_beats_while_the_work_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "HEARTBEAT_SECONDS", 0.01)
+    run = create(make_spec("fast", {}, "sample"))
+    heart = worker.Heart(run)
+    heart.update(state="running", message="Reading.", step=3)
+    first = read_json(run.path / "status.json")
+    with heart.beating():
+        wait_until(lambda: run.status().heartbeat > first["heartbeat"] + 0.05, "a later heartbeat")
+    after = read_json(run.path / "status.json")
+    assert {**after, "heartbeat": 0} == {**first, "heartbeat": 0} and after["pid"] == os.getpid()
+    still = run.status()
+    time.sleep(0.05)
+    assert run.status() == still, "no beat after the end"
+
+
+def test_a_stop_is_asked_by_file_or_by_signal(signals: None) -> None:
+    run = create(make_spec("fast", {}, "sample"))
+    stop = worker.Stop(run)
+    assert not stop.asked()
+    for wish in ("no", 1, None, {}):
+        run.ask(stop=wish)
+        assert not stop.asked(), "nothing but true"
+    run.ask(stop=True)
+    assert stop.asked()
+    run.ask(stop=False)
+    assert not stop.asked()
+    signal.raise_signal(signal.SIGINT)
+    assert stop.asked()
+
+
+def test_download_progress_is_told_now_and_then() -> None:
+    told: list[str] = []
+
+    class Heart:
+        status = Status()
+
+        def update(self, **changes: Any) -> None:
+            told.append(changes["message"])
+
+    progress = worker._download_progress(Heart())  # type: ignore[arg-type]
+    for done in range(0, 11_490_000, 100_000):
+        progress(done, 11_490_434)
+    assert told == ["Downloading MNIST: 0.0 of 11.5 MB."], "a hundred calls within half a second"
+
+
+def test_spec_of_the_trained_run_can_be_trained_again(trained: Trained) -> None:
+    spec = trained.run.spec()
+    assert spec.settings == replace(RECIPES["fast"].settings, epochs=2)
+    assert json.loads((trained.run.path / "card.json").read_text())["settings"] == spec.to_json()["settings"]
