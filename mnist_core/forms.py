@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from mnist_core.errors import SettingError
 from mnist_core.strokes import PenDigit, vary
 from mnist_core.templates import Template, template, write
 
@@ -57,7 +58,7 @@ FORMS: dict[int, dict[str, Template]] = {
         flag_turned_down="340,200 | 360,150 510,0 | 500,1000",
         tail="400,170 520,0 | 500,700 530,940 640,960",
         tail_to_the_left="380,190 520,0 | 510,700 450,950 300,990",
-        wide_upstroke="60,400 330,240 640,0 | 500,500 360,1000",
+        wide_upstroke="60,470 330,270 620,0 | 500,500 360,1000",
         upstroke_from_below="400,900 450,500 510,0 | 510,500 500,1000",
     ),
     2: _forms(
@@ -115,7 +116,7 @@ FORMS: dict[int, dict[str, Template]] = {
         angular="680,0 230,10 | 190,460 | 590,440 700,660 560,930 120,990",
         no_corner="700,10 310,20 | 240,260 260,420 430,440 630,560 650,790 480,970 230,990 80,890",
         small_belly="640,0 280,20 | 200,520 | 400,480 550,590 560,780 440,950 110,990",
-        open_belly="720,10 260,30 | 210,420 | 430,350 660,470 700,700 590,900 430,990",
+        open_belly="720,10 260,30 | 210,420 | 430,350 660,470 700,700 590,910 330,1000",
     ),
     6: _forms(
         curl="580,0 330,220 160,550 170,850 390,1000 600,910 640,700 490,550 300,600 170,770",
@@ -124,7 +125,7 @@ FORMS: dict[int, dict[str, Template]] = {
         hooked="640,130 500,0 310,110 160,460 160,830 370,1000 590,910 630,690 470,540 280,600 170,760",
         big_loop="500,0 260,200 120,540 180,880 430,1000 680,860 690,580 490,430 250,520 140,720",
         small_loop="470,0 260,330 150,730 220,950 390,980 480,850 400,730 270,760 190,880",
-        tiny_loop="480,140 370,40 280,110 340,210 460,150 540,80 | 650,330 620,690 440,960 150,960",
+        tiny_loop="480,0 290,330 190,700 230,940 370,970 430,860 340,810 250,880",
         curled_in="590,10 330,210 160,540 180,860 390,1000 590,900 620,720 480,610 320,680 300,840 420,880",
         wide="760,60 420,160 150,480 160,820 450,960 760,880 820,660 600,520 320,570 170,700",
         leaning="700,0 430,250 200,570 140,850 320,1000 530,910 590,710 440,590 250,680",
@@ -181,7 +182,7 @@ FORMS: dict[int, dict[str, Template]] = {
         "830,520",
         small_loop="520,150 390,30 270,110 290,260 430,270 530,150 580,80 | 680,420 590,820 380,1000 130,920",
         small_loop_straight="520,140 380,30 260,110 280,250 420,260 530,140 | 580,560 560,1000",
-        tiny_loop="450,120 360,50 300,130 370,200 460,140 520,90 640,330 620,690 440,960 150,960",
+        tiny_loop="480,140 370,40 280,110 340,210 460,150 540,80 | 650,330 620,690 440,960 150,960",
         filled_loop="500,130 400,30 290,60 270,170 370,230 480,150 400,90 330,140 420,170 520,90 | 640,420 570,780 "
         "380,980 120,930",
         two_strokes="600,80 380,10 210,150 230,370 410,450 580,340 620,110 ; 650,20 630,500 600,1000",
@@ -206,8 +207,13 @@ def invent(generator: np.random.Generator, label: int | None = None) -> PenDigit
 
     Returns:
         A digit whose writer is "invented".
+
+    Raises:
+        SettingError: there is no such digit.
     """
     label = int(generator.integers(10)) if label is None else label
+    if label not in FORMS:
+        raise SettingError(f"There is no digit {label}. Expected 0..9.")
     forms = list(FORMS[label].values())
     form = forms[generator.integers(len(forms))]
     return PenDigit(label, WRITER, vary(write(form, generator, _SPREAD), generator))

@@ -11,9 +11,12 @@ UNIPEN (Guyon et al. 1994), as far as `pendigits-orig.tra` uses it, y up:
      267 333                        one point a line
     .PEN_UP
 
-Other keywords, such as `.DT 100`, are skipped. This reader was written without the original at hand, from what
-several public readers of it agree upon, so it takes more than it should have to: a missing or wordy comment leaves
-the writer unknown, further numbers after x and y are ignored, and so are points outside a stroke.
+Other keywords, such as `.DT 100`, are skipped, and so are points outside a stroke and numbers after x and y. A digit
+without such a comment has an unknown writer.
+
+What could not be checked: this was written without the original at hand, from what several public readers of it
+agree upon, and tested with files written here in that form. One of them counts 7,494 digits in 9,433 strokes, which
+are the numbers of the JSON lines that were made from it.
 """
 
 from __future__ import annotations

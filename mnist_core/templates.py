@@ -76,11 +76,11 @@ def write(shape: Template, generator: np.random.Generator | None = None, spread:
 
 def _through(points: Points, corners: tuple[int, ...]) -> Points:
     """Smooth between corners, which both neighbours share."""
-    runs = [_smooth(points[begin : end + 1]) for begin, end in itertools.pairwise(corners) if end > begin]
+    runs = [smooth(points[begin : end + 1]) for begin, end in itertools.pairwise(corners) if end > begin]
     return np.concatenate([points[:1], *(run[1:] for run in runs)])
 
 
-def _smooth(points: Points) -> Points:
+def smooth(points: Points) -> Points:
     """A cubic spline through points, its tangents those of the parabola through each three neighbours.
 
     The parameter is the root of the chord's length ("centripetal", Catmull and Rom 1974, Lee 1989): no loops where

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import threading
@@ -191,23 +192,11 @@ def test_broken_files_are_refused_in_one_line_and_crash_nothing(small: tuple[Any
     whole = small[1].read_bytes()
     contents = [b"", b"T", b"just some text\n" * 200, bytes(5000), whole[:8] + bytes(1000), b"PK\x03\x04" + bytes(100)]
     contents += [whole[: len(whole) * part // 20] for part in range(1, 20)] + [whole[:-1]]
+    contents += [re.sub(rb"[\w/:;.]{8,}", lambda name: b"\xff" * len(name[0]), whole)]  # names that are no text
     paths = [tmp_path / f"broken-{number}.tflite" for number in range(len(contents))]
     for path, content in zip(paths, contents, strict=True):
         path.write_bytes(content)
     assert refusals([small[1], *paths]) == ["loaded"] + ["refused True 0"] * len(paths)
-
-
-def test_damaged_bytes_are_refused_or_harmless(small: tuple[Any, Path], tmp_path: Path) -> None:
-    """Some damage shows only when memory is set aside for the tensors, in other words than when the file is read."""
-    whole, generator, paths = small[1].read_bytes(), np.random.default_rng(1), []
-    for number in range(80):
-        content = bytearray(whole)
-        for place in generator.integers(0, 2500, 2) * generator.choice([1, -1]):
-            content[place] ^= 1 << int(generator.integers(0, 8))
-        paths.append(tmp_path / f"damaged-{number}.tflite")
-        paths[-1].write_bytes(content)
-    answers = refusals(paths)
-    assert set(answers) == {"loaded", "refused True 0"} and len(answers) == 80
 
 
 def white(*shape: int) -> Callable[[Any], Any]:

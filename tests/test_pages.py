@@ -273,3 +273,9 @@ def test_web_process_never_imports_tensorflow() -> None:
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=APP.parent, check=True)
     assert json.loads(result.stdout.splitlines()[-1]) == []
+
+
+def test_link_to_a_run_without_a_model_is_said_in_plain_words(app: AppTest) -> None:
+    app.query_params["model"] = runs.create(runs.make_spec("fast", data="sample")).id
+    app.run()
+    assert "has no model" in app.error[0].value

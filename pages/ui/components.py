@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from mnist_core import figures
 from mnist_core.architecture import Architecture, describe
 from mnist_core.classifier import DEFAULT_MODEL
-from mnist_core.errors import DigitLabError
-from mnist_core.runs import find_run, runs_dir
+from mnist_core.errors import DigitLabError, ModelError
+from mnist_core.runs import Run, find_run, runs_dir
 from pages.ui import caches
 
 SHIPPED = "default"
@@ -142,8 +142,15 @@ def when(run_id: str) -> str:
 def choose_from_link(key: str) -> None:
     """Opens the model that the address names, `?model=RUN`, once."""
     name = st.query_params.pop("model", None)
-    if name is not None and attempt(lambda: find_run(name).model, True):
+    if name is not None and attempt(lambda: _with_model(name), True):
         st.session_state[key] = name
+
+
+def _with_model(name: str) -> Run:
+    run = find_run(name)
+    if not run.has_model:
+        raise ModelError(f"The run {name} has no model: it is {run.status().state}. Choose another from the menu.")
+    return run
 
 
 def model_path(choice: str) -> Path:

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from mnist_core import figures
+from mnist_core import figures, recipes
 from mnist_core.runs import Metrics, Run, RunSpec, Status, list_runs, runs_dir
 from pages.ui import caches, components, state
 
@@ -103,9 +103,9 @@ def _result(run: Run, spec: RunSpec) -> None:
     error.metric("Error", f"{100 * (1 - card['test_accuracy']):.2f} %")
     loss.metric("Test loss", f"{card['test_loss']:.4f}")
     spent.metric("Training time", figures.duration(card["train_seconds"]))
-    note = components.data_note(card)
-    if note:
-        st.caption(note)
+    published = recipes.RECIPES[spec.recipe].published if spec.recipe in recipes.RECIPES else None
+    notes = [f"Published: {published.text}." if published else "", components.data_note(card)]
+    st.caption(" ".join(filter(None, notes)))
     _test_digit(run, spec, card)
     label = "Draw a digit for this model"
     st.page_link("pages/draw.py", label=label, icon=":material/draw:", query_params={"model": run.id})

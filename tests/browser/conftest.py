@@ -1,4 +1,4 @@
-"""A real browser and the real app. Without Chromium tests are skipped, or fail where DIGITLAB_REQUIRE_BROWSER is set."""
+"""A real browser and the real app. Without one, tests are skipped, or fail where DIGITLAB_REQUIRE_BROWSER is set."""
 
 from __future__ import annotations
 

@@ -64,3 +64,75 @@ def test_drawn_digits_are_read(page: Page, hand: str, digits: list[tuple[int, li
         page.get_by_role("button", name=re.compile("reset|clear", re.I)).first.click()
         expect(page.get_by_text("The answer comes when you lift the pen")).to_be_visible(timeout=20 * SECONDS)
     assert answers == [digit for digit, _ in digits], hand
+
+
+def choose(page: Page, label: str, option: str) -> None:
+    """Chooses in a menu by what its option begins with."""
+    page.get_by_role("combobox", name=re.compile(label)).click()
+    page.get_by_role("option", name=re.compile(f"^{re.escape(option)}")).click()
+    settled(page)
+
+
+def step(page: Page) -> int:
+    """How many batches the progress line says are trained."""
+    found = re.search(r"step ([\d,]+) of", page.get_by_test_id("stProgress").inner_text())
+    return int(found[1].replace(",", "")) if found else 0
+
+
+def later(page: Page, first: int) -> int:
+    """A step after `first`, waited for."""
+    for _ in range(300):
+        if (now := step(page)) > first:
+            return now
+        page.wait_for_timeout(200)
+    return pytest.fail(f"the training did not get past step {first}")
+
+
+def test_train_watch_leave_return_stop_and_draw(page: Page, chromium: Browser, app_url: str) -> None:
+    page.goto(f"{app_url}/train")
+    expect(page.get_by_role("heading", name="Train a network")).to_be_visible(timeout=30 * SECONDS)
+    settled(page)
+    choose(page, "Recipe", "fast")
+    choose(page, "Images", "offline sample")
+    page.get_by_role("slider", name="Epochs").press("End")  # the longest run the page offers: there is time to stop it
+    settled(page)
+    page.get_by_role("button", name="Train", exact=True).click()
+
+    first = later(page, 0)
+    chart = page.get_by_test_id("stVegaLiteChart").first
+    expect(chart).to_be_visible()
+    before = chart.screenshot()
+    later(page, first)
+    page.wait_for_timeout(1000)
+    assert chart.screenshot() != before  # the curve has gained points
+    expect(page.get_by_text("offline sample, 5,000 digits").last).to_be_visible()
+    expect(page.get_by_text(re.compile(r"validation \d"))).to_be_visible(timeout=60 * SECONDS)  # an epoch has ended
+
+    link = page.url
+    assert "run=" in link
+    page.get_by_role("link", name="Draw").first.click()
+    expect(page.get_by_role("heading", name="Draw a digit")).to_be_visible(timeout=30 * SECONDS)
+    page.close()
+    page = chromium.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(link)
+    again = later(page, 0)
+    later(page, again)  # still running, and moving
+
+    page.get_by_role("button", name="Stop", exact=True).last.click()
+    expect(page.get_by_text(re.compile("Stopped in epoch"))).to_be_visible(timeout=60 * SECONDS)
+    expect(page.get_by_text("Test accuracy")).to_be_visible(timeout=30 * SECONDS)
+    page.get_by_role("link", name="Draw a digit for this model").click()
+    expect(page.get_by_role("heading", name="Draw a digit")).to_be_visible(timeout=30 * SECONDS)
+    expect(page.get_by_role("combobox", name="Model")).to_have_value(re.compile(r"^fast · \d"), timeout=30 * SECONDS)
+    draw(page, ROUND_HAND[1][1])
+    settled(page)
+    assert read(page) == 1
+    page.close()
+
+
+def test_link_to_a_page_goes_through_the_app(chromium: Browser, app_url: str) -> None:
+    page = chromium.new_page()
+    page.goto(f"{app_url}/train")
+    expect(page.get_by_role("heading", name="Train a network")).to_be_visible(timeout=30 * SECONDS)
+    expect(page.get_by_role("link", name="Draw").first).to_be_visible(timeout=30 * SECONDS)  # app.py's navigation
+    page.close()
