@@ -188,14 +188,17 @@ def classify(files: tuple[Path, ...], model: str, plain: bool) -> None:
 
 
 def _reading(classifier: Classifier, normalised: Any) -> dict[str, Any]:
-    probabilities = classifier.digits(normalised.image[None])[0]
-    digit = int(probabilities.argmax())
+    reading, reason = classifier.read(normalised.image), None
+    if normalised.blank:
+        reason = "There is nothing drawn."
+    elif reading.rejected:
+        reason = "That does not look like a digit."
     return {
-        "digit": None if normalised.blank else digit,
-        "confidence": 0.0 if normalised.blank else float(probabilities[digit]),
-        "probabilities": [float(value) for value in probabilities],
-        "rejected": normalised.blank,
-        "reason": "There is nothing drawn." if normalised.blank else None,
+        "digit": None if normalised.blank else reading.digit,
+        "confidence": 0.0 if normalised.blank else reading.confidence,
+        "probabilities": [float(value) for value in reading.probabilities],
+        "rejected": reason is not None,
+        "reason": reason,
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,36 @@ from mnist_core.architecture import NUM_CLASSES
 from mnist_core.errors import ModelError
 
 DEFAULT_MODEL = Path(__file__).parent / "models" / "default" / "model.tflite"
+REJECT_ABOVE = 0.5  # of the probability that it is no digit
 BATCH = 64  # larger ones no longer get faster, and take memory
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """What a model makes of one image.
+
+    Attributes:
+        probabilities: (10,) float32, 0..1, of the digits; they sum to 1 less `not_a_digit`.
+        not_a_digit: 0..1, what the outputs past the tenth say; 0 for a model that has none.
+    """
+
+    probabilities: NDArray[np.float32]
+    not_a_digit: float
+
+    @property
+    def digit(self) -> int:
+        """The likeliest digit, also where it is rejected."""
+        return int(self.probabilities.argmax())
+
+    @property
+    def confidence(self) -> float:
+        """The probability of `digit`, 0..1."""
+        return float(self.probabilities.max())
+
+    @property
+    def rejected(self) -> bool:
+        """Whether it more likely is no digit at all."""
+        return self.not_a_digit > REJECT_ABOVE
 
 
 class Classifier:
@@ -59,6 +89,11 @@ class Classifier:
         with self._lock:
             parts = [self._run(ready[start : start + BATCH]) for start in range(0, len(ready), BATCH)]
         return np.concatenate(parts) if parts else np.empty((0, self._outputs), np.float32)
+
+    def read(self, image: NDArray[np.uint8]) -> Reading:
+        """What the model makes of one image, (28, 28) or (size, size) uint8. Raises ModelError as `probabilities`."""
+        outputs = self.probabilities(image[None])[0]
+        return Reading(outputs[:NUM_CLASSES], float(outputs[NUM_CLASSES:].sum()))
 
     def digits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """The probabilities of the ten digits, (N, 10) float32."""

@@ -44,6 +44,8 @@ WORKING_SIDE = 640  # pixels; larger pictures are reduced first: 32 pixels for e
 UNEVEN = 8  # median deviation of the rim from one colour above which the paper is lit unevenly (a photo)
 NOISES = 7.4  # ink differs from the paper by five standard deviations: 5 * 1.4826 median deviations
 MIN_CONTRAST = 24  # less is a blank sheet
+HALF = 127
+ONE_INK = 0.8
 # An opaque card on a transparent ground, a page in a frame: share of the picture's sides, of its own box filled, cut
 # off for round corners, and of it that is paper.
 CARD_SIDE, CARD_FILL, CARD_INSET, CARD_PAPER = 0.5, 0.75, 0.04, 0.5
@@ -60,6 +62,7 @@ FINE = 10  # pixels for each pixel of 28, so that an edge is known to 0.1
 EDGE_LOOK = 0.4  # an enlarged MNIST pixel reaches half of its brightness this far outside of its centre
 THIN, THIN_WANTED = 1.8, 2.2
 FAT, FAT_WANTED, FAT_POWER = 3.5, 3.0, 0.3
+RIDGE = 0.3  # pixels; along the middle of a stroke the distance to its edge varies less
 STROKE_SCALE, STROKE_MARGIN = 8, 12  # widths are changed at 8 pixels for each of 28, with 12 of 28 around for growth
 SHARP, SOFT, UNSHARP = 0.8, 1.6, 0.15  # edge widths: a pen's 0.4, MNIST enlarged linearly 1.6 and what undoes that
 
@@ -230,14 +233,12 @@ def _checked(drawing: Pixels) -> Pixels:
 
 
 def _premultiplied(image: Pixels) -> Pixels:
-    """Colours times alpha, so that hidden colours of transparent pixels count nowhere; (H, W, 3) where all is opaque."""
+    """Colours times alpha, so that what hides in transparent pixels counts nowhere; (H, W, 3) where all is opaque."""
     if image.shape[2] < 4:
         return image
-    alpha = image[..., 3]
-    if alpha.min() == 255:
-        return np.ascontiguousarray(image[..., :3])
-    colours = cv2.multiply(image[..., :3], cv2.merge([alpha] * 3), scale=1 / 255)
-    return np.dstack([colours, alpha])
+    opaque = cv2.minMaxLoc(cv2.extractChannel(image, 3))[0] == 255
+    converted: Pixels = cv2.cvtColor(image, cv2.COLOR_RGBA2RGB if opaque else cv2.COLOR_RGBA2mRGBA)
+    return converted
 
 
 def _bounded(image: Pixels) -> Pixels:
@@ -284,11 +285,13 @@ def _photo_contrast(image: Pixels) -> Pixels:
 
 
 def _stretched(difference: Pixels, deviation: float) -> Pixels:
-    """Noise to 0, ink to 255 (its brightest tenth, so that where strokes cross counts no more). (H, W) uint8."""
+    """Noise to 0, ink to 255: the brightest ink, or what most of it has where a translucent pen crossed its own line."""
     floor, peak = NOISES * deviation, float(difference.max())
     if peak - floor < MIN_CONTRAST:
         return np.zeros_like(difference)
     level = float(np.quantile(difference[difference > (floor + peak) / 2], 0.9))
+    if level - floor > ONE_INK * (peak - floor):
+        level = peak
     table = ((np.arange(256) - floor) * (255 / (level - floor))).round().clip(0, 255).astype(np.uint8)
     stretched: Pixels = cv2.LUT(difference, table)
     return stretched
@@ -310,7 +313,7 @@ def _card(image: Pixels, ink: Pixels) -> tuple[slice, slice] | None:
 
 def _without_specks(ink: Pixels) -> Stage:
     """Drops dust and a slip of the pen far off; keeps the bar of a 5 and the dot that begins a 4."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats((ink > FAINT).astype(np.uint8), connectivity=8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(_mask(ink, FAINT), connectivity=8)
     if count <= 2:
         return Stage("Parts", ink, "The ink is one part.")
     stroke = _width(ink, FAINT) ** 2  # pixels
@@ -332,13 +335,18 @@ def _gaps(stats: npt.NDArray[np.int32], main: npt.NDArray[np.bool_]) -> npt.NDAr
     return np.asarray(apart.max(axis=1) / (high - low).max())
 
 
+def _mask(ink: Pixels, level: int) -> Pixels:
+    """1 where the ink is brighter than a level, else 0."""
+    mask: Pixels = cv2.threshold(ink, level, 1, cv2.THRESH_BINARY)[1]
+    return mask
+
+
 def _extent(ink: Pixels, level: int) -> tuple[slice, slice]:
     """Rows and columns of what is brighter than a level; of any ink at all where nothing is."""
-    mask = ink > (level if ink.max() > level else 0)
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if rows.size == 0:
-        return slice(0, ink.shape[0]), slice(0, ink.shape[1])
-    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    left, top, width, height = cv2.boundingRect(_mask(ink, level))
+    if width == 0:
+        left, top, width, height = cv2.boundingRect(ink)
+    return slice(top, top + height), slice(left, left + width)
 
 
 def _tight_box(ink: Pixels) -> Pixels:
@@ -366,13 +374,11 @@ def _blur(profile: Pixels, unit: float) -> int:
     return int(np.argmax(profile[: place.size] >= ahead / 2))
 
 
-def _width(ink: Pixels, level: int = 127) -> float:
+def _width(ink: Pixels, level: int = HALF) -> float:
     """Mean stroke width in pixels: across a stroke of width w, the distance to its edge is w / 4 on average."""
-    mask = (ink > level).astype(np.uint8)
-    if not mask.any():
-        return 0.0
-    depth = cv2.distanceTransform(cv2.copyMakeBorder(mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0), cv2.DIST_L2, 5)
-    return 4 * (float(depth[depth > 0].mean()) - 0.5)
+    mask = cv2.copyMakeBorder(_mask(ink, level), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    depth = _depth(mask)
+    return max(0.0, 4 * float(cv2.mean(depth, mask)[0]) - 2)  # each pixel counts its own half
 
 
 def _measured_width(box: Pixels) -> float:
@@ -395,7 +401,7 @@ def _at_working_scale(box: Pixels) -> Pixels:
     """The longer side 160 pixels, a margin of 96 on every side."""
     factor, margin = BOX * STROKE_SCALE / max(box.shape), STROKE_MARGIN * STROKE_SCALE
     height, width = (max(1, round(n * factor)) for n in box.shape)
-    return cv2.copyMakeBorder(_resized(box, height, width), *[margin] * 4, cv2.BORDER_CONSTANT, value=0)
+    return np.pad(_resized(box, height, width), margin)
 
 
 def _wanted_width(width: float) -> float:
@@ -418,12 +424,23 @@ def _with_stroke_width(box: Pixels, width: float) -> Stage:
 def _grown(box: Pixels, width: float, wanted: float) -> Pixels:
     """Moves every edge out or in. The box grows along: (width + 2 g) / (side + 2 g) = wanted / 20 gives g."""
     working = _at_working_scale(box)
-    mask = (working > 127).astype(np.uint8)
+    mask = _mask(working, HALF)
     outwards = BOX * STROKE_SCALE * (wanted - width) / (BOX - wanted) / 2  # pixels
-    depth = cv2.distanceTransform(mask, cv2.DIST_L2, 5) - cv2.distanceTransform(1 - mask, cv2.DIST_L2, 5)
-    depth -= np.sign(depth) / 2  # from the edge between two pixels, positive inside
-    grown = ((depth + outwards + 0.5).clip(0, 1) * 255).astype(np.uint8)
-    return grown if grown.any() else working
+    inside, outside = _depth(mask), _depth(1 - mask)
+    depth = inside - outside
+    grown = (depth - np.sign(depth) / 2 + outwards + 0.5).clip(0, 1)  # from the edge, which lies between two pixels
+    if outwards < 0:  # a stroke that would vanish or break keeps its middle line, as wide as MNIST's thinnest
+        middle = (inside > 0) & (inside < THIN * STROKE_SCALE / 2 - outwards)
+        middle &= inside >= cv2.dilate(inside, np.ones((3, 3), np.uint8)) - RIDGE
+        kept = (THIN * STROKE_SCALE / 2 + 0.5 - _depth(1 - middle.astype(np.uint8))).clip(0, 1) * mask
+        grown = np.maximum(grown, kept)
+    return (grown * 255).astype(np.uint8)
+
+
+def _depth(mask: Pixels) -> Floats:
+    """Distance of each 1 to the nearest 0, in pixels."""
+    depth: Floats = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
+    return depth
 
 
 def _stages_to_28(box: Pixels, steps: Steps) -> list[Stage]:

@@ -169,7 +169,7 @@ def _fetch(progress: Progress | None) -> bytes:
     except DataError as error:
         raise DownloadError("what came cannot be unpacked: it is damaged or a sign-in page of the network") from error
     if hashlib.sha256(content).hexdigest() != SHA256:
-        raise DownloadError(f"what came has the wrong SHA-256: it is not the {MEMBER} of 1998")
+        raise DownloadError("what came has the wrong SHA-256, so it is damaged or a sign-in page of the network")
     return content
 
 

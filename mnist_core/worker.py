@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -27,13 +27,14 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 import numpy as np
 
-from mnist_core import data, training
+from mnist_core import data, drawings, pen, training
 from mnist_core.classifier import Classifier
 from mnist_core.download import Progress
-from mnist_core.errors import DigitLabError, ModelError
+from mnist_core.errors import DigitLabError, DownloadError, ModelError
 from mnist_core.evaluation import Evaluation, evaluate
 from mnist_core.files import replacing
 from mnist_core.runs import Run, RunSpec, Status, owned
+from mnist_core.strokes import PenDigit
 
 HEARTBEAT_SECONDS = 1.0
 RATE_MEMORY = 0.8  # how slowly images a second follow the last report
@@ -41,6 +42,23 @@ AGREEMENT_IMAGES = 1000
 MAX_DIFFERENCE = 1e-3  # of a probability, between Keras and the converted model; summing in another order makes 1e-6
 
 log = logging.getLogger("digitlab.worker")
+
+
+@dataclass(frozen=True)
+class Pens:
+    """Digits written with a pen: by people to train on, and by others to measure with. Empty where there are none."""
+
+    train: tuple[PenDigit, ...] = ()
+    measure: tuple[PenDigit, ...] = ()
+    missing: str = ""
+
+    def to_json(self, accuracy: dict[str, float]) -> dict[str, Any]:
+        """Who wrote what, and how the model reads those that it was not trained on."""
+        writers = [sorted({digit.writer for digit in digits}) for digits in (self.train, self.measure)]
+        return {
+            "trained_on_writers": writers[0], "measured_on_writers": writers[1],
+            "measured_on_digits": len(self.measure), "accuracy": accuracy, "missing": self.missing,
+        }  # fmt: skip
 
 
 class Heart:
@@ -118,8 +136,10 @@ def _work(run: Run, heart: Heart, stop: Stop) -> None:
     mnist = data.load(spec.data, _download_progress(heart))
     split = data.split(mnist, spec.settings.split)
     split = data.uncentered(split) if spec.settings.uncentered else split
+    pens = _pens(heart, spec)
+    split, drawn = _with_drawings(heart, spec, split, pens)
     training.check_fits(spec.settings, len(split.x_train))
-    heart.update(data=mnist.notice or mnist.source, message="Starting TensorFlow.")
+    heart.update(data=f"{mnist.notice or mnist.source}{drawn}", message="Starting TensorFlow.")
     model = training.make_model(spec.settings, spec.seed)
     heart.update(message="Preparing the first batch.")
     _train(run, heart, stop, spec, model, split)
@@ -128,12 +148,43 @@ def _work(run: Run, heart: Heart, stop: Stop) -> None:
         return
     stopped = heart.status.epoch < spec.settings.epochs
     heart.update(state="stopping" if stopped else "running", message="Testing and saving the model.", seconds_left=None)
-    test = _finish(run, heart.status, spec, model, split, mnist)
+    test = _finish(run, heart.status, spec, model, split, mnist, pens)
     ended = f"Stopped in epoch {heart.status.epoch + 1}" if stopped else "Finished"
     heart.update(
         state="stopped" if stopped else "finished",
         message=f"{ended}: {100 * test.accuracy:.2f} % of the test images are right.",
     )
+
+
+def _pens(heart: Heart, spec: RunSpec) -> Pens:
+    """Pen digits to train on and to measure with; none where the run wants none, or none can be had."""
+    if drawings.MIXTURES[spec.settings.drawings] is None:
+        return Pens()
+    try:
+        return Pens(*pen.split_writers(pen.load(_download_progress(heart))))
+    except DownloadError as error:
+        log.warning("%s", error)
+        return Pens(missing=str(error))
+
+
+def _with_drawings(heart: Heart, spec: RunSpec, split: data.Split, pens: Pens) -> tuple[data.Split, str]:
+    """The training images with drawings among them, and a line on these."""
+    mixture = drawings.MIXTURES[spec.settings.drawings]
+    if mixture is None or spec.settings.uncentered:
+        return split, ""
+    if spec.settings.architecture.summary()[-1].output_shape[0] <= drawings.NOT_A_DIGIT:
+        mixture = replace(mixture, non_digits=0)
+    heart.update(message="Drawing digits to train on.")
+    images, labels = drawings.make(mixture, pens.train, spec.seed, threads())
+    x_train, y_train = np.concatenate([split.x_train, images]), np.concatenate([split.y_train, labels])
+    writers = len({digit.writer for digit in pens.train})
+    of_whom = f"by {writers} people and invented hands" if writers else "by invented hands (no pen strokes at hand)"
+    return replace(split, x_train=x_train, y_train=y_train), f"; {len(labels):,} drawings {of_whom}"
+
+
+def threads() -> int:
+    """Cores that this worker may use, as its backend says."""
+    return int(os.environ.get("OMP_NUM_THREADS") or 1)
 
 
 def _train(run: Run, heart: Heart, stop: Stop, spec: RunSpec, model: Any, split: data.Split) -> None:
@@ -160,7 +211,9 @@ def _train(run: Run, heart: Heart, stop: Stop, spec: RunSpec, model: Any, split:
             return
 
 
-def _finish(run: Run, status: Status, spec: RunSpec, model: Any, split: data.Split, mnist: data.Mnist) -> Evaluation:
+def _finish(
+    run: Run, status: Status, spec: RunSpec, model: Any, split: data.Split, mnist: data.Mnist, pens: Pens
+) -> Evaluation:
     """Tests, saves and converts the model, compares both, and writes the card last."""
     with training.averaged_weights(model):
         probabilities = training.predict(model, split.x_test)
@@ -168,7 +221,8 @@ def _finish(run: Run, status: Status, spec: RunSpec, model: Any, split: data.Spl
         with replacing(run.path / "model.keras") as temporary:
             model.save(temporary)
         agreement = _convert(run, model, split.x_test[:AGREEMENT_IMAGES], probabilities[:AGREEMENT_IMAGES])
-    run.write_card(_card(status, spec, model, mnist, test, agreement))
+    by_condition = drawings.accuracy_by_condition(Classifier(run.model), pens.measure) if pens.measure else {}
+    run.write_card({**_card(status, spec, model, mnist, test, agreement), "pen": pens.to_json(by_condition)})
     return test
 
 

@@ -82,7 +82,7 @@ def read(normalised: Normalised, choices: list[str]) -> None:
         with column:
             classifier = caches.classifier(components.model_path(choice))
             title = components.model_name(choice) if len(choices) > 1 else ""
-            components.answer(classifier.digits(normalised.image[None])[0], title, normalised.image)
+            components.answer(classifier.read(normalised.image), title, normalised.image)
 
 
 def stages(normalised: Normalised) -> None:

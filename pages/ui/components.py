@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from mnist_core import figures
 from mnist_core.architecture import Architecture, describe
-from mnist_core.classifier import DEFAULT_MODEL
+from mnist_core.classifier import DEFAULT_MODEL, Reading
 from mnist_core.errors import DigitLabError, ModelError
 from mnist_core.runs import Run, find_run, runs_dir
 from pages.ui import caches
@@ -57,22 +57,22 @@ def attempt(action: Callable[[], Any], wanted: bool) -> Any:
         return None
 
 
-def answer(probabilities: NDArray[np.float32], title: str = "", seen: NDArray[np.uint8] | None = None) -> None:
+def answer(reading: Reading, title: str = "", seen: NDArray[np.uint8] | None = None) -> None:
     """The digit, how sure the model is, the image it saw, and a bar for each of the ten.
 
     Args:
-        probabilities: (10,) float32.
+        reading: what the model makes of the image.
         title: whose answer it is.
         seen: (28, 28) uint8.
     """
-    digit = int(probabilities.argmax())
-    unsure = " unsure" if probabilities[digit] < 0.5 else ""
     heading = f'<div class="lab-note">{html.escape(title)}</div>' if title else ""
     beside = "" if seen is None else _captioned(seen, "as the model sees it", "28×28 pixels")
+    unsure = " unsure" if reading.rejected or reading.confidence < 0.5 else ""
+    sure = "That does not look like a digit" if reading.rejected else figures.percent(reading.confidence)
     st.html(
-        f'{heading}<div class="lab-answer" role="status" data-digit="{digit}">'
-        f'<div class="lab-digit{unsure}">{digit}</div>'
-        f'<div class="lab-sure">{figures.percent(float(probabilities[digit]))}</div>{beside}</div>{bars(probabilities)}'
+        f'{heading}<div class="lab-answer" role="status" data-digit="{reading.digit}">'
+        f'<div class="lab-digit{unsure}">{reading.digit}</div><div class="lab-sure">{sure}</div>{beside}</div>'
+        f"{bars(reading.probabilities)}"
     )
 
 

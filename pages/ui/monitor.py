@@ -119,13 +119,13 @@ def _test_digit(run: Run, spec: RunSpec, card: dict[str, Any]) -> None:
     st.session_state[state.TEST_INDEX] = index
     st.markdown("##### One test digit")
     index = int(st.number_input(f"Number, 0 to {len(labels) - 1:,}", 0, len(labels) - 1, key=state.TEST_INDEX))
-    probabilities = caches.classifier(run.model).digits(images[index : index + 1])[0]
+    reading = caches.classifier(run.model).read(images[index])
     shown, read = st.columns([1, 2])
     with shown:
         components.strip([(images[index], f"number {index}", f"labelled {labels[index]}")])
     with read:
-        components.answer(probabilities)
-        right = int(probabilities.argmax()) == int(labels[index])
+        components.answer(reading)
+        right = reading.digit == int(labels[index])
         st.caption("Right." if right else f"Wrong: it is a {labels[index]}.")
 
 

@@ -1,0 +1,130 @@
+"""Drawings to train on beside MNIST: pen strokes of real people, national forms of digits by invented hands, and things
+that are no digits, each drawn with some brush at some size and normalised as the page does it."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist_core.classifier import Classifier
+from mnist_core.drawing import normalise
+from mnist_core.forms import invent
+from mnist_core.pen import CONDITIONS, draw
+from mnist_core.scribbles import scribble
+from mnist_core.strokes import PenDigit, Strokes, render, vary
+
+NOT_A_DIGIT = 10
+"""The class of what is no digit: the eleventh output of a network that has one."""
+
+SIDE = 100  # pixels of the canvas drawn on: normalised they are as those of 280, in half the time
+SHARES = (0.3, 0.9)  # of the canvas's side, the digit's longer side
+BRUSHES = (6 / 280, 34 / 280)  # of the canvas's side
+FATTEST = 0.22  # brush by digit: beyond it loops are filled
+REWRITTEN = 0.8  # how many of the pen digits are varied, as another hand would write them
+CHUNK = 500  # drawings that one process makes at a time; their seed depends on it
+
+Images = NDArray[np.uint8]
+Labels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """How many drawings of each kind."""
+
+    pen: int
+    invented: int
+    non_digits: int
+
+
+MIXTURES: dict[str, Mixture | None] = {
+    "none": None,
+    "some": Mixture(12_000, 5_000, 5_000),
+    "many": Mixture(48_000, 16_000, 20_000),
+}
+
+
+def make(mixture: Mixture, digits: Sequence[PenDigit], seed: int, processes: int = 1) -> tuple[Images, Labels]:
+    """Drawings of the mixture, in random order.
+
+    Args:
+        mixture: how many of each; without pen digits, `pen` of it are left out.
+        digits: strokes of people to draw from.
+        seed: the same one gives the same drawings, however many processes make them.
+        processes: how many work at it.
+
+    Returns:
+        (N, 28, 28) uint8, ink bright, and (N,) uint8: 0..9, or NOT_A_DIGIT.
+    """
+    mixture = mixture if digits else replace(mixture, pen=0)
+    kinds = np.repeat([0, 1, 2], [mixture.pen, mixture.invented, mixture.non_digits])
+    np.random.default_rng([seed, 0]).shuffle(kinds)
+    chunks = [kinds[start : start + CHUNK] for start in range(0, len(kinds), CHUNK)]
+    seeds = [[seed, 1, number] for number in range(len(chunks))]
+    spawn = multiprocessing.get_context("spawn")  # a fork would copy threads that hold locks
+    with ProcessPoolExecutor(processes, spawn, initializer=_receive, initargs=(tuple(digits),)) as pool:
+        parts = list(pool.map(_make_chunk, chunks, seeds))
+    if not parts:
+        return np.empty((0, 28, 28), np.uint8), np.empty(0, np.uint8)
+    return np.concatenate([images for images, _ in parts]), np.concatenate([labels for _, labels in parts])
+
+
+_digits: tuple[PenDigit, ...] = ()
+
+
+def _receive(digits: tuple[PenDigit, ...]) -> None:
+    """Keeps the strokes in each process, once."""
+    global _digits
+    _digits = digits
+
+
+def _make_chunk(kinds: NDArray[np.int64], seed: list[int]) -> tuple[Images, Labels]:
+    generator = np.random.default_rng(seed)
+    images, labels = [], []
+    for kind in kinds:
+        image, label = _make_one(int(kind), generator)
+        images.append(image)
+        labels.append(label)
+    return np.stack(images), np.array(labels, np.uint8)
+
+
+def _make_one(kind: int, generator: np.random.Generator) -> tuple[Images, int]:
+    """One drawing, (28, 28) uint8, and its label. What comes out blank is made again."""
+    while True:
+        strokes, label = _strokes(kind, generator)
+        normalised = normalise(_on_canvas(strokes, generator))
+        if not normalised.blank:
+            return normalised.image, label
+
+
+def _strokes(kind: int, generator: np.random.Generator) -> tuple[Strokes, int]:
+    if kind == 0:
+        digit = _digits[generator.integers(len(_digits))]
+        rewritten = generator.random() < REWRITTEN
+        return vary(digit.strokes, generator) if rewritten else digit.strokes, digit.label
+    if kind == 1:
+        digit = invent(generator)
+        return digit.strokes, digit.label
+    return scribble(generator), NOT_A_DIGIT
+
+
+def _on_canvas(strokes: Strokes, generator: np.random.Generator) -> Images:
+    """Drawn with some brush, at some size."""
+    size = SIDE * generator.uniform(*SHARES)
+    width = SIDE * np.exp(generator.uniform(*np.log(BRUSHES)))
+    return render(strokes, min(width, FATTEST * size), size, side=SIDE)
+
+
+def accuracy_by_condition(classifier: Classifier, digits: Iterable[PenDigit]) -> dict[str, float]:
+    """How many of the digits a model reads right, 0..1, in each of pen.CONDITIONS. One taken for no digit is wrong."""
+    digits = list(digits)
+    labels = np.array([digit.label for digit in digits])
+    found = {}
+    for condition in CONDITIONS:
+        images = np.stack([normalise(canvas).image for canvas in draw(digits, condition)])
+        found[condition] = float((classifier.probabilities(images).argmax(axis=1) == labels).mean())
+    return found

@@ -1,0 +1,59 @@
+"""The README names everything there is to choose: a new recipe, page, command or setting without a word fails here."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from mnist_core.__main__ import main
+from mnist_core.classifier import DEFAULT_MODEL
+from mnist_core.recipes import RECIPES
+from pages.ui import navigation
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", list(RECIPES))
+def test_recipe_has_its_row(name: str) -> None:
+    row = next(line for line in README.splitlines() if line.startswith(f"| `{name}` |"))
+    recipe = RECIPES[name]
+    assert [cell.strip() for cell in row.split("|")[2:5]] == [
+        f"{recipe.parameters:,}", str(recipe.settings.epochs), f"{recipe.settings.batch_size:,}"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", list(main.commands))
+def test_command_is_named(command: str) -> None:
+    assert re.search(rf"`{command}\b", README)
+    assert main.commands[command].help
+
+
+@pytest.mark.parametrize("page", list(navigation.PAGES))
+def test_page_is_named_and_goes_through_the_app(page: str) -> None:
+    assert page in README
+    assert "navigation.through_app()" in (ROOT / page).read_text(encoding="utf-8")
+
+
+def test_every_environment_variable_is_in_the_table() -> None:
+    sources = [*ROOT.glob("mnist_core/*.py"), *ROOT.glob("pages/**/*.py")]
+    used = {name for path in sources for name in re.findall(r"DIGITLAB_[A-Z_]+", path.read_text(encoding="utf-8"))}
+    assert used
+    assert {name for name in used if f"| `{name}` |" not in README} == set()
+
+
+def test_pictures_are_there() -> None:
+    pictures = re.findall(r"!\[[^]]+\]\(([^)]+)\)", README)
+    assert pictures and all((ROOT / picture).stat().st_size > 10_000 for picture in pictures)
+
+
+def test_shipped_model_is_small_and_has_a_card() -> None:
+    card = json.loads(DEFAULT_MODEL.with_name("card.json").read_text())
+    size = sum(path.stat().st_size for path in DEFAULT_MODEL.parent.iterdir())
+    assert size < 2_000_000
+    assert card["test_accuracy"] >= 0.994
+    assert {"recipe", "data", "seed", "versions", "date"} <= card.keys()
+    assert f"{100 * card['test_accuracy']:.2f} %" in README
