@@ -59,7 +59,7 @@ TAP, TAP_GAP = 2.0, 0.4  # a lone dot (strokes squared) that far off (of the dig
 # Edges and strokes, in pixels of 28. Measured over MNIST's 10,000 test digits: stroke width median 2.6, 5th to 95th
 # percentile 1.7 to 4.1. What lies within is left alone; see `_wanted_width` for what is done outside.
 FINE = 10  # pixels for each pixel of 28, so that an edge is known to 0.1
-EDGE_LOOK = 0.4  # an enlarged MNIST pixel reaches half of its brightness this far outside of its centre
+EDGE_LOOK, EDGE_SHARE = 0.4, 0.5
 THIN, THIN_WANTED = 1.8, 2.2
 FAT, FAT_WANTED, FAT_POWER = 3.5, 3.0, 0.3
 RIDGE = 0.3  # pixels; along the middle of a stroke the distance to its edge varies less
@@ -371,7 +371,7 @@ def _blur(profile: Pixels, unit: float) -> int:
     """How many pixels to leave out at the start of a profile of brightness: an edge is where half of it is reached."""
     place = np.arange(min(profile.size, int(2 * unit) + 1))
     ahead = np.interp(place + EDGE_LOOK * unit - 0.5, np.arange(profile.size), profile)
-    return int(np.argmax(profile[: place.size] >= ahead / 2))
+    return int(np.argmax(profile[: place.size] >= EDGE_SHARE * ahead))
 
 
 def _width(ink: Pixels, level: int = HALF) -> float:

@@ -217,9 +217,10 @@ def test_full_queue_is_said_and_leaves_nothing_behind(app: AppTest, monkeypatch:
     try:
         opened(app, "pages/train.py")
         app.selectbox(key=state.DATA).select("sample")
-        for _ in range(3):
+        for place in ("", "Number 1 in the queue.", "Number 1 in the queue."):
             app.button[0].click().run()
             wait_for(lambda: bool(started))
+            assert place in app.get("progress")[0].proto.text
         assert "waiting already" in app.error[0].value
         assert len(runs.list_runs()) == 2
     finally:
