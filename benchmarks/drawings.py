@@ -66,7 +66,8 @@ def lost_drawings(classifier: Classifier, digits: tuple[pen.PenDigit, ...]) -> n
         plain, ours = plain_resize(canvas).image, normalise(canvas).image
         first, second = classifier.read(plain), classifier.read(ours)
         if first.digit != digit.label and second.digit == digit.label:
-            columns.append(np.vstack([canvas, *(np.kron(image, np.ones((10, 10), np.uint8)) for image in (plain, ours))]))
+            enlarged = [np.kron(image, np.ones((10, 10), np.uint8)) for image in (plain, ours)]
+            columns.append(np.vstack([canvas, *enlarged]))
         if len(columns) == 10:
             break
     return np.hstack(columns)

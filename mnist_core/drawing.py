@@ -59,7 +59,7 @@ TAP, TAP_GAP = 2.0, 0.4  # a lone dot (strokes squared) that far off (of the dig
 # Edges and strokes, in pixels of 28. Measured over MNIST's 10,000 test digits: stroke width median 2.6, 5th to 95th
 # percentile 1.7 to 4.1. What lies within is left alone; see `_wanted_width` for what is done outside.
 FINE = 10  # pixels for each pixel of 28, so that an edge is known to 0.1
-EDGE_LOOK, EDGE_SHARE = 0.4, 0.5
+EDGE_LOOK, EDGE_SHARE = 0.3, 0.58
 THIN, THIN_WANTED = 1.8, 2.2
 FAT, FAT_WANTED, FAT_POWER = 3.5, 3.0, 0.3
 RIDGE = 0.3  # pixels; along the middle of a stroke the distance to its edge varies less
