@@ -13,6 +13,7 @@ from pages.ui import caches, components, monitor, navigation, state
 EPOCHS = (1, 50)
 BATCH_SIZES = (8, 16, 32, 64, 100, 128, 200, 256, 512, 1024, 2048)
 LEARNING_RATES = (1e-5, 3e-5, 1e-4, 2e-4, 3e-4, 5e-4, 1e-3, 2e-3, 3e-3, 5e-3, 0.01, 0.02, 0.03, 0.05, 0.1, 0.3, 1.0)
+GALLERY = 20
 DATA = {"full": "MNIST, all 70,000 digits", "sample": "offline sample, 5,000 digits"}
 
 
@@ -96,6 +97,13 @@ def network() -> None:
 
 
 navigation.through_app()
+def gallery() -> None:
+    """Twenty training digits as the augmentation would show them to the network."""
+    how = "hand" if st.session_state[state.AUGMENTATION] else "none"
+    with st.expander("What it trains on: 20 digits, augmented as set"):
+        components.tiles(caches.augmented_digits(how, GALLERY), columns=10)
+
+
 state.default(state.RECIPE, recipes.DEFAULT_RECIPE)
 state.default(state.SEED, 0)
 state.default(state.DATA, "full" if data.available() else "sample")
@@ -113,4 +121,5 @@ with right:
     else:
         st.info("Choose a recipe, move a slider, and press Train. The curves begin to move within seconds.")
     network()
+    gallery()
     monitor.recent()

@@ -114,6 +114,18 @@ def test_a_larger_input_gets_the_digit_in_its_middle(wide: tuple[Any, Path]) -> 
     np.testing.assert_allclose(classifier.digits(images), expected[:, :10], atol=1e-5)
 
 
+def test_a_reading_tells_digits_from_what_is_none(small: tuple[Any, Path], wide: tuple[Any, Path]) -> None:
+    """Outputs past the tenth say together that it is no digit; a model without them never says so."""
+    for _, path in (small, wide):
+        classifier, images = Classifier(path), random_images(30)
+        for image, outputs in zip(images, classifier.probabilities(images), strict=True):
+            reading = classifier.read(image)
+            np.testing.assert_allclose(reading.probabilities, outputs[:10], atol=1e-6)
+            assert reading.digit == outputs[:10].argmax() and reading.confidence == pytest.approx(outputs[:10].max())
+            assert reading.not_a_digit == pytest.approx(outputs[10:].sum(), abs=1e-5)
+            assert reading.rejected == (outputs[:10].sum() < 0.5)
+
+
 @pytest.mark.parametrize(
     "images",
     [

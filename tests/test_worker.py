@@ -16,13 +16,15 @@ import numpy as np
 import pytest
 from support import ROOT, Trained, environment, wait_until
 
-from mnist_core import data, worker
+from mnist_core import data, drawings, pen, worker
 from mnist_core.architecture import Dense, Flatten, Rescaling
 from mnist_core.classifier import Classifier
-from mnist_core.errors import ModelError
+from mnist_core.errors import DownloadError, ModelError
 from mnist_core.files import read_json
+from mnist_core.forms import invent
 from mnist_core.recipes import RECIPES, Settings
 from mnist_core.runs import Run, RunSpec, Status, create, make_spec
+from mnist_core.strokes import PenDigit
 
 SMALL = (Rescaling(1 / 255), Flatten(), Dense(32, "relu"), Dense(10, "softmax"))
 
@@ -111,6 +113,7 @@ def test_card_has_what_the_pages_show(trained: Trained) -> None:
         "litert",
         "versions",
         "date",
+        "pen",
     } == set(card)
     assert (card["recipe"], card["overrides"], card["seed"], card["epochs_trained"]) == ("fast", {"epochs": 2}, 1, 2)
     assert (card["parameters"], card["input_size"]) == (215_194, 28)
@@ -240,6 +243,46 @@ def test_a_conversion_that_changes_the_answers_is_not_kept(sample: Any, monkeypa
     assert run.status().state == "failed" and "The converted model differs" in run.status().message
     assert not run.has_model and (run.path / "model.keras").is_file()
     assert left(run) == {"spec.json", "status.json", "metrics.jsonl", "model.keras"}
+
+
+def pen_digits(writers: int, each: int) -> tuple[PenDigit, ...]:
+    """Digits of invented hands under the names of people."""
+    generator = np.random.default_rng(0)
+    return tuple(replace(invent(generator), writer=f"w{number % writers}") for number in range(writers * each))
+
+
+@pytest.mark.usefixtures("keras", "signals")
+@pytest.mark.parametrize(("outputs", "drawn"), [(10, 100), (11, 120)])
+def test_drawings_are_trained_on_and_other_peoples_measured(
+    monkeypatch: pytest.MonkeyPatch, outputs: int, drawn: int
+) -> None:
+    """A network without an eleventh output gets nothing that is no digit."""
+    monkeypatch.setitem(drawings.MIXTURES, "some", drawings.Mixture(pen=60, invented=40, non_digits=20))
+    monkeypatch.setattr(pen, "load", lambda *_: pen_digits(8, 3))
+    layers = (*SMALL[:-1], Dense(outputs, "softmax"))
+    run = create(RunSpec("fast", Settings(layers, 500, 1, drawings="some", split="test-as-validation"), "sample"))
+    assert worker.main([str(run.path)]) == 0, run.status().message
+    assert sum(row["images"] for row in run.metrics().rows) == 4_000 + drawn
+    assert run.status().data == f"{data.SAMPLE}; {drawn} drawings by 2 people and invented hands"
+    found = run.card()["pen"]
+    assert len(found["trained_on_writers"]) == 2 and len(found["measured_on_writers"]) == 6
+    assert not set(found["trained_on_writers"]) & set(found["measured_on_writers"])
+    assert found["measured_on_digits"] == 18 and list(found["accuracy"]) == list(pen.CONDITIONS)
+    assert np.sum(run.card()["test"]["confusion"]) == 1000
+    assert Classifier(run.model).probabilities(np.zeros((1, 28, 28), np.uint8)).shape == (1, outputs)
+
+
+@pytest.mark.usefixtures("keras", "signals")
+def test_without_pen_strokes_it_trains_on_what_there_is_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere(*_: Any) -> Any:
+        raise DownloadError("no network")
+
+    monkeypatch.setitem(drawings.MIXTURES, "some", drawings.Mixture(pen=60, invented=40, non_digits=20))
+    monkeypatch.setattr(pen, "load", nowhere)
+    run = create(RunSpec("fast", Settings(SMALL, 500, 1, drawings="some"), "sample"))
+    assert worker.main([str(run.path)]) == 0, run.status().message
+    assert "40 drawings by invented hands (no pen strokes at hand)" in run.status().data
+    assert run.card()["pen"]["missing"] == "no network" and run.card()["pen"]["accuracy"] == {}
 
 
 @pytest.mark.usefixtures("signals")

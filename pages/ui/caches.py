@@ -10,6 +10,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from mnist_core import data, runs
+from mnist_core.augmentation import AUGMENTATIONS, augment
 from mnist_core.classifier import Classifier
 from mnist_core.jobs import JobBackend, LocalBackend
 
@@ -41,6 +42,13 @@ def models(root: Path) -> dict[str, dict[str, object]]:
 def mnist(choice: str) -> data.Mnist:
     """The data set, as data.load takes it."""
     return data.load(choice)
+
+
+@st.cache_data(show_spinner=False)
+def augmented_digits(name: str, count: int) -> NDArray[np.uint8]:
+    """The first training digits of the offline sample, (count, 28, 28) uint8, changed as a training changes them."""
+    images, how = mnist("sample").x_train[:count], AUGMENTATIONS[name]
+    return images if how is None else augment(images, how, np.random.default_rng(0))
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)

@@ -104,6 +104,14 @@ def strip(pictures: Sequence[tuple[NDArray[np.uint8], str, str]], pixels: int = 
     st.html(f'<div class="lab-strip">{shown}</div>')
 
 
+def tiles(images: NDArray[np.uint8], columns: int) -> None:
+    """(N, H, W) uint8 images in one picture, so many in a row; N is a multiple of `columns`."""
+    count, height, width = images.shape
+    rows = images.reshape(count // columns, columns, height, width).transpose(0, 2, 1, 3)  # rows, H, columns, W
+    shown = rows.reshape(-1, columns * width)
+    st.html(f'<img class="lab-picture lab-tiles" alt="{count} digits" src="{figures.data_url(shown)}">')
+
+
 def _captioned(image: NDArray[np.uint8], name: str, text: str, pixels: int = 112) -> str:
     caption = f"<figcaption><b>{html.escape(name)}</b><br>{html.escape(text)}</figcaption>"
     return f'<figure class="lab-figure">{picture(image, name, pixels)}{caption}</figure>'

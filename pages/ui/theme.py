@@ -24,6 +24,7 @@ STYLE = f"""
 .lab-bar.first {{ background: {COLOURS["training"]}; }}
 .lab-bars b {{ color: {COLOURS["training"]}; }}
 .lab-value {{ text-align: right; }}
+.lab-tiles {{ width: 100%; max-width: 560px; }}
 .lab-strip {{ display: flex; gap: .9rem; flex-wrap: wrap; }}
 .lab-figure {{ margin: 0; width: 112px; }}
 .lab-picture {{ image-rendering: pixelated; background: #000; border-radius: 6px; object-fit: contain;
