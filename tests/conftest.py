@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
-from support import ROOT, SETTINGS, Trained, command_line, environment
+from support import ROOT, SETTINGS, Trained, command_line, end_workers, environment
 
 FULL_MNIST = os.environ.get("DIGITLAB_MNIST")  # read before any test hides it
 
@@ -25,13 +25,14 @@ settings.load_profile("digitlab")
 
 
 @pytest.fixture(autouse=True)
-def runs_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """No test sees the user's runs, data or settings."""
+def runs_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """No test sees the user's runs, data or settings, and none leaves a worker behind."""
     for name in SETTINGS:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.setenv("DIGITLAB_RUNS", str(tmp_path / "runs"))
-    return tmp_path / "runs"
+    yield tmp_path / "runs"
+    end_workers(tmp_path / "runs")
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -36,6 +38,17 @@ def wait_until(condition: Callable[[], Any], what: str, seconds: float = 60) -> 
             return value
         time.sleep(0.02)
     return pytest.fail(f"not within {seconds:g} s: {what}")
+
+
+def end_workers(runs: Path) -> None:
+    """Ends what a failed test may have left training: workers live in sessions of their own."""
+    for status in runs.glob("*/status.json"):
+        with contextlib.suppress(
+            ValueError, TypeError, KeyError, RecursionError, psutil.Error
+        ):  # tests write nonsense there
+            process = psutil.Process(json.loads(status.read_bytes())["pid"])
+            if str(status.parent) in process.cmdline():
+                process.kill()
 
 
 @dataclass(frozen=True)

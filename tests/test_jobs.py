@@ -63,17 +63,32 @@ class Workers:
     """Starts fake workers, and remembers in which order and how many lived at once."""
 
     def __init__(self) -> None:
+        self.queues: list[jobs.LocalBackend] = []
+        self.closed = False
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.threads: list[int] = []
         self.most_alive = 0
 
+    def queue(self, *, running: int = 1, queued: int = 5, grace: float = 60.0) -> jobs.LocalBackend:
+        self.queues.append(jobs.LocalBackend(running, queued, grace))
+        return self.queues[-1]
+
     def start(self, run: Run, threads: int) -> subprocess.Popen[bytes]:
+        if self.closed:
+            raise OSError("the test is over")
         with run.log.open("ab") as log:
             process = subprocess.Popen([sys.executable, "-S", "-c", FAKE_WORKER, str(run.path)], stdout=log, stderr=log)
         self.processes[run.id] = process
         self.threads.append(threads)
         self.most_alive = max(self.most_alive, sum(psutil.pid_exists(one.pid) for one in self.processes.values()))
         return process
+
+    def close(self) -> None:
+        """Empties the queues: their threads live on, and would start real workers."""
+        self.closed = True
+        for process in list(self.processes.values()):
+            process.kill()
+        wait_until(lambda: not any(queue._jobs for queue in self.queues), "empty queues")
 
     @property
     def order(self) -> list[str]:
@@ -86,10 +101,7 @@ def workers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Workers]:
     monkeypatch.setattr(jobs, "start_worker", workers.start)
     monkeypatch.setattr(jobs, "POLL_SECONDS", 0.02)
     yield workers
-    for process in workers.processes.values():
-        if process.poll() is None:
-            process.kill()
-            process.wait()
+    workers.close()
 
 
 def make_run(deed: str = "wait") -> Run:
@@ -112,7 +124,7 @@ def ended(run: Run) -> Status:
 
 
 def test_runs_one_after_the_other_in_order_of_submission(workers: Workers) -> None:
-    backend, made = jobs.LocalBackend(running=1, queued=5), [make_run() for _ in range(3)]
+    backend, made = workers.queue(running=1, queued=5), [make_run() for _ in range(3)]
     for run in made:
         backend.submit(run)
     wait_until(started(made[0]), "the first worker")
@@ -130,7 +142,7 @@ def test_runs_one_after_the_other_in_order_of_submission(workers: Workers) -> No
 
 
 def test_at_most_so_many_at_once(workers: Workers) -> None:
-    backend, made = jobs.LocalBackend(running=2, queued=5), [make_run() for _ in range(5)]
+    backend, made = workers.queue(running=2, queued=5), [make_run() for _ in range(5)]
     for run in made:
         backend.submit(run)
     wait_until(started(made[1]), "the second worker")
@@ -142,7 +154,7 @@ def test_at_most_so_many_at_once(workers: Workers) -> None:
 
 
 def test_a_full_queue_refuses_and_takes_again_later(workers: Workers) -> None:
-    backend, made = jobs.LocalBackend(running=1, queued=2), [make_run() for _ in range(4)]
+    backend, made = workers.queue(running=1, queued=2), [make_run() for _ in range(4)]
     for run in made[:3]:
         backend.submit(run)
     with pytest.raises(QueueFullError, match=r"2 runs are waiting already, and 2 may.*DIGITLAB_MAX_QUEUED"):
@@ -156,7 +168,7 @@ def test_a_full_queue_refuses_and_takes_again_later(workers: Workers) -> None:
 
 
 def test_as_many_as_may_run_and_wait_are_taken_before_any_has_started(workers: Workers) -> None:
-    backend = jobs.LocalBackend(running=2, queued=1)
+    backend = workers.queue(running=2, queued=1)
     with backend._lock:  # the queue's own thread cannot start any of them meanwhile
         for run in (make_run(), make_run(), make_run()):
             backend.submit(run)
@@ -165,7 +177,7 @@ def test_as_many_as_may_run_and_wait_are_taken_before_any_has_started(workers: W
 
 
 def test_start_leaves_nothing_behind_where_the_queue_is_full(workers: Workers) -> None:
-    backend = jobs.LocalBackend(running=1, queued=1)
+    backend = workers.queue(running=1, queued=1)
     with backend._lock:
         made = [jobs.start(backend, make_spec("fast", {}, "sample")) for _ in range(2)]
         with pytest.raises(QueueFullError):
@@ -178,7 +190,7 @@ def test_start_leaves_nothing_behind_where_the_queue_is_full(workers: Workers) -
 
 
 def test_a_stop_before_its_turn_is_at_once(workers: Workers) -> None:
-    backend, first, second, third = jobs.LocalBackend(running=1, queued=5), make_run(), make_run(), make_run()
+    backend, first, second, third = workers.queue(running=1, queued=5), make_run(), make_run(), make_run()
     for run in (first, second, third):
         backend.submit(run)
     backend.request_stop(second)
@@ -190,7 +202,7 @@ def test_a_stop_before_its_turn_is_at_once(workers: Workers) -> None:
 
 
 def test_a_worker_that_is_asked_stops_by_itself(workers: Workers) -> None:
-    backend, run = jobs.LocalBackend(running=1), make_run("obey")
+    backend, run = workers.queue(running=1), make_run("obey")
     backend.submit(run)
     wait_until(started(run), "the worker")
     backend.request_stop(run)
@@ -202,7 +214,7 @@ posix = pytest.mark.skipif(os.name == "nt", reason="Windows has no signals: it e
 
 @posix
 def test_a_worker_that_does_not_listen_gets_sigterm(workers: Workers) -> None:
-    backend, run = jobs.LocalBackend(running=1, grace=0.3), make_run("obey SIGTERM")
+    backend, run = workers.queue(running=1, grace=0.3), make_run("obey SIGTERM")
     backend.submit(run)
     wait_until(started(run), "the worker")
     asked = time.monotonic()
@@ -213,7 +225,7 @@ def test_a_worker_that_does_not_listen_gets_sigterm(workers: Workers) -> None:
 
 @posix
 def test_a_worker_that_ignores_sigterm_is_killed(workers: Workers) -> None:
-    backend, run, next_run = jobs.LocalBackend(running=1, grace=0.3), make_run("ignore SIGTERM"), make_run()
+    backend, run, next_run = workers.queue(running=1, grace=0.3), make_run("ignore SIGTERM"), make_run()
     backend.submit(run)
     backend.submit(next_run)
     wait_until(started(run), "the worker")
@@ -232,7 +244,7 @@ def test_a_worker_that_ignores_sigterm_is_killed(workers: Workers) -> None:
 
 
 def test_kill_is_at_once(workers: Workers) -> None:
-    backend, run = jobs.LocalBackend(running=1), make_run("ignore SIGTERM")
+    backend, run = workers.queue(running=1), make_run("ignore SIGTERM")
     backend.submit(run)
     wait_until(started(run), "the worker")
     backend.kill(run)
@@ -241,7 +253,7 @@ def test_kill_is_at_once(workers: Workers) -> None:
 
 
 def test_a_killed_run_that_waits_never_starts(workers: Workers) -> None:
-    backend, first, second, third = jobs.LocalBackend(running=1), make_run(), make_run(), make_run()
+    backend, first, second, third = workers.queue(running=1), make_run(), make_run(), make_run()
     for run in (first, second, third):
         backend.submit(run)
     backend.kill(second)
@@ -252,7 +264,7 @@ def test_a_killed_run_that_waits_never_starts(workers: Workers) -> None:
 
 
 def test_a_worker_that_dies_without_a_word_leaves_its_last_line(workers: Workers) -> None:
-    backend, run, next_run = jobs.LocalBackend(running=1), make_run("die"), make_run()
+    backend, run, next_run = workers.queue(running=1), make_run("die"), make_run()
     backend.submit(run)
     backend.submit(next_run)
     assert (ended(run).state, run.status().message) == ("failed", "Its worker ended: its last words")
@@ -261,7 +273,7 @@ def test_a_worker_that_dies_without_a_word_leaves_its_last_line(workers: Workers
 
 @posix
 def test_a_worker_ended_from_outside_is_an_interruption(workers: Workers) -> None:
-    backend, run = jobs.LocalBackend(running=1), make_run()
+    backend, run = workers.queue(running=1), make_run()
     backend.submit(run)
     wait_until(started(run), "the worker")
     workers.processes[run.id].send_signal(signal.SIGKILL)
@@ -269,7 +281,7 @@ def test_a_worker_ended_from_outside_is_an_interruption(workers: Workers) -> Non
 
 
 def test_the_queue_survives_runs_whose_folder_was_deleted(workers: Workers) -> None:
-    backend, vanishing, deleted, next_run = jobs.LocalBackend(running=1), make_run("vanish"), make_run(), make_run()
+    backend, vanishing, deleted, next_run = workers.queue(running=1), make_run("vanish"), make_run(), make_run()
     with backend._lock:
         for run in (vanishing, deleted, next_run):
             backend.submit(run)
@@ -281,7 +293,7 @@ def test_the_queue_survives_runs_whose_folder_was_deleted(workers: Workers) -> N
 
 
 def test_a_stop_of_a_deleted_run_is_no_error(workers: Workers) -> None:
-    backend, run = jobs.LocalBackend(running=1), make_run()
+    backend, run = workers.queue(running=1), make_run()
     shutil.rmtree(run.path)
     backend.request_stop(run)
     backend.kill(run)
@@ -296,7 +308,7 @@ def test_a_machine_that_starts_no_process_is_a_failure_of_the_run_only(
         raise OSError("no more processes")
 
     monkeypatch.setattr(jobs, "start_worker", refuse)
-    backend, run, next_run = jobs.LocalBackend(running=1), make_run(), make_run()
+    backend, run, next_run = workers.queue(running=1), make_run(), make_run()
     backend.submit(run)
     backend.submit(next_run)
     assert (ended(run).state, run.status().message) == ("failed", "The worker could not be started: no more processes.")

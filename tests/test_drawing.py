@@ -1,0 +1,224 @@
+"""Drawings against MNIST itself: a digit of MNIST, drawn anywhere in any way, has to come back as itself."""
+
+from __future__ import annotations
+
+import io
+import struct
+import warnings
+import zlib
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from PIL import Image
+from scipy.ndimage import center_of_mass
+
+from mnist_core import forms
+from mnist_core.classifier import DEFAULT_MODEL, Classifier
+from mnist_core.drawing import DrawingError, Steps, Strokes, decode, normalise, plain_resize, to_ink
+from mnist_core.strokes import render
+
+SIDE = 28
+
+
+@pytest.fixture(scope="module")
+def digits(sample: Any) -> np.ndarray:
+    """(200, 28, 28) uint8 of MNIST."""
+    return sample.x_test[:200]
+
+
+def placed(digit: np.ndarray, scale: float, x: float, y: float, field: int = 420) -> np.ndarray:
+    """The digit enlarged on a black field, its place from 0 to 1 on each axis."""
+    side = round(SIDE * scale)
+    large = cv2.resize(digit, (side, side), interpolation=cv2.INTER_LINEAR)
+    paper = np.zeros((field, field), np.uint8)
+    left, top = round(x * (field - side)), round(y * (field - side))
+    paper[top : top + side, left : left + side] = large
+    return paper
+
+
+def spans(image: np.ndarray) -> tuple[int, int]:
+    rows, columns = np.flatnonzero(image.any(axis=1)), np.flatnonzero(image.any(axis=0))
+    return rows[-1] - rows[0] + 1, columns[-1] - columns[0] + 1
+
+
+def difference(one: np.ndarray, other: np.ndarray) -> float:
+    return float(np.abs(one.astype(int) - other).mean())
+
+
+def test_mnist_enlarged_and_moved_comes_back_as_itself(digits: np.ndarray) -> None:
+    generator = np.random.default_rng(0)
+    found = []
+    for digit in digits:
+        paper = placed(digit, 10, *generator.random(2))
+        inverted = 255 - paper if generator.random() < 0.5 else paper
+        found.append(difference(normalise(inverted).image, digit))
+    assert np.mean(found) <= 6
+
+
+def test_longer_side_is_20_and_the_mass_in_the_middle(digits: np.ndarray) -> None:
+    for digit in digits:
+        image = normalise(placed(digit, 7, 0.2, 0.9)).image
+        assert max(spans(image)) == 20
+        assert image.max() == 255
+        assert all(13.4 <= centre <= 14.6 for centre in center_of_mass(image.astype(float)))
+
+
+@pytest.mark.parametrize("scale", [4, 8, 14])
+def test_scale_hardly_changes_the_image(digits: np.ndarray, scale: float) -> None:
+    found = [difference(normalise(placed(digit, scale, 0.5, 0.5)).image, digit) for digit in digits[:60]]
+    assert np.mean(found) < 8
+
+
+def on_paper(ink: np.ndarray, kind: str) -> np.ndarray:
+    """(H, W) ink as people's programs store it."""
+    rgba = np.zeros((*ink.shape, 4), np.uint8)
+    if kind == "white on black":
+        return ink
+    if kind == "black on white":
+        return 255 - ink
+    if kind == "blue on yellow":
+        share = ink[..., None] / 255
+        return (share * (20, 40, 160) + (1 - share) * (250, 240, 150)).astype(np.uint8)
+    rgba[..., 3] = ink  # transparent paper, black or white ink
+    rgba[..., :3] = 255 if kind == "white on nothing" else 0
+    return rgba
+
+
+@pytest.mark.parametrize(
+    "kind", ["white on black", "black on white", "blue on yellow", "black on nothing", "white on nothing"]
+)
+def test_polarity_colour_and_alpha_change_nothing(digits: np.ndarray, kind: str) -> None:
+    papers = [placed(digit, 10, 0.5, 0.5) for digit in digits[:40]]
+    found = [difference(normalise(on_paper(paper, kind)).image, normalise(paper).image) for paper in papers]
+    assert np.mean(found) < 6  # of 255
+
+
+@pytest.mark.parametrize("width", [6, 12, 34])
+def test_brush_hardly_changes_the_answer(width: int) -> None:
+    generator, model = np.random.default_rng(0), Classifier(DEFAULT_MODEL)
+    strokes = [forms.invent(generator, label).strokes for label in range(10) for _ in range(12)]
+    answers = [
+        model.digits(np.stack([normalise(render(digit, brush, 168)).image for digit in strokes])).argmax(axis=1)
+        for brush in (20, width)
+    ]
+    assert (answers[0] == answers[1]).mean() >= 0.95
+
+
+def test_thin_stroke_is_thickened_and_a_usual_one_left_alone() -> None:
+    strokes = forms.invent(np.random.default_rng(3), 2).strokes
+    mass = {width: int(normalise(render(strokes, width, 168)).image.sum()) for width in (6, 20)}
+    bare = int(normalise(render(strokes, 6, 168), steps=Steps(stroke_width=False)).image.sum())
+    assert bare < mass[6] < 1.3 * mass[20]
+
+
+def test_known_brush_does_as_well_as_a_measured_one() -> None:
+    strokes = forms.invent(np.random.default_rng(3), 2).strokes
+    canvas = render(strokes, 10, 168)
+    assert difference(normalise(canvas, Strokes(10)).image, normalise(canvas).image) < 8
+
+
+def test_bar_of_a_five_stays_and_a_speck_goes() -> None:
+    paper = np.zeros((280, 280), np.uint8)
+    cv2.polylines(paper, [np.array([[110, 90], [105, 140], [170, 150], [170, 210], [100, 215]])], False, 255, 18)
+    bare = normalise(paper).image
+    with_bar = paper.copy()
+    cv2.line(with_bar, (120, 55), (185, 55), 255, 18)
+    with_speck = paper.copy()
+    with_speck[20:22, 250:252] = 255
+    assert difference(normalise(with_bar).image, bare) > 10
+    assert difference(normalise(with_speck).image, bare) < 1
+
+
+@pytest.mark.parametrize("value", [0, 128, 255])
+def test_one_colour_is_blank(value: int) -> None:
+    result = normalise(np.full((280, 280), value, np.uint8))
+    assert result.blank and not result.image.any()
+
+
+def test_transparent_canvas_is_blank() -> None:
+    assert normalise(np.zeros((280, 280, 4), np.uint8)).blank
+
+
+def test_stages_are_pictures_with_words(digits: np.ndarray) -> None:
+    result = normalise(placed(digits[0], 10, 0.5, 0.5))
+    assert len(result.stages) >= 5
+    assert all(stage.name and stage.explanation and stage.image.dtype == np.uint8 for stage in result.stages)
+    assert (result.stages[-1].image == result.image).all()
+
+
+def test_plain_resize_does_nothing_else(digits: np.ndarray) -> None:
+    paper = placed(digits[0], 3, 0.9, 0.9)
+    image = plain_resize(paper).image
+    assert image[14:, 14:].any() and not image[:14, :14].any()  # it is small, and stays in its corner
+
+
+@pytest.mark.parametrize("drawing", [
+    np.zeros((28, 28), np.float32), np.zeros((28,), np.uint8), np.zeros((2, 3, 4, 5), np.uint8),
+    np.zeros((28, 28, 2), np.uint8), np.zeros((0, 28), np.uint8), np.zeros((28, 28), bool), "digit", None,
+])  # fmt: skip
+def test_what_is_no_image_is_refused(drawing: Any) -> None:
+    with pytest.raises(DrawingError):
+        normalise(drawing)
+
+
+@given(arrays.arrays(np.uint8, arrays.array_shapes(min_dims=2, max_dims=3, max_side=60)))
+def test_any_image_is_normalised_or_refused(drawing: np.ndarray) -> None:
+    try:
+        image = normalise(drawing).image
+    except DrawingError:
+        assert drawing.ndim == 3 and drawing.shape[2] not in (1, 3, 4)
+    else:
+        assert image.shape == (28, 28) and image.dtype == np.uint8
+
+
+@given(st.integers(0, 279), st.integers(0, 279), st.integers(1, 280), st.integers(1, 280))
+def test_any_box_of_ink_fits(top: int, left: int, height: int, width: int) -> None:
+    paper = np.zeros((280, 280), np.uint8)
+    paper[top : top + height, left : left + width] = 255
+    assert normalise(paper).image.shape == (28, 28)
+    assert to_ink(paper).shape == (280, 280)
+
+
+def encoded(mode: str, kind: str, **options: Any) -> bytes:
+    """A dark disc on light paper, as a file of Pillow's mode."""
+    y, x = np.mgrid[:60, :60]
+    grey = np.where((x - 30) ** 2 + (y - 30) ** 2 < 200, 0, 255).astype(np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(grey).convert(mode).save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(("mode", "kind"), [
+    ("L", "PNG"), ("RGB", "PNG"), ("RGBA", "PNG"), ("LA", "PNG"), ("P", "PNG"), ("1", "PNG"),
+    ("L", "JPEG"), ("RGB", "JPEG"), ("CMYK", "JPEG"),
+])  # fmt: skip
+def test_every_kind_of_file_is_read_alike(mode: str, kind: str) -> None:
+    picture = decode(encoded(mode, kind))
+    assert picture.dtype == np.uint8 and picture.shape[:2] == (60, 60)
+    assert difference(normalise(picture).image, normalise(decode(encoded("L", "PNG"))).image) < 6
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG that announces a size, and has hardly a pixel."""
+    def chunk(name: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"\0")) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize(("content", "words"), [
+    (b"", "an empty file"), (b"milk, eggs", "Expected a PNG or JPEG"), (b"%PDF-1.4", "a PDF"), (b"GIF89a..", "a GIF"),
+    (png_header(1, 1), "1 x 1"), (png_header(20_000, 20_000), "20000 x 20000"), (png_header(60, 60), "damaged"),
+    (encoded("L", "PNG")[:60], "PNG"), (encoded("RGB", "JPEG")[:300], "damaged"),
+])  # fmt: skip
+def test_what_cannot_be_read_is_said(content: bytes, words: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(DrawingError, match=words):
+            decode(content)
