@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -24,11 +25,11 @@ from mnist_core.runs import Run, Status, create, list_runs, make_spec
 # What a fake worker does is written in its run's folder; `-S` starts Python in a few milliseconds.
 FAKE_WORKER = """
 import json, os, signal, sys, time
-folder = sys.argv[1]
+folder, host = sys.argv[1:]
 deed = open(folder + "/deed").read()
 def status(state):
     with open(folder + "/.new", "w") as file:
-        json.dump({"state": state, "message": "fake", "pid": os.getpid(), "heartbeat": time.time()}, file)
+        json.dump({"state": state, "message": "fake", "pid": os.getpid(), "host": host, "heartbeat": time.time()}, file)
     os.replace(folder + "/.new", folder + "/status.json")
 def terminated(*_):
     open(folder + "/terminated", "w").close()
@@ -48,7 +49,7 @@ if deed == "vanish":
     sys.exit(0)
 status("running")
 open(folder + "/started", "w").close()
-while True:
+for _ in range(12_000):  # two minutes, should nobody end it
     time.sleep(0.01)
     if os.path.exists(folder + "/go"):
         status("finished")
@@ -76,8 +77,9 @@ class Workers:
     def start(self, run: Run, threads: int) -> subprocess.Popen[bytes]:
         if self.closed:
             raise OSError("the test is over")
+        command = [sys.executable, "-S", "-c", FAKE_WORKER, str(run.path), socket.gethostname()]
         with run.log.open("ab") as log:
-            process = subprocess.Popen([sys.executable, "-S", "-c", FAKE_WORKER, str(run.path)], stdout=log, stderr=log)
+            process = subprocess.Popen(command, stdout=log, stderr=log)
         self.processes[run.id] = process
         self.threads.append(threads)
         self.most_alive = max(self.most_alive, sum(psutil.pid_exists(one.pid) for one in self.processes.values()))
@@ -86,9 +88,13 @@ class Workers:
     def close(self) -> None:
         """Empties the queues: their threads live on, and would start real workers."""
         self.closed = True
-        for process in list(self.processes.values()):
-            process.kill()
-        wait_until(lambda: not any(queue._jobs for queue in self.queues), "empty queues")
+
+        def emptied() -> bool:
+            for process in list(self.processes.values()):  # one more may be starting just now
+                process.kill()
+            return not any(queue._jobs for queue in self.queues)
+
+        wait_until(emptied, "empty queues")
 
     @property
     def order(self) -> list[str]:
@@ -193,6 +199,7 @@ def test_a_stop_before_its_turn_is_at_once(workers: Workers) -> None:
     backend, first, second, third = workers.queue(running=1, queued=5), make_run(), make_run(), make_run()
     for run in (first, second, third):
         backend.submit(run)
+    wait_until(started(first), "the first worker")
     backend.request_stop(second)
     assert (second.status().state, second.status().message) == ("stopped", "Stopped before its turn came.")
     assert second.control() == {"stop": True} and backend.position(second) == 0 and backend.position(third) == 1
@@ -256,6 +263,7 @@ def test_a_killed_run_that_waits_never_starts(workers: Workers) -> None:
     backend, first, second, third = workers.queue(running=1), make_run(), make_run(), make_run()
     for run in (first, second, third):
         backend.submit(run)
+    wait_until(started(first), "the first worker")
     backend.kill(second)
     assert second.status().final and backend.position(second) == 0
     let_go(first)
