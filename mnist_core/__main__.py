@@ -163,7 +163,7 @@ def show(run_id: str, json_output: bool) -> None:
     click.echo(f"recipe {spec.recipe}, changed: {dict(spec.overrides) or 'nothing'}, seed {spec.seed}")
     click.echo(f"data: {status.data or spec.data}")
     _table([asdict(row) for row in spec.settings.architecture.summary()], ("layer", "output_shape", "parameters"))
-    if card:
+    if {"test_accuracy", "test_loss"} <= card.keys():
         click.echo(f"test accuracy {card['test_accuracy']:.4f}, loss {card['test_loss']:.4f}")
 
 
@@ -269,6 +269,8 @@ def reproduce(names: tuple[str, ...], data: str, seed: int, epochs: int | None, 
     for recipe in chosen:
         run = _train(recipe.name, {} if epochs is None else {"epochs": epochs}, data, seed)
         rows.append({"recipe": recipe.name, "parameters": recipe.parameters, **_comparison(recipe, run)})
+        if run.status().state == "stopped":  # Ctrl-C means all of them
+            break
     if json_output:
         return click.echo(json.dumps(rows, indent=1))
     _table(rows, ("recipe", "parameters", "published", "measured_on", "measured", "holds", "test_accuracy"))

@@ -41,11 +41,11 @@ LOOKS_LIKE = {
 
 # Ink and paper, in grey levels of 255.
 WORKING_SIDE = 640  # pixels; larger pictures are reduced first: 32 pixels for each of MNIST's 20 are plenty
-UNEVEN = 8  # median deviation of the rim from one colour above which the paper is lit unevenly (a photo)
+UNEVEN = 2  # median deviation of the rim from one colour, above which it is a photo: paper in uneven light, with noise
 NOISES = 7.4  # ink differs from the paper by five standard deviations: 5 * 1.4826 median deviations
 MIN_CONTRAST = 24  # less is a blank sheet
-HALF = 127
-ONE_INK = 0.8
+HALF = 127  # the edge of a stroke
+ONE_INK = 0.8  # nine tenths of the ink at least so bright, of its brightest: its shades are edges, not crossings
 # An opaque card on a transparent ground, a page in a frame: share of the picture's sides, of its own box filled, cut
 # off for round corners, and of it that is paper.
 CARD_SIDE, CARD_FILL, CARD_INSET, CARD_PAPER = 0.5, 0.75, 0.04, 0.5
@@ -59,7 +59,7 @@ TAP, TAP_GAP = 2.0, 0.4  # a lone dot (strokes squared) that far off (of the dig
 # Edges and strokes, in pixels of 28. Measured over MNIST's 10,000 test digits: stroke width median 2.6, 5th to 95th
 # percentile 1.7 to 4.1. What lies within is left alone; see `_wanted_width` for what is done outside.
 FINE = 10  # pixels for each pixel of 28, so that an edge is known to 0.1
-EDGE_LOOK, EDGE_SHARE = 0.3, 0.58
+EDGE_LOOK, EDGE_SHARE = 0.3, 0.58  # an edge has this share of the brightness so far inside. Fitted on MNIST enlarged
 THIN, THIN_WANTED = 1.8, 2.2
 FAT, FAT_WANTED, FAT_POWER = 3.5, 3.0, 0.3
 RIDGE = 0.3  # pixels; along the middle of a stroke the distance to its edge varies less
@@ -95,9 +95,13 @@ class Normalised:
 
 @dataclass(frozen=True)
 class Strokes:
-    """What the canvas knows of its strokes. width: of the brush, in pixels of the drawing."""
+    """What the canvas knows of its strokes. width: of the brush, in pixels of the drawing, above 0."""
 
     width: float
+
+    def __post_init__(self) -> None:
+        if not self.width > 0:
+            raise DrawingError(f"Expected a brush width above 0 pixels. Received: {self.width}.")
 
 
 @dataclass(frozen=True)
@@ -193,7 +197,7 @@ def normalise(drawing: Pixels, strokes: Strokes | None = None, steps: Steps = AL
     width = _measured_width(box) if strokes is None else _brush_width(strokes, stages[-1].image, np.shape(drawing)[0])
     if steps.stroke_width:
         stages.append(_with_stroke_width(box, width))
-        box = _tight_box(stages[-1].image)
+        box = stages[-1].image
     stages += _stages_to_28(box, steps)
     return Normalised(stages[-1].image, tuple(stages), False, width)
 
@@ -223,13 +227,13 @@ def to_ink(drawing: Pixels) -> Pixels:
 
 def _checked(drawing: Pixels) -> Pixels:
     """(H, W, 1 | 3 | 4) uint8."""
-    given = f"{getattr(drawing, 'dtype', type(drawing).__name__)} {np.shape(drawing)}"
-    image = drawing[..., None] if isinstance(drawing, np.ndarray) and drawing.ndim == 2 else drawing
-    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] not in (1, 3, 4):
-        raise DrawingError(f"Expected a uint8 image, (H, W), (H, W, 1), (H, W, 3) or (H, W, 4). Received: {given}.")
-    if image.size == 0:
-        raise DrawingError(f"Expected an image of at least one pixel. Received: {given}.")
-    return np.ascontiguousarray(image)
+    given = f"Received: {getattr(drawing, 'dtype', type(drawing).__name__)} {np.shape(drawing)}."
+    if not isinstance(drawing, np.ndarray) or drawing.dtype != np.uint8 or drawing.ndim not in (2, 3):
+        raise DrawingError(f"Expected a uint8 image, (H, W), (H, W, 1), (H, W, 3) or (H, W, 4). {given}")
+    image = np.ascontiguousarray(drawing[..., None] if drawing.ndim == 2 else drawing)
+    if image.size == 0 or image.shape[2] not in (1, 3, 4):
+        raise DrawingError(f"Expected an image of at least one pixel, of 1, 3 or 4 channels. {given}")
+    return image
 
 
 def _premultiplied(image: Pixels) -> Pixels:
@@ -285,7 +289,7 @@ def _photo_contrast(image: Pixels) -> Pixels:
 
 
 def _stretched(difference: Pixels, deviation: float) -> Pixels:
-    """Noise to 0, ink to 255: the brightest ink, or what most of it has where a translucent pen crossed its own line."""
+    """Noise to 0, ink to 255: its brightest, or what most of it has where a translucent pen crossed its own line."""
     floor, peak = NOISES * deviation, float(difference.max())
     if peak - floor < MIN_CONTRAST:
         return np.zeros_like(difference)
@@ -374,7 +378,7 @@ def _blur(profile: Pixels, unit: float) -> int:
     return int(np.argmax(profile[: place.size] >= EDGE_SHARE * ahead))
 
 
-def _width(ink: Pixels, level: int = HALF) -> float:
+def _width(ink: Pixels, level: int) -> float:
     """Mean stroke width in pixels: across a stroke of width w, the distance to its edge is w / 4 on average."""
     mask = cv2.copyMakeBorder(_mask(ink, level), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
     depth = _depth(mask)
@@ -385,16 +389,21 @@ def _measured_width(box: Pixels) -> float:
     """Stroke width in pixels of 28. A thin one is measured a second time as MNIST's resolution would show it: the
     ragged edge of a digit that was enlarged pixel by pixel makes it look thinner than it is."""
     working = _at_working_scale(box)
-    width = _width(working) / STROKE_SCALE
+    width = _width(working, _half(working)) / STROKE_SCALE
     if width >= THIN:
         return width
-    return max(width, _width(cv2.blur(working, (STROKE_SCALE, STROKE_SCALE))) / STROKE_SCALE)
+    return max(width, _width(cv2.blur(working, (STROKE_SCALE, STROKE_SCALE)), HALF) / STROKE_SCALE)
+
+
+def _half(working: Pixels) -> int:
+    """Half of the ink's brightness, which area averaging has lowered where a line is a hair."""
+    return min(HALF, int(working.max()) // 2)
 
 
 def _brush_width(strokes: Strokes, ink: Pixels, height: int) -> float:
     """The brush in pixels of 28, for a drawing of this height."""
     side = max(part.stop - part.start for part in _extent(ink, FAINT))
-    return min(strokes.width * ink.shape[0] / height / side, 1.0) * BOX
+    return BOX * min(1.0, float(strokes.width * ink.shape[0] / (height * side)))
 
 
 def _at_working_scale(box: Pixels) -> Pixels:
@@ -417,14 +426,14 @@ def _with_stroke_width(box: Pixels, width: float) -> Stage:
     found = f"Strokes are {width:.1f} pixels of 28 wide, MNIST's are {THIN} to {FAT}:"
     if wanted == width:
         return Stage(name, box, f"{found} left as they are.")
-    thicker = wanted > width
-    return Stage(name, _grown(box, width, wanted), f"{found} {'thickened' if thicker else 'thinned'} to {wanted:.1f}.")
+    grown = _tight_box(_grown(box, width, wanted))
+    return Stage(name, grown, f"{found} {'thickened' if wanted > width else 'thinned'} to {wanted:.1f}.")
 
 
 def _grown(box: Pixels, width: float, wanted: float) -> Pixels:
     """Moves every edge out or in. The box grows along: (width + 2 g) / (side + 2 g) = wanted / 20 gives g."""
     working = _at_working_scale(box)
-    mask = _mask(working, HALF)
+    mask = _mask(working, _half(working))
     outwards = BOX * STROKE_SCALE * (wanted - width) / (BOX - wanted) / 2  # pixels
     inside, outside = _depth(mask), _depth(1 - mask)
     depth = inside - outside
@@ -434,7 +443,8 @@ def _grown(box: Pixels, width: float, wanted: float) -> Pixels:
         middle &= inside >= cv2.dilate(inside, np.ones((3, 3), np.uint8)) - RIDGE
         kept = (THIN * STROKE_SCALE / 2 + 0.5 - _depth(1 - middle.astype(np.uint8))).clip(0, 1) * mask
         grown = np.maximum(grown, kept)
-    return (grown * 255).astype(np.uint8)
+    moved: Pixels = (grown * 255).astype(np.uint8)
+    return moved
 
 
 def _depth(mask: Pixels) -> Floats:
@@ -475,7 +485,8 @@ def _averaged(square: Pixels) -> Pixels:
     if amount:
         kernel = np.array([-amount, 1 + 2 * amount, -amount], np.float32)
         small = np.maximum(cv2.sepFilter2D(small, -1, kernel, kernel, borderType=cv2.BORDER_CONSTANT), small / 5)
-    return np.ceil(small * (255 / small.max()) - 1e-3).clip(0, 255).astype(np.uint8)
+    averaged: Pixels = np.ceil(small * (255 / small.max()) - 1e-3).clip(0, 255).astype(np.uint8)
+    return averaged
 
 
 def _softness(square: Pixels) -> float:
@@ -483,7 +494,8 @@ def _softness(square: Pixels) -> float:
     if square.shape[0] < 2 * BOX:
         return 0.0
     fine = _resized(square, BOX * STROKE_SCALE, BOX * STROKE_SCALE).astype(np.float32) / 255
-    slope = cv2.magnitude(cv2.Sobel(fine, cv2.CV_32F, 1, 0, scale=1 / 8), cv2.Sobel(fine, cv2.CV_32F, 0, 1, scale=1 / 8))
+    across, down = (cv2.Sobel(fine, cv2.CV_32F, dx, 1 - dx, scale=1 / 8) for dx in (1, 0))
+    slope = cv2.magnitude(across, down)
     return float(slope.sum() / max(np.square(slope).sum(), 1e-6)) / STROKE_SCALE
 
 

@@ -20,7 +20,8 @@ class Evaluation:
     Attributes:
         accuracy: 0..1.
         loss: mean cross-entropy in nats.
-        confusion: (10, 10) int64; row = true digit, column = predicted.
+        confusion: (10, 10) int64; row = true digit, column = predicted. Images that an output past the tenth takes
+            are in no column.
         precision, recall, f1: (10,) float64, 0..1, by digit; 0 where a digit was never predicted or is absent.
         calibration_error: expected calibration error over 15 bins, 0..1 (Guo et al., 2017).
     """
@@ -69,8 +70,9 @@ def evaluate(probabilities: NDArray[np.floating[Any]], labels: NDArray[np.intege
     labels = labels.astype(np.int64)
     predicted = probabilities.argmax(axis=1)
     of_truth = probabilities[np.arange(len(labels)), labels].astype(np.float64)
-    confusion = confusion_matrix(labels, probabilities[:, :NUM_CLASSES].argmax(axis=1))
-    precision, recall, f1 = class_figures(confusion)
+    digits = predicted < NUM_CLASSES
+    confusion = confusion_matrix(labels[digits], predicted[digits])
+    precision, recall, f1 = class_figures(confusion, np.bincount(labels, minlength=NUM_CLASSES))
     return Evaluation(
         accuracy=float((predicted == labels).mean()),
         loss=float(-np.log(np.maximum(of_truth, SMALLEST_PROBABILITY)).mean()),
@@ -89,11 +91,11 @@ def confusion_matrix(labels: NDArray[np.integer[Any]], predicted: NDArray[np.int
 
 
 def class_figures(
-    confusion: NDArray[np.int64],
+    confusion: NDArray[np.int64], true: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Precision, recall and F1 of each digit, (10,) each, 0 where undefined."""
+    """Precision, recall and F1 of each digit, (10,) each, 0 where undefined. `true`: (10,) images of each digit."""
     hits = np.diag(confusion).astype(np.float64)
-    predicted, true = confusion.sum(axis=0), confusion.sum(axis=1)
+    predicted = confusion.sum(axis=0)
     return hits / np.maximum(predicted, 1), hits / np.maximum(true, 1), 2 * hits / np.maximum(predicted + true, 1)
 
 

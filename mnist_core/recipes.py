@@ -78,6 +78,8 @@ class Settings:
     def __post_init__(self) -> None:
         for complaint in complaints(self):
             raise SettingError(f"This cannot be trained: {complaint}.")
+        if self.uncentered and self.drawings != "none":
+            raise SettingError("drawings are 28×28 and cannot be mixed with uncentered digits: set drawings to none.")
         _ = self.architecture
 
     @property

@@ -132,7 +132,7 @@ class Status:
         heartbeat: when the worker last wrote, seconds since the epoch.
         images_per_second: over the last reports.
         seconds_left: estimate; None before there is one.
-        train_seconds: spent in the training loop.
+        train_seconds: spent in the training loop, evaluation left out.
         pid, host: the process that owns the run: its worker, or its queue before.
         data: one line on the images it trains on.
     """

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -44,6 +44,7 @@ class Report:
         images: how many it trained on.
         seconds: how long that took.
         val_loss, val_accuracy: of the validation images, at an epoch's end only.
+        val_seconds: how long it took to find these out.
     """
 
     step: int
@@ -55,6 +56,7 @@ class Report:
     seconds: float
     val_loss: float | None = None
     val_accuracy: float | None = None
+    val_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -158,8 +160,10 @@ def train(model: Any, settings: Settings, split: Split, seed: int) -> Iterator[R
             left = (epoch + 1) * per_epoch - step
             if left == 1:
                 continue  # the last batch may be very small: reported alone, it would be a spike in the curve
+            trained = time.perf_counter()
             scores = _validate(model, split) if left == 0 else None
-            yield tally.report(step, epoch + (left == 0), float(stretch.rates[-1]), scores)
+            report = tally.report(step, epoch + (left == 0), float(stretch.rates[-1]), scores)
+            yield replace(report, val_seconds=time.perf_counter() - trained) if scores else report
             tally = _Tally()
 
 

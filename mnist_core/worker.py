@@ -184,7 +184,8 @@ def _with_drawings(heart: Heart, spec: RunSpec, split: data.Split, pens: Pens) -
 
 def threads() -> int:
     """Cores that this worker may use, as its backend says."""
-    return int(os.environ.get("OMP_NUM_THREADS") or 1)
+    first = (os.environ.get("OMP_NUM_THREADS") or "1").split(",")[0]
+    return max(1, int(first)) if first.isdecimal() else 1
 
 
 def _train(run: Run, heart: Heart, stop: Stop, spec: RunSpec, model: Any, split: data.Split) -> None:
@@ -193,18 +194,20 @@ def _train(run: Run, heart: Heart, stop: Stop, spec: RunSpec, model: Any, split:
     heart.update(steps=steps, started=time.time())
     if stop.asked():
         return
-    began, rate, warm = time.perf_counter(), 0.0, (0, 0.0)
+    began, evaluating, rate, warm = time.perf_counter(), 0.0, 0.0, (0, 0.0)
     for number, report in enumerate(training.train(model, spec.settings, split, spec.seed)):
         spent = time.perf_counter() - began
         speed = report.images / report.seconds
         # The first report's time went into building the graph: it counts for nothing once there is a second one.
         rate = speed if number < 2 else RATE_MEMORY * rate + (1 - RATE_MEMORY) * speed
         warm = warm if number else (report.step, spent)
+        evaluating += report.val_seconds
         pace = (spent - warm[1]) / max(report.step - warm[0], 1)  # seconds a step, validation included
         row = {name: value for name, value in asdict(report).items() if value is not None}
         run.append_metrics({**row, "images_per_second": round(rate, 1), "elapsed": round(spent, 3)})
         heart.update(
-            message="Training.", step=report.step, epoch=report.epoch, images_per_second=rate, train_seconds=spent,
+            message="Training.", step=report.step, epoch=report.epoch, images_per_second=rate,
+            train_seconds=spent - evaluating,
             seconds_left=(steps - report.step) * pace if pace else None,
         )  # fmt: skip
         if stop.asked():

@@ -50,7 +50,8 @@ def test_class_figures_are_scikit_learns_also_of_absent_digits(pairs: list[tuple
     assert np.array_equal(confusion, metrics.confusion_matrix(labels, predicted, labels=DIGITS))
     assert (confusion.shape, confusion.dtype) == ((10, 10), np.int64)
     expected = metrics.precision_recall_fscore_support(labels, predicted, labels=DIGITS, zero_division=0)
-    for ours, theirs in zip(class_figures(confusion), expected, strict=False):
+    true = np.bincount(labels, minlength=10)
+    for ours, theirs in zip(class_figures(confusion, true), expected, strict=False):
         np.testing.assert_allclose(ours, theirs)
 
 
@@ -88,15 +89,16 @@ def test_calibration_is_that_of_the_definition(scores: np.ndarray, seed: int) ->
 
 
 def test_a_hundred_outputs() -> None:
-    """An eleventh output that wins is wrong; the confusion matrix shows the best of the ten digits then."""
+    """An eleventh output that wins is wrong: it is in no column, and its digit counts as missed."""
     probabilities, labels = random_predictions(0, outputs=100)
     probabilities[0, 50], labels[0] = 1.0, probabilities[0, :10].argmax()
     found = evaluate(probabilities, labels)
     assert found.accuracy == metrics.accuracy_score(labels, probabilities.argmax(axis=1))
     assert found.loss == pytest.approx(-np.log(probabilities[np.arange(500), labels].astype(float)).mean(), rel=1e-6)
-    assert np.array_equal(
-        found.confusion, metrics.confusion_matrix(labels, probabilities[:, :10].argmax(axis=1), labels=DIGITS)
-    )
+    predicted = probabilities.argmax(axis=1)
+    assert np.array_equal(found.confusion, metrics.confusion_matrix(labels, predicted, labels=DIGITS))
+    assert np.diag(found.confusion).sum() == round(found.accuracy * 500)
+    assert np.allclose(found.recall, metrics.recall_score(labels, predicted, labels=DIGITS, average=None))
 
 
 def test_certainty_that_is_wrong_costs_much_but_not_everything() -> None:

@@ -7,9 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from hands import ROUND_HAND, SLANTED_HAND, Stroke
-
-playwright = pytest.importorskip("playwright.sync_api", reason="install requirements-dev.txt for the browser tests")
-from playwright.sync_api import Browser, Page, expect  # noqa: E402
+from playwright.sync_api import Browser, Page, expect
 
 pytestmark = pytest.mark.browser
 SECONDS = 1000.0  # Playwright counts in milliseconds
