@@ -222,3 +222,97 @@ def test_what_cannot_be_read_is_said(content: bytes, words: str) -> None:
         warnings.simplefilter("error")
         with pytest.raises(DrawingError, match=words):
             decode(content)
+
+
+def test_a_photo_in_uneven_light_reads_as_the_drawing_does(digits: np.ndarray) -> None:
+    generator = np.random.default_rng(0)
+    x = np.linspace(0, 1, 840)
+    light = 220 - 90 * x[:, None] * x[None, :]  # a shadow over one corner
+    found = []
+    for digit in digits[:20]:
+        drawing = placed(digit, 10, 0.4, 0.6)
+        ink = cv2.GaussianBlur(cv2.resize(drawing, (840, 840)), (0, 0), 2) / 255
+        photo = light * (1 - 0.6 * ink) + generator.normal(0, 4, light.shape)
+        image = normalise(np.dstack([photo * tint for tint in (1, 0.97, 0.9)]).clip(0, 255).astype(np.uint8)).image
+        found.append(np.corrcoef(image.ravel(), normalise(drawing).image.ravel())[0, 1])
+    assert np.median(found) > 0.9 and min(found) > 0.6  # the lowest are one pixel off
+
+
+def test_empty_paper_in_uneven_light_is_blank() -> None:
+    light = np.tile(np.linspace(120, 220, 300), (300, 1)) + np.random.default_rng(0).normal(0, 3, (300, 300))
+    assert normalise(light.astype(np.uint8)).blank
+
+
+def test_thinning_breaks_no_thin_stroke() -> None:
+    """A 6 with a hair of a stem and a blob of a bowl: its stem is thinner than what is taken off the blob."""
+    paper = np.zeros((280, 280), np.uint8)
+    cv2.line(paper, (100, 20), (100, 200), 255, 6)
+    cv2.circle(paper, (150, 210), 55, 255, -1)
+    result = normalise(paper)
+    assert result.stroke_width > 4
+    assert cv2.connectedComponents((result.image > 60).astype(np.uint8))[0] == 2  # the ground and one part
+    first = np.flatnonzero(result.image.any(axis=1))[0]
+    assert set((result.image[first : first + 8] > 60).sum(axis=1)) <= {1, 2, 3}  # above the bowl: the stem
+
+
+@pytest.mark.parametrize("side", [50, 280, 640, 1500])
+def test_a_hairline_stays_whole(side: int) -> None:
+    paper = np.zeros((side, side), np.uint8)
+    cv2.circle(paper, (side // 2, side // 2), side // 3, 255, 1)
+    image = normalise(paper).image
+    assert cv2.connectedComponents((image > 60).astype(np.uint8))[0] == 2
+    assert image[12:16, 12:16].max() == 0  # and its loop open
+
+
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.8])
+def test_measured_width_is_the_brush(share: float) -> None:
+    brush, length = 20, 280 * share
+    paper = np.zeros((280, 280), np.uint8)
+    paper[140 - brush // 2 : 140 + brush // 2, 20 : 20 + int(length)] = 255
+    assert normalise(paper).stroke_width == pytest.approx(20 * brush / length, rel=0.12)
+
+
+def test_slip_of_the_pen_far_off_goes_and_a_dot_near_by_stays() -> None:
+    paper = np.zeros((280, 280), np.uint8)
+    cv2.polylines(paper, [np.array([[60, 40], [60, 90], [110, 90], [110, 40], [110, 140]])], False, 255, 12)
+    bare = normalise(paper).image
+    far, near = (cv2.circle(paper.copy(), place, 6, 255, -1) for place in ((250, 250), (85, 25)))
+    assert difference(normalise(far).image, bare) == 0
+    assert difference(normalise(near).image, bare) > 2
+
+
+def test_a_card_with_round_corners_on_nothing(digits: np.ndarray) -> None:
+    """White paper, black ink, transparent around the paper: neither the paper nor its corners are ink."""
+    drawing = placed(digits[0], 8, 0.5, 0.5)
+    card = np.zeros((500, 500, 4), np.uint8)
+    shape = cv2.rectangle(np.zeros((500, 500), np.uint8), (60, 60), (440, 440), 255, -1)
+    card[40:460, 40:460, :3], card[..., 3] = (255 - drawing)[..., None], cv2.blur(shape, (31, 31)) // 255 * 255
+    assert difference(normalise(card).image, normalise(drawing).image) < 3
+    window = np.dstack([255 - drawing] * 3 + [np.full_like(drawing, 255)])
+    window[:10, :10] = window[-10:, -10:] = 0
+    assert difference(normalise(window).image, normalise(drawing).image) == 0
+
+
+def test_upload_is_turned_upright_and_sixteen_bits_are_scaled() -> None:
+    wide = np.zeros((20, 40), np.uint8)
+    wide[5:15, 5:10] = 200
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was held on its side: a quarter turn clockwise
+    turned = io.BytesIO()
+    Image.fromarray(wide).save(turned, "PNG", exif=exif)
+    assert (decode(turned.getvalue()) == np.rot90(wide, -1)).all()
+    deep = io.BytesIO()
+    Image.fromarray(wide.astype(np.uint16) * 257).save(deep, "PNG")
+    assert (decode(deep.getvalue()) == wide).all()
+
+
+def test_each_step_can_be_left_out(digits: np.ndarray) -> None:
+    drawing = placed(digits[3], 5, 0.1, 0.8)
+    images = [normalise(drawing, steps=steps).image for steps in (
+        Steps(False, False, False, False), Steps(True, False, False, False), Steps(True, True, False, False),
+        Steps(True, True, True, False),
+    )]  # fmt: skip
+    assert (images[0] == plain_resize(drawing).image).all()
+    assert spans(images[1]) == (28, 28)
+    assert [max(spans(image)) for image in images[2:]] == [20, 20]
+    assert difference(images[3], digits[3]) < difference(images[2], digits[3]) < difference(images[0], digits[3])
