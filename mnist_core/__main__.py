@@ -207,7 +207,7 @@ _NOT_AN_ARCHIVE = (OSError, ValueError, KeyError, EOFError, TypeError, MemoryErr
 
 
 def _drawings(path: Path) -> Iterator[NDArray[np.uint8]]:
-    from mnist_core.drawing import decode
+    from mnist_core.uploads import decode
 
     if path.suffix.lower() != ".npz":
         yield decode(path.read_bytes())

@@ -7,7 +7,8 @@ import streamlit as st
 from numpy.typing import NDArray
 from streamlit_drawable_canvas import st_canvas
 
-from mnist_core.drawing import Normalised, decode, normalise, plain_resize
+from mnist_core.drawing import Normalised, normalise, plain_resize
+from mnist_core.uploads import decode
 from pages.ui import caches, components, navigation, state, theme
 
 

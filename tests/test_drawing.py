@@ -19,8 +19,11 @@ from scipy.ndimage import center_of_mass
 
 from mnist_core import forms
 from mnist_core.classifier import DEFAULT_MODEL, Classifier
-from mnist_core.drawing import DrawingError, Steps, Strokes, decode, normalise, plain_resize, to_ink
+from mnist_core.drawing import Steps, Strokes, normalise, plain_resize
+from mnist_core.errors import DrawingError
+from mnist_core.ink import to_ink
 from mnist_core.strokes import render
+from mnist_core.uploads import decode
 
 SIDE = 28
 
