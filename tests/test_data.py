@@ -17,12 +17,13 @@ import tracemalloc
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
+from serving import Answer, sending, serving
 
 from mnist_core import data, download
 from mnist_core.errors import DataError, DownloadError, SettingError
@@ -89,43 +90,6 @@ def archive() -> bytes:
     file = io.BytesIO()
     np.savez_compressed(file, **parts, **labels)
     return file.getvalue()
-
-
-Answer = Callable[[BaseHTTPRequestHandler], None]
-
-
-@contextmanager
-def serving(answer: Answer) -> Iterator[tuple[str, list[str]]]:
-    """A real server on loopback: its URL, and the paths that were asked of it."""
-    asked: list[str] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked.append(self.path)
-            answer(self)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/mnist.npz", asked
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-def sending(body: bytes, announced: int | None = None, status: int = 200) -> Answer:
-    def answer(request: BaseHTTPRequestHandler) -> None:
-        request.send_response(status)
-        request.send_header("Content-Length", str(len(body) if announced is None else announced))
-        request.end_headers()
-        request.wfile.write(body)
-
-    return answer
 
 
 @pytest.fixture
@@ -430,7 +394,7 @@ def test_downloads_into_the_cache_once(cache: Path, archive: bytes, fetch_from: 
         reports.append((done, total))
         threads.add(threading.current_thread())
 
-    with serving(sending(archive)) as (url, asked):
+    with serving(sending(archive), "mnist.npz") as (url, asked):
         fetch_from(url)
         first = data.load("full", progress)
         second = data.load("full", progress)
@@ -460,7 +424,7 @@ def test_progress_grows_while_bytes_arrive(archive: bytes, fetch_from: Callable[
         if done:
             seen.set()
 
-    with serving(in_two_halves) as (url, _):
+    with serving(in_two_halves, "mnist.npz") as (url, _):
         fetch_from(url)
         data.download(progress)
     assert any(0 < done < total for done, total in reports)
@@ -474,7 +438,7 @@ def test_server_that_does_not_say_how_much(cache: Path, archive: bytes, fetch_fr
         request.wfile.write(archive)
 
     reports: list[tuple[int, int]] = []
-    with serving(without_length) as (url, _):
+    with serving(without_length, "mnist.npz") as (url, _):
         fetch_from(url)
         assert data.download(lambda done, total: reports.append((done, total))) == cache
     assert reports[-1][0] >= len(archive) and reports[-1][1] == 0
@@ -493,7 +457,7 @@ def test_failed_download_leaves_nothing_and_the_sample_steps_in(
     failure: str, cache: Path, archive: bytes, fetch_from: Callable[[str], None]
 ) -> None:
     make_answer, reason = FAILURES[failure]
-    with serving(make_answer(archive)) as (url, asked):
+    with serving(make_answer(archive), "mnist.npz") as (url, asked):
         fetch_from(url)
         with pytest.raises(DownloadError, match=reason) as caught:
             data.download()
@@ -507,7 +471,7 @@ def test_failed_download_leaves_nothing_and_the_sample_steps_in(
 
 def test_trying_again_mends_a_failure(archive: bytes, fetch_from: Callable[[str], None]) -> None:
     answers = [sending(b"", status=503), sending(archive)]
-    with serving(lambda request: answers.pop(0)(request)) as (url, _):
+    with serving(lambda request: answers.pop(0)(request), "mnist.npz") as (url, _):
         fetch_from(url)
         assert data.load("full").name == "sample"
         assert data.load("full").name == "full"
@@ -569,7 +533,7 @@ def half_sending_server(archive: bytes) -> Iterator[str]:
         over.wait(10)
         request.wfile.write(archive[half:])
 
-    with serving(answer) as (url, _):
+    with serving(answer, "mnist.npz") as (url, _):
         try:
             yield url
         finally:
@@ -622,7 +586,7 @@ def test_broken_cache_is_fetched_anew(cache: Path, archive: bytes, fetch_from: C
     cache.parent.mkdir(parents=True)
     cache.write_bytes(archive[:-1000])
     assert not data.available()
-    with serving(sending(archive)) as (url, _):
+    with serving(sending(archive), "mnist.npz") as (url, _):
         fetch_from(url)
         assert data.load("full").name == "full"
     assert cache.read_bytes() == archive and left_in(cache) == [str(cache)]
@@ -633,7 +597,7 @@ def test_cache_of_other_sizes_is_fetched_anew(
 ) -> None:
     cache.parent.mkdir(parents=True)
     cache.write_bytes(npz.read_bytes())
-    with serving(sending(archive)) as (url, _):
+    with serving(sending(archive), "mnist.npz") as (url, _):
         fetch_from(url)
         assert data.load("full").name == "full"
 
@@ -654,7 +618,7 @@ def test_cache_folder_that_cannot_be_made(
 ) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "file"))
-    with serving(sending(archive)) as (url, _):
+    with serving(sending(archive), "mnist.npz") as (url, _):
         fetch_from(url)
         mnist = data.load("full")
     assert mnist.name == "sample" and "the cache cannot be written" in mnist.notice and "KERAS_HOME" in mnist.notice
@@ -671,7 +635,7 @@ def test_two_processes_download_at_once(cache: Path, archive: bytes, fetch_from:
         both.wait(30)
         request.wfile.write(archive[1000:])
 
-    with serving(answer) as (url, asked):
+    with serving(answer, "mnist.npz") as (url, asked):
         fetch_from(url)
         code = (
             "import sys; from mnist_core import data; data.URL, data.SHA256 = sys.argv[1:];"
@@ -697,7 +661,7 @@ def test_right_file_put_there_meanwhile_is_left_alone(
         cache.write_bytes(archive)
         sending(archive)(request)
 
-    with serving(answer) as (url, _):
+    with serving(answer, "mnist.npz") as (url, _):
         fetch_from(url)
         monkeypatch.setattr(download.os, "replace", refuse)
         assert data.download() == cache

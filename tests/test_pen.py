@@ -12,19 +12,17 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import tracemalloc
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from packing import compress
+from serving import Answer, sending, serving
 from support import ROOT
 
 from mnist_core import download, pen, pen_files
@@ -303,46 +301,6 @@ def test_configured_path_that_is_wrong_never_falls_back(tmp_path: Path, monkeypa
     assert not isinstance(caught.value, DownloadError) and pen.locate() is None
 
 
-Answer = Callable[[BaseHTTPRequestHandler], None]
-
-
-@contextmanager
-def serving(answer: Answer) -> Iterator[tuple[str, list[str]]]:
-    """A real server on loopback: its URL, and the paths that were asked of it."""
-    asked: list[str] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked.append(self.path)
-            answer(self)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/81/pen+based+digits.zip", asked
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-def sending(body: bytes, announced: int | None = None, status: int = 200) -> Answer:
-    def answer(request: BaseHTTPRequestHandler) -> None:
-        request.send_response(status)
-        request.send_header("Content-Length", str(len(body) if announced is None else announced))
-        request.end_headers()
-        try:
-            request.wfile.write(body)
-        except ConnectionError:
-            pass  # whoever asked has gone away
-
-    return answer
-
-
 GENUINE = unipen(rows())
 ARCHIVE = archive(compress(GENUINE))
 
@@ -362,7 +320,7 @@ def left_behind(temporary: Path) -> list[Path]:
 
 def test_downloads_unpacks_and_keeps(temporary: Path, fetch_from: Callable[[str], None]) -> None:
     reports: list[tuple[int, int]] = []
-    with serving(sending(ARCHIVE)) as (url, asked):
+    with serving(sending(ARCHIVE), "81/pen+based+digits.zip") as (url, asked):
         fetch_from(url)
         first = pen.load(lambda done, total: reports.append((done, total)))
         second = pen.load()
@@ -374,7 +332,7 @@ def test_downloads_unpacks_and_keeps(temporary: Path, fetch_from: Callable[[str]
 
 
 def test_archive_packed_anew_is_as_good(fetch_from: Callable[[str], None]) -> None:
-    with serving(sending(archive(GENUINE, "data/pendigits-orig.tra"))) as (url, _):
+    with serving(sending(archive(GENUINE, "data/pendigits-orig.tra")), "81/pen+based+digits.zip") as (url, _):
         fetch_from(url)
         assert equal(pen.load(), rows())
 
@@ -400,7 +358,7 @@ FAILURES: dict[str, tuple[Answer, str]] = {
 @pytest.mark.parametrize("failure", FAILURES)
 def test_failed_download_leaves_nothing(failure: str, temporary: Path, fetch_from: Callable[[str], None]) -> None:
     answer, reason = FAILURES[failure]
-    with serving(answer) as (url, asked):
+    with serving(answer, "81/pen+based+digits.zip") as (url, asked):
         fetch_from(url)
         with pytest.raises(DownloadError, match=reason) as caught:
             pen.load()
@@ -420,7 +378,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 def test_trying_again_mends_a_failure(fetch_from: Callable[[str], None]) -> None:
     answers = [sending(b"", status=503), sending(ARCHIVE)]
-    with serving(lambda request: answers.pop(0)(request)) as (url, _):
+    with serving(lambda request: answers.pop(0)(request), "81/pen+based+digits.zip") as (url, _):
         fetch_from(url)
         with pytest.raises(DownloadError, match="503"):
             pen.load()
@@ -448,7 +406,7 @@ def test_progress_that_raises_ends_the_download(temporary: Path, fetch_from: Cal
     def stop(done: int, total: int) -> None:
         raise KeyboardInterrupt
 
-    with serving(sending(ARCHIVE)) as (url, _):
+    with serving(sending(ARCHIVE), "81/pen+based+digits.zip") as (url, _):
         fetch_from(url)
         with pytest.raises(KeyboardInterrupt):
             pen.load(stop)
@@ -461,7 +419,7 @@ def test_broken_cache_is_fetched_anew_or_left(fetch_from: Callable[[str], None])
     with pytest.raises(DownloadError):
         pen.load()
     assert pen.cache_path().read_bytes() == GENUINE[:-9] and not pen.available()
-    with serving(sending(ARCHIVE)) as (url, _):
+    with serving(sending(ARCHIVE), "81/pen+based+digits.zip") as (url, _):
         fetch_from(url)
         assert equal(pen.load(), rows())
 
@@ -470,7 +428,7 @@ def test_cache_folder_that_cannot_be_made(
     tmp_path: Path, fetch_from: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KERAS_HOME", str(written(tmp_path, b"")))
-    with serving(sending(ARCHIVE)) as (url, _):
+    with serving(sending(ARCHIVE), "81/pen+based+digits.zip") as (url, _):
         fetch_from(url)
         with pytest.raises(DownloadError, match=r"the cache cannot be written .* KERAS_HOME moves it"):
             pen.load()
