@@ -256,7 +256,7 @@ def create(spec: RunSpec, root: Path | None = None) -> Run:
     """A new run directory with its spec, queued by this process. Raises RunError where it cannot be written."""
     root = root or runs_dir()
     day = time.strftime("%Y%m%d-%H%M%S", time.localtime(spec.created))
-    run = Run(root / f"{day}-{spec.recipe}-{secrets.token_hex(2)}")
+    run = Run(root / f"{day}-{spec.recipe}-{secrets.token_hex(4)}")
     try:
         run.path.mkdir(parents=True)
         run.write_status(owned(Status(epochs=spec.settings.epochs, message="Waiting for its turn.")))

@@ -283,3 +283,8 @@ def test_every_scalar_setting_can_be_overridden_with_the_value_it_has() -> None:
         own = {name: getattr(recipe.settings, name) for name in setting_rules()}
         assert override(recipe.settings, {**own, "dropout": recipe.settings.dropout}) is not None
         assert differences(override(recipe.settings, own), recipe.settings) == {}
+
+
+def test_drawings_do_not_mix_with_uncentered_digits() -> None:
+    with pytest.raises(SettingError, match="set drawings to none"):
+        override(find("canvas").settings, {"uncentered": True})

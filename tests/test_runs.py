@@ -62,7 +62,8 @@ def test_runs_dir_is_the_environments(monkeypatch: pytest.MonkeyPatch, runs_root
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_spec_there_and_back(recipe: str) -> None:
-    spec = make_spec(recipe, {"learning_rate": 0.5, "dropout": 0.2, "uncentered": True}, "/some/mnist.npz", 2**31 - 1)
+    changes = {"learning_rate": 0.5, "dropout": 0.2, "uncentered": True, "drawings": "none"}
+    spec = make_spec(recipe, changes, "/some/mnist.npz", 2**31 - 1)
     assert create(spec).spec() == spec
 
 

@@ -136,5 +136,5 @@ def recent() -> None:
         return
     with st.expander("Recent runs"):
         for run in runs:
-            label = f"{components.when(run.id)} · {run.id[16:-5]} · {run.status().state}"
+            label = f"{components.when(run.id)} · {run.id[16:].rsplit('-', 1)[0]} · {run.status().state}"
             st.page_link("pages/train.py", label=label, query_params={"run": run.id})
