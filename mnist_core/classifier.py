@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -142,9 +141,3 @@ def _input_size(interpreter: Any, path: Path) -> int:
     if len(shape) != 4 or shape[1] != shape[2] or shape[1] not in (28, 56) or shape[3] != 1:
         raise ModelError(f"{path} takes inputs of shape {shape}; expected (N, 28, 28, 1) or (N, 56, 56, 1).")
     return int(shape[1])
-
-
-def default_card() -> dict[str, Any]:
-    """What is known of the shipped model: recipe, data, seed, accuracy, versions, date."""
-    card: dict[str, Any] = json.loads(DEFAULT_MODEL.with_name("card.json").read_text(encoding="utf-8"))
-    return card

@@ -170,7 +170,7 @@ def _pens(heart: Heart, spec: RunSpec) -> Pens:
 def _with_drawings(heart: Heart, spec: RunSpec, split: data.Split, pens: Pens) -> tuple[data.Split, str]:
     """The training images with drawings among them, and a line on these."""
     mixture = drawings.MIXTURES[spec.settings.drawings]
-    if mixture is None or spec.settings.uncentered:
+    if mixture is None:
         return split, ""
     if spec.settings.architecture.summary()[-1].output_shape[0] <= drawings.NOT_A_DIGIT:
         mixture = replace(mixture, non_digits=0)

@@ -68,7 +68,7 @@ def overrides() -> dict[str, Any]:
     keys = (state.EPOCHS, state.BATCH_SIZE, state.LEARNING_RATE, state.OPTIMIZER, state.DROPOUT)
     chosen = {key: st.session_state[key] for key in keys}
     chosen["augmentation"] = "hand" if st.session_state[state.AUGMENTATION] else "none"
-    return {key: value for key, value in chosen.items() if value != getattr(base, key)}
+    return recipes.differences(recipes.override(base, chosen), base)
 
 
 def train() -> None:

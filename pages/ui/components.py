@@ -124,16 +124,21 @@ def model_menu(label: str, key: str, optional: bool = False) -> str:
     if st.session_state.get(key) not in choices:
         st.session_state[key] = choices[0]
 
-    return str(st.selectbox(label, choices, format_func=model_name, key=key))
+    names = {choice: _name(choice, cards) for choice in choices}  # once: each look into the cache copies all cards
+    return str(st.selectbox(label, choices, format_func=names.__getitem__, key=key))
 
 
 def model_name(choice: str) -> str:
     """A choice of `model_menu` for people."""
+    return _name(choice, caches.models(runs_dir()))
+
+
+def _name(choice: str, cards: dict[str, dict[str, object]]) -> str:
     if choice == NOBODY:
         return "no other"
     if choice == SHIPPED:
         return "Digit Lab's own"
-    card = caches.models(runs_dir()).get(choice, {})
+    card = cards.get(choice, {})
     accuracy = card.get("test_accuracy")
     reached = f"{100 * accuracy:.2f} %" if isinstance(accuracy, float) else "no score"
     return f"{card.get('recipe', choice)} · {reached} · {when(choice)}"
