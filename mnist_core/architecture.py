@@ -348,5 +348,3 @@ def _arguments(layer: Layer) -> str:
 
 def _literal(value: object) -> str:
     return "1 / 255" if value == 1 / 255 else repr(value)
-
-

@@ -49,6 +49,7 @@ IDX_NAMES = {
 Array = NDArray[np.uint8]
 Shape = tuple[int, ...]
 
+
 @dataclass(frozen=True, eq=False)
 class Mnist:
     """Digits and their labels. The arrays are read-only, because caches share them.

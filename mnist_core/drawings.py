@@ -21,10 +21,13 @@ from mnist_core.strokes import PenDigit, Strokes, render, vary
 NOT_A_DIGIT = 10
 """The class of what is no digit: the eleventh output of a network that has one."""
 
+ASSUMED_NON_DIGITS = 0.01
+"""How many drawings are taken to be no digits, of all that a finished model will see. It trains on far more of them."""
+
 SIDE = 100  # pixels of the canvas drawn on: normalised they are as those of 280, in half the time
 SHARES = (0.3, 0.9)  # of the canvas's side, the digit's longer side
-BRUSHES = (6 / 280, 34 / 280)  # of the canvas's side
-FATTEST = 0.22  # brush by digit: beyond it loops are filled
+BRUSHES = (0.02, 0.25)  # of the digit's longer side: from a hair to where loops begin to fill
+FATTEST_NON_DIGIT = 0.15  # likewise: a fatter scrawl is a blot, and so is many a fat digit
 REWRITTEN = 0.8  # how many of the pen digits are varied, as another hand would write them
 CHUNK = 500  # drawings that one process makes at a time; their seed depends on it
 
@@ -43,8 +46,9 @@ class Mixture:
 
 MIXTURES: dict[str, Mixture | None] = {
     "none": None,
+    "few": Mixture(700, 300, 300),
     "some": Mixture(12_000, 5_000, 5_000),
-    "many": Mixture(48_000, 16_000, 20_000),
+    "many": Mixture(24_000, 8_000, 10_000),
 }
 
 
@@ -96,7 +100,8 @@ def _make_one(kind: int, generator: np.random.Generator) -> tuple[Images, int]:
     """One drawing, (28, 28) uint8, and its label. What comes out blank is made again."""
     while True:
         strokes, label = _strokes(kind, generator)
-        normalised = normalise(_on_canvas(strokes, generator))
+        fattest = FATTEST_NON_DIGIT if label == NOT_A_DIGIT else BRUSHES[1]
+        normalised = normalise(_on_canvas(strokes, fattest, generator))
         if not normalised.blank:
             return normalised.image, label
 
@@ -112,11 +117,11 @@ def _strokes(kind: int, generator: np.random.Generator) -> tuple[Strokes, int]:
     return scribble(generator), NOT_A_DIGIT
 
 
-def _on_canvas(strokes: Strokes, generator: np.random.Generator) -> Images:
+def _on_canvas(strokes: Strokes, fattest: float, generator: np.random.Generator) -> Images:
     """Drawn with some brush, at some size."""
     size = SIDE * generator.uniform(*SHARES)
-    width = SIDE * np.exp(generator.uniform(*np.log(BRUSHES)))
-    return render(strokes, min(width, FATTEST * size), size, side=SIDE)
+    width = size * np.exp(generator.uniform(*np.log((BRUSHES[0], fattest))))
+    return render(strokes, width, size, side=SIDE)
 
 
 def accuracy_by_condition(classifier: Classifier, digits: Iterable[PenDigit]) -> dict[str, float]:

@@ -57,6 +57,7 @@ class RunSpec:
         seed: 0..2**31-1; of the initial weights, the order of the images, dropout and augmentation.
         overrides: what was changed of the recipe.
         created: seconds since the epoch.
+        base: empty, or the model that it begins with and teaches the kept drawings: see `teaching`.
     """
 
     recipe: str
@@ -65,6 +66,7 @@ class RunSpec:
     seed: int = 0
     overrides: Mapping[str, Any] = field(default_factory=dict)
     created: float = field(default_factory=time.time)
+    base: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in spec.json."""
@@ -72,7 +74,8 @@ class RunSpec:
         settings["layers"] = architecture.to_json(self.settings.layers)
         return {
             "schema": SCHEMA, "recipe": self.recipe, "overrides": dict(self.overrides), "data": self.data,
-            "split": self.settings.split, "seed": self.seed, "created": self.created, "settings": settings,
+            "split": self.settings.split, "seed": self.seed, "created": self.created, "base": self.base,
+            "settings": settings,
         }  # fmt: skip
 
     @classmethod
@@ -87,7 +90,7 @@ class RunSpec:
             settings["layers"] = architecture.from_json(settings.get("layers"))
             return cls(
                 str(value["recipe"]), Settings(**settings), str(value["data"]), checked_seed(value["seed"]),
-                dict(value.get("overrides", {})), float(value["created"]),
+                dict(value.get("overrides", {})), float(value["created"]), str(value.get("base", "")),
             )  # fmt: skip
         except KeyError as error:
             raise RunError(f"it lacks {error}") from None

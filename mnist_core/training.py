@@ -307,6 +307,22 @@ class averaged_weights:  # noqa: N801 - reads as a statement: `with averaged_wei
             self._swap.on_test_end()
 
 
+def assume_share(model: Any, output: int, trained: float, assumed: float) -> None:
+    """Moves the bias of one output of the softmax from how often its class was trained on to how often it will be met.
+
+    Bayes' rule for another prior (Saerens et al., 2002): the odds of the class change by the ratio of the prior odds.
+
+    Args:
+        model: whose last layer is a Dense with softmax.
+        output: of which class.
+        trained: its share of the training images, 0..1, neither end.
+        assumed: its share of what the model will see, likewise.
+    """
+    kernel, bias = model.layers[-1].get_weights()
+    bias[output] += np.log(assumed / (1 - assumed)) - np.log(trained / (1 - trained))
+    model.layers[-1].set_weights([kernel, bias])
+
+
 def predict(model: Any, images: Images) -> NDArray[np.float32]:
     """The Keras model's probabilities, (N, C) float32, for (N, size, size) uint8: cast batch by batch.
 

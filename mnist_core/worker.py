@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import logging
 import os
-import platform
 import signal
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
-from importlib.metadata import version
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,40 +23,16 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
-import numpy as np
-
-from mnist_core import data, drawings, pen, training
-from mnist_core.classifier import Classifier
-from mnist_core.download import Progress
-from mnist_core.errors import DigitLabError, DownloadError, ModelError
-from mnist_core.evaluation import Evaluation, evaluate
-from mnist_core.files import replacing
+from mnist_core import data, teaching, training
+from mnist_core.errors import DigitLabError
+from mnist_core.finishing import finish
+from mnist_core.materials import gather
 from mnist_core.runs import Run, RunSpec, Status, owned
-from mnist_core.strokes import PenDigit
 
 HEARTBEAT_SECONDS = 1.0
 RATE_MEMORY = 0.8  # how slowly images a second follow the last report
-AGREEMENT_IMAGES = 1000
-MAX_DIFFERENCE = 1e-3  # of a probability, between Keras and the converted model; summing in another order makes 1e-6
 
 log = logging.getLogger("digitlab.worker")
-
-
-@dataclass(frozen=True)
-class Pens:
-    """Digits written with a pen: by people to train on, and by others to measure with. Empty where there are none."""
-
-    train: tuple[PenDigit, ...] = ()
-    measure: tuple[PenDigit, ...] = ()
-    missing: str = ""
-
-    def to_json(self, accuracy: dict[str, float]) -> dict[str, Any]:
-        """Who wrote what, and how the model reads those that it was not trained on."""
-        writers = [sorted({digit.writer for digit in digits}) for digits in (self.train, self.measure)]
-        return {
-            "trained_on_writers": writers[0], "measured_on_writers": writers[1],
-            "measured_on_digits": len(self.measure), "accuracy": accuracy, "missing": self.missing,
-        }  # fmt: skip
 
 
 class Heart:
@@ -133,53 +107,25 @@ def _work(run: Run, heart: Heart, stop: Stop) -> None:
     heart.update(state="running", message="Reading the images.")
     spec = run.spec()
     heart.update(epochs=spec.settings.epochs)
-    mnist = data.load(spec.data, _download_progress(heart))
-    split = data.split(mnist, spec.settings.split)
-    split = data.uncentered(split) if spec.settings.uncentered else split
-    pens = _pens(heart, spec)
-    split, drawn = _with_drawings(heart, spec, split, pens)
-    training.check_fits(spec.settings, len(split.x_train))
-    heart.update(data=f"{mnist.notice or mnist.source}{drawn}", message="Starting TensorFlow.")
+    materials = gather(spec, lambda message: heart.update(message=message), threads())
+    training.check_fits(spec.settings, len(materials.split.x_train))
+    heart.update(data=materials.notice, message="Starting TensorFlow.")
     model = training.make_model(spec.settings, spec.seed)
+    if spec.base:
+        teaching.begin(model, spec.settings.architecture, spec.base, materials.non_digits)
     heart.update(message="Preparing the first batch.")
-    _train(run, heart, stop, spec, model, split)
+    _train(run, heart, stop, spec, model, materials.split)
     if heart.status.step == 0:
         heart.update(state="stopped", message="Stopped before the first batch: there is no model.")
         return
     stopped = heart.status.epoch < spec.settings.epochs
     heart.update(state="stopping" if stopped else "running", message="Testing and saving the model.", seconds_left=None)
-    test = _finish(run, heart.status, spec, model, split, mnist, pens)
+    test = finish(run, heart.status, spec, model, materials)
     ended = f"Stopped in epoch {heart.status.epoch + 1}" if stopped else "Finished"
     heart.update(
         state="stopped" if stopped else "finished",
         message=f"{ended}: {100 * test.accuracy:.2f} % of the test images are right.",
     )
-
-
-def _pens(heart: Heart, spec: RunSpec) -> Pens:
-    """Pen digits to train on and to measure with; none where the run wants none, or none can be had."""
-    if drawings.MIXTURES[spec.settings.drawings] is None:
-        return Pens()
-    try:
-        return Pens(*pen.split_writers(pen.load(_download_progress(heart))))
-    except DownloadError as error:
-        log.warning("%s", error)
-        return Pens(missing=str(error))
-
-
-def _with_drawings(heart: Heart, spec: RunSpec, split: data.Split, pens: Pens) -> tuple[data.Split, str]:
-    """The training images with drawings among them, and a line on these."""
-    mixture = drawings.MIXTURES[spec.settings.drawings]
-    if mixture is None:
-        return split, ""
-    if spec.settings.architecture.summary()[-1].output_shape[0] <= drawings.NOT_A_DIGIT:
-        mixture = replace(mixture, non_digits=0)
-    heart.update(message="Drawing digits to train on.")
-    images, labels = drawings.make(mixture, pens.train, spec.seed, threads())
-    x_train, y_train = np.concatenate([split.x_train, images]), np.concatenate([split.y_train, labels])
-    writers = len({digit.writer for digit in pens.train})
-    of_whom = f"by {writers} people and invented hands" if writers else "by invented hands (no pen strokes at hand)"
-    return replace(split, x_train=x_train, y_train=y_train), f"; {len(labels):,} drawings {of_whom}"
 
 
 def threads() -> int:
@@ -212,72 +158,6 @@ def _train(run: Run, heart: Heart, stop: Stop, spec: RunSpec, model: Any, split:
         )  # fmt: skip
         if stop.asked():
             return
-
-
-def _finish(
-    run: Run, status: Status, spec: RunSpec, model: Any, split: data.Split, mnist: data.Mnist, pens: Pens
-) -> Evaluation:
-    """Tests, saves and converts the model, compares both, and writes the card last."""
-    with training.averaged_weights(model):
-        probabilities = training.predict(model, split.x_test)
-        test = evaluate(probabilities, split.y_test)
-        with replacing(run.path / "model.keras") as temporary:
-            model.save(temporary)
-        agreement = _convert(run, model, split.x_test[:AGREEMENT_IMAGES], probabilities[:AGREEMENT_IMAGES])
-    by_condition = drawings.accuracy_by_condition(Classifier(run.model), pens.measure) if pens.measure else {}
-    run.write_card({**_card(status, spec, model, mnist, test, agreement), "pen": pens.to_json(by_condition)})
-    return test
-
-
-def _convert(run: Run, model: Any, images: Any, expected: Any) -> dict[str, float]:
-    """Writes model.tflite, once it is known to say what the Keras model says."""
-    import tensorflow as tf
-
-    with replacing(run.model) as temporary:
-        temporary.write_bytes(tf.lite.TFLiteConverter.from_keras_model(model).convert())
-        found = Classifier(temporary).probabilities(images)
-        difference = float(np.abs(found - expected).max())
-        agreement = float((found.argmax(1) == expected.argmax(1)).mean())
-        if not difference <= MAX_DIFFERENCE:
-            raise ModelError(
-                f"The converted model differs from the trained one by {difference:.2g} in a probability "
-                f"(at most {MAX_DIFFERENCE:g} is expected); it was not kept. model.keras is whole."
-            )
-    return {"max_difference": difference, "agreement": agreement, "images": len(images)}
-
-
-def _card(
-    status: Status, spec: RunSpec, model: Any, mnist: data.Mnist, test: Evaluation, agreement: dict[str, float]
-) -> dict[str, Any]:
-    packages = ("tensorflow", "keras", "ai-edge-litert", "numpy")
-    return {
-        **spec.to_json(),
-        "data": {"asked": spec.data, "name": mnist.name, "source": mnist.source, "sha256": mnist.sha256},
-        "parameters": model.count_params(),
-        "input_size": spec.settings.architecture.input_size,
-        "epochs_trained": status.step / max(status.steps, 1) * spec.settings.epochs,
-        "test_accuracy": test.accuracy,
-        "test_loss": test.loss,
-        "test": test.to_json(),
-        "train_seconds": status.train_seconds,
-        "images_per_second": status.images_per_second,
-        "litert": agreement,
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in packages}},
-        "date": time.strftime("%Y-%m-%d"),
-    }
-
-
-def _download_progress(heart: Heart) -> Progress:
-    """Tells how far a download is, twice a second at most."""
-    last = 0.0
-
-    def progress(done: int, total: int) -> None:
-        nonlocal last
-        if time.monotonic() - last > 0.5:
-            last = time.monotonic()
-            heart.update(message=f"Downloading MNIST: {done / 1e6:.1f} of {total / 1e6:.1f} MB.")
-
-    return progress
 
 
 if __name__ == "__main__":

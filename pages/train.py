@@ -96,7 +96,6 @@ def network() -> None:
     components.summary(settings.architecture)
 
 
-navigation.through_app()
 def gallery() -> None:
     """Twenty training digits as the augmentation would show them to the network."""
     how = "hand" if st.session_state[state.AUGMENTATION] else "none"
@@ -104,6 +103,7 @@ def gallery() -> None:
         components.tiles(caches.augmented_digits(how, GALLERY), columns=10)
 
 
+navigation.through_app()
 state.default(state.RECIPE, recipes.DEFAULT_RECIPE)
 state.default(state.SEED, 0)
 state.default(state.DATA, "full" if data.available() else "sample")

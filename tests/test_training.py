@@ -396,3 +396,15 @@ def test_the_fast_recipe_reads_the_full_mnist(full_mnist: Any) -> None:
     settings = RECIPES["fast"].settings
     reports = list(train(make_model(settings, 0), settings, split(full_mnist, settings.split), 0))
     assert reports[-1].val_accuracy is not None and reports[-1].val_accuracy > 0.985
+
+
+def test_assumed_share_is_bayes_rule(keras: Any) -> None:
+    """Oracle: each probability times the ratio of its class's priors, scaled to sum to 1."""
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, "softmax")])
+    inputs = np.random.default_rng(0).normal(0, 2, (50, 4)).astype(np.float32)
+    before = np.asarray(model(inputs))
+    training.assume_share(model, 2, trained=0.4, assumed=0.05)
+    weighted = before * [0.95 / 0.6, 0.95 / 0.6, 0.05 / 0.4]
+    assert np.allclose(np.asarray(model(inputs)), weighted / weighted.sum(axis=1, keepdims=True), atol=1e-6)
+    training.assume_share(model, 2, trained=0.05, assumed=0.4)
+    assert np.allclose(np.asarray(model(inputs)), before, atol=1e-6)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
@@ -17,8 +18,9 @@ from mnist_core import figures
 from mnist_core.architecture import Architecture, describe
 from mnist_core.classifier import DEFAULT_MODEL, Reading
 from mnist_core.errors import DigitLabError, ModelError
+from mnist_core.numbers import Number
 from mnist_core.runs import Run, find_run, runs_dir
-from pages.ui import caches
+from pages.ui import caches, theme
 
 SHIPPED = "default"
 NOBODY = "nobody"
@@ -74,6 +76,41 @@ def answer(reading: Reading, title: str = "", seen: NDArray[np.uint8] | None = N
         f'<div class="lab-digit{unsure}">{reading.digit}</div><div class="lab-sure">{sure}</div>{beside}</div>'
         f"{bars(reading.probabilities)}"
     )
+
+
+def number(found: Number, drawing: NDArray[np.uint8], title: str = "") -> None:
+    """A whole number, where each digit was found, and what the model saw of it.
+
+    Args:
+        found: of at least one part.
+        drawing: (H, W), (H, W, 3) or (H, W, 4) uint8: what it was found in.
+        title: whose answer it is.
+    """
+    heading = f'<div class="lab-note">{html.escape(title)}</div>' if title else ""
+    sure = "That does not look like a number" if found.rejected else figures.percent(found.confidence)
+    unsure = " unsure" if found.rejected or found.confidence < 0.5 else ""
+    st.html(
+        f'{heading}<div class="lab-answer" role="status" data-number="{found.text}">'
+        f'<div class="lab-digit{unsure}">{found.text}</div><div class="lab-sure">{sure}</div></div>'
+        f'<img class="lab-boxes" alt="where each digit was found" src="{figures.data_url(_boxed(found, drawing))}">'
+    )
+    readings = [(part.image, part.reading) for part in found.parts]
+    strip([(image, str(reading.digit), _how_sure(reading)) for image, reading in readings], 84)
+
+
+def _how_sure(reading: Reading) -> str:
+    return "not a digit" if reading.rejected else figures.percent(reading.confidence)
+
+
+def _boxed(found: Number, drawing: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(H, W, 3) uint8: the drawing with a frame around each digit."""
+    picture = np.ascontiguousarray(np.broadcast_to(np.atleast_3d(drawing)[..., :3], (*drawing.shape[:2], 3)))
+    width = max(1, drawing.shape[0] // 140)
+    for part in found.parts:
+        left, top, right, bottom = part.box
+        colour = theme.REJECTED if part.reading.rejected else theme.FRAME
+        cv2.rectangle(picture, (left - width, top - width), (right - 1 + width, bottom - 1 + width), colour, width)
+    return picture
 
 
 def bars(probabilities: NDArray[np.float32]) -> str:

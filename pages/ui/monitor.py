@@ -44,11 +44,19 @@ def _show(run: Run, live: bool) -> None:
 def _heading(run: Run, spec: RunSpec, status: Status) -> None:
     title, button = st.columns([4, 1], vertical_alignment="center")
     changed = ", ".join(f"{name} {value}" for name, value in spec.overrides.items())
-    title.markdown(f"#### {spec.recipe} :{_BADGES[status.state]}-badge[{status.state}]")
+    taught = ", taught" if spec.base else ""
+    title.markdown(f"#### {spec.recipe}{taught} :{_BADGES[status.state]}-badge[{status.state}]")
     st.caption(f"{changed or 'as the recipe says'} · seed {spec.seed} · {status.data or spec.data}")
     if not status.final:
-        button.button("Stop", key="stop", on_click=caches.backend().request_stop, args=(run,), width="stretch",
-                      disabled=status.state == "stopping", help="Ends the training and keeps the model.")
+        button.button(
+            "Stop",
+            key="stop",
+            on_click=caches.backend().request_stop,
+            args=(run,),
+            width="stretch",
+            disabled=status.state == "stopping",
+            help="Ends the training and keeps the model.",
+        )
         st.progress(status.progress, text=_progress(run, status))
     elif status.state in ("finished", "stopped"):
         st.success(status.message)
@@ -104,11 +112,25 @@ def _result(run: Run, spec: RunSpec) -> None:
     loss.metric("Test loss", f"{card['test_loss']:.4f}")
     spent.metric("Training time", figures.duration(card["train_seconds"]))
     published = recipes.RECIPES[spec.recipe].published if spec.recipe in recipes.RECIPES else None
-    notes = [f"Published: {published.text}." if published else "", components.data_note(card)]
+    notes = ["" if spec.base or not published else f"Published: {published.text}.", components.data_note(card)]
     st.caption(" ".join(filter(None, notes)))
+    if card.get("taught"):
+        _lesson(card)
     _test_digit(run, spec, card)
     label = "Draw a digit for this model"
     st.page_link("pages/draw.py", label=label, icon=":material/draw:", query_params={"model": run.id})
+
+
+def _lesson(card: dict[str, Any]) -> None:
+    """What was learned, and what was forgotten."""
+    taught, after = card["taught"], card["test_accuracy"]
+    learned, kept = st.columns(2)
+    right = f"{taught['right_after']} of {taught['drawings']}"
+    learned.metric(
+        "Kept drawings read right", right, f"{taught['right_after'] - taught['right_before']:+d} by teaching"
+    )
+    change = 100 * (after - taught["test_accuracy_before"])
+    kept.metric("MNIST after teaching", f"{100 * after:.2f} %", f"{change:+.2f} points")
 
 
 def _test_digit(run: Run, spec: RunSpec, card: dict[str, Any]) -> None:

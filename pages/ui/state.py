@@ -9,8 +9,13 @@ import streamlit as st
 VALUES = "values"  # of the widgets that outlive a change of page, by key
 PAGE = "page"  # url path of the page shown
 CANVAS = "canvas"
-DRAWING = "drawing"  # the canvas's paths, kept while another page is shown
-DRAWING_AT_ENTRY = "drawing_at_entry"  # what the canvas began with on this visit: feeding back every stroke would loop
+NUMBER_CANVAS = "number_canvas"
+MODE = "mode"  # one digit, or a whole number
+TRUTH = "truth"  # what a person says that the drawing is
+CONSENT = "consent"  # to its being kept
+KEPT_LAST = "kept_last"  # (image bytes, label) kept last: a second press of the button keeps nothing twice
+TAUGHT_MODEL = "taught_model"
+KEPT_PAGE = "kept_page"
 
 BRUSH = "brush"
 PLAIN = "plain"
@@ -31,7 +36,7 @@ TEST_INDEX = "test_index"
 METRICS = "metrics"  # (run id, reports read so far): only new ones are read
 
 _KEPT = (
-    BRUSH, PLAIN, MODEL, OTHER_MODEL,
+    BRUSH, PLAIN, MODE, MODEL, OTHER_MODEL, CONSENT, TAUGHT_MODEL,
     RECIPE, EPOCHS, BATCH_SIZE, LEARNING_RATE, OPTIMIZER, DROPOUT, AUGMENTATION, SEED, DATA, TEST_INDEX,
 )  # fmt: skip
 
@@ -46,7 +51,23 @@ def begin(page: str) -> None:
             st.session_state[key] = values[key]
     if st.session_state.get(PAGE) != page:
         st.session_state[PAGE] = page
-        st.session_state[DRAWING_AT_ENTRY] = st.session_state.get(DRAWING)
+        enter_canvases()
+
+
+def drawing(canvas: str) -> str:
+    """The key of a canvas's paths, kept while it is not shown."""
+    return f"{canvas}_drawing"
+
+
+def at_entry(canvas: str) -> str:
+    """The key of what a canvas began with when it was last brought up: feeding back every stroke would loop."""
+    return f"{canvas}_at_entry"
+
+
+def enter_canvases() -> None:
+    """To be called when a canvas is about to be shown that was not: it begins with what was drawn on it before."""
+    for canvas in (CANVAS, NUMBER_CANVAS):
+        st.session_state[at_entry(canvas)] = st.session_state.get(drawing(canvas))
 
 
 def default(key: str, value: Any) -> None:

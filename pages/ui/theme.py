@@ -5,8 +5,10 @@ from __future__ import annotations
 from mnist_core.figures import COLOURS
 
 CANVAS_PIXELS = 280  # fits the narrowest phones, and is ten times 28
+NUMBER_PIXELS = 560  # wide, for a whole number
 CANVAS_PAPER = "#000000"  # as MNIST: bright ink on black
 CANVAS_INK = "#ffffff"
+FRAME, REJECTED = (74, 144, 226), (214, 88, 88)  # RGB, around the digits of a number
 
 STYLE = f"""
 <style>
@@ -25,6 +27,7 @@ STYLE = f"""
 .lab-bars b {{ color: {COLOURS["training"]}; }}
 .lab-value {{ text-align: right; }}
 .lab-tiles {{ width: 100%; max-width: 560px; }}
+.lab-boxes {{ max-width: 100%; border-radius: 6px; margin-bottom: 1rem; }}
 .lab-strip {{ display: flex; gap: .9rem; flex-wrap: wrap; }}
 .lab-figure {{ margin: 0; width: 112px; }}
 .lab-picture {{ image-rendering: pixelated; background: #000; border-radius: 6px; object-fit: contain;

@@ -1,0 +1,81 @@
+"""Where the images come from, and the drawings that people kept: to look at, take home, delete, and teach."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from mnist_core import data, jobs, kept, pen, teaching
+from mnist_core.kept import KeptDrawing
+from pages.ui import caches, components, correction, navigation, state
+
+PER_PAGE = 24
+COLUMNS = 6
+
+
+def sources() -> None:
+    """Which images there are to train on."""
+    found = data.locate()
+    where = f"read from `{found.name}`" if found else "not on this computer yet: 11 MB are downloaded at the first run"
+    st.markdown(
+        "**MNIST** (Y. LeCun, C. Cortes, C. Burges; CC BY-SA 3.0): 60,000 digits to train on and 10,000 to test with, "
+        f"{where}. Without a network, 5,000 of them come with the app."
+    )
+    found = pen.locate()
+    where = f"read from `{found.name}`" if found else "not on this computer yet: fetched when a recipe wants them"
+    st.markdown(f"**Pen digits** (F. Alimoğlu, E. Alpaydın; UCI, CC BY 4.0): the strokes of 30 people, {where}.")
+
+
+def kept_drawings() -> None:
+    """The drawings of "it was a 7"."""
+    drawings = kept.everything()
+    st.subheader(f"Kept drawings: {len(drawings):,}")
+    if not drawings:
+        st.info("None yet. Draw a digit, and where the answer is wrong, say under it what you drew.")
+        st.page_link("pages/draw.py", label="Draw", icon=":material/draw:")
+        return
+    pages = -(-len(drawings) // PER_PAGE)
+    page = st.number_input(f"Page, 1 to {pages}", 1, pages, key=state.KEPT_PAGE) if pages > 1 else 1
+    shown = drawings[PER_PAGE * (page - 1) : PER_PAGE * page]
+    for start in range(0, len(shown), COLUMNS):
+        for column, drawing in zip(st.columns(COLUMNS), shown[start : start + COLUMNS], strict=False):
+            with column:
+                tile(drawing)
+    take_home, remove = st.columns(2)
+    take_home.download_button(
+        "Download all", lambda: kept.archive(drawings), "drawings.zip", "application/zip", width="stretch"
+    )
+    with remove.popover("Delete all", width="stretch"):
+        st.write(f"All {len(drawings):,} drawings are deleted for good. Models that learned them are kept.")
+        if st.button("Delete them", type="primary"):
+            components.attempt(lambda: [kept.delete(drawing.name) for drawing in drawings], True)
+            st.rerun()
+
+
+def tile(drawing: KeptDrawing) -> None:
+    """One drawing, what it is, what it was read as, and a button to delete it."""
+    said, read = correction.name(drawing.label), correction.name(drawing.read_as)
+    components.strip([(drawing.image, said, f"read as {read}")], 84)
+    if st.button("Delete", key=f"delete-{drawing.name}"):
+        components.attempt(lambda: kept.delete(drawing.name), True)
+        st.rerun()
+
+
+def teach() -> None:
+    """Starts a run that teaches a model the kept drawings, and shows it."""
+    st.subheader("Teach")
+    st.write(
+        "A short run goes on from a model with these drawings among digits of MNIST. What comes of it is a model of "
+        "its own; beside it stand both accuracies on MNIST, so that you see what it forgot."
+    )
+    choice = components.model_menu("Model to teach", state.TAUGHT_MODEL)
+    pressed = st.button("Teach", type="primary", disabled=not kept.everything())
+    run = components.attempt(lambda: jobs.start(caches.backend(), teaching.make_spec(choice)), pressed)
+    if run is not None:
+        st.switch_page("pages/train.py", query_params={"run": run.id})
+
+
+navigation.through_app()
+st.title("Data")
+components.guarded(sources)
+components.guarded(kept_drawings)
+components.guarded(teach)

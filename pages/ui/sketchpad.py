@@ -1,0 +1,54 @@
+"""A canvas to draw on, and what comes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+from streamlit_drawable_canvas import st_canvas
+
+from mnist_core import canvas
+from mnist_core.strokes import Strokes
+from pages.ui import state, theme
+
+
+@dataclass(frozen=True, eq=False)
+class Drawing:
+    """What is to be read.
+
+    Attributes:
+        image: (H, W), (H, W, 3) or (H, W, 4) uint8.
+        strokes: the pen's path in pixels; empty where a picture was uploaded.
+        brush: in pixels of the image; None where it is not known.
+    """
+
+    image: NDArray[np.uint8]
+    strokes: Strokes = ()
+    brush: float | None = None
+
+
+def show(key: str, width: int) -> Drawing | None:
+    """The canvas, 280 pixels high. Returns the drawing on it, None before the first stroke.
+
+    Args:
+        key: state.CANVAS or state.NUMBER_CANVAS.
+        width: in pixels.
+    """
+    result = st_canvas(
+        stroke_width=st.session_state[state.BRUSH],
+        stroke_color=theme.CANVAS_INK,
+        background_color=theme.CANVAS_PAPER,
+        width=width,
+        height=theme.CANVAS_PIXELS,
+        initial_drawing=st.session_state[state.at_entry(key)],
+        return_image_data=True,
+        key=key,
+    )
+    if not result.json_data:
+        return None
+    st.session_state[state.drawing(key)] = result.json_data
+    if not result.json_data.get("objects") or result.image_data is None:
+        return None
+    return Drawing(result.image_data, canvas.strokes(result.json_data), canvas.brush_width(result.json_data))
