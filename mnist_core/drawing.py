@@ -66,17 +66,6 @@ class Normalised:
 
 
 @dataclass(frozen=True)
-class Strokes:
-    """What the canvas knows of its strokes. width: of the brush, in pixels of the drawing, above 0."""
-
-    width: float
-
-    def __post_init__(self) -> None:
-        if not self.width > 0:
-            raise DrawingError(f"Expected a brush width above 0 pixels. Received: {self.width}.")
-
-
-@dataclass(frozen=True)
 class Steps:
     """Which steps to take; a benchmark leaves them out one by one. Without `crop` the whole picture is resized."""
 
@@ -90,18 +79,20 @@ ALL_STEPS = Steps()
 PLAIN = Steps(crop=False, square=False, centre_of_mass=False, stroke_width=False)
 
 
-def normalise(drawing: Pixels, strokes: Strokes | None = None, steps: Steps = ALL_STEPS) -> Normalised:
+def normalise(drawing: Pixels, brush: float | None = None, steps: Steps = ALL_STEPS) -> Normalised:
     """Treats a drawing as MNIST's makers treated theirs.
 
     Args:
         drawing: (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) uint8, RGB order: light on dark or dark on light, on a
             transparent ground or not.
-        strokes: the brush, where the canvas tells it; else its width is measured.
+        brush: its width in pixels of the drawing, above 0, where the canvas tells it; else it is measured.
         steps: which steps to take.
 
     Raises:
-        DrawingError: the array is no such image.
+        DrawingError: the array is no such image, or the brush no such width.
     """
+    if brush is not None and not brush > 0:
+        raise DrawingError(f"Expected a brush width above 0 pixels. Received: {brush}.")
     ink = to_ink(drawing)
     stages = [Stage("Ink", ink, "What differs from the colour along the border is ink, and ink is bright.")]
     if not ink.any():
@@ -112,7 +103,7 @@ def normalise(drawing: Pixels, strokes: Strokes | None = None, steps: Steps = AL
         return Normalised(image, tuple(stages), False, 0.0)
     stages.append(_without_specks(ink))
     box = _tight_box(stages[-1].image)
-    width = _measured_width(box) if strokes is None else _brush_width(strokes, stages[-1].image, np.shape(drawing)[0])
+    width = _measured_width(box) if brush is None else _brush_width(brush, stages[-1].image, np.shape(drawing)[0])
     if steps.stroke_width:
         stages.append(_with_stroke_width(box, width))
         box = stages[-1].image
@@ -196,10 +187,10 @@ def _half(working: Pixels) -> int:
     return min(HALF, int(working.max()) // 2)
 
 
-def _brush_width(strokes: Strokes, ink: Pixels, height: int) -> float:
+def _brush_width(brush: float, ink: Pixels, height: int) -> float:
     """The brush in pixels of 28, for a drawing of this height."""
     side = max(part.stop - part.start for part in extent(ink, FAINT))
-    return BOX * min(1.0, float(strokes.width * ink.shape[0] / (height * side)))
+    return BOX * min(1.0, float(brush * ink.shape[0] / (height * side)))
 
 
 def _at_working_scale(box: Pixels) -> Pixels:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -19,7 +20,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 from support import Trained
 
-from mnist_core import jobs, runs
+from mnist_core import jobs, kept, runs
 from mnist_core.runs import Run
 from pages.ui import navigation, state
 
@@ -46,14 +47,16 @@ def opened(app: AppTest, page: str) -> AppTest:
     return app.run()
 
 
-def drawing(*lines: tuple[int, int, int, int]) -> dict[str, object]:
+def drawing(*lines: tuple[int, int, int, int], width: int = 280) -> dict[str, object]:
     """What the canvas sends for straight strokes of 20 pixels."""
-    paper = np.zeros((280, 280, 4), np.uint8)
+    paper = np.zeros((280, width, 4), np.uint8)
     paper[..., 3] = 255
+    paths = []
     for x1, y1, x2, y2 in lines:
         cv2.line(paper, (x1, y1), (x2, y2), (255, 255, 255, 255), 20)
+        paths.append({"type": "path", "strokeWidth": 20, "path": [["M", x1, y1], ["L", x2, y2]]})
     url = "data:image/png;base64," + base64.b64encode(cv2.imencode(".png", paper)[1]).decode()
-    return {"drawing": {"raw": {"objects": [{"type": "path"}] * len(lines)}, "data": url}, "backgroundFit": None}
+    return {"drawing": {"raw": {"objects": paths}, "data": url}, "backgroundFit": None}
 
 
 SEVEN = ((80, 60, 200, 60), (200, 60, 130, 220))
@@ -280,3 +283,158 @@ def test_link_to_a_run_without_a_model_is_said_in_plain_words(app: AppTest) -> N
     app.query_params["model"] = runs.create(runs.make_spec("fast", data="sample")).id
     app.run()
     assert "has no model" in app.error[0].value
+
+
+def shifted(lines: tuple[tuple[int, int, int, int], ...], right: int) -> tuple[tuple[int, int, int, int], ...]:
+    return tuple((x1 + right, y1, x2 + right, y2) for x1, y1, x2, y2 in lines)
+
+
+def test_number_is_read_digit_by_digit(app: AppTest) -> None:
+    app.session_state[state.MODE] = "number"
+    app.session_state[state.NUMBER_CANVAS] = drawing(*SEVEN, *shifted(ONE, 120), *shifted(SEVEN, 280), width=560)
+    app.run()
+    assert not app.exception and not app.error
+    assert 'data-number="717"' in shown(app)
+    assert shown(app).count("<figure") == 3  # a crop of each
+    assert "100.0 %" not in shown(app)
+
+
+def test_mode_switches_between_the_canvases(app: AppTest) -> None:
+    app.session_state[state.CANVAS] = drawing(*SEVEN)
+    app.run()
+    app.segmented_control(key=state.MODE).set_value("number").run()
+    assert "Write a whole number" in app.info[0].value
+    app.segmented_control(key=state.MODE).set_value("digit").run()
+    assert not app.exception
+
+
+def corrected(app: AppTest, truth: int, agreed: bool = True) -> AppTest:
+    app.session_state[state.CANVAS] = drawing(*SEVEN)
+    app.run()
+    app.segmented_control(key=state.TRUTH).set_value(truth).run()
+    if agreed:
+        app.checkbox(key=state.CONSENT).check().run()
+    return app
+
+
+def button(app: AppTest, label: str) -> Any:
+    return next(button for button in app.button if button.label == label)
+
+
+def test_drawing_is_kept_with_its_strokes_once(app: AppTest) -> None:
+    corrected(app, 4)
+    button(app, "Keep it").click().run()
+    button(app, "Keep it").click().run()
+    (found,) = kept.everything()
+    assert (found.label, found.read_as, found.width) == (4, 7, 20.0)
+    assert [stroke.tolist() for stroke in found.strokes] == [[[80, 60], [200, 60]], [[200, 60], [130, 220]]]
+    assert found.image.max() == 255
+    assert "Kept as 4" in app.success[0].value
+
+
+def test_nothing_is_kept_without_consent(app: AppTest) -> None:
+    corrected(app, 4, agreed=False)
+    assert button(app, "Keep it").disabled
+    assert kept.everything() == []
+
+
+def test_folder_that_cannot_be_written_is_said_under_the_answer(app: AppTest, runs_root: Path) -> None:
+    runs_root.mkdir(parents=True)
+    (runs_root / "drawings").write_text("a file in its place")
+    corrected(app, 4)
+    button(app, "Keep it").click().run()
+    assert "cannot be kept" in app.error[0].value
+    assert not app.success
+
+
+def keep_some(count: int) -> None:
+    for label in range(count):
+        kept.keep(np.full((28, 28), label, np.uint8), label % 11, 7)
+
+
+def test_kept_drawings_are_listed_and_deleted_one_by_one(app: AppTest) -> None:
+    keep_some(3)
+    opened(app, "pages/data.py")
+    assert "Kept drawings: 3" in app.subheader[0].value
+    gone = kept.everything()[1].name
+    app.button(key=f"delete-{gone}").click().run()
+    assert gone not in {drawing.name for drawing in kept.everything()}
+    assert "Kept drawings: 2" in app.subheader[0].value
+
+
+def test_all_kept_drawings_are_deleted(app: AppTest) -> None:
+    keep_some(3)
+    opened(app, "pages/data.py")
+    button(app, "Delete them").click().run()
+    assert kept.everything() == []
+    assert "None yet" in app.info[0].value
+
+
+def test_many_kept_drawings_come_page_by_page(app: AppTest) -> None:
+    keep_some(30)
+    opened(app, "pages/data.py")
+    assert shown(app).count("<figure") == 24
+    app.number_input(key=state.KEPT_PAGE).set_value(2).run()
+    assert shown(app).count("<figure") == 6
+
+
+def test_teach_starts_a_run_and_shows_it(app: AppTest, trained_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    keep_some(1)
+    started: list[Run] = []
+    monkeypatch.setattr(jobs.LocalBackend, "submit", lambda _, run: started.append(run))
+    opened(app, "pages/data.py")
+    app.selectbox(key=state.TAUGHT_MODEL).select(trained_run.id).run()
+    button(app, "Teach").click().run()
+    (run,) = started
+    assert run.spec().base == trained_run.id
+    assert not app.exception and not app.error
+
+
+def test_teaching_without_drawings_is_not_offered(app: AppTest) -> None:
+    opened(app, "pages/data.py")
+    assert button(app, "Teach").disabled
+
+
+def test_taught_run_shows_what_it_learned_and_forgot(app: AppTest, trained_run: Run) -> None:
+    taught = {"base": "default", "drawings": 5, "right_before": 1, "right_after": 4, "test_accuracy_before": 0.9}
+    trained_run.write_card({**trained_run.card(), "taught": taught, "test_accuracy": 0.89})
+    app.run()
+    app.query_params["run"] = trained_run.id
+    app.switch_page("pages/train.py")
+    app.run()
+    metrics = {metric.label: (metric.value, metric.delta) for metric in app.metric}
+    assert metrics["Kept drawings read right"] == ("4 of 5", "+3 by teaching")
+    assert metrics["MNIST after teaching"] == ("89.00 %", "-1.00 points")
+
+
+def sent(paper: np.ndarray, *paths: list[Any], width: Any = 20) -> dict[str, object]:
+    """What the canvas sends: a picture, and paths that need not agree with it."""
+    url = "data:image/png;base64," + base64.b64encode(cv2.imencode(".png", paper)[1]).decode()
+    objects = [{"type": "path", "strokeWidth": width, "path": path} for path in paths]
+    return {"drawing": {"raw": {"objects": objects}, "data": url}, "backgroundFit": None}
+
+
+def one_pixel() -> np.ndarray:
+    paper = np.zeros((280, 280), np.uint8)
+    paper[100, 100] = 255
+    return paper
+
+
+ODD = {
+    "one pixel": sent(one_pixel(), [["M", 100, 100]]),
+    "all ink": sent(np.full((280, 280), 255, np.uint8), [["M", 0, 0], ["L", 280, 280]]),
+    "10,000 points": sent(one_pixel(), [["M", 0, 0], *(["L", i % 280, i // 40] for i in range(10_000))]),
+    "outside": sent(one_pixel(), [["M", -500, -500], ["L", 9000, 9000]]),
+    "nowhere": sent(one_pixel(), [["M", float("nan"), 1], ["L", None, "2"]], width=float("nan")),
+    "no brush": sent(one_pixel(), [["M", 1, 1]], width=0),
+}
+
+
+@pytest.mark.parametrize("mode", ["digit", "number"])
+@pytest.mark.parametrize("name", ODD)
+def test_odd_drawing_gets_an_answer_or_a_word(app: AppTest, mode: str, name: str) -> None:
+    app.session_state[state.MODE] = mode
+    app.session_state[state.NUMBER_CANVAS if mode == "number" else state.CANVAS] = ODD[name]
+    app.run()
+    assert not app.exception and not app.error
+    assert "lab-answer" in shown(app) or app.info

@@ -23,7 +23,7 @@ from mnist_core.errors import DownloadError, ModelError
 from mnist_core.files import read_json
 from mnist_core.forms import invent
 from mnist_core.recipes import RECIPES, Settings
-from mnist_core.runs import Run, RunSpec, Status, create, make_spec
+from mnist_core.runs import Run, RunSpec, create, make_spec
 from mnist_core.strokes import PenDigit
 from mnist_core.training import Report
 

@@ -151,7 +151,7 @@ def tiles(images: NDArray[np.uint8], columns: int) -> None:
 
 def _captioned(image: NDArray[np.uint8], name: str, text: str, pixels: int = 112) -> str:
     caption = f"<figcaption><b>{html.escape(name)}</b><br>{html.escape(text)}</figcaption>"
-    return f'<figure class="lab-figure">{picture(image, name, pixels)}{caption}</figure>'
+    return f'<figure class="lab-figure" style="width:{pixels}px">{picture(image, name, pixels)}{caption}</figure>'
 
 
 def model_menu(label: str, key: str, optional: bool = False) -> str:

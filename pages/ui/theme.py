@@ -13,7 +13,11 @@ FRAME, REJECTED = (74, 144, 226), (214, 88, 88)  # RGB, around the digits of a n
 STYLE = f"""
 <style>
 .stMainBlockContainer {{ padding-top: 4.5rem; padding-bottom: 3rem; }}
-.st-key-canvas {{ margin-top: 1.6rem; }} /* room for its tool bar */
+.st-key-canvas, .st-key-number_canvas {{ margin-top: 1.6rem; }} /* room for its tool bar */
+@media (max-width: 640px) {{ /* 560 pixels do not fit a phone: shown smaller, with the pen where the finger is */
+  .st-key-number_canvas {{ width: {NUMBER_PIXELS}px !important; max-width: none !important; transform: scale(.58);
+    transform-origin: 0 0; margin-bottom: -{round(0.42 * CANVAS_PIXELS)}px; }}
+}}
 .lab-answer {{ display: flex; gap: 1.25rem; align-items: center; flex-wrap: wrap; margin-bottom: 1rem; }}
 .lab-digit {{ font-size: 6.5rem; line-height: 1; font-weight: 700; min-width: 4.2rem; text-align: center; }}
 .lab-digit.unsure {{ opacity: .35; }}
@@ -29,7 +33,7 @@ STYLE = f"""
 .lab-tiles {{ width: 100%; max-width: 560px; }}
 .lab-boxes {{ max-width: 100%; border-radius: 6px; margin-bottom: 1rem; }}
 .lab-strip {{ display: flex; gap: .9rem; flex-wrap: wrap; }}
-.lab-figure {{ margin: 0; width: 112px; }}
+.lab-figure {{ margin: 0; }}
 .lab-picture {{ image-rendering: pixelated; background: #000; border-radius: 6px; object-fit: contain;
   border: 1px solid rgba(128, 128, 128, .35); display: block; }}
 .lab-figure figcaption {{ font-size: .8rem; opacity: .75; margin-top: .3rem; line-height: 1.25; }}
