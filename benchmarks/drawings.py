@@ -10,9 +10,6 @@ loses.
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -20,6 +17,7 @@ from pathlib import Path
 import click
 import cv2
 import numpy as np
+import product
 
 from mnist_core import data, drawings, pen
 from mnist_core.classifier import DEFAULT_MODEL, REJECT_ABOVE, Classifier
@@ -73,10 +71,8 @@ def row(
 
 def trained(augmentation: str) -> Classifier:
     """`fleming-cnn` as published, or augmented, trained now by the product's own command line."""
-    command = [sys.executable, "-m", "mnist_core", "train", "--recipe", "fleming-cnn", "--json"]
-    command += ["--set", f"augmentation={augmentation}", "--seed", str(SEED)]
-    printed = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
-    return Classifier(find_run(json.loads(printed.splitlines()[-1])["run"]).model, 2)
+    found = product.train("fleming-cnn", "--set", f"augmentation={augmentation}", "--seed", str(SEED))
+    return Classifier(find_run(found["run"]).model, 2)
 
 
 def same_answers(classifier: Classifier, kept: Sequence[PenDigit]) -> dict[str, float]:

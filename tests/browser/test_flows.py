@@ -22,14 +22,15 @@ def page(chromium: Browser, app_url: str) -> Iterator[Page]:
     page.close()
 
 
-def draw(page: Page, strokes: list[Stroke]) -> None:
-    """Draws with the mouse, as a person does: press, move along, lift."""
+def draw(page: Page, strokes: list[Stroke], right: float = 0, size: float = 1) -> None:
+    """Draws with the mouse, as a person does: press, move along, lift. `right` and `size`: where, and how wide."""
     canvas = page.locator("canvas.upper-canvas")
     expect(canvas).to_be_visible(timeout=30 * SECONDS)
     box = canvas.bounding_box()
-    assert box is not None and round(box["width"]) == 280
+    assert box is not None
+    scale = box["height"] / 280  # a phone shows the wide canvas smaller
     for stroke in strokes:
-        points = [(box["x"] + x, box["y"] + y) for x, y in stroke]
+        points = [(box["x"] + scale * (right + size * x), box["y"] + scale * y) for x, y in stroke]
         page.mouse.move(*points[0])
         page.mouse.down()
         for point in points[1:]:
@@ -62,6 +63,42 @@ def test_drawn_digits_are_read(page: Page, hand: str, digits: list[tuple[int, li
         page.get_by_role("button", name=re.compile("reset|clear", re.I)).first.click()
         expect(page.get_by_text("The answer comes when you lift the pen")).to_be_visible(timeout=20 * SECONDS)
     assert answers == [digit for digit, _ in digits], hand
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_number_is_read(page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    page.get_by_text("A whole number").click()
+    expect(page.get_by_text("Write a whole number")).to_be_visible(timeout=30 * SECONDS)
+    settled(page)
+    digits = [ROUND_HAND[2], ROUND_HAND[0], SLANTED_HAND[2], ROUND_HAND[6]]
+    for place, (_, strokes) in enumerate(digits):
+        draw(page, strokes, right=130 * place - 30, size=0.8)
+    settled(page)
+    answer = page.locator("[data-number]").first
+    expect(answer).to_have_attribute("data-number", "2026", timeout=20 * SECONDS)
+
+
+def test_scribble_is_no_digit(page: Page) -> None:
+    draw(page, [[(60 + 160 * (step % 2), 40 + 8 * step) for step in range(25)], [(60, 60), (220, 220)]])
+    settled(page)
+    expect(page.get_by_text("That does not look like a digit")).to_be_visible(timeout=20 * SECONDS)
+
+
+def test_misread_drawing_is_kept_listed_and_deleted(page: Page) -> None:
+    draw(page, ROUND_HAND[7][1])
+    settled(page)
+    page.get_by_role("button", name="It was something else").click()
+    page.get_by_test_id("stPopoverBody").get_by_text("4", exact=True).click()
+    settled(page)
+    page.get_by_text("Keep this drawing on this server").click()
+    settled(page)
+    page.get_by_role("button", name="Keep it").click()
+    expect(page.get_by_text("Kept as 4")).to_be_visible(timeout=20 * SECONDS)
+    page.get_by_role("link", name="Data").last.click()
+    expect(page.get_by_role("heading", name="Kept drawings: 1")).to_be_visible(timeout=30 * SECONDS)
+    page.get_by_role("button", name="Delete", exact=True).click()
+    expect(page.get_by_text("None yet")).to_be_visible(timeout=20 * SECONDS)
 
 
 def choose(page: Page, label: str, option: str) -> None:

@@ -1,0 +1,37 @@
+"""What augmenting on the fly costs: images a second of a training with it, as a ratio to the same training without it.
+
+    python benchmarks/augmentation.py [--recipe NAME] [--pairs N]
+
+Trains one epoch each way, by turns, by the product's own command line. Nothing else should run beside it.
+"""
+
+from __future__ import annotations
+
+import statistics
+
+import click
+import product
+
+
+def seconds(recipe: str, augmentation: str) -> float:
+    """Of one epoch, import and evaluation left out."""
+    only = ("--epochs", "1", "--set", f"augmentation={augmentation}", "--set", "drawings=none")
+    return float(product.train(recipe, *only)["train_seconds"])
+
+
+@click.command()
+@click.option("--recipe", default="fleming-cnn", show_default=True)
+@click.option("--pairs", default=3, show_default=True)
+def main(recipe: str, pairs: int) -> None:
+    """Prints each pair and the median ratio."""
+    ratios = []
+    for number in range(pairs):
+        order = ("none", "hand") if number % 2 == 0 else ("hand", "none")
+        found = {how: seconds(recipe, how) for how in order}
+        ratios.append(found["none"] / found["hand"])
+        print(f"{recipe}: {found['none']:.2f} s without, {found['hand']:.2f} s with: {ratios[-1]:.3f}", flush=True)
+    print(f"median ratio {statistics.median(ratios):.3f}, from {min(ratios):.3f} to {max(ratios):.3f}")
+
+
+if __name__ == "__main__":
+    main()
