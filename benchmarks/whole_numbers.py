@@ -1,0 +1,145 @@
+"""How whole numbers are read that people wrote whom the model never saw: right means every digit of the number.
+
+    python benchmarks/whole_numbers.py [--model default|RUN] [--numbers N]
+
+Needs the pen digits (DIGITLAB_PEN, the cache, or the network). The peer in the same run takes each connected part of
+the ink for one digit, which is what most programs do.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Sequence
+
+import click
+import cv2
+import numpy as np
+
+from mnist_core import pen
+from mnist_core.classifier import DEFAULT_MODEL, Classifier
+from mnist_core.drawing import normalise
+from mnist_core.ink import HALF, above
+from mnist_core.numbers import read_number
+from mnist_core.runs import find_run
+from mnist_core.strokes import PenDigit, render
+
+HEIGHT, WIDTH, MARGIN = 280, 560, 8  # pixels of the canvas and around the number
+COUNTS = (2, 3, 4, 5)  # digits of a number
+GAPS = (0.05, 0.40)  # of a digit's width, between the ink of neighbours
+OVERLAP = 0.03  # of a digit's width at most, once neighbours touch
+BRUSHES = (8.0, 30.0)  # pixels
+SIZES = (100.0, 200.0)  # pixels, the longer side of a digit, where the canvas has room
+SIZE_SPREAD, BASELINE_SPREAD = 0.10, 0.03  # of a digit's size
+SPECK = 0.25  # of the largest part's area; the peer passes over smaller parts, without which it reads dust
+
+
+def compose(digits: Sequence[PenDigit], touching: bool, generator: np.random.Generator) -> np.ndarray:
+    """Digits written side by side, (280, 560) uint8: 0 paper, 255 ink."""
+    brush, size = generator.uniform(*BRUSHES), generator.uniform(*SIZES)
+    sizes = generator.uniform(1 - SIZE_SPREAD, 1 + SIZE_SPREAD, len(digits))
+    steps = generator.uniform(0, OVERLAP, len(digits)) if touching else generator.uniform(*GAPS, len(digits))
+    rises = generator.normal(0, BASELINE_SPREAD, len(digits))
+    while True:
+        inks = [_drawn(digit, brush, size * scale) for digit, scale in zip(digits, sizes, strict=True)]
+        row = _row(inks, steps, rises * size, touching)
+        if row.shape[0] <= HEIGHT - 2 * MARGIN and row.shape[1] <= WIDTH - 2 * MARGIN:
+            break
+        size *= 0.95
+    canvas = np.zeros((HEIGHT, WIDTH), np.uint8)
+    top, left = (generator.integers(MARGIN, whole - side - MARGIN + 1)
+                 for whole, side in zip(canvas.shape, row.shape, strict=True))  # fmt: skip
+    canvas[top : top + row.shape[0], left : left + row.shape[1]] = row
+    return canvas
+
+
+def _drawn(digit: PenDigit, brush: float, size: float) -> np.ndarray:
+    """One digit's ink, cropped."""
+    return _cropped(render(digit.strokes, brush, size, side=HEIGHT))
+
+
+def _cropped(ink: np.ndarray) -> np.ndarray:
+    left, top, width, height = cv2.boundingRect(above(ink, HALF))
+    return ink[top : top + height, left : left + width]
+
+
+def _row(inks: Sequence[np.ndarray], steps: np.ndarray, rises: np.ndarray, touching: bool) -> np.ndarray:
+    """The digits on one line, cropped."""
+    row = np.zeros((2 * HEIGHT, 4 * WIDTH), np.uint8)  # room for the largest
+    right = 0
+    for ink, step, rise in zip(inks, steps, rises, strict=True):
+        top = HEIGHT + HEIGHT // 4 - ink.shape[0] - round(rise)
+        band, change = row[top : top + ink.shape[0]], round(step * ink.shape[1])
+        left = right
+        if right and touching:
+            left = _contact(band, ink, right) - change
+        elif right:
+            left = right + change
+        left = max(left, 0)
+        place = band[:, left : left + ink.shape[1]]
+        np.maximum(place, ink, out=place)
+        right = max(right, left + ink.shape[1])
+    return _cropped(row)
+
+
+def _contact(band: np.ndarray, ink: np.ndarray, right: int) -> int:
+    """Where a digit comes to stand that is pushed to the left until its ink meets that of the row."""
+    pushed = above(ink, HALF)
+    for left in range(right, 0, -1):
+        if (above(band[:, left : left + ink.shape[1]], HALF) & pushed).any():
+            return left
+    return 0
+
+
+def component_by_component(canvas: np.ndarray, classifier: Classifier) -> str:
+    """The peer: each connected part is a digit."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(above(canvas, HALF), connectivity=8)
+    areas = stats[:, cv2.CC_STAT_AREA]
+    kept = [part for part in range(1, len(stats)) if areas[part] >= SPECK * areas[1:].max()]
+    kept.sort(key=lambda part: int(stats[part, cv2.CC_STAT_LEFT]))
+    images = np.stack([normalise(np.where(labels == part, canvas, 0).astype(np.uint8)).image for part in kept])
+    return "".join(str(digit) for digit in classifier.digits(images).argmax(axis=1))
+
+
+def numbers_of(
+    digits: Sequence[PenDigit], count: int, total: int, generator: np.random.Generator
+) -> list[list[PenDigit]]:
+    """Digits drawn at random, those of one number from one person."""
+    writers = sorted({digit.writer for digit in digits})
+    by_writer = {writer: [digit for digit in digits if digit.writer == writer] for writer in writers}
+    chosen = generator.choice(writers, total)
+    return [[by_writer[writer][i] for i in generator.integers(len(by_writer[writer]), size=count)] for writer in chosen]
+
+
+@click.command()
+@click.option("--model", default="default", show_default=True)
+@click.option("--numbers", default=100, show_default=True, help="Numbers of each kind.")
+def main(model: str, numbers: int) -> None:
+    """Prints one line a kind of number: the share of numbers read right, in per cent, and milliseconds a number."""
+    cv2.setNumThreads(1)
+    classifier = Classifier(DEFAULT_MODEL if model == "default" else find_run(model).model, 1)
+    _, kept = pen.split_writers(pen.load())
+    print(f"model {model}; {numbers} numbers a line, by writers it was not trained on")
+    print("| digits | neighbours | read right | component by component | ms, median | ms, most |\n" + "|---" * 6 + "|")
+    table = []
+    for touching in (False, True):
+        for count in COUNTS:
+            generator = np.random.default_rng([count, touching])
+            ours, peer, times = 0, 0, []
+            for digits in numbers_of(kept, count, numbers, generator):
+                canvas, text = compose(digits, touching, generator), "".join(str(digit.label) for digit in digits)
+                start = time.perf_counter()
+                ours += read_number(canvas, classifier).text == text
+                times.append(1000 * (time.perf_counter() - start))
+                peer += component_by_component(canvas, classifier) == text
+            how, shares = "touching" if touching else "apart", (100 * ours / numbers, 100 * peer / numbers)
+            print(
+                f"| {count} | {how} | {shares[0]:.1f} | {shares[1]:.1f} | {np.median(times):.0f} | {max(times):.0f} |"
+            )
+            table.append({"digits": count, "neighbours": how, "right": shares[0], "peer": shares[1]})
+    print(json.dumps({"model": model, "table": table}), file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
