@@ -23,7 +23,7 @@ from mnist_core.drawing import normalise
 from mnist_core.ink import HALF, above
 from mnist_core.numbers import read_number
 from mnist_core.runs import find_run
-from mnist_core.strokes import PenDigit, render
+from mnist_core.strokes import PenDigit, Strokes, render
 
 HEIGHT, WIDTH, MARGIN = 280, 560, 8  # pixels of the canvas and around the number
 COUNTS = (2, 3, 4, 5)  # digits of a number
@@ -35,15 +35,15 @@ SIZE_SPREAD, BASELINE_SPREAD = 0.10, 0.03  # of a digit's size
 SPECK = 0.25  # of the largest part's area; the peer passes over smaller parts, without which it reads dust
 
 
-def compose(digits: Sequence[PenDigit], touching: bool, generator: np.random.Generator) -> np.ndarray:
-    """Digits written side by side, (280, 560) uint8: 0 paper, 255 ink."""
+def compose(digits: Sequence[PenDigit], touching: bool, generator: np.random.Generator) -> tuple[np.ndarray, Strokes]:
+    """Digits written side by side, (280, 560) uint8: 0 paper, 255 ink; and the pen's paths in pixels."""
     brush, size = generator.uniform(*BRUSHES), generator.uniform(*SIZES)
     sizes = generator.uniform(1 - SIZE_SPREAD, 1 + SIZE_SPREAD, len(digits))
     steps = generator.uniform(0, OVERLAP, len(digits)) if touching else generator.uniform(*GAPS, len(digits))
     rises = generator.normal(0, BASELINE_SPREAD, len(digits))
     while True:
         inks = [_drawn(digit, brush, size * scale) for digit, scale in zip(digits, sizes, strict=True)]
-        row = _row(inks, steps, rises * size, touching)
+        row, places = _row(inks, steps, rises * size, touching)
         if row.shape[0] <= HEIGHT - 2 * MARGIN and row.shape[1] <= WIDTH - 2 * MARGIN:
             break
         size *= 0.95
@@ -51,7 +51,12 @@ def compose(digits: Sequence[PenDigit], touching: bool, generator: np.random.Gen
     top, left = (generator.integers(MARGIN, whole - side - MARGIN + 1)
                  for whole, side in zip(canvas.shape, row.shape, strict=True))  # fmt: skip
     canvas[top : top + row.shape[0], left : left + row.shape[1]] = row
-    return canvas
+    strokes: list[np.ndarray] = []
+    for digit, scale, place in zip(digits, sizes, places, strict=True):
+        points = np.concatenate(digit.strokes)
+        unit, low = size * scale / np.ptp(points, axis=0).max(), points.min(axis=0)
+        strokes += [(stroke - low) * unit + brush / 2 + place + (left, top) for stroke in digit.strokes]
+    return canvas, tuple(strokes)
 
 
 def _drawn(digit: PenDigit, brush: float, size: float) -> np.ndarray:
@@ -64,10 +69,12 @@ def _cropped(ink: np.ndarray) -> np.ndarray:
     return ink[top : top + height, left : left + width]
 
 
-def _row(inks: Sequence[np.ndarray], steps: np.ndarray, rises: np.ndarray, touching: bool) -> np.ndarray:
-    """The digits on one line, cropped."""
+def _row(
+    inks: Sequence[np.ndarray], steps: np.ndarray, rises: np.ndarray, touching: bool
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """The digits on one line, cropped, and where each begins in it: x, y."""
     row = np.zeros((2 * HEIGHT, 4 * WIDTH), np.uint8)  # room for the largest
-    right = 0
+    right, places = 0, []
     for ink, step, rise in zip(inks, steps, rises, strict=True):
         top = HEIGHT + HEIGHT // 4 - ink.shape[0] - round(rise)
         band, change = row[top : top + ink.shape[0]], round(step * ink.shape[1])
@@ -80,7 +87,9 @@ def _row(inks: Sequence[np.ndarray], steps: np.ndarray, rises: np.ndarray, touch
         place = band[:, left : left + ink.shape[1]]
         np.maximum(place, ink, out=place)
         right = max(right, left + ink.shape[1])
-    return _cropped(row)
+        places.append(np.array([left, top]))
+    corner = cv2.boundingRect(above(row, HALF))[:2]
+    return _cropped(row), [place - corner for place in places]
 
 
 def _contact(band: np.ndarray, ink: np.ndarray, right: int) -> int:
@@ -121,23 +130,24 @@ def main(model: str, numbers: int) -> None:
     classifier = Classifier(DEFAULT_MODEL if model == "default" else find_run(model).model, 1)
     _, kept = pen.split_writers(pen.load())
     print(f"model {model}; {numbers} numbers a line, by writers it was not trained on")
-    print("| digits | neighbours | read right | component by component | ms, median | ms, most |\n" + "|---" * 6 + "|")
+    names = ("digits", "neighbours", "read right", "with the pen's path", "component by component", "ms", "most ms")
+    print(f"| {' | '.join(names)} |\n" + "|---" * len(names) + "|")
     table = []
     for touching in (False, True):
         for count in COUNTS:
             generator = np.random.default_rng([count, touching])
-            ours, peer, times = 0, 0, []
+            right, times = np.zeros(3, int), []
             for digits in numbers_of(kept, count, numbers, generator):
-                canvas, text = compose(digits, touching, generator), "".join(str(digit.label) for digit in digits)
+                (canvas, strokes), text = compose(digits, touching, generator), "".join(str(d.label) for d in digits)
                 start = time.perf_counter()
-                ours += read_number(canvas, classifier).text == text
+                answer = read_number(canvas, classifier).text
                 times.append(1000 * (time.perf_counter() - start))
-                peer += component_by_component(canvas, classifier) == text
-            how, shares = "touching" if touching else "apart", (100 * ours / numbers, 100 * peer / numbers)
-            print(
-                f"| {count} | {how} | {shares[0]:.1f} | {shares[1]:.1f} | {np.median(times):.0f} | {max(times):.0f} |"
-            )
-            table.append({"digits": count, "neighbours": how, "right": shares[0], "peer": shares[1]})
+                informed = read_number(canvas, classifier, strokes=strokes).text
+                right += [found == text for found in (answer, informed, component_by_component(canvas, classifier))]
+            how, shares = "touching" if touching else "apart", (100 * right / numbers).tolist()
+            cells = (count, how, *(f"{share:.1f}" for share in shares), f"{np.median(times):.0f}", f"{max(times):.0f}")
+            print(f"| {' | '.join(map(str, cells))} |", flush=True)
+            table.append({"digits": count, "neighbours": how, "right": shares})
     print(json.dumps({"model": model, "table": table}), file=sys.stderr)
 
 

@@ -24,6 +24,7 @@ from mnist_core.classifier import Classifier, Reading
 from mnist_core.cuts import cuts
 from mnist_core.drawing import FAINT, SPECK, normalise
 from mnist_core.ink import MIN_CONTRAST, Floats, Pixels, above, to_ink
+from mnist_core.strokes import Strokes
 
 Box = tuple[int, int, int, int]
 Mask = npt.NDArray[np.bool_]
@@ -32,7 +33,8 @@ Run = tuple[int, int]  # from one cut to another, by their numbers
 
 # Bounds of the work: at most MAX_CUTS * LONGEST_RUN crops are read, one or two milliseconds each.
 MAX_CUTS = 40
-LONGEST_RUN = 5  # cuts that one digit may span
+LONGEST_RUN = 5  # cuts or strokes that one digit may span
+MAX_PIXELS = 10_000  # how far outside the drawing a pen is followed
 
 # Chosen on numbers that were composed of the training writers' pen digits.
 OVERLAP = 0.5  # of the narrower of two parts: they belong together
@@ -86,29 +88,61 @@ class Number:
         return any(part.reading.rejected for part in self.parts)
 
 
-def read_number(drawing: Pixels, classifier: Classifier, brush: float | None = None) -> Number:
+def read_number(drawing: Pixels, classifier: Classifier, brush: float | None = None, strokes: Strokes = ()) -> Number:
     """Reads the digits of a whole number.
 
     Args:
         drawing: (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) uint8, as `drawing.normalise` takes it.
         classifier: of any number of outputs from ten; those past the tenth say that a crop is no digit.
         brush: its width in pixels of the drawing, where the canvas tells it; else it is measured, once for all digits.
+        strokes: the pen's paths in pixels of the drawing, in the order of writing, where the canvas tells them: digits
+            that touch come apart where the pen was lifted.
 
     Raises:
         DrawingError: the array is no such image.
     """
     ink = to_ink(drawing)
     scale = np.shape(drawing)[0] / ink.shape[0]  # above 1 where the drawing is larger than 640 pixels
-    stroke = _stroke_width(ink) if brush is None else brush / scale
-    groups = _groups(ink, stroke)
+    width = _stroke_width(ink) if brush is None else brush / scale
+    line = _of_groups(ink, width, classifier)
+    if line is None:
+        return Number(())
+    written = None if line.is_settled() else _of_strokes(ink, width, classifier, strokes, scale)
+    lines = [line, written] if written else [line]
+    line = min(lines, key=lambda line: line.best()[0])  # of equals the ink: it was looked at closer
+    parts = [line.part(run, scale) for run in line.best()[1]]
+    return Number(tuple(sorted(parts, key=lambda part: part.box[0] + part.box[2])))
+
+
+def _of_groups(ink: Pixels, width: float, classifier: Classifier) -> _Line | None:
+    """The line as the ink shows it; None where nothing is drawn."""
+    groups = _groups(ink, width)
     count = int(groups.max())
     if not count:
-        return Number(())
-    line = _Line(ink, [groups > number for number in range(count + 1)], stroke, classifier)
+        return None
+    line = _Line(ink, [groups > number for number in range(count + 1)], width, classifier)
     line.read([(number, number + 1) for number in range(count)])
     line = line.cut()
     line.read(line.runs())
-    return Number(tuple(line.part(run, scale) for run in line.best()))
+    return line
+
+
+def _of_strokes(ink: Pixels, width: float, classifier: Classifier, strokes: Strokes, scale: float) -> _Line | None:
+    """The line as the pen went; None where its paths are not known, or are too many, or show no ink."""
+    masks = [_traced(stroke / scale, width, ink) for stroke in strokes[: MAX_CUTS + 1]]
+    if not 1 < len(masks) <= MAX_CUTS or not all(mask.any() for mask in masks):
+        return None
+    line = _Written(ink, masks, width, classifier)
+    line.read([run for run in line.near() if line.size(run)[0] <= WIDEST])
+    return line
+
+
+def _traced(stroke: npt.NDArray[np.floating], width: float, ink: Pixels) -> Mask:
+    """(H, W) bool: the ink along a stroke."""
+    trace = np.zeros(ink.shape, np.uint8)
+    points = np.round(np.clip(stroke, -MAX_PIXELS, MAX_PIXELS)).astype(np.int32)
+    cv2.polylines(trace, [points], False, 1, max(1, round(width) + 2))
+    return np.asarray((trace > 0) & (ink > FAINT))
 
 
 def _stroke_width(ink: Pixels) -> float:
@@ -207,6 +241,10 @@ class _Line:
         width, height = self.size(run)
         return self.probability(run) >= SURE and width <= NARROW and height >= LOW
 
+    def is_settled(self) -> bool:
+        """Whether all of it is read beyond doubt as it was found."""
+        return all(self.settled(group) for group in self.groups)
+
     def small(self, run: Run) -> bool:
         return max(self.size(run)) < SMALL
 
@@ -255,8 +293,8 @@ class _Line:
         doubt = min(DOUBTFUL, -log(max(1e-9, self.probability(run))))
         return doubt + LOW_COST * max(0.0, LOW - height) + WIDE_COST * max(0.0, width - WIDE)
 
-    def best(self) -> list[Run]:
-        """The runs that make the likeliest number. A cut that no run ends at is out of reach."""
+    def best(self) -> tuple[float, list[Run]]:
+        """What the likeliest number costs, and its runs. A cut that no run ends at is out of reach."""
         dirt = {group[1]: group[0] for group in self.groups if self.small(group)}
         found: list[tuple[float, list[Run]]] = [(0.0, [])]
         for stop in range(1, self.count + 1):
@@ -266,7 +304,7 @@ class _Line:
                     cost, before = found[run[0]]
                     ways.append((cost + self.cost(run), [*before, run]))
             found.append(min(ways, key=lambda way: way[0]))
-        return found[-1][1]
+        return found[-1]
 
     def part(self, run: Run, scale: float) -> Part:
         """A run as a digit, its box in pixels of a drawing that is `scale` times as large as the ink."""
@@ -274,6 +312,21 @@ class _Line:
         outputs = self.outputs[run]
         reading = Reading(outputs[:NUM_CLASSES], float(outputs[NUM_CLASSES:].sum()))
         return Part((left, top, right, bottom), self.images[run], reading)
+
+
+class _Written(_Line):
+    """Strokes in the order of writing: a run of them may be a digit, also where its ink touches that of others.
+
+    Args:
+        masks: (H, W) bool for each stroke: its ink.
+    """
+
+    def __init__(self, ink: Pixels, masks: Sequence[Mask], stroke: float, classifier: Classifier) -> None:
+        self.masks = masks
+        super().__init__(ink, [*masks, masks[-1]], stroke, classifier)
+
+    def mask(self, run: Run) -> Mask:
+        return np.asarray(np.any(self.masks[slice(*run)], axis=0))
 
 
 def _box(mask: npt.NDArray[np.bool_]) -> Box:

@@ -88,7 +88,8 @@ def digit_answers(drawing: Drawing, choices: list[str], below: st.delta_generato
 def number_answers(drawing: Drawing, choices: list[str]) -> None:
     """Each model's number, and its digits one by one."""
     for choice in choices:
-        number = read_number(drawing.image, caches.classifier(components.model_path(choice)), drawing.brush)
+        classifier = caches.classifier(components.model_path(choice))
+        number = read_number(drawing.image, classifier, drawing.brush, drawing.strokes)
         if not number.parts:
             st.info("There is no ink to read yet. Write a number, or choose a picture that shows one.")
             return

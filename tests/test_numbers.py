@@ -92,6 +92,36 @@ def test_digits_that_touch_are_cut(model: Classifier, text: str) -> None:
     assert read_number(canvas, model).text == text
 
 
+def paths(text: str, gap: float, brush: int = 14, size: float = 110) -> list[np.ndarray]:
+    """The pen's paths of what `written` draws, in pixels of its canvas."""
+    found = []
+    left = 12.0
+    for digit in text:
+        points = np.concatenate(SHAPES[digit])
+        width = cv2.boundingRect(render(SHAPES[digit], brush, size, side=HEIGHT))[2]
+        scale = size / np.ptp(points, axis=0).max()
+        begin = np.array([round(left), 80]) + brush / 2 - points.min(axis=0) * scale
+        found += [(stroke * scale + begin).astype(np.float32) for stroke in SHAPES[digit]]
+        left += width + gap
+    return found
+
+
+@pytest.mark.parametrize("text", ["20", "35", "2026", "1352", "303", "65", "7530"])
+def test_path_of_the_pen_parts_what_overlaps(model: Classifier, text: str) -> None:
+    strokes = paths(text, gap=-22)
+    canvas = written(text, gap=-22)[0]
+    assert read_number(canvas, model, strokes=tuple(strokes)).text == text
+    assert read_number(canvas, model, brush=14, strokes=tuple(strokes[::-1])).text == text  # from right to left
+
+
+def test_path_that_misses_the_ink_changes_nothing(model: Classifier) -> None:
+    canvas = written("35", gap=-12)[0]
+    alone = read_number(canvas, model)
+    for strokes in ([np.array([[1.0, 1], [2, 2]])] * 2, [np.full((3, 2), 1e30)] * 2, paths("35", -12)[:1], []):
+        found = read_number(canvas, model, strokes=tuple(np.asarray(stroke, np.float32) for stroke in strokes))
+        assert (found.text, [part.box for part in found.parts]) == (alone.text, [part.box for part in alone.parts])
+
+
 def test_boxes_are_those_of_the_ink_from_left_to_right(model: Classifier) -> None:
     canvas, digits = written("2536")
     number = read_number(canvas, model)
