@@ -78,7 +78,7 @@ def trained(augmentation: str) -> Classifier:
 def same_answers(classifier: Classifier, kept: Sequence[PenDigit]) -> dict[str, float]:
     """Per cent of drawings that are read as the same when they are drawn otherwise."""
     ways: dict[str, Prepare | tuple[float, float, tuple[int, int] | None]] = {
-        "moved": (20, 100, (70, 200)), "at 0.3 of its size": (6, 50, None), "at 1.5 times its size": (30, 252, None),
+        "moved": (20, 168, (100, 184)), "at 0.3 of its size": (6, 50, None), "at 1.5 times its size": (30, 252, None),
         "brush of 6 pixels": (6, 168, None), "brush of 34 pixels": (34, 168, None),
     }  # fmt: skip
 

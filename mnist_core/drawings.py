@@ -4,7 +4,7 @@ that are no digits, each drawn with some brush at some size and normalised as th
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -124,12 +124,19 @@ def _on_canvas(strokes: Strokes, fattest: float, generator: np.random.Generator)
     return render(strokes, width, size, side=SIDE)
 
 
-def accuracy_by_condition(classifier: Classifier, digits: Iterable[PenDigit]) -> dict[str, float]:
+def accuracy_by_condition(classifier: Classifier, digits: Sequence[PenDigit], processes: int = 1) -> dict[str, float]:
     """How many of the digits a model reads right, 0..1, in each of pen.CONDITIONS. One taken for no digit is wrong."""
-    digits = list(digits)
     labels = np.array([digit.label for digit in digits])
-    found = {}
-    for condition in CONDITIONS:
-        images = np.stack([normalise(canvas).image for canvas in draw(digits, condition)])
-        found[condition] = float((classifier.probabilities(images).argmax(axis=1) == labels).mean())
-    return found
+    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
+        images = dict(
+            zip(CONDITIONS, pool.map(_normalised, [tuple(digits)] * len(CONDITIONS), CONDITIONS), strict=True)
+        )
+    return {
+        condition: float((classifier.probabilities(images[condition]).argmax(axis=1) == labels).mean())
+        for condition in CONDITIONS
+    }
+
+
+def _normalised(digits: Sequence[PenDigit], condition: str) -> Images:
+    """(N, 28, 28) uint8: each digit drawn so, and normalised."""
+    return np.stack([normalise(canvas).image for canvas in draw(digits, condition)])

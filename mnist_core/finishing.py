@@ -24,8 +24,16 @@ AGREEMENT_IMAGES = 1000
 MAX_DIFFERENCE = 1e-3  # of a probability, between Keras and the converted model; summing in another order makes 1e-6
 
 
-def finish(run: Run, status: Status, spec: RunSpec, model: Any, materials: Materials) -> Evaluation:
+def finish(run: Run, status: Status, spec: RunSpec, model: Any, materials: Materials, processes: int = 1) -> Evaluation:
     """Tests, saves and converts the Keras model, compares both, and writes the card.
+
+    Args:
+        run: whose files are written.
+        status: how its training ended.
+        spec: what was trained.
+        model: the Keras model.
+        materials: what it was trained on, and what it is tested with.
+        processes: how many may draw at once.
 
     Returns:
         The figures on the test images.
@@ -45,7 +53,9 @@ def finish(run: Run, status: Status, spec: RunSpec, model: Any, materials: Mater
     with replacing(run.path / "model.keras") as temporary:
         trained.save(temporary)
     agreement = _convert(run, trained, split.x_test[:AGREEMENT_IMAGES], probabilities[:AGREEMENT_IMAGES])
-    run.write_card(_card(run, status, spec, materials, test, agreement))
+    pens = materials.pens
+    read = drawings.accuracy_by_condition(Classifier(run.model), pens.measure, processes) if pens.measure else {}
+    run.write_card({**_card(run, status, spec, materials, test, agreement), "pen": pens.to_json(read)})
     return test
 
 
@@ -77,8 +87,7 @@ def _card(
     run: Run, status: Status, spec: RunSpec, materials: Materials, test: Evaluation, agreement: dict[str, float]
 ) -> dict[str, Any]:
     packages = ("tensorflow", "keras", "ai-edge-litert", "numpy")
-    mnist, pens = materials.mnist, materials.pens
-    by_condition = drawings.accuracy_by_condition(Classifier(run.model), pens.measure) if pens.measure else {}
+    mnist = materials.mnist
     taught = _taught(spec.base, run.model, materials) if materials.kept else {}
     return {
         **spec.to_json(),
@@ -94,7 +103,6 @@ def _card(
         "litert": agreement,
         "versions": {"python": platform.python_version(), **{name: version(name) for name in packages}},
         "date": time.strftime("%Y-%m-%d"),
-        "pen": pens.to_json(by_condition),
         "taught": taught,
     }
 

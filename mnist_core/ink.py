@@ -25,6 +25,7 @@ ONE_INK = 0.8  # nine tenths of the ink at least so bright, of its brightest: it
 # off for round corners, and of it that is paper.
 MIN_CARD = 8  # pixels: smaller ones are no cards
 CARD_SIDE, CARD_FILL, CARD_INSET, CARD_PAPER = 0.5, 0.75, 0.04, 0.5
+CARD_EDGE = 0.95  # paper along a card's own edge; a patch that was filled with a pen has a ragged one
 BACKGROUND_SIDE, BACKGROUND_WINDOW = 96, 41  # a median over 43 % of a photo's side sees paper, never ink
 
 
@@ -133,7 +134,9 @@ def _card(image: Pixels, ink: Pixels) -> tuple[slice, slice] | None:
     if min(ink[rows, columns].shape) < MIN_CARD:
         return None
     inner = _contrast(image[rows, columns])
-    return (rows, columns) if inner.any() and np.mean(inner == 0) > CARD_PAPER else None
+    ring = np.concatenate([inner[0], inner[-1], inner[:, 0], inner[:, -1]])
+    is_card = inner.any() and np.mean(inner == 0) > CARD_PAPER and np.mean(ring == 0) > CARD_EDGE
+    return (rows, columns) if is_card else None
 
 
 def above(ink: Pixels, level: int) -> Pixels:

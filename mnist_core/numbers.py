@@ -44,10 +44,13 @@ NARROW = 0.9  # ...unless it is wider than that, of the line's height
 WIDEST = 1.5  # of the line's height: no digit is wider, unless it is a group as it was found
 
 # What a segmentation costs, in natural logarithms of probability. Costs for the ink that a cut crosses were tried: the
-# best weight was none. A cost of 0.1 a cut reads more numbers right whose digits lie apart, and fewer that touch.
+# best weight was none. A cost of 0.1 a cut reads 0.6 % more of the numbers whose digits lie apart, and 5.6 % fewer of
+# those that touch.
 DOUBTFUL = 1.0  # at most, for a crop that looks like no digit: one bad cut does not outweigh all good ones
 LOW_COST, LOW = 3.0, 0.6  # for a digit lower than that share of the line
 WIDE_COST, WIDE = 1.0, 1.1  # for a digit wider than that, of the line's height
+SLIM_COST, SLIM = 1.0, 1.2  # for a digit cut out of a group slimmer than that, of the line's height
+PATH_COST = 0.05  # for parting the digits where the pen was lifted, and not where the ink ends
 DIRT_COST = 1.0  # for a small group that is left out
 
 
@@ -108,8 +111,8 @@ def read_number(drawing: Pixels, classifier: Classifier, brush: float | None = N
     if line is None:
         return Number(())
     written = None if line.is_settled() else _of_strokes(ink, width, classifier, strokes, scale)
-    lines = [line, written] if written else [line]
-    line = min(lines, key=lambda line: line.best()[0])  # of equals the ink: it was looked at closer
+    if written is not None and written.best()[0] + PATH_COST < line.best()[0]:
+        line = written
     parts = [line.part(run, scale) for run in line.best()[1]]
     return Number(tuple(sorted(parts, key=lambda part: part.box[0] + part.box[2])))
 
@@ -204,6 +207,7 @@ class _Line:
         self.images: dict[Run, Pixels] = {}
         self.outputs: dict[Run, Floats] = {}
         self.groups: list[Run] = []  # as they were before cuts
+        self.slimness: dict[int, float] = {}  # of the group that a cut lies in: what it costs to part that
 
     def near(self) -> list[Run]:
         """Runs over few enough cuts."""
@@ -262,6 +266,8 @@ class _Line:
         line = _Line(self.ink, [*after, self.after[-1]], self.stroke, self.classifier, self.height)
         line.groups = groups
         for group, run in zip(groups, self.outputs, strict=True):
+            slimness = SLIM_COST * max(0.0, SLIM - self.size(run)[0])
+            line.slimness.update(dict.fromkeys(range(*group), slimness))
             line.boxes[group] = self.boxes[run]
             line.images[group], line.outputs[group] = self.images[run], self.outputs[run]
         return line
@@ -291,6 +297,7 @@ class _Line:
         """What it costs to take a run for a digit, by its reading and by its shape."""
         width, height = self.size(run)
         doubt = min(DOUBTFUL, -log(max(1e-9, self.probability(run))))
+        doubt += self.slimness.get(run[0], 0.0) if run not in self.groups else 0.0
         return doubt + LOW_COST * max(0.0, LOW - height) + WIDE_COST * max(0.0, width - WIDE)
 
     def best(self) -> tuple[float, list[Run]]:

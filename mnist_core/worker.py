@@ -120,7 +120,7 @@ def _work(run: Run, heart: Heart, stop: Stop) -> None:
         return
     stopped = heart.status.epoch < spec.settings.epochs
     heart.update(state="stopping" if stopped else "running", message="Testing and saving the model.", seconds_left=None)
-    test = finish(run, heart.status, spec, model, materials)
+    test = finish(run, heart.status, spec, model, materials, threads())
     ended = f"Stopped in epoch {heart.status.epoch + 1}" if stopped else "Finished"
     heart.update(
         state="stopped" if stopped else "finished",

@@ -10,6 +10,7 @@ import pytest
 
 from mnist_core.__main__ import main
 from mnist_core.classifier import DEFAULT_MODEL
+from mnist_core.pen import CONDITIONS
 from mnist_core.recipes import RECIPES
 from pages.ui import navigation
 
@@ -52,8 +53,11 @@ def test_pictures_are_there() -> None:
 
 def test_shipped_model_is_small_and_has_a_card() -> None:
     card = json.loads(DEFAULT_MODEL.with_name("card.json").read_text())
-    size = sum(path.stat().st_size for path in DEFAULT_MODEL.parent.iterdir())
-    assert size < 2_000_000
-    assert card["test_accuracy"] >= 0.994
+    assert DEFAULT_MODEL.stat().st_size < 8_000_000
+    assert sum(path.stat().st_size for path in DEFAULT_MODEL.parent.iterdir()) < 10_000_000
+    assert card["test_accuracy"] >= 0.995
+    assert set(card["pen"]["accuracy"]) == set(CONDITIONS)
+    assert all(accuracy >= 0.985 for accuracy in card["pen"]["accuracy"].values())
+    assert not set(card["pen"]["trained_on_writers"]) & set(card["pen"]["measured_on_writers"])
     assert {"recipe", "data", "seed", "versions", "date"} <= card.keys()
     assert f"{100 * card['test_accuracy']:.2f} %" in README

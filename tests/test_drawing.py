@@ -329,6 +329,15 @@ def test_a_card_with_round_corners_on_nothing(digits: np.ndarray) -> None:
     assert difference(normalise(window).image, normalise(drawing).image) == 0
 
 
+def test_a_filled_patch_is_ink_and_no_card() -> None:
+    """To and fro with a fat brush: its ragged edge is no writing on paper."""
+    zigzag = np.array([(60 + 160 * (step % 2), 40 + 8 * step) for step in range(25)], np.int32)
+    paper = np.zeros((280, 280), np.uint8)
+    cv2.polylines(paper, [zigzag], False, 255, 20, cv2.LINE_AA)
+    assert (to_ink(paper) > 127)[100:180, 100:180].all()
+    assert Classifier(DEFAULT_MODEL).read(normalise(paper, 20).image).rejected
+
+
 def test_upload_is_turned_upright_and_sixteen_bits_are_scaled() -> None:
     wide = np.zeros((20, 40), np.uint8)
     wide[5:15, 5:10] = 200

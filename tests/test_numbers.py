@@ -108,8 +108,8 @@ def paths(text: str, gap: float, brush: int = 14, size: float = 110) -> list[np.
 
 @pytest.mark.parametrize("text", ["20", "35", "2026", "1352", "303", "65", "7530"])
 def test_path_of_the_pen_parts_what_overlaps(model: Classifier, text: str) -> None:
-    strokes = paths(text, gap=-22)
-    canvas = written(text, gap=-22)[0]
+    strokes = paths(text, gap=-16)
+    canvas = written(text, gap=-16)[0]
     assert read_number(canvas, model, strokes=tuple(strokes)).text == text
     assert read_number(canvas, model, brush=14, strokes=tuple(strokes[::-1])).text == text  # from right to left
 

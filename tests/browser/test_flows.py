@@ -135,7 +135,7 @@ def test_train_watch_leave_return_stop_and_draw(page: Page, chromium: Browser, a
 
     first = later(page, 0)
     chart = page.get_by_test_id("stVegaLiteChart").first
-    expect(chart).to_be_visible()
+    expect(chart).to_be_visible(timeout=30 * SECONDS)
     before = chart.screenshot()
     later(page, first)
     page.wait_for_timeout(1000)
