@@ -27,10 +27,11 @@ from mnist_core.recipes import RECIPES, differences
 SHIPPED = "default"
 """The name of the shipped model, where others go by the id of their run."""
 
-REHEARSED = 5000  # digits of MNIST, so that a lesson takes seconds
+REHEARSED = 4000  # digits of MNIST, so that a lesson takes seconds
+VALIDATED = 1000  # at its end: all test images follow
 SHARE = 0.15  # of the training images that are the drawings to learn, each many times, each time augmented
 LESSON: dict[str, Any] = {
-    "epochs": 1, "batch_size": 64, "optimizer": "Adam", "learning_rate": 3e-4, "schedule": "cosine",
+    "epochs": 1, "batch_size": 64, "optimizer": "Adam", "learning_rate": 2e-4, "schedule": "cosine",
     "weight_averaging": 0.0, "augmentation": "hand",
 }  # fmt: skip
 
@@ -82,10 +83,13 @@ def model_folder(base: str) -> Path:
 
 
 def rehearsal(split: Split, seed: int) -> Split:
-    """The split with few of its training images: those that keep the model from forgetting."""
+    """The split with few of its images: those that keep the model from forgetting, and some to validate with."""
     count = min(REHEARSED, len(split.x_train))
     chosen = np.random.default_rng([seed, 2]).choice(len(split.x_train), count, replace=False)
-    return replace(split, x_train=split.x_train[chosen], y_train=split.y_train[chosen])
+    return replace(
+        split, x_train=split.x_train[chosen], y_train=split.y_train[chosen],
+        x_validation=split.x_validation[:VALIDATED], y_validation=split.y_validation[:VALIDATED],
+    )  # fmt: skip
 
 
 def suitable(kept: Sequence[KeptDrawing], outputs: int) -> list[KeptDrawing]:
