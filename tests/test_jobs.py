@@ -40,7 +40,7 @@ if deed == "obey SIGTERM":
 if deed == "ignore SIGTERM":
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 if deed == "die":
-    print("first words")
+    print("first words", flush=True)
     print("its last words\\n", file=sys.stderr)
     sys.exit(3)
 if deed == "vanish":
