@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -57,15 +57,6 @@ class Report:
     val_loss: float | None = None
     val_accuracy: float | None = None
     val_seconds: float = 0.0
-
-
-@dataclass(frozen=True)
-class _Stretch:
-    """K batches of B images: (K, B, size, size) uint8, (K, B) int32, and the rate of each step (K,) float32."""
-
-    images: Images
-    labels: NDArray[np.int32]
-    rates: NDArray[np.float32]
 
 
 def steps_per_epoch(images: int, settings: Settings) -> int:
@@ -130,7 +121,34 @@ def _loss(settings: Settings) -> Any:
     return keras.losses.SparseCategoricalCrossentropy()
 
 
-def train(model: Any, settings: Settings, split: Split, seed: int) -> Iterator[Report]:
+@dataclass
+class Steering:
+    """What may be changed while a training runs, between two of its reports.
+
+    Attributes:
+        learning_rate: the peak; the schedule's shape stays.
+        epochs: how many in all. A schedule is stretched over them from here on.
+        batches: how many to train until the next report; None for as many as fit between two.
+    """
+
+    learning_rate: float
+    epochs: int
+    batches: int | None = None
+
+    @classmethod
+    def of(cls, settings: Settings) -> Steering:
+        """As the settings say."""
+        return cls(settings.learning_rate, settings.epochs)
+
+    def rates(self, settings: Settings, per_epoch: int) -> NDArray[np.float32]:
+        """(steps,) float32: the learning rate of each step of the whole training, as it is steered now."""
+        steered = replace(settings, learning_rate=self.learning_rate)
+        return learning_rates(steered, per_epoch * self.epochs)
+
+
+def train(
+    model: Any, settings: Settings, split: Split, seed: int, steering: Steering | None = None, begin: int = 0
+) -> Iterator[Report]:
     """Trains the model, and yields a report about twice a second. Whoever stops asking stops the training.
 
     Args:
@@ -138,31 +156,44 @@ def train(model: Any, settings: Settings, split: Split, seed: int) -> Iterator[R
         settings: how to train it.
         split: the images, (N, size, size) uint8.
         seed: of the order of the images and their augmentation.
+        steering: what may be changed between two reports; by default as the settings say.
+        begin: finished epochs, where a training is taken up again.
 
     Raises:
         SettingError: where a batch is larger than the training images.
         TrainingError: where the loss is no longer a number.
     """
     check_fits(settings, len(split.x_train))
+    steering = steering or Steering.of(settings)
+    run, pace, epoch = _compiled_steps(model, settings), _Pace(), begin
+    while epoch < steering.epochs:
+        yield from _train_epoch(run, model, settings, split, seed, steering, pace, epoch)
+        epoch += 1
+
+
+def _train_epoch(
+    run: Callable[..., Any], model: Any, settings: Settings, split: Split, seed: int, steering: Steering, pace: _Pace,
+    epoch: int,
+) -> Iterator[Report]:  # fmt: skip
     per_epoch = steps_per_epoch(len(split.x_train), settings)
-    rates = learning_rates(settings, per_epoch * settings.epochs)
-    run, step, pace = _compiled_steps(model, settings), 0, _Pace()
-    for epoch in range(settings.epochs):
-        tally = _Tally()
-        for stretch in _stretches(split, settings, seed, epoch, rates[step : step + per_epoch], pace):
+    tally, done, before = _Tally(), 0, epoch * per_epoch
+    with _Batches(split, settings, seed, epoch) as batches:
+        while done < per_epoch:
+            images, labels = batches.take(steering.batches or pace.steps)
+            rates = steering.rates(settings, per_epoch)[before + done :][: len(labels)]
             began = time.perf_counter()
-            losses, hits = (np.asarray(value) for value in run(stretch.images, stretch.labels, stretch.rates))
+            losses, hits = (np.asarray(value) for value in run(images, labels, rates))
             seconds = time.perf_counter() - began
             pace.note(len(losses), seconds)
-            _check_finite(losses, step, settings)
-            step += len(losses)
-            tally.add(losses, hits, stretch.labels.shape[1], seconds)
-            left = (epoch + 1) * per_epoch - step
+            _check_finite(losses, before + done, settings)
+            done += len(losses)
+            tally.add(losses, hits, labels.shape[1], seconds)
+            left = per_epoch - done
             if left == 1:
                 continue  # the last batch may be very small: reported alone, it would be a spike in the curve
             trained = time.perf_counter()
             scores = _validate(model, split) if left == 0 else None
-            report = tally.report(step, epoch + (left == 0), float(stretch.rates[-1]), scores)
+            report = tally.report(before + done, epoch + (left == 0), float(rates[-1]), scores)
             yield replace(report, val_seconds=time.perf_counter() - trained) if scores else report
             tally = _Tally()
 
@@ -206,30 +237,50 @@ class _Pace:
         self._warm = True
 
 
-def _stretches(
-    split: Split, settings: Settings, seed: int, epoch: int, rates: NDArray[np.float32], pace: _Pace
-) -> Iterator[_Stretch]:
-    """The batches of one epoch, a stretch at a time; the next one is drawn while the last one trains."""
-    order = np.random.default_rng([seed, epoch]).permutation(len(split.x_train))
-    size, whole = settings.batch_size, len(order) // settings.batch_size
+class _Batches:
+    """The batches of one epoch, in order; the next ones are drawn and augmented in a thread while the last ones train.
 
-    def draw(first: int, last: int) -> _Stretch:
-        chosen = [order[batch * size : (batch + 1) * size] for batch in range(first, last)]
-        images = [_augmented(split.x_train[of], settings, [seed, epoch, first + i]) for i, of in enumerate(chosen)]
-        labels = np.stack([split.y_train[of] for of in chosen]).astype(np.int32)
-        return _Stretch(np.stack(images), labels, rates[first:last])
+    Args:
+        split: the images.
+        settings: batch size and augmentation.
+        seed, epoch: decide order and augmentation, however many batches are taken at a time.
+    """
 
-    def bounds(first: int) -> tuple[int, int]:
-        return first, max(first + 1, min(first + pace.steps, whole))  # the last, smaller batch goes alone
+    def __init__(self, split: Split, settings: Settings, seed: int, epoch: int) -> None:
+        self._split, self._settings, self._seed, self._epoch = split, settings, seed, epoch
+        self._order = np.random.default_rng([seed, epoch]).permutation(len(split.x_train))
+        self._steps = steps_per_epoch(len(split.x_train), settings)
+        self._pool = ThreadPoolExecutor(1, "batches")
+        self._ready: tuple[Images, NDArray[np.int32]] | None = None  # drawn, and not all taken
+        self._first, self._pending = 0, self._draw(0, 1)
 
-    with ThreadPoolExecutor(1, "batches") as pool:
-        span = bounds(0)
-        pending = pool.submit(draw, *span)
-        while span[1] < len(rates):
-            stretch, span = pending.result(), bounds(span[1])
-            pending = pool.submit(draw, *span)
-            yield stretch
-        yield pending.result()
+    def __enter__(self) -> _Batches:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown()
+
+    def take(self, count: int) -> tuple[Images, NDArray[np.int32]]:
+        """At most so many batches: (K, B, size, size) uint8 and (K, B) int32. The last, smaller batch comes alone."""
+        if self._ready is None:
+            self._ready = self._pending.result()
+            self._first += len(self._ready[1])
+            if self._first < self._steps:
+                self._pending = self._draw(self._first, count)
+        images, labels = self._ready
+        self._ready = (images[count:], labels[count:]) if count < len(labels) else None
+        return images[:count], labels[:count]
+
+    def _draw(self, first: int, count: int) -> Future[tuple[Images, NDArray[np.int32]]]:
+        whole = len(self._order) // self._settings.batch_size
+        return self._pool.submit(self._drawn, first, max(first + 1, min(first + count, whole)))
+
+    def _drawn(self, first: int, last: int) -> tuple[Images, NDArray[np.int32]]:
+        size, x, y = self._settings.batch_size, self._split.x_train, self._split.y_train
+        chosen = [self._order[batch * size : (batch + 1) * size] for batch in range(first, last)]
+        seeds = [[self._seed, self._epoch, batch] for batch in range(first, last)]
+        images = [_augmented(x[of], self._settings, seed) for of, seed in zip(chosen, seeds, strict=True)]
+        return np.stack(images), np.stack([y[of] for of in chosen]).astype(np.int32)
 
 
 def _augmented(images: Images, settings: Settings, seed: list[int]) -> Images:

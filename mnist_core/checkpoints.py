@@ -1,0 +1,125 @@
+"""Where a training stands after its last finished epoch: enough to go on as if nothing had happened.
+
+One file, RUN_DIR/checkpoint/state.npz, replaced whole: every variable of the model (weights, moving statistics, the
+state of its random generators) and of its optimizer, and the place in the training. No pickle is written or read.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist_core.errors import RunError
+from mnist_core.files import replacing
+
+FILE = Path("checkpoint") / "state.npz"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a training stands.
+
+    Attributes:
+        epoch: finished epochs; epochs: of so many, which may have been extended.
+        step: batches trained.
+        learning_rate: the peak, which may have been changed.
+        train_seconds: spent in the training loop, evaluation left out.
+        elapsed: seconds since it began, pauses and interruptions left out.
+        best_loss: the lowest validation loss so far, and best_epoch: finished epochs then.
+        asked: what was asked by counters in control.json and is done: name -> count.
+    """
+
+    epoch: int = 0
+    epochs: int = 0
+    step: int = 0
+    learning_rate: float = 0.0
+    train_seconds: float = 0.0
+    elapsed: float = 0.0
+    best_loss: float = float("inf")
+    best_epoch: int = 0
+    asked: dict[str, int] = field(default_factory=dict)
+
+
+def write(folder: Path, model: Any, place: Place, best: list[NDArray[Any]] | None = None) -> None:
+    """Replaces the checkpoint of a run.
+
+    Args:
+        folder: the run's directory.
+        model: the compiled Keras model.
+        place: where its training stands.
+        best: the model's variables at its best epoch, where they are to be restored at the end.
+    """
+    arrays = {"place": np.frombuffer(json.dumps(asdict(place)).encode(), np.uint8)}
+    groups = {"model": values(model), "optimizer": _numpy(model.optimizer.variables), "best": best or []}
+    for group, members in groups.items():
+        arrays |= {f"{group}-{index}": value for index, value in enumerate(members)}
+    (folder / FILE).parent.mkdir(exist_ok=True)
+    with replacing(folder / FILE) as temporary:
+        np.savez(temporary, **arrays)
+
+
+def exists(folder: Path) -> bool:
+    """Whether the run has a checkpoint."""
+    return (folder / FILE).is_file()
+
+
+def read(folder: Path, model: Any) -> tuple[Place, list[NDArray[Any]]]:
+    """Puts the model and its optimizer where the checkpoint left them.
+
+    Args:
+        folder: the run's directory.
+        model: compiled, of the same network and optimizer.
+
+    Returns:
+        Where the training stands, and the model's variables at its best epoch, which may be none.
+
+    Raises:
+        RunError: the file is missing, broken, or of another network or optimizer. The model is as it was.
+    """
+    path = folder / FILE
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            place = Place(**json.loads(arrays["place"].tobytes()))
+            groups = {group: _group(arrays, group) for group in ("model", "optimizer", "best")}
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        why = " ".join(str(error).split())[:200]
+        raise RunError(f"{path} cannot be read ({why}). Train this again from the beginning.") from None
+    pairs = [("model", model.variables), ("optimizer", model.optimizer.variables)]
+    for group, variables in pairs:
+        found, expected = [value.shape for value in groups[group]], [tuple(each.shape) for each in variables]
+        if found != expected:
+            raise RunError(
+                f"{path} is of another network: its {group} has {len(found)} arrays, and {len(expected)} of certain "
+                "shapes were expected. Train this again from the beginning."
+            )
+    for group, variables in pairs:
+        assign(variables, groups[group])
+    return place, groups["best"]
+
+
+def values(model: Any) -> list[NDArray[Any]]:
+    """A copy of all of the model's variables."""
+    return _numpy(model.variables)
+
+
+def assign(variables: Any, arrays: list[NDArray[Any]]) -> None:
+    """Gives each variable its value."""
+    for variable, value in zip(variables, arrays, strict=True):
+        variable.assign(value)
+
+
+def _numpy(variables: Any) -> list[NDArray[Any]]:
+    return [np.array(variable) for variable in variables]
+
+
+def _group(arrays: Any, group: str) -> list[NDArray[Any]]:
+    count = sum(name.startswith(f"{group}-") for name in arrays.files)
+    return [arrays[f"{group}-{index}"] for index in range(count)]
+
+
