@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from mnist_core.errors import RunError
 from mnist_core.files import replacing
 
+Variables = list[NDArray[Any]]
+
 FILE = Path("checkpoint") / "state.npz"
 
 
@@ -46,17 +48,17 @@ class Place:
     asked: dict[str, int] = field(default_factory=dict)
 
 
-def write(folder: Path, model: Any, place: Place, best: list[NDArray[Any]] | None = None) -> None:
+def write(folder: Path, model: Any, place: Place, best: Variables) -> None:
     """Replaces the checkpoint of a run.
 
     Args:
         folder: the run's directory.
         model: the compiled Keras model.
         place: where its training stands.
-        best: the model's variables at its best epoch, where they are to be restored at the end.
+        best: a snapshot of its best epoch, where that is to be restored at the end; else nothing.
     """
-    arrays = {"place": np.frombuffer(json.dumps(asdict(place)).encode(), np.uint8)}
-    groups = {"model": values(model), "optimizer": _numpy(model.optimizer.variables), "best": best or []}
+    arrays: dict[str, Any] = {"place": np.frombuffer(json.dumps(asdict(place)).encode(), np.uint8)}
+    groups = {"model": snapshot(model), "best": best}
     for group, members in groups.items():
         arrays |= {f"{group}-{index}": value for index, value in enumerate(members)}
     (folder / FILE).parent.mkdir(exist_ok=True)
@@ -69,7 +71,7 @@ def exists(folder: Path) -> bool:
     return (folder / FILE).is_file()
 
 
-def read(folder: Path, model: Any) -> tuple[Place, list[NDArray[Any]]]:
+def read(folder: Path, model: Any) -> tuple[Place, Variables]:
     """Puts the model and its optimizer where the checkpoint left them.
 
     Args:
@@ -77,7 +79,7 @@ def read(folder: Path, model: Any) -> tuple[Place, list[NDArray[Any]]]:
         model: compiled, of the same network and optimizer.
 
     Returns:
-        Where the training stands, and the model's variables at its best epoch, which may be none.
+        Where the training stands, and the snapshot of its best epoch, which may be empty.
 
     Raises:
         RunError: the file is missing, broken, or of another network or optimizer. The model is as it was.
@@ -86,40 +88,36 @@ def read(folder: Path, model: Any) -> tuple[Place, list[NDArray[Any]]]:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             place = Place(**json.loads(arrays["place"].tobytes()))
-            groups = {group: _group(arrays, group) for group in ("model", "optimizer", "best")}
+            found, best = (_group(arrays, group) for group in ("model", "best"))
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         why = " ".join(str(error).split())[:200]
         raise RunError(f"{path} cannot be read ({why}). Train this again from the beginning.") from None
-    pairs = [("model", model.variables), ("optimizer", model.optimizer.variables)]
-    for group, variables in pairs:
-        found, expected = [value.shape for value in groups[group]], [tuple(each.shape) for each in variables]
-        if found != expected:
+    expected = [value.shape for value in snapshot(model)]
+    for arrays_found in (found, best or found):
+        if [value.shape for value in arrays_found] != expected:
             raise RunError(
-                f"{path} is of another network: its {group} has {len(found)} arrays, and {len(expected)} of certain "
-                "shapes were expected. Train this again from the beginning."
+                f"{path} is of another network or optimizer: it has {len(arrays_found)} arrays, and {len(expected)} of "
+                "certain shapes were expected. Train this again from the beginning."
             )
-    for group, variables in pairs:
-        assign(variables, groups[group])
-    return place, groups["best"]
+    restore(model, found)
+    return place, best
 
 
-def values(model: Any) -> list[NDArray[Any]]:
-    """A copy of all of the model's variables."""
-    return _numpy(model.variables)
+def snapshot(model: Any) -> Variables:
+    """A copy of every variable of a compiled model and of its optimizer."""
+    return [np.array(variable) for variable in _variables(model)]
 
 
-def assign(variables: Any, arrays: list[NDArray[Any]]) -> None:
-    """Gives each variable its value."""
-    for variable, value in zip(variables, arrays, strict=True):
+def restore(model: Any, arrays: Variables) -> None:
+    """Gives each variable its value of a snapshot."""
+    for variable, value in zip(_variables(model), arrays, strict=True):
         variable.assign(value)
 
 
-def _numpy(variables: Any) -> list[NDArray[Any]]:
-    return [np.array(variable) for variable in variables]
+def _variables(model: Any) -> list[Any]:
+    return [*model.variables, *model.optimizer.variables]
 
 
-def _group(arrays: Any, group: str) -> list[NDArray[Any]]:
+def _group(arrays: Any, group: str) -> Variables:
     count = sum(name.startswith(f"{group}-") for name in arrays.files)
     return [arrays[f"{group}-{index}"] for index in range(count)]
-
-

@@ -18,7 +18,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
-from mnist_core.errors import QueueFullError, SettingError
+from mnist_core import checkpoints
+from mnist_core.errors import QueueFullError, RunError, SettingError
 from mnist_core.runs import Run, RunSpec, Status, create, owned
 
 GRACE_SECONDS = 60.0
@@ -54,6 +55,35 @@ def start(backend: JobBackend, spec: RunSpec) -> Run:
         shutil.rmtree(run.path)
         raise
     return run
+
+
+def resume(backend: JobBackend, run: Run, epochs: int | None = None) -> None:
+    """Submits a run that has ended once more: it goes on from the last finished epoch of its checkpoint.
+
+    Args:
+        backend: who trains it.
+        run: ended, with a checkpoint.
+        epochs: how many in all from now on; by default as before.
+
+    Raises:
+        RunError: it still goes on, or has no checkpoint.
+        QueueFullError: the queue takes no more; the run is as it was.
+    """
+    before, control = run.status(), run.control()
+    if not before.final:
+        raise RunError(f"The run {run.id} is {before.state}: it need not be resumed.")
+    if not checkpoints.exists(run.path):
+        raise RunError(
+            f"The run {run.id} ended before its first epoch was finished. Train it again from the beginning."
+        )
+    run.ask(stop=False, paused=False, **({} if epochs is None else {"epochs": epochs}))
+    run.write_status(owned(replace(before, state="queued", message="Waiting for its turn.", seconds_left=None)))
+    try:
+        backend.submit(run)
+    except QueueFullError:
+        run.ask(**control)
+        run.write_status(before)
+        raise
 
 
 def max_running() -> int:

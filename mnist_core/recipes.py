@@ -54,6 +54,9 @@ class Settings:
         label_smoothing: share of the target spread over all classes.
         augmentation: one of AUGMENTATIONS.
         drawings: one of MIXTURES: what is drawn to train on beside MNIST.
+        patience: 0, or after how many epochs without a lower validation loss it stops, and restores the best one.
+        time_budget: 0, or seconds after which it stops.
+        target_accuracy: 0, or the validation accuracy, 0..1, at which it stops.
         split: which images train, validate and test; one of SPLIT_NAMES.
         uncentered: each digit somewhere in a 56×56 field.
         one_hot: labels as ten numbers (categorical cross-entropy) and not as one (sparse); the loss is the same.
@@ -71,6 +74,9 @@ class Settings:
     label_smoothing: float = allowed(Number(0, 0.5), 0.0)
     augmentation: str = allowed(Choice(tuple(AUGMENTATIONS)), "none")
     drawings: str = allowed(Choice(tuple(MIXTURES)), "none")
+    patience: int = allowed(Integer(0, 1000), 0)
+    time_budget: float = allowed(Number(0, 1e6), 0.0)
+    target_accuracy: float = allowed(Number(0, 1), 0.0)
     split: str = allowed(Choice(SPLIT_NAMES), "last-sixth")
     uncentered: bool = allowed(Choice((True, False)), False)
     one_hot: bool = allowed(Choice((True, False)), False)

@@ -28,7 +28,7 @@ import psutil
 
 from mnist_core import architecture
 from mnist_core.errors import DigitLabError, RunError, RunNotFoundError, SettingError
-from mnist_core.files import parse_lines, read_json, write_json
+from mnist_core.files import parse_lines, read_json, replacing, write_json
 from mnist_core.recipes import Settings, find, override
 
 SCHEMA = 1
@@ -168,11 +168,15 @@ class Status:
 
 @dataclass(frozen=True)
 class Metrics:
-    """Reports read so far: `rows` in order, `offset` where to read on, `broken` lines that could not be read."""
+    """Reports read so far: `rows` in order, `offset` where to read on, `broken` lines that could not be read.
+
+    `file` is the number of the file they were read from: a resumed run has another one, read from its beginning.
+    """
 
     rows: tuple[dict[str, Any], ...] = ()
     offset: int = 0
     broken: int = 0
+    file: int = 0
 
 
 @dataclass(frozen=True)
@@ -222,12 +226,20 @@ class Run:
         seen = seen or Metrics()
         try:
             with (self.path / "metrics.jsonl").open("rb") as file:
+                number = os.fstat(file.fileno()).st_ino
+                seen = seen if seen.file == number else Metrics(file=number)
                 file.seek(seen.offset)
                 content = file.read()
         except FileNotFoundError:
             return seen
         rows, size, broken = parse_lines(content)
-        return Metrics((*seen.rows, *rows), seen.offset + size, seen.broken + broken)
+        return Metrics((*seen.rows, *rows), seen.offset + size, seen.broken + broken, number)
+
+    def trim_metrics(self, step: int) -> None:
+        """Drops the reports after a step: what is trained once more is reported once more."""
+        rows = [row for row in self.metrics().rows if isinstance(row.get("step"), int) and row["step"] <= step]
+        with replacing(self.path / "metrics.jsonl") as temporary:
+            temporary.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
     def append_metrics(self, row: Mapping[str, Any]) -> None:
         """One report, written as one whole line."""

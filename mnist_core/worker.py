@@ -11,57 +11,22 @@ import os
 import signal
 import sys
 import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 # Read when TensorFlow is imported, later: without AVX-512 VNNI it leaves oneDNN off, which makes it twice as slow.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
-from mnist_core import data, teaching, training
+from mnist_core import teaching, training
+from mnist_core.course import Course
 from mnist_core.errors import DigitLabError
 from mnist_core.finishing import finish
+from mnist_core.heart import Heart
 from mnist_core.materials import gather
-from mnist_core.runs import Run, RunSpec, Status, owned
-
-HEARTBEAT_SECONDS = 1.0
-RATE_MEMORY = 0.8  # how slowly images a second follow the last report
+from mnist_core.runs import Run
 
 log = logging.getLogger("digitlab.worker")
-
-
-class Heart:
-    """The run's status, written when it changes and once a second besides, by one thread at a time."""
-
-    def __init__(self, run: Run) -> None:
-        self._run, self._lock, self._stopped = run, threading.Lock(), threading.Event()
-        self.status = Status()
-        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
-
-    def update(self, **changes: Any) -> None:
-        """Changes the status and writes it."""
-        with self._lock:
-            self.status = owned(replace(self.status, **changes))
-            self._run.write_status(self.status)
-
-    def _beat(self) -> None:
-        while not self._stopped.wait(HEARTBEAT_SECONDS):
-            self.update()
-
-    @contextmanager
-    def beating(self) -> Iterator[None]:
-        """Beats while open."""
-        self._thread.start()
-        try:
-            yield
-        finally:
-            self._stopped.set()
-            self._thread.join()
 
 
 class Stop:
@@ -114,50 +79,22 @@ def _work(run: Run, heart: Heart, stop: Stop) -> None:
     if spec.base:
         teaching.begin(model, spec.settings.architecture, spec.base, materials.non_digits)
     heart.update(message="Preparing the first batch.")
-    _train(run, heart, stop, spec, model, materials.split)
+    course = Course(run, heart, stop.asked, spec, model, materials.split)
+    ending = course.train()
     if heart.status.step == 0:
         heart.update(state="stopped", message="Stopped before the first batch: there is no model.")
         return
-    stopped = heart.status.epoch < spec.settings.epochs
-    heart.update(state="stopping" if stopped else "running", message="Testing and saving the model.", seconds_left=None)
+    state = "stopping" if ending.state == "stopped" else "running"
+    heart.update(state=state, message="Testing and saving the model.", seconds_left=None)
     test = finish(run, heart.status, spec, model, materials, threads())
-    ended = f"Stopped in epoch {heart.status.epoch + 1}" if stopped else "Finished"
-    heart.update(
-        state="stopped" if stopped else "finished",
-        message=f"{ended}: {100 * test.accuracy:.2f} % of the test images are right.",
-    )
+    right = f"{100 * test.accuracy:.2f} % of the test images are right."
+    heart.update(state=ending.state, message=f"{ending.why}: {right}")
 
 
 def threads() -> int:
     """Cores that this worker may use, as its backend says."""
     first = (os.environ.get("OMP_NUM_THREADS") or "1").split(",")[0]
     return max(1, int(first)) if first.isdecimal() else 1
-
-
-def _train(run: Run, heart: Heart, stop: Stop, spec: RunSpec, model: Any, split: data.Split) -> None:
-    """Trains until the end or until asked to stop, and reports."""
-    steps = training.steps_per_epoch(len(split.x_train), spec.settings) * spec.settings.epochs
-    heart.update(steps=steps, started=time.time())
-    if stop.asked():
-        return
-    began, evaluating, rate, warm = time.perf_counter(), 0.0, 0.0, (0, 0.0)
-    for number, report in enumerate(training.train(model, spec.settings, split, spec.seed)):
-        spent = time.perf_counter() - began
-        speed = report.images / report.seconds
-        # The first report's time went into building the graph: it counts for nothing once there is a second one.
-        rate = speed if number < 2 else RATE_MEMORY * rate + (1 - RATE_MEMORY) * speed
-        warm = warm if number else (report.step, spent)
-        evaluating += report.val_seconds
-        pace = (spent - warm[1]) / max(report.step - warm[0], 1)  # seconds a step, validation included
-        row = {name: value for name, value in asdict(report).items() if value is not None}
-        run.append_metrics({**row, "images_per_second": round(rate, 1), "elapsed": round(spent, 3)})
-        heart.update(
-            message="Training.", step=report.step, epoch=report.epoch, images_per_second=rate,
-            train_seconds=spent - evaluating,
-            seconds_left=(steps - report.step) * pace if pace else None,
-        )  # fmt: skip
-        if stop.asked():
-            return
 
 
 if __name__ == "__main__":

@@ -1,0 +1,42 @@
+"""A worker's sign of life: the run's status, written when it changes and once a second besides."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from mnist_core.runs import Run, Status, owned
+
+HEARTBEAT_SECONDS = 1.0
+
+
+class Heart:
+    """The run's status, written by one thread at a time."""
+
+    def __init__(self, run: Run) -> None:
+        self._run, self._lock, self._stopped = run, threading.Lock(), threading.Event()
+        self.status = Status()
+        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+
+    def update(self, **changes: Any) -> None:
+        """Changes the status and writes it."""
+        with self._lock:
+            self.status = owned(replace(self.status, **changes))
+            self._run.write_status(self.status)
+
+    def _beat(self) -> None:
+        while not self._stopped.wait(HEARTBEAT_SECONDS):
+            self.update()
+
+    @contextmanager
+    def beating(self) -> Iterator[None]:
+        """Beats while open."""
+        self._thread.start()
+        try:
+            yield
+        finally:
+            self._stopped.set()
+            self._thread.join()
