@@ -20,6 +20,7 @@ from typing import Protocol
 
 from mnist_core import checkpoints
 from mnist_core.errors import QueueFullError, RunError, SettingError
+from mnist_core.files import write_json
 from mnist_core.runs import Run, RunSpec, Status, create, owned
 
 GRACE_SECONDS = 60.0
@@ -81,7 +82,7 @@ def resume(backend: JobBackend, run: Run, epochs: int | None = None) -> None:
     try:
         backend.submit(run)
     except QueueFullError:
-        run.ask(**control)
+        write_json(run.path / "control.json", control)
         run.write_status(before)
         raise
 

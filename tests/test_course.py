@@ -29,6 +29,7 @@ SMALL = (
     Rescaling(1 / 255), Flatten(), Dense(16, "relu", use_bias=False), BatchNormalization(), Dropout(0.3),
     Dense(10, "softmax"),
 )  # fmt: skip
+PER_EPOCH = 17  # batches: five sixths of 4,000 images, 200 at a time
 SETTINGS = Settings(
     SMALL, batch_size=200, epochs=4, schedule="one-cycle", augmentation="hand", weight_averaging=0.9,
     learning_rate=0.01,
@@ -107,7 +108,7 @@ def test_killed_worker_is_interrupted_and_resumed(whole: Run) -> None:
     process = jobs.start_worker(run, 1)
     wait_until(lambda: run.status().state == "paused" and run.status().epoch == 1, "the end of the first epoch")
     run.ask(batches=3)
-    wait_until(lambda: run.status().step == 23, "the middle of the second epoch")
+    wait_until(lambda: run.status().step == PER_EPOCH + 3, "the middle of the second epoch")
     process.kill()
     process.wait()
     jobs.conclude(run, process.returncode)
@@ -167,10 +168,10 @@ def test_pause_step_and_go_on() -> None:
         assert (run.status().step, run.status().state) == (2, "paused")
         run.ask(whole_epochs=1)
         wait_until(lambda: run.status().epoch == 1 and run.status().state == "paused", "the end of the epoch")
-        assert run.status().step == 20
+        assert run.status().step == PER_EPOCH
         run.ask(paused=False)
         thread.join(60)
-    assert (run.status().state, run.status().step) == ("finished", 60)
+    assert (run.status().state, run.status().step) == ("finished", 3 * PER_EPOCH)
 
 
 @pytest.mark.parametrize("wish", [{"paused": True}, {"stop": True}])
@@ -193,10 +194,10 @@ def test_learning_rate_changes_from_there_on_and_is_marked() -> None:
         run.ask(learning_rate=0.0005, paused=False)
         thread.join(60)
     rows = run.metrics().rows
-    assert {row["learning_rate"] for row in rows if row["step"] <= 20} == {pytest.approx(0.01)}
-    assert {row["learning_rate"] for row in rows if row["step"] > 20} == {pytest.approx(0.0005)}
+    rates = [(row["step"] > PER_EPOCH, row["learning_rate"]) for row in rows]
+    assert all(rate == pytest.approx(0.0005 if later else 0.01) for later, rate in rates)
     (marked,) = [row for row in rows if "changed" in row]
-    assert marked["changed"] == {"learning_rate": 0.0005} and marked["step"] > 20
+    assert marked["changed"] == {"learning_rate": 0.0005} and marked["step"] > PER_EPOCH
 
 
 @pytest.mark.usefixtures("keras")
@@ -207,7 +208,7 @@ def test_more_epochs_while_it_runs() -> None:
         wait_until(lambda: run.status().epoch == 1, "an epoch")
         run.ask(epochs=5, paused=False)
         thread.join(60)
-    assert (run.status().epoch, run.status().steps) == (5, 100)
+    assert (run.status().epoch, run.status().steps) == (5, 5 * PER_EPOCH)
     assert run.metrics().rows[-1]["learning_rate"] < 0.001, "the schedule is stretched to the new end"
 
 
@@ -265,10 +266,7 @@ def test_nonsense_in_the_control_file_is_ignored(content: str, keras: Any) -> No
     run = new_run(epochs=2)
     (run.path / "control.json").write_text(content)
     assert ended(run).startswith("Finished")
-    assert {row["learning_rate"] for row in run.metrics().rows} <= {
-        float(rate) for rate in np.unique([row["learning_rate"] for row in run.metrics().rows])
-    }
-    assert run.status().step == 40
+    assert run.status().step == 2 * PER_EPOCH
 
 
 def test_wishes_are_read() -> None:
@@ -310,7 +308,7 @@ def test_place_survives_the_file(whole: Run) -> None:
 
     model = loop.make_model(whole.spec().settings, 99)
     place, best = checkpoints.read(whole.path, model)
-    assert (place.epoch, place.epochs, place.step, best) == (4, 4, 80, [])
+    assert (place.epoch, place.epochs, place.step, best) == (4, 4, 4 * PER_EPOCH, [])
     assert math.isfinite(place.best_loss) and 1 <= place.best_epoch <= 4
     assert place.elapsed >= place.train_seconds > 0
 
