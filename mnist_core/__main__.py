@@ -83,7 +83,44 @@ def train(
     given = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
     overrides = {name: value for name, value in given.items() if value is not None}
     overrides |= dict(parse_override(text) for text in settings)
-    run = _train(recipe, overrides, data, seed)
+    run = create(make_spec(recipe, overrides, data, seed))
+    click.echo(f"{run.id}: {recipe}, seed {seed}. Ctrl-C stops it and keeps the model.", err=True)
+    _follow(run)
+    _tell(run, json_output)
+
+
+@main.command()
+@click.argument("run_id", metavar="RUN")
+@click.option("--epochs", type=int, help="How many in all from now on; by default as before.")
+@as_json
+def resume(run_id: str, epochs: int | None, json_output: bool) -> None:
+    """Goes on with a run that has ended, from its last finished epoch."""
+    from mnist_core import jobs
+
+    run = find_run(run_id)
+    jobs.prepare_resume(run, epochs)
+    _follow(run)
+    _tell(run, json_output)
+
+
+def _follow(run: Run) -> None:
+    """Trains a run to its end, with a progress bar on standard error."""
+    from mnist_core.jobs import conclude, cores, start_worker
+
+    process = start_worker(run, cores())
+    with click.progressbar(length=1000, file=sys.stderr, item_show_func=_line, show_eta=False) as bar:
+        while process.poll() is None:
+            try:
+                time.sleep(0.2)
+                _advance(bar, run.status())
+            except KeyboardInterrupt:
+                run.ask(stop=True, paused=False)
+        _advance(bar, run.status())
+    conclude(run, process.returncode)
+
+
+def _tell(run: Run, json_output: bool) -> None:
+    """Prints what became of a run. Raises RunError where it has failed."""
     result = _result(run)
     if json_output:
         click.echo(json.dumps(result))
@@ -92,25 +129,6 @@ def train(
         click.echo(run.status().message, err=True)
     if result["state"] not in ("finished", "stopped"):
         raise RunError(f"{run.id} {result['state']}: {run.status().message}")
-
-
-def _train(recipe: str, overrides: dict[str, Any], data: str, seed: int) -> Run:
-    """Trains one run to its end, with a progress bar on standard error."""
-    from mnist_core.jobs import conclude, cores, start_worker
-
-    run = create(make_spec(recipe, overrides, data, seed))
-    process = start_worker(run, cores())
-    click.echo(f"{run.id}: {recipe}, seed {seed}. Ctrl-C stops it and keeps the model.", err=True)
-    with click.progressbar(length=1000, file=sys.stderr, item_show_func=_line, show_eta=False) as bar:
-        while process.poll() is None:
-            try:
-                time.sleep(0.2)
-                _advance(bar, run.status())
-            except KeyboardInterrupt:
-                run.ask(stop=True)
-        _advance(bar, run.status())
-    conclude(run, process.returncode)
-    return run
 
 
 def _advance(bar: Any, status: Status) -> None:

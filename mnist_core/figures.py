@@ -50,7 +50,8 @@ def curve(rows: Sequence[Mapping[str, Any]], measure: str, steps_per_epoch: floa
     points = [_point(row, "training", row[measure], steps_per_epoch) for row in kept]
     validated = [row for row in rows if f"val_{measure}" in row]
     points += [_point(row, "validation", row[f"val_{measure}"], steps_per_epoch) for row in validated]
-    return _lines(points, measure)
+    changes = [_change(row, steps_per_epoch) for row in rows if isinstance(row.get("changed"), dict)]
+    return _lines(points, changes, measure)
 
 
 def _point(row: Mapping[str, Any], series: str, value: float, steps_per_epoch: float) -> dict[str, Any]:
@@ -58,7 +59,13 @@ def _point(row: Mapping[str, Any], series: str, value: float, steps_per_epoch: f
     return {"epoch": epoch, "step": row["step"], "series": series, "value": value}
 
 
-def _lines(points: list[dict[str, Any]], measure: str) -> Any:
+def _change(row: Mapping[str, Any], steps_per_epoch: float) -> dict[str, Any]:
+    """Where something was changed by hand, and what."""
+    what = ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in row["changed"].items())
+    return {"epoch": row["step"] / steps_per_epoch if steps_per_epoch else 0.0, "what": what}
+
+
+def _lines(points: list[dict[str, Any]], changes: list[dict[str, Any]], measure: str) -> Any:
     import altair as alt
 
     number, ticks = (".4f", ".2~f") if measure == "loss" else (".2%", ".0%")
@@ -83,7 +90,11 @@ def _lines(points: list[dict[str, Any]], measure: str) -> Any:
     line = base.mark_line(strokeWidth=2, interpolate="linear")
     dots = base.mark_circle(size=70, opacity=1).transform_filter(alt.datum.series == "validation")
     reach = base.mark_circle(size=160, opacity=0.001).transform_filter(alt.datum.series == "training")  # to hover on
-    return alt.layer(line, reach, dots).properties(height=260)
+    layers = [line, reach, dots]
+    if changes:
+        rules = alt.Chart(alt.InlineData(changes)).encode(x="epoch:Q", tooltip=alt.Tooltip("what:N", title="changed"))
+        layers.append(rules.mark_rule(strokeDash=[4, 4], size=2, color=COLOURS["muted"]))
+    return alt.layer(*layers).properties(height=260)
 
 
 def png(image: NDArray[np.uint8]) -> bytes:

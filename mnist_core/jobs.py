@@ -6,21 +6,28 @@ that Ctrl-C on the server would wait for every queued run to be trained first.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import shutil
+import signal
+import socket
 import subprocess  # noqa: S404 - starts this package's own worker
 import sys
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
+import psutil
+
 from mnist_core import checkpoints
 from mnist_core.errors import QueueFullError, RunError, SettingError
 from mnist_core.files import write_json
+from mnist_core.recipes import setting_rules
 from mnist_core.runs import Run, RunSpec, Status, create, owned
 
 GRACE_SECONDS = 60.0
@@ -68,23 +75,31 @@ def resume(backend: JobBackend, run: Run, epochs: int | None = None) -> None:
 
     Raises:
         RunError: it still goes on, or has no checkpoint.
+        SettingError: there cannot be so many epochs.
         QueueFullError: the queue takes no more; the run is as it was.
     """
     before, control = run.status(), run.control()
-    if not before.final:
-        raise RunError(f"The run {run.id} is {before.state}: it need not be resumed.")
-    if not checkpoints.exists(run.path):
-        raise RunError(
-            f"The run {run.id} ended before its first epoch was finished. Train it again from the beginning."
-        )
-    run.ask(stop=False, paused=False, **({} if epochs is None else {"epochs": epochs}))
-    run.write_status(owned(replace(before, state="queued", message="Waiting for its turn.", seconds_left=None)))
+    prepare_resume(run, epochs)
     try:
         backend.submit(run)
     except QueueFullError:
         write_json(run.path / "control.json", control)
         run.write_status(before)
         raise
+
+
+def prepare_resume(run: Run, epochs: int | None) -> None:
+    """Makes a run that has ended ready to be trained on. Raises as `resume`, but for the queue."""
+    before = run.status()
+    if not before.final:
+        raise RunError(f"The run {run.id} is {before.state}: it need not be resumed.")
+    if not checkpoints.exists(run.path):
+        raise RunError(f"The run {run.id} ended before its first epoch was over. Train it again from the beginning.")
+    rule = setting_rules()["epochs"]
+    if epochs is not None and not rule.accepts(epochs):
+        raise SettingError(f"epochs is {epochs!r}, expected {rule}.")
+    run.ask(stop=False, paused=False, **({} if epochs is None else {"epochs": epochs}))
+    run.write_status(owned(replace(before, state="queued", message="Waiting for its turn.", seconds_left=None)))
 
 
 def max_running() -> int:
@@ -148,10 +163,32 @@ def _end(run: Run, status: Status) -> None:
         run.write_status(owned(status))
 
 
+class _Adopted:
+    """The worker of an earlier server, as far as its process number tells."""
+
+    returncode = -signal.SIGKILL  # it is no child of ours: how it ended cannot be known, only what its run says
+
+    def __init__(self, status: Status) -> None:
+        self._process = psutil.Process(status.pid)
+
+    def poll(self) -> int | None:
+        """None while it runs."""
+        alive = self._process.is_running() and self._process.status() != psutil.STATUS_ZOMBIE
+        return None if alive else self.returncode
+
+    def kill(self) -> None:
+        with contextlib.suppress(psutil.Error):
+            self._process.kill()
+
+    def terminate(self) -> None:
+        with contextlib.suppress(psutil.Error):
+            self._process.terminate()
+
+
 @dataclass
 class _Job:
     run: Run
-    process: subprocess.Popen[bytes] | None = None
+    process: subprocess.Popen[bytes] | _Adopted | None = None
     stop_asked: float | None = None  # monotonic seconds
     terminated: bool = field(default=False)
 
@@ -173,6 +210,26 @@ class LocalBackend:
         self._lock = threading.RLock()
         self._wake = threading.Event()
         threading.Thread(target=self._serve, name="jobs", daemon=True).start()
+
+    def adopt(self, runs: Iterable[Run]) -> None:
+        """Takes over what an earlier server on this machine left: workers that still run, runs that still wait.
+
+        Args:
+            runs: in the order of their making.
+        """
+        with self._lock:
+            for run in runs:
+                status = run.status()
+                if run.id in self._jobs or status.host != socket.gethostname():
+                    continue
+                if status.final:
+                    if run.left_waiting():
+                        run.write_status(owned(replace(status, state="queued", message="Waiting for its turn.")))
+                        self._jobs[run.id] = _Job(run)
+                elif status.pid != os.getpid() and status.state != "queued":
+                    with contextlib.suppress(psutil.Error):  # it has ended this moment
+                        self._jobs[run.id] = _Job(run, _Adopted(status))
+        self._wake.set()
 
     def submit(self, run: Run) -> None:
         with self._lock:

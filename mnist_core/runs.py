@@ -217,6 +217,10 @@ class Run:
             return Status("failed", "Its status.json was changed by hand and cannot be read.")
         return _interrupted(status) if _abandoned(status) else status
 
+    def left_waiting(self) -> bool:
+        """Whether it still waited for its turn when the server that would have started it ended."""
+        return self.status().state == "interrupted" and read_json(self.path / "status.json").get("state") == "queued"
+
     def write_status(self, status: Status) -> None:
         """Replaces status.json."""
         write_json(self.path / "status.json", asdict(status))

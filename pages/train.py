@@ -8,11 +8,10 @@ import streamlit as st
 
 from mnist_core import data, jobs, recipes
 from mnist_core.runs import Run, find_run, make_spec
-from pages.ui import caches, components, monitor, navigation, state
+from pages.ui import caches, components, monitor, navigation, state, steering
 
 EPOCHS = (1, 50)
 BATCH_SIZES = (8, 16, 32, 64, 100, 128, 200, 256, 512, 1024, 2048)
-LEARNING_RATES = (1e-5, 3e-5, 1e-4, 2e-4, 3e-4, 5e-4, 1e-3, 2e-3, 3e-3, 5e-3, 0.01, 0.02, 0.03, 0.05, 0.1, 0.3, 1.0)
 GALLERY = 20
 DATA = {"full": "MNIST, all 70,000 digits", "sample": "offline sample, 5,000 digits"}
 
@@ -36,7 +35,7 @@ def controls() -> None:
     right.select_slider("Batch size", BATCH_SIZES, key=state.BATCH_SIZE, help="Images in one step.")
     schedule = f"Schedule of this recipe: {recipe.settings.schedule}."
     left.select_slider(
-        "Learning rate", LEARNING_RATES, key=state.LEARNING_RATE, format_func="{:g}".format, help=schedule
+        "Learning rate", steering.LEARNING_RATES, key=state.LEARNING_RATE, format_func="{:g}".format, help=schedule
     )
     right.slider("Dropout", 0.0, 0.9, step=0.05, key=state.DROPOUT, help="Share of values left out in each step.")
     left.selectbox("Optimizer", list(recipes.OPTIMIZERS), key=state.OPTIMIZER, on_change=usual_rate)

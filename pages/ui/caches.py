@@ -17,8 +17,10 @@ from mnist_core.jobs import JobBackend, LocalBackend
 
 @st.cache_resource(show_spinner=False)
 def backend() -> JobBackend:
-    """The one queue of this server."""
-    return LocalBackend()
+    """The one queue of this server, with what an earlier one left."""
+    local = LocalBackend()
+    local.adopt(reversed(runs.list_runs()))
+    return local
 
 
 def classifier(path: Path) -> Classifier:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from mnist_core import figures, recipes
 from mnist_core.runs import Metrics, Run, RunSpec, Status, list_runs, runs_dir
-from pages.ui import caches, components, state
+from pages.ui import caches, components, state, steering
 
 REDRAW_SECONDS = 0.5
 RECENT = 10
@@ -42,26 +42,16 @@ def _show(run: Run, live: bool) -> None:
 
 
 def _heading(run: Run, spec: RunSpec, status: Status) -> None:
-    title, button = st.columns([4, 1], vertical_alignment="center")
     changed = ", ".join(f"{name} {value}" for name, value in spec.overrides.items())
     taught = ", taught" if spec.base else ""
-    title.markdown(f"#### {spec.recipe}{taught} :{_BADGES[status.state]}-badge[{status.state}]")
+    st.markdown(f"#### {spec.recipe}{taught} :{_BADGES[status.state]}-badge[{status.state}]")
     st.caption(f"{changed or 'as the recipe says'} · seed {spec.seed} · {status.data or spec.data}")
     if not status.final:
-        button.button(
-            "Stop",
-            key="stop",
-            on_click=caches.backend().request_stop,
-            args=(run,),
-            width="stretch",
-            disabled=status.state == "stopping",
-            help="Ends the training and keeps the model.",
-        )
         st.progress(status.progress, text=_progress(run, status))
-    elif status.state in ("finished", "stopped"):
-        st.success(status.message)
-    else:
-        st.error(status.message)
+        steering.steer(run, spec.settings, status)
+        return
+    (st.success if status.state in ("finished", "stopped") else st.error)(status.message)
+    steering.take_up(run, status)
 
 
 def _progress(run: Run, status: Status) -> str:
