@@ -83,10 +83,7 @@ def train(
     given = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
     overrides = {name: value for name, value in given.items() if value is not None}
     overrides |= dict(parse_override(text) for text in settings)
-    run = create(make_spec(recipe, overrides, data, seed))
-    click.echo(f"{run.id}: {recipe}, seed {seed}. Ctrl-C stops it and keeps the model.", err=True)
-    _follow(run)
-    _tell(run, json_output)
+    _tell(_train(recipe, overrides, data, seed), json_output)
 
 
 @main.command()
@@ -101,6 +98,13 @@ def resume(run_id: str, epochs: int | None, json_output: bool) -> None:
     jobs.prepare_resume(run, epochs)
     _follow(run)
     _tell(run, json_output)
+
+
+def _train(recipe: str, overrides: dict[str, Any], data: str, seed: int) -> Run:
+    run = create(make_spec(recipe, overrides, data, seed))
+    click.echo(f"{run.id}: {recipe}, seed {seed}. Ctrl-C stops it and keeps the model.", err=True)
+    _follow(run)
+    return run
 
 
 def _follow(run: Run) -> None:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -424,3 +425,63 @@ def test_a_real_worker_asked_to_stop_keeps_its_model(monkeypatch: pytest.MonkeyP
     assert f"Stopped in epoch {status.epoch + 1}: " in status.message and status.epoch < 1000
     assert run.card()["epochs_trained"] == pytest.approx(status.step / 16)
     wait_until(lambda: not backend._jobs, "the worker's end")
+
+
+def dead(run: Run, **changes: Any) -> Run:
+    """As a server leaves it that is no more: nobody has written its status for an hour, and its process is gone."""
+    process = subprocess.Popen([sys.executable, "-S", "-c", ""])
+    process.wait()
+    status = replace(run.status(), pid=process.pid, heartbeat=time.time() - 3600, **changes)
+    run.write_status(status)
+    return run
+
+
+def test_a_queue_survives_its_server(workers: Workers) -> None:
+    first, second = dead(make_run()), dead(make_run())
+    gone, over = dead(make_run(), state="running"), dead(make_run(), state="finished")
+    queue = workers.queue(running=1)
+    queue.adopt([first, second, gone, over])
+    wait_until(started(first), "the first run")
+    assert queue.position(second) == 1
+    assert (gone.status().state, over.status().state) == ("interrupted", "finished")
+    let_go(first)
+    wait_until(started(second), "the second run")
+    let_go(second)
+    assert ended(second).state == "finished"
+    assert workers.order == [first.id, second.id]
+
+
+def test_a_worker_of_an_earlier_server_keeps_its_place_and_is_followed(workers: Workers) -> None:
+    running, waiting = make_run(), make_run()
+    worker = workers.start(running, 1)
+    wait_until(started(running), "the worker of the earlier server")
+    running.write_status(replace(running.status(), state="running", pid=worker.pid, heartbeat=time.time()))
+    queue = workers.queue(running=1)
+    queue.adopt([running])
+    queue.submit(waiting)
+    time.sleep(0.2)
+    assert queue.position(waiting) == 1, "the cores are taken"
+    worker.kill()
+    worker.wait()
+    wait_until(started(waiting), "the run that waited")
+    assert running.status().state == "interrupted"
+    let_go(waiting)
+    assert ended(waiting).state == "finished"
+
+
+def test_an_adopted_worker_that_does_not_listen_is_ended(workers: Workers) -> None:
+    run = make_run()
+    worker = workers.start(run, 1)
+    wait_until(started(run), "the worker")
+    run.write_status(replace(run.status(), state="running", pid=worker.pid, heartbeat=time.time()))
+    queue = workers.queue(grace=0.1)
+    queue.adopt([run])
+    queue.request_stop(run)
+    wait_until(lambda: worker.poll() is not None, "its end")
+
+
+def test_a_run_of_another_machine_is_left_alone(workers: Workers) -> None:
+    run = dead(make_run(), host="elsewhere")
+    queue = workers.queue()
+    queue.adopt([run])
+    assert queue.position(run) == 0 and not queue._jobs
