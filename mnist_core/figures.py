@@ -97,6 +97,84 @@ def _lines(points: list[dict[str, Any]], changes: list[dict[str, Any]], measure:
     return alt.layer(*layers).properties(height=260)
 
 
+AXES = {"step": "step", "epoch": "epoch", "elapsed": "seconds of training"}
+"""What curves can be laid over one another by -> its title."""
+
+
+def overlay(
+    curves: Mapping[str, Sequence[Mapping[str, Any]]], measure: str, axis: str, smoothing: float = 0.0,
+    logarithmic: bool = False,
+) -> Any:  # fmt: skip
+    """One measure of several runs in one chart.
+
+    Args:
+        curves: name -> reports, each with `step`, `epoch`, `elapsed`; one without the measure is left out.
+        measure: `loss`, `accuracy`, `val_loss` or `val_accuracy`.
+        axis: one of AXES.
+        smoothing: 0..0.99, the weight of what came before, as TensorBoard does it.
+        logarithmic: the scale of the measure.
+
+    Returns:
+        An Altair chart.
+    """
+    import altair as alt
+
+    points = []
+    for name, rows in curves.items():
+        told = [row for row in rows if measure in row and axis in row]
+        values = smooth([row[measure] for row in told], smoothing)
+        points += [{"run": name, "x": told[i][axis], "y": values[i]} for i in thin(values)]
+    scale = alt.Scale(type="log" if logarithmic else "linear", zero=False)
+    chart: Any = alt.Chart(alt.InlineData(points)).mark_line(strokeWidth=2, point=len(points) < 60)
+    return chart.encode(
+        x=alt.X("x:Q", title=AXES[axis], scale=alt.Scale(zero=False, nice=False)),
+        y=alt.Y("y:Q", title=measure.replace("val_", "validation "), scale=scale),
+        color=alt.Color("run:N", legend=alt.Legend(title=None, orient="top", columns=1, labelLimit=400)),
+        tooltip=["run:N", alt.Tooltip("x:Q", title=AXES[axis], format=",.4~f"), alt.Tooltip("y:Q", format=".4f")],
+    ).properties(height=320)
+
+
+def smooth(values: Sequence[float], weight: float) -> list[float]:
+    """Exponential moving average, corrected for its beginning at zero (Kingma and Ba, 2015). `weight`: 0..0.99."""
+    smoothed, average = [], 0.0
+    for count, value in enumerate(values, 1):
+        average = weight * average + (1 - weight) * value
+        smoothed.append(average / (1 - weight**count))
+    return smoothed
+
+
+def scatter(rows: Sequence[Mapping[str, Any]], against: str) -> Any:
+    """Test accuracy of runs against `parameters` or `train_seconds`, an Altair chart. `rows`: as history.summary."""
+    import altair as alt
+
+    points = [row for row in rows if row.get("test_accuracy") is not None and row.get(against)]
+    title = {"parameters": "parameters", "train_seconds": "seconds of training"}[against]
+    chart: Any = alt.Chart(alt.InlineData(points)).mark_circle(size=90, color=COLOURS["training"])
+    return chart.encode(
+        x=alt.X(f"{against}:Q", title=title, scale=alt.Scale(type="log")),
+        y=alt.Y("test_accuracy:Q", title="test accuracy", scale=alt.Scale(zero=False), axis=alt.Axis(format=".1%")),
+        tooltip=["name:N", alt.Tooltip("test_accuracy:Q", format=".2%"), alt.Tooltip(f"{against}:Q", format=",.0f")],
+    ).properties(height=300)
+
+
+def confusion(matrix: Sequence[Sequence[int]]) -> Any:
+    """(10, 10) counts as a heat map, an Altair chart: row = true digit, column = read. The diagonal has no colour."""
+    import altair as alt
+
+    cells = [
+        {"true": true, "read": read, "count": int(count), "wrong": 0 if true == read else int(count)}
+        for true, row in enumerate(matrix) for read, count in enumerate(row)
+    ]  # fmt: skip
+    base: Any = alt.Chart(alt.InlineData(cells)).encode(
+        x=alt.X("read:O", title="read as", axis=alt.Axis(labelAngle=0)), y=alt.Y("true:O", title="true digit"),
+        tooltip=["true:O", "read:O", "count:Q"],
+    )  # fmt: skip
+    colour = alt.Color("wrong:Q", scale=alt.Scale(scheme="oranges"), legend=None)
+    return (base.mark_rect().encode(color=colour) + base.mark_text(fontSize=10).encode(text="count:Q")).properties(
+        height=320
+    )
+
+
 def png(image: NDArray[np.uint8]) -> bytes:
     """An (H, W) or (H, W, 3) uint8 picture as PNG."""
     ok, encoded = cv2.imencode(".png", image[..., ::-1] if image.ndim == 3 else image)

@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from mnist_core import data, jobs, recipes
+from mnist_core.errors import RunError
 from mnist_core.runs import Run, find_run, make_spec
 from pages.ui import caches, components, monitor, navigation, state, steering
 
@@ -16,12 +17,34 @@ GALLERY = 20
 DATA = {"full": "MNIST, all 70,000 digits", "sample": "offline sample, 5,000 digits"}
 
 
+CONTROLLED = (state.EPOCHS, state.BATCH_SIZE, state.LEARNING_RATE, state.OPTIMIZER, state.DROPOUT)
+
+
 def fill() -> None:
     """Sets every control to what the chosen recipe says."""
-    settings = recipes.find(st.session_state[state.RECIPE]).settings
-    for key in (state.EPOCHS, state.BATCH_SIZE, state.LEARNING_RATE, state.OPTIMIZER, state.DROPOUT):
+    set_controls(recipes.find(st.session_state[state.RECIPE]).settings)
+
+
+def set_controls(settings: recipes.Settings) -> None:
+    """Sets every control, and carries along what there is no control for."""
+    for key in CONTROLLED:
         st.session_state[key] = getattr(settings, key)
     st.session_state[state.AUGMENTATION] = settings.augmentation != "none"
+    base = recipes.find(st.session_state[state.RECIPE]).settings
+    others = recipes.differences(settings, base)
+    st.session_state[state.CARRIED] = {
+        name: others[name] for name in others if name not in (*CONTROLLED, "augmentation")
+    }
+
+
+def like(name: str) -> None:
+    """Sets every control to what a run was trained with: `?like=RUN`."""
+    spec = find_run(name).spec()
+    if spec.recipe not in recipes.RECIPES or spec.base:
+        raise RunError(f"The run {name} cannot be trained again here: its recipe is gone, or it was taught.")
+    st.session_state[state.RECIPE], st.session_state[state.SEED] = spec.recipe, spec.seed
+    st.session_state[state.DATA] = spec.data if spec.data in DATA else "full"
+    set_controls(spec.settings)
 
 
 def controls() -> None:
@@ -31,19 +54,38 @@ def controls() -> None:
     recipe = recipes.find(st.session_state[state.RECIPE])
     about(recipe)
     left, right = st.columns(2)
-    left.slider("Epochs", *EPOCHS, key=state.EPOCHS, help="Passes over the training images.")
-    right.select_slider("Batch size", BATCH_SIZES, key=state.BATCH_SIZE, help="Images in one step.")
+    left.slider(
+        "Epochs",
+        EPOCHS[0],
+        max(EPOCHS[1], st.session_state[state.EPOCHS]),
+        key=state.EPOCHS,
+        help="Passes over the training images.",
+    )
+    right.select_slider(
+        "Batch size", with_current(BATCH_SIZES, state.BATCH_SIZE), key=state.BATCH_SIZE, help="Images in one step."
+    )
     schedule = f"Schedule of this recipe: {recipe.settings.schedule}."
     left.select_slider(
-        "Learning rate", steering.LEARNING_RATES, key=state.LEARNING_RATE, format_func="{:g}".format, help=schedule
+        "Learning rate",
+        with_current(steering.LEARNING_RATES, state.LEARNING_RATE),
+        key=state.LEARNING_RATE,
+        format_func="{:g}".format,
+        help=schedule,
     )
     right.slider("Dropout", 0.0, 0.9, step=0.05, key=state.DROPOUT, help="Share of values left out in each step.")
     left.selectbox("Optimizer", list(recipes.OPTIMIZERS), key=state.OPTIMIZER, on_change=usual_rate)
     right.number_input("Seed", 0, 2**31 - 1, key=state.SEED, help="The same seed and settings give the same model.")
     st.selectbox("Images", list(DATA), format_func=DATA.get, key=state.DATA)
     st.toggle("Augmentation", key=state.AUGMENTATION, help="Train on turned, slanted, stretched, wobbled copies.")
+    if carried := st.session_state[state.CARRIED]:
+        st.caption("As in that run: " + ", ".join(f"{name} {value}" for name, value in carried.items()) + ".")
     if st.session_state[state.DATA] == "full" and not data.available():
         st.caption("MNIST is not on this computer yet: 11 MB are downloaded first. Without a network it is the sample.")
+
+
+def with_current(values: tuple[float, ...], key: str) -> list[float]:
+    """The values of a slider, and the one that a run was trained with among them."""
+    return sorted({*values, st.session_state[key]})
 
 
 def usual_rate() -> None:
@@ -64,8 +106,7 @@ def about(recipe: recipes.Recipe) -> None:
 def overrides() -> dict[str, Any]:
     """The settings that differ from the recipe's."""
     base = recipes.find(st.session_state[state.RECIPE]).settings
-    keys = (state.EPOCHS, state.BATCH_SIZE, state.LEARNING_RATE, state.OPTIMIZER, state.DROPOUT)
-    chosen = {key: st.session_state[key] for key in keys}
+    chosen = {**st.session_state[state.CARRIED], **{key: st.session_state[key] for key in CONTROLLED}}
     chosen["augmentation"] = "hand" if st.session_state[state.AUGMENTATION] else "none"
     return recipes.differences(recipes.override(base, chosen), base)
 
@@ -106,8 +147,10 @@ navigation.through_app()
 state.default(state.RECIPE, recipes.DEFAULT_RECIPE)
 state.default(state.SEED, 0)
 state.default(state.DATA, "full" if data.available() else "sample")
-if state.EPOCHS not in st.session_state:
+if state.EPOCHS not in st.session_state or state.CARRIED not in st.session_state:
     fill()
+if linked := st.query_params.pop("like", None):
+    components.attempt(lambda: like(linked), True)
 st.title("Train a network")
 left, right = st.columns([1.2, 2], gap="large")
 with left:

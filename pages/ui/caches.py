@@ -4,12 +4,14 @@ read, never changed."""
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
 from mnist_core import data, runs
+from mnist_core import history as runs_history
 from mnist_core.augmentation import AUGMENTATIONS, augment
 from mnist_core.classifier import Classifier
 from mnist_core.jobs import JobBackend, LocalBackend
@@ -38,6 +40,12 @@ def _classifier(path: Path, changed: int) -> Classifier:
 def models(root: Path) -> dict[str, dict[str, object]]:
     """Run id -> card, of every run that has a model, newest first."""
     return {run.id: run.card() for run in runs.list_runs(root) if run.has_model}
+
+
+@st.cache_data(show_spinner=False, ttl=2)
+def history(root: Path) -> list[dict[str, Any]]:
+    """A row for every run, newest first."""
+    return runs_history.everything(root)
 
 
 @st.cache_resource(show_spinner="Reading the images …", max_entries=2)

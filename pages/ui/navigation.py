@@ -13,6 +13,7 @@ APP = Path(__file__).parents[2] / "app.py"
 PAGES = {
     "pages/draw.py": ("Draw", ":material/draw:"),
     "pages/train.py": ("Train", ":material/model_training:"),
+    "pages/runs.py": ("Runs", ":material/history:"),
     "pages/data.py": ("Data", ":material/database:"),
 }
 

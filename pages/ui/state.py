@@ -10,6 +10,7 @@ VALUES = "values"  # of the widgets that outlive a change of page, by key
 PAGE = "page"  # url path of the page shown
 CANVAS = "canvas"
 NUMBER_CANVAS = "number_canvas"
+COMPARISON_CANVAS = "comparison_canvas"
 MODE = "mode"  # one digit, or a whole number
 TRUTH = "truth"  # what a person says that the drawing is
 CONSENT = "consent"  # to its being kept
@@ -33,11 +34,15 @@ AUGMENTATION = "augmentation"
 SEED = "seed"
 DATA = "data"
 TEST_INDEX = "test_index"
+CARRIED = "carried"  # settings of a run that is trained again, for which the page has no control
+SEARCH = "search"
+COMPARED = "compared"  # ids of the runs that the Runs page shows
 METRICS = "metrics"  # (run id, reports read so far): only new ones are read
 
 _KEPT = (
     BRUSH, PLAIN, MODE, MODEL, OTHER_MODEL, CONSENT, TAUGHT_MODEL,
     RECIPE, EPOCHS, BATCH_SIZE, LEARNING_RATE, OPTIMIZER, DROPOUT, AUGMENTATION, SEED, DATA, TEST_INDEX,
+    SEARCH, COMPARED,
 )  # fmt: skip
 
 
@@ -66,7 +71,7 @@ def at_entry(canvas: str) -> str:
 
 def enter_canvases() -> None:
     """To be called when a canvas is about to be shown that was not: it begins with what was drawn on it before."""
-    for canvas in (CANVAS, NUMBER_CANVAS):
+    for canvas in (CANVAS, NUMBER_CANVAS, COMPARISON_CANVAS):
         st.session_state[at_entry(canvas)] = st.session_state.get(drawing(canvas))
 
 

@@ -1,0 +1,184 @@
+"""The runs that were made: what each came to, what people call it, and the bin that deleted ones lie in for a day."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from mnist_core.architecture import describe
+from mnist_core.errors import RunError, RunNotFoundError
+from mnist_core.files import read_json, write_json
+from mnist_core.recipes import setting_rules
+from mnist_core.runs import Run, RunSpec, find_run, list_runs, runs_dir
+
+MAX_NAME, MAX_NOTE = 80, 2000  # characters
+BIN = ".bin"
+KEPT_SECONDS = 24 * 3600
+"""How long a deleted run can be had back."""
+
+_IN_BIN = re.compile(r"([0-9]{1,12})-(.+)")
+
+
+@dataclass(frozen=True)
+class Label:
+    """What people say of a run: a name of their own, a star, a note."""
+
+    name: str = ""
+    starred: bool = False
+    note: str = ""
+
+
+def label(run: Run) -> Label:
+    """What was said of it; nothing where the file is missing or nonsense."""
+    value = read_json(run.path / "label.json")
+    name, note = value.get("name"), value.get("note")
+    return Label(
+        _line(name, MAX_NAME) if isinstance(name, str) else "",
+        value.get("starred") is True,
+        note[:MAX_NOTE] if isinstance(note, str) else "",
+    )
+
+
+def relabel(run: Run, **changes: Any) -> Label:
+    """Changes the name, the star or the note. Raises RunError where one is too long, or cannot be written."""
+    wanted = replace(label(run), **changes)
+    for what, text, most in (("name", wanted.name, MAX_NAME), ("note", wanted.note, MAX_NOTE)):
+        if len(text.strip()) > most:
+            raise RunError(f"The {what} has {len(text.strip()):,} characters, and {most:,} fit. Shorten it.")
+    wanted = replace(wanted, name=_line(wanted.name, MAX_NAME), note=wanted.note.strip())
+    try:
+        write_json(run.path / "label.json", asdict(wanted))
+    except OSError as error:
+        raise RunError(f"The label of {run.id} cannot be written: {error}.") from None
+    return wanted
+
+
+def _line(text: str, most: int) -> str:
+    """One line without what cannot be seen."""
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:most]
+
+
+def title(run: Run) -> str:
+    """The name people gave it, or its recipe and when it was made."""
+    recipe = run.id[16:].rsplit("-", 1)[0]
+    return label(run).name or f"{recipe} {run.id[6:8]}.{run.id[4:6]}. {run.id[9:11]}:{run.id[11:13]}:{run.id[13:15]}"
+
+
+def summary(run: Run) -> dict[str, Any]:
+    """One row of the history. What is not known, or cannot be read, is None.
+
+    Returns:
+        `run`, `name`, `starred`, `note`, `recipe`, `changed`, `data`, `epochs`, `test_accuracy` (0..1), `test_loss`,
+        `parameters`, `train_seconds`, `images_per_second`, `state`, `created` (seconds since the epoch).
+    """
+    status, card, said = run.status(), run.card(), label(run)
+    try:
+        spec: RunSpec | None = run.spec()
+    except RunError:
+        spec = None
+    return {
+        "run": run.id,
+        **asdict(said),
+        "name": title(run),
+        "recipe": spec.recipe if spec else None,
+        "changed": changed(spec) if spec else None,
+        "data": (card.get("data") or {}).get("name") or (spec.data if spec else None),
+        "epochs": status.epoch if status.final else status.epochs,
+        "test_accuracy": card.get("test_accuracy"),
+        "test_loss": card.get("test_loss"),
+        "parameters": spec.settings.architecture.parameters if spec else None,
+        "train_seconds": status.train_seconds or None,
+        "images_per_second": status.images_per_second or None,
+        "state": status.state,
+        "created": spec.created if spec else None,
+    }
+
+
+def changed(spec: RunSpec) -> str:
+    """What differs from the recipe, in words: `epochs 3, dropout 0.2, seed 7`."""
+    parts = [f"{name} {value}" for name, value in spec.overrides.items()]
+    parts += [f"seed {spec.seed}"] if spec.seed else []
+    return ", ".join(["taught"] * bool(spec.base) + parts)
+
+
+def settings_table(specs: Sequence[RunSpec]) -> list[dict[str, Any]]:
+    """Settings side by side: `setting`, `differs`, and `values` as text, one for each of the specs."""
+    rows: list[tuple[str, list[str]]] = [
+        ("recipe", [spec.recipe for spec in specs]),
+        ("data", [spec.data for spec in specs]),
+        ("seed", [str(spec.seed) for spec in specs]),
+        ("base", [spec.base or "new weights" for spec in specs]),
+        ("network", [network(spec) for spec in specs]),
+    ]
+    rows += [(name, [_text(getattr(spec.settings, name)) for spec in specs]) for name in setting_rules()]
+    return [{"setting": name, "differs": len(set(values)) > 1, "values": values} for name, values in rows]
+
+
+def network(spec: RunSpec) -> str:
+    """The network in one line: its layers' names and output shapes."""
+    rows = spec.settings.architecture.summary()
+    return f"{len(rows)} layers, {spec.settings.architecture.parameters:,} parameters: " + " → ".join(
+        f"{row.layer} {describe(row.output_shape)}" for row in rows
+    )
+
+
+def _text(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def delete(run: Run) -> None:
+    """Moves an ended run to the bin. Raises RunError where it still goes on, or cannot be moved."""
+    status = run.status()
+    if not status.final:
+        raise RunError(f"The run {run.id} is {status.state}. Stop it before you delete it.")
+    target = run.path.parent / BIN / f"{int(time.time())}-{run.id}"
+    try:
+        target.parent.mkdir(exist_ok=True)
+        os.replace(run.path, target)
+    except OSError as error:
+        raise RunError(f"The run {run.id} cannot be deleted: {error}.") from None
+
+
+def deleted(root: Path | None = None) -> dict[str, float]:
+    """Run id -> when it was deleted, seconds since the epoch, of what is in the bin; the last one first."""
+    found = {match[2]: float(match[1]) for match, _ in _bin(root)}
+    return dict(sorted(found.items(), key=lambda item: -item[1]))
+
+
+def restore(run_id: str, root: Path | None = None) -> Run:
+    """Takes a run out of the bin. Raises RunNotFoundError where it is not there, RunError where it cannot be moved."""
+    root = root or runs_dir()
+    path = next((path for match, path in _bin(root) if match[2] == run_id), None)
+    if path is None:
+        raise RunNotFoundError(
+            f"The run {run_id[:80]!r} is not in the bin. It may have been emptied: that is done daily."
+        )
+    try:
+        os.replace(path, root / run_id)
+    except OSError as error:
+        raise RunError(f"The run {run_id} cannot be restored: {error}.") from None
+    return find_run(run_id, root)
+
+
+def empty_bin(root: Path | None = None) -> None:
+    """Deletes for good what has lain in the bin for a day."""
+    for match, path in _bin(root):
+        if time.time() - float(match[1]) > KEPT_SECONDS:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _bin(root: Path | None) -> list[tuple[re.Match[str], Path]]:
+    folder = (root or runs_dir()) / BIN
+    paths = sorted(folder.iterdir(), reverse=True) if folder.is_dir() else []
+    return [(match, path) for path in paths if (match := _IN_BIN.fullmatch(path.name)) and path.is_dir()]
+
+
+def everything(root: Path | None = None) -> list[dict[str, Any]]:
+    """`summary` of every run, newest first."""
+    return [summary(run) for run in list_runs(root)]

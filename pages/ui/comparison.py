@@ -1,0 +1,100 @@
+"""Runs laid over one another: curves, settings, confusions, and one drawing read by each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from mnist_core import figures, history
+from mnist_core.drawing import normalise
+from mnist_core.runs import Run
+from pages.ui import caches, components, sketchpad, state, theme
+
+MEASURES = ("loss", "accuracy", "val_loss", "val_accuracy")
+
+
+def show(runs: list[Run]) -> None:
+    """All of it, for one run or more."""
+    curves(runs)
+    settings(runs)
+    confusions(runs)
+    components.fragment(lambda: drawing(runs))
+
+
+def curves(runs: list[Run]) -> None:
+    """One measure of each run in one chart."""
+    st.subheader("Curves")
+    which, by, soft, log = st.columns([1.2, 1.2, 1.5, 0.8], vertical_alignment="bottom")
+    measure = which.selectbox("Measure", MEASURES, format_func=lambda name: name.replace("val_", "validation "))
+    axis = by.selectbox("By", list(figures.AXES), format_func=figures.AXES.get)
+    smoothing = soft.slider("Smoothing", 0.0, 0.99, 0.0)
+    logarithmic = log.toggle("Log scale")
+    told = {_name(run): _rows(run) for run in runs}
+    st.altair_chart(figures.overlay(told, measure, axis, smoothing, logarithmic), width="stretch", key="overlay")
+
+
+def _name(run: Run) -> str:
+    """Two runs of one name must not become one curve."""
+    return f"{history.title(run)} · {run.id[-4:]}"
+
+
+def _rows(run: Run) -> list[dict[str, Any]]:
+    """Its reports, with the epoch as a fraction."""
+    status = run.status()
+    per_epoch = status.steps / max(status.epochs, 1) or 1.0
+    return [{**row, "epoch": row["step"] / per_epoch} for row in run.metrics().rows if "step" in row]
+
+
+def settings(runs: list[Run]) -> None:
+    """Only what differs, and the rest on request."""
+    specs = [spec for run in runs if (spec := components.attempt(run.spec, True)) is not None]
+    if len(specs) != len(runs):
+        return
+    rows = history.settings_table(specs)
+    named = [
+        {
+            "setting": row["setting"],
+            **dict(zip(map(_name, runs), row["values"], strict=True)),
+            "differs": row["differs"],
+        }
+        for row in rows
+    ]
+    differing = [{name: row[name] for name in row if name != "differs"} for row in named if row["differs"]]
+    st.subheader("Settings")
+    if len(runs) > 1:
+        st.table(differing) if differing else st.write("All settings are the same.")
+    with st.expander("All settings"):
+        st.dataframe(named, hide_index=True)
+
+
+def confusions(runs: list[Run]) -> None:
+    """The confusion matrix of each run with a model, side by side."""
+    tested = [(run, run.card()) for run in runs if run.has_model]
+    tested = [(run, card) for run, card in tested if isinstance(card.get("test"), dict)]
+    if not tested:
+        return
+    st.subheader("What is taken for what")
+    for start in range(0, len(tested), 3):
+        for column, (run, card) in zip(st.columns(3), tested[start : start + 3], strict=False):
+            column.caption(f"{_name(run)}: {100 * card['test_accuracy']:.2f} %")
+            chart = figures.confusion(card["test"]["confusion"])
+            column.altair_chart(chart, width="stretch", key=f"confusion_{run.id}")
+
+
+def drawing(runs: list[Run]) -> None:
+    """One drawing, read by each."""
+    readers = [run for run in runs if run.has_model]
+    if not readers:
+        return
+    st.subheader("The same drawing, read by each")
+    drawn = sketchpad.show(state.COMPARISON_CANVAS, theme.CANVAS_PIXELS)
+    normalised = normalise(drawn.image, drawn.brush) if drawn else None
+    if normalised is None or normalised.blank:
+        st.info("Draw a digit, and see which of them reads it.")
+        return
+    for start in range(0, len(readers), 3):
+        for column, run in zip(st.columns(3), readers[start : start + 3], strict=False):
+            with column:
+                reading = caches.classifier(run.model).read(normalised.image)
+                components.answer(reading, _name(run), normalised.image if start == 0 else None)
