@@ -78,6 +78,7 @@ def summary(run: Run) -> dict[str, Any]:
         `parameters`, `train_seconds`, `images_per_second`, `state`, `created` (seconds since the epoch).
     """
     status, card, said = run.status(), run.card(), label(run)
+    data = card.get("data")
     try:
         spec: RunSpec | None = run.spec()
     except RunError:
@@ -88,7 +89,7 @@ def summary(run: Run) -> dict[str, Any]:
         "name": title(run),
         "recipe": spec.recipe if spec else None,
         "changed": changed(spec) if spec else None,
-        "data": (card.get("data") or {}).get("name") or (spec.data if spec else None),
+        "data": data.get("name") if isinstance(data, dict) else spec.data if spec else None,
         "epochs": status.epoch if status.final else status.epochs,
         "test_accuracy": card.get("test_accuracy"),
         "test_loss": card.get("test_loss"),

@@ -9,9 +9,10 @@ import streamlit as st
 from mnist_core import data, jobs, recipes
 from mnist_core.errors import RunError
 from mnist_core.runs import Run, find_run, make_spec
-from pages.ui import caches, components, monitor, navigation, state, steering
+from pages.ui import caches, components, monitor, navigation, state
+from pages.ui.steering import LEARNING_RATES
 
-EPOCHS = (1, 50)
+MOST_EPOCHS = 50
 BATCH_SIZES = (8, 16, 32, 64, 100, 128, 200, 256, 512, 1024, 2048)
 GALLERY = 20
 DATA = {"full": "MNIST, all 70,000 digits", "sample": "offline sample, 5,000 digits"}
@@ -31,10 +32,9 @@ def set_controls(settings: recipes.Settings) -> None:
         st.session_state[key] = getattr(settings, key)
     st.session_state[state.AUGMENTATION] = settings.augmentation != "none"
     base = recipes.find(st.session_state[state.RECIPE]).settings
-    others = recipes.differences(settings, base)
-    st.session_state[state.CARRIED] = {
-        name: others[name] for name in others if name not in (*CONTROLLED, "augmentation")
-    }
+    controlled = (*CONTROLLED, "augmentation")
+    others = recipes.differences(settings, base).items()
+    st.session_state[state.CARRIED] = {name: value for name, value in others if name not in controlled}
 
 
 def like(name: str) -> None:
@@ -54,24 +54,12 @@ def controls() -> None:
     recipe = recipes.find(st.session_state[state.RECIPE])
     about(recipe)
     left, right = st.columns(2)
-    left.slider(
-        "Epochs",
-        EPOCHS[0],
-        max(EPOCHS[1], st.session_state[state.EPOCHS]),
-        key=state.EPOCHS,
-        help="Passes over the training images.",
-    )
-    right.select_slider(
-        "Batch size", with_current(BATCH_SIZES, state.BATCH_SIZE), key=state.BATCH_SIZE, help="Images in one step."
-    )
+    most = max(MOST_EPOCHS, st.session_state[state.EPOCHS])
+    left.slider("Epochs", 1, most, key=state.EPOCHS, help="Passes over the training images.")
+    sizes, rates = with_current(BATCH_SIZES, state.BATCH_SIZE), with_current(LEARNING_RATES, state.LEARNING_RATE)
+    right.select_slider("Batch size", sizes, key=state.BATCH_SIZE, help="Images in one step.")
     schedule = f"Schedule of this recipe: {recipe.settings.schedule}."
-    left.select_slider(
-        "Learning rate",
-        with_current(steering.LEARNING_RATES, state.LEARNING_RATE),
-        key=state.LEARNING_RATE,
-        format_func="{:g}".format,
-        help=schedule,
-    )
+    left.select_slider("Learning rate", rates, key=state.LEARNING_RATE, format_func="{:g}".format, help=schedule)
     right.slider("Dropout", 0.0, 0.9, step=0.05, key=state.DROPOUT, help="Share of values left out in each step.")
     left.selectbox("Optimizer", list(recipes.OPTIMIZERS), key=state.OPTIMIZER, on_change=usual_rate)
     right.number_input("Seed", 0, 2**31 - 1, key=state.SEED, help="The same seed and settings give the same model.")

@@ -51,21 +51,14 @@ def settings(runs: list[Run]) -> None:
     specs = [spec for run in runs if (spec := components.attempt(run.spec, True)) is not None]
     if len(specs) != len(runs):
         return
-    rows = history.settings_table(specs)
-    named = [
-        {
-            "setting": row["setting"],
-            **dict(zip(map(_name, runs), row["values"], strict=True)),
-            "differs": row["differs"],
-        }
-        for row in rows
-    ]
-    differing = [{name: row[name] for name in row if name != "differs"} for row in named if row["differs"]]
+    names, rows = [_name(run) for run in runs], history.settings_table(specs)
+    every = [{"setting": row["setting"], **dict(zip(names, row["values"], strict=True))} for row in rows]
+    differing = [shown for shown, row in zip(every, rows, strict=True) if row["differs"]]
     st.subheader("Settings")
     if len(runs) > 1:
         st.table(differing) if differing else st.write("All settings are the same.")
     with st.expander("All settings"):
-        st.dataframe(named, hide_index=True)
+        st.dataframe(every, hide_index=True)
 
 
 def confusions(runs: list[Run]) -> None:
