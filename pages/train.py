@@ -30,6 +30,7 @@ def set_controls(settings: recipes.Settings) -> None:
     """Sets every control, and carries along what there is no control for."""
     for key in CONTROLLED:
         st.session_state[key] = getattr(settings, key)
+    st.session_state[state.MOST_EPOCHS] = max(MOST_EPOCHS, settings.epochs)
     st.session_state[state.AUGMENTATION] = settings.augmentation != "none"
     base = recipes.find(st.session_state[state.RECIPE]).settings
     controlled = (*CONTROLLED, "augmentation")
@@ -54,8 +55,9 @@ def controls() -> None:
     recipe = recipes.find(st.session_state[state.RECIPE])
     about(recipe)
     left, right = st.columns(2)
-    most = max(MOST_EPOCHS, st.session_state[state.EPOCHS])
-    left.slider("Epochs", 1, most, key=state.EPOCHS, help="Passes over the training images.")
+    left.slider(
+        "Epochs", 1, st.session_state[state.MOST_EPOCHS], key=state.EPOCHS, help="Passes over the training images."
+    )
     sizes, rates = with_current(BATCH_SIZES, state.BATCH_SIZE), with_current(LEARNING_RATES, state.LEARNING_RATE)
     right.select_slider("Batch size", sizes, key=state.BATCH_SIZE, help="Images in one step.")
     schedule = f"Schedule of this recipe: {recipe.settings.schedule}."

@@ -25,9 +25,7 @@ def test_mixture_is_made_as_asked(digits: tuple[pen.PenDigit, ...]) -> None:
     assert (images.max(axis=(1, 2)) == 255).all()  # each is normalised: inked, and its peak at 255
 
 
-def test_number_of_processes_changes_nothing(
-    digits: tuple[pen.PenDigit, ...], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_number_of_processes_changes_nothing(digits: tuple[pen.PenDigit, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drawings, "CHUNK", 20)
     one, two = (make(Mixture(20, 20, 20), digits, seed=2, processes=count) for count in (1, 2))
     assert (one[0] == two[0]).all() and (one[1] == two[1]).all()

@@ -71,7 +71,7 @@ def json_lines(digits: list[dict[str, Any]]) -> bytes:
     return b"".join(json.dumps(row, separators=(",", ":")).encode() + b"\n" for row in digits)
 
 
-PREAMBLE = ".INCLUDE dene.doc\n.LEXICON \"0\" \"1\" \"2\"\n.HIERARCHY DIGIT\n"
+PREAMBLE = '.INCLUDE dene.doc\n.LEXICON "0" "1" "2"\n.HIERARCHY DIGIT\n'
 
 
 def unipen(digits: list[dict[str, Any]], newline: str = "\n") -> bytes:
@@ -79,7 +79,7 @@ def unipen(digits: list[dict[str, Any]], newline: str = "\n") -> bytes:
     lines, first = [PREAMBLE], 0
     for number, row in enumerate(digits):
         last = first + len(row["strokes"]) - 1
-        lines.append(f".SEGMENT DIGIT {first}{f'-{last}' if last > first else ''} ? \"{row['label']}\"\n")
+        lines.append(f'.SEGMENT DIGIT {first}{f"-{last}" if last > first else ""} ? "{row["label"]}"\n')
         lines.append(f".COMMENT {row['label']:3d} {row['writer']:>3} {number:5d}\n")
         for stroke in row["strokes"]:
             points = "".join(f" {x + 37:4d} {1200 - y:4d}\n" for x, y in stroke)

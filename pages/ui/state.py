@@ -34,6 +34,7 @@ AUGMENTATION = "augmentation"
 SEED = "seed"
 DATA = "data"
 TEST_INDEX = "test_index"
+MOST_EPOCHS = "most_epochs"  # end of the slider
 CARRIED = "carried"  # settings of a run that is trained again, for which the page has no control
 SEARCH = "search"
 COMPARED = "compared"  # ids of the runs that the Runs page shows
