@@ -30,7 +30,7 @@ def set_controls(settings: recipes.Settings) -> None:
     """Sets every control, and carries along what there is no control for."""
     for key in CONTROLLED:
         st.session_state[key] = getattr(settings, key)
-    st.session_state[state.MOST_EPOCHS] = max(MOST_EPOCHS, settings.epochs)
+    st.session_state[state.MOST_EPOCHS] = max(MOST_EPOCHS, 2 * settings.epochs)
     st.session_state[state.AUGMENTATION] = settings.augmentation != "none"
     base = recipes.find(st.session_state[state.RECIPE]).settings
     controlled = (*CONTROLLED, "augmentation")
