@@ -5,6 +5,8 @@
       status.json     how it stands; rewritten twice a second
       metrics.jsonl   one line a report
       control.json    what the user asks of it
+      checkpoint/     where it stands after its last finished epoch
+      label.json      what people call it
       card.json model.keras model.tflite    at the end, also of a stopped run
       log.txt         the worker's output
 

@@ -16,9 +16,10 @@ import numpy as np
 import pytest
 from support import ROOT, Trained, environment, wait_until
 
-from mnist_core import data, drawings, finishing, materials, pen, training, worker
+from mnist_core import data, drawings, finishing, heart, materials, pen, training, worker
 from mnist_core.architecture import Dense, Flatten, Rescaling
 from mnist_core.classifier import Classifier
+from mnist_core.course import Course
 from mnist_core.errors import DownloadError, ModelError
 from mnist_core.files import read_json
 from mnist_core.forms import invent
@@ -53,7 +54,7 @@ def left(run: Run) -> set[str]:
 
 
 BEFORE = {"spec.json", "status.json", "log.txt"}
-AFTER = BEFORE | {"metrics.jsonl", "card.json", "model.keras", "model.tflite"}
+AFTER = BEFORE | {"checkpoint", "metrics.jsonl", "card.json", "model.keras", "model.tflite"}
 
 
 # a finished run
@@ -238,7 +239,7 @@ def test_a_conversion_that_changes_the_answers_is_not_kept(sample: Any, monkeypa
     assert worker.main([str(run.path)]) == 1
     assert run.status().state == "failed" and "The converted model differs" in run.status().message
     assert not run.has_model and (run.path / "model.keras").is_file()
-    assert left(run) == {"spec.json", "status.json", "metrics.jsonl", "model.keras"}
+    assert left(run) == {"spec.json", "status.json", "metrics.jsonl", "model.keras", "checkpoint"}
 
 
 def pen_digits(writers: int, each: int) -> tuple[PenDigit, ...]:
@@ -299,26 +300,26 @@ def test_whatever_goes_wrong_the_page_hears_of_it(monkeypatch: pytest.MonkeyPatc
 def test_speed_forgets_the_first_batch_which_builds_the_graph(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else a short run would show a fraction of its speed. 10 images a second at first, then 1,000, at last 2,000."""
     run = create(make_spec("fast", {}, "sample"))
-    heart, speeds = worker.Heart(run), (10, 1_000, 1_000, 2_000)
+    speeds = (10, 1_000, 1_000, 2_000, *[2_000] * 8)
     reports = [Report(1 + step, 0, 1.0, 0.5, 0.01, speed, 1.0) for step, speed in enumerate(speeds)]
     monkeypatch.setattr(training, "train", lambda *_: iter(reports))
     images = np.zeros((4_000, 28, 28), np.uint8)
     labels = np.zeros(4_000, np.uint8)
-    worker._train(
-        run, heart, worker.Stop(run), run.spec(), None, data.Split(images, labels, images, labels, images, labels)
-    )
-    assert [row["images_per_second"] for row in run.metrics().rows] == [10, 1_000, 1_000, 1_200]
-    assert (run.status().step, run.status().steps, run.status().images_per_second) == (4, 16, 1_200)
+    split = data.Split(images, labels, images, labels, images, labels)
+    ending = Course(run, heart.Heart(run), lambda: False, run.spec(), None, split).train()
+    assert ending == ("finished", "Finished")
+    assert [row["images_per_second"] for row in run.metrics().rows][:4] == [10, 1_000, 1_000, 1_200]
+    assert (run.status().step, run.status().steps) == (12, 16)
     assert run.status().seconds_left is not None and run.status().seconds_left < 1
 
 
 def test_the_heart_beats_while_the_work_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker, "HEARTBEAT_SECONDS", 0.01)
+    monkeypatch.setattr(heart, "HEARTBEAT_SECONDS", 0.01)
     run = create(make_spec("fast", {}, "sample"))
-    heart = worker.Heart(run)
-    heart.update(state="running", message="Reading.", step=3)
+    beating = heart.Heart(run)
+    beating.update(state="running", message="Reading.", step=3)
     first = read_json(run.path / "status.json")
-    with heart.beating():
+    with beating.beating():
         wait_until(lambda: run.status().heartbeat > first["heartbeat"] + 0.05, "a later heartbeat")
     after = read_json(run.path / "status.json")
     assert {**after, "heartbeat": 0} == {**first, "heartbeat": 0} and after["pid"] == os.getpid()
