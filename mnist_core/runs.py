@@ -178,7 +178,7 @@ class Metrics:
     rows: tuple[dict[str, Any], ...] = ()
     offset: int = 0
     broken: int = 0
-    file: int = 0
+    file: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True)
