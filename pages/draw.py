@@ -108,7 +108,7 @@ def stages(normalised: Normalised) -> None:
 
 
 navigation.through_app()
-state.default(state.BRUSH, 20)
+state.default(state.BRUSH, sketchpad.BRUSH_PIXELS)
 state.default(state.PLAIN, False)
 state.default(state.MODE, "digit")
 components.choose_from_link(state.MODEL)

@@ -13,6 +13,8 @@ from mnist_core import canvas
 from mnist_core.strokes import Strokes
 from pages.ui import state, theme
 
+BRUSH_PIXELS = 20  # until somebody moves the slider
+
 
 @dataclass(frozen=True, eq=False)
 class Drawing:
@@ -36,6 +38,7 @@ def show(key: str, width: int) -> Drawing | None:
         key: state.CANVAS or state.NUMBER_CANVAS.
         width: in pixels.
     """
+    state.default(state.BRUSH, BRUSH_PIXELS)
     result = st_canvas(
         stroke_width=st.session_state[state.BRUSH],
         stroke_color=theme.CANVAS_INK,
