@@ -86,7 +86,7 @@ def read(folder: Path, model: Any) -> tuple[Place, Variables]:
     """
     path = folder / FILE
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             place = Place(**json.loads(arrays["place"].tobytes()))
             found, best = (_group(arrays, group) for group in ("model", "best"))
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:

@@ -12,16 +12,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
-from mnist_core import checkpoints, training
+from mnist_core import checkpoints, probes, training
 from mnist_core.checkpoints import Place
 from mnist_core.data import Split
+from mnist_core.forecast import Forecast
 from mnist_core.heart import Heart
 from mnist_core.recipes import setting_rules
 from mnist_core.runs import Run, RunSpec
 from mnist_core.training import Report, Steering
 
 POLL_SECONDS = 0.05  # while paused
-REPORTS_TO_TELL = 10  # before the time left is told
 RATE_MEMORY = 0.8  # how slowly images a second follow the last report
 
 
@@ -78,10 +78,13 @@ class Course:
         if checkpoints.exists(run.path):
             self.place, self._best = checkpoints.read(run.path, model)
             run.trim_metrics(self.place.step)
+        wall = probes.choose_wall(split.x_test, split.y_test)
+        self._watch = probes.Watch(run, wall, training.looker(model))
         self._steering = Steering(self.place.learning_rate, self.place.epochs)
         self._asked = dict(self.place.asked)  # what was asked by counters, and is done
         self._until = 0  # while paused: finished epochs at which to pause again
-        self._waited, self._evaluating, self._rate, self._warm = 0.0, 0.0, 0.0, (0, 0.0)
+        self._forecast = Forecast(self._per_epoch, len(split.x_validation) / spec.settings.batch_size)
+        self._waited, self._evaluating, self._rate, self._told = 0.0, 0.0, 0.0, 0.0
         self._before = self.place
         self._changed: dict[str, Any] = {}  # by hand since the last report
         self._began = time.perf_counter()
@@ -117,19 +120,22 @@ class Course:
         speed = report.images / report.seconds
         # The first report's time went into building the graph: it counts for nothing once there is a second one.
         self._rate = speed if number < 2 else RATE_MEMORY * self._rate + (1 - RATE_MEMORY) * speed
-        self._warm = self._warm if number else (report.step, elapsed)
         self._evaluating += report.val_seconds
-        pace = (elapsed - self._warm[1]) / max(report.step - self._warm[0], 1)  # seconds a step, validation included
+        if number:  # the first report's time went into building the graph
+            self._forecast.note(report.step, elapsed - self._told, report.val_seconds)
+        self._told = elapsed
         steps = self._per_epoch * self._steering.epochs
         row = {name: value for name, value in asdict(report).items() if value is not None}
+        # The first point comes at once: what is watched is only compiled after it.
+        seen = self._watch.look(at_wall=report.val_loss is not None) if number else {}
         self._run.append_metrics(
-            {**row, **self._changed, "images_per_second": round(self._rate, 1), "elapsed": elapsed}
+            {**row, **self._changed, **seen, "images_per_second": round(self._rate, 1), "elapsed": elapsed}
         )
         self._changed = {}
         self._heart.update(
             message="Training.", step=report.step, steps=steps, epoch=report.epoch, epochs=self._steering.epochs,
             images_per_second=self._rate, train_seconds=self._train_seconds(),
-            seconds_left=(steps - report.step) * pace if number >= REPORTS_TO_TELL else None,
+            seconds_left=self._forecast.left(steps),
         )  # fmt: skip
 
     def _elapsed(self) -> float:

@@ -391,6 +391,25 @@ def predict(model: Any, images: Images) -> NDArray[np.float32]:
     return probabilities
 
 
+def looker(model: Any) -> Callable[[Images], NDArray[np.float32]]:
+    """What a model in training makes of images, without touching it: (N, size, size) uint8 -> (N, C) float32.
+
+    With the moving average of its weights where its optimizer keeps one. `averaged_weights` swaps them by adding and
+    subtracting, which loses bits: done whenever somebody looks, it would make a training depend on who watches it.
+    """
+    import tensorflow as tf
+
+    size, optimizer = model.input_shape[1], model.optimizer
+    weights = optimizer._model_variables_moving_average if optimizer.use_ema else model.trainable_variables
+
+    @tf.function(input_signature=[tf.TensorSpec([None, size, size], tf.uint8)])  # type: ignore[untyped-decorator]
+    def run(images: Any) -> Any:
+        pixels = tf.cast(images, tf.float32)[..., tf.newaxis]
+        return model.stateless_call(weights, model.non_trainable_variables, pixels, training=False)[0]
+
+    return lambda images: np.asarray(run(images), np.float32)
+
+
 @lru_cache(maxsize=2)
 def _compiled_predict(model: Any) -> Any:
     import tensorflow as tf

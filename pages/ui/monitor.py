@@ -8,7 +8,7 @@ import streamlit as st
 
 from mnist_core import figures, recipes
 from mnist_core.runs import Metrics, Run, RunSpec, Status, list_runs, runs_dir
-from pages.ui import caches, components, state, steering
+from pages.ui import caches, components, state, steering, watching
 
 REDRAW_SECONDS = 0.5
 RECENT = 10
@@ -34,7 +34,8 @@ def _show(run: Run, live: bool) -> None:
         return
     _heading(run, spec, status)
     metrics = _metrics(run)
-    _curves(metrics, status, spec)
+    _curves(metrics, status)
+    watching.show(run, metrics.rows, live)
     if metrics.broken:
         st.caption(f"{metrics.broken} lines of its metrics could not be read and are left out.")
     if run.has_model:
@@ -79,7 +80,7 @@ def _metrics(run: Run) -> Metrics:
     return metrics
 
 
-def _curves(metrics: Metrics, status: Status, spec: RunSpec) -> None:
+def _curves(metrics: Metrics, status: Status) -> None:
     if not metrics.rows:
         st.caption("The curves begin with the first batch.")
         return

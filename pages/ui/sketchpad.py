@@ -45,9 +45,9 @@ def show(key: str, width: int) -> Drawing | None:
         background_color=theme.CANVAS_PAPER,
         width=width,
         height=theme.CANVAS_PIXELS,
-        initial_drawing=st.session_state[state.at_entry(key)],
+        initial_drawing=st.session_state.get(state.at_entry(key)),
         return_image_data=True,
-        key=key,
+        key=f"{key}_{cleared}" if (cleared := st.session_state.get(state.cleared(key), 0)) else key,
     )
     if not result.json_data:
         return None
@@ -55,3 +55,10 @@ def show(key: str, width: int) -> Drawing | None:
     if not result.json_data.get("objects") or result.image_data is None:
         return None
     return Drawing(result.image_data, canvas.strokes(result.json_data), canvas.brush_width(result.json_data))
+
+
+def clear(key: str) -> None:
+    """Wipes a canvas when it is next shown: it is another one then, since one that is shown cannot be told to."""
+    st.session_state[state.cleared(key)] = st.session_state.get(state.cleared(key), 0) + 1
+    for kept in (state.drawing(key), state.at_entry(key)):
+        st.session_state.pop(kept, None)

@@ -11,6 +11,8 @@ PAGE = "page"  # url path of the page shown
 CANVAS = "canvas"
 NUMBER_CANVAS = "number_canvas"
 COMPARISON_CANVAS = "comparison_canvas"
+PROBE_CANVAS = "probe_canvas"
+PROBES = "probes"  # drawings that the next training is to be watched by
 MODE = "mode"  # one digit, or a whole number
 TRUTH = "truth"  # what a person says that the drawing is
 CONSENT = "consent"  # to its being kept
@@ -31,6 +33,9 @@ LEARNING_RATE = "learning_rate"
 OPTIMIZER = "optimizer"
 DROPOUT = "dropout"
 AUGMENTATION = "augmentation"
+PATIENCE = "patience"
+TIME_BUDGET = "time_budget"
+TARGET_ACCURACY = "target_accuracy"
 SEED = "seed"
 DATA = "data"
 TEST_INDEX = "test_index"
@@ -42,7 +47,8 @@ METRICS = "metrics"  # (run id, reports read so far): only new ones are read
 
 _KEPT = (
     BRUSH, PLAIN, MODE, MODEL, OTHER_MODEL, CONSENT, TAUGHT_MODEL,
-    RECIPE, EPOCHS, BATCH_SIZE, LEARNING_RATE, OPTIMIZER, DROPOUT, AUGMENTATION, SEED, DATA, TEST_INDEX,
+    RECIPE, EPOCHS, BATCH_SIZE, LEARNING_RATE, OPTIMIZER, DROPOUT, AUGMENTATION,
+    PATIENCE, TIME_BUDGET, TARGET_ACCURACY, SEED, DATA, TEST_INDEX, CARRIED, PROBES,
     SEARCH, COMPARED,
 )  # fmt: skip
 
@@ -70,9 +76,14 @@ def at_entry(canvas: str) -> str:
     return f"{canvas}_at_entry"
 
 
+def cleared(canvas: str) -> str:
+    """The key of how often a canvas was wiped."""
+    return f"{canvas}_cleared"
+
+
 def enter_canvases() -> None:
     """To be called when a canvas is about to be shown that was not: it begins with what was drawn on it before."""
-    for canvas in (CANVAS, NUMBER_CANVAS, COMPARISON_CANVAS):
+    for canvas in (CANVAS, NUMBER_CANVAS, COMPARISON_CANVAS, PROBE_CANVAS):
         st.session_state[at_entry(canvas)] = st.session_state.get(drawing(canvas))
 
 

@@ -32,6 +32,13 @@ STYLE = f"""
 .lab-value {{ text-align: right; }}
 .lab-tiles {{ width: 100%; max-width: 560px; }}
 .lab-boxes {{ max-width: 100%; border-radius: 6px; margin-bottom: 1rem; }}
+.st-key-probe_paper {{ margin-top: 1.6rem; }}
+.lab-wall {{ width: 100%; max-width: 930px; border-radius: 6px; background: #000; }}
+.lab-probe {{ margin: 0 0 .6rem; display: grid; grid-template-columns: 60px auto; gap: .3rem .6rem;
+  align-items: center; }}
+.lab-course {{ grid-column: 1 / 3; display: flex; gap: 4px; height: 120px; }}
+.lab-names {{ display: grid; grid-template-rows: repeat(10, 12px); font-size: 10px; line-height: 12px; opacity: .75; }}
+.lab-course img {{ image-rendering: pixelated; height: 120px; width: 180px; background: #000; border-radius: 4px; }}
 .lab-strip {{ display: flex; gap: .9rem; flex-wrap: wrap; }}
 .lab-figure {{ margin: 0; }}
 .lab-picture {{ image-rendering: pixelated; background: #000; border-radius: 6px; object-fit: contain;
