@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
 
 from mnist_core.cli import as_json, main, result_of, table
 from mnist_core.errors import RunError
-from mnist_core.recipes import RECIPES, Recipe, find, parse_override
+from mnist_core.recipes import OPTIMIZERS, RECIPES, Recipe, find, parse_override
 from mnist_core.runs import Run, Status, create, find_run, make_spec
 
 
@@ -44,17 +47,24 @@ def _recipe_row(recipe: Recipe) -> dict[str, Any]:
 @click.option("--epochs", type=int, help="Passes over the training images.")
 @click.option("--batch-size", type=int, help="Images a step.")
 @click.option("--learning-rate", type=float, help="Of the optimizer; the peak of a schedule.")
+@click.option("--optimizer", type=click.Choice(list(OPTIMIZERS)), help="Its learning rate stays the recipe's.")
+@click.option("--dropout", type=float, help="Share of values left out in each step, 0 to 0.95.")
+@click.option("--augmentation/--no-augmentation", default=None, help="Train on turned, slanted, bent copies, or not.")
+@click.option("--patience", type=int, help="Stop after so many epochs without a lower validation loss.")
+@click.option("--time-budget", type=float, metavar="SECONDS", help="Stop after so many seconds.")
+@click.option("--target-accuracy", type=float, help="Stop at this validation accuracy, 0 to 1.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any other setting: --set beta_1=0.8.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of weights, order, dropout and augmentation.")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any other setting: --set optimizer=SGD.")
 @click.option("--data", default="full", show_default=True, help="`full`, `sample`, or a path.")
 @as_json
 def train(
-    recipe: str, epochs: int | None, batch_size: int | None, learning_rate: float | None, seed: int,
-    settings: tuple[str, ...], data: str, json_output: bool,
+    recipe: str, seed: int, data: str, settings: tuple[str, ...], augmentation: bool | None, json_output: bool,
+    **given: Any,
 ) -> None:  # fmt: skip
     """Trains in the foreground. Ctrl-C stops cleanly and keeps the model."""
-    given = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
     overrides = {name: value for name, value in given.items() if value is not None}
+    if augmentation is not None:
+        overrides["augmentation"] = "hand" if augmentation else "none"
     overrides |= dict(parse_override(text) for text in settings)
     _tell(_train(recipe, overrides, data, seed), json_output)
 
@@ -84,16 +94,32 @@ def _follow(run: Run) -> None:
     """Trains a run to its end, with a progress bar on standard error."""
     from mnist_core.jobs import conclude, cores, start_worker
 
-    process = start_worker(run, cores())
-    with click.progressbar(length=1000, file=sys.stderr, item_show_func=_line, show_eta=False) as bar:
-        while process.poll() is None:
-            try:
-                time.sleep(0.2)
+    with _stopped_by_signals(run):
+        process = start_worker(run, cores())
+        try:
+            with click.progressbar(length=1000, file=sys.stderr, item_show_func=_line, show_eta=False) as bar:
+                while process.poll() is None:
+                    time.sleep(0.2)
+                    _advance(bar, run.status())
                 _advance(bar, run.status())
-            except KeyboardInterrupt:
-                run.ask(stop=True, paused=False)
-        _advance(bar, run.status())
+        finally:  # a full disk, a terminal that is gone: its worker is not left behind
+            if process.poll() is None:
+                process.terminate()
+                process.wait()
     conclude(run, process.returncode)
+
+
+@contextmanager
+def _stopped_by_signals(run: Run) -> Iterator[None]:
+    """Meanwhile Ctrl-C, SIGTERM and a terminal that is closed ask the run to stop: it keeps its model."""
+    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    heeded = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]  # as with nohup
+    before = {number: signal.signal(number, lambda *_: run.ask(stop=True, paused=False)) for number in heeded}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _tell(run: Run, json_output: bool) -> None:
