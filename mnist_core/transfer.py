@@ -1,8 +1,8 @@
 """Runs that travel: a whole run as a zip, and back from a zip of anybody's.
 
-`pack` puts RUN_DIR/<file> into the archive as `<run id>/<file>`. `unpack` believes nothing of what it is given: only the
-names of FILES are taken, each bounded in size, all of them counted while they are unpacked; then `inspection` looks into
-every file. A run arrives whole or not at all.
+`pack` puts RUN_DIR/<file> into the archive as `<run id>/<file>`. `unpack` believes nothing of what it is given: only
+the names of FILES are taken, each bounded in size, all of them counted while they are unpacked; then `inspection`
+looks into every file. A run arrives whole or not at all.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueE
 
 
 def pack(run: Run) -> bytes:
-    """A whole run as a zip that `unpack` takes. Raises RunError where its files cannot be read, or spec.json is broken."""
+    """A whole run as a zip that `unpack` takes. Raises RunError where its files cannot be read."""
     run.spec()
     content = io.BytesIO()
     try:
@@ -124,7 +124,7 @@ def _unpacked(source: Path | IO[bytes], folder: Path) -> str:
 
 
 def _check_directory(file: IO[bytes]) -> None:
-    """Refuses an archive whose list of files is long, before `zipfile` reads it: a run's is short, and has no comment."""
+    """Refuses an archive whose list of files is long, before `zipfile` reads it. A run's is short, without comment."""
     size = file.seek(0, os.SEEK_END)
     file.seek(max(0, size - 42))
     end = file.read(42)[-42:]
