@@ -116,8 +116,8 @@ def _enlargement(size: int) -> NDArray[np.float64]:
     points = np.arange(-2, _WOBBLE_GRID + 2)  # those outside are as the outermost
     far = np.abs(places - points)
     near_weights, far_weights = 1.25 * far**3 - 2.25 * far**2 + 1, -0.75 * (far**3 - 5 * far**2 + 8 * far - 4)
-    weights = np.where(far < 1, near_weights, far_weights) * (far < 2)
-    return weights @ np.eye(_WOBBLE_GRID)[points.clip(0, _WOBBLE_GRID - 1)]
+    weights: NDArray[np.float64] = np.where(far < 1, near_weights, far_weights) * (far < 2)
+    return np.asarray(weights @ np.eye(_WOBBLE_GRID)[points.clip(0, _WOBBLE_GRID - 1)])
 
 
 def _thicken(image: Images, weight: float) -> Images:

@@ -89,6 +89,10 @@ def _json(path: Path) -> dict[str, Any]:
     return _object(path.read_bytes())
 
 
+def _any_json(path: Path) -> None:
+    _json(path)
+
+
 def _object(content: bytes) -> dict[str, Any]:
     value = json.loads(content.decode("utf-8"))
     if not isinstance(value, dict):
@@ -215,10 +219,10 @@ def _tflite(path: Path) -> None:
 
 _CHECKS: dict[str, Callable[[Path], None]] = {
     "spec.json": _spec,
-    "status.json": lambda path: _json(path) and None,
-    "control.json": lambda path: _json(path) and None,
-    "label.json": lambda path: _json(path) and None,
-    "probes.json": lambda path: _json(path) and None,
+    "status.json": _any_json,
+    "control.json": _any_json,
+    "label.json": _any_json,
+    "probes.json": _any_json,
     "metrics.jsonl": _metrics,
     "card.json": _card,
     "wall.npz": _arrays(1_000_000),

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core import augment_source, data, drawings, jobs, pen
-from mnist_core.architecture import Layer
+from mnist_core.architecture import Conv2D, Dense, DepthwiseConv2D, Layer
 from mnist_core.augmentation import AUGMENTATIONS
 from mnist_core.errors import DataError, RunError
 from mnist_core.fields import changed
@@ -277,11 +277,11 @@ def _limit(settings: Settings) -> str:
 
 
 def _model(settings: Settings) -> str:
-    """The network; a layer without settings of its own shares the line of the one before it."""
+    """The network; a layer that transforms nothing linearly shares the line of the one before it."""
     lines = [f"    Input({settings.architecture.input_shape}),"]
     for layer in settings.layers:
         text = _layer(layer)
-        if text.endswith("()") and len(lines[-1]) + len(text) + 2 <= LINE and len(lines) > 1:
+        if not isinstance(layer, Conv2D | DepthwiseConv2D | Dense) and len(lines[-1]) + len(text) + 2 <= LINE and len(lines) > 1:
             lines[-1] += f" {text},"
         else:
             lines.append(f"    {text},")
