@@ -8,6 +8,7 @@
       checkpoint/     where it stands after its last finished epoch
       label.json      what people call it
       card.json model.keras model.tflite    at the end, also of a stopped run
+      events/         the same for TensorBoard
       log.txt         the worker's output
 
 Every file is written beside its place and moved there, or appended to by whole lines: a reader never sees half of one.

@@ -281,7 +281,8 @@ def _model(settings: Settings) -> str:
     lines = [f"    Input({settings.architecture.input_shape}),"]
     for layer in settings.layers:
         text = _layer(layer)
-        if not isinstance(layer, Conv2D | DepthwiseConv2D | Dense) and len(lines[-1]) + len(text) + 2 <= LINE and len(lines) > 1:
+        heavy = isinstance(layer, Conv2D | DepthwiseConv2D | Dense)
+        if not heavy and len(lines[-1]) + len(text) + 2 <= LINE and len(lines) > 1:
             lines[-1] += f" {text},"
         else:
             lines.append(f"    {text},")
