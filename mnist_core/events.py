@@ -6,6 +6,7 @@ TensorFlow that the worker has loaded; the tensorboard package is not needed for
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Mapping
 from typing import Any
@@ -41,23 +42,29 @@ class Events:
         self._scalar = tf.compat.v1.SummaryMetadata(data_class=1)
         self._scalar.plugin_data.plugin_name = "scalars"
         for row in run.metrics().rows:
-            self._add(row)
+            self._write(row)
         self._flush()
 
     def add(self, row: Mapping[str, Any]) -> None:
-        """Adds a report as it stands in metrics.jsonl."""
-        self._add(row)
+        """Adds a report as it stands in metrics.jsonl. What cannot be written is left out: no training ends for it."""
+        self._write(row)
         self._flush()
 
-    def _add(self, row: Mapping[str, Any]) -> None:
+    def _write(self, row: Mapping[str, Any]) -> None:
         import tensorflow as tf
 
+        step = row.get("step")
+        if not isinstance(step, int):  # changed by hand
+            return
         for folder, tags in TAGS.items():
-            with self._writers[folder].as_default(step=row["step"]):
-                for name, tag in tags.items():
-                    if name in row:
-                        tf.summary.write(tag, tf.constant(row[name], tf.float32), metadata=self._scalar)
+            told = {tag: row[name] for name, tag in tags.items() if isinstance(row.get(name), int | float)}
+            with self._writers[folder].as_default(step=step), contextlib.suppress(tf.errors.OpError):  # a full disk
+                for tag, value in told.items():
+                    tf.summary.write(tag, tf.constant(value, tf.float32), metadata=self._scalar)
 
     def _flush(self) -> None:
+        import tensorflow as tf
+
         for writer in self._writers.values():
-            writer.flush()
+            with contextlib.suppress(tf.errors.OpError):
+                writer.flush()

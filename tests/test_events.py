@@ -70,3 +70,11 @@ def test_a_run_that_is_taken_up_tells_no_step_twice(keras: object) -> None:
     again.add({"step": 3, "epoch": 1, "loss": 7.0})
     assert read_back(run.path / "events" / "train")["loss"] == [(1, 0.5), (2, 1.0), (3, 7.0)]
     assert read_back(run.path / "events" / "validation")["loss"] == [(2, 9.0)]
+
+
+def test_reports_that_were_changed_by_hand_are_left_out(keras: object) -> None:
+    run = runs.create(runs.make_spec("fast"))
+    for row in ({"step": 1, "loss": "x"}, {"loss": 3.0}, {"step": 2, "loss": 2.0, "wall": "01x"}):
+        run.append_metrics(row)
+    Events(run)
+    assert read_back(run.path / "events" / "train") == {"loss": [(2, 2.0)]}
