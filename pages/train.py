@@ -54,14 +54,14 @@ left, right = st.columns([1.2, 2], gap="large")
 with left:
     settings_form.controls()
     components.attempt(train, st.button("Train", type="primary", width="stretch"))
+    run = components.attempt(shown_run, True)
+    watching.pad(run)
     settings_form.link()
 with right:
-    run = components.attempt(shown_run, True)
     if run is not None:
         monitor.show(run)
     else:
         st.info("Choose a recipe, move a slider, and press Train. The curves begin to move within seconds.")
-    watching.pad(run)
     network()
     gallery()
     monitor.recent()
