@@ -6,6 +6,8 @@ SIGTERM or SIGINT; the model is kept) or failed, with a message that says why an
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import logging
 import os
 import signal
@@ -56,15 +58,20 @@ def main(arguments: list[str]) -> int:
         return _fail(heart, str(error))
     except MemoryError:
         return _fail(heart, "The machine ran out of memory. Try a smaller batch or a smaller network.")
+    except OSError as error:
+        log.exception("A file could not be read or written")
+        why = "The disk is full" if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else "A file failed"
+        return _fail(heart, f"{why}: {error}. Mend that, then resume from the last finished epoch.", "interrupted")
     except Exception as error:  # whatever it was, the page must say so
         log.exception("The training failed")
         return _fail(heart, f"{type(error).__name__}: {str(error)[:500]}. More is in {run.log.name}.")
     return 0
 
 
-def _fail(heart: Heart, message: str) -> int:
+def _fail(heart: Heart, message: str, state: str = "failed") -> int:
     log.error(message)
-    heart.update(state="failed", message=message, seconds_left=None)
+    with contextlib.suppress(OSError):  # nor can this be written: without its worker, the run reads as interrupted
+        heart.update(state=state, message=message, seconds_left=None)
     return 1
 
 

@@ -171,3 +171,62 @@ def test_link_to_a_page_goes_through_the_app(chromium: Browser, app_url: str) ->
     expect(page.get_by_role("heading", name="Train a network")).to_be_visible(timeout=30 * SECONDS)
     expect(page.get_by_role("link", name="Draw").first).to_be_visible(timeout=30 * SECONDS)  # app.py's navigation
     page.close()
+
+
+def test_training_is_watched_and_steered(page: Page, app_url: str) -> None:
+    """One's own digit being learned; pause, one batch, another learning rate, more epochs, stop, train on."""
+    page.goto(f"{app_url}/train?recipe=lesson08-mlp&epochs=400&data=sample&batch_size=64")
+    expect(page.get_by_role("heading", name="Train a network")).to_be_visible(timeout=30 * SECONDS)
+    settled(page)
+    page.get_by_text("Watch your own handwriting").click()
+    settled(page)
+    draw(page, ROUND_HAND[7][1])
+    settled(page)
+    page.get_by_role("button", name="Watch this one").click()
+    settled(page)
+    page.get_by_role("button", name="Train", exact=True).click()
+    expect(page.locator('[data-probe="7"]')).to_be_visible(timeout=90 * SECONDS)
+    expect(page.get_by_text(re.compile("of 60 test digits are read right")).first).to_be_visible()
+
+    page.get_by_role("button", name="Pause", exact=True).click()
+    expect(page.get_by_text("paused", exact=True)).to_be_visible(timeout=10 * SECONDS)
+    page.wait_for_timeout(1500)
+    shown = re.search(r"([\d,]+) of 60|after ([\d,]+) batches", page.content())
+    assert shown is not None
+    run = find_run(page)
+    before = run.status().step
+    page.get_by_role("button", name="One batch", exact=True).click()
+    wait_for(page, lambda: run.status().step == before + 1, "one batch")
+    page.get_by_text("Change it while it runs").click()
+    settled(page)
+    page.get_by_role("spinbutton", name="Epochs in all").fill("500")
+    page.get_by_role("spinbutton", name="Epochs in all").press("Enter")
+    page.get_by_role("slider", name="Learning rate from here on").press("ArrowLeft")
+    wait_for(page, lambda: run.control().get("epochs") == 500 and "learning_rate" in run.control(), "the wishes")
+    page.get_by_role("button", name="Resume", exact=True).click()
+    wait_for(page, lambda: run.status().step > before + 50, "it goes on")
+    assert run.status().epochs == 500
+    assert any("changed" in row for row in run.metrics().rows)
+
+    page.get_by_role("button", name="Stop", exact=True).last.click()
+    expect(page.get_by_text(re.compile("Stopped in epoch"))).to_be_visible(timeout=60 * SECONDS)
+    ended = run.status().epoch
+    page.get_by_role("button", name="Resume", exact=True).click()
+    wait_for(page, lambda: run.status().state == "running" and run.status().epoch > ended, "it trains on")
+    page.get_by_role("button", name="Stop", exact=True).last.click()
+    expect(page.get_by_text(re.compile("Stopped in epoch"))).to_be_visible(timeout=60 * SECONDS)
+
+
+def find_run(page: Page) -> Run:
+    """The run that the page shows."""
+    found = re.search(r"run=([a-z0-9-]+)", page.url)
+    assert found is not None
+    return Run(Path(os.environ["DIGITLAB_TEST_RUNS"]) / found[1])
+
+
+def wait_for(page: Page, condition: Callable[[], bool], what: str) -> None:
+    for _ in range(300):
+        if condition():
+            return
+        page.wait_for_timeout(200)
+    pytest.fail(f"waited in vain: {what}")
