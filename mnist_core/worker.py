@@ -1,4 +1,4 @@
-"""Trains one run in a process of its own: `python -m mnist_core.worker RUN_DIR`.
+"""Trains one run in a process of its own: `python -m mnist_core.worker RUN_DIR`, or `--wait` for one: see `warm`.
 
 It reads spec.json and control.json, and writes everything else. It ends by itself: finished, stopped (by control.json,
 SIGTERM or SIGINT; the model is kept) or failed, with a message that says why and what to try.
@@ -20,7 +20,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
-from mnist_core import teaching, training
+from mnist_core import teaching, training, warm
 from mnist_core.course import Course
 from mnist_core.errors import DigitLabError
 from mnist_core.finishing import finish
@@ -46,10 +46,13 @@ class Stop:
 def main(arguments: list[str]) -> int:
     """Trains the run in the directory given. Returns the exit status: 0 finished or stopped, 1 failed, 2 misused."""
     if len(arguments) != 1:
-        print("Usage: python -m mnist_core.worker RUN_DIR", file=sys.stderr)
+        print(f"Usage: python -m mnist_core.worker RUN_DIR, or {warm.WAIT}", file=sys.stderr)
         return 2
+    folder = warm.await_run() if arguments[0] == warm.WAIT else Path(arguments[0])
+    if folder is None:
+        return 0
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
-    run = Run(Path(arguments[0]).resolve())
+    run = Run(folder.resolve())
     heart = Heart(run)
     try:
         with heart.beating():

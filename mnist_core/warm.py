@@ -1,0 +1,105 @@
+"""A worker that has TensorFlow loaded and waits for its run: it trains five seconds sooner, and takes memory meanwhile.
+
+warm = WarmWorker(threads=2)      # in the web process: python -m mnist_core.worker --wait
+process = warm.take(run)          # or None, where it has died: start another then
+warm.end()                        # it also ends by itself, when the process that started it is gone
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess  # noqa: S404 - starts this package's own worker
+import sys
+from pathlib import Path
+
+from mnist_core.runs import Run
+
+WAIT = "--wait"
+"""The worker's argument in place of a run directory: it is told that on its standard input."""
+
+_PACKAGE_PARENT = Path(__file__).resolve().parent.parent
+
+
+def command(argument: str) -> list[str]:
+    """What starts a worker: its argument is a run directory, or WAIT."""
+    return [sys.executable, "-m", "mnist_core.worker", argument]
+
+
+def environment(threads: int) -> dict[str, str]:
+    """Of a worker that may use so many cores."""
+    return {
+        **os.environ,
+        "OMP_NUM_THREADS": str(threads),
+        "TF_NUM_INTRAOP_THREADS": str(threads),
+        "TF_NUM_INTEROP_THREADS": str(threads),
+        "PYTHONPATH": os.pathsep.join(filter(None, (str(_PACKAGE_PARENT), os.environ.get("PYTHONPATH")))),
+    }
+
+
+class WarmWorker:
+    """One worker that waits.
+
+    Args:
+        threads: cores that it may use.
+
+    Raises:
+        OSError: the machine takes no more processes.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self._process = subprocess.Popen(  # noqa: S603 - our own module
+            command(WAIT), env=environment(threads), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+
+    def take(self, run: Run) -> subprocess.Popen[bytes] | None:
+        """The worker's process, which trains the run from now on; None where it is gone."""
+        try:
+            if self._process.poll() is None and self._process.stdin is not None:
+                self._process.stdin.write(os.fsencode(run.path.resolve()) + b"\n")
+                self._process.stdin.close()
+                return self._process
+        except OSError:  # it died this moment
+            self.end()
+        return None
+
+    def end(self) -> None:
+        """Lets it go, at once: there is nothing to save."""
+        self._process.kill()
+        self._process.wait()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+
+
+def await_run() -> Path | None:
+    """In the worker: loads what it will need, then waits for its run directory. None where nobody wants it any more.
+
+    From then on its output goes to the run's log.
+    """
+    _load()
+    line = sys.stdin.buffer.readline()
+    if not line.endswith(b"\n"):
+        return None
+    folder = Path(os.fsdecode(line[:-1]))
+    log = os.open(Run(folder).log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    for stream in (sys.stdout.fileno(), sys.stderr.fileno()):
+        os.dup2(log, stream)
+    os.close(log)
+    return folder
+
+
+def _load() -> None:
+    """Imports TensorFlow and trains a tiny network on nothing: the first time of everything takes longest."""
+    import keras
+    import numpy as np
+
+    from mnist_core import data, training
+    from mnist_core.architecture import Conv2D, Dense, Flatten, Rescaling
+    from mnist_core.recipes import Settings
+
+    settings = Settings((Rescaling(1 / 255), Conv2D(2, 5), Flatten(), Dense(10, "softmax")), batch_size=2, epochs=1)
+    images, labels = np.zeros((4, 28, 28), np.uint8), np.zeros(4, np.uint8)
+    split = data.Split(images, labels, images, labels, images, labels)
+    for _ in training.train(training.make_model(settings, 0), settings, split, 0):
+        pass
+    keras.utils.clear_session()  # layers are named from 1 again
