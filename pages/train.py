@@ -9,7 +9,7 @@ import streamlit as st
 from mnist_core import data, jobs, recipes
 from mnist_core.errors import RunError
 from mnist_core.runs import Run, find_run, make_spec
-from pages.ui import caches, components, monitor, navigation, state
+from pages.ui import caches, components, monitor, navigation, owner, state
 from pages.ui.steering import LEARNING_RATES
 
 MOST_EPOCHS = 50
@@ -106,7 +106,7 @@ def train() -> None:
     spec = make_spec(
         st.session_state[state.RECIPE], overrides(), st.session_state[state.DATA], int(st.session_state[state.SEED])
     )
-    st.query_params["run"] = jobs.start(caches.backend(), spec).id
+    st.query_params["run"] = jobs.start(caches.backend(), spec, owner.me()).id
 
 
 def shown_run() -> Run | None:

@@ -38,6 +38,8 @@ MOST_EPOCHS = "most_epochs"  # end of the slider
 CARRIED = "carried"  # settings of a run that is trained again, for which the page has no control
 SEARCH = "search"
 COMPARED = "compared"  # ids of the runs that the Runs page shows
+OWNER = "owner"  # (token, proof) of who is at the browser: see owner
+COOKIES_SET = "cookies_set"  # names of those that the browser was given in this session
 METRICS = "metrics"  # (run id, reports read so far): only new ones are read
 
 _KEPT = (
