@@ -33,11 +33,16 @@ def visitor() -> Visitor:
     """Who is at this browser: the token of this session, which is its cookie's; a new one for a browser without."""
     token, proof = st.session_state.get(state.OWNER, ("", ""))
     if not token:
-        sent = st.context.cookies.get(COOKIE)
-        token = sent if sent is not None and owners.is_token(sent) else owners.new_token()
-        proof = st.context.cookies.get(ADMIN_COOKIE) or ""  # checked whenever it is used
+        token = _sent(COOKIE) if owners.is_token(_sent(COOKIE)) else owners.new_token()
+        proof = _sent(ADMIN_COOKIE)  # checked whenever it is used
         st.session_state[state.OWNER] = (token, proof)
     return Visitor(token, proof)
+
+
+def _sent(name: str) -> str:
+    """A cookie as the browser had it when the session began; empty where it had none, and in a test, which has none."""
+    value = st.context.cookies.get(name)
+    return value if isinstance(value, str) else ""
 
 
 def me() -> str:
@@ -59,7 +64,7 @@ def _keep(name: str, value: str) -> None:
     of the characters of a token: nothing in it could end the script.
     """
     since = st.session_state.setdefault(state.COOKIES_SET, set())
-    if name not in since and (st.context.cookies.get(name) or "") == value:
+    if name not in since and _sent(name) == value:
         return
     since.add(name)
     script = _SET.format(name=name, value=value, seconds=YEAR_SECONDS if value else 0)
