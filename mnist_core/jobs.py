@@ -16,16 +16,17 @@ import subprocess  # noqa: S404 - starts this package's own worker
 import sys
 import threading
 import time
-from collections import OrderedDict
-from collections.abc import Iterable
+from collections import Counter, OrderedDict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
 import psutil
 
-from mnist_core import checkpoints
+from mnist_core import checkpoints, owners
 from mnist_core.errors import QueueFullError, RunError, SettingError
+from mnist_core.fairness import next_turns
 from mnist_core.files import write_json
 from mnist_core.recipes import setting_rules
 from mnist_core.runs import Run, RunSpec, Status, create, owned
@@ -34,6 +35,7 @@ GRACE_SECONDS = 60.0
 """A worker that was asked to stop has so long to save its model before SIGTERM, and as long again before SIGKILL."""
 POLL_SECONDS = 0.2
 DEFAULT_MAX_QUEUED = 20
+DEFAULT_MAX_QUEUED_EACH = 3
 
 log = logging.getLogger("digitlab.jobs")
 
@@ -42,7 +44,7 @@ class JobBackend(Protocol):
     """Something that trains runs."""
 
     def submit(self, run: Run) -> None:
-        """Queues the run. Raises QueueFullError where the queue takes no more."""
+        """Queues the run. Raises QueueFullError where the queue takes no more, of anybody or of the run's owner."""
 
     def request_stop(self, run: Run) -> None:
         """Asks for the run to end soon, with its model kept; a run that still waits ends at once."""
@@ -54,9 +56,13 @@ class JobBackend(Protocol):
         """Its place in the queue, 1 for the next; 0 where it does not wait."""
 
 
-def start(backend: JobBackend, spec: RunSpec) -> Run:
-    """Makes a run and submits it. Raises QueueFullError where the queue takes no more; nothing is left behind then."""
-    run = create(spec)
+def start(backend: JobBackend, spec: RunSpec, owner: str = owners.NOBODY) -> Run:
+    """Makes a run of this owner and submits it.
+
+    Raises:
+        QueueFullError: the queue takes no more, of anybody or of this owner; nothing is left behind then.
+    """
+    run = create(spec, owner=owner)
     try:
         backend.submit(run)
     except QueueFullError:
@@ -110,6 +116,11 @@ def max_running() -> int:
 def max_queued() -> int:
     """DIGITLAB_MAX_QUEUED, or 20."""
     return _count("DIGITLAB_MAX_QUEUED", DEFAULT_MAX_QUEUED)
+
+
+def max_queued_each() -> int:
+    """DIGITLAB_MAX_QUEUED_EACH, or 3: how many of one owner may wait."""
+    return _count("DIGITLAB_MAX_QUEUED_EACH", DEFAULT_MAX_QUEUED_EACH)
 
 
 def cores() -> int:
@@ -191,22 +202,35 @@ class _Job:
     process: subprocess.Popen[bytes] | _Adopted | None = None
     stop_asked: float | None = None  # monotonic seconds
     terminated: bool = field(default=False)
+    owner: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.owner = owners.read(self.run.path)  # once: the folder may be deleted while it waits
 
 
 class LocalBackend:
     """A bounded queue on this machine: so many workers at once, the rest wait their turn.
 
+    The turn goes to the owner with the fewest workers, among those to the one whose last turn is longest ago: who
+    queues ten runs keeps nobody waiting. Runs without an owner have one together.
+
     Args:
         running: workers at once; DIGITLAB_MAX_RUNNING where it is not given.
         queued: how many may wait; DIGITLAB_MAX_QUEUED where it is not given.
         grace: seconds between asking, SIGTERM and SIGKILL.
+        each: how many of one owner may wait; DIGITLAB_MAX_QUEUED_EACH where it is not given.
     """
 
-    def __init__(self, running: int | None = None, queued: int | None = None, grace: float = GRACE_SECONDS) -> None:
+    def __init__(
+        self, running: int | None = None, queued: int | None = None, grace: float = GRACE_SECONDS,
+        each: int | None = None,
+    ) -> None:  # fmt: skip
         self._running = running or max_running()
         self._queued = queued or max_queued()
+        self._each = each or max_queued_each()
         self._grace = grace
         self._jobs: OrderedDict[str, _Job] = OrderedDict()  # in order of submission; ended ones are taken out
+        self._served: dict[str, int] = {}  # owner -> the number of the last turn it had
         self._lock = threading.RLock()
         self._wake = threading.Event()
         threading.Thread(target=self._serve, name="jobs", daemon=True).start()
@@ -233,15 +257,37 @@ class LocalBackend:
 
     def submit(self, run: Run) -> None:
         with self._lock:
-            waiting = sum(job.process is None for job in self._jobs.values())
-            free = self._running - (len(self._jobs) - waiting)
-            if waiting - free >= self._queued:
-                raise QueueFullError(
-                    f"{waiting} runs are waiting already, and {self._queued} may. Try again when one has ended, "
-                    "or raise DIGITLAB_MAX_QUEUED."
-                )
-            self._jobs[run.id] = _Job(run)
+            job = _Job(run)
+            self._refuse_too_many(job)
+            self._jobs[run.id] = job
         self._wake.set()
+
+    def _refuse_too_many(self, job: _Job) -> None:
+        """Those count that would wait still when every free place is taken."""
+        waiting = self._turns([job])[self._free() :]
+        if len(waiting) > self._queued:
+            raise QueueFullError(
+                f"{len(waiting) - 1} runs are waiting already, and {self._queued} may. Try again when one has ended, "
+                "or raise DIGITLAB_MAX_QUEUED."
+            )
+        own = sum(other.owner == job.owner for other in waiting)
+        if own > self._each:
+            raise QueueFullError(
+                f"{own - 1} runs of yours are waiting already, and {self._each} of one person may. Wait until one of "
+                "them has begun, or stop one. Whoever runs this server may raise DIGITLAB_MAX_QUEUED_EACH."
+            )
+
+    def _started(self) -> list[_Job]:
+        return [job for job in self._jobs.values() if job.process is not None]
+
+    def _free(self) -> int:
+        return max(0, self._running - len(self._started()))
+
+    def _turns(self, more: Sequence[_Job] = ()) -> list[_Job]:
+        """The waiting jobs, those of `more` submitted last, in the order in which they will be started."""
+        waiting = [job for job in self._jobs.values() if job.process is None] + list(more)
+        running = Counter(job.owner for job in self._started())
+        return [waiting[index] for index in next_turns([job.owner for job in waiting], running, self._served)]
 
     def request_stop(self, run: Run) -> None:
         if run.path.is_dir():
@@ -267,7 +313,7 @@ class LocalBackend:
 
     def position(self, run: Run) -> int:
         with self._lock:
-            waiting = [run_id for run_id, job in self._jobs.items() if job.process is None]
+            waiting = [job.run.id for job in self._turns()]
         return waiting.index(run.id) + 1 if run.id in waiting else 0
 
     def _serve(self) -> None:
@@ -300,9 +346,8 @@ class LocalBackend:
                 job.terminated = True
 
     def _start_next(self) -> None:
-        started = [job for job in self._jobs.values() if job.process is not None]
-        waiting = [job for job in self._jobs.values() if job.process is None]
-        for job in waiting[: max(0, self._running - len(started))]:
+        for job in self._turns()[: self._free()]:
+            self._served[job.owner] = max(self._served.values(), default=0) + 1
             try:
                 job.process = start_worker(job.run, max(1, cores() // self._running))
             except OSError as error:  # the directory was deleted, or the machine takes no more processes

@@ -8,6 +8,7 @@
       probes.json wall.npz    what it is watched by: drawings of people's own, sixty test digits
       checkpoint/     where it stands after its last finished epoch
       label.json      what people call it
+      owner.json      whose it is: see owners
       card.json model.keras model.tflite    at the end, also of a stopped run
       log.txt         the worker's output
 
@@ -29,7 +30,7 @@ from typing import Any
 
 import psutil
 
-from mnist_core import architecture
+from mnist_core import architecture, owners
 from mnist_core.errors import DigitLabError, RunError, RunNotFoundError, SettingError
 from mnist_core.files import append_line, parse_lines, read_json, replacing, write_json
 from mnist_core.recipes import Settings, find, override
@@ -273,13 +274,14 @@ class Run:
         return self.model.is_file() and (self.path / "card.json").is_file()
 
 
-def create(spec: RunSpec, root: Path | None = None) -> Run:
+def create(spec: RunSpec, root: Path | None = None, owner: str = owners.NOBODY) -> Run:
     """A new run directory with its spec, queued by this process. Raises RunError where it cannot be written."""
     root = root or runs_dir()
     day = time.strftime("%Y%m%d-%H%M%S", time.localtime(spec.created))
     run = Run(root / f"{day}-{spec.recipe}-{secrets.token_hex(4)}")
     try:
         run.path.mkdir(parents=True)
+        owners.claim(run.path, owner)
         run.write_status(owned(Status(epochs=spec.settings.epochs, message="Waiting for its turn.")))
         write_json(run.path / "spec.json", spec.to_json())  # last: with it the run is listed
     except OSError as error:

@@ -6,14 +6,14 @@ import streamlit as st
 
 from mnist_core import data, jobs, probes, recipes
 from mnist_core.runs import Run, find_run
-from pages.ui import caches, components, monitor, navigation, settings_form, state, watching
+from pages.ui import caches, components, monitor, navigation, owner, settings_form, state, watching
 
 GALLERY = 20
 
 
 def train() -> None:
     """Starts the run and puts it into the address."""
-    run = jobs.start(caches.backend(), settings_form.spec())
+    run = jobs.start(caches.backend(), settings_form.spec(), owner.me())
     st.query_params["run"] = run.id
     probes.write(run, st.session_state[state.PROBES])
 

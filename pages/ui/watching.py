@@ -12,7 +12,7 @@ from mnist_core import figures, probes
 from mnist_core.drawing import normalise
 from mnist_core.probes import Probe
 from mnist_core.runs import Run
-from pages.ui import components, sketchpad, state, theme
+from pages.ui import components, owner, sketchpad, state, theme
 
 STRIP_PIXELS = 160  # wide, and as many reports at most
 WALL_COLUMNS = 15
@@ -42,16 +42,16 @@ def _pad(run: Run | None) -> None:
 
 
 def _chosen(run: Run | None) -> list[Probe]:
-    """Of the run while it goes on; else those of this visitor, for the next one."""
-    if run is not None and not run.status().final:
+    """Of the run while it goes on, if it is this visitor's; else those for the next one."""
+    if run is not None and not run.status().final and not owner.locked(run):
         return list(probes.read(run))
     return list(st.session_state.get(state.PROBES, ()))
 
 
 def _choose(run: Run | None, chosen: list[Probe]) -> None:
     st.session_state[state.PROBES] = chosen
-    if run is not None and not run.status().final:
-        probes.write(run, chosen)
+    if run is not None and not run.status().final and not owner.locked(run):
+        owner.checked(run, probes.write)(run, chosen)
     sketchpad.clear(state.PROBE_CANVAS)
 
 
