@@ -20,7 +20,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
-from mnist_core import teaching, training, warm
+from mnist_core import teaching, training, workers
 from mnist_core.course import Course
 from mnist_core.errors import DigitLabError
 from mnist_core.finishing import finish
@@ -46,9 +46,9 @@ class Stop:
 def main(arguments: list[str]) -> int:
     """Trains the run in the directory given. Returns the exit status: 0 finished or stopped, 1 failed, 2 misused."""
     if len(arguments) != 1:
-        print(f"Usage: python -m mnist_core.worker RUN_DIR, or {warm.WAIT}", file=sys.stderr)
+        print(f"Usage: python -m mnist_core.worker RUN_DIR, or {workers.WAIT}", file=sys.stderr)
         return 2
-    folder = warm.await_run() if arguments[0] == warm.WAIT else Path(arguments[0])
+    folder = workers.await_run() if arguments[0] == workers.WAIT else Path(arguments[0])
     if folder is None:
         return 0
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)

@@ -42,6 +42,7 @@ def gallery() -> None:
 
 
 navigation.through_app()
+caches.backend().prepare()
 state.default(state.RECIPE, recipes.DEFAULT_RECIPE)
 state.default(state.SEED, 0)
 state.default(state.DATA, "full" if data.available() else "sample")

@@ -1,18 +1,22 @@
-"""A worker that has TensorFlow loaded and waits for its run: it trains five seconds sooner, and takes memory meanwhile.
+"""The processes that train, as seen from outside: started for one run, waiting for one, or left by an earlier server.
 
-warm = WarmWorker(threads=2)      # in the web process: python -m mnist_core.worker --wait
-process = warm.take(run)          # or None, where it has died: start another then
-warm.end()                        # it also ends by itself, when the process that started it is gone
+process = start_worker(run, threads=2)      # python -m mnist_core.worker RUN_DIR
+warm = WarmWorker(threads=2)                # python -m mnist_core.worker --wait: it has TensorFlow loaded
+process = warm.take(run)                    # it trains five seconds sooner; None where it has died
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess  # noqa: S404 - starts this package's own worker
 import sys
 from pathlib import Path
 
-from mnist_core.runs import Run
+import psutil
+
+from mnist_core.runs import Run, Status
 
 WAIT = "--wait"
 """The worker's argument in place of a run directory: it is told that on its standard input."""
@@ -20,12 +24,16 @@ WAIT = "--wait"
 _PACKAGE_PARENT = Path(__file__).resolve().parent.parent
 
 
-def command(argument: str) -> list[str]:
-    """What starts a worker: its argument is a run directory, or WAIT."""
+def cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _command(argument: str) -> list[str]:
     return [sys.executable, "-m", "mnist_core.worker", argument]
 
 
-def environment(threads: int) -> dict[str, str]:
+def _environment(threads: int) -> dict[str, str]:
     """Of a worker that may use so many cores."""
     return {
         **os.environ,
@@ -36,8 +44,39 @@ def environment(threads: int) -> dict[str, str]:
     }
 
 
+def start_worker(run: Run, threads: int) -> subprocess.Popen[bytes]:
+    """A worker for the run, in a session of its own: Ctrl-C on the server does not reach it."""
+    with run.log.open("ab") as output:
+        return subprocess.Popen(  # noqa: S603 - our own module, the path is one argument
+            _command(str(run.path)), env=_environment(threads), stdin=subprocess.DEVNULL, stdout=output,
+            stderr=output, start_new_session=True,
+        )  # fmt: skip
+
+
+class Adopted:
+    """The worker of an earlier server, as far as its process number tells."""
+
+    returncode = -signal.SIGKILL  # it is no child of ours: how it ended cannot be known, only what its run says
+
+    def __init__(self, status: Status) -> None:
+        self._process = psutil.Process(status.pid)
+
+    def poll(self) -> int | None:
+        """None while it runs."""
+        alive = self._process.is_running() and self._process.status() != psutil.STATUS_ZOMBIE
+        return None if alive else self.returncode
+
+    def kill(self) -> None:
+        with contextlib.suppress(psutil.Error):
+            self._process.kill()
+
+    def terminate(self) -> None:
+        with contextlib.suppress(psutil.Error):
+            self._process.terminate()
+
+
 class WarmWorker:
-    """One worker that waits.
+    """One worker that waits. It ends by itself, too, when the process that started it is gone.
 
     Args:
         threads: cores that it may use.
@@ -48,7 +87,7 @@ class WarmWorker:
 
     def __init__(self, threads: int) -> None:
         self._process = subprocess.Popen(  # noqa: S603 - our own module
-            command(WAIT), env=environment(threads), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+            _command(WAIT), env=_environment(threads), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
 
