@@ -1,6 +1,6 @@
 """How long a history of many runs takes to list, with its index and without, and ten runs to be compared.
 
-python benchmarks/history.py --runs 500 --reports 5000
+    python benchmarks/history.py --runs 500 --reports 5000
 
 The runs are made in a temporary folder. `cold`: every directory is read, and the index written; `warm`: the index is
 read, and only the directories' times and sizes are looked at.

@@ -18,7 +18,7 @@ from test_pages import ONE, button, drawing, opened, shown
 
 from mnist_core import history, jobs, kept, owners, runs
 from mnist_core.runs import Run
-from pages.ui import owner, state
+from pages.ui import caches, owner, state
 
 APP = Path(__file__).parent.parent / "app.py"
 
@@ -310,6 +310,18 @@ def test_a_session_without_cookies_gets_a_token_and_keeps_it(app: AppTest) -> No
     assert any(f"digitlab_owner={token}; path=/" in html.proto.body for html in app.get("html"))
 
 
+@pytest.mark.parametrize("sent", [ANN, "", "short", "x" * 5000, "é" * 43, ANN[:-1] + ";"])
+def test_a_browser_is_who_its_cookie_says_unless_that_is_nonsense(
+    sent: str, app: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(owner, "_sent", lambda name: {owner.COOKIE: sent}.get(name, ""))
+    app.run()
+    token, _ = app.session_state[state.OWNER]
+    assert owners.is_token(token) and (token == ANN) is (sent == ANN)
+    given = [html.proto.body for html in app.get("html") if "document.cookie" in html.proto.body]
+    assert sum(owner.COOKIE in body for body in given) == (sent != ANN), "what it has already is not given again"
+
+
 def test_kept_drawings_are_deleted_by_who_kept_them(
     app: AppTest, runs_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -371,6 +383,26 @@ def test_ticks_follow_their_runs_when_rows_come_between(app: AppTest, two: list[
     assert list(app.dataframe[0].value["run"]).index(two[1].id) == 1
     assert app.session_state["table-others"]["selection"]["rows"] == [1]
     assert app.multiselect(key=state.COMPARED).value == [two[1].id]
+
+
+def test_reports_are_read_again_only_when_there_are_more(
+    app: AppTest, two: list[Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`app`: for empty caches."""
+    read: list[str] = []
+    metrics = Run.metrics
+
+    def noticed(run: Run, *seen: Any) -> Any:
+        read.append(run.id)
+        return metrics(run, *seen)
+
+    monkeypatch.setattr(Run, "metrics", noticed)
+    first = caches.reports(two[0])
+    assert caches.reports(two[0]) is first and read == [two[0].id]
+    two[0].append_metrics({"step": 10_000, "loss": 0.25})
+    assert len(caches.reports(two[0])) == len(first) + 1 and len(read) == 2
+    two[1].path.joinpath("metrics.jsonl").unlink()
+    assert caches.reports(two[1]) == []
 
 
 # bad input

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import streamlit as st
@@ -12,8 +13,8 @@ from pages.ui import owner, state
 Row = dict[str, Any]
 
 COLUMNS = {
-    "starred": st.column_config.CheckboxColumn("★"), "name": "name", "changed": "changed", "state": "state",
-    "test_accuracy": st.column_config.NumberColumn("test accuracy", format="percent"),
+    "starred": "★", "name": "name", "changed": "changed", "state": "state",
+    "test_accuracy": st.column_config.NumberColumn("test accuracy", format="%.2f %%"),
     "test_loss": st.column_config.NumberColumn("test loss", format="%.4f"),
     "parameters": st.column_config.NumberColumn("parameters", format="localized"),
     "epochs": "epochs", "data": "data",
@@ -61,9 +62,15 @@ def _table(name: str, rows: list[Row]) -> None:
     wanted = [index for index, run in enumerate(ids) if run in compared]
     if set(_ticked(key)) != set(wanted):
         st.session_state[key] = {"selection": {"rows": wanted, "columns": []}}
-    shown = [{column: row[column] for column in COLUMNS} for row in rows]
-    st.dataframe(shown, column_config=COLUMNS, hide_index=True, key=key, selection_mode="multi-row",
-                 on_select=lambda: _tick(key, ids))  # fmt: skip
+    st.dataframe([_cells(row, COLUMNS) for row in rows], column_config=COLUMNS, hide_index=True, key=key,
+                 selection_mode="multi-row", on_select=lambda: _tick(key, ids))  # fmt: skip
+
+
+def _cells(row: Row, columns: Iterable[str]) -> Row:
+    """The columns of a row as they are read: per cent with two places, and a star where there is one."""
+    accuracy = row["test_accuracy"]
+    told = {"starred": "★" if row["starred"] else "", "test_accuracy": None if accuracy is None else 100 * accuracy}
+    return {name: told.get(name, row.get(name)) for name in columns}
 
 
 def _ticked(key: str) -> list[int]:
@@ -88,7 +95,7 @@ def best(rows: list[Row]) -> None:
         chosen = str(st.radio("Tested with", list(boards), format_func=_data, key=state.LEADERBOARD, horizontal=True))
         shown = [{**row, "mark": _mark(row)} for row in boards[chosen]]
         columns = {"place": "", "mark": "", **COLUMNS}
-        st.dataframe([{name: row[name] for name in BEST} for row in shown], column_config=columns, hide_index=True)
+        st.dataframe([_cells(row, BEST) for row in shown], column_config=columns, hide_index=True)
         tested = [row for row in rows if row["data"] == chosen]
         for column, against in zip(st.columns(2), ("parameters", "train_seconds"), strict=True):
             column.altair_chart(figures.scatter(tested, against), width="stretch", key=f"against_{against}")
