@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from mnist_core import checkpoints, probes, training
 from mnist_core.checkpoints import Place
 from mnist_core.data import Split
+from mnist_core.events import Events
 from mnist_core.forecast import Forecast
 from mnist_core.heart import Heart
 from mnist_core.recipes import setting_rules
@@ -78,6 +79,7 @@ class Course:
         if checkpoints.exists(run.path):
             self.place, self._best = checkpoints.read(run.path, model)
             run.trim_metrics(self.place.step)
+        self._events = Events(run)
         wall = probes.choose_wall(split.x_test, split.y_test)
         self._watch = probes.Watch(run, wall, training.looker(model))
         self._steering = Steering(self.place.learning_rate, self.place.epochs)
@@ -128,9 +130,9 @@ class Course:
         row = {name: value for name, value in asdict(report).items() if value is not None}
         # The first point comes at once: what is watched is only compiled after it.
         seen = self._watch.look(at_wall=report.val_loss is not None) if number else {}
-        self._run.append_metrics(
-            {**row, **self._changed, **seen, "images_per_second": round(self._rate, 1), "elapsed": elapsed}
-        )
+        told = {**row, **self._changed, **seen, "images_per_second": round(self._rate, 1), "elapsed": elapsed}
+        self._run.append_metrics(told)
+        self._events.add(told)
         self._changed = {}
         self._heart.update(
             message="Training.", step=report.step, steps=steps, epoch=report.epoch, epochs=self._steering.epochs,

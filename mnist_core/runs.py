@@ -10,6 +10,7 @@
       label.json      what people call it
       owner.json      whose it is: see owners
       card.json model.keras model.tflite    at the end, also of a stopped run
+      events/         the same for TensorBoard
       log.txt         the worker's output
 
 Every file is written beside its place and moved there, or appended to by whole lines: a reader never sees half of one.

@@ -9,7 +9,7 @@ import streamlit as st
 from mnist_core import history
 from mnist_core.errors import RunNotFoundError
 from mnist_core.runs import Run, find_run, runs_dir
-from pages.ui import caches, comparison, components, listing, navigation, owner, state, wastebasket
+from pages.ui import caches, comparison, components, listing, navigation, owner, state, takeaway, wastebasket
 
 
 def follow_link(known: dict[str, str]) -> None:
@@ -60,6 +60,8 @@ def one(run: Run) -> None:
     again.page_link("pages/train.py", label="Train again with a change", icon=":material/replay:",
                     query_params={"like": run.id})  # fmt: skip
     remove.button("Delete", key="delete", on_click=wastebasket.remove, args=([run],), disabled=locked)
+    with st.expander("Take it home", icon=":material/download:"):
+        takeaway.show(run)
 
 
 def many(runs: list[Run]) -> None:
@@ -84,6 +86,8 @@ def page() -> None:
     if runs := chosen(known):
         one(runs[0]) if len(runs) == 1 else many(runs)
         comparison.show(runs)
+    with st.expander("Bring in a run", icon=":material/upload:"):
+        takeaway.bring_in()
     wastebasket.show()
     owner.administrator()
 

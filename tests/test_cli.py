@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,18 +16,24 @@ from typing import Any
 
 import cv2
 import numpy as np
+import psutil
 import pytest
 from click.testing import CliRunner, Result
 from support import ROOT, Trained, command_line, environment, wait_until
 
 from mnist_core import __main__ as cli
-from mnist_core import worker
+from mnist_core import cli_train, history, worker
 from mnist_core.architecture import Dense, Flatten, Rescaling
 from mnist_core.classifier import Classifier
+from mnist_core.errors import RunError
 from mnist_core.recipes import RECIPES, Settings
-from mnist_core.runs import RunSpec, Status, create, list_runs, make_spec
+from mnist_core.runs import Run, RunSpec, Status, create, list_runs, make_spec
+from pages.ui import settings_form, state
 
-COMMANDS = ("recipes", "train", "runs", "show", "classify", "evaluate", "reproduce")
+COMMANDS = (
+    "recipes", "train", "resume", "runs", "show", "compare", "export", "import", "delete", "restore", "classify",
+    "evaluate", "reproduce",
+)  # fmt: skip
 
 
 def call(*arguments: str | Path, runs: Path | None = None) -> Result:
@@ -116,27 +123,30 @@ def test_train_ends_with_one_object(trained: Trained) -> None:
     assert trained.run.id in trained.stderr and "Ctrl-C" in trained.stderr and "Traceback" not in trained.stderr
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows sends no SIGINT to a single process")
-def test_ctrl_c_keeps_the_model(tmp_path: Path) -> None:
+@pytest.mark.skipif(os.name == "nt", reason="Windows sends no signal to a single process")
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_ctrl_c_and_its_like_keep_the_model(tmp_path: Path, number: str) -> None:
     root = tmp_path / "runs"
     started = subprocess.Popen(
-        command_line("train", "--recipe", "fast", "--epochs", "1000", "--set", "dropout=0.2", "--data", "sample"),
+        command_line("train", "--recipe", "fast", "--epochs", "1000", "--dropout", "0.2", "--data", "sample"),
         cwd=ROOT,
         env=environment(root),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         # A background job of a shell ignores Ctrl-C, and its children inherit that.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        preexec_fn=lambda: [signal.signal(one, signal.SIG_DFL) for one in (signal.SIGINT, signal.SIGHUP)],
     )
     try:
         (run,) = wait_until(lambda: list_runs(root), "the run", 60)
         wait_until(lambda: len(run.metrics().rows) >= 3, "three reports", 120)
-        started.send_signal(signal.SIGINT)
+        worker_id = run.status().pid
+        started.send_signal(getattr(signal, number))
         stdout, stderr = started.communicate(timeout=120)
     finally:
         started.kill()
         started.wait()
+    assert not psutil.pid_exists(worker_id)
     assert started.returncode == 0, stderr
     assert stdout == f"{run.id}\n"
     assert "Stopped in epoch" in stderr and "Traceback" not in stderr and "Aborted" not in stderr
@@ -151,6 +161,36 @@ def test_a_failed_training_is_told_on_both_outputs(tmp_path: Path) -> None:
     assert json.loads(done.stdout)["state"] == "failed" and json.loads(done.stdout)["test_accuracy"] is None
     assert f"{tmp_path / 'wrong.npz'} " in done.stderr and "cannot be used as MNIST" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+OPTIONS = {
+    ("--epochs", "3"): ("epochs", 3), ("--batch-size", "64"): ("batch_size", 64),
+    ("--learning-rate", "0.02"): ("learning_rate", 0.02), ("--optimizer", "SGD"): ("optimizer", "SGD"),
+    ("--dropout", "0.3"): ("dropout", 0.3), ("--augmentation",): ("augmentation", "hand"),
+    ("--no-augmentation",): ("augmentation", "none"), ("--patience", "2"): ("patience", 2),
+    ("--time-budget", "90"): ("time_budget", 90.0), ("--target-accuracy", "0.97"): ("target_accuracy", 0.97),
+    ("--set", "beta_1=0.8"): ("beta_1", 0.8),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("options", list(OPTIONS), ids="".join)
+def test_every_control_of_the_page_has_its_option(options: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[RunSpec] = []
+
+    def listening(spec: RunSpec) -> Any:
+        made.append(spec)
+        raise RunError("far enough")
+
+    monkeypatch.setattr(cli_train, "create", listening)
+    assert "far enough" in refused("train", "--recipe", "canvas", "--seed", "7", "--data", "sample", *options)
+    name, value = OPTIONS[options]
+    assert (made[0].seed, made[0].data, dict(made[0].overrides)) == (7, "sample", {name: value})
+    assert getattr(made[0].settings, name) == value
+
+
+def test_no_control_of_the_page_was_forgotten() -> None:
+    names = {name for name, _ in OPTIONS.values()} | {"recipe", "seed", "data"}
+    assert names >= {*settings_form.CONTROLLED, state.AUGMENTATION, state.RECIPE, state.SEED, state.DATA}
 
 
 @pytest.mark.parametrize(
@@ -425,3 +465,83 @@ def test_without_a_command_it_says_what_there_is(tmp_path: Path) -> None:
     done = process(runs=tmp_path)
     assert done.returncode == 2 and all(command in done.stderr + done.stdout for command in COMMANDS)
     assert subprocess.run([sys.executable, "-c", "import mnist_core.__main__"], cwd=ROOT, timeout=60).returncode == 0
+
+
+# what is taken home, brought in, compared and deleted
+
+
+@pytest.fixture
+def mine(trained: Trained, runs_root: Path) -> Run:
+    """The finished run, in a folder that may be changed."""
+    return Run(shutil.copytree(trained.run.path, runs_root / trained.run.id))
+
+
+@pytest.mark.parametrize(
+    ("name", "suffix"), [("keras", "keras"), ("csv", "csv"), ("script", "py"), ("svg", "svg"), ("zip", "zip")]
+)
+def test_export_names_the_file_after_the_run(
+    mine: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, suffix: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    printed = call("export", mine.id, "--format", name).stdout.splitlines()
+    assert printed == [f"{mine.id}.{suffix}", *["mnist.npz"] * (name == "script")]
+    assert all((tmp_path / each).stat().st_size > 1000 for each in printed)
+    assert "is there already" in refused("export", mine.id, "--format", name)
+    assert shown("export", mine.id, "--format", name, "--force", "--json") == {
+        "run": mine.id, "format": name, "files": printed
+    }  # fmt: skip
+
+
+def test_export_to_a_path_and_import_elsewhere(mine: Run, tmp_path: Path) -> None:
+    target = tmp_path / "out.zip"
+    assert call("export", mine.id, "--format", "zip", "--output", target).stdout == f"{target}\n"
+    brought = shown("import", target, "--json", runs=tmp_path / "elsewhere")
+    assert brought == {"run": mine.id, "state": "finished"}
+    found = shown("show", mine.id, "--json", runs=tmp_path / "elsewhere")
+    assert found["card"] == mine.card() and found["reports"] == len(mine.metrics().rows)
+    other = call("import", target).stdout.strip()
+    assert other != mine.id and {run.id for run in list_runs()} == {mine.id, other}
+
+
+def test_import_refuses_in_one_line(tmp_path: Path, runs_root: Path) -> None:
+    (tmp_path / "x.zip").write_bytes(b"no zip")
+    assert refused("import", tmp_path / "x.zip").count("\n") == 1
+    assert not any(runs_root.iterdir())
+
+
+@pytest.mark.parametrize("arguments", [("--format", "h5"), (), ("--format", "csv", "--output", "/nowhere/at/all.csv")])
+def test_export_refuses(mine: Run, arguments: tuple[str, ...]) -> None:
+    refused("export", mine.id, *arguments)
+
+
+def test_compare_says_only_what_differs(mine: Run, runs_root: Path) -> None:
+    other = create(make_spec("fast", {"epochs": 3, "dropout": 0.25}, "sample", 1))
+    rows = shown("compare", mine.id, other.id, "--json")
+    assert [row["run"] for row in rows] == [mine.id, other.id]
+    assert rows[0]["settings"].keys() == rows[1]["settings"].keys() == {"epochs", "dropout", "network"}
+    assert [row["settings"]["epochs"] for row in rows] == ["2", "3"]
+    assert rows[0]["test_accuracy"] == mine.card()["test_accuracy"] and rows[1]["test_accuracy"] is None
+    assert {"name", "state", "test_loss", "parameters", "train_seconds", "images_per_second"} < rows[0].keys()
+    lines = {line.split()[0]: line.split()[1:] for line in call("compare", mine.id, other.id).stdout.splitlines()}
+    assert lines["run"] == [mine.id, other.id] and lines["dropout"] == ["0", "0.25"] and "seed" not in lines
+
+
+def test_compare_refuses(mine: Run) -> None:
+    assert "1 run was given" in refused("compare", mine.id, mine.id)
+    assert "There is no run" in refused("compare", mine.id, "20260101-000000-fast-0000")
+
+
+def test_delete_and_restore(mine: Run) -> None:
+    assert shown("delete", mine.id, "--yes", "--json") == [{"run": mine.id}]
+    assert list_runs() == [] and list(history.deleted()) == [mine.id]
+    assert call("restore", mine.id).stdout == f"{mine.id}\n"
+    assert [run.id for run in list_runs()] == [mine.id] and mine.has_model
+    assert "not in the bin" in refused("restore", mine.id)
+
+
+def test_delete_asks_first_and_takes_all_or_none(mine: Run) -> None:
+    answered = CliRunner().invoke(cli.main, ["delete", mine.id], input="n\n")
+    assert answered.exit_code == 1 and mine.path.exists()
+    waiting = create(make_spec("fast"))
+    assert "Stop it before you delete it" in refused("delete", mine.id, waiting.id, "--yes")
+    assert mine.path.exists()

@@ -10,6 +10,7 @@ import pytest
 
 from mnist_core.__main__ import main
 from mnist_core.classifier import DEFAULT_MODEL
+from mnist_core.export import FORMATS
 from mnist_core.pen import CONDITIONS
 from mnist_core.recipes import RECIPES
 from pages.ui import navigation
@@ -31,6 +32,23 @@ def test_recipe_has_its_row(name: str) -> None:
 def test_command_is_named(command: str) -> None:
     assert re.search(rf"`{command}\b", README)
     assert main.commands[command].help
+
+
+OPTIONS = [
+    (command, option) for command, made in main.commands.items() for given in made.params
+    for option in (*given.opts, *given.secondary_opts) if option.startswith("--") and option != "--json"
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("command", "option"), OPTIONS)
+def test_option_is_named(command: str, option: str) -> None:
+    assert option in README
+
+
+@pytest.mark.parametrize("name", list(FORMATS))
+def test_format_has_its_row(name: str) -> None:
+    section = README.partition("## Taking a run home")[2].partition("\n## ")[0]
+    assert any(f"`{name}`" in line.split("|")[1] for line in section.splitlines() if line.startswith("| `"))
 
 
 @pytest.mark.parametrize("page", list(navigation.PAGES))

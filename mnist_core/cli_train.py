@@ -1,0 +1,185 @@
+"""Commands that train: recipes, train, resume, reproduce."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from mnist_core.cli import as_json, main, result_of, table
+from mnist_core.errors import RunError
+from mnist_core.recipes import OPTIMIZERS, RECIPES, Recipe, find, parse_override
+from mnist_core.runs import Run, Status, create, find_run, make_spec
+
+
+@main.command()
+@as_json
+def recipes(json_output: bool) -> None:
+    """Every recipe: parameters, epochs, batch size, published figure."""
+    rows = [_recipe_row(recipe) for recipe in RECIPES.values()]
+    if json_output:
+        return click.echo(json.dumps(rows, indent=1))
+    table(rows, ("name", "parameters", "epochs", "batch_size", "published"))
+
+
+def _recipe_row(recipe: Recipe) -> dict[str, Any]:
+    return {
+        "name": recipe.name,
+        "parameters": recipe.parameters,
+        "epochs": recipe.settings.epochs,
+        "batch_size": recipe.settings.batch_size,
+        "published": recipe.published.text if recipe.published else None,
+        "published_accuracy": recipe.published.accuracy if recipe.published else None,
+        "title": recipe.title,
+        "source": recipe.source,
+        "note": recipe.note,
+    }
+
+
+@main.command()
+@click.option("--recipe", default="canvas", show_default=True, help="Which recipe; `recipes` lists them.")
+@click.option("--epochs", type=int, help="Passes over the training images.")
+@click.option("--batch-size", type=int, help="Images a step.")
+@click.option("--learning-rate", type=float, help="Of the optimizer; the peak of a schedule.")
+@click.option("--optimizer", type=click.Choice(list(OPTIMIZERS)), help="Its learning rate stays the recipe's.")
+@click.option("--dropout", type=float, help="Share of values left out in each step, 0 to 0.95.")
+@click.option("--augmentation/--no-augmentation", default=None, help="Train on turned, slanted, bent copies, or not.")
+@click.option("--patience", type=int, help="Stop after so many epochs without a lower validation loss.")
+@click.option("--time-budget", type=float, metavar="SECONDS", help="Stop after so many seconds.")
+@click.option("--target-accuracy", type=float, help="Stop at this validation accuracy, 0 to 1.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any other setting: --set beta_1=0.8.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of weights, order, dropout and augmentation.")
+@click.option("--data", default="full", show_default=True, help="`full`, `sample`, or a path.")
+@as_json
+def train(
+    recipe: str, seed: int, data: str, settings: tuple[str, ...], augmentation: bool | None, json_output: bool,
+    **given: Any,
+) -> None:  # fmt: skip
+    """Trains in the foreground. Ctrl-C stops cleanly and keeps the model."""
+    overrides = {name: value for name, value in given.items() if value is not None}
+    if augmentation is not None:
+        overrides["augmentation"] = "hand" if augmentation else "none"
+    overrides |= dict(parse_override(text) for text in settings)
+    _tell(_train(recipe, overrides, data, seed), json_output)
+
+
+@main.command()
+@click.argument("run_id", metavar="RUN")
+@click.option("--epochs", type=int, help="How many in all from now on; by default as before.")
+@as_json
+def resume(run_id: str, epochs: int | None, json_output: bool) -> None:
+    """Goes on with a run that has ended, from its last finished epoch."""
+    from mnist_core import jobs
+
+    run = find_run(run_id)
+    jobs.prepare_resume(run, epochs)
+    _follow(run)
+    _tell(run, json_output)
+
+
+def _train(recipe: str, overrides: dict[str, Any], data: str, seed: int) -> Run:
+    run = create(make_spec(recipe, overrides, data, seed))
+    click.echo(f"{run.id}: {recipe}, seed {seed}. Ctrl-C stops it and keeps the model.", err=True)
+    _follow(run)
+    return run
+
+
+def _follow(run: Run) -> None:
+    """Trains a run to its end, with a progress bar on standard error."""
+    from mnist_core.jobs import conclude
+    from mnist_core.workers import cores, start_worker
+
+    with _stopped_by_signals(run):
+        process = start_worker(run, cores())
+        try:
+            with click.progressbar(length=1000, file=sys.stderr, item_show_func=_line, show_eta=False) as bar:
+                while process.poll() is None:
+                    time.sleep(0.2)
+                    _advance(bar, run.status())
+                _advance(bar, run.status())
+        finally:  # a full disk, a terminal that is gone: its worker is not left behind
+            if process.poll() is None:
+                process.terminate()
+                process.wait()
+    conclude(run, process.returncode)
+
+
+@contextmanager
+def _stopped_by_signals(run: Run) -> Iterator[None]:
+    """Meanwhile Ctrl-C, SIGTERM and a terminal that is closed ask the run to stop: it keeps its model."""
+    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    heeded = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]  # as with nohup
+    before = {number: signal.signal(number, lambda *_: run.ask(stop=True, paused=False)) for number in heeded}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _tell(run: Run, json_output: bool) -> None:
+    """Prints what became of a run. Raises RunError where it has failed."""
+    result = result_of(run)
+    if json_output:
+        click.echo(json.dumps(result))
+    else:
+        click.echo(run.id)
+        click.echo(run.status().message, err=True)
+    if result["state"] not in ("finished", "stopped"):
+        raise RunError(f"{run.id} {result['state']}: {run.status().message}")
+
+
+def _advance(bar: Any, status: Status) -> None:
+    bar.update(int(1000 * status.progress) - bar.pos, status)
+
+
+def _line(status: Status | None) -> str:
+    if status is None or not status.step:
+        return status.message if status else ""
+    left = f", {status.seconds_left:.0f} s left" if status.seconds_left is not None else ""
+    epoch = min(status.epoch + 1, status.epochs)
+    return f"epoch {epoch}/{status.epochs}, {status.images_per_second:,.0f} images/s{left}"
+
+
+@main.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--data", default="full", show_default=True, help="`full`, `sample`, or a path.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--epochs", type=int, help="Fewer epochs than published, for a quick look.")
+@as_json
+def reproduce(names: tuple[str, ...], data: str, seed: int, epochs: int | None, json_output: bool) -> None:
+    """Trains published recipes (all nine without a name) and prints published beside measured."""
+    chosen = [find(name) for name in names] or [recipe for recipe in RECIPES.values() if recipe.published]
+    rows = []
+    for recipe in chosen:
+        run = _train(recipe.name, {} if epochs is None else {"epochs": epochs}, data, seed)
+        rows.append({"recipe": recipe.name, "parameters": recipe.parameters, **_comparison(recipe, run)})
+        if run.status().state == "stopped":  # Ctrl-C means all of them
+            break
+    if json_output:
+        return click.echo(json.dumps(rows, indent=1))
+    table(rows, ("recipe", "parameters", "published", "measured_on", "measured", "holds", "test_accuracy"))
+
+
+def _comparison(recipe: Recipe, run: Run) -> dict[str, Any]:
+    """What was published beside what the run reached, on the images it was published for."""
+    published, result = recipe.published, result_of(run)
+    on_test = published is None or published.measured_on == "test"
+    validated = [row["val_accuracy"] for row in run.metrics().rows if "val_accuracy" in row]
+    measured = result["test_accuracy"] if on_test else (validated or [None])[-1]
+    holds = None
+    if published is not None and published.accuracy is not None and measured is not None:
+        holds = measured >= published.accuracy - published.tolerance
+    return {
+        "published": published.text if published else None,
+        "measured_on": "test" if on_test else "validation",
+        "measured": measured,
+        "holds": holds,
+        **result,
+    }
