@@ -35,15 +35,8 @@ lint: dev-ready ## ruff and mypy
 	$(RUN) -m ruff check .
 	$(RUN) -m mypy
 
-bench: dev-ready ## every script in benchmarks/
-	@found=; failed=; \
-	for script in benchmarks/[!_]*.py; do \
-	    [ -f "$$script" ] || continue; \
-	    found=yes; echo "== $$script"; \
-	    PYTHONPATH="$$(pwd)" $(RUN) "$$script" || failed="$$failed $$script"; \
-	done; \
-	[ -n "$$found" ] || echo 'benchmarks/ has no scripts yet.'; \
-	[ -z "$$failed" ] || { echo "Failed:$$failed" >&2; exit 1; }
+bench: dev-ready ## how fast it is, beside its peers: about an hour, on an idle machine. Writes benchmarks/RESULTS.md
+	$(RUN) benchmarks/_all.py $(ARGS)
 
 clean: ## removes .venv and caches; keeps runs/ and the data
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info

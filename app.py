@@ -2,10 +2,11 @@
 
 import streamlit as st
 
-from pages.ui import components, navigation, state, theme
+from pages.ui import components, navigation, owner, state, theme
 
 st.set_page_config(page_title="Digit Lab", page_icon=":material/draw:", layout="wide")
 page = st.navigation(navigation.pages(), position="top")
 state.begin(page.url_path)
 st.html(theme.STYLE)
+owner.remember()
 components.guarded(page.run)

@@ -88,7 +88,7 @@ def evaluate(model: str, data: str, json_output: bool) -> None:
     """Accuracy, loss, per-class figures, confusion matrix and calibration on the test images."""
     from mnist_core import evaluation
     from mnist_core.data import load, split, uncentered
-    from mnist_core.jobs import cores
+    from mnist_core.workers import cores
 
     classifier, mnist = Classifier(_model_path(model), cores()), load(data)
     name = "last-sixth" if model == "default" else find_run(model).spec().settings.split

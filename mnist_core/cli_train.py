@@ -92,7 +92,8 @@ def _train(recipe: str, overrides: dict[str, Any], data: str, seed: int) -> Run:
 
 def _follow(run: Run) -> None:
     """Trains a run to its end, with a progress bar on standard error."""
-    from mnist_core.jobs import conclude, cores, start_worker
+    from mnist_core.jobs import conclude
+    from mnist_core.workers import cores, start_worker
 
     with _stopped_by_signals(run):
         process = start_worker(run, cores())

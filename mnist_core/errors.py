@@ -11,6 +11,7 @@ Each message says what was given, what was expected and how to mend it.
     │   └── RunNotFoundError  no such run
     ├── TrainingError         a training that cannot go on
     ├── QueueFullError        the queue of runs takes no more
+    ├── NotYoursError         a run or a drawing of somebody else
     ├── ModelError            a model file that is missing or cannot be used
     └── DrawingError          an image that cannot be read as a drawing
 """
@@ -60,6 +61,10 @@ class TrainingError(DigitLabError):
 
 class QueueFullError(DigitLabError):
     """The queue of runs takes no more."""
+
+
+class NotYoursError(DigitLabError):
+    """What is somebody else's, and may not be changed by who asks."""
 
 
 class ModelError(DigitLabError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import time
@@ -50,6 +51,20 @@ def write_json(path: Path, value: Any) -> None:
     """Replaces the file's content."""
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(value, indent=1), encoding="utf-8")
+
+
+def append_line(path: Path, line: str) -> None:
+    """Adds a line to a file, whole or, where an OSError is raised, not at all."""
+    content = line.encode() + b"\n"
+    with path.open("ab", buffering=0) as file:
+        before = file.tell()
+        try:
+            written = file.write(content)
+            if written != len(content):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        except OSError:
+            file.truncate(before)
+            raise
 
 
 def parse_lines(content: bytes) -> tuple[list[dict[str, Any]], int, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -29,7 +29,8 @@ class Heart:
 
     def _beat(self) -> None:
         while not self._stopped.wait(HEARTBEAT_SECONDS):
-            self.update()
+            with suppress(OSError):  # a disk that is full for a moment; if it stays so, the training itself finds out
+                self.update()
 
     @contextmanager
     def beating(self) -> Iterator[None]:

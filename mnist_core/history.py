@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -11,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from mnist_core import index, owners
 from mnist_core.architecture import describe
 from mnist_core.errors import RunError, RunNotFoundError
 from mnist_core.files import read_json, write_json
@@ -21,6 +23,8 @@ MAX_NAME, MAX_NOTE = 80, 2000  # characters
 BIN = ".bin"
 KEPT_SECONDS = 24 * 3600
 """How long a deleted run can be had back."""
+CLOCK_SECONDS = 60
+"""Machines that share a folder differ by less."""
 
 _IN_BIN = re.compile(r"([0-9]{1,12})-(.+)")
 
@@ -64,10 +68,18 @@ def _line(text: str, most: int) -> str:
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:most]
 
 
-def title(run: Run) -> str:
-    """The name people gave it, or its recipe and when it was made."""
-    recipe = run.id[16:].rsplit("-", 1)[0]
-    return label(run).name or f"{recipe} {run.id[6:8]}.{run.id[4:6]}. {run.id[9:11]}:{run.id[11:13]}:{run.id[13:15]}"
+def title(run: Run, said: Label | None = None) -> str:
+    """The name people gave it, or its recipe and when it was made. `said`: its label, where it was read already."""
+    recipe, time_of_day = run.id[16:].rsplit("-", 1)[0], f"{run.id[9:11]}:{run.id[11:13]}:{run.id[13:15]}"
+    return (said or label(run)).name or f"{recipe} {run.id[6:8]}.{run.id[4:6]}. {time_of_day}"
+
+
+ROW = (
+    "run", "name", "starred", "note", "recipe", "changed", "data", "epochs", "test_accuracy", "test_loss",
+    "parameters", "train_seconds", "images_per_second", "state", "created", "owner", "taught",
+)  # fmt: skip
+"""What a row of the history has."""
+_ROWS = f"1 {' '.join(ROW)}"  # of the index; to be counted up when a row comes to mean something else
 
 
 def summary(run: Run) -> dict[str, Any]:
@@ -75,10 +87,10 @@ def summary(run: Run) -> dict[str, Any]:
 
     Returns:
         `run`, `name`, `starred`, `note`, `recipe`, `changed`, `data`, `epochs`, `test_accuracy` (0..1), `test_loss`,
-        `parameters`, `train_seconds`, `images_per_second`, `state`, `created` (seconds since the epoch).
+        `parameters`, `train_seconds`, `images_per_second`, `state`, `created` (seconds since the epoch), `owner` (see
+        `owners`), `taught` (whether it went on from another model with kept drawings).
     """
     status, card, said = run.status(), run.card(), label(run)
-    data = card.get("data")
     try:
         spec: RunSpec | None = run.spec()
     except RunError:
@@ -86,19 +98,34 @@ def summary(run: Run) -> dict[str, Any]:
     return {
         "run": run.id,
         **asdict(said),
-        "name": title(run),
+        "name": title(run, said),
         "recipe": spec.recipe if spec else None,
         "changed": changed(spec) if spec else None,
-        "data": data.get("name") if isinstance(data, dict) else spec.data if spec else None,
+        "data": _data(card) or (spec.data if spec else None),
         "epochs": status.epoch if status.final else status.epochs,
-        "test_accuracy": card.get("test_accuracy"),
-        "test_loss": card.get("test_loss"),
+        "test_accuracy": _number(card.get("test_accuracy"), 1.0),
+        "test_loss": _number(card.get("test_loss")),
         "parameters": spec.settings.architecture.parameters if spec else None,
-        "train_seconds": status.train_seconds or None,
-        "images_per_second": status.images_per_second or None,
+        "train_seconds": _number(status.train_seconds) or None,
+        "images_per_second": _number(status.images_per_second) or None,
         "state": status.state,
-        "created": spec.created if spec else None,
+        "created": _number(spec.created) if spec else None,
+        "owner": owners.read(run.path),
+        "taught": bool(spec and spec.base),
     }
+
+
+def _number(value: Any, most: float = 1e12) -> float | None:
+    """A number from 0 to `most`; None for what a hand may have put into its place."""
+    good = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= most
+    return value if good else None
+
+
+def _data(card: dict[str, Any]) -> str | None:
+    """What the run was trained and tested on, which may be another set than was asked for."""
+    data = card.get("data")
+    name = data.get("name") if isinstance(data, dict) else None
+    return name[:MAX_NAME] if isinstance(name, str) else None
 
 
 def changed(spec: RunSpec) -> str:
@@ -148,20 +175,25 @@ def delete(run: Run) -> None:
 
 def deleted(root: Path | None = None) -> dict[str, float]:
     """Run id -> when it was deleted, seconds since the epoch, of what is in the bin; the last one first."""
-    found = {match[2]: float(match[1]) for match, _ in _bin(root)}
+    found = {match[2]: min(float(match[1]), time.time()) for match, _ in _bin(root)}
     return dict(sorted(found.items(), key=lambda item: -item[1]))
 
 
-def restore(run_id: str, root: Path | None = None) -> Run:
-    """Takes a run out of the bin. Raises RunNotFoundError where it is not there, RunError where it cannot be moved."""
-    root = root or runs_dir()
+def find_deleted(run_id: str, root: Path | None = None) -> Run:
+    """The run as it lies in the bin. Raises RunNotFoundError where it is not there."""
     path = next((path for match, path in _bin(root) if match[2] == run_id), None)
     if path is None:
         raise RunNotFoundError(
             f"The run {run_id[:80]!r} is not in the bin. It may have been emptied: that is done daily."
         )
+    return Run(path)
+
+
+def restore(run_id: str, root: Path | None = None) -> Run:
+    """Takes a run out of the bin. Raises RunNotFoundError where it is not there, RunError where it cannot be moved."""
+    root = root or runs_dir()
     try:
-        os.replace(path, root / run_id)
+        os.replace(find_deleted(run_id, root).path, root / run_id)
     except OSError as error:
         raise RunError(f"The run {run_id} cannot be restored: {error}.") from None
     return find_run(run_id, root)
@@ -169,9 +201,13 @@ def restore(run_id: str, root: Path | None = None) -> Run:
 
 def empty_bin(root: Path | None = None) -> None:
     """Deletes for good what has lain in the bin for a day."""
+    now = time.time()
     for match, path in _bin(root):
-        if time.time() - float(match[1]) > KEPT_SECONDS:
+        if now - float(match[1]) > KEPT_SECONDS:
             shutil.rmtree(path, ignore_errors=True)
+        elif float(match[1]) > now + CLOCK_SECONDS:  # the clock was put back: its day begins now
+            with contextlib.suppress(OSError):
+                os.replace(path, path.with_name(f"{int(now)}-{match[2]}"))
 
 
 def _bin(root: Path | None) -> list[tuple[re.Match[str], Path]]:
@@ -181,5 +217,6 @@ def _bin(root: Path | None) -> list[tuple[re.Match[str], Path]]:
 
 
 def everything(root: Path | None = None) -> list[dict[str, Any]]:
-    """`summary` of every run, newest first."""
-    return [summary(run) for run in list_runs(root)]
+    """`summary` of every run, newest first; of those that have ended from the index, as far as it knows them."""
+    root = root or runs_dir()
+    return index.rows(root, list_runs(root), summary, _ROWS)

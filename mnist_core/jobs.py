@@ -10,30 +10,32 @@ import contextlib
 import logging
 import os
 import shutil
-import signal
 import socket
 import subprocess  # noqa: S404 - starts this package's own worker
-import sys
 import threading
 import time
-from collections import OrderedDict
-from collections.abc import Iterable
+from collections import Counter, OrderedDict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Protocol
 
 import psutil
 
-from mnist_core import checkpoints
+from mnist_core import checkpoints, owners
 from mnist_core.errors import QueueFullError, RunError, SettingError
+from mnist_core.fairness import next_turns
 from mnist_core.files import write_json
 from mnist_core.recipes import setting_rules
 from mnist_core.runs import Run, RunSpec, Status, create, owned
+from mnist_core.workers import Adopted, WarmWorker, cores, start_worker
 
 GRACE_SECONDS = 60.0
 """A worker that was asked to stop has so long to save its model before SIGTERM, and as long again before SIGKILL."""
+WARM_SECONDS = 900.0
+"""How long a worker is kept ready after somebody has last been where runs are started."""
 POLL_SECONDS = 0.2
 DEFAULT_MAX_QUEUED = 20
+DEFAULT_MAX_QUEUED_EACH = 3
 
 log = logging.getLogger("digitlab.jobs")
 
@@ -42,7 +44,7 @@ class JobBackend(Protocol):
     """Something that trains runs."""
 
     def submit(self, run: Run) -> None:
-        """Queues the run. Raises QueueFullError where the queue takes no more."""
+        """Queues the run. Raises QueueFullError where the queue takes no more, of anybody or of the run's owner."""
 
     def request_stop(self, run: Run) -> None:
         """Asks for the run to end soon, with its model kept; a run that still waits ends at once."""
@@ -53,10 +55,17 @@ class JobBackend(Protocol):
     def position(self, run: Run) -> int:
         """Its place in the queue, 1 for the next; 0 where it does not wait."""
 
+    def prepare(self) -> None:
+        """Says that somebody may soon submit a run."""
 
-def start(backend: JobBackend, spec: RunSpec) -> Run:
-    """Makes a run and submits it. Raises QueueFullError where the queue takes no more; nothing is left behind then."""
-    run = create(spec)
+
+def start(backend: JobBackend, spec: RunSpec, owner: str = owners.NOBODY) -> Run:
+    """Makes a run of this owner and submits it.
+
+    Raises:
+        QueueFullError: the queue takes no more, of anybody or of this owner; nothing is left behind then.
+    """
+    run = create(spec, owner=owner)
     try:
         backend.submit(run)
     except QueueFullError:
@@ -112,9 +121,17 @@ def max_queued() -> int:
     return _count("DIGITLAB_MAX_QUEUED", DEFAULT_MAX_QUEUED)
 
 
-def cores() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def max_queued_each() -> int:
+    """DIGITLAB_MAX_QUEUED_EACH, or 3: how many of one owner may wait."""
+    return _count("DIGITLAB_MAX_QUEUED_EACH", DEFAULT_MAX_QUEUED_EACH)
+
+
+def warm_workers() -> bool:
+    """Whether a worker is kept ready while somebody may want it: yes, unless DIGITLAB_WARM is 0."""
+    text = os.environ.get("DIGITLAB_WARM", "").strip()
+    if text not in ("", "0", "1"):
+        raise SettingError(f"DIGITLAB_WARM is {text!r}, expected 0 or 1. Mend or unset it.")
+    return text != "0"
 
 
 def _count(name: str, default: int) -> int:
@@ -124,25 +141,6 @@ def _count(name: str, default: int) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise SettingError(f"{name} is {text!r}, expected a whole number of 1 or more. Mend or unset it.")
     return int(text)
-
-
-def start_worker(run: Run, threads: int) -> subprocess.Popen[bytes]:
-    """A worker for the run, in a session of its own: Ctrl-C on the server does not reach it."""
-    environment = {
-        **os.environ,
-        "OMP_NUM_THREADS": str(threads),
-        "TF_NUM_INTRAOP_THREADS": str(threads),
-        "TF_NUM_INTEROP_THREADS": str(threads),
-        "PYTHONPATH": os.pathsep.join(filter(None, (str(_PACKAGE_PARENT), os.environ.get("PYTHONPATH")))),
-    }
-    with run.log.open("ab") as output:
-        return subprocess.Popen(  # noqa: S603 - our own module, the path is one argument
-            [sys.executable, "-m", "mnist_core.worker", str(run.path)],
-            env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
-        )  # fmt: skip
-
-
-_PACKAGE_PARENT = Path(__file__).resolve().parent.parent
 
 
 def conclude(run: Run, exit_status: int) -> None:
@@ -163,50 +161,45 @@ def _end(run: Run, status: Status) -> None:
         run.write_status(owned(status))
 
 
-class _Adopted:
-    """The worker of an earlier server, as far as its process number tells."""
-
-    returncode = -signal.SIGKILL  # it is no child of ours: how it ended cannot be known, only what its run says
-
-    def __init__(self, status: Status) -> None:
-        self._process = psutil.Process(status.pid)
-
-    def poll(self) -> int | None:
-        """None while it runs."""
-        alive = self._process.is_running() and self._process.status() != psutil.STATUS_ZOMBIE
-        return None if alive else self.returncode
-
-    def kill(self) -> None:
-        with contextlib.suppress(psutil.Error):
-            self._process.kill()
-
-    def terminate(self) -> None:
-        with contextlib.suppress(psutil.Error):
-            self._process.terminate()
-
-
 @dataclass
 class _Job:
     run: Run
-    process: subprocess.Popen[bytes] | _Adopted | None = None
+    process: subprocess.Popen[bytes] | Adopted | None = None
     stop_asked: float | None = None  # monotonic seconds
     terminated: bool = field(default=False)
+    owner: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.owner = owners.read(self.run.path)  # once: the folder may be deleted while it waits
 
 
 class LocalBackend:
     """A bounded queue on this machine: so many workers at once, the rest wait their turn.
 
+    The turn goes to the owner with the fewest workers, among those to the one whose last turn is longest ago: who
+    queues ten runs keeps nobody waiting. Runs without an owner have one together.
+
     Args:
         running: workers at once; DIGITLAB_MAX_RUNNING where it is not given.
         queued: how many may wait; DIGITLAB_MAX_QUEUED where it is not given.
         grace: seconds between asking, SIGTERM and SIGKILL.
+        each: how many of one owner may wait; DIGITLAB_MAX_QUEUED_EACH where it is not given.
+        warm: whether a worker is kept ready; as DIGITLAB_WARM says where it is not given.
     """
 
-    def __init__(self, running: int | None = None, queued: int | None = None, grace: float = GRACE_SECONDS) -> None:
+    def __init__(
+        self, running: int | None = None, queued: int | None = None, grace: float = GRACE_SECONDS,
+        each: int | None = None, warm: bool | None = None,
+    ) -> None:  # fmt: skip
         self._running = running or max_running()
         self._queued = queued or max_queued()
+        self._each = each or max_queued_each()
         self._grace = grace
         self._jobs: OrderedDict[str, _Job] = OrderedDict()  # in order of submission; ended ones are taken out
+        self._warm = warm_workers() if warm is None else warm
+        self._waiting_worker: WarmWorker | None = None
+        self._wanted_until = 0.0  # monotonic seconds
+        self._served: dict[str, int] = {}  # owner -> the number of the last turn it had
         self._lock = threading.RLock()
         self._wake = threading.Event()
         threading.Thread(target=self._serve, name="jobs", daemon=True).start()
@@ -228,20 +221,42 @@ class LocalBackend:
                         self._jobs[run.id] = _Job(run)
                 elif status.pid != os.getpid() and status.state != "queued":
                     with contextlib.suppress(psutil.Error):  # it has ended this moment
-                        self._jobs[run.id] = _Job(run, _Adopted(status))
+                        self._jobs[run.id] = _Job(run, Adopted(status))
         self._wake.set()
 
     def submit(self, run: Run) -> None:
         with self._lock:
-            waiting = sum(job.process is None for job in self._jobs.values())
-            free = self._running - (len(self._jobs) - waiting)
-            if waiting - free >= self._queued:
-                raise QueueFullError(
-                    f"{waiting} runs are waiting already, and {self._queued} may. Try again when one has ended, "
-                    "or raise DIGITLAB_MAX_QUEUED."
-                )
-            self._jobs[run.id] = _Job(run)
+            job = _Job(run)
+            self._refuse_too_many(job)
+            self._jobs[run.id] = job
         self._wake.set()
+
+    def _refuse_too_many(self, job: _Job) -> None:
+        """Those count that would wait still when every free place is taken."""
+        waiting = self._turns([job])[self._free() :]
+        if len(waiting) > self._queued:
+            raise QueueFullError(
+                f"{len(waiting) - 1} runs are waiting already, and {self._queued} may. Try again when one has ended, "
+                "or raise DIGITLAB_MAX_QUEUED."
+            )
+        own = sum(other.owner == job.owner for other in waiting)
+        if own > self._each:
+            raise QueueFullError(
+                f"{own - 1} runs of yours are waiting already, and {self._each} of one person may. Wait until one of "
+                "them has begun, or stop one. Whoever runs this server may raise DIGITLAB_MAX_QUEUED_EACH."
+            )
+
+    def _started(self) -> list[_Job]:
+        return [job for job in self._jobs.values() if job.process is not None]
+
+    def _free(self) -> int:
+        return max(0, self._running - len(self._started()))
+
+    def _turns(self, more: Sequence[_Job] = ()) -> list[_Job]:
+        """The waiting jobs, those of `more` submitted last, in the order in which they will be started."""
+        waiting = [job for job in self._jobs.values() if job.process is None] + list(more)
+        running = Counter(job.owner for job in self._started())
+        return [waiting[index] for index in next_turns([job.owner for job in waiting], running, self._served)]
 
     def request_stop(self, run: Run) -> None:
         if run.path.is_dir():
@@ -267,8 +282,11 @@ class LocalBackend:
 
     def position(self, run: Run) -> int:
         with self._lock:
-            waiting = [run_id for run_id, job in self._jobs.items() if job.process is None]
+            waiting = [job.run.id for job in self._turns()]
         return waiting.index(run.id) + 1 if run.id in waiting else 0
+
+    def prepare(self) -> None:
+        self._wanted_until = time.monotonic() + WARM_SECONDS
 
     def _serve(self) -> None:
         while True:
@@ -279,6 +297,7 @@ class LocalBackend:
                     self._reap()
                     self._escalate()
                     self._start_next()
+                    self._keep_warm()
                 except OSError:  # a full disk, a folder deleted just now: the other runs go on
                     log.exception("A run's files could not be written")
 
@@ -300,11 +319,29 @@ class LocalBackend:
                 job.terminated = True
 
     def _start_next(self) -> None:
-        started = [job for job in self._jobs.values() if job.process is not None]
-        waiting = [job for job in self._jobs.values() if job.process is None]
-        for job in waiting[: max(0, self._running - len(started))]:
+        for job in self._turns()[: self._free()]:
+            self._served[job.owner] = max(self._served.values(), default=0) + 1
             try:
-                job.process = start_worker(job.run, max(1, cores() // self._running))
+                job.process = self._take_warm(job.run) or start_worker(job.run, self._threads)
             except OSError as error:  # the directory was deleted, or the machine takes no more processes
                 del self._jobs[job.run.id]
                 _end(job.run, Status("failed", f"The worker could not be started: {error}."))
+
+    @property
+    def _threads(self) -> int:
+        """Cores of each worker."""
+        return max(1, cores() // self._running)
+
+    def _take_warm(self, run: Run) -> subprocess.Popen[bytes] | None:
+        worker, self._waiting_worker = self._waiting_worker, None
+        return worker.take(run) if worker is not None else None
+
+    def _keep_warm(self) -> None:
+        """Loads a worker where nothing trains, which it would slow down, or where a run waits for its turn anyway."""
+        idle, waiting = not self._started(), any(job.process is None for job in self._jobs.values())
+        wanted = self._warm and time.monotonic() < self._wanted_until
+        if self._waiting_worker is None and self._warm and (waiting or (wanted and idle)):
+            self._waiting_worker = WarmWorker(self._threads)
+        elif self._waiting_worker is not None and not (wanted or waiting):
+            self._waiting_worker.end()
+            self._waiting_worker = None

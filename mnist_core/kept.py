@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_core import owners
 from mnist_core.drawings import NOT_A_DIGIT
 from mnist_core.errors import DrawingError
 from mnist_core.files import read_json, write_json
@@ -46,6 +47,7 @@ class KeptDrawing:
         strokes: the pen's path in pixels of the canvas; empty where a picture was read.
         width: of the brush in pixels of the canvas, 0 where it is not known.
         read_as: what the model took it for, 0..9, or NOT_A_DIGIT.
+        owner: whose it is: see `owners`.
     """
 
     name: str
@@ -54,13 +56,14 @@ class KeptDrawing:
     strokes: Strokes
     width: float
     read_as: int
+    owner: str = owners.NOBODY
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in its file."""
         paths = [np.round(stroke, 2).tolist() for stroke in self.strokes]
         return {
             "label": self.label, "read_as": self.read_as, "image": self.image.tolist(),
-            "strokes": paths, "width": self.width,
+            "strokes": paths, "width": self.width, "owner": self.owner,
         }  # fmt: skip
 
     @classmethod
@@ -75,7 +78,8 @@ class KeptDrawing:
         strokes = tuple(np.array(stroke, np.float32).reshape(-1, 2) for stroke in value["strokes"])
         if not all(len(stroke) and np.isfinite(stroke).all() for stroke in strokes):
             raise ValueError("strokes without points, or with points that are nowhere")
-        return cls(name, label, image.astype(np.uint8), strokes, float(value["width"]), read_as)
+        owner = owners.known(value.get("owner"))
+        return cls(name, label, image.astype(np.uint8), strokes, float(value["width"]), read_as, owner)
 
 
 def folder() -> Path:
@@ -83,7 +87,10 @@ def folder() -> Path:
     return runs_dir() / "drawings"
 
 
-def keep(image: NDArray[np.uint8], label: int, read_as: int, strokes: Strokes = (), width: float = 0.0) -> KeptDrawing:
+def keep(
+    image: NDArray[np.uint8], label: int, read_as: int, strokes: Strokes = (), width: float = 0.0,
+    owner: str = owners.NOBODY,
+) -> KeptDrawing:  # fmt: skip
     """Writes a drawing whose maker has agreed to its being kept.
 
     Args:
@@ -92,6 +99,7 @@ def keep(image: NDArray[np.uint8], label: int, read_as: int, strokes: Strokes = 
         read_as: what a model took it for.
         strokes: the pen's path, where it is known.
         width: of the brush in pixels of the canvas, where it is known.
+        owner: whose it is: Visitor.owner.
 
     Raises:
         DrawingError: the image or the label is none, there are MAX_KEPT already, or the folder cannot be written.
@@ -103,7 +111,7 @@ def keep(image: NDArray[np.uint8], label: int, read_as: int, strokes: Strokes = 
     if len(_files()) >= MAX_KEPT:
         raise DrawingError(f"{MAX_KEPT:,} drawings are kept already, and no more may be. Delete some on the Data page.")
     name = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(4)}"
-    drawing = KeptDrawing(name, label, image, strokes, width, read_as)
+    drawing = KeptDrawing(name, label, image, strokes, width, read_as, owner)
     try:
         folder().mkdir(parents=True, exist_ok=True)
         write_json(folder() / f"{name}.json", drawing.to_json())

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from mnist_core import data, drawings, kept, pen, teaching
+from mnist_core import collection, data, drawings, kept, pen, teaching
 from mnist_core.download import Progress
 from mnist_core.errors import DownloadError, TrainingError
 from mnist_core.kept import KeptDrawing
@@ -126,7 +126,7 @@ def _with_drawings(
     if outputs <= drawings.NOT_A_DIGIT:
         mixture = replace(mixture, non_digits=0)
     say("Drawing digits to train on.")
-    images, labels = drawings.make(mixture, pens.train, spec.seed, processes)
+    images, labels = collection.load(mixture, pens.train, processes)
     x_train, y_train = np.concatenate([split.x_train, images]), np.concatenate([split.y_train, labels])
     writers = len({digit.writer for digit in pens.train})
     of_whom = f"by {writers} people and invented hands" if writers else "by invented hands (no pen strokes at hand)"

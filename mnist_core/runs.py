@@ -5,8 +5,10 @@
       status.json     how it stands; rewritten twice a second
       metrics.jsonl   one line a report
       control.json    what the user asks of it
+      probes.json wall.npz    what it is watched by: drawings of people's own, sixty test digits
       checkpoint/     where it stands after its last finished epoch
       label.json      what people call it
+      owner.json      whose it is: see owners
       card.json model.keras model.tflite    at the end, also of a stopped run
       events/         the same for TensorBoard
       log.txt         the worker's output
@@ -29,9 +31,9 @@ from typing import Any
 
 import psutil
 
-from mnist_core import architecture
+from mnist_core import architecture, owners
 from mnist_core.errors import DigitLabError, RunError, RunNotFoundError, SettingError
-from mnist_core.files import parse_lines, read_json, replacing, write_json
+from mnist_core.files import append_line, parse_lines, read_json, replacing, write_json
 from mnist_core.recipes import Settings, find, override
 
 SCHEMA = 1
@@ -249,9 +251,8 @@ class Run:
             temporary.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
     def append_metrics(self, row: Mapping[str, Any]) -> None:
-        """One report, written as one whole line."""
-        with (self.path / "metrics.jsonl").open("ab") as file:
-            file.write(json.dumps(dict(row), allow_nan=False).encode() + b"\n")
+        """One report, written as one whole line or not at all."""
+        append_line(self.path / "metrics.jsonl", json.dumps(dict(row), allow_nan=False))
 
     def control(self) -> dict[str, Any]:
         """What the user asks of it; nothing where the file is missing or nonsense."""
@@ -274,13 +275,14 @@ class Run:
         return self.model.is_file() and (self.path / "card.json").is_file()
 
 
-def create(spec: RunSpec, root: Path | None = None) -> Run:
+def create(spec: RunSpec, root: Path | None = None, owner: str = owners.NOBODY) -> Run:
     """A new run directory with its spec, queued by this process. Raises RunError where it cannot be written."""
     root = root or runs_dir()
     day = time.strftime("%Y%m%d-%H%M%S", time.localtime(spec.created))
     run = Run(root / f"{day}-{spec.recipe}-{secrets.token_hex(4)}")
     try:
         run.path.mkdir(parents=True)
+        owners.claim(run.path, owner)
         run.write_status(owned(Status(epochs=spec.settings.epochs, message="Waiting for its turn.")))
         write_json(run.path / "spec.json", spec.to_json())  # last: with it the run is listed
     except OSError as error:
@@ -324,10 +326,14 @@ def _plausible(status: Status) -> bool:
 
 
 def _abandoned(status: Status) -> bool:
-    """A heartbeat that is stale, of a process that is gone, or is on a machine that cannot be asked."""
-    if status.final or time.time() - status.heartbeat < STALE_SECONDS:
+    """A heartbeat that is stale, of a process that is gone, or is on a machine that cannot be asked.
+
+    One of the future is stale, too, if it is from this machine: its clock was put back. Another's clock may differ.
+    """
+    age, here = time.time() - status.heartbeat, status.host == socket.gethostname()
+    if status.final or (abs(age) if here else age) < STALE_SECONDS:
         return False
-    return status.host != socket.gethostname() or not _alive(status)
+    return not here or not _alive(status)
 
 
 def _alive(status: Status) -> bool:

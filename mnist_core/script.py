@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_core import augment_source, data, drawings, jobs, pen
+from mnist_core import augment_source, collection, data, drawings, pen
 from mnist_core.architecture import Conv2D, Dense, DepthwiseConv2D, Layer
 from mnist_core.augmentation import AUGMENTATIONS
 from mnist_core.errors import DataError, RunError
@@ -24,6 +24,7 @@ from mnist_core.fields import changed
 from mnist_core.recipes import OPTIMIZERS, Settings
 from mnist_core.runs import Run, RunSpec
 from mnist_core.training import MOMENTUM, WARM_UP, WARM_UP_FROM
+from mnist_core.workers import cores
 
 SCRIPT, SAMPLE, DRAWINGS = "train.py", "mnist.npz", "drawings.npz"
 MOST_LINES = 100
@@ -89,7 +90,7 @@ def _drawings(run: Run) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         )
     known_without = writers is not None and not writers
     digits = pen.split_writers(pen.load())[0] if pen.available() and not known_without else ()
-    return drawings.make(mixture, digits, spec.seed, jobs.cores())
+    return collection.load(mixture, digits, cores())
 
 
 def _outputs(settings: Settings) -> int:

@@ -1,4 +1,4 @@
-"""Trains one run in a process of its own: `python -m mnist_core.worker RUN_DIR`.
+"""Trains one run in a process of its own: `python -m mnist_core.worker RUN_DIR`, or `--wait` for one: see `warm`.
 
 It reads spec.json and control.json, and writes everything else. It ends by itself: finished, stopped (by control.json,
 SIGTERM or SIGINT; the model is kept) or failed, with a message that says why and what to try.
@@ -6,6 +6,8 @@ SIGTERM or SIGINT; the model is kept) or failed, with a message that says why an
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import logging
 import os
 import signal
@@ -18,7 +20,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
-from mnist_core import teaching, training
+from mnist_core import teaching, training, workers
 from mnist_core.course import Course
 from mnist_core.errors import DigitLabError
 from mnist_core.finishing import finish
@@ -44,10 +46,13 @@ class Stop:
 def main(arguments: list[str]) -> int:
     """Trains the run in the directory given. Returns the exit status: 0 finished or stopped, 1 failed, 2 misused."""
     if len(arguments) != 1:
-        print("Usage: python -m mnist_core.worker RUN_DIR", file=sys.stderr)
+        print(f"Usage: python -m mnist_core.worker RUN_DIR, or {workers.WAIT}", file=sys.stderr)
         return 2
+    folder = workers.await_run() if arguments[0] == workers.WAIT else Path(arguments[0])
+    if folder is None:
+        return 0
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
-    run = Run(Path(arguments[0]).resolve())
+    run = Run(folder.resolve())
     heart = Heart(run)
     try:
         with heart.beating():
@@ -56,15 +61,20 @@ def main(arguments: list[str]) -> int:
         return _fail(heart, str(error))
     except MemoryError:
         return _fail(heart, "The machine ran out of memory. Try a smaller batch or a smaller network.")
+    except OSError as error:
+        log.exception("A file could not be read or written")
+        why = "The disk is full" if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else "A file failed"
+        return _fail(heart, f"{why}: {error}. Mend that, then resume from the last finished epoch.", "interrupted")
     except Exception as error:  # whatever it was, the page must say so
         log.exception("The training failed")
         return _fail(heart, f"{type(error).__name__}: {str(error)[:500]}. More is in {run.log.name}.")
     return 0
 
 
-def _fail(heart: Heart, message: str) -> int:
+def _fail(heart: Heart, message: str, state: str = "failed") -> int:
     log.error(message)
-    heart.update(state="failed", message=message, seconds_left=None)
+    with contextlib.suppress(OSError):  # nor can this be written: without its worker, the run reads as interrupted
+        heart.update(state=state, message=message, seconds_left=None)
     return 1
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from mnist_core import data, jobs, kept, pen, teaching
+from mnist_core import data, jobs, kept, owners, pen, teaching
 from mnist_core.kept import KeptDrawing
-from pages.ui import caches, components, correction, navigation, state
+from pages.ui import caches, components, correction, navigation, owner, state
 
 PER_PAGE = 24
 COLUMNS = 6
@@ -44,19 +44,28 @@ def kept_drawings() -> None:
     take_home.download_button(
         "Download all", lambda: kept.archive(drawings), "drawings.zip", "application/zip", width="stretch"
     )
-    with remove.popover("Delete all", width="stretch"):
-        st.write(f"All {len(drawings):,} drawings are deleted for good. Models that learned them are kept.")
+    own = [drawing for drawing in drawings if owners.may_change(drawing.owner, owner.visitor())]
+    everyone = len(own) == len(drawings)
+    with remove.popover("Delete all" if everyone else "Delete mine", width="stretch", disabled=not own):
+        st.write(f"{len(own):,} drawings are deleted for good. Models that learned them are kept.")
         if st.button("Delete them", type="primary"):
-            components.attempt(lambda: [kept.delete(drawing.name) for drawing in drawings], True)
+            components.attempt(lambda: [delete(drawing) for drawing in own], True)
             st.rerun()
+
+
+def delete(drawing: KeptDrawing) -> None:
+    """For good. Raises NotYoursError where somebody else has kept it."""
+    owners.require(drawing.owner, owner.visitor(), "The drawing")
+    kept.delete(drawing.name)
 
 
 def tile(drawing: KeptDrawing) -> None:
     """One drawing, what it is, what it was read as, and a button to delete it."""
     said, read = correction.name(drawing.label), correction.name(drawing.read_as)
     components.strip([(drawing.image, said, f"read as {read}")], 84)
-    if st.button("Delete", key=f"delete-{drawing.name}"):
-        components.attempt(lambda: kept.delete(drawing.name), True)
+    own = owners.may_change(drawing.owner, owner.visitor())
+    if st.button("Delete", key=f"delete-{drawing.name}", disabled=not own):
+        components.attempt(lambda: delete(drawing), True)
         st.rerun()
 
 
@@ -69,7 +78,7 @@ def teach() -> None:
     )
     choice = components.model_menu("Model to teach", state.TAUGHT_MODEL)
     pressed = st.button("Teach", type="primary", disabled=not kept.everything())
-    run = components.attempt(lambda: jobs.start(caches.backend(), teaching.make_spec(choice)), pressed)
+    run = components.attempt(lambda: jobs.start(caches.backend(), teaching.make_spec(choice), owner.me()), pressed)
     if run is not None:
         st.switch_page("pages/train.py", query_params={"run": run.id})
 

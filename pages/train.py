@@ -6,14 +6,14 @@ import streamlit as st
 
 from mnist_core import data, jobs, probes, recipes
 from mnist_core.runs import Run, find_run
-from pages.ui import caches, components, monitor, navigation, settings_form, state, watching
+from pages.ui import caches, components, monitor, navigation, owner, settings_form, state, watching
 
 GALLERY = 20
 
 
 def train() -> None:
     """Starts the run and puts it into the address."""
-    run = jobs.start(caches.backend(), settings_form.spec())
+    run = jobs.start(caches.backend(), settings_form.spec(), owner.me())
     st.query_params["run"] = run.id
     probes.write(run, st.session_state[state.PROBES])
 
@@ -42,6 +42,7 @@ def gallery() -> None:
 
 
 navigation.through_app()
+caches.backend().prepare()
 state.default(state.RECIPE, recipes.DEFAULT_RECIPE)
 state.default(state.SEED, 0)
 state.default(state.DATA, "full" if data.available() else "sample")
@@ -54,14 +55,14 @@ left, right = st.columns([1.2, 2], gap="large")
 with left:
     settings_form.controls()
     components.attempt(train, st.button("Train", type="primary", width="stretch"))
+    run = components.attempt(shown_run, True)
+    watching.pad(run)
     settings_form.link()
 with right:
-    run = components.attempt(shown_run, True)
     if run is not None:
         monitor.show(run)
     else:
         st.info("Choose a recipe, move a slider, and press Train. The curves begin to move within seconds.")
-    watching.pad(run)
     network()
     gallery()
     monitor.recent()

@@ -29,6 +29,7 @@ def runs_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     """No test sees the user's runs, data or settings, and none leaves a worker behind."""
     for name in SETTINGS:
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DIGITLAB_WARM", "0")  # a page that is opened would load TensorFlow beside the next tests
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.setenv("DIGITLAB_RUNS", str(tmp_path / "runs"))
     yield tmp_path / "runs"

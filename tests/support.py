@@ -16,7 +16,10 @@ import psutil
 import pytest
 
 ROOT = Path(__file__).parents[1]
-SETTINGS = ("DIGITLAB_MNIST", "DIGITLAB_PEN", "DIGITLAB_MAX_RUNNING", "DIGITLAB_MAX_QUEUED", "DIGITLAB_RAY_ADDRESS")
+SETTINGS = (
+    "DIGITLAB_MNIST", "DIGITLAB_PEN", "DIGITLAB_MAX_RUNNING", "DIGITLAB_MAX_QUEUED", "DIGITLAB_MAX_QUEUED_EACH",
+    "DIGITLAB_ADMIN_TOKEN", "DIGITLAB_RAY_ADDRESS", "DIGITLAB_WARM",
+)  # fmt: skip
 
 
 def environment(runs: Path, **changes: str) -> dict[str, str]:

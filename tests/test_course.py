@@ -6,6 +6,7 @@ import json
 import math
 import shutil
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,7 +19,7 @@ import psutil
 import pytest
 from support import wait_until
 
-from mnist_core import checkpoints, jobs, worker
+from mnist_core import checkpoints, jobs, runs, worker
 from mnist_core.architecture import BatchNormalization, Dense, Dropout, Flatten, Rescaling
 from mnist_core.course import Wishes
 from mnist_core.errors import QueueFullError, RunError
@@ -119,6 +120,31 @@ def test_killed_worker_is_interrupted_and_resumed(whole: Run) -> None:
     other = new_run(epochs=4)
     assert jobs.start_worker(other, 1).wait() == 0
     assert same(run, other)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it limits the size of files by prlimit")
+@pytest.mark.parametrize("limit", [20_000, 0])
+@pytest.mark.usefixtures("keras")
+def test_full_disk_interrupts_and_loses_no_finished_epoch(limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`limit`: bytes that a file may still have: too few for a checkpoint, or none at all."""
+    import resource
+
+    run = new_run(epochs=3)
+    run.ask(paused=True, whole_epochs=1)
+    process = jobs.start_worker(run, 1)
+    wait_until(lambda: run.status().state == "paused" and run.status().epoch == 1, "the end of the first epoch")
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (limit, limit))
+    run.ask(paused=False)
+    assert process.wait(120) == 1, run.log.read_text()
+    monkeypatch.setattr(runs, "STALE_SECONDS", -1.0)  # ten seconds later
+    status = run.status()
+    assert status.state == "interrupted"
+    assert ("The disk is full" if limit else "Its process is gone after 1 of 3 epochs") in status.message
+    assert run.metrics().broken == 0 and not list(run.path.rglob(".*-*")), "nothing half-written"
+    jobs.resume(Backend(), run)
+    again = jobs.start_worker(run, 1)
+    assert again.wait(120) == 0, run.log.read_text()
+    assert [epoch for epoch, _ in told(run)] == [1, 2, 3]
 
 
 class Backend:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import ROOT, wait_until
 
-from mnist_core.files import parse_lines, read_json, replacing, write_json
+from mnist_core.files import append_line, parse_lines, read_json, replacing, write_json
 
 DEEP = "[" * 100_000
 
@@ -130,3 +130,26 @@ def test_lines_read_in_two_goes_are_the_lines_written(rows: list[dict[str, objec
 def test_garbage_lines_are_counted_and_passed_over(garbage: bytes) -> None:
     content = b'{"step": 1}\n' + garbage + b'\n\n{"step": 2}\n{"step'
     assert parse_lines(content) == ([{"step": 1}, {"step": 2}], len(content) - len(b'{"step'), 1)
+
+
+def test_line_is_appended_whole(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    append_line(path, '{"step": 1}')
+    append_line(path, '{"step": 2}')
+    assert path.read_bytes() == b'{"step": 1}\n{"step": 2}\n'
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it limits the size of files by prlimit")
+@pytest.mark.parametrize("limit", [12, 20])
+def test_line_is_not_appended_by_half_on_a_full_disk(tmp_path: Path, limit: int) -> None:
+    """A limit on the size of files cuts a write just as a full disk does: some bytes are written, or none."""
+    path = tmp_path / "metrics.jsonl"
+    append_line(path, '{"step": 1}')
+    script = (
+        "import resource, sys; from pathlib import Path; from mnist_core.files import append_line\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
+        "try: append_line(Path(sys.argv[1]), '{\"step\": 2}')\n"
+        "except OSError as error: sys.exit(9)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", script, str(path)], cwd=ROOT, timeout=60).returncode == 9
+    assert path.read_bytes() == b'{"step": 1}\n'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import time
 from dataclasses import replace
@@ -13,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support import Trained
 
-from mnist_core import history
+from mnist_core import history, ranking
 from mnist_core.errors import RunError, RunNotFoundError
 from mnist_core.recipes import RECIPES
 from mnist_core.runs import Run, create, list_runs, make_spec
@@ -146,3 +147,88 @@ def test_settings_side_by_side_mark_what_differs() -> None:
     assert rows["learning_rate"]["values"] == ["0.01", "0.5"]
     assert "215,194 parameters" in rows["network"]["values"][0]
     json.dumps(list(rows.values()))
+
+
+# what a hand, a newer version or a clock can do
+
+
+def unchanged_beside(finished: Run, broken: Run) -> dict[str, object]:
+    """The broken run's row, where the other's is as ever."""
+    rows = {row["run"]: row for row in history.everything()}
+    assert rows[finished.id]["test_accuracy"] == finished.card()["test_accuracy"]
+    assert set(rows[broken.id]) == set(history.ROW)
+    json.dumps(rows, allow_nan=False)
+    return rows[broken.id]
+
+
+@pytest.mark.parametrize("accuracy", ['"high"', "[1]", "true", "NaN", "Infinity", "-1", "1" + "0" * 400, "null", "{}"])
+def test_figures_that_are_none_are_not_known(accuracy: str, finished: Run) -> None:
+    broken = over(made())
+    content = f'{{"test_accuracy": {accuracy}, "test_loss": {accuracy}, "data": {{"name": 7}}}}'
+    (broken.path / "card.json").write_text(content)
+    row = unchanged_beside(finished, broken)
+    assert row["test_accuracy"] is None and row["data"] == "sample"
+    assert list(ranking.leaderboards(history.everything())) == ["sample"]
+
+
+def test_run_of_a_newer_version_without_status_or_with_a_list_has_a_row(finished: Run) -> None:
+    newer = over(made())
+    spec = json.loads((newer.path / "spec.json").read_text())
+    (newer.path / "spec.json").write_text(json.dumps({**spec, "schema": 99}))
+    assert unchanged_beside(finished, newer)["recipe"] is None
+    bare = made()
+    (bare.path / "status.json").unlink()
+    assert unchanged_beside(finished, bare)["state"] == "interrupted"
+    (bare.path / "spec.json").write_text("[]")
+    (bare.path / "status.json").write_text('{"state": ["running"], "epoch": "many"}')
+    assert unchanged_beside(finished, bare)["state"] == "failed"
+    history.delete(bare)
+    assert list(history.deleted()) == [bare.id]
+
+
+def test_run_of_a_clock_that_was_put_back_is_interrupted_when_its_process_is_gone(finished: Run) -> None:
+    ahead, remote = made(), made()
+    status = replace(ahead.status(), state="running", pid=2**22 + 1, heartbeat=time.time() + 86_400)
+    ahead.write_status(status)
+    assert unchanged_beside(finished, ahead)["state"] == "interrupted"
+    ahead.write_status(replace(status, pid=os.getpid()))
+    assert unchanged_beside(finished, ahead)["state"] == "running", "its process is there"
+    remote.write_status(replace(status, host="elsewhere"))
+    assert unchanged_beside(finished, remote)["state"] == "running", "whose clock is ahead of ours"
+
+
+def test_run_made_in_the_future_has_a_row(finished: Run) -> None:
+    future = over(create(replace(make_spec("fast", {}, "sample"), created=time.time() + 1e6)))
+    assert unchanged_beside(finished, future)["created"] > time.time()
+    spec = json.loads((future.path / "spec.json").read_text())
+    (future.path / "spec.json").write_text(json.dumps({**spec, "created": 1e300}))
+    assert unchanged_beside(finished, future)["created"] is None
+
+
+def test_what_was_deleted_in_the_future_is_emptied_a_day_from_now(
+    finished: Run, runs_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.time()
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "time", lambda: now + 1e6)
+        history.delete(finished)
+    assert history.deleted()[finished.id] <= time.time()
+    history.empty_bin()
+    assert list(history.deleted()) == [finished.id]
+    monkeypatch.setattr(time, "time", lambda: now + history.KEPT_SECONDS + 60)
+    history.empty_bin()
+    assert history.deleted() == {} and list((runs_root / history.BIN).iterdir()) == []
+
+
+def test_label_of_a_deleted_run_is_read_in_the_bin(finished: Run) -> None:
+    history.relabel(finished, name="the good one")
+    history.delete(finished)
+    assert history.title(history.find_deleted(finished.id)) == "the good one"
+
+
+def test_run_is_not_restored_over_another(finished: Run) -> None:
+    history.delete(finished)
+    shutil.copytree(history.find_deleted(finished.id).path, finished.path)
+    with pytest.raises(RunError, match="cannot be restored"):
+        history.restore(finished.id)
+    assert list(history.deleted()) == [finished.id] and finished.has_model

@@ -21,6 +21,7 @@ from support import ROOT, environment, wait_until
 
 from mnist_core import jobs
 from mnist_core.errors import QueueFullError, SettingError
+from mnist_core.fairness import next_turns
 from mnist_core.runs import Run, Status, create, list_runs, make_spec
 
 # What a fake worker does is written in its run's folder; `-S` starts Python in a few milliseconds.
@@ -71,8 +72,8 @@ class Workers:
         self.threads: list[int] = []
         self.most_alive = 0
 
-    def queue(self, *, running: int = 1, queued: int = 5, grace: float = 60.0) -> jobs.LocalBackend:
-        self.queues.append(jobs.LocalBackend(running, queued, grace))
+    def queue(self, *, running: int = 1, queued: int = 5, grace: float = 60.0, each: int = 5) -> jobs.LocalBackend:
+        self.queues.append(jobs.LocalBackend(running, queued, grace, each))
         return self.queues[-1]
 
     def start(self, run: Run, threads: int) -> subprocess.Popen[bytes]:
@@ -111,8 +112,8 @@ def workers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Workers]:
     workers.close()
 
 
-def make_run(deed: str = "wait") -> Run:
-    run = create(make_spec("fast", {}, "sample"))
+def make_run(deed: str = "wait", owner: str = "") -> Run:
+    run = create(make_spec("fast", {}, "sample"), owner=owner)
     (run.path / "deed").write_text(deed)
     return run
 
@@ -350,7 +351,7 @@ def test_conclude_says_what_the_worker_did_not(state: str, exit_status: int, exp
 # settings
 
 
-@pytest.mark.parametrize("function", [jobs.max_running, jobs.max_queued])
+@pytest.mark.parametrize("function", [jobs.max_running, jobs.max_queued, jobs.max_queued_each])
 def test_limits_come_from_the_environment(function: Callable[[], int], monkeypatch: pytest.MonkeyPatch) -> None:
     name = f"DIGITLAB_{function.__name__.upper()}"
     assert function() >= 1
@@ -368,7 +369,98 @@ def test_defaults_are_one_run_for_two_cores(monkeypatch: pytest.MonkeyPatch) -> 
     assert [
         monkeypatch.setattr(jobs, "cores", lambda count=count: count) or jobs.max_running() for count in (1, 2, 5, 8)
     ] == [1, 1, 2, 4]
-    assert jobs.max_queued() == 20
+    assert (jobs.max_queued(), jobs.max_queued_each()) == (20, 3)
+
+
+# many people at once
+
+ANN, BEN, CAT = (character * 64 for character in "abc")  # owners, as they stand in owner.json
+
+
+def names(runs: dict[Run, str], order: list[str]) -> str:
+    """The order of run ids, as letters."""
+    letters = {run.id: letter for run, letter in runs.items()}
+    return "".join(letters[run_id] for run_id in order)
+
+
+def test_turns_are_shared_out_among_owners(workers: Workers) -> None:
+    """Ann queues three after the one that runs, and Ben one after them: he need not wait for all of hers."""
+    backend, first = workers.queue(running=1), make_run("wait", ANN)
+    backend.submit(first)
+    wait_until(started(first), "the first worker")
+    waiting = {make_run("wait", owner): letter for owner, letter in ((ANN, "1"), (ANN, "2"), (ANN, "3"), (BEN, "b"))}
+    for run in waiting:
+        backend.submit(run)
+    foretold = sorted(waiting, key=backend.position)
+    assert sorted(map(backend.position, waiting)) == [1, 2, 3, 4]
+    assert names(waiting, [run.id for run in foretold]) == "b123"
+    let_go(first)
+    for run in foretold:
+        wait_until(started(run), "the next in turn")
+        let_go(run)
+    assert names(waiting, workers.order[1:]) == "b123"
+
+
+def test_three_and_one_go_in_the_order_a_b_a_a(workers: Workers) -> None:
+    backend = workers.queue(running=1)
+    runs = {make_run("wait", owner): letter for owner, letter in ((ANN, "a"), (ANN, "a"), (ANN, "a"), (BEN, "b"))}
+    with backend._lock:
+        for run in runs:
+            backend.submit(run)
+        assert names(runs, [run.id for run in sorted(runs, key=backend.position)]) == "abaa"
+    for run in runs:
+        let_go(run)
+    assert {ended(run).state for run in runs} == {"finished"}
+    assert names(runs, workers.order) == "abaa"
+
+
+@pytest.mark.parametrize(
+    ("waiting", "running", "served", "expected"),
+    [
+        ("aab", {}, {}, "aba"),
+        ("aaab", {"a": 1}, {"a": 1}, "baaa"),
+        ("aabbcc", {}, {}, "abcabc"),
+        ("ab", {}, {"a": 2, "b": 1}, "ba"),
+        ("ab", {"b": 2}, {"a": 5, "b": 1}, "ab"),
+        ("aabc", {"a": 1, "b": 1}, {"a": 1, "b": 2}, "caba"),
+        ("", {"a": 1}, {}, ""),
+    ],
+)
+def test_turns_by_hand(waiting: str, running: dict[str, int], served: dict[str, int], expected: str) -> None:
+    order = next_turns(waiting, running, served)
+    assert "".join(waiting[index] for index in order) == expected
+    for owner in set(waiting):  # one's own stay in order
+        own = [index for index in order if waiting[index] == owner]
+        assert own == sorted(own)
+
+
+def test_one_owner_may_have_so_many_waiting_and_others_still_queue(workers: Workers) -> None:
+    backend = workers.queue(running=1, queued=20, each=2)
+    with backend._lock:  # nothing starts meanwhile
+        for _ in range(3):
+            backend.submit(make_run("wait", ANN))  # one of them has the free place
+        with pytest.raises(QueueFullError, match=r"2 runs of yours are waiting already, and 2 of one person may"):
+            jobs.start(backend, make_spec("fast", {}, "sample"), ANN)
+        assert len(list_runs()) == 3, "nothing is left behind"
+        backend.submit(make_run("wait", BEN))
+
+
+def test_runs_without_an_owner_count_as_one_owners(workers: Workers) -> None:
+    backend = workers.queue(running=1, queued=20, each=1)
+    with backend._lock:
+        backend.submit(make_run())
+        backend.submit(make_run())
+        with pytest.raises(QueueFullError, match="DIGITLAB_MAX_QUEUED_EACH"):
+            backend.submit(make_run())
+
+
+def test_a_queue_that_is_taken_over_keeps_its_owners(workers: Workers) -> None:
+    owners = ((ANN, "a"), (ANN, "a"), (BEN, "b"), (CAT, "c"))
+    runs = {dead(make_run("wait", owner)): letter for owner, letter in owners}
+    queue = workers.queue(running=1)
+    with queue._lock:
+        queue.adopt(runs)
+        assert names(runs, [run.id for run in sorted(runs, key=queue.position)]) == "abca"
 
 
 # the interpreter's end

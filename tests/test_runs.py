@@ -213,6 +213,15 @@ def test_what_has_ended_stays_as_it_ended(run: Run, state: str) -> None:
     assert run.status().state == state and run.status().message == "over"
 
 
+def test_heartbeat_of_the_future_is_looked_into(run: Run) -> None:
+    """The clock was put back: a dead worker must not seem alive until the clock has caught up."""
+    future = replace(owned(Status("running", epochs=3)), heartbeat=time.time() + 3600, pid=dead_pid())
+    run.write_status(future)
+    assert run.status().state == "interrupted"
+    run.write_status(replace(future, host="another"))
+    assert run.status().state == "running", "another machine's clock may be ahead"
+
+
 @pytest.mark.usefixtures("impatient")
 def test_stale_heartbeat_of_a_living_process_stays_as_it_was(run: Run) -> None:
     run.write_status(owned(Status("running")))

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 from support import Trained
 from test_pages import ONE, button, drawing, opened, shown
 
-from mnist_core import history, jobs, runs
+from mnist_core import history, jobs, kept, owners, runs
 from mnist_core.runs import Run
-from pages.ui import state
+from pages.ui import caches, owner, state
 
 APP = Path(__file__).parent.parent / "app.py"
 
@@ -113,6 +116,326 @@ def test_run_is_deleted_and_had_back(app: AppTest, two: list[Run]) -> None:
     button(app, "Undo").click().run()
     assert set(app.dataframe[0].value["run"]) == {run.id for run in two}
     assert not app.error and not app.exception
+
+
+# many people
+
+
+def visit(app: AppTest, token: str, proof: str = "") -> AppTest:
+    """As a browser that keeps this token."""
+    app.session_state[state.OWNER] = (token, proof)
+    return app
+
+
+def of(token: str, run: Run) -> Run:
+    owners.claim(run.path, owners.Visitor(token).owner)
+    return run
+
+
+ANN, BEN = owners.new_token(), owners.new_token()
+
+
+def test_own_runs_come_first_and_mine_leaves_only_them(app: AppTest, two: list[Run]) -> None:
+    of(ANN, two[0])
+    of(BEN, two[1])
+    opened(visit(app, ANN), "pages/runs.py")
+    assert [list(table.value["run"]) for table in app.dataframe[:2]] == [[two[0].id], [two[1].id]]
+    assert "Your runs" in shown(app) and "Other runs" in shown(app)
+    app.toggle(key=state.MINE).set_value(True).run()
+    assert list(app.dataframe[0].value["run"]) == [two[0].id] and "Other runs" not in shown(app)
+
+
+def test_menus_of_states_and_recipes_narrow_the_list(app: AppTest, two: list[Run]) -> None:
+    two[1].write_status(replace(two[1].status(), state="failed"))
+    opened(app, "pages/runs.py")
+    assert app.multiselect(key=state.STATES).options == ["failed", "finished"]
+    assert app.multiselect(key=state.RECIPES).options == ["fast"]
+    app.multiselect(key=state.STATES).select("failed").run()
+    assert list(app.dataframe[0].value["run"]) == [two[1].id]
+    shutil.rmtree(two[1].path)
+    st.cache_data.clear()
+    app.run()
+    assert app.multiselect(key=state.STATES).value == [], "a state that no run has any more hides nothing"
+    assert list(app.dataframe[0].value["run"]) == [two[0].id] and not app.exception
+
+
+@pytest.fixture
+def all_buttons(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Lets a button be pressed that is greyed: a browser may send what it likes."""
+    return lambda: monkeypatch.setattr(owner, "locked", lambda run: False)
+
+
+def test_nobody_changes_what_is_somebody_elses(
+    app: AppTest, two: list[Run], all_buttons: Callable[[], None]
+) -> None:
+    of(ANN, two[0])
+    choose(visit(app, BEN), two[0])
+    assert button(app, "Delete").disabled and button(app, "Save").disabled
+    assert "Somebody else's run" in shown(app)
+    all_buttons()
+    app.run()
+    button(app, "Delete").click().run()
+    assert two[0].path.is_dir() and history.deleted() == {}
+    assert any("somebody else's" in toast.value.replace("\\", "") for toast in app.toast)
+    app.text_input[1].set_value("stolen")
+    button(app, "Save").click().run()
+    assert history.label(two[0]) == history.Label()
+    assert any("somebody else's" in error.value for error in app.error) and not app.exception
+
+
+def test_the_owner_deletes_and_has_back(app: AppTest, two: list[Run]) -> None:
+    of(ANN, two[0])
+    choose(visit(app, ANN), two[0])
+    button(app, "Delete").click().run()
+    assert list(history.deleted()) == [two[0].id]
+    button(app, "Undo").click().run()
+    assert two[0].path.is_dir() and not app.toast
+
+
+def test_nobody_has_back_what_somebody_else_deleted(app: AppTest, two: list[Run]) -> None:
+    history.delete(of(ANN, two[0]))
+    opened(visit(app, BEN), "pages/runs.py")
+    app.multiselect(key=state.HAD_BACK).select(two[0].id).run()
+    button(app, "Have them back").click().run()
+    assert list(history.deleted()) == [two[0].id]
+    assert "somebody else's" in app.toast[0].value.replace("\\", "")
+
+
+def test_many_are_deleted_and_had_back_together(app: AppTest, two: list[Run]) -> None:
+    at(app, "pages/runs.py", compare=",".join(run.id for run in two))
+    button(app, "Delete these 2").click().run()
+    assert set(history.deleted()) == {run.id for run in two}
+    assert "2 runs are deleted" in app.info[0].value and "compare" not in app.query_params
+    button(app, "Undo").click().run()
+    assert set(app.dataframe[0].value["run"]) == {run.id for run in two}
+    history.delete(two[0])
+    st.cache_data.clear()
+    app.run()
+    app.multiselect(key=state.HAD_BACK).select(two[0].id).run()
+    button(app, "Have them back").click().run()
+    assert history.deleted() == {} and not app.exception and not app.error
+
+
+def test_of_many_only_ones_own_are_deleted(app: AppTest, two: list[Run]) -> None:
+    of(ANN, two[0])
+    of(BEN, two[1])
+    at(visit(app, ANN), "pages/runs.py", compare=",".join(run.id for run in two))
+    button(app, "Delete the 1 of these that are yours").click().run()
+    assert list(history.deleted()) == [two[0].id]
+    assert app.multiselect(key=state.COMPARED).value == [two[1].id]
+
+
+def test_a_run_that_goes_on_is_not_deleted_and_the_others_are(app: AppTest, two: list[Run]) -> None:
+    status = two[1].status()
+    two[1].write_status(runs.owned(replace(status, state="running")))
+    at(app, "pages/runs.py", compare=",".join(run.id for run in two))
+    button(app, "Delete these 2").click().run()
+    assert list(history.deleted()) == [two[0].id] and "Stop it before" in app.toast[0].value.replace("\\", "")
+    two[1].write_status(status)
+
+
+def test_the_administrator_names_a_token_and_changes_everything(
+    app: AppTest, two: list[Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DIGITLAB_ADMIN_TOKEN", "secret")
+    of(ANN, two[0])  # the other one is nobody's: only the administrator's now
+    at(visit(app, BEN), "pages/runs.py", compare=",".join(run.id for run in two))
+    assert button(app, "Delete the 0 of these that are yours").disabled
+    given = next(field for field in app.text_input if "administrator" in field.label)
+    given.set_value("a guess")
+    button(app, "Change what others have made").click().run()
+    assert "not the administrator's token" in app.error[0].value
+    next(field for field in app.text_input if "administrator" in field.label).set_value("secret")
+    button(app, "Change what others have made").click().run()
+    assert "secret" not in str(app.session_state[state.OWNER])
+    button(app, "Delete these 2").click().run()
+    assert set(history.deleted()) == {run.id for run in two}
+    button(app, "Undo").click().run()
+    button(app, "Be an administrator no longer").click().run()
+    app.multiselect(key=state.COMPARED).set_value([two[0].id]).run()
+    assert button(app, "Delete").disabled
+
+
+def test_no_administrator_no_field_for_one(app: AppTest, two: list[Run]) -> None:
+    opened(app, "pages/runs.py")
+    assert not any("administrator" in field.label for field in app.text_input)
+
+
+def test_somebody_elses_training_is_watched_and_not_steered(
+    app: AppTest, live: Run, all_buttons: Callable[[], None]
+) -> None:
+    of(ANN, live)
+    at(visit(app, BEN), "pages/train.py", run=live.id)
+    names = ("Pause", "One batch", "One epoch", "Stop")
+    assert all(button(app, name).disabled for name in names) and "Somebody else's run" in shown(app)
+    all_buttons()
+    for name in names:
+        live.write_status(runs.owned(replace(live.status(), state="running" if name == "Pause" else "paused")))
+        app.run()
+        button(app, name).click().run()
+    app.select_slider(key=f"rate-{live.id}").set_value(0.0003).run()
+    app.number_input(key=f"epochs-{live.id}").set_value(9).run()
+    assert live.control() == {} and not app.exception
+    assert "somebody else's" in app.toast[0].value.replace("\\", "")
+
+
+def test_somebody_elses_run_is_not_taken_up(
+    app: AppTest, two: list[Run], monkeypatch: pytest.MonkeyPatch, all_buttons: Callable[[], None]
+) -> None:
+    started: list[Run] = []
+    monkeypatch.setattr(jobs.LocalBackend, "submit", lambda _, run: started.append(run))
+    at(visit(app, BEN), "pages/train.py", run=of(ANN, two[0]).id)
+    assert button(app, "Train on").disabled
+    all_buttons()
+    app.run()
+    button(app, "Train on").click().run()
+    assert not started and "somebody else's" in app.error[0].value
+
+
+def test_a_run_begun_on_the_page_is_its_visitors(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[Run] = []
+    monkeypatch.setattr(jobs.LocalBackend, "submit", lambda _, run: started.append(run))
+    at(visit(app, ANN), "pages/train.py")
+    button(app, "Train").click().run()
+    assert owners.read(started[0].path) == owners.Visitor(ANN).owner
+    assert ANN not in str(app.query_params) and ANN not in started[0].path.joinpath("owner.json").read_text()
+
+
+def test_a_session_without_cookies_gets_a_token_and_keeps_it(app: AppTest) -> None:
+    app.run()
+    token, proof = app.session_state[state.OWNER]
+    assert owners.is_token(token) and proof == ""
+    opened(app, "pages/runs.py")
+    assert app.session_state[state.OWNER] == (token, "")
+    assert any(f"digitlab_owner={token}; path=/" in html.proto.body for html in app.get("html"))
+
+
+@pytest.mark.parametrize("sent", [ANN, "", "short", "x" * 5000, "é" * 43, ANN[:-1] + ";"])
+def test_a_browser_is_who_its_cookie_says_unless_that_is_nonsense(
+    sent: str, app: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(owner, "_sent", lambda name: {owner.COOKIE: sent}.get(name, ""))
+    app.run()
+    token, _ = app.session_state[state.OWNER]
+    assert owners.is_token(token) and (token == ANN) is (sent == ANN)
+    given = [html.proto.body for html in app.get("html") if "document.cookie" in html.proto.body]
+    assert sum(owner.COOKIE in body for body in given) == (sent != ANN), "what it has already is not given again"
+
+
+def test_kept_drawings_are_deleted_by_who_kept_them(
+    app: AppTest, runs_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = np.full((28, 28), 9, np.uint8)
+    mine, others = kept.keep(image, 1, 7, owner=owners.Visitor(ANN).owner), kept.keep(image, 2, 7, owner="b" * 64)
+    opened(visit(app, ANN), "pages/data.py")
+    assert not app.button(key=f"delete-{mine.name}").disabled and app.button(key=f"delete-{others.name}").disabled
+    with monkeypatch.context() as patch:  # a browser may send what it likes
+        patch.setattr(owners, "may_change", lambda *_: True)
+        app.run()
+    app.button(key=f"delete-{others.name}").click().run()
+    assert len(kept.everything()) == 2 and not app.exception
+    button(app, "Delete them").click().run()
+    assert [drawing.name for drawing in kept.everything()] == [others.name]
+
+
+# what is best
+
+
+def test_leaderboard_keeps_data_sets_apart_and_marks_what_is_not_finished(app: AppTest, two: list[Run]) -> None:
+    card = two[0].card()
+    two[0].write_card({**card, "data": {**card["data"], "name": "full"}, "test_accuracy": 0.5})
+    two[0].write_status(replace(two[0].status(), state="stopped"))
+    opened(app, "pages/runs.py")
+    board = app.dataframe[1].value
+    assert list(board["run"]) == [two[0].id] and list(board["mark"]) == ["stopped"], "the full MNIST first"
+    app.radio(key=state.LEADERBOARD).set_value("sample").run()
+    board = app.dataframe[1].value
+    assert list(board["run"]) == [two[1].id] and list(board["mark"]) == [""]
+
+
+# links and ticks
+
+
+def test_a_link_does_not_undo_what_is_chosen_after_it(app: AppTest, two: list[Run]) -> None:
+    at(app, "pages/runs.py", compare=two[0].id)
+    app.multiselect(key=state.COMPARED).select(two[1].id).run()
+    assert app.multiselect(key=state.COMPARED).value == [two[0].id, two[1].id]
+    assert "".join(app.query_params["compare"]) == f"{two[0].id},{two[1].id}"
+    app.multiselect(key=state.COMPARED).set_value([]).run()
+    assert "compare" not in app.query_params and app.multiselect(key=state.COMPARED).value == []
+
+
+def test_a_link_to_a_deleted_run_says_how_to_have_it_back(app: AppTest, two: list[Run]) -> None:
+    history.delete(two[0])
+    at(app, "pages/runs.py", compare=f"{two[0].id},{two[1].id}")
+    assert "was deleted" in app.error[0].value and "had back" in app.error[0].value
+    assert app.multiselect(key=state.COMPARED).value == [two[1].id]
+
+
+def test_ticks_follow_their_runs_when_rows_come_between(app: AppTest, two: list[Run], runs_root: Path) -> None:
+    at(app, "pages/runs.py", compare=two[1].id)
+    assert list(app.dataframe[0].value["run"]).index(two[1].id) == 0
+    assert app.session_state["table-others"]["selection"]["rows"] == [0]
+    newer = runs_root / "20260103-000000-fast-cccc"
+    shutil.copytree(two[0].path, newer)
+    st.cache_data.clear()
+    app.run()
+    assert list(app.dataframe[0].value["run"]).index(two[1].id) == 1
+    assert app.session_state["table-others"]["selection"]["rows"] == [1]
+    assert app.multiselect(key=state.COMPARED).value == [two[1].id]
+
+
+def test_reports_are_read_again_only_when_there_are_more(
+    app: AppTest, two: list[Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`app`: for empty caches."""
+    read: list[str] = []
+    metrics = Run.metrics
+
+    def noticed(run: Run, *seen: Any) -> Any:
+        read.append(run.id)
+        return metrics(run, *seen)
+
+    monkeypatch.setattr(Run, "metrics", noticed)
+    first = caches.reports(two[0])
+    assert caches.reports(two[0]) is first and read == [two[0].id]
+    two[0].append_metrics({"step": 10_000, "loss": 0.25})
+    assert len(caches.reports(two[0])) == len(first) + 1 and len(read) == 2
+    two[1].path.joinpath("metrics.jsonl").unlink()
+    assert caches.reports(two[1]) == []
+
+
+# bad input
+
+
+@pytest.mark.parametrize("name", ["<img src=x onerror=alert(1)>", "![x](http://127.0.0.1/x.png) :red[y] $z$", "   "])
+def test_any_name_is_shown_as_it_stands(name: str, app: AppTest, two: list[Run]) -> None:
+    for run in two:
+        history.relabel(run, name=name)
+    at(app, "pages/runs.py", compare=",".join(run.id for run in two))
+    assert not app.exception and not app.error
+    expected = name if name.strip() else history.title(two[1])
+    assert app.dataframe[0].value["name"][0] == expected
+    assert not any(name in html.proto.body for html in app.get("html") if name.strip())
+    captions = [caption.value for caption in app.caption if "%" in caption.value]
+    assert len(captions) == 2, "over the confusion matrices, and captions are Markdown"
+    if name.strip():
+        assert all(re.sub(r"\\(.)", r"\1", caption).startswith(name) for caption in captions)
+        assert not any(re.search(r"(?<!\\)[<>\[\]$!]", caption) for caption in captions), "all of it is escaped"
+
+
+def test_broken_runs_leave_the_page_and_the_other_runs_alone(app: AppTest, two: list[Run], runs_root: Path) -> None:
+    broken = runs_root / "20260103-000000-fast-cccc"
+    shutil.copytree(two[0].path, broken)
+    for name in ("spec.json", "status.json", "card.json", "label.json", "owner.json"):
+        (broken / name).write_text("[1]")
+    (broken / "metrics.jsonl").write_bytes(b'{"step": "x"}\n[]\n{"step": 1, "loss": "low"}\n\xff\n')
+    opened(app, "pages/runs.py")
+    assert set(app.dataframe[0].value["run"]) == {*(run.id for run in two), broken.name}
+    at(app, "pages/runs.py", compare=f"{broken.name},{two[0].id}")
+    assert not app.exception
+    assert "spec.json cannot be read" in app.error[0].value
+    assert button(app, "Delete the 1 of these that are yours")
 
 
 def test_train_again_fills_every_control(app: AppTest, runs_root: Path) -> None:

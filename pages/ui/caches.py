@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mnist_core import data, runs
 from mnist_core import history as runs_history
+from mnist_core import reports as runs_reports
 from mnist_core.augmentation import AUGMENTATIONS, augment
 from mnist_core.classifier import Classifier
 from mnist_core.jobs import JobBackend, LocalBackend
@@ -46,6 +47,26 @@ def models(root: Path) -> dict[str, dict[str, object]]:
 def history(root: Path) -> list[dict[str, Any]]:
     """A row for every run, newest first."""
     return runs_history.everything(root)
+
+
+def forget_runs() -> None:
+    """To be called when something about the runs has changed here: the next look is a new one."""
+    history.clear()
+    models.clear()
+
+
+def reports(run: runs.Run) -> list[dict[str, float]]:
+    """The reports of a run, as reports.comparable makes them; read again when there are more."""
+    status, path = run.status(), run.path / "metrics.jsonl"
+    if not path.exists():
+        return []
+    found = path.stat()
+    return _reports(run.path, found.st_ino, found.st_size, status.steps / max(status.epochs, 1))
+
+
+@st.cache_resource(show_spinner=False, max_entries=20)
+def _reports(folder: Path, number: int, size: int, steps_per_epoch: float) -> list[dict[str, float]]:
+    return runs_reports.comparable(runs.Run(folder).metrics().rows, steps_per_epoch)
 
 
 @st.cache_resource(show_spinner="Reading the images …", max_entries=2)

@@ -8,14 +8,19 @@ import streamlit as st
 
 from mnist_core import figures, history
 from mnist_core.drawing import normalise
+from mnist_core.reports import MEASURES
 from mnist_core.runs import Run
 from pages.ui import caches, components, sketchpad, state, theme
 
-MEASURES = ("loss", "accuracy", "val_loss", "val_accuracy")
+MOST = 10
+"""Runs at once: more curves in one chart nobody can tell apart."""
 
 
 def show(runs: list[Run]) -> None:
     """All of it, for one run or more."""
+    if len(runs) > MOST:
+        st.caption(f"The first {MOST} of {len(runs)} runs are laid over one another.")
+    runs = runs[:MOST]
     curves(runs)
     settings(runs)
     confusions(runs)
@@ -30,7 +35,7 @@ def curves(runs: list[Run]) -> None:
     axis = by.selectbox("By", list(figures.AXES), format_func=figures.AXES.get)
     smoothing = soft.slider("Smoothing", 0.0, 0.99, 0.0)
     logarithmic = log.toggle("Log scale")
-    told = {_name(run): _rows(run) for run in runs}
+    told = {_name(run): caches.reports(run) for run in runs}
     st.altair_chart(figures.overlay(told, measure, axis, smoothing, logarithmic), width="stretch", key="overlay")
 
 
@@ -39,26 +44,24 @@ def _name(run: Run) -> str:
     return f"{history.title(run)} · {run.id[-4:]}"
 
 
-def _rows(run: Run) -> list[dict[str, Any]]:
-    """Its reports, with the epoch as a fraction."""
-    status = run.status()
-    per_epoch = status.steps / max(status.epochs, 1) or 1.0
-    return [{**row, "epoch": row["step"] / per_epoch} for row in run.metrics().rows if "step" in row]
-
-
 def settings(runs: list[Run]) -> None:
     """Only what differs, and the rest on request."""
     specs = [spec for run in runs if (spec := components.attempt(run.spec, True)) is not None]
     if len(specs) != len(runs):
         return
-    names, rows = [_name(run) for run in runs], history.settings_table(specs)
-    every = [{"setting": row["setting"], **dict(zip(names, row["values"], strict=True))} for row in rows]
-    differing = [shown for shown, row in zip(every, rows, strict=True) if row["differs"]]
+    rows, names = history.settings_table(specs), [_name(run) for run in runs]
+    differing = [row for row in rows if row["differs"]]
     st.subheader("Settings")
-    if len(runs) > 1:
-        st.table(differing) if differing else st.write("All settings are the same.")
+    if len(runs) > 1 and differing:
+        st.table(_beside([components.plain(name) for name in names], differing))  # a table reads Markdown
+    elif len(runs) > 1:
+        st.write("All settings are the same.")
     with st.expander("All settings"):
-        st.dataframe(every, hide_index=True)
+        st.dataframe(_beside(names, rows), hide_index=True)
+
+
+def _beside(names: list[str], rows: list[dict[str, Any]]) -> list[dict[str, str]]:
+    return [{"setting": row["setting"], **dict(zip(names, row["values"], strict=True))} for row in rows]
 
 
 def confusions(runs: list[Run]) -> None:
@@ -70,7 +73,7 @@ def confusions(runs: list[Run]) -> None:
     st.subheader("What is taken for what")
     for start in range(0, len(tested), 3):
         for column, (run, card) in zip(st.columns(3), tested[start : start + 3], strict=False):
-            column.caption(f"{_name(run)}: {100 * card['test_accuracy']:.2f} %")
+            column.caption(f"{components.plain(_name(run))}: {100 * card['test_accuracy']:.2f} %")
             chart = figures.confusion(card["test"]["confusion"])
             column.altair_chart(chart, width="stretch", key=f"confusion_{run.id}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import logging
+import re
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -57,6 +58,11 @@ def attempt(action: Callable[[], Any], wanted: bool) -> Any:
     except DigitLabError as error:
         st.error(str(error))
         return None
+
+
+def plain(text: str) -> str:
+    """The text for where Streamlit reads Markdown: shown as it stands, with no link, picture or colour made of it."""
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)
 
 
 def answer(reading: Reading, title: str = "", seen: NDArray[np.uint8] | None = None) -> None:

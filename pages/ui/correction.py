@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from mnist_core import kept
 from mnist_core.classifier import Reading
 from mnist_core.drawings import NOT_A_DIGIT
-from pages.ui import components, state
+from pages.ui import components, owner, state
 from pages.ui.sketchpad import Drawing
 
 CONSENT = (
-    "Keep this drawing on this server. Everyone who uses this app can see it on the Data page, download it, "
-    "delete it and teach a model with it."
+    "Keep this drawing on this server. Everyone who uses this app can see it on the Data page, download it "
+    "and teach a model with it; you can delete it there."
 )
 
 
@@ -40,5 +40,5 @@ def _keep(drawing: Drawing, image: NDArray[np.uint8], truth: int, reading: Readi
     this = (image.tobytes(), truth)
     if st.session_state.get(state.KEPT_LAST) != this:
         read_as = NOT_A_DIGIT if reading.rejected else reading.digit
-        kept.keep(image, truth, read_as, drawing.strokes, drawing.brush or 0.0)
+        kept.keep(image, truth, read_as, drawing.strokes, drawing.brush or 0.0, owner.me())
         st.session_state[state.KEPT_LAST] = this

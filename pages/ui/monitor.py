@@ -8,7 +8,7 @@ import streamlit as st
 
 from mnist_core import figures, recipes
 from mnist_core.runs import Metrics, Run, RunSpec, Status, list_runs, runs_dir
-from pages.ui import caches, components, state, steering, watching
+from pages.ui import caches, components, state, steering, takeaway, watching
 
 REDRAW_SECONDS = 0.5
 RECENT = 10
@@ -108,6 +108,8 @@ def _result(run: Run, spec: RunSpec) -> None:
     if card.get("taught"):
         _lesson(card)
     _test_digit(run, spec, card)
+    with st.expander("Take it home", icon=":material/download:"):
+        takeaway.show(run)
     label = "Draw a digit for this model"
     st.page_link("pages/draw.py", label=label, icon=":material/draw:", query_params={"model": run.id})
 

@@ -42,14 +42,23 @@ TEST_INDEX = "test_index"
 MOST_EPOCHS = "most_epochs"  # end of the slider
 CARRIED = "carried"  # settings of a run that is trained again, for which the page has no control
 SEARCH = "search"
+STATES = "states"  # of these, and of these recipes, and mine only: what the Runs page lists
+RECIPES = "recipes"
+MINE = "mine"
 COMPARED = "compared"  # ids of the runs that the Runs page shows
+LINKED = "linked"  # the comparison that the address names: another one is a link that was followed
+LAST_DELETED = "last_deleted"  # ids, of one press of the button
+HAD_BACK = "had_back"  # ids, chosen in the bin
+LEADERBOARD = "leaderboard"  # data set
+OWNER = "owner"  # (token, proof) of who is at the browser: see owner
+COOKIES_SET = "cookies_set"  # names of those that the browser was given in this session
 METRICS = "metrics"  # (run id, reports read so far): only new ones are read
 
 _KEPT = (
     BRUSH, PLAIN, MODE, MODEL, OTHER_MODEL, CONSENT, TAUGHT_MODEL,
     RECIPE, EPOCHS, BATCH_SIZE, LEARNING_RATE, OPTIMIZER, DROPOUT, AUGMENTATION,
     PATIENCE, TIME_BUDGET, TARGET_ACCURACY, SEED, DATA, TEST_INDEX, CARRIED, PROBES,
-    SEARCH, COMPARED,
+    SEARCH, STATES, RECIPES, MINE, COMPARED,
 )  # fmt: skip
 
 

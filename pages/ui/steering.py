@@ -8,7 +8,7 @@ from mnist_core import checkpoints, jobs
 from mnist_core.course import Wishes
 from mnist_core.recipes import Settings
 from mnist_core.runs import Run, Status
-from pages.ui import caches, components
+from pages.ui import caches, components, owner
 
 LEARNING_RATES = (1e-5, 3e-5, 1e-4, 2e-4, 3e-4, 5e-4, 1e-3, 2e-3, 3e-3, 5e-3, 0.01, 0.02, 0.03, 0.05, 0.1, 0.3, 1.0)
 MOST_EPOCHS = 1000
@@ -17,18 +17,23 @@ MOST_EPOCHS = 1000
 def steer(run: Run, settings: Settings, status: Status) -> None:
     """What can be asked of a run that goes on."""
     wishes, paused = Wishes.of(run.control()), status.state == "paused"
+    ask, locked = owner.checked(run, run.ask), owner.locked(run)
     pause, batch, epoch, stop = st.columns(4)
     if paused or wishes.paused:
-        pause.button("Resume", key="resume", on_click=run.ask, kwargs={"paused": False}, width="stretch")
+        pause.button("Resume", key="resume", on_click=ask, kwargs={"paused": False}, width="stretch", disabled=locked)
     else:
-        pause.button("Pause", key="pause", on_click=run.ask, kwargs={"paused": True}, width="stretch",
-                     disabled=status.state != "running")  # fmt: skip
-    batch.button("One batch", key="batch", on_click=run.ask, kwargs={"batches": wishes.batches + 1}, width="stretch",
-                 disabled=not paused, help="While paused: trains on one batch, and pauses again.")  # fmt: skip
-    epoch.button("One epoch", key="epoch", on_click=run.ask, kwargs={"whole_epochs": wishes.whole_epochs + 1},
-                 width="stretch", disabled=not paused, help="While paused: to the end of the epoch.")  # fmt: skip
-    stop.button("Stop", key="stop", on_click=caches.backend().request_stop, args=(run,), width="stretch",
-                disabled=status.state == "stopping", help="Ends the training and keeps the model.")  # fmt: skip
+        pause.button("Pause", key="pause", on_click=ask, kwargs={"paused": True}, width="stretch",
+                     disabled=locked or status.state != "running")  # fmt: skip
+    batch.button("One batch", key="batch", on_click=ask, kwargs={"batches": wishes.batches + 1}, width="stretch",
+                 help="While paused: trains on one batch, and pauses again.",
+                 disabled=locked or not paused)  # fmt: skip
+    epoch.button("One epoch", key="epoch", on_click=ask, kwargs={"whole_epochs": wishes.whole_epochs + 1},
+                 help="While paused: to the end of the epoch.", width="stretch",
+                 disabled=locked or not paused)  # fmt: skip
+    stop.button("Stop", key="stop", on_click=owner.checked(run, lambda: caches.backend().request_stop(run)),
+                help="Ends the training and keeps the model.", width="stretch",
+                disabled=locked or status.state == "stopping")  # fmt: skip
+    owner.say_whose(run)
     with st.expander("Change it while it runs"):
         _learning_rate(run, settings, wishes)
         _epochs(run, status)
@@ -39,10 +44,11 @@ def _learning_rate(run: Run, settings: Settings, wishes: Wishes) -> None:
     st.session_state.setdefault(key, now)
 
     def ask() -> None:
-        run.ask(learning_rate=st.session_state[key])
+        owner.checked(run, run.ask)(learning_rate=st.session_state[key])
 
     st.select_slider("Learning rate from here on", sorted({*LEARNING_RATES, now}), key=key, on_change=ask,
-                     format_func="{:g}".format, help="The peak; the schedule keeps its shape.")  # fmt: skip
+                     format_func="{:g}".format, help="The peak; the schedule keeps its shape.",
+                     disabled=owner.locked(run))  # fmt: skip
 
 
 def _epochs(run: Run, status: Status) -> None:
@@ -50,10 +56,10 @@ def _epochs(run: Run, status: Status) -> None:
     st.session_state.setdefault(key, status.epochs)
 
     def ask() -> None:
-        run.ask(epochs=st.session_state[key])
+        owner.checked(run, run.ask)(epochs=st.session_state[key])
 
     st.number_input("Epochs in all", max(1, status.epoch + 1), MOST_EPOCHS, key=key, on_change=ask,
-                    help="A schedule is stretched to the new end.")  # fmt: skip
+                    disabled=owner.locked(run), help="A schedule is stretched to the new end.")  # fmt: skip
 
 
 def take_up(run: Run, status: Status) -> None:
@@ -64,6 +70,7 @@ def take_up(run: Run, status: Status) -> None:
     button, epochs = st.columns(2, vertical_alignment="bottom")
     wanted = epochs.number_input("Epochs in all", status.epoch + 1, MOST_EPOCHS, least, key=f"more-{run.id}")
     label = "Train on" if status.state == "finished" else "Resume"
-    pressed = button.button(label, key="take-up", width="stretch", help="From the last finished epoch.")
-    if components.attempt(lambda: jobs.resume(caches.backend(), run, int(wanted)) is None, pressed):
+    pressed = button.button(label, key="take-up", width="stretch", help="From the last finished epoch.",
+                            disabled=owner.locked(run))  # fmt: skip
+    if components.attempt(lambda: owner.change(run, jobs.resume, caches.backend(), run, int(wanted)), pressed):
         st.rerun(scope="app")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import IO
 
 import streamlit as st
 
-from mnist_core import export, script, transfer
+from mnist_core import export, owners, script, transfer
 from mnist_core.runs import Run
-from pages.ui import components
+from pages.ui import caches, components, owner
 
 MODELS = ("keras", "tflite")  # there once a training has ended
 COLUMNS = 4
@@ -44,13 +45,20 @@ def _is_there(run: Run, name: str, reported: bool) -> bool:
 
 
 def bring_in() -> Run | None:
-    """A place for a zip of a run. Returns the run that has just been brought in, else None."""
+    """A place for a zip of a run. Returns the run that has just been brought in, which is this visitor's; else None."""
     with st.form("bring_in", clear_on_submit=True, border=False):
         uploaded = st.file_uploader("A run as a zip, as it was exported here or elsewhere", ["zip"])
         pressed = st.form_submit_button("Bring it in")
     if pressed and uploaded is None:
         st.info("Choose a zip first.")
-    run: Run | None = components.attempt(lambda: transfer.unpack(uploaded), pressed and uploaded is not None)
+    run: Run | None = components.attempt(lambda: _taken_in(uploaded), pressed and uploaded is not None)
     if run is not None:
+        caches.forget_runs()
         st.success(f"Brought in as {run.id}.")
+    return run
+
+
+def _taken_in(file: IO[bytes]) -> Run:
+    run = transfer.unpack(file)
+    owners.claim(run.path, owner.me())
     return run

@@ -14,6 +14,7 @@ STYLE = f"""
 <style>
 .stMainBlockContainer {{ padding-top: 4.5rem; padding-bottom: 3rem; }}
 .st-key-canvas, .st-key-number_canvas {{ margin-top: 1.6rem; }} /* room for its tool bar */
+.stElementContainer:has(.lab-keep) {{ display: none; }} /* a script, and no gap for it */
 @media (max-width: 640px) {{ /* 560 pixels do not fit a phone: shown smaller, with the pen where the finger is */
   .st-key-number_canvas {{ width: {NUMBER_PIXELS}px !important; max-width: none !important; transform: scale(.58);
     transform-origin: 0 0; margin-bottom: -{round(0.42 * CANVAS_PIXELS)}px; }}

@@ -5,13 +5,14 @@ from __future__ import annotations
 import html
 from typing import Any
 
+import numpy as np
 import streamlit as st
 
 from mnist_core import figures, probes
 from mnist_core.drawing import normalise
 from mnist_core.probes import Probe
 from mnist_core.runs import Run
-from pages.ui import components, sketchpad, state, theme
+from pages.ui import components, owner, sketchpad, state, theme
 
 STRIP_PIXELS = 160  # wide, and as many reports at most
 WALL_COLUMNS = 15
@@ -26,33 +27,32 @@ def pad(run: Run | None) -> None:
 def _pad(run: Run | None) -> None:
     chosen = _chosen(run)
     st.caption(f"Draw up to {probes.MAX_PROBES} digits. The training tells with every report what it makes of them.")
-    paper, beside = st.columns([3, 2])
-    with paper, st.container(key="probe_paper"):
+    if chosen:
+        components.strip([(each.image, f"{place}", "") for place, each in enumerate(chosen, 1)], 48)
+    with st.container(key="probe_paper"):
         drawn = sketchpad.show(state.PROBE_CANVAS, theme.CANVAS_PIXELS)
     normalised = normalise(drawn.image, drawn.brush) if drawn else None
     ready = normalised is not None and not normalised.blank and len(chosen) < probes.MAX_PROBES
-    with beside:
-        if st.button("Watch this one", disabled=not ready) and normalised is not None:
-            _choose(run, [*chosen, probes.probe(normalised.image)])
-        if chosen:
-            components.strip([(each.image, f"{place}", "") for place, each in enumerate(chosen, 1)], 56)
-            if st.button("Take the last one away"):
-                _choose(run, chosen[:-1])
+    add, remove = st.columns(2)
+    more = [*chosen, probes.probe(normalised.image)] if ready and normalised is not None else chosen
+    add.button("Watch this one", disabled=not ready, width="stretch", on_click=_choose, args=(run, more))
+    remove.button(
+        "Take the last away", disabled=not chosen, width="stretch", on_click=_choose, args=(run, chosen[:-1])
+    )
 
 
 def _chosen(run: Run | None) -> list[Probe]:
-    """Of the run while it goes on; else those of this visitor, for the next one."""
-    if run is not None and not run.status().final:
+    """Of the run while it goes on, if it is this visitor's; else those for the next one."""
+    if run is not None and not run.status().final and not owner.locked(run):
         return list(probes.read(run))
     return list(st.session_state.get(state.PROBES, ()))
 
 
 def _choose(run: Run | None, chosen: list[Probe]) -> None:
     st.session_state[state.PROBES] = chosen
-    if run is not None and not run.status().final:
-        probes.write(run, chosen)
+    if run is not None and not run.status().final and not owner.locked(run):
+        owner.checked(run, probes.write)(run, chosen)
     sketchpad.clear(state.PROBE_CANVAS)
-    st.rerun(scope="fragment")
 
 
 def show(run: Run, rows: tuple[dict[str, Any], ...], live: bool) -> None:
@@ -87,10 +87,11 @@ def _drawing(each: Probe, rows: list[dict[str, Any]]) -> str:
     _, told = probes.history(rows, each.name)
     if not len(told):
         return ""
+    before = np.zeros((len(rows) - len(told), 10), np.float32)  # reports from before it was drawn
     digit, sure = int(told[-1].argmax()), float(told[-1].max())
     text = f"{digit}, {figures.percent(sure)}"
     names = "".join(f"<span>{name}</span>" for name in range(10))
-    strip = figures.data_url(figures.strip(told, STRIP_PIXELS))
+    strip = figures.data_url(figures.strip(np.concatenate([before, told]), STRIP_PIXELS))
     return (
         f'<figure class="lab-probe" data-probe="{digit}">{components.picture(each.image, "a drawing of yours", 56)}'
         f"<b>{html.escape(text)}</b><div class='lab-course'><div class='lab-names'>{names}</div>"

@@ -94,9 +94,15 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 
 @pytest.fixture(scope="session")
-def app_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def app_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the app keeps its runs, in `runs`."""
+    return tmp_path_factory.mktemp("app")
+
+
+@pytest.fixture(scope="session")
+def app_url(app_home: Path) -> Iterator[str]:
     """The app, started as users start it. Its runs are in a temporary folder, its output in app.log beside them."""
-    home, port = tmp_path_factory.mktemp("app"), free_port()
+    home, port = app_home, free_port()
     url, log = f"http://127.0.0.1:{port}", home / "app.log"
     options = ("--server.address", "127.0.0.1", "--server.port", str(port), "--server.headless", "true")
     with log.open("wb") as output:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from hands import ROUND_HAND, SLANTED_HAND, Stroke
 from playwright.sync_api import Browser, Page, expect
+
+from mnist_core.runs import Run
 
 pytestmark = pytest.mark.browser
 SECONDS = 1000.0  # Playwright counts in milliseconds
@@ -15,17 +19,18 @@ SECONDS = 1000.0  # Playwright counts in milliseconds
 
 @pytest.fixture
 def page(chromium: Browser, app_url: str) -> Iterator[Page]:
-    page = chromium.new_page(viewport={"width": 1280, "height": 900})
-    page.goto(app_url)
-    expect(page.get_by_role("heading", name="Draw a digit")).to_be_visible(timeout=30 * SECONDS)
-    yield page
-    page.close()
+    with chromium.new_context(viewport={"width": 1280, "height": 900}) as browser:  # with cookies of its own
+        page = browser.new_page()
+        page.goto(app_url)
+        expect(page.get_by_role("heading", name="Draw a digit")).to_be_visible(timeout=30 * SECONDS)
+        yield page
 
 
 def draw(page: Page, strokes: list[Stroke], right: float = 0, size: float = 1) -> None:
     """Draws with the mouse, as a person does: press, move along, lift. `right` and `size`: where, and how wide."""
     canvas = page.locator("canvas.upper-canvas")
     expect(canvas).to_be_visible(timeout=30 * SECONDS)
+    canvas.scroll_into_view_if_needed()
     box = canvas.bounding_box()
     assert box is not None
     scale = box["height"] / 280  # a phone shows the wide canvas smaller
@@ -123,16 +128,20 @@ def later(page: Page, first: int) -> int:
     return pytest.fail(f"the training did not get past step {first}")
 
 
-def test_train_watch_leave_return_stop_and_draw(page: Page, chromium: Browser, app_url: str) -> None:
+def train_long(page: Page, app_url: str) -> None:
+    """Starts the longest run that the page offers: there is time to stop it."""
     page.goto(f"{app_url}/train")
     expect(page.get_by_role("heading", name="Train a network")).to_be_visible(timeout=30 * SECONDS)
     settled(page)
     choose(page, "Recipe", "fast")
     choose(page, "Images", "offline sample")
-    page.get_by_role("slider", name="Epochs").press("End")  # the longest run the page offers: there is time to stop it
+    page.get_by_role("slider", name="Epochs").press("End")
     settled(page)
     page.get_by_role("button", name="Train", exact=True).click()
 
+
+def test_train_watch_leave_return_stop_and_draw(page: Page, app_url: str) -> None:
+    train_long(page, app_url)
     first = later(page, 0)
     chart = page.get_by_test_id("stVegaLiteChart").first
     expect(chart).to_be_visible(timeout=30 * SECONDS)
@@ -147,8 +156,9 @@ def test_train_watch_leave_return_stop_and_draw(page: Page, chromium: Browser, a
     assert "run=" in link
     page.get_by_role("link", name="Draw").first.click()
     expect(page.get_by_role("heading", name="Draw a digit")).to_be_visible(timeout=30 * SECONDS)
+    browser = page.context
     page.close()
-    page = chromium.new_page(viewport={"width": 1280, "height": 900})
+    page = browser.new_page()
     page.goto(link)
     again = later(page, 0)
     later(page, again)  # still running, and moving
@@ -162,7 +172,60 @@ def test_train_watch_leave_return_stop_and_draw(page: Page, chromium: Browser, a
     draw(page, ROUND_HAND[1][1])
     settled(page)
     assert read(page) == 1
-    page.close()
+
+
+def cookie(page: Page) -> str:
+    """The token that the browser keeps, once it does."""
+    for _ in range(100):
+        for kept in page.context.cookies():
+            if kept.get("name") == "digitlab_owner":
+                assert kept.get("sameSite") == "Lax" and kept.get("expires", 0) > time.time() + 300 * 24 * 3600
+                return kept.get("value", "")
+        page.wait_for_timeout(100)
+    return pytest.fail("the browser was given no token")
+
+
+def test_only_the_browser_that_made_a_run_stops_and_deletes_it(page: Page, chromium: Browser, app_url: str) -> None:
+    token = cookie(page)
+    train_long(page, app_url)
+    later(page, 0)
+    link = page.url
+    run = re.search(r"run=([^&]+)", link)
+    assert run is not None and token not in link
+    runs_link = f"{app_url}/runs?compare={run[1]}"
+    with chromium.new_context() as another:
+        stranger = another.new_page()
+        stranger.goto(link)
+        later(stranger, 0)
+        assert cookie(stranger) != token
+        expect(stranger.get_by_role("button", name="Stop", exact=True).last).to_be_disabled()
+        expect(stranger.get_by_text("Somebody else's run")).to_be_visible()
+
+        page.reload()
+        later(page, 0)
+        assert cookie(page) == token
+        page.get_by_role("button", name="Stop", exact=True).last.click()
+        expect(page.get_by_text(re.compile("Stopped in epoch"))).to_be_visible(timeout=60 * SECONDS)
+
+        stranger.goto(runs_link)
+        expect(stranger.get_by_text("Somebody else's run")).to_be_visible(timeout=30 * SECONDS)
+        expect(stranger.get_by_role("button", name="Delete", exact=True)).to_be_disabled()
+
+        page.goto(f"{app_url}/runs")
+        expect(page.get_by_role("heading", name="Your runs")).to_be_visible(timeout=30 * SECONDS)
+        table = page.get_by_test_id("stDataFrame").first
+        box = table.bounding_box()
+        assert box is not None
+        page.mouse.click(box["x"] + 15, box["y"] + 52)  # the tick of the first row: a canvas has no elements
+        page.get_by_role("button", name="Delete", exact=True).click(timeout=30 * SECONDS)
+        expect(page.get_by_text("The run is deleted.")).to_be_visible(timeout=30 * SECONDS)
+
+        stranger.goto(runs_link)
+        expect(stranger.get_by_text(f"The run {run[1]} was deleted")).to_be_visible(timeout=30 * SECONDS)
+        page.get_by_role("button", name="Undo").click()
+        stranger.wait_for_timeout(500)
+        stranger.goto(runs_link)
+        expect(stranger.get_by_role("button", name="Delete", exact=True)).to_be_disabled(timeout=30 * SECONDS)
 
 
 def test_link_to_a_page_goes_through_the_app(chromium: Browser, app_url: str) -> None:
@@ -171,3 +234,60 @@ def test_link_to_a_page_goes_through_the_app(chromium: Browser, app_url: str) ->
     expect(page.get_by_role("heading", name="Train a network")).to_be_visible(timeout=30 * SECONDS)
     expect(page.get_by_role("link", name="Draw").first).to_be_visible(timeout=30 * SECONDS)  # app.py's navigation
     page.close()
+
+
+def test_training_is_watched_and_steered(page: Page, app_url: str, app_home: Path) -> None:
+    """One's own digit being learned; pause, one batch, another learning rate, more epochs, stop, train on."""
+    page.goto(f"{app_url}/train?recipe=lesson08-mlp&epochs=400&data=sample&batch_size=64")
+    expect(page.get_by_role("heading", name="Train a network")).to_be_visible(timeout=30 * SECONDS)
+    settled(page)
+    page.get_by_text("Watch your own handwriting").click()
+    settled(page)
+    draw(page, ROUND_HAND[7][1])
+    settled(page)
+    page.get_by_role("button", name="Watch this one").click()
+    settled(page)
+    page.get_by_role("button", name="Train", exact=True).click()
+    expect(page.locator('[data-probe="7"]')).to_be_visible(timeout=90 * SECONDS)
+    expect(page.get_by_text(re.compile("of 60 test digits are read right")).first).to_be_visible()
+
+    page.get_by_role("button", name="Pause", exact=True).click()
+    expect(page.get_by_text("paused", exact=True)).to_be_visible(timeout=10 * SECONDS)
+    page.wait_for_timeout(1500)
+    run = shown_run(page, app_home)
+    before = run.status().step
+    page.get_by_role("button", name="One batch", exact=True).click()
+    wait_for(page, lambda: run.status().step == before + 1, "one batch")
+    page.get_by_text("Change it while it runs").click()
+    settled(page)
+    page.get_by_role("spinbutton", name="Epochs in all").fill("500")
+    page.get_by_role("spinbutton", name="Epochs in all").press("Enter")
+    page.get_by_role("slider", name="Learning rate from here on").press("ArrowLeft")
+    wait_for(page, lambda: run.control().get("epochs") == 500 and "learning_rate" in run.control(), "the wishes")
+    page.get_by_role("button", name="Resume", exact=True).click()
+    wait_for(page, lambda: run.status().step > before + 50, "it goes on")
+    assert run.status().epochs == 500
+    assert any("changed" in row for row in run.metrics().rows)
+
+    page.get_by_role("button", name="Stop", exact=True).last.click()
+    expect(page.get_by_text(re.compile("Stopped in epoch"))).to_be_visible(timeout=60 * SECONDS)
+    ended = run.status().epoch
+    page.get_by_role("button", name="Resume", exact=True).click()
+    wait_for(page, lambda: run.status().state == "running" and run.status().epoch > ended, "it trains on")
+    page.get_by_role("button", name="Stop", exact=True).last.click()
+    expect(page.get_by_text(re.compile("Stopped in epoch"))).to_be_visible(timeout=60 * SECONDS)
+
+
+def shown_run(page: Page, home: Path) -> Run:
+    """The run that the page shows."""
+    found = re.search(r"run=([a-z0-9-]+)", page.url)
+    assert found is not None
+    return Run(home / "runs" / found[1])
+
+
+def wait_for(page: Page, condition: Callable[[], bool], what: str) -> None:
+    for _ in range(300):
+        if condition():
+            return
+        page.wait_for_timeout(200)
+    pytest.fail(f"waited in vain: {what}")

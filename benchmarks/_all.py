@@ -1,0 +1,103 @@
+"""Every benchmark in turn, and what they measured as a table: what `make bench` runs.
+
+    python benchmarks/_all.py [NAME]...       # writes benchmarks/RESULTS.md where all of them ran
+
+Takes about an hour. Nothing else should run beside it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import click
+import cv2
+import psutil
+from results import COLLECT, Figure
+
+HERE = Path(__file__).parent
+ORDER = (
+    "opening", "answering", "browsing", "history", "first_point", "memory", "together", "augmentation", "fast",
+    "training",
+)  # fmt: skip
+PACKAGES = ("streamlit", "tensorflow", "keras", "ai-edge-litert", "numpy", "opencv-python-headless")
+
+
+def measure(names: tuple[str, ...]) -> tuple[dict[str, list[Figure]], list[str]]:
+    """Figures of each benchmark, and the names of those that failed."""
+    found: dict[str, list[Figure]] = {}
+    failed = []
+    with tempfile.TemporaryDirectory() as folder:
+        for name in names:
+            print(f"== {name}", flush=True)
+            path = Path(folder) / f"{name}.jsonl"
+            environment = {**os.environ, "PYTHONPATH": str(HERE.parent), COLLECT: str(path)}
+            if subprocess.run([sys.executable, str(HERE / f"{name}.py")], env=environment).returncode:
+                failed.append(name)
+            lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+            found[name] = [Figure(**json.loads(line)) for line in lines]
+    return found, failed
+
+
+def table(found: dict[str, list[Figure]]) -> str:
+    """All of it in Markdown."""
+    lines = [
+        "# What was measured",
+        "",
+        "Written by `make bench`; each figure is the median, with its range. " + machine(),
+        "",
+    ]
+    for name, figures in found.items():
+        lines += [f"## `benchmarks/{name}.py`", "", "| what | measured | range | asked | |", "|---|---|---|---|---|"]
+        lines += [_row(figure) for figure in figures]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _row(figure: Figure) -> str:
+    spread = f"{figure.low:.4g} to {figure.high:.4g} ({figure.count})" if figure.count > 1 else ""
+    verdict = {True: "reached", False: "**not reached**", None: ""}[figure.reached]
+    beside = f", beside {figure.peer}" if figure.peer else ""
+    return f"| {figure.what}{beside} | {figure.value:.4g} {figure.unit} | {spread} | {figure.target} | {verdict} |"
+
+
+def machine() -> str:
+    """What it ran on, and the versions."""
+    cpu = cv2.getCPUFeaturesLine() if hasattr(cv2, "getCPUFeaturesLine") else ""
+    avx512 = "AVX-512" if "AVX512" in cpu.upper() else "no AVX-512"
+    memory = psutil.virtual_memory().total / 2**30
+    packages = ", ".join(f"{name} {_version(name)}" for name in PACKAGES)
+    return (
+        f"{time.strftime('%Y-%m-%d')}: {psutil.cpu_count()} cores ({platform.machine()}, {avx512}), {memory:.0f} GiB, "
+        f"{platform.system()}, Python {platform.python_version()}, {packages}."
+    )
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "none"
+
+
+@click.command()
+@click.argument("names", nargs=-1)
+def main(names: tuple[str, ...]) -> None:
+    """Runs them and, when all have run, writes RESULTS.md."""
+    found, failed = measure(names or ORDER)
+    text = table(found)
+    print(text)
+    if not names and not failed:
+        (HERE / "RESULTS.md").write_text(text, encoding="utf-8")
+    sys.exit(f"Failed: {', '.join(failed)}" if failed else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""The largest resident memory of a worker on the full MNIST with augmentation.
+
+python benchmarks/memory.py [--recipe NAME]
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+
+import click
+import psutil
+import results
+
+from mnist_core.runs import create, make_spec
+from mnist_core.workers import cores, start_worker
+
+
+@click.command()
+@click.option("--recipe", default="fleming-cnn", show_default=True)
+def main(recipe: str) -> None:
+    """Looks ten times a second until the worker has ended, with test and conversion."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["DIGITLAB_RUNS"] = folder
+        run = create(make_spec(recipe, {"epochs": 1, "augmentation": "hand"}))
+        worker, most = start_worker(run, cores()), 0
+        process = psutil.Process(worker.pid)
+        while worker.poll() is None:
+            try:
+                most = max(most, process.memory_info().rss)
+            except psutil.Error:
+                break
+            time.sleep(0.1)
+        worker.wait()
+        if run.status().state != "finished":
+            raise RuntimeError(run.status().message)
+    results.figure(f"{recipe}, augmented: memory of the worker", [most / 1e6], "MB", "≤ 1200")
+
+
+if __name__ == "__main__":
+    main()
