@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_core import updates
 from mnist_core.architecture import build
 from mnist_core.augmentation import AUGMENTATIONS, augment
 from mnist_core.data import Split
@@ -296,12 +297,11 @@ def _compiled_steps(model: Any, settings: Settings) -> Callable[..., Any]:
     one_hot, classes, size = _one_hot(settings), model.output_shape[-1], model.input_shape[1]
 
     def step(images: Any, labels: Any, rate: Any) -> tuple[Any, Any]:
-        optimizer.learning_rate.assign(rate)
         pixels = tf.cast(images, tf.float32)[..., tf.newaxis]  # (B, size, size, 1)
         with tf.GradientTape() as tape:
             probabilities = model(pixels, training=True)  # (B, classes)
             loss = loss_function(tf.one_hot(labels, classes) if one_hot else labels, probabilities)
-        optimizer.apply(tape.gradient(loss, variables), variables)
+        updates.apply(optimizer, rate, tape.gradient(loss, variables), variables)
         hits = tf.equal(tf.argmax(probabilities, 1, tf.int32), labels)
         return loss, tf.reduce_sum(tf.cast(hits, tf.float32))
 

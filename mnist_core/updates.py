@@ -1,0 +1,53 @@
+"""A step of an optimizer by TensorFlow's fused kernels: what Keras computes, in one pass over the memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+Update = Callable[[Any, Any, Sequence[Any], Sequence[Any]], None]
+
+
+def apply(optimizer: Any, rate: Any, gradients: Sequence[Any], variables: Sequence[Any]) -> None:
+    """As `optimizer.apply`, inside a tf.function.
+
+    Args:
+        optimizer: of Keras, built for these variables.
+        rate: its learning rate in this step, a float32 scalar.
+        gradients: a tensor for each variable.
+        variables: of Keras, float32.
+    """
+    update = FUSED.get(type(optimizer).__name__)
+    if update is None or optimizer.use_ema or optimizer.weight_decay is not None:
+        optimizer.learning_rate.assign(rate)
+        optimizer.apply(gradients, variables)
+        return
+    update(optimizer, rate, gradients, variables)
+    optimizer.iterations.assign_add(1)
+
+
+def _adam(optimizer: Any, rate: Any, gradients: Sequence[Any], variables: Sequence[Any]) -> None:
+    import tensorflow as tf
+
+    step = tf.cast(optimizer.iterations.value + 1, tf.float32)
+    beta_1, beta_2 = (tf.constant(beta, tf.float32) for beta in (optimizer.beta_1, optimizer.beta_2))
+    powers = {"beta1_power": beta_1**step, "beta2_power": beta_2**step}
+    moments = zip(variables, optimizer._momentums, optimizer._velocities, gradients, strict=True)
+    for variable, momentum, velocity, gradient in moments:
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.value.handle, m=momentum.value.handle, v=velocity.value.handle, lr=rate, beta1=beta_1,
+            beta2=beta_2, epsilon=optimizer.epsilon, grad=gradient, **powers,
+        )  # fmt: skip
+
+
+def _momentum(optimizer: Any, rate: Any, gradients: Sequence[Any], variables: Sequence[Any]) -> None:
+    import tensorflow as tf
+
+    for variable, momentum, gradient in zip(variables, optimizer.momentums, gradients, strict=True):
+        tf.raw_ops.ResourceApplyKerasMomentum(
+            var=variable.value.handle, accum=momentum.value.handle, lr=rate, grad=gradient,
+            momentum=tf.constant(optimizer.momentum, tf.float32), use_nesterov=optimizer.nesterov,
+        )  # fmt: skip
+
+
+FUSED: dict[str, Update] = {"Adam": _adam, "SGD": _momentum}
