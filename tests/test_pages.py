@@ -22,7 +22,7 @@ from support import Trained
 
 from mnist_core import jobs, kept, runs
 from mnist_core.runs import Run
-from pages.ui import navigation, state
+from pages.ui import caches, navigation, state
 
 APP = Path(__file__).parent.parent / "app.py"
 
@@ -227,6 +227,8 @@ def test_full_queue_is_said_and_leaves_nothing_behind(app: AppTest, monkeypatch:
         assert "waiting already" in app.error[0].value
         assert len(runs.list_runs()) == 2
     finally:
+        for run in runs.list_runs():  # the one that waits first: its turn would come, and a real worker
+            caches.backend().request_stop(run)
         for process in started:
             process.kill()
             process.wait()
