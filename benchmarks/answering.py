@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -114,6 +115,7 @@ def command_line(images: Path, count: int) -> float:
 @click.option("--times", default=3, show_default=True, help="The images are read.")
 def main(drawings: int, count: int, times: int) -> None:
     """Prints the milliseconds of a drawing, then the images a second of three ways to read many."""
+    logging.disable(logging.WARNING)  # Streamlit's, of being run by AppTest
     with tempfile.TemporaryDirectory() as folder:
         os.environ["DIGITLAB_RUNS"] = str(Path(folder) / "runs")
         taken = answered(live.digits(drawings))

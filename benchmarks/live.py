@@ -135,9 +135,9 @@ def plain_digits(count: int) -> list[PenDigit]:
 
 
 def path(digit: PenDigit) -> list[tuple[float, float]]:
-    """Where a pen of one stroke goes on the canvas, in its pixels; 24 points at most."""
+    """Where a pen of one stroke goes on the canvas, in its pixels; 16 points at most."""
     (stroke,) = digit.strokes
     low, high = stroke.min(axis=0), stroke.max(axis=0)
     points = (stroke - (low + high) / 2) * SIZE / float((high - low).max()) + 140
-    kept = np.linspace(0, len(points) - 1, min(len(points), 24)).round().astype(int)
+    kept = np.linspace(0, len(points) - 1, min(len(points), 16)).round().astype(int)
     return [(float(x), float(y)) for x, y in points[kept]]
