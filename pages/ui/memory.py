@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gc
 import sys
-from functools import lru_cache
+from functools import cache
 
 
 def set_aside_modules() -> None:
@@ -17,7 +17,7 @@ def set_aside_modules() -> None:
     _set_aside(len(sys.modules))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _set_aside(modules: int) -> None:
     """Once for each number of modules, so that what sessions hold at these few moments is all that is set aside too."""
     gc.collect()  # garbage would be kept for good
