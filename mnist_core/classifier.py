@@ -91,8 +91,12 @@ class Classifier:
 
     def read(self, image: NDArray[np.uint8]) -> Reading:
         """What the model makes of one image, (28, 28) or (size, size) uint8. Raises ModelError as `probabilities`."""
-        outputs = self.probabilities(image[None])[0]
-        return Reading(outputs[:NUM_CLASSES], float(outputs[NUM_CLASSES:].sum()))
+        return self.readings(image[None])[0]
+
+    def readings(self, images: NDArray[np.uint8]) -> list[Reading]:
+        """What the model makes of each of many images, as `probabilities` takes them."""
+        outputs = self.probabilities(images)
+        return [Reading(row[:NUM_CLASSES], float(row[NUM_CLASSES:].sum())) for row in outputs]
 
     def digits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """The probabilities of the ten digits, (N, 10) float32."""

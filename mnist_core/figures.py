@@ -81,7 +81,7 @@ def _lines(points: list[dict[str, Any]], changes: list[dict[str, Any]], measure:
         alt.Tooltip("step:Q", format=",d"),
         alt.Tooltip("value:Q", title=measure, format=number),
     ]
-    base: Any = alt.Chart(alt.InlineData(points)).encode(
+    base: Any = alt.Chart().encode(
         x=alt.X("epoch:Q", title="epoch", scale=alt.Scale(zero=True, nice=False)),
         y=alt.Y("value:Q", title=measure, scale=alt.Scale(zero=False), axis=alt.Axis(format=ticks)),
         color=colour,
@@ -92,9 +92,10 @@ def _lines(points: list[dict[str, Any]], changes: list[dict[str, Any]], measure:
     reach = base.mark_circle(size=160, opacity=0.001).transform_filter(alt.datum.series == "training")  # to hover on
     layers = [line, reach, dots]
     if changes:
-        rules = alt.Chart(alt.InlineData(changes)).encode(x="epoch:Q", tooltip=alt.Tooltip("what:N", title="changed"))
+        rules = alt.Chart({"values": changes}).encode(x="epoch:Q", tooltip=alt.Tooltip("what:N", title="changed"))
         layers.append(rules.mark_rule(strokeDash=[4, 4], size=2, color=COLOURS["muted"]))
-    return alt.layer(*layers).properties(height=260)
+    # The points once for all layers, as a dict: Altair copies and looks at each of any other.
+    return alt.layer(*layers, data={"values": points}).properties(height=260)
 
 
 AXES = {"step": "step", "epoch": "epoch", "elapsed": "seconds of training"}
@@ -170,14 +171,13 @@ def confusion(matrix: Sequence[Sequence[int]]) -> Any:
         {"true": true, "read": read, "count": int(count), "wrong": 0 if true == read else int(count)}
         for true, row in enumerate(matrix) for read, count in enumerate(row)
     ]  # fmt: skip
-    base: Any = alt.Chart(alt.InlineData(cells)).encode(
+    base: Any = alt.Chart().encode(
         x=alt.X("read:O", title="read as", axis=alt.Axis(labelAngle=0)), y=alt.Y("true:O", title="true digit"),
         tooltip=["true:O", "read:O", "count:Q"],
     )  # fmt: skip
     colour = alt.Color("wrong:Q", scale=alt.Scale(scheme="oranges"), legend=None)
-    return (base.mark_rect().encode(color=colour) + base.mark_text(fontSize=10).encode(text="count:Q")).properties(
-        height=320
-    )
+    layers = base.mark_rect().encode(color=colour), base.mark_text(fontSize=10).encode(text="count:Q")
+    return alt.layer(*layers, data={"values": cells}).properties(height=320)
 
 
 RIGHT, WRONG = (20, 145, 127), (224, 112, 63)

@@ -75,8 +75,9 @@ def digit_answers(drawing: Drawing, choices: list[str], below: st.delta_generato
         st.info("There is no ink to read yet. Draw a digit, or choose a picture that shows one.")
         return
     readings = []
-    for column, choice in zip(st.columns(len(choices)), choices, strict=True):
-        with column:
+    places = st.columns(len(choices)) if len(choices) > 1 else [st.container()]
+    for place, choice in zip(places, choices, strict=True):
+        with place:
             reading = caches.classifier(components.model_path(choice)).read(normalised.image)
             components.answer(reading, title(choice, choices), normalised.image)
             readings.append(reading)

@@ -1,8 +1,10 @@
 """Everything that is computed once and shared, in one place. What `cache_resource` returns belongs to all users: it is
-read, never changed."""
+read, never changed. Their keys are texts and numbers: Streamlit takes ten times as long to make a key of a Path, and
+some are looked up at every stroke."""
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -29,30 +31,53 @@ def backend() -> JobBackend:
 def classifier(path: Path) -> Classifier:
     """The model in the file, loaded once. Raises ModelError where it is missing or broken."""
     changed = path.stat().st_mtime_ns if path.exists() else 0
-    return _classifier(path, changed)
+    return _classifier(str(path), changed)
 
 
 @st.cache_resource(show_spinner=False, max_entries=20)
-def _classifier(path: Path, changed: int) -> Classifier:
-    return Classifier(path)
+def _classifier(path: str, changed: int) -> Classifier:
+    return Classifier(Path(path))
 
 
-@st.cache_data(show_spinner=False, ttl=2)
 def models(root: Path) -> dict[str, dict[str, object]]:
-    """Run id -> card, of every run that has a model, newest first."""
-    return {run.id: run.card() for run in runs.list_runs(root) if run.has_model}
+    """Run id -> card, of every run that has a model, newest first. All users share it: it is read, never changed."""
+    return _models(str(root))
 
 
-@st.cache_data(show_spinner=False, ttl=2)
+@st.cache_resource(show_spinner=False, ttl=2)
+def _models(root: str) -> dict[str, dict[str, object]]:
+    found = [run for run in runs.list_runs(Path(root)) if run.has_model]
+    return {run.id: card for run in found if (card := _card(run)) is not None}
+
+
+def _card(run: runs.Run) -> dict[str, object] | None:
+    """The card, read again when it has changed; None where the run was deleted a moment ago."""
+    try:
+        found = (run.path / "card.json").stat()
+    except OSError:
+        return None
+    return _read_card(run, found.st_mtime_ns, found.st_ino)
+
+
+@lru_cache(maxsize=2000)
+def _read_card(run: runs.Run, changed: int, number: int) -> dict[str, object]:
+    return run.card()
+
+
 def history(root: Path) -> list[dict[str, Any]]:
     """A row for every run, newest first."""
-    return runs_history.everything(root)
+    return _history(str(root))
+
+
+@st.cache_data(show_spinner=False, ttl=2)
+def _history(root: str) -> list[dict[str, Any]]:
+    return runs_history.everything(Path(root))
 
 
 def forget_runs() -> None:
     """To be called when something about the runs has changed here: the next look is a new one."""
-    history.clear()
-    models.clear()
+    _history.clear()
+    _models.clear()
 
 
 def reports(run: runs.Run) -> list[dict[str, float]]:
@@ -61,12 +86,12 @@ def reports(run: runs.Run) -> list[dict[str, float]]:
     if not path.exists():
         return []
     found = path.stat()
-    return _reports(run.path, found.st_ino, found.st_size, status.steps / max(status.epochs, 1))
+    return _reports(str(run.path), found.st_ino, found.st_size, status.steps / max(status.epochs, 1))
 
 
 @st.cache_resource(show_spinner=False, max_entries=20)
-def _reports(folder: Path, number: int, size: int, steps_per_epoch: float) -> list[dict[str, float]]:
-    return runs_reports.comparable(runs.Run(folder).metrics().rows, steps_per_epoch)
+def _reports(folder: str, number: int, size: int, steps_per_epoch: float) -> list[dict[str, float]]:
+    return runs_reports.comparable(runs.Run(Path(folder)).metrics().rows, steps_per_epoch)
 
 
 @st.cache_resource(show_spinner="Reading the images …", max_entries=2)

@@ -21,7 +21,7 @@ from mnist_core.classifier import DEFAULT_MODEL, Reading
 from mnist_core.errors import DigitLabError, ModelError
 from mnist_core.numbers import Number
 from mnist_core.runs import Run, find_run, runs_dir
-from pages.ui import caches, theme
+from pages.ui import caches, memory, theme
 
 SHIPPED = "default"
 NOBODY = "nobody"
@@ -38,6 +38,7 @@ def guarded(run: Callable[[], None]) -> None:
     except Exception as error:  # Streamlit's own control flow is no Exception
         log.exception("A page failed")
         st.error(f"Something went wrong here ({type(error).__name__}); the server's log says what. Reload the page.")
+    memory.set_aside_modules()
 
 
 def fragment(run: Callable[[], None], every: float | None = None) -> None:

@@ -52,9 +52,10 @@ def show(key: str, width: int) -> Drawing | None:
     if not result.json_data:
         return None
     st.session_state[state.drawing(key)] = result.json_data
-    if not result.json_data.get("objects") or result.image_data is None:
+    image = result.image_data if result.json_data.get("objects") else None  # each look at it decodes it anew
+    if image is None:
         return None
-    return Drawing(result.image_data, canvas.strokes(result.json_data), canvas.brush_width(result.json_data))
+    return Drawing(image, canvas.strokes(result.json_data), canvas.brush_width(result.json_data))
 
 
 def clear(key: str) -> None:

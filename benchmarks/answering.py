@@ -1,0 +1,138 @@
+"""How long the server works on one drawing, and how many images a second the shipped model reads.
+
+    python benchmarks/answering.py [--drawings N] [--images N] [--times N]
+
+The drawing is given to the real app.py by Streamlit's AppTest, and what is timed is the part of the Draw page that a
+stroke makes run again, from its first line to its last: the canvas's PNG decoded, normalised, classified, all widgets
+and HTML of the answer and its stages. AppTest's own work lies outside of that. The images are read by the library and
+by the command line, beside Keras's `model.predict` of the same model in a process of its own.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import cv2
+import live
+import numpy as np
+import results
+from streamlit.testing.v1 import AppTest
+
+from mnist_core import data
+from mnist_core.classifier import DEFAULT_MODEL, Classifier
+from mnist_core.strokes import PenDigit, render
+from mnist_core.workers import cores
+from pages.ui import components, state
+
+PEER = Path(__file__).parent / "peers" / "keras_predict.py"
+WARM_UP = 5  # drawings, while the model is loaded
+
+
+def sent(digit: PenDigit) -> dict[str, Any]:
+    """What the canvas sends for a digit: its PNG as a data URL, and the paths of the pen."""
+    ink = render(digit.strokes, live.BRUSH, live.SIZE)
+    picture = np.dstack([ink, ink, ink, np.full_like(ink, 255)])
+    url = "data:image/png;base64," + base64.b64encode(cv2.imencode(".png", picture)[1]).decode()
+    paths = [_path(stroke) for stroke in digit.strokes]
+    return {"drawing": {"raw": {"objects": paths}, "data": url}, "backgroundFit": None}
+
+
+def _path(stroke: np.ndarray) -> dict[str, Any]:
+    (x, y), *rest = stroke.tolist()
+    return {"type": "path", "strokeWidth": live.BRUSH, "path": [["M", x, y], *(["L", x, y] for x, y in rest)]}
+
+
+def answered(digits: list[PenDigit]) -> list[float]:
+    """Milliseconds of the Draw page's part for each drawing."""
+    taken: list[float] = []
+    fragment = components.fragment
+
+    def timed(run: Callable[[], None], every: float | None = None) -> None:
+        began = time.perf_counter()
+        fragment(run, every)
+        taken.append(1000 * (time.perf_counter() - began))
+
+    components.fragment = timed  # the page looks it up at each run
+    try:
+        app = AppTest.from_file(str(live.ROOT / "app.py"), default_timeout=60)
+        for digit in [*digits[:WARM_UP], *digits]:
+            app.session_state[state.CANVAS] = sent(digit)
+            app.run()
+            if not any("data-digit" in element.proto.body for element in app.get("html")):
+                raise RuntimeError(f"The page did not answer: {[error.value for error in app.error]}")
+    finally:
+        components.fragment = fragment
+    return taken[WARM_UP:]
+
+
+def test_images(count: int) -> np.ndarray:
+    """(count, 28, 28) uint8: MNIST's test images, over again where there are fewer."""
+    images = data.load("full").x_test
+    return images[np.arange(count) % len(images)]
+
+
+def library(images: np.ndarray) -> float:
+    """Images a second, on all cores."""
+    classifier = Classifier(DEFAULT_MODEL, cores())
+    classifier.probabilities(images[:256])
+    began = time.perf_counter()
+    classifier.probabilities(images)
+    return len(images) / (time.perf_counter() - began)
+
+
+def keras(images: Path) -> float:
+    """Images a second of `model.predict`."""
+    environment = {**os.environ, "PYTHONPATH": str(live.ROOT)}
+    command = [sys.executable, str(PEER), str(images)]
+    printed = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    return float(json.loads(printed.splitlines()[-1])["images_per_second"])
+
+
+def command_line(images: Path, count: int) -> float:
+    """Images a second of `classify`, which normalises each first; the start of Python is in it."""
+    command = [sys.executable, "-m", "mnist_core", "classify", str(images)]
+    began = time.perf_counter()
+    lines = subprocess.run(command, cwd=live.ROOT, stdout=subprocess.PIPE, check=True).stdout.splitlines()
+    if len(lines) != count:
+        raise RuntimeError(f"classify printed {len(lines)} lines for {count} images")
+    return count / (time.perf_counter() - began)
+
+
+@click.command()
+@click.option("--drawings", default=300, show_default=True)
+@click.option("--images", "count", default=10_000, show_default=True)
+@click.option("--times", default=3, show_default=True, help="The images are read.")
+def main(drawings: int, count: int, times: int) -> None:
+    """Prints the milliseconds of a drawing, then the images a second of three ways to read many."""
+    logging.disable(logging.WARNING)  # Streamlit's, of being run by AppTest
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["DIGITLAB_RUNS"] = str(Path(folder) / "runs")
+        taken = answered(live.digits(drawings))
+        results.figure(f"server time of a drawing, median of {drawings}", taken, "ms", "≤ 5")
+        results.figure("server time of a drawing, 99th percentile", [float(np.percentile(taken, 99))], "ms", "≤ 15")
+        images, path = test_images(count), Path(folder) / "images.npz"
+        np.savez(path, images=images)
+        ours, theirs, lines = [], [], []
+        for _ in range(times):
+            ours.append(library(images))
+            theirs.append(keras(path))
+            lines.append(command_line(path, count))
+    ratios = [one / other for one, other in zip(ours, theirs, strict=True)]
+    results.figure(f"{count:,} images read by the shipped model", ours, "images/s", "≥ 500")
+    results.figure("the same", ratios, "×", peer="model.predict")
+    results.figure(f"`classify` of {count:,} images, normalised too", lines, "images/s", "≥ 500")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+"""The real app in a process of its own, and hands that draw on it, for the benchmarks beside this file."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import psutil
+
+from mnist_core import forms, pen
+from mnist_core.classifier import DEFAULT_MODEL, Classifier
+from mnist_core.drawing import normalise
+from mnist_core.errors import DataError
+from mnist_core.strokes import PenDigit, render
+
+ROOT = Path(__file__).parents[1]
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+START_SECONDS = 60
+BRUSH, SIZE = 20, 168  # pixels of the page's canvas of 280: its own brush, and a digit as most people draw it
+SURE = 0.95  # of a digit that is drawn in the browser: its answer must not hang on how a browser smooths its edges
+
+
+@dataclass(frozen=True)
+class App:
+    """The app as its users start it. process: of the server. runs: the folder of its runs. log: what it printed."""
+
+    url: str
+    process: psutil.Process
+    runs: Path
+    log: Path
+
+
+@contextmanager
+def app(**settings: str) -> Iterator[App]:
+    """Starts the app on a free port, and ends it with all its workers. `settings`: environment variables of its own.
+
+    It may not listen yet: see `wait_healthy`.
+    """
+    port = _free_port()
+    options = ("--server.address", "127.0.0.1", "--server.port", str(port), "--server.headless", "true")
+    with tempfile.TemporaryDirectory() as folder:
+        runs, log = Path(folder) / "runs", Path(folder) / "app.log"
+        environment = {**os.environ, "DIGITLAB_RUNS": str(runs), **settings}
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "streamlit", "run", "app.py", *options],
+                cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+            )  # fmt: skip
+        try:
+            yield App(f"http://127.0.0.1:{port}", psutil.Process(process.pid), runs, log)
+        finally:
+            _end(process)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_healthy(started: App) -> None:
+    """Returns when its health check is answered. Raises RuntimeError, with what it printed, where it never is."""
+    deadline = time.monotonic() + START_SECONDS
+    while not _healthy(started.url):
+        if not started.process.is_running() or time.monotonic() > deadline:
+            raise RuntimeError(f"The app did not start:\n{started.log.read_text(errors='replace')}")
+        time.sleep(0.02)
+
+
+def _healthy(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url}/_stcore/health", timeout=2) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    workers = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    for worker in workers:
+        if worker.is_running():
+            worker.kill()
+    psutil.wait_procs(workers, timeout=10)
+
+
+def browser() -> str:
+    """The system's Chromium. Raises RuntimeError where there is none."""
+    known = Path("/usr/bin/chromium")
+    found = str(known) if known.is_file() else next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        raise RuntimeError(f"There is no Chromium: looked for {known} and, on PATH, {', '.join(BROWSERS)}.")
+    return found
+
+
+def digits(count: int) -> list[PenDigit]:
+    """Pen digits of people whom no model has seen; where there are none, invented ones."""
+    try:
+        _, kept = pen.split_writers(pen.load())
+    except DataError:
+        kept = ()
+    if len(kept) >= count:
+        return list(kept[:count])
+    generator = np.random.default_rng(0)
+    return [forms.invent(generator) for _ in range(count)]
+
+
+def plain_digits(count: int) -> list[PenDigit]:
+    """Invented digits of one stroke that the shipped model is sure of: 0 to 9 in turn, as far as there are such."""
+    generator, classifier, found = np.random.default_rng(0), Classifier(DEFAULT_MODEL), list[PenDigit]()
+    wanted = (0, 1, 2, 3, 6, 7, 8, 9)  # a 4 and a 5 are seldom drawn in one stroke
+    while len(found) < count:
+        digit = forms.invent(generator, wanted[len(found) % len(wanted)])
+        reading = classifier.read(normalise(render(digit.strokes, BRUSH, SIZE), BRUSH).image)
+        if len(digit.strokes) == 1 and reading.digit == digit.label and reading.confidence > SURE:
+            found.append(digit)
+    return found
+
+
+def path(digit: PenDigit) -> list[tuple[float, float]]:
+    """Where a pen of one stroke goes on the canvas, in its pixels; 16 points at most."""
+    (stroke,) = digit.strokes
+    low, high = stroke.min(axis=0), stroke.max(axis=0)
+    points = (stroke - (low + high) / 2) * SIZE / float((high - low).max()) + 140
+    kept = np.linspace(0, len(points) - 1, min(len(points), 16)).round().astype(int)
+    return [(float(x), float(y)) for x, y in points[kept]]
