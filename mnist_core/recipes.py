@@ -261,10 +261,10 @@ _OURS = (
     Recipe(
         "best", "The shipped model", "Digit Lab",
         Settings(
-            (_SCALE, *_normed_conv(32, 5), *_normed_conv(64, 5, 2), Dropout(0.3), *_normed_conv(96, 3),
-             *_normed_conv(128, 3), *_normed_conv(160, 3), Dropout(0.3), *_normed_conv(192, 4), Flatten(), Dropout(0.4),
-             Dense(11, "softmax")),
-            batch_size=128, epochs=48, learning_rate=0.003, schedule="one-cycle", augmentation="hand",
+            (_SCALE, *_normed_conv(32, 3), *_normed_conv(32, 3), *_normed_conv(48, 5, 2, "same"), Dropout(0.4),
+             *_normed_conv(96, 3), *_normed_conv(96, 3), *_normed_conv(128, 5, 2, "same"), Dropout(0.4),
+             *_normed_conv(192, 4), Flatten(), Dropout(0.4), Dense(11, "softmax")),
+            batch_size=128, epochs=30, learning_rate=0.003, schedule="one-cycle", augmentation="hand",
             drawings="many", split="test-as-validation",
         ),
         None,
