@@ -402,7 +402,6 @@ def _share(settings: Settings) -> list[str]:
     odds = drawings.ASSUMED_NON_DIGITS / (1 - drawings.ASSUMED_NON_DIGITS)
     which = "y_train[:, 10] == 1" if _one_hot(settings) else "y_train == 10"
     return [
-        f"share = np.mean({which})  # of no digits: what it meets will have 1 %",
-        f"shift = np.log({odds:.4g} * (1 - share) / share)",
-        f"model.layers[-1].bias.assign_add(shift * np.eye({_outputs(settings)})[10])",
+        f"odds = {odds:.4g} * (1 / np.mean({which}) - 1)  # 1 % will be no digits",
+        f"model.layers[-1].bias.assign_add(np.log(odds) * np.eye({_outputs(settings)})[10])",
     ]

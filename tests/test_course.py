@@ -135,7 +135,8 @@ def test_full_disk_interrupts_and_loses_no_finished_epoch(limit: int, monkeypatc
     wait_until(lambda: run.status().state == "paused" and run.status().epoch == 1, "the end of the first epoch")
     resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (limit, limit))
     run.ask(paused=False)
-    assert process.wait(120) == 1, run.log.read_text()
+    # 120: Python could not even write its last output.
+    assert process.wait(120) in (1, 120), run.log.read_text()
     monkeypatch.setattr(runs, "STALE_SECONDS", -1.0)  # ten seconds later
     status = run.status()
     assert status.state == "interrupted"

@@ -54,7 +54,7 @@ def left(run: Run) -> set[str]:
 
 
 BEFORE = {"spec.json", "status.json", "log.txt"}
-AFTER = BEFORE | {"checkpoint", "metrics.jsonl", "wall.npz", "card.json", "model.keras", "model.tflite"}
+AFTER = BEFORE | {"checkpoint", "metrics.jsonl", "wall.npz", "events", "card.json", "model.keras", "model.tflite"}
 
 
 # a finished run
@@ -166,7 +166,7 @@ def test_a_stop_before_the_first_batch_leaves_no_model() -> None:
     assert work(run) == 0
     assert (run.status().state, run.status().step) == ("stopped", 0)
     assert run.status().message == "Stopped before the first batch: there is no model."
-    assert left(run) == BEFORE | {"control.json", "wall.npz"}
+    assert left(run) == BEFORE | {"control.json", "wall.npz", "events"}
 
 
 def test_weights_that_run_away_are_a_failure_that_says_what_to_try() -> None:
@@ -174,7 +174,7 @@ def test_weights_that_run_away_are_a_failure_that_says_what_to_try() -> None:
     assert work(run) == 1
     status = run.status()
     assert status.state == "failed" and "learning rate (it was 10" in status.message and "nan at step" in status.message
-    assert not run.has_model and left(run) <= BEFORE | {"metrics.jsonl", "wall.npz"}
+    assert not run.has_model and left(run) <= BEFORE | {"metrics.jsonl", "wall.npz", "events"}
     assert "learning rate" in run.log.read_text()
 
 
@@ -239,7 +239,7 @@ def test_a_conversion_that_changes_the_answers_is_not_kept(sample: Any, monkeypa
     assert worker.main([str(run.path)]) == 1
     assert run.status().state == "failed" and "The converted model differs" in run.status().message
     assert not run.has_model and (run.path / "model.keras").is_file()
-    assert left(run) == {"spec.json", "status.json", "metrics.jsonl", "wall.npz", "model.keras", "checkpoint"}
+    assert left(run) == {"spec.json", "status.json", "metrics.jsonl", "wall.npz", "events", "model.keras", "checkpoint"}
 
 
 def pen_digits(writers: int, each: int) -> tuple[PenDigit, ...]:
