@@ -2,7 +2,7 @@
 
     python benchmarks/_all.py [NAME]...       # writes benchmarks/RESULTS.md where all of them ran
 
-Takes about an hour. Nothing else should run beside it.
+Takes half an hour. Nothing else should run beside it.
 """
 
 from __future__ import annotations
