@@ -173,8 +173,9 @@ class Course:
             checkpoints.restore(self._model, self._best)
 
     def _out_of_time(self) -> str:
+        """Goes by the time that the last report tells, so that the curve shows why it ended."""
         budget = self._settings.time_budget
-        return f"Its {budget:g} seconds are spent" if budget and self._elapsed() >= budget else ""
+        return f"Its {budget:g} seconds are spent" if budget and self._told >= budget else ""
 
     def _may_go_on(self) -> bool:
         """Does what control.json asks, and waits while it asks for a pause. False: the training is to end."""
