@@ -11,7 +11,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,27 +44,38 @@ class App:
 
 @contextmanager
 def app(**settings: str) -> Iterator[App]:
-    """Starts the app on a free port, and ends it with all its workers. `settings`: environment variables of its own.
+    """The app with runs in a temporary folder. `settings`: environment variables of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        runs = str(Path(folder) / "runs")
+        with serving(Path(folder), {**os.environ, "DIGITLAB_RUNS": runs, **settings}) as started:
+            yield started
+
+
+@contextmanager
+def serving(home: Path, environment: Mapping[str, str]) -> Iterator[App]:
+    """Starts the app on a free port, and ends it with all its workers. The browser tests start it so, too.
 
     It may not listen yet: see `wait_healthy`.
+
+    Args:
+        home: where its output goes, to app.log, and where its runs are.
+        environment: of its process, with DIGITLAB_RUNS as `runs` in there.
     """
-    port = _free_port()
+    port, log = free_port(), home / "app.log"
     options = ("--server.address", "127.0.0.1", "--server.port", str(port), "--server.headless", "true")
-    with tempfile.TemporaryDirectory() as folder:
-        runs, log = Path(folder) / "runs", Path(folder) / "app.log"
-        environment = {**os.environ, "DIGITLAB_RUNS": str(runs), **settings}
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "streamlit", "run", "app.py", *options],
-                cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-            )  # fmt: skip
-        try:
-            yield App(f"http://127.0.0.1:{port}", psutil.Process(process.pid), runs, log)
-        finally:
-            _end(process)
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "streamlit", "run", "app.py", *options],
+            cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+        )  # fmt: skip
+    try:
+        yield App(f"http://127.0.0.1:{port}", psutil.Process(process.pid), home / "runs", log)
+    finally:
+        _end(process)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Of this machine."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -74,7 +85,7 @@ def wait_healthy(started: App) -> None:
     """Returns when its health check is answered. Raises RuntimeError, with what it printed, where it never is."""
     deadline = time.monotonic() + START_SECONDS
     while not _healthy(started.url):
-        if not started.process.is_running() or time.monotonic() > deadline:
+        if started.process.status() == psutil.STATUS_ZOMBIE or time.monotonic() > deadline:  # ended, not yet waited for
             raise RuntimeError(f"The app did not start:\n{started.log.read_text(errors='replace')}")
         time.sleep(0.02)
 
@@ -88,6 +99,7 @@ def _healthy(url: str) -> bool:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
+    """The app, and the workers it started: those live in sessions of their own and would train on."""
     workers = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
     process.terminate()
     try:
@@ -101,12 +113,17 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     psutil.wait_procs(workers, timeout=10)
 
 
+def executable() -> str | None:
+    """The system's Chromium; None where there is none."""
+    known = Path("/usr/bin/chromium")
+    return str(known) if known.is_file() else next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
 def browser() -> str:
     """The system's Chromium. Raises RuntimeError where there is none."""
-    known = Path("/usr/bin/chromium")
-    found = str(known) if known.is_file() else next(filter(None, map(shutil.which, BROWSERS)), None)
+    found = executable()
     if found is None:
-        raise RuntimeError(f"There is no Chromium: looked for {known} and, on PATH, {', '.join(BROWSERS)}.")
+        raise RuntimeError(f"There is no Chromium: looked for /usr/bin/chromium and, on PATH, {', '.join(BROWSERS)}.")
     return found
 
 

@@ -121,10 +121,10 @@ class Course:
         elapsed = self._elapsed()
         speed = report.images / report.seconds
         # The first report's time went into building the graph: it counts for nothing once there is a second one.
+        if number:
+            self._forecast.note(report.step, elapsed - self._told, report.val_seconds)
         self._rate = speed if number < 2 else RATE_MEMORY * self._rate + (1 - RATE_MEMORY) * speed
         self._evaluating += report.val_seconds
-        if number:  # the first report's time went into building the graph
-            self._forecast.note(report.step, elapsed - self._told, report.val_seconds)
         self._told = elapsed
         steps = self._per_epoch * self._steering.epochs
         row = {name: value for name, value in asdict(report).items() if value is not None}
