@@ -417,11 +417,12 @@ def test_any_name_is_shown_as_it_stands(name: str, app: AppTest, two: list[Run])
     expected = name if name.strip() else history.title(two[1])
     assert app.dataframe[0].value["name"][0] == expected
     assert not any(name in html.proto.body for html in app.get("html") if name.strip())
-    captions = [caption.value for caption in app.caption if "%" in caption.value]
-    assert len(captions) == 2, "over the confusion matrices, and captions are Markdown"
+    titles = [each.value.removeprefix("##### ") for each in app.markdown if each.value.startswith("#####")]
+    titles = [title for title in titles if "%" in title]
+    assert len(titles) == 2, "over the confusion matrices, and titles are Markdown"
     if name.strip():
-        assert all(re.sub(r"\\(.)", r"\1", caption).startswith(name) for caption in captions)
-        assert not any(re.search(r"(?<!\\)[<>\[\]$!]", caption) for caption in captions), "all of it is escaped"
+        assert all(re.sub(r"\\(.)", r"\1", title).startswith(name) for title in titles)
+        assert not any(re.search(r"(?<!\\)[<>\[\]$!]", title) for title in titles), "all of it is escaped"
 
 
 def test_broken_runs_leave_the_page_and_the_other_runs_alone(app: AppTest, two: list[Run], runs_root: Path) -> None:

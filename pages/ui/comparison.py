@@ -10,7 +10,7 @@ from mnist_core import figures, history
 from mnist_core.drawing import normalise
 from mnist_core.reports import MEASURES
 from mnist_core.runs import Run
-from pages.ui import caches, components, sketchpad, state, theme
+from pages.ui import caches, components, exhibit, sketchpad, state, theme
 
 MOST = 10
 """Runs at once: more curves in one chart nobody can tell apart."""
@@ -36,7 +36,9 @@ def curves(runs: list[Run]) -> None:
     smoothing = soft.slider("Smoothing", 0.0, 0.99, 0.0)
     logarithmic = log.toggle("Log scale")
     told = {_name(run): caches.reports(run) for run in runs}
-    st.altair_chart(figures.overlay(told, measure, axis, smoothing, logarithmic), width="stretch", key="overlay")
+    chart, title = figures.overlay(told, measure, axis, smoothing, logarithmic), measure.replace("val_", "validation ")
+    alt = f"{title} by {figures.AXES[axis]} of {', '.join(told)}"
+    exhibit.chart(chart, f"{title.capitalize()} by {figures.AXES[axis]}", alt, "learning curves", "overlay")
 
 
 def _name(run: Run) -> str:
@@ -73,9 +75,11 @@ def confusions(runs: list[Run]) -> None:
     st.subheader("What is taken for what")
     for start in range(0, len(tested), 3):
         for column, (run, card) in zip(st.columns(3), tested[start : start + 3], strict=False):
-            column.caption(f"{components.plain(_name(run))}: {100 * card['test_accuracy']:.2f} %")
+            accuracy = f"{100 * card['test_accuracy']:.2f} %"
+            title, alt = f"{components.plain(_name(run))}: {accuracy}", f"Confusion matrix of {_name(run)}: {accuracy}"
             chart = figures.confusion(card["test"]["confusion"])
-            column.altair_chart(chart, width="stretch", key=f"confusion_{run.id}")
+            with column:
+                exhibit.chart(chart, title, alt, "confusion matrix", f"confusion_{run.id}")
 
 
 def drawing(runs: list[Run]) -> None:

@@ -1,0 +1,80 @@
+"""A figure as every page shows it: a title in words, the figure with its alternative text, and under it how to read it
+and a button to take it home."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from mnist_core import figures
+from pages.ui.guides import GUIDES
+
+
+def chart(
+    drawn: Any, title: str, alt: str, guide: str, key: str, rows: Callable[[], Any] | None = None,
+    on_select: Any = "ignore",
+) -> Any:  # fmt: skip
+    """An Altair chart.
+
+    Args:
+        drawn: the chart, its axes named with their units, its points as `{"values": rows}`.
+        title: in words, what it shows.
+        alt: what it shows to who cannot see it, in a sentence with the figures that matter.
+        guide: a name of GUIDES.
+        key: of its widgets, one for the page.
+        rows: gives the rows of its CSV; by default those it was drawn from.
+        on_select: as st.altair_chart takes it.
+
+    Returns:
+        What st.altair_chart returns: the selection, where one was asked for.
+    """
+    st.markdown(f"##### {title}")
+    found = st.altair_chart(drawn, width="stretch", key=key, on_select=on_select, alt=alt)
+    content = partial(figures.csv, drawn.data["values"]) if rows is None else lambda: figures.csv(rows())
+    _under(guide, content, f"{key}.csv", "text/csv", key)
+    return found
+
+
+def image(shown: NDArray[np.uint8], title: str, alt: str, guide: str, key: str, pixels: int | None = None) -> None:
+    """A picture, its pixels kept square.
+
+    Args:
+        shown: (H, W) or (H, W, 3) uint8.
+        title, alt, guide, key: as `chart` takes them.
+        pixels: its width on the page; by default as wide as it is, and never wider than the page.
+    """
+    st.markdown(f"##### {title}")
+    width = f"width:{pixels or shown.shape[1]}px;height:auto;max-width:100%"
+    st.html(f'<img class="lab-picture" style="{width}" alt="{html.escape(alt)}" src="{figures.data_url(shown)}">')
+    _under(guide, partial(figures.png, shown), f"{key}.png", "image/png", key)
+
+
+def table(rows: list[dict[str, Any]], title: str, guide: str, key: str, **options: Any) -> Any:
+    """Rows of figures. `options`: as st.dataframe takes them. Returns what that returns."""
+    st.markdown(f"##### {title}")
+    found = st.dataframe(rows, hide_index=True, key=key, **options)
+    _under(guide, partial(figures.csv, rows), f"{key}.csv", "text/csv", key)
+    return found
+
+
+def _under(guide: str, content: Callable[[], bytes], name: str, mime: str, key: str) -> None:
+    """The fold and the button. Nothing is computed before the button is pressed."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        how_to_read(guide)
+        st.download_button(
+            name.rpartition(".")[2].upper(), content, name, mime, key=f"{key}_download", on_click="ignore",
+            type="tertiary", icon=":material/download:",
+        )  # fmt: skip
+
+
+def how_to_read(guide: str) -> None:
+    """The fold of a figure. `guide`: a name of GUIDES."""
+    found = GUIDES[guide]
+    with st.popover("How to read this", type="tertiary", icon=":material/help:"):
+        st.markdown(f"{found.text}\n\n*[{found.term}]({found.link})*")
