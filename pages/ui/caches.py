@@ -18,6 +18,7 @@ from mnist_core import reports as runs_reports
 from mnist_core.augmentation import AUGMENTATIONS, augment
 from mnist_core.classifier import Classifier
 from mnist_core.jobs import JobBackend, LocalBackend
+from mnist_core.workers import cores
 
 
 @st.cache_resource(show_spinner=False)
@@ -100,6 +101,11 @@ def mnist(choice: str) -> data.Mnist:
     return data.load(choice)
 
 
+def at_hand() -> str:
+    """The data set to show things on: `full` where it is on this computer, else `sample`. Nothing is downloaded."""
+    return "full" if data.available() else "sample"
+
+
 @st.cache_data(show_spinner=False)
 def augmented_digits(name: str, count: int) -> NDArray[np.uint8]:
     """The first training digits of the offline sample, (count, 28, 28) uint8, changed as a training changes them."""
@@ -112,3 +118,21 @@ def test_images(choice: str, split: str, uncentered: bool) -> tuple[NDArray[np.u
     """Test images (N, size, size) uint8 and labels (N,) of a split."""
     parts = data.split(mnist(choice), split)
     return data.uncentered_test(parts) if uncentered else parts.x_test, parts.y_test
+
+
+def predictions(path: Path, choice: str, part: str) -> NDArray[np.float32]:
+    """What a model makes of a whole data set, (N, C) float32 as Classifier.probabilities; computed once.
+
+    Args:
+        path: of the model.
+        choice: of the data, as data.load takes it.
+        part: `train` or `test`.
+    """
+    return _predictions(str(path), path.stat().st_mtime_ns if path.exists() else 0, choice, part)
+
+
+@st.cache_resource(show_spinner="The model reads all these images, once …", max_entries=12)
+def _predictions(path: str, changed: int, choice: str, part: str) -> NDArray[np.float32]:
+    found = mnist(choice)
+    images = found.x_train if part == "train" else found.x_test
+    return Classifier(Path(path), cores()).probabilities(images)

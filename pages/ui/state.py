@@ -52,13 +52,15 @@ HAD_BACK = "had_back"  # ids, chosen in the bin
 LEADERBOARD = "leaderboard"  # data set
 OWNER = "owner"  # (token, proof) of who is at the browser: see owner
 COOKIES_SET = "cookies_set"  # names of those that the browser was given in this session
+EXPLAINED = "explained"  # a drawing, or a test image
+EXPLAINED_INDEX = "explained_index"
 METRICS = "metrics"  # (run id, reports read so far): only new ones are read
 
 _KEPT = (
     BRUSH, PLAIN, MODE, MODEL, OTHER_MODEL, CONSENT, TAUGHT_MODEL,
     RECIPE, EPOCHS, BATCH_SIZE, LEARNING_RATE, OPTIMIZER, DROPOUT, AUGMENTATION,
     PATIENCE, TIME_BUDGET, TARGET_ACCURACY, SEED, DATA, TEST_INDEX, CARRIED, PROBES,
-    SEARCH, STATES, RECIPES, MINE, COMPARED,
+    SEARCH, STATES, RECIPES, MINE, COMPARED, EXPLAINED, EXPLAINED_INDEX,
 )  # fmt: skip
 
 

@@ -1,0 +1,50 @@
+"""Look into a model while it reads one digit: a drawing of one's own, or one of the test images."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from mnist_core.drawing import normalise
+from pages.ui import caches, components, navigation, sketchpad, state, theme
+
+SOURCES = {"draw": "Draw a digit", "test": "A test image"}
+VIEWS: dict[str, tuple[str, object]] = {}
+"""Name in the address -> its title, and what shows it, given the choice of a model and a (28, 28) uint8 image."""
+
+
+def digit() -> NDArray[np.uint8] | None:
+    """The (28, 28) uint8 image to look at; None where nothing is drawn."""
+    source = st.segmented_control("Digit", list(SOURCES), format_func=SOURCES.get, key=state.EXPLAINED, required=True,
+                                  on_change=state.enter_canvases, label_visibility="collapsed")  # fmt: skip
+    if source == "test":
+        found = caches.mnist(caches.at_hand())
+        index = int(st.number_input("Number of the test image", 0, len(found.x_test) - 1, key=state.EXPLAINED_INDEX))
+        st.caption(f"It is a {found.y_test[index]}.")
+        return found.x_test[index]
+    drawn = sketchpad.show(state.CANVAS, theme.CANVAS_PIXELS)
+    normalised = normalise(drawn.image, drawn.brush) if drawn else None
+    return None if normalised is None or normalised.blank else normalised.image
+
+
+def page() -> None:
+    """All that a stroke makes run again."""
+    paper, reading = st.columns([1, 2], gap="large")
+    with paper:
+        choice = components.model_menu("Model", state.MODEL)
+        image = digit()
+    with reading:
+        if image is None:
+            st.info("Draw a digit, or choose a test image.")
+            return
+        components.answer(caches.classifier(components.model_path(choice)).read(image), "", image)
+
+
+navigation.through_app()
+state.default(state.EXPLAINED, "draw")
+state.default(state.EXPLAINED_INDEX, 0)
+components.choose_from_link(state.MODEL)
+st.title("Look inside")
+st.write("What each layer of a network makes of a digit, and why it answers as it does.")
+components.fragment(page)
