@@ -15,19 +15,13 @@ NUMBER_CANVAS = (state.NUMBER_CANVAS, theme.NUMBER_PIXELS)
 MODES = {"digit": "One digit", "number": "A whole number"}
 
 
-def workbench() -> None:
-    """Canvas, answer, controls, stages: in this order on a phone, too."""
-    mode = st.segmented_control(
-        "What to draw", list(MODES), format_func=MODES.get, key=state.MODE, required=True,
-        on_change=state.enter_canvases, label_visibility="collapsed",
-    )  # fmt: skip
-    number = mode == "number"
+def workbench(number: bool, upload: Drawing | None, choices: list[str]) -> None:
+    """Canvas, answer, stages: all that a stroke makes run again, and no more than that."""
     paper, reading = st.columns([3, 2] if number else [1, 2], gap="large")
-    controls, below = st.container(), st.container()
-    with controls:
-        upload, choices = menus()
+    below = st.container()
     with paper:
         drawn = sketchpad.show(*(NUMBER_CANVAS if number else DIGIT_CANVAS))
+        st.slider("Brush width", 6, 40, key=state.BRUSH, help="In pixels of the canvas, which is 280 high.")
     drawing = upload or drawn
     with reading:
         if drawing is None:
@@ -38,20 +32,28 @@ def workbench() -> None:
             digit_answers(drawing, choices, below)
 
 
-def menus() -> tuple[Drawing | None, list[str]]:
+def page() -> None:
+    """The workbench, and under it what it works with."""
+    mode = st.segmented_control(
+        "What to draw", list(MODES), format_func=MODES.get, key=state.MODE, required=True,
+        on_change=state.enter_canvases, label_visibility="collapsed",
+    )  # fmt: skip
+    number = mode == "number"
+    bench = st.container()
+    upload, choices = menus(number)
+    with bench:
+        components.fragment(lambda: workbench(number, upload, choices))
+
+
+def menus(number: bool) -> tuple[Drawing | None, list[str]]:
     """The uploaded picture, None where there is none, and the models that are to read: one, or two side by side."""
-    brush, first, second, way = st.columns([1.2, 1.5, 1.5, 1], vertical_alignment="bottom")
-    brush.slider("Brush width", 6, 40, key=state.BRUSH, help="In pixels of the canvas, which is 280 high.")
+    first, second, way = st.columns([1.5, 1.5, 1], vertical_alignment="bottom")
     with first:
         choice = components.model_menu("Model", state.MODEL)
     with second:
         other = components.model_menu("Beside it", state.OTHER_MODEL, optional=True)
-    way.toggle(
-        "Plain resize",
-        key=state.PLAIN,
-        help="Shrink the whole canvas to 28×28 and do nothing else.",
-        disabled=st.session_state[state.MODE] == "number",
-    )
+    way.toggle("Plain resize", key=state.PLAIN, help="Shrink the whole canvas to 28×28 and do nothing else.",
+               disabled=number)  # fmt: skip
     with st.expander("Read a picture instead"):
         upload = st.file_uploader("PNG or JPEG, dark on light or light on dark", ["png", "jpg", "jpeg"])
         picture = components.attempt(lambda: decode(upload.getvalue()), upload is not None)
@@ -114,4 +116,4 @@ state.default(state.PLAIN, False)
 state.default(state.MODE, "digit")
 components.choose_from_link(state.MODEL)
 st.title("Draw a digit")
-components.fragment(workbench)  # all that a stroke makes run again
+components.guarded(page)
