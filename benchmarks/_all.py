@@ -1,8 +1,8 @@
 """Every benchmark in turn, and what they measured as a table: what `make bench` runs.
 
-    python benchmarks/_all.py [NAME]...       # writes benchmarks/RESULTS.md where all of them ran
+    python benchmarks/_all.py [NAME]...       # writes benchmarks/RESULTS.md, of the others what they found last
 
-Takes half an hour. Nothing else should run beside it.
+Takes three quarters of an hour. Nothing else should run beside it.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import click
 import cv2
@@ -44,35 +46,27 @@ HELD_BACK = {
 """Part of what was measured -> what a profile says of it, for RESULTS.md, where it was not reached."""
 
 
-def measure(names: tuple[str, ...]) -> tuple[dict[str, list[Figure]], list[str]]:
-    """Figures of each benchmark, and the names of those that failed."""
-    found: dict[str, list[Figure]] = {}
-    failed = []
+def measure(name: str) -> tuple[list[Figure], bool]:
+    """What a benchmark found, and whether it ran to its end."""
+    print(f"== {name}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
-        for name in names:
-            print(f"== {name}", flush=True)
-            path = Path(folder) / f"{name}.jsonl"
-            environment = {**os.environ, "PYTHONPATH": str(HERE.parent), COLLECT: str(path)}
-            if subprocess.run([sys.executable, str(HERE / f"{name}.py")], env=environment).returncode:
-                failed.append(name)
-            lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-            found[name] = [Figure(**json.loads(line)) for line in lines]
-    return found, failed
+        path = Path(folder) / "figures.jsonl"
+        environment = {**os.environ, "PYTHONPATH": str(HERE.parent), COLLECT: str(path)}
+        done = subprocess.run([sys.executable, str(HERE / f"{name}.py")], env=environment)
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    return [Figure(**json.loads(line)) for line in lines], not done.returncode
 
 
-def table(found: dict[str, list[Figure]]) -> str:
-    """All of it in Markdown."""
-    lines = [
-        "# What was measured",
-        "",
-        "Written by `make bench`; each figure is the median, with its range. " + machine(),
-        "",
-    ]
-    for name, figures in found.items():
-        lines += [f"## `benchmarks/{name}.py`", "", "| what | measured | range | asked | |", "|---|---|---|---|---|"]
-        lines += [_row(figure) for figure in figures]
-        lines.append("")
-    missed = [figure for figures in found.values() for figure in figures if figure.reached is False]
+def table(kept: dict[str, dict[str, Any]]) -> str:
+    """All of it in Markdown. `kept`: as in results.json."""
+    lines = ["# What was measured", "", "Written by `make bench`; each figure is the median, with its range.", ""]
+    missed = []
+    for name in filter(kept.__contains__, ORDER):
+        figures = [Figure(**figure) for figure in kept[name]["figures"]]
+        missed += [figure for figure in figures if figure.reached is False]
+        lines += [f"## `benchmarks/{name}.py`", "", kept[name]["machine"], ""]
+        lines += ["| what | measured | range | asked | |", "|---|---|---|---|---|"]
+        lines += [*map(_row, figures), ""]
     if missed:
         lines += ["## What was not reached, and what holds it back", ""]
         lines += [f"- **{figure.what}**, {figure.value:.4g} {figure.unit}: {_why(figure)}" for figure in missed]
@@ -114,12 +108,17 @@ def _version(name: str) -> str:
 @click.command()
 @click.argument("names", nargs=-1)
 def main(names: tuple[str, ...]) -> None:
-    """Runs them and, when all have run, writes RESULTS.md."""
-    found, failed = measure(names or ORDER)
-    text = table(found)
-    print(text)
-    if not names and not failed:
-        (HERE / "RESULTS.md").write_text(text, encoding="utf-8")
+    """Runs them, or those that are named, and writes what each found that has run to its end."""
+    path, failed = HERE / "results.json", []
+    for name in names or ORDER:
+        figures, whole = measure(name)
+        if not whole:
+            failed.append(name)
+            continue
+        kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        kept[name] = {"machine": machine(), "figures": [asdict(figure) for figure in figures]}
+        path.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        (HERE / "RESULTS.md").write_text(table(kept), encoding="utf-8")
     sys.exit(f"Failed: {', '.join(failed)}" if failed else 0)
 
 
