@@ -100,6 +100,13 @@ def _lines(points: list[dict[str, Any]], changes: list[dict[str, Any]], measure:
     return alt.layer(*layers, data={"values": points}).properties(height=260)
 
 
+def spec(chart: Any) -> dict[str, Any]:
+    """An Altair chart of one data set as Vega-Lite, its points in `["data"]["values"]`: made once, and shown often."""
+    found: dict[str, Any] = chart.to_dict()
+    (values,) = found.pop("datasets").values()
+    return {**found, "data": {"values": values}}
+
+
 AXES = {"step": "step", "epoch": "epoch", "elapsed": "seconds of training"}
 """What curves can be laid over one another by -> its title."""
 

@@ -4,6 +4,7 @@ some are looked up at every stroke."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from mnist_core import data, runs
+from mnist_core import data, figures, runs
 from mnist_core import history as runs_history
 from mnist_core import reports as runs_reports
 from mnist_core.augmentation import AUGMENTATIONS, augment
@@ -93,6 +94,18 @@ def reports(run: runs.Run) -> list[dict[str, float]]:
 @st.cache_resource(show_spinner=False, max_entries=20)
 def _reports(folder: str, number: int, size: int, steps_per_epoch: float) -> list[dict[str, float]]:
     return runs_reports.comparable(runs.Run(Path(folder)).metrics().rows, steps_per_epoch)
+
+
+def curve(run: runs.Run, rows: Sequence[Mapping[str, Any]], measure: str, steps_per_epoch: float) -> dict[str, Any]:
+    """figures.curve as Vega-Lite, drawn once for all who watch the run. `rows`: its reports, at least one."""
+    return _curve(str(run.path), f"{len(rows)} {rows[-1]}", measure, steps_per_epoch, rows)
+
+
+@st.cache_resource(show_spinner=False, max_entries=60)
+def _curve(
+    folder: str, until: str, measure: str, steps_per_epoch: float, _rows: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    return figures.spec(figures.curve(_rows, measure, steps_per_epoch))
 
 
 @st.cache_resource(show_spinner="Reading the images …", max_entries=2)
