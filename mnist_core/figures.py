@@ -101,10 +101,10 @@ def _lines(points: list[dict[str, Any]], changes: list[dict[str, Any]], measure:
 
 
 def spec(chart: Any) -> dict[str, Any]:
-    """An Altair chart of one data set as Vega-Lite, its points in `["data"]["values"]`: made once, and shown often."""
+    """An Altair chart as Vega-Lite, its points in `["data"]["values"]`: made once, and shown often."""
     found: dict[str, Any] = chart.to_dict()
-    (values,) = found.pop("datasets").values()
-    return {**found, "data": {"values": values}}
+    points = found["datasets"].pop(found["data"]["name"])
+    return {**found, "data": {"values": points}}
 
 
 AXES = {"step": "step", "epoch": "epoch", "elapsed": "seconds of training"}

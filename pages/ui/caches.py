@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow
 import streamlit as st
 from numpy.typing import NDArray
 
@@ -105,7 +106,9 @@ def curve(run: runs.Run, rows: Sequence[Mapping[str, Any]], measure: str, steps_
 def _curve(
     folder: str, until: str, measure: str, steps_per_epoch: float, _rows: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
-    return figures.spec(figures.curve(_rows, measure, steps_per_epoch))
+    found = figures.spec(figures.curve(_rows, measure, steps_per_epoch))
+    found["data"] = {"values": pyarrow.Table.from_pylist(found["data"]["values"])}  # as Streamlit sends it
+    return found
 
 
 @st.cache_resource(show_spinner="Reading the images …", max_entries=2)
