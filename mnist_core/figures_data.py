@@ -58,12 +58,12 @@ def wall(
     digits: Any = alt.Chart().mark_image(width=side, height=side, smooth=False, cursor="pointer").encode(
         url="image:N", **place
     )  # fmt: skip
-    captions: Any = alt.Chart().mark_text(fontSize=11, dy=alt.ExprRef(f"0.45 * height / {deep}")).encode(
+    captions: Any = alt.Chart().mark_text(fontSize=11, dy=alt.ExprRef(f"0.49 * height / {deep}")).encode(
         text="caption:N", color=alt.condition("datum.wrong", alt.value(COLOURS["validation"]),
                                              alt.value(COLOURS["muted"])), **place
     )  # fmt: skip
     layers = alt.layer(digits.add_params(picked), captions, data={"values": rows})
-    return layers.properties(height=58 * deep).configure_view(stroke=None)
+    return layers.properties(height=68 * deep).configure_view(stroke=None)
 
 
 def answer_name(answer: int) -> str:
@@ -83,17 +83,19 @@ def pixels(image: NDArray[np.uint8]) -> Any:
         {"row": row, "column": column, "value": value}
         for row, line in enumerate(image.tolist()) for column, value in enumerate(line)
     ]  # fmt: skip
-    ticks = list(range(0, image.shape[0], 4))
+    ticks = [*range(0, image.shape[0], 4), image.shape[0] - 1]
+    greys = alt.Scale(domain=[0, 255], range=["#000000", "#ffffff"])
+    legend = alt.Legend(
+        type="gradient", orient="bottom", direction="horizontal", gradientLength=200, gradientThickness=8
+    )
     chart: Any = alt.Chart({"values": rows}).mark_rect()
     return chart.encode(
         x=alt.X("column:O", title="column (pixels)", axis=alt.Axis(values=ticks, labelAngle=0)),
         y=alt.Y("row:O", title="row (pixels)", axis=alt.Axis(values=ticks)),
-        color=alt.Color(
-            "value:Q", title="value", scale=alt.Scale(domain=[0, 255], range=["#000000", "#ffffff"]),
-            legend=alt.Legend(orient="bottom", direction="horizontal", gradientLength=200, gradientThickness=8),
-        ),
+        color=alt.Color("value:Q", title="value", scale=greys, legend=legend),
+        stroke=alt.Stroke("value:Q", scale=greys, legend=None),  # else the page shows between the pixels
         tooltip=["row:O", "column:O", "value:Q"],
-    ).properties(height=400)  # fmt: skip
+    ).properties(height=500)
 
 
 def balance(found: Portrait) -> Any:
@@ -124,13 +126,19 @@ def intensities(found: Portrait) -> Any:
         {"from": step * place, "to": step * (place + 1) - 1, "end": step * (place + 1), "pixels": int(count)}
         for place, count in enumerate(found.intensities) if count
     ]  # fmt: skip
+    tens = [10**power for power in range(1 + int(np.log10(max(1, max(row["pixels"] for row in rows)))))]
+    floor = max(ten for ten in tens if ten <= min(row["pixels"] for row in rows))
     chart: Any = alt.Chart({"values": rows}).mark_bar(color=COLOURS["training"])
     return chart.encode(
         x=alt.X("from:Q", title="pixel value (0 black, 255 white)", scale=alt.Scale(domain=[0, 256], nice=False)),
         x2="end:Q",
-        y=alt.Y("pixels:Q", title="pixels (log scale)", scale=alt.Scale(type="log"), axis=alt.Axis(format="~s")),
+        y=alt.Y(
+            "pixels:Q", title="pixels (log scale)", scale=alt.Scale(type="log", domainMin=floor),
+            axis=alt.Axis(values=[*tens, 10 * tens[-1]], format="~s"),
+        ),
+        y2=alt.datum(floor),  # a bar on a logarithmic scale has no zero to stand on
         tooltip=["from:Q", "to:Q", alt.Tooltip("pixels:Q", format=",")],
-    ).properties(height=260)
+    ).properties(height=260)  # fmt: skip
 
 
 def changes(pictures: dict[str, NDArray[np.uint8]], amounts: dict[str, float]) -> Any:
@@ -151,10 +159,12 @@ def changes(pictures: dict[str, NDArray[np.uint8]], amounts: dict[str, float]) -
     chart: Any = alt.Chart({"values": rows}).mark_image(width=side, height=side, smooth=False)
     middle = "datum.value == 0 ? 'as it is' : format(datum.value, '+.0%')"
     return chart.encode(
-        x=alt.X("place:O", title="place in the range", axis=alt.Axis(labelExpr=middle, labelAngle=0, orient="top")),
-        y=alt.Y("change:O", title=None, sort=list(names.values()), axis=alt.Axis(labelLimit=200)),
+        x=alt.X("place:O", title="place in the range", scale=alt.Scale(type="point", padding=0.5),
+                axis=alt.Axis(labelExpr=middle, labelAngle=0, orient="top", ticks=False, domain=False)),
+        y=alt.Y("change:O", title=None, sort=list(names.values()), scale=alt.Scale(type="point", padding=0.5),
+                axis=alt.Axis(labelLimit=200, ticks=False, domain=False)),
         url="image:N",
-    ).properties(height=66 * len(NAMES)).configure_view(stroke=None)
+    ).properties(height=92 * len(NAMES)).configure_view(stroke=None)  # fmt: skip
 
 
 def _amount(name: str, value: float) -> str:
@@ -174,7 +184,7 @@ def scatter(
     shares: tuple[float, float],
     own: tuple[float, float, str] | None = None,
 ) -> Any:
-    """A map of digits, each drawn as its figure in its colour, an Altair chart: wheel and drag zoom, hover shows it.
+    """A map of digits, each drawn as its figure in its colour, an Altair chart: the wheel zooms, hover shows the digit.
 
     Args:
         points: (N, 2) places.
@@ -193,13 +203,18 @@ def scatter(
                                                                                     strict=True)]  # fmt: skip
     colours = alt.Scale(domain=list(range(len(DIGIT_COLOURS))), range=list(DIGIT_COLOURS))
     place: dict[str, Any] = {
-        "x": alt.X("x:Q", title=titles[0], scale=alt.Scale(zero=False)),
-        "y": alt.Y("y:Q", title=titles[1], scale=alt.Scale(zero=False)),
+        "x": alt.X("x:Q", title=titles[0], scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=8)),
+        "y": alt.Y("y:Q", title=titles[1], scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=8)),
     }
+    some = alt.selection_point(name="some", fields=["digit"], bind="legend")
     told = ["image:N", "digit:N", "number:Q"]
     base: Any = alt.Chart()
     colour = alt.Color("digit:O", scale=colours, legend=alt.Legend(orient="top", columns=10, title="digit"))
-    layers = [base.mark_text(fontSize=10, opacity=0.85).encode(text="digit:O", color=colour, tooltip=told, **place)]
+    figures = base.mark_text(fontSize=11).encode(
+        text="digit:O", color=colour, opacity=alt.condition(some, alt.value(0.95), alt.value(0.08)), tooltip=told,
+        **place,
+    )  # fmt: skip
+    layers = [figures.add_params(some)]
     if own is not None:
         mine: Any = alt.Chart({"values": [{"x": own[0], "y": own[1], "image": own[2], "what": "your drawing"}]})
         ring = mine.mark_point(shape="diamond", size=500, strokeWidth=3, color=COLOURS["validation"], opacity=1)

@@ -13,7 +13,8 @@ from mnist_core.browsing import NOT_A_DIGIT, Wanted
 from pages.ui import caches, components, exhibit, state
 
 PARTS = {"train": "Training digits", "test": "Test digits"}
-ANSWERS: list[int | None] = [None, *range(NOT_A_DIGIT + 1)]
+ANY = -1  # in the menus: a None there could be cleared away
+ANSWERS = [ANY, *range(NOT_A_DIGIT + 1)]
 AT_ONCE = 10_000  # digits that a model reads while one waits: 5 seconds at most. For more somebody has to ask
 KEY = "wall"
 
@@ -40,17 +41,18 @@ def menus() -> tuple[str, str, Wanted]:
     part = st.segmented_control("Part", list(PARTS), format_func=PARTS.__getitem__, key=state.BROWSED_PART,
                                 required=True, on_change=to_first_page, label_visibility="collapsed")  # fmt: skip
     labels, model, read, wrong = st.columns([1, 1.6, 1, 1], vertical_alignment="bottom")
-    label = labels.selectbox("Label", ANSWERS[:-1], format_func=lambda label: "any" if label is None else str(label),
+    label = labels.selectbox("Label", ANSWERS[:-1], format_func=lambda label: "any" if label == ANY else str(label),
                              key=state.BROWSED_LABEL, on_change=to_first_page)  # fmt: skip
     with model:
         choice = components.model_menu("Model", state.MODEL)
     answer = read.selectbox("It reads", ANSWERS, format_func=_answer, key=state.BROWSED_ANSWER, on_change=to_first_page)
     only_wrong = wrong.toggle("Only its mistakes", key=state.BROWSED_WRONG, on_change=to_first_page)
-    return str(part), choice, Wanted(label, answer, only_wrong)
+    wanted = Wanted(None if label == ANY else label, None if answer == ANY else answer, only_wrong)
+    return str(part), choice, wanted
 
 
-def _answer(answer: int | None) -> str:
-    return "anything" if answer is None else figures_data.answer_name(answer)
+def _answer(answer: int) -> str:
+    return "anything" if answer == ANY else figures_data.answer_name(answer)
 
 
 def to_first_page() -> None:
@@ -71,10 +73,8 @@ def may_read(choice: str, part: str, count: int) -> bool:
         return True
     st.info(f"To answer this, {components.plain(components.model_name(choice))} has to read all {count:,} digits. "
             "That takes about 20 seconds, once.")  # fmt: skip
-    if not st.button(f"Read {count:,} digits", type="primary"):
-        return False
-    agreed.add((choice, part))
-    return True
+    st.button(f"Read {count:,} digits", type="primary", on_click=lambda: agreed.add((choice, part)))
+    return False
 
 
 def answers(path: Path, part: str) -> NDArray[np.uint8]:

@@ -52,8 +52,9 @@ def single(image: NDArray[np.uint8], name: str, how: augmentation.Augmentation) 
         f"{change} {amounts[change]:g}{changes.UNITS[change]}" for change in changes.NAMES
     )
     pictures = {change: changes.alone(image, change, amount) for change, amount in amounts.items()}
-    exhibit.chart(figures_data.changes(pictures, amounts), "One change at a time", f"{alt}.", "augmentation",
-                  "changes", rows=lambda: [{"change": change, "amount": amount} for change, amount in amounts.items()])  # fmt: skip
+    rows = [{"change": change, "amount": amount} for change, amount in amounts.items()]
+    drawn = figures_data.changes(pictures, amounts)
+    exhibit.chart(drawn, "One change at a time", f"{alt}.", "augmentation", "changes", rows=lambda: rows)
 
 
 def everything(image: NDArray[np.uint8], name: str, how: augmentation.Augmentation) -> None:

@@ -75,11 +75,13 @@ def provenance(mnist: data.Mnist) -> None:
     """Where the images came from, their licence and their hashes."""
     st.markdown("##### Where they come from")
     found = data.locate()
-    where = f"Read from `{found.name}`" if found else "The full MNIST is not on this computer yet: 11 MB are " \
-        "downloaded at the first run. Shown is what comes with the app"  # fmt: skip
+    where = f"Read from `{found.name}`." if found else (
+        "It is not on this computer yet: 11 MB are downloaded at the first run. Shown is what comes with the app, the "
+        f"{mnist.source}."
+    )  # fmt: skip
     st.markdown(
         f"**MNIST** by Y. LeCun, C. Cortes and C. Burges, [CC BY-SA 3.0](https://creativecommons.org/licenses/by-sa/3.0/)"
-        f": 60,000 digits to train on and 10,000 to test with. {where}: {mnist.source}."
+        f": 60,000 digits to train on and 10,000 to test with. {where}"
     )
     if mnist.notice:
         st.warning(mnist.notice)

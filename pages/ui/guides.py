@@ -126,7 +126,8 @@ GUIDES = {
     "map of digits": Guide(
         "Each figure is one digit, and alike ones lie close. The two axes are those along which the values differ "
         "most. On pixels the digits overlap: two numbers cannot hold a picture. By a trained network's last hidden "
-        "layer they fall apart into groups: that is what it has learned. Wheel to zoom, drag to move, hover to see.",
+        "layer they fall apart into groups: that is what it has learned. Wheel zooms, hover shows, a click on the "
+        "legend picks.",
         "principal component analysis",
         "https://scikit-learn.org/stable/modules/generated/sklearn.decomposition.PCA.html",
     ),
