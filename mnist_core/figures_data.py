@@ -85,17 +85,14 @@ def pixels(image: NDArray[np.uint8]) -> Any:
     ]  # fmt: skip
     ticks = [*range(0, image.shape[0], 4), image.shape[0] - 1]
     greys = alt.Scale(domain=[0, 255], range=["#000000", "#ffffff"])
-    legend = alt.Legend(
-        type="gradient", orient="bottom", direction="horizontal", gradientLength=200, gradientThickness=8
-    )
     chart: Any = alt.Chart({"values": rows}).mark_rect()
     return chart.encode(
         x=alt.X("column:O", title="column (pixels)", axis=alt.Axis(values=ticks, labelAngle=0)),
         y=alt.Y("row:O", title="row (pixels)", axis=alt.Axis(values=ticks)),
-        color=alt.Color("value:Q", title="value", scale=greys, legend=legend),
+        color=alt.Color("value:Q", title="value", scale=greys, legend=None),
         stroke=alt.Stroke("value:Q", scale=greys, legend=None),  # else the page shows between the pixels
         tooltip=["row:O", "column:O", "value:Q"],
-    ).properties(height=500)
+    ).properties(height=440)
 
 
 def balance(found: Portrait) -> Any:
@@ -209,7 +206,8 @@ def scatter(
     some = alt.selection_point(name="some", fields=["digit"], bind="legend")
     told = ["image:N", "digit:N", "number:Q"]
     base: Any = alt.Chart()
-    colour = alt.Color("digit:O", scale=colours, legend=alt.Legend(orient="top", columns=10, title="digit"))
+    legend = alt.Legend(orient="top", columns=5, title="digit: click to pick")
+    colour = alt.Color("digit:O", scale=colours, legend=legend)
     figures = base.mark_text(fontSize=11).encode(
         text="digit:O", color=colour, opacity=alt.condition(some, alt.value(0.95), alt.value(0.08)), tooltip=told,
         **place,

@@ -1,7 +1,7 @@
 """Many numbers for each image -> two, so that it can be put on a map: principal component analysis.
 
-The two directions along which the images differ most (Pearson 1901, Hotelling 1933). By the eigenvectors of the
-covariance, which is small, and not with scikit-learn, whose import takes longer than all of this.
+The two directions along which the images differ most (Pearson 1901, Hotelling 1933). With SciPy, and not scikit-learn,
+whose import takes longer than all of this.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from mnist_core.errors import DataError
 
 FEWEST = 3  # points: two always lie on a line
+NARROW = 64  # values
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,12 +55,24 @@ def principal_plane(values: NDArray[np.floating[Any]]) -> Plane:
         )
     mean = values.mean(axis=0, dtype=np.float64)
     centred = values - mean
-    variances, directions = np.linalg.eigh(centred.T @ centred)  # ascending
-    axes = directions[:, :-3:-1].T
+    variances, axes = _two_largest(centred)
     largest = np.abs(axes).argmax(axis=1)
     axes = axes * np.sign(axes[np.arange(2), largest])[:, None]
-    shares = variances[:-3:-1].clip(0) / max(float(variances.clip(0).sum()), 1e-12)
+    shares = variances.clip(0) / max(float(np.square(centred).sum()), 1e-12)
     return Plane(mean, axes, (float(shares[0]), float(shares[1])))
+
+
+def _two_largest(centred: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The two largest eigenvalues of the scatter matrix, and their vectors, (2, W)."""
+    width = centred.shape[1]
+    if width <= NARROW or not centred.any():  # Lanczos needs room, and something to find
+        values, vectors = np.linalg.eigh(centred.T @ centred) if centred.any() else (np.zeros(2), np.eye(width)[:, :2])
+    else:  # a flattened convolution has thousands of values: the whole matrix would take minutes
+        from scipy.sparse.linalg import LinearOperator, eigsh  # type: ignore[import-untyped]
+
+        scatter = LinearOperator((width, width), matvec=lambda v: centred.T @ (centred @ v), dtype=np.float64)
+        values, vectors = eigsh(scatter, k=2, v0=np.random.default_rng(0).normal(size=width))
+    return np.asarray(values[:-3:-1]), np.asarray(vectors[:, :-3:-1].T)
 
 
 def pixels(images: NDArray[np.uint8]) -> NDArray[np.float32]:
