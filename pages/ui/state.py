@@ -64,6 +64,8 @@ BROWSED_INDEX = "browsed_index"  # number of the digit that is shown large
 READ_THROUGH = "read_through"  # (model, part) that somebody has agreed to wait for
 CHANGED_INDEX = "changed_index"  # number of the training digit that is augmented
 MAP_OF = "map_of"  # pixels, or a model's last hidden layer
+TOUR = "tour"  # step of the guided tour, from 1; absent where nobody takes it
+TOUR_LEFT = "tour_left"  # step at which it was left
 METRICS = "metrics"  # (run id, reports read so far): only new ones are read
 
 _KEPT = (
