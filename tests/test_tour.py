@@ -174,3 +174,17 @@ def test_link_to_settings_is_no_hindrance(app: AppTest) -> None:
     app.run()
     assert not app.error and not app.exception
     assert app.selectbox(key=state.RECIPE).value == "canvas" and bar(app)
+
+
+@pytest.mark.parametrize("page", ["pages/draw.py", "pages/explain.py"])
+def test_drawing_that_was_brought_up_is_read_before_anybody_touches_it(app: AppTest, page: str) -> None:
+    at_step(app, 2)
+    app.toggle(key=state.PLAIN).set_value(False).run()
+    app.switch_page(page)
+    app.run()
+    assert any('data-digit="3"' in part.proto.body for part in app.get("html"))
+
+
+def test_plain_resize_makes_nothing_of_it(app: AppTest) -> None:
+    at_step(app, 2)
+    assert any("not look like a digit" in part.proto.body for part in app.get("html"))

@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from mnist_core import canvas, figures, figures_data, strokes
+from mnist_core import figures, figures_data
 from mnist_core.drawing import normalise
 from pages.ui import caches, components, exhibit, sketchpad, state, theme
 
@@ -50,17 +50,9 @@ def chart(kind: str, found: caches.Map, own: tuple[float, float, str] | None) ->
 
 def own_drawing() -> NDArray[np.uint8] | None:
     """What was last drawn on the Draw page, as it normalises it, (28, 28) uint8; None where nothing was."""
-    sent = st.session_state.get(state.drawing(state.CANVAS))
-    paths = canvas.strokes(sent)
-    if not paths:
-        return None
-    brush = canvas.brush_width(sent) or sketchpad.BRUSH_PIXELS
-    together = np.concatenate(paths)
-    low, high = together.min(axis=0), together.max(axis=0)
-    middle = (float(low[0] + high[0]) / 2, float(low[1] + high[1]) / 2)
-    drawn = strokes.render(paths, brush, max(1.0, float((high - low).max())), middle, theme.CANVAS_PIXELS)
-    normalised = normalise(drawn, brush)
-    return None if normalised.blank else normalised.image
+    drawn = sketchpad.redrawn(st.session_state.get(state.drawing(state.CANVAS)), theme.CANVAS_PIXELS)
+    normalised = normalise(drawn.image, drawn.brush) if drawn else None
+    return None if normalised is None or normalised.blank else normalised.image
 
 
 def place(image: NDArray[np.uint8], found: caches.Map, path: Path | None) -> tuple[float, float, str]:
