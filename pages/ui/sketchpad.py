@@ -50,12 +50,14 @@ def show(key: str, width: int) -> Drawing | None:
         return_image_data=True,
         key=f"{key}_{cleared}" if (cleared := st.session_state.get(state.cleared(key), 0)) else key,
     )
-    if not result.json_data:  # a canvas tells nothing before somebody touches it, not even of what it began with
-        return redrawn(st.session_state.get(state.at_entry(key)), width)
-    st.session_state[state.drawing(key)] = result.json_data
-    image = result.image_data if result.json_data.get("objects") else None  # each look at it decodes it anew
-    if image is None:
+    if not result.json_data:
         return None
+    st.session_state[state.drawing(key)] = result.json_data
+    if not result.json_data.get("objects"):
+        return None
+    image = result.image_data  # each look at it decodes it anew
+    if image is None:  # before somebody touches it a canvas sends no picture, not even of what it began with
+        return redrawn(result.json_data, width)
     return Drawing(image, canvas.strokes(result.json_data), canvas.brush_width(result.json_data))
 
 
