@@ -203,5 +203,9 @@ def invite() -> None:
         return
     left = st.session_state.get(state.TOUR_LEFT)
     label = f"Go on with the tour at step {left}" if left else "Take the tour"
-    if st.button(label, key="tour_begin", icon=":material/tour:"):
-        go(left or 1)
+    st.button(label, key="tour_begin", icon=":material/tour:", on_click=_follow, args=(left or 1,))
+
+
+def _follow(number: int) -> None:
+    """As a link does: the bar takes it up before the widgets of the page, whose values nobody may change after them."""
+    st.query_params[ADDRESS] = str(number)
