@@ -19,7 +19,7 @@ from support import ROOT
 from mnist_core import data
 from mnist_core.classifier import DEFAULT_MODEL, Classifier
 from mnist_core.drawings import NOT_A_DIGIT
-from pages.ui import browse, caches, state
+from pages.ui import browse, caches, components, state
 
 VIEWS = ["browse", "figures", "augmentation", "map", "kept"]
 
@@ -136,6 +136,32 @@ def test_mistakes_of_a_model_are_those_that_it_reads_wrong(
     assert [row["number"] for row in rows(charts(app)[0])] == [5]
     app.selectbox(key=state.BROWSED_LABEL).select((int(sample.y_test[5]) + 1) % 10).run()
     assert "there are none" in app.info[0].value
+
+
+def test_model_of_100_outputs_and_56_pixels_is_said_in_plain_words(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Large:
+        input_size = 56
+
+        def probabilities(self, images: np.ndarray) -> np.ndarray:
+            return np.eye(100, dtype=np.float32)[np.full(len(images), 42)]
+
+    monkeypatch.setattr(caches, "classifier", lambda path: Large())
+    opened(app, "browse")
+    said = "\n".join(caption.value for caption in app.caption)
+    assert "not a digit" in said and "56×56 pixels" in said
+
+
+def test_broken_model_leaves_the_digits_to_see(app: AppTest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    broken = tmp_path / "model.tflite"
+    broken.write_bytes(b"nonsense")
+    monkeypatch.setattr(components, "model_path", lambda choice: broken)
+    app.run()
+    app.switch_page("pages/data.py")
+    app.run()
+    assert "not a LiteRT model" in app.error[0].value and not app.exception
+    assert len(charts(app)) == 2
 
 
 def test_many_digits_are_read_only_when_asked(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,7 +32,7 @@ def show() -> None:
     with walls:
         wall(part, found, read_as, described(part, wanted, choice))
     with large:
-        one(part, choice, read_as)
+        one(part, choice)
 
 
 def menus() -> tuple[str, str, Wanted]:
@@ -131,21 +131,28 @@ def pick() -> None:
         st.session_state[state.BROWSED_INDEX] = int(clicked[0]["number"])
 
 
-def one(part: str, choice: str, read_as: NDArray[np.uint8] | None) -> None:
+def one(part: str, choice: str) -> None:
     """One digit large, and the way to where it is looked into."""
     images, labels = digits(part)
     last = len(images) - 1
     st.session_state[state.BROWSED_INDEX] = min(st.session_state.get(state.BROWSED_INDEX, 0), last)
     number = int(st.number_input(f"Number of the digit, 0 to {last:,}", 0, last, key=state.BROWSED_INDEX))
     label = int(labels[number])
-    reading = caches.classifier(components.model_path(choice)).read(images[number])
-    seen = NOT_A_DIGIT if reading.rejected else reading.digit
-    answer = _answer(seen if read_as is None else int(read_as[number]))
     name = f"{PARTS[part][:-1]} {number:,}: a {label}"
     ink = f"{np.count_nonzero(images[number])} of 784 pixels hold ink"
     exhibit.chart(figures_data.pixels(images[number]), name, f"{name}, large; {ink}.", "pixels of a digit", "pixels")
-    st.caption(f"{components.plain(components.model_name(choice))} reads it as {answer}.")
+    st.caption(told(choice, images[number]))
     look_inside(part, number)
+
+
+def told(choice: str, image: NDArray[np.uint8]) -> str:
+    """What the model reads a digit as, and how it came to see it."""
+    model = caches.classifier(components.model_path(choice))
+    answer = int(browsing.answers(model.probabilities(image[None]))[0])
+    said = f"{components.plain(components.model_name(choice))} reads it as {_answer(answer)}."
+    if model.input_size == len(image):
+        return said
+    return f"{said} It takes {model.input_size}×{model.input_size} pixels: the digit was put in the middle of as many."
 
 
 def look_inside(part: str, number: int) -> None:

@@ -96,8 +96,8 @@ STEPS = (
         "Draw a digit in the black square. The answer comes when you lift the pen, with the image that the model sees."
     )),
     Step("Why other apps misread you", "pages/draw.py", misread, lambda: (
-        "This small 3 is merely shrunk to 28×28, as many apps do, and the model makes nothing of it. Switch *Plain "
-        "resize* off: treated as MNIST's makers treated theirs, it is read at once."
+        "This small 3 is merely shrunk to 28×28, as many apps do, and the model makes nothing of it. Below it, "
+        "switch *Plain resize* off: treated as MNIST's makers treated theirs, it is read at once."
     )),
     Step("Train", "pages/train.py", train, lambda: (
         "The quickest recipe and three epochs are set. Press *Train* and watch loss and accuracy move. Then change one "
