@@ -215,8 +215,9 @@ def scatter(
     layers = [figures.add_params(some)]
     if own is not None:
         mine: Any = alt.Chart({"values": [{"x": own[0], "y": own[1], "image": own[2], "what": "your drawing"}]})
-        ring = mine.mark_point(shape="diamond", size=500, strokeWidth=3, color=COLOURS["validation"], opacity=1)
-        name = mine.mark_text(dy=-18, fontSize=13, fontWeight="bold", color=COLOURS["validation"], text="yours")
-        layers += [each.encode(x="x:Q", y="y:Q", tooltip=["image:N", "what:N"]) for each in (ring, name)]
+        frame = mine.mark_point(shape="square", size=52**2, filled=True, color=COLOURS["validation"], opacity=1)
+        seen = mine.mark_image(width=44, height=44, smooth=False)
+        where = {"x": "x:Q", "y": "y:Q", "tooltip": ["image:N", "what:N"]}
+        layers += [frame.encode(**where), seen.encode(url="image:N", **where)]
     layers[0] = layers[0].interactive()
     return alt.layer(*layers, data={"values": rows}).properties(height=620)

@@ -72,7 +72,7 @@ def may_read(choice: str, part: str, count: int) -> bool:
     if count <= AT_ONCE or (choice, part) in agreed:
         return True
     st.info(f"To answer this, {components.plain(components.model_name(choice))} has to read all {count:,} digits. "
-            "That takes about 20 seconds, once.")  # fmt: skip
+            "That is done once, and takes 20 seconds, or longer where the computer is busy.")  # fmt: skip
     st.button(f"Read {count:,} digits", type="primary", on_click=lambda: agreed.add((choice, part)))
     return False
 
