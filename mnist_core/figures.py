@@ -22,6 +22,11 @@ COLOURS = {
 }
 """All colours of charts and pages; each reads on white and on black."""
 
+DIGIT_COLOURS = (
+    "#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6", "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd",
+)  # fmt: skip
+"""Of the ten digits, where they lie among others: M. Petroff's ten (arXiv:2107.02270), for the colour-blind too."""
+
 
 def thin(values: Sequence[float], limit: int = MAX_POINTS) -> list[int]:
     """Indices of at most `limit` of the values, in order: the smallest and largest of each stretch, first and last."""
