@@ -166,8 +166,10 @@ def _softmax(layer: Any, weights: Weights, before: Array, place: tuple[int, ...]
     row = before[place[:-1]]
     shares, index = activated("softmax", row), place[-1]
     powers = np.exp(row.astype(np.float64) - row.max())
-    steps = (("its number", float(row[index])), ("e to the power of it less the largest", float(powers[index])),
-             ("sum of all these powers", float(powers.sum())), ("its share of the sum", float(shares[index])))  # fmt: skip
+    steps = (
+        ("its number", float(row[index])), ("e to the power of it less the largest", float(powers[index])),
+        ("sum of all these powers", float(powers.sum())), ("its share of the sum", float(shares[index])),
+    )  # fmt: skip
     terms = tuple(zip(row.tolist(), shares.tolist(), strict=True))
     return Unit("e to the power of each number, divided by the sum of all", steps, terms=terms)
 

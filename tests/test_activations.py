@@ -36,8 +36,9 @@ from mnist_core.recipes import RECIPES
 
 ODD = {
     "drops first, depthwise, no bias, softmax apart": (
-        Dropout(0.5), Rescaling(1 / 255), Conv2D(4, 3), BatchNormalization(), LeakyReLU(), DepthwiseConv2D(3, 2, "same"),
-        BatchNormalization(), ReLU(), GlobalAveragePooling2D(), Dense(12), BatchNormalization(), Dense(10), Softmax(),
+        Dropout(0.5), Rescaling(1 / 255), Conv2D(4, 3), BatchNormalization(), LeakyReLU(),
+        DepthwiseConv2D(3, 2, "same"), BatchNormalization(), ReLU(),
+        GlobalAveragePooling2D(), Dense(12), BatchNormalization(), Dense(10), Softmax(),
     ),
     "no dense layer": (Rescaling(1 / 255), Conv2D(10, 5, 3), MaxPooling2D(3), Dropout(0.2), GlobalAveragePooling2D(),
                        Softmax()),

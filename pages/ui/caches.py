@@ -12,12 +12,16 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from mnist_core import data, runs
+from mnist_core import counterfactual, data, neighbours, runs, teaching
 from mnist_core import history as runs_history
 from mnist_core import reports as runs_reports
+from mnist_core.activations import Layers
+from mnist_core.architecture import Architecture
 from mnist_core.augmentation import AUGMENTATIONS, augment
 from mnist_core.classifier import Classifier
+from mnist_core.errors import ModelError
 from mnist_core.jobs import JobBackend, LocalBackend
+from mnist_core.weights import Weights, layer_weights
 from mnist_core.workers import cores
 
 
@@ -136,3 +140,78 @@ def _predictions(path: str, changed: int, choice: str, part: str) -> NDArray[np.
     found = mnist(choice)
     images = found.x_train if part == "train" else found.x_test
     return Classifier(Path(path), cores()).probabilities(images)
+
+
+def layers(path: Path) -> Layers:
+    """The model in the file, to look into. Raises NoLayersError where it gives answers only, ModelError as Layers."""
+    return _layers(str(path), _changed(path))
+
+
+@st.cache_resource(show_spinner=False, max_entries=6)
+def _layers(path: str, changed: int) -> Layers:
+    return Layers(Path(path))
+
+
+def _changed(path: Path) -> int:
+    return path.stat().st_mtime_ns if path.exists() else 0
+
+
+def network(choice: str) -> Architecture:
+    """The layers of a choice of components.model_menu. Raises ModelError where its card cannot be read."""
+    return _network(choice, _changed(teaching.model_folder(choice) / "card.json"))
+
+
+@st.cache_resource(show_spinner=False, max_entries=20)
+def _network(choice: str, changed: int) -> Architecture:
+    return teaching.settings_of(choice).architecture
+
+
+def weights(choice: str) -> tuple[Weights, ...]:
+    """Of every layer of a choice of components.model_menu. Raises ModelError where its model.keras cannot be read."""
+    return _weights(choice, _changed(teaching.model_folder(choice) / "model.keras"))
+
+
+@st.cache_resource(show_spinner=False, max_entries=6)
+def _weights(choice: str, changed: int) -> tuple[Weights, ...]:
+    return layer_weights(teaching.model_folder(choice) / "model.keras", network(choice))
+
+
+def change_of_mind(path: Path, image: NDArray[np.uint8]) -> counterfactual.Change:
+    """What would change a model's mind about a (28, 28) uint8 image."""
+    return _change_of_mind(str(path), _changed(path), image.tobytes())
+
+
+@st.cache_resource(show_spinner="Trying what would change its mind …", max_entries=50)
+def _change_of_mind(path: str, changed: int, pixels: bytes) -> counterfactual.Change:
+    image = np.frombuffer(pixels, np.uint8).reshape(28, 28)
+    return counterfactual.smallest(_classifier(path, changed), image)
+
+
+def described(choice: str, path: Path, source: str) -> NDArray[np.float16]:
+    """What a model makes of all training digits, (N, W) float16; computed once a model, and kept in a file.
+
+    Args:
+        choice: of components.model_menu.
+        path: its model.
+        source: of the digits, as data.load takes it.
+    """
+    return _described(choice, str(path), _changed(path), source)
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _described(choice: str, path: str, changed: int, source: str) -> NDArray[np.float16]:
+    found = mnist(source)
+    folder = runs.runs_dir() / ".neighbours" if choice == teaching.SHIPPED else Path(path).parent
+    file = neighbours.file_of(Path(path), folder, found.sha256["x_train"])
+    if (rows := neighbours.read(file, len(found.x_train))) is not None:
+        return rows
+    bar = st.progress(0.0, _READING)
+    neighbours.build(Layers(Path(path), cores()), found.x_train, file, lambda share: bar.progress(share, _READING))
+    bar.empty()
+    rows = neighbours.read(file, len(found.x_train))
+    if rows is None:
+        raise ModelError(f"{file} was written and cannot be read again. Delete it, then reload the page.")
+    return rows
+
+
+_READING = "The model reads all training digits, once …"

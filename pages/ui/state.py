@@ -54,6 +54,12 @@ OWNER = "owner"  # (token, proof) of who is at the browser: see owner
 COOKIES_SET = "cookies_set"  # names of those that the browser was given in this session
 EXPLAINED = "explained"  # a drawing, or a test image
 EXPLAINED_INDEX = "explained_index"
+EXPLAIN_VIEW = "explain_view"
+EXPLAINED_LAYER = "explained_layer"  # its name in the model, the channel and the place that are shown large
+EXPLAINED_CHANNEL = "explained_channel"
+EXPLAINED_ROW = "explained_row"
+EXPLAINED_COLUMN = "explained_column"
+BESIDE_MODEL = "beside_model"
 METRICS = "metrics"  # (run id, reports read so far): only new ones are read
 
 _KEPT = (
@@ -61,6 +67,7 @@ _KEPT = (
     RECIPE, EPOCHS, BATCH_SIZE, LEARNING_RATE, OPTIMIZER, DROPOUT, AUGMENTATION,
     PATIENCE, TIME_BUDGET, TARGET_ACCURACY, SEED, DATA, TEST_INDEX, CARRIED, PROBES,
     SEARCH, STATES, RECIPES, MINE, COMPARED, EXPLAINED, EXPLAINED_INDEX,
+    EXPLAIN_VIEW, EXPLAINED_LAYER, EXPLAINED_CHANNEL, EXPLAINED_ROW, EXPLAINED_COLUMN, BESIDE_MODEL,
 )  # fmt: skip
 
 

@@ -1,0 +1,174 @@
+"""Pictures and charts of what is inside a network: activations, filters, weights. Teal is above zero, orange below,
+black is zero; one scale for a whole layer, so that its channels can be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist_core.figures import COLOURS, RIGHT, WRONG, data_url
+
+ABOVE, BELOW = np.array(RIGHT) * 255 / max(RIGHT), np.array(WRONG) * 255 / max(WRONG)
+GAP = 1  # pixels between pictures
+MOST_CHANNELS = 32  # of a layer on the wall
+ROW = 32  # numbers in a row, of a layer that gives a list
+BINS = 40
+
+
+def coloured(values: NDArray[np.float32], most: float) -> NDArray[np.uint8]:
+    """Numbers as colours. `values`: (…) float32; `most`: what is brightest. Returns (…, 3) uint8."""
+    share = np.clip(values / (most or 1.0), -1, 1)[..., None]
+    return np.asarray(np.where(share > 0, share * ABOVE, -share * BELOW), np.uint8)
+
+
+def pictures(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What a layer gives for one image, (H, W, C) or (W,) float32, as (C, H, W): a list becomes one picture of rows."""
+    if values.ndim == 3:
+        return values.transpose(2, 0, 1)
+    columns = min(ROW, len(values))
+    rows = -(-len(values) // columns)
+    return np.pad(values, (0, rows * columns - len(values))).reshape(1, rows, columns)
+
+
+def scale(values: NDArray[np.float32]) -> float:
+    """The largest number of a layer without its sign: what is brightest."""
+    return float(np.abs(values).max(initial=0))
+
+
+def wall(values: NDArray[np.float32], side: int = 28, most: int = MOST_CHANNELS) -> NDArray[np.uint8]:
+    """A layer's channels side by side, on one scale.
+
+    Args:
+        values: (H, W, C) or (W,) float32.
+        side: pixels of each picture, at least; pixels stay square.
+        most: channels; the first ones are shown.
+
+    Returns:
+        (H', W', 3) uint8.
+    """
+    shown = pictures(values)[:most]
+    times = max(1, side // shown.shape[2])
+    tiles = [_enlarged(coloured(each, scale(values)), times) for each in shown]
+    columns = min(8, len(tiles))
+    tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % columns)
+    framed = [cv2.copyMakeBorder(tile, 0, GAP, 0, GAP, cv2.BORDER_CONSTANT, value=(90, 90, 90)) for tile in tiles]
+    rows = [np.hstack(framed[start : start + columns]) for start in range(0, len(framed), columns)]
+    return np.asarray(np.vstack(rows), np.uint8)
+
+
+def _enlarged(picture: NDArray[np.uint8], times: int) -> NDArray[np.uint8]:
+    return picture.repeat(times, axis=0).repeat(times, axis=1)
+
+
+def thumbnails(values: NDArray[np.float32], chosen: int, columns: int = 8) -> Any:
+    """A layer's channels to click on, an Altair chart; a selection tells `channel`.
+
+    Args:
+        values: (H, W, C) float32.
+        chosen: the channel that is framed.
+        columns: pictures in a row.
+    """
+    import altair as alt
+
+    times, most = max(1, 56 // values.shape[1]), scale(values)
+    rows = [
+        {"channel": channel, "column": channel % columns, "row": channel // columns, "chosen": channel == chosen,
+         "largest": round(float(each.max()), 4), "picture": data_url(_enlarged(coloured(each, most), times))}
+        for channel, each in enumerate(pictures(values))
+    ]  # fmt: skip
+    lines = rows[-1]["row"] + 1
+    place: dict[str, Any] = {
+        "x": alt.X("column:O", axis=None), "y": alt.Y("row:O", axis=None),
+        "tooltip": ["channel:Q", alt.Tooltip("largest:Q", title="largest value")],
+    }  # fmt: skip
+    frame = alt.Chart().mark_rect(strokeWidth=3, fillOpacity=0.001, fill="#888", cursor="pointer").encode(
+        **place, stroke=alt.condition("datum.chosen", alt.value("#f2b632"), alt.value("#88888855"))
+    )  # fmt: skip
+    faces = alt.Chart().mark_image(width=34, height=34).encode(**place, url="picture:N")
+    click = alt.selection_point(name="clicked", fields=["channel"], on="click", empty=False)
+    return alt.layer(faces, frame.add_params(click), data={"values": rows}).properties(height=40 * lines)
+
+
+def grid(values: NDArray[np.float32], most: float, chosen: tuple[int, int] | None = None) -> Any:
+    """One channel, large, to click on, an Altair chart; a selection tells `row` and `column`.
+
+    Args:
+        values: (H, W) float32.
+        most: what is brightest, of the whole layer.
+        chosen: (row, column) of the unit that is framed.
+    """
+    import altair as alt
+
+    cells = [
+        {"row": row, "column": column, "value": round(float(value), 5), "chosen": (row, column) == chosen}
+        for (row, column), value in np.ndenumerate(values)
+    ]
+    click = alt.selection_point(name="clicked", fields=["row", "column"], on="click", empty=False)
+    colour = alt.Scale(domain=[-most or -1, 0, most or 1], range=[_hex(BELOW), "#000000", _hex(ABOVE)])
+    axis = alt.Axis(labelAngle=0, labelOverlap=True)
+    base: Any = alt.Chart({"values": cells}).mark_rect(cursor="pointer", strokeWidth=2)
+    return base.encode(
+        x=alt.X("column:O", title="column", axis=axis), y=alt.Y("row:O", title="row", axis=axis),
+        color=alt.Color("value:Q", scale=colour, legend=alt.Legend(title="value", gradientLength=160)),
+        stroke=alt.condition("datum.chosen", alt.value("#f2b632"), alt.value("transparent")),
+        tooltip=["row:O", "column:O", "value:Q"],
+    ).add_params(click).properties(height=380)  # fmt: skip
+
+
+def _hex(colour: NDArray[Any]) -> str:
+    return "#{:02x}{:02x}{:02x}".format(*(int(part) for part in colour))
+
+
+def bars(values: Sequence[float], name: str, title: str, chosen: int | None = None) -> Any:
+    """A list of numbers as bars to click on, an Altair chart; a selection tells `unit`.
+
+    Args:
+        values: one a unit.
+        name: of the units' axis.
+        title: of the values' axis.
+        chosen: the unit in another colour.
+    """
+    import altair as alt
+
+    rows = [{"unit": unit, "value": float(value), "chosen": unit == chosen} for unit, value in enumerate(values)]
+    click = alt.selection_point(name="clicked", fields=["unit"], on="click", empty=False)
+    chart: Any = alt.Chart({"values": rows}).mark_bar(cursor="pointer")
+    return chart.encode(
+        x=alt.X("unit:O", title=name, axis=alt.Axis(labelAngle=0, labelOverlap=True)),
+        y=alt.Y("value:Q", title=title),
+        color=alt.condition("datum.chosen", alt.value(COLOURS["validation"]), alt.value(COLOURS["training"])),
+        tooltip=["unit:O", alt.Tooltip("value:Q", format=".4f")],
+    ).add_params(click).properties(height=240)  # fmt: skip
+
+
+def histograms(weights: Mapping[str, NDArray[np.float32]]) -> Any:
+    """How the weights of each layer are spread, one histogram over the other, an Altair chart.
+
+    Args:
+        weights: name of a layer -> its kernel, of any shape.
+    """
+    import altair as alt
+
+    rows = []
+    for place, (name, values) in enumerate(weights.items()):
+        counts, edges = np.histogram(values, BINS)
+        top = counts.max()
+        rows += [
+            {"layer": name, "from": float(start), "to": float(end), "weights": int(count), "base": -place,
+             "height": 0.9 * count / top - place}
+            for start, end, count in zip(edges[:-1], edges[1:], counts, strict=True)
+        ]  # fmt: skip
+    names = list(weights)
+    axis = alt.Axis(values=[-place for place in range(len(names))], labelExpr=f"{names}[-datum.value]",
+                    grid=False, ticks=False)  # fmt: skip
+    chart: Any = alt.Chart({"values": rows}).mark_rect(color=COLOURS["training"])
+    return chart.encode(
+        x=alt.X("from:Q", title="weight"), x2="to:Q", y2="base:Q",
+        y=alt.Y("height:Q", title="weights of the layer, each row to its own height", axis=axis,
+                scale=alt.Scale(domain=[1 - len(names), 1], nice=False)),
+        tooltip=["layer:N", alt.Tooltip("from:Q", format=".3f"), alt.Tooltip("to:Q", format=".3f"), "weights:Q"],
+    ).properties(height=max(120, 56 * len(names)))  # fmt: skip
