@@ -80,7 +80,7 @@ def thumbnails(values: NDArray[np.float32], chosen: int, columns: int = 8) -> An
          "largest": round(float(each.max()), 4), "picture": data_url(_enlarged(coloured(each, most), times))}
         for channel, each in enumerate(pictures(values))
     ]  # fmt: skip
-    lines = rows[-1]["row"] + 1
+    lines = -(-values.shape[2] // columns)
     place: dict[str, Any] = {
         "x": alt.X("column:O", axis=None), "y": alt.Y("row:O", axis=None),
         "tooltip": ["channel:Q", alt.Tooltip("largest:Q", title="largest value")],
