@@ -54,11 +54,12 @@ def page() -> None:
 def chosen_view() -> str:
     """The name of the view that is shown; the address tells it, and a link opens it."""
     linked = st.query_params.get("view")
-    if state.EXPLAIN_VIEW not in st.session_state and linked in VIEWS:
+    if linked in VIEWS and linked != st.session_state.get(state.EXPLAIN_LINKED):
         st.session_state[state.EXPLAIN_VIEW] = linked
     state.default(state.EXPLAIN_VIEW, next(iter(VIEWS)))
     view = str(st.segmented_control("View", list(VIEWS), format_func=lambda name: VIEWS[name][0], required=True,
                                     key=state.EXPLAIN_VIEW, label_visibility="collapsed"))  # fmt: skip
+    st.session_state[state.EXPLAIN_LINKED] = view
     if linked != view:
         st.query_params["view"] = view
     return view

@@ -69,8 +69,8 @@ GUIDES = {
         "https://keras.io/api/layers/convolution_layers/convolution2d/",
     ),
     "contributions": Guide(
-        "The inputs that move this unit most: each number that comes in, times the weight that the unit gives it. Above "
-        "zero it speaks for the unit, below zero against it. All of them and the bias make the sum.",
+        "The inputs that move this unit most: each number that comes in, times the weight that the unit gives it. "
+        "Above zero it speaks for the unit, below zero against it. All of them and the bias make the sum.",
         "weighted sum",
         "https://keras.io/api/layers/core_layers/dense/",
     ),

@@ -22,8 +22,8 @@ def show(choice: str, image: NDArray[np.uint8]) -> None:
     patches = f"{count} {'patch' if count == 1 else 'patches'} of 2×2 pixels {done}"
     if not change.found:
         st.info(
-            f"Nothing was found: neither {PATCHES} patches of 2×2 pixels rubbed out nor as many drawn on to the ink, one "
-            f"after another, make the model read anything but {first}. It is sure of this digit."
+            f"Nothing was found: neither {PATCHES} patches of 2×2 pixels rubbed out nor as many drawn on to the ink, "
+            f"one after another, make the model read anything but {first}. It is sure of this digit."
         )
         return
     exhibit.image(

@@ -55,6 +55,7 @@ COOKIES_SET = "cookies_set"  # names of those that the browser was given in this
 EXPLAINED = "explained"  # a drawing, or a test image
 EXPLAINED_INDEX = "explained_index"
 EXPLAIN_VIEW = "explain_view"
+EXPLAIN_LINKED = "explain_linked"  # the view that the address told last: another one is a link that was followed
 EXPLAINED_LAYER = "explained_layer"  # its name in the model, the channel and the place that are shown large
 EXPLAINED_CHANNEL = "explained_channel"
 EXPLAINED_ROW = "explained_row"
