@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from mnist_core.figures import COLOURS, RIGHT, WRONG, data_url
 
 ABOVE, BELOW = np.array(RIGHT) * 255 / max(RIGHT), np.array(WRONG) * 255 / max(WRONG)
-GAP = 1  # pixels between pictures
+GAP, GREY = 1, (110, 110, 110)  # pixels between pictures, and their colour
+LIST_PIXELS = 7  # of the page for each number of a list
 MOST_CHANNELS = 32  # of a layer on the wall
 ROW = 32  # numbers in a row, of a layer that gives a list
 BINS = 40
@@ -39,23 +40,26 @@ def scale(values: NDArray[np.float32]) -> float:
     return float(np.abs(values).max(initial=0))
 
 
-def wall(values: NDArray[np.float32], side: int = 28, most: int = MOST_CHANNELS) -> NDArray[np.uint8]:
+def wall(
+    values: NDArray[np.float32], side: int = 28, most: int = MOST_CHANNELS, gap: int = GAP
+) -> NDArray[np.uint8]:
     """A layer's channels side by side, on one scale.
 
     Args:
         values: (H, W, C) or (W,) float32.
         side: pixels of each picture, at least; pixels stay square.
         most: channels; the first ones are shown.
+        gap: pixels between them.
 
     Returns:
         (H', W', 3) uint8.
     """
     shown = pictures(values)[:most]
-    times = max(1, side // shown.shape[2])
+    times = LIST_PIXELS if values.ndim == 1 else max(1, side // shown.shape[2])
     tiles = [_enlarged(coloured(each, scale(values)), times) for each in shown]
     columns = min(8, len(tiles))
     tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % columns)
-    framed = [cv2.copyMakeBorder(tile, 0, GAP, 0, GAP, cv2.BORDER_CONSTANT, value=(90, 90, 90)) for tile in tiles]
+    framed = [cv2.copyMakeBorder(tile, 0, gap, 0, gap, cv2.BORDER_CONSTANT, value=GREY) for tile in tiles]
     rows = [np.hstack(framed[start : start + columns]) for start in range(0, len(framed), columns)]
     return np.asarray(np.vstack(rows), np.uint8)
 
@@ -88,9 +92,9 @@ def thumbnails(values: NDArray[np.float32], chosen: int, columns: int = 8) -> An
     frame = alt.Chart().mark_rect(strokeWidth=3, fillOpacity=0.001, fill="#888", cursor="pointer").encode(
         **place, stroke=alt.condition("datum.chosen", alt.value("#f2b632"), alt.value("#88888855"))
     )  # fmt: skip
-    faces = alt.Chart().mark_image(width=34, height=34).encode(**place, url="picture:N")
+    faces = alt.Chart().mark_image(width=40, height=40).encode(**place, url="picture:N")
     click = alt.selection_point(name="clicked", fields=["channel"], on="click", empty=False)
-    return alt.layer(faces, frame.add_params(click), data={"values": rows}).properties(height=40 * lines)
+    return alt.layer(faces, frame.add_params(click), data={"values": rows}).properties(height=46 * lines)
 
 
 def grid(values: NDArray[np.float32], most: float, chosen: tuple[int, int] | None = None) -> Any:
@@ -108,13 +112,15 @@ def grid(values: NDArray[np.float32], most: float, chosen: tuple[int, int] | Non
         for (row, column), value in np.ndenumerate(values)
     ]
     click = alt.selection_point(name="clicked", fields=["row", "column"], on="click", empty=False)
-    colour = alt.Scale(domain=[-most or -1, 0, most or 1], range=[_hex(BELOW), "#000000", _hex(ABOVE)])
+    colour = alt.Scale(domain=[-most or -1, 0, most or 1], range=[_hex(BELOW), "#000000", _hex(ABOVE)],
+                       interpolate="rgb")  # fmt: skip
     axis = alt.Axis(labelAngle=0, labelOverlap=True)
-    base: Any = alt.Chart({"values": cells}).mark_rect(cursor="pointer", strokeWidth=2)
+    base: Any = alt.Chart({"values": cells}).mark_rect(cursor="pointer")
     return base.encode(
         x=alt.X("column:O", title="column", axis=axis), y=alt.Y("row:O", title="row", axis=axis),
         color=alt.Color("value:Q", scale=colour, legend=alt.Legend(title="value", gradientLength=160)),
-        stroke=alt.condition("datum.chosen", alt.value("#f2b632"), alt.value("transparent")),
+        stroke=alt.condition("datum.chosen", alt.value("#f2b632"), alt.value("#202020")),
+        strokeWidth=alt.condition("datum.chosen", alt.value(3), alt.value(1)),
         tooltip=["row:O", "column:O", "value:Q"],
     ).add_params(click).properties(height=380)  # fmt: skip
 

@@ -65,7 +65,7 @@ def test_all_layers_of_the_shipped_model_are_on_the_wall(app: AppTest) -> None:
     assert not app.error
     text = shown(app)
     assert text.count('alt="Layer ') == len(Layers(DEFAULT_MODEL).names) == 27
-    assert "27 · Dense" in text and "What it has learned" in [each.value for each in app.subheader] and "What the first layer looks for" in text
+    assert "27 · Dense" in text and "What the first layer looks for" in text
 
 
 def test_a_drawing_is_looked_into_and_another_changes_the_wall(app: AppTest) -> None:
@@ -145,7 +145,8 @@ def test_an_older_file_is_converted_again_at_a_press(app: AppTest, trained: Trai
 def test_a_change_of_mind_is_shown_before_and_after(app: AppTest) -> None:
     app = at(app, "mind")
     assert not app.error
-    assert re.search(r"From \d to (\d|no digit): \d+ patch", shown(app)) or any("Nothing was found" in info.value for info in app.info)
+    text = shown(app)
+    assert re.search(r"From \d to (\d|no digit): \d+ patch", text) or "Nothing was found" in text
 
 
 def test_ten_neighbours_are_listed_and_kept(app: AppTest, runs_root: Path) -> None:

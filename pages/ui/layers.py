@@ -51,6 +51,11 @@ def closer(found: inside.Outputs) -> tuple[str, tuple[int, ...]]:
 
 def _image_place(name: str, values: NDArray[np.float32]) -> tuple[int, ...]:
     rows, columns, channels = values.shape
+    if state.EXPLAINED_ROW not in st.session_state:  # at first, where most is to be seen
+        strongest = [int(index) for index in np.unravel_index(values.argmax(), values.shape)]
+        keys = state.EXPLAINED_ROW, state.EXPLAINED_COLUMN, state.EXPLAINED_CHANNEL
+        for key, index in zip(keys, strongest, strict=True):
+            state.default(key, index)
     row, column, channel = (
         _bounded(key, size) for key, size in
         ((state.EXPLAINED_ROW, rows), (state.EXPLAINED_COLUMN, columns), (state.EXPLAINED_CHANNEL, channels))
@@ -130,7 +135,7 @@ def learned(layers: Layers, network: Architecture, weights: tuple[Weights, ...])
     else:
         some = f"the first {MOST_FILTERS} of {pictures.shape[2]}" if pictures.shape[2] > MOST_FILTERS else "all"
         exhibit.image(
-            figures_layers.wall(pictures, 56, MOST_FILTERS), f"What the first layer looks for: {first}, {some}",
+            figures_layers.wall(pictures, 56, MOST_FILTERS, 5), f"What the first layer looks for: {first}, {some}",
             f"{min(pictures.shape[2], MOST_FILTERS)} pictures of {pictures.shape[0]} by {pictures.shape[1]} weights, "
             f"from {pictures.min():.2g} to {pictures.max():.2g}.", "first filters", "first_filters",
         )  # fmt: skip
