@@ -9,12 +9,13 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from mnist_core.drawing import normalise
-from pages.ui import beside, caches, components, layers, mind, navigation, neighbours, sketchpad, state, theme
+from pages.ui import beside, caches, components, layers, learned, mind, navigation, neighbours, sketchpad, state, theme
 
 SOURCES = {"draw": "Draw a digit", "test": "A test image"}
 View = Callable[[str, NDArray[np.uint8]], None]
 VIEWS: dict[str, tuple[str, View]] = {
     "layers": ("Layer by layer", layers.show),
+    "learned": ("What it has learned", learned.show),
     "mind": ("What would change its mind", mind.show),
     "neighbours": ("Nearest training digits", neighbours.show),
     "beside": ("Two models", beside.show),

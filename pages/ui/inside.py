@@ -78,5 +78,5 @@ def _figure(name: str, values: NDArray[np.float32]) -> str:
     caption = f"<figcaption><b>{html.escape(title(name))}</b><br>{describe(values.shape)}{cut}</figcaption>"
     return (
         f'<figure class="lab-figure"><img class="lab-picture" width="{shown.shape[1]}" alt="{html.escape(alt)}" '
-        f'src="{figures.data_url(shown)}">{caption}</figure>'
+        f'src="{figures_layers.quick_url(shown)}">{caption}</figure>'
     )

@@ -1,4 +1,4 @@
-"""The view "layers" of the Explain page: every layer's activations, one unit spelled out, filters and weights."""
+"""The view "layers" of the Explain page: every layer's activations, and one unit spelled out."""
 
 from __future__ import annotations
 
@@ -9,13 +9,9 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from mnist_core import figures_layers
-from mnist_core.activations import Layers, kind
-from mnist_core.architecture import Architecture
+from mnist_core.activations import kind
 from mnist_core.errors import ModelError
-from mnist_core.weights import Weights
 from pages.ui import caches, exhibit, inside, state, unit
-
-MOST_FILTERS = 64
 
 
 def show(choice: str, image: NDArray[np.uint8]) -> None:
@@ -29,13 +25,12 @@ def show(choice: str, image: NDArray[np.uint8]) -> None:
         network, weights = caches.network(choice), caches.weights(choice)
     except ModelError as error:
         network, weights = None, ()
-        st.info(f"The arithmetic, the filters and the weights cannot be shown. {error}")
+        st.info(f"How a number comes about cannot be shown. {error}")
     name, place = closer(found)
     if network is not None:
         position = layers.names.index(name)
         before = layers.before(image[None], position)[0]
         unit.spelled_out(network.layers[position], weights[position], before, place)
-        learned(layers, network, weights)
 
 
 def closer(found: inside.Outputs) -> tuple[str, tuple[int, ...]]:
@@ -118,36 +113,3 @@ def _clicked(chart: str, keys: dict[str, str]) -> None:
     for name, key in keys.items():
         if chosen and name in chosen[0]:
             st.session_state[key] = int(chosen[0][name])
-
-
-def learned(layers: Layers, network: Architecture, weights: tuple[Weights, ...]) -> None:
-    """What does not depend on the digit: the first layer's filters, and all layers' weights."""
-    st.subheader("What it has learned")
-    kernels = {inside.title(name): found[0] for name, found in zip(layers.names, weights, strict=True)
-               if found and kind(name) != "BatchNormalization"}  # fmt: skip
-    if not kernels:
-        st.info("This network has no weights: there is nothing it could have learned.")
-        return
-    first, kernel = next(iter(kernels.items()))
-    pictures = _filters(kernel, network.input_size)
-    if pictures is None:
-        st.info("The first layer with weights sees several channels or places at once: it has no pictures of its own.")
-    else:
-        some = f"the first {MOST_FILTERS} of {pictures.shape[2]}" if pictures.shape[2] > MOST_FILTERS else "all"
-        exhibit.image(
-            figures_layers.wall(pictures, 56, MOST_FILTERS, 5), f"What the first layer looks for: {first}, {some}",
-            f"{min(pictures.shape[2], MOST_FILTERS)} pictures of {pictures.shape[0]} by {pictures.shape[1]} weights, "
-            f"from {pictures.min():.2g} to {pictures.max():.2g}.", "first filters", "first_filters",
-        )  # fmt: skip
-    widest = max(kernels, key=lambda name: float(kernels[name].std()))
-    exhibit.chart(
-        figures_layers.histograms(kernels), "How the weights of each layer are spread",
-        f"{len(kernels)} histograms; the widest is of {widest}.", "weight histograms", "weight_histograms",
-    )  # fmt: skip
-
-
-def _filters(kernel: NDArray[np.float32], size: int) -> NDArray[np.float32] | None:
-    """(k, k, filters) of a convolution on the image, or (size, size, units) of a dense layer on its pixels."""
-    if kernel.ndim == 4:
-        return kernel[:, :, 0] if kernel.shape[2] == 1 else None
-    return kernel.reshape(size, size, -1) if len(kernel) == size * size else None
