@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +17,7 @@ from mnist_core.errors import ModelError
 from mnist_core.graphs import describing, showing
 
 BATCH = 64
+_NAME = re.compile(r"\d{3}_[A-Za-z0-9]+")
 
 
 class NoLayersError(ModelError):
@@ -54,6 +56,8 @@ class Layers:
             outputs = self._graph.interpreter.get_signature_runner(SIGNATURE).get_output_details()
         self._places = {name: int(outputs[name]["index"]) for name in sorted(outputs)}
         self.names = tuple(name for name in self._places if name != LOGITS)
+        if not all(_NAME.fullmatch(name) and int(name[:3]) == place for place, name in enumerate(self.names, 1)):
+            raise NoLayersError(f"{path} names its layers otherwise than Digit Lab. Convert it again from model.keras.")
         self._path, self._threads = path, threads
 
     @cached_property

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from mnist_core.figures import COLOURS, RIGHT, WRONG
 
 ABOVE, BELOW = np.array(RIGHT) * 255 / max(RIGHT), np.array(WRONG) * 255 / max(WRONG)
+_STEPS = np.arange(256)[:, None] / 255
+PALETTE = np.concatenate([(_STEPS * BELOW)[:0:-1], _STEPS * ABOVE]).astype(np.uint8)  # (511, 3), of −255 … 255
 GAP, GREY = 1, 110  # pixels between pictures, and their colour
 LIST_PIXELS = 7  # of the page for each number of a list
 MOST_CHANNELS = 32  # of a layer on the wall
@@ -26,8 +28,8 @@ CHOSEN = "#f2b632"
 
 def coloured(values: NDArray[np.float32], most: float) -> NDArray[np.uint8]:
     """Numbers as colours. `values`: (…) float32; `most`: what is brightest. Returns (…, 3) uint8."""
-    share = np.clip(values / (most or 1.0), -1, 1)[..., None]
-    return np.asarray(np.where(share > 0, share * ABOVE, -share * BELOW), np.uint8)
+    places = np.clip(values * np.float32(255 / (most or 1.0)), -255, 255).astype(np.int16) + 255
+    return np.asarray(PALETTE[places], np.uint8)
 
 
 def pictures(values: NDArray[np.float32]) -> NDArray[np.float32]:

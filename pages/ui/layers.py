@@ -27,7 +27,9 @@ def show(choice: str, image: NDArray[np.uint8]) -> None:
         network, weights = None, ()
         st.info(f"How a number comes about cannot be shown. {error}")
     name, place = closer(found)
-    if network is not None:
+    if network is not None and len(network.layers) != len(layers.names):
+        st.info("How a number comes about cannot be shown: the card of this model is of another network.")
+    elif network is not None:
         position = layers.names.index(name)
         before = layers.before(image[None], position)[0]
         unit.spelled_out(network.layers[position], weights[position], before, place)

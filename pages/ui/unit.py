@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
@@ -13,8 +14,9 @@ from mnist_core.weights import Weights
 from pages.ui import exhibit
 
 MOST_TERMS = 12
-PIXELS = 84  # at least, of a side of a patch
-ZERO = 1e-12
+PIXELS = 150  # at least, of a side of a patch
+FOR_NUMBERS = 30  # pixels of a square that a number fits into
+SIGNS = ("×", "=")
 
 
 def spelled_out(layer: Layer, weights: Weights, before: NDArray[np.float32], place: tuple[int, ...]) -> None:
@@ -64,6 +66,7 @@ def window(found: Unit) -> None:
         f"{numbers(parts[0])}" + ("" if kernel is None else f"; filter: {numbers(parts[1])}"),
         "patch and filter", "patch",
     )  # fmt: skip
+    st.caption(f"It sees rows {box[0]} to {box[2] - 1} and columns {box[1]} to {box[3] - 1} of the layer before.")
     if sums is not None and len(sums) > 1:
         order = np.argsort(-np.abs(sums))[:MOST_TERMS]
         rows = [{"channel of the layer before": int(index), "adds": f"{sums[index]:.4g}"} for index in order]
@@ -78,12 +81,34 @@ def numbers(values: NDArray[np.float32]) -> str:
 
 
 def side_by_side(parts: list[NDArray[np.float32]]) -> NDArray[np.uint8]:
-    """(H, W, 3) uint8: arrays of one shape as pictures, each on its own scale, with a gap."""
-    times = max(1, -(-PIXELS // max(parts[0].shape)))
-    shown = [figures_layers.coloured(part, figures_layers.scale(part)) for part in parts]
-    large = [picture.repeat(times, axis=0).repeat(times, axis=1) for picture in shown]
-    gap = np.full((large[0].shape[0], 8, 3), 110, np.uint8)
-    return np.hstack([part for picture in large for part in (gap, picture)][1:])
+    """(H, W, 3) uint8: arrays of one shape as pictures, each on its own scale, with × and = between them, and
+    with their numbers where they fit."""
+    times = -(-PIXELS // max(parts[0].shape))
+    shown = [_numbered(part, times) for part in parts]
+    pieces = [shown[0]]
+    for sign, picture in zip(SIGNS, shown[1:], strict=False):
+        gap = np.full((len(picture), 24, 3), 60, np.uint8)
+        middle = len(picture) // 2
+        strokes = {"×": (((7, -5), (17, 5)), ((7, 5), (17, -5))), "=": (((6, -3), (18, -3)), ((6, 3), (18, 3)))}[sign]
+        for (left, top), (right, bottom) in strokes:
+            cv2.line(gap, (left, middle + top), (right, middle + bottom), (255, 255, 255), 2, cv2.LINE_AA)
+        pieces += [gap, picture]
+    return np.hstack(pieces)
+
+
+def _numbered(values: NDArray[np.float32], times: int) -> NDArray[np.uint8]:
+    picture = figures_layers.coloured(values, figures_layers.scale(values)).repeat(times, axis=0).repeat(times, axis=1)
+    if times < FOR_NUMBERS:
+        return picture
+    picture = np.ascontiguousarray(picture)
+    for (row, column), value in np.ndenumerate(values):
+        dark = picture[row * times, column * times].sum() < 330
+        text = f"{value:.2f}" if abs(value) < 9.995 else f"{value:.0f}"
+        (width, height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 0.33, 1)
+        place = (column * times + (times - width) // 2, row * times + (times + height) // 2)
+        colour = (255, 255, 255) if dark else (0, 0, 0)
+        cv2.putText(picture, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.33, colour, 1, cv2.LINE_AA)
+    return picture
 
 
 def terms(found: Unit) -> None:
