@@ -117,9 +117,18 @@ def _ending(layer: Any, sums: Array, biases: Array | None, index: int, what: str
     if biases is not None:
         sums = sums + biases
         steps += [("bias", float(biases[index])), ("sum + bias", float(sums[index]))]
+    if layer.activation == "softmax":
+        steps += _powers(sums, index)
     if layer.activation is not None:
         steps.append((layer.activation, float(activated(layer.activation, sums)[index])))
     return tuple(steps)
+
+
+def _powers(numbers: Array, index: int) -> list[tuple[str, float]]:
+    """What softmax divides by what. The largest is subtracted, which changes no share, and no power is too large."""
+    powers = np.exp(numbers.astype(np.float64) - numbers.max())
+    own, total = float(powers[index]), float(powers.sum())
+    return [("e to the power of it less the largest", own), ("sum of all these powers", total)]
 
 
 def _conv(layer: Any, weights: Weights, before: Array, place: tuple[int, ...]) -> Unit:
@@ -165,11 +174,7 @@ def _dense(layer: Any, weights: Weights, before: Array, place: tuple[int, ...]) 
 def _softmax(layer: Any, weights: Weights, before: Array, place: tuple[int, ...]) -> Unit:
     row = before[place[:-1]]
     shares, index = activated("softmax", row), place[-1]
-    powers = np.exp(row.astype(np.float64) - row.max())
-    steps = (
-        ("its number", float(row[index])), ("e to the power of it less the largest", float(powers[index])),
-        ("sum of all these powers", float(powers.sum())), ("its share of the sum", float(shares[index])),
-    )  # fmt: skip
+    steps = (("its number", float(row[index])), *_powers(row, index), ("its share of the sum", float(shares[index])))
     terms = tuple(zip(row.tolist(), shares.tolist(), strict=True))
     return Unit("e to the power of each number, divided by the sum of all", steps, terms=terms)
 

@@ -111,6 +111,10 @@ def test_by_hand() -> None:
     assert [value for _, value in unit.steps] == [1.5, 1.0, 2.5, 2.5]  # 2 + 2 + 1.5 - 4
     logits = np.log(np.array([1, 2, 5], np.float32))
     assert arithmetic.unit(Softmax(), (), logits, (2,)).value == pytest.approx(5 / 8, abs=1e-6)
+    dense = Dense(3, "softmax", use_bias=False)
+    unit = arithmetic.unit(dense, (np.diag(logits),), np.ones(3, np.float32), (1,))
+    expected = [np.log(2), 2 / 5, 8 / 5, 2 / 8]  # its number, the power less the largest, all powers, the share
+    assert [value for _, value in unit.steps] == pytest.approx(expected, abs=1e-6)
     with pytest.raises(ModelError, match=r"none at \(3,\)"):
         arithmetic.unit(Softmax(), (), logits, (3,))
 
