@@ -6,6 +6,7 @@ row of length 1. Its name says which model and which images it is of.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -42,7 +43,7 @@ def file_of(model: Path, folder: Path, data_hash: str) -> Path:
 
 
 def build(layers: Layers, images: NDArray[np.uint8], path: Path, progress: Progress = lambda share: None) -> None:
-    """Writes the file, whole or not at all.
+    """Writes the file, whole or not at all, and removes those of what the model was before.
 
     Args:
         layers: the model.
@@ -61,6 +62,10 @@ def build(layers: Layers, images: NDArray[np.uint8], path: Path, progress: Progr
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as temporary:
             np.save(temporary, np.concatenate(parts))
+        for older in path.parent.glob("neighbours-*.npy"):
+            if older != path:
+                with contextlib.suppress(OSError):  # Windows keeps what somebody reads
+                    older.unlink()
     except OSError as error:
         raise ModelError(f"{path} cannot be written: {error}. Make room, then try again.") from None
 

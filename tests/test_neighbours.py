@@ -20,6 +20,8 @@ COUNT = 400
 def built(sample: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Layers, Path, list[float]]:
     layers, told = Layers(DEFAULT_MODEL, 2), list[float]()
     path = neighbours.file_of(DEFAULT_MODEL, tmp_path_factory.mktemp("neighbours") / "deeper", "some data")
+    path.parent.mkdir()
+    (path.parent / "neighbours-of-before.npy").write_bytes(b"")
     neighbours.build(layers, sample.x_train[:COUNT], path, told.append)
     return layers, path, told
 
@@ -80,4 +82,4 @@ def test_a_file_that_is_not_whole_is_none(built: tuple[Layers, Path, list[float]
     for content in (b"", path.read_bytes()[:5000], b"nonsense" * 100):
         cut.write_bytes(content)
         assert neighbours.read(cut, COUNT) is None
-    assert list(path.parent.iterdir()) == [path], "nothing temporary is left"
+    assert list(path.parent.iterdir()) == [path], "nothing temporary is left, and nothing of a former model"
