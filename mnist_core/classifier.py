@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 
 from mnist_core.architecture import NUM_CLASSES
 from mnist_core.errors import ModelError
+from mnist_core.graphs import answering
 
 DEFAULT_MODEL = Path(__file__).parent / "models" / "default" / "model.tflite"
 REJECT_ABOVE = 0.5  # of the probability that it is no digit
@@ -61,15 +64,12 @@ class Classifier:
         if not path.is_file():
             raise ModelError(f"There is no model at {path}. A run has one once it has finished or was stopped.")
         self._lock = threading.Lock()
-        try:  # a damaged file shows here or there on this way
+        with refused(path):
             self._interpreter = _load(path, threads)
             self.input_size: int = _input_size(self._interpreter, path)
             self._input: int = self._interpreter.get_input_details()[0]["index"]
             self._output: int = self._interpreter.get_output_details()[0]["index"]
             self._outputs: int = self._count_outputs(path)
-        except (OSError, ValueError, RuntimeError, IndexError) as error:
-            why = " ".join(str(error).split())
-            raise ModelError(f"{path} is not a LiteRT model ({why}). Train it again, or restore the file.") from None
 
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """The model's outputs.
@@ -103,13 +103,7 @@ class Classifier:
         return self.probabilities(images)[:, :NUM_CLASSES]
 
     def _fit(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        sides = images.shape[1:]
-        if images.ndim != 3 or images.dtype != np.uint8 or sides not in ((28, 28), (self.input_size,) * 2):
-            raise ModelError(
-                f"Expected images (N, 28, 28) uint8, or of side {self.input_size}; got {images.shape} {images.dtype}."
-            )
-        margin = (self.input_size - sides[0]) // 2
-        return np.pad(images, ((0, 0), (margin, margin), (margin, margin))) if margin else images
+        return fitted(images, self.input_size)
 
     def _count_outputs(self, path: Path) -> int:
         """By running it on a black image."""
@@ -131,10 +125,29 @@ class Classifier:
             self._ready = True
 
 
+def fitted(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """(N, size, size) uint8: a 28×28 digit goes into the middle of a larger input. Raises ModelError for others."""
+    sides = images.shape[1:]
+    if images.ndim != 3 or images.dtype != np.uint8 or sides not in ((28, 28), (size, size)):
+        raise ModelError(f"Expected images (N, 28, 28) uint8, or of side {size}; got {images.shape} {images.dtype}.")
+    margin = (size - sides[0]) // 2
+    return np.pad(images, ((0, 0), (margin, margin), (margin, margin))) if margin else images
+
+
+@contextmanager
+def refused(path: Path) -> Iterator[None]:
+    """Turns what LiteRT says of a damaged file, which shows here or there on the way, into a ModelError."""
+    try:
+        yield
+    except (OSError, ValueError, RuntimeError, IndexError) as error:
+        why = " ".join(str(error).split())
+        raise ModelError(f"{path} is not a LiteRT model ({why}). Train it again, or restore the file.") from None
+
+
 def _load(path: Path, threads: int) -> Any:
     from ai_edge_litert.interpreter import Interpreter
 
-    return Interpreter(model_content=path.read_bytes(), num_threads=threads)
+    return Interpreter(model_content=answering(path.read_bytes()), num_threads=threads)
 
 
 def _input_size(interpreter: Any, path: Path) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_core import drawings, teaching, training
+from mnist_core import conversion, drawings, teaching, training
 from mnist_core.architecture import build
 from mnist_core.classifier import Classifier
 from mnist_core.errors import ModelError
@@ -52,7 +52,8 @@ def finish(run: Run, status: Status, spec: RunSpec, model: Any, materials: Mater
     test = evaluate(probabilities, split.y_test)
     with replacing(run.path / "model.keras") as temporary:
         trained.save(temporary)
-    agreement = _convert(run, trained, split.x_test[:AGREEMENT_IMAGES], probabilities[:AGREEMENT_IMAGES])
+    content = conversion.convert(trained, spec.settings.architecture)
+    agreement = keep(run.model, content, split.x_test[:AGREEMENT_IMAGES], probabilities[:AGREEMENT_IMAGES])
     pens = materials.pens
     read = drawings.accuracy_by_condition(Classifier(run.model), pens.measure, processes) if pens.measure else {}
     run.write_card({**_card(run, status, spec, materials, test, agreement), "pen": pens.to_json(read)})
@@ -66,12 +67,25 @@ def _bare(model: Any, spec: RunSpec) -> Any:
     return copy
 
 
-def _convert(run: Run, model: Any, images: NDArray[np.uint8], expected: NDArray[np.float32]) -> dict[str, float]:
-    """Writes model.tflite, once it is known to say what the Keras model says."""
-    import tensorflow as tf
+def keep(
+    path: Path, content: bytes, images: NDArray[np.uint8], expected: NDArray[np.float32]
+) -> dict[str, float]:
+    """Writes a converted model, once it is known to say what the Keras model says.
 
-    with replacing(run.model) as temporary:
-        temporary.write_bytes(tf.lite.TFLiteConverter.from_keras_model(model).convert())
+    Args:
+        path: of the model.tflite.
+        content: as conversion.convert gives it.
+        images: (N, 28, 28) or (N, size, size) uint8 to compare both on.
+        expected: (N, C) float32, what the Keras model says.
+
+    Returns:
+        What the card tells of it.
+
+    Raises:
+        ModelError: it says something else; what lay at `path` is as it was.
+    """
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
         found = Classifier(temporary).probabilities(images)
         difference = float(np.abs(found - expected).max())
         agreement = float((found.argmax(1) == expected.argmax(1)).mean())

@@ -22,7 +22,7 @@ from mnist_core.data import Split
 from mnist_core.errors import ModelError, RunError, SettingError
 from mnist_core.files import read_json
 from mnist_core.kept import KeptDrawing
-from mnist_core.recipes import RECIPES, differences
+from mnist_core.recipes import RECIPES, Settings, differences
 
 SHIPPED = "default"
 """The name of the shipped model, where others go by the id of their run."""
@@ -65,6 +65,11 @@ def _base_spec(base: str) -> runs.RunSpec:
         return runs.RunSpec.from_json({**card, "data": asked["asked"] if isinstance(asked, dict) else "full"})
     except (RunError, KeyError) as error:
         raise ModelError(f"The card of {base} cannot be read ({error}). Choose another model to teach.") from None
+
+
+def settings_of(base: str) -> Settings:
+    """What a model was trained with. Raises as `make_spec`."""
+    return _base_spec(base).settings
 
 
 def card_of(base: str) -> dict[str, Any]:
@@ -126,13 +131,21 @@ def begin(model: Any, architecture: Architecture, base: str, non_digits: float) 
     Raises:
         ModelError: the file of weights is missing, or is of another network.
     """
-    path = model_folder(base) / "model.keras"
-    taught = build(architecture)
-    try:
-        taught.load_weights(path)
-    except (OSError, ValueError, KeyError, BadZipFile) as error:
-        why = " ".join(str(error).split())[:300]
-        raise ModelError(f"{path} cannot be used ({why}). Train it again, or choose another model to teach.") from None
-    model.set_weights(taught.get_weights())
+    model.set_weights(with_weights(architecture, model_folder(base) / "model.keras").get_weights())
     if non_digits:
         training.assume_share(model, drawings.NOT_A_DIGIT, drawings.ASSUMED_NON_DIGITS, non_digits)
+
+
+def with_weights(architecture: Architecture, path: Path) -> Any:
+    """The Keras model, not compiled, with the weights of a model.keras, of which nothing else is read.
+
+    Raises:
+        ModelError: the file is missing, or is of another network.
+    """
+    model = build(architecture)
+    try:
+        model.load_weights(path)
+    except (OSError, ValueError, KeyError, BadZipFile) as error:
+        why = " ".join(str(error).split())[:300]
+        raise ModelError(f"{path} cannot be used ({why}). Train it again, or choose another model.") from None
+    return model

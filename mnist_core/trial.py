@@ -5,11 +5,13 @@ LiteRT checks little of what it is given, and a broken file can end its process:
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 
 import numpy as np
 
+from mnist_core.activations import Layers, NoLayersError
 from mnist_core.architecture import NUM_CLASSES
 from mnist_core.classifier import Classifier
 from mnist_core.errors import ModelError
@@ -22,6 +24,10 @@ def main(arguments: list[str]) -> int:
         size = model.input_size
         images = np.stack([np.zeros((size, size), np.uint8), np.full((size, size), 255, np.uint8)])
         probabilities = model.probabilities(images)
+        with contextlib.suppress(NoLayersError):
+            layers = Layers(Path(arguments[0]))
+            layers.outputs(images)
+            layers.penultimate(images)
     except (ModelError, ValueError, RuntimeError) as error:
         print(error, file=sys.stderr)
         return 1

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
 from mnist_core.drawing import normalise
-from pages.ui import caches, components, navigation, sketchpad, state, theme
+from pages.ui import beside, caches, components, layers, learned, mind, navigation, neighbours, sketchpad, state, theme
 
 SOURCES = {"draw": "Draw a digit", "test": "A test image"}
-VIEWS: dict[str, tuple[str, object]] = {}
+View = Callable[[str, NDArray[np.uint8]], None]
+VIEWS: dict[str, tuple[str, View]] = {
+    "layers": ("Layer by layer", layers.show),
+    "learned": ("What it has learned", learned.show),
+    "mind": ("What would change its mind", mind.show),
+    "neighbours": ("Nearest training digits", neighbours.show),
+    "beside": ("Two models", beside.show),
+}
 """Name in the address -> its title, and what shows it, given the choice of a model and a (28, 28) uint8 image."""
 
 
@@ -39,6 +48,22 @@ def page() -> None:
             st.info("Draw a digit, or choose a test image.")
             return
         components.answer(caches.classifier(components.model_path(choice)).read(image), "", image)
+    view = chosen_view()
+    components.guarded(lambda: VIEWS[view][1](choice, image))
+
+
+def chosen_view() -> str:
+    """The name of the view that is shown; the address tells it, and a link opens it."""
+    linked = st.query_params.get("view")
+    if linked in VIEWS and linked != st.session_state.get(state.EXPLAIN_LINKED):
+        st.session_state[state.EXPLAIN_VIEW] = linked
+    state.default(state.EXPLAIN_VIEW, next(iter(VIEWS)))
+    view = str(st.segmented_control("View", list(VIEWS), format_func=lambda name: VIEWS[name][0], required=True,
+                                    key=state.EXPLAIN_VIEW, label_visibility="collapsed"))  # fmt: skip
+    st.session_state[state.EXPLAIN_LINKED] = view
+    if linked != view:
+        st.query_params["view"] = view
+    return view
 
 
 navigation.through_app()

@@ -15,15 +15,19 @@ import pyarrow
 import streamlit as st
 from numpy.typing import NDArray
 
-from mnist_core import data, figures, figures_data, projection, runs
+from mnist_core import counterfactual, data, figures, figures_data, neighbours, projection, runs, teaching
 from mnist_core import history as runs_history
 from mnist_core import portrait as portraits
 from mnist_core import reports as runs_reports
+from mnist_core.activations import Layers
+from mnist_core.architecture import Architecture
 from mnist_core.augmentation import AUGMENTATIONS, augment
 from mnist_core.classifier import Classifier
+from mnist_core.errors import ModelError
 from mnist_core.jobs import JobBackend, LocalBackend
 from mnist_core.portrait import Portrait
 from mnist_core.projection import Plane
+from mnist_core.weights import Weights, layer_weights
 from mnist_core.workers import cores
 
 MAPPED = 5000  # digits of a map: more would make the page heavy
@@ -39,8 +43,7 @@ def backend() -> JobBackend:
 
 def classifier(path: Path) -> Classifier:
     """The model in the file, loaded once. Raises ModelError where it is missing or broken."""
-    changed = path.stat().st_mtime_ns if path.exists() else 0
-    return _classifier(str(path), changed)
+    return _classifier(str(path), _changed(path))
 
 
 @st.cache_resource(show_spinner=False, max_entries=20)
@@ -150,7 +153,7 @@ def predictions(path: Path, choice: str, part: str) -> NDArray[np.float32]:
         choice: of the data, as data.load takes it.
         part: `train` or `test`.
     """
-    return _predictions(str(path), path.stat().st_mtime_ns if path.exists() else 0, choice, part)
+    return _predictions(str(path), _changed(path), choice, part)
 
 
 @st.cache_resource(show_spinner="The model reads all these images, once …", max_entries=12)
@@ -183,8 +186,7 @@ class Map:
 
 def digit_map(choice: str, path: Path | None) -> Map:
     """The first MAPPED digits in two dimensions: by their pixels, or by the last hidden layer of a model."""
-    changed = path.stat().st_mtime_ns if path is not None and path.exists() else 0
-    return _digit_map(choice, str(path or ""), changed)
+    return _digit_map(choice, str(path or ""), _changed(path) if path else 0)
 
 
 @st.cache_resource(show_spinner="Drawing the map …", max_entries=6)
@@ -199,9 +201,7 @@ def map_values(images: NDArray[np.uint8], path: Path | None) -> NDArray[np.float
     """(N, W) float32: what a map is made of. Raises ModelError where the model has no such layer."""
     if path is None:
         return projection.pixels(images)
-    from mnist_core.activations import Layers
-
-    return Layers(path).penultimate(images)
+    return layers(path).penultimate(images)
 
 
 def mapped_digits(choice: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -216,3 +216,78 @@ def mapped_digits(choice: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
 def mapped_pictures(choice: str) -> list[str]:
     """Of these digits, as they can stand in a chart."""
     return [figures_data.light_image(image) for image in mapped_digits(choice)[0]]
+
+
+def layers(path: Path) -> Layers:
+    """The model in the file, to look into. Raises NoLayersError where it gives answers only, ModelError as Layers."""
+    return _layers(str(path), _changed(path))
+
+
+@st.cache_resource(show_spinner=False, max_entries=6)
+def _layers(path: str, changed: int) -> Layers:
+    return Layers(Path(path))
+
+
+def _changed(path: Path) -> int:
+    return path.stat().st_mtime_ns if path.exists() else 0
+
+
+def network(choice: str) -> Architecture:
+    """The layers of a choice of components.model_menu. Raises ModelError where its card cannot be read."""
+    return _network(choice, _changed(teaching.model_folder(choice) / "card.json"))
+
+
+@st.cache_resource(show_spinner=False, max_entries=20)
+def _network(choice: str, changed: int) -> Architecture:
+    return teaching.settings_of(choice).architecture
+
+
+def weights(choice: str) -> tuple[Weights, ...]:
+    """Of every layer of a choice of components.model_menu. Raises ModelError where its model.keras cannot be read."""
+    return _weights(choice, _changed(teaching.model_folder(choice) / "model.keras"))
+
+
+@st.cache_resource(show_spinner=False, max_entries=6)
+def _weights(choice: str, changed: int) -> tuple[Weights, ...]:
+    return layer_weights(teaching.model_folder(choice) / "model.keras", network(choice))
+
+
+def change_of_mind(path: Path, image: NDArray[np.uint8]) -> counterfactual.Change:
+    """What would change a model's mind about a (28, 28) uint8 image."""
+    return _change_of_mind(str(path), _changed(path), image.tobytes())
+
+
+@st.cache_resource(show_spinner="Trying what would change its mind …", max_entries=50)
+def _change_of_mind(path: str, changed: int, pixels: bytes) -> counterfactual.Change:
+    image = np.frombuffer(pixels, np.uint8).reshape(28, 28)
+    return counterfactual.smallest(_classifier(path, changed), image)
+
+
+def described(choice: str, path: Path, source: str) -> NDArray[np.float16]:
+    """What a model makes of all training digits, (N, W) float16; computed once a model, and kept in a file.
+
+    Args:
+        choice: of components.model_menu.
+        path: its model.
+        source: of the digits, as data.load takes it.
+    """
+    return _described(choice, str(path), _changed(path), source)
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _described(choice: str, path: str, changed: int, source: str) -> NDArray[np.float16]:
+    found = mnist(source)
+    folder = runs.runs_dir() / ".neighbours" if choice == teaching.SHIPPED else Path(path).parent
+    file = neighbours.file_of(Path(path), folder, found.sha256["x_train"])
+    if (rows := neighbours.read(file, len(found.x_train))) is not None:
+        return rows
+    bar = st.progress(0.0, _READING)
+    neighbours.build(Layers(Path(path), cores()), found.x_train, file, lambda share: bar.progress(share, _READING))
+    bar.empty()
+    rows = neighbours.read(file, len(found.x_train))
+    if rows is None:
+        raise ModelError(f"{file} was written and cannot be read again. Delete it, then reload the page.")
+    return rows
+
+
+_READING = "The model reads all training digits, once …"

@@ -66,6 +66,13 @@ CHANGED_INDEX = "changed_index"  # number of the training digit that is augmente
 MAP_OF = "map_of"  # pixels, or a model's last hidden layer
 TOUR = "tour"  # step of the guided tour, from 1; absent where nobody takes it
 TOUR_LEFT = "tour_left"  # step at which it was left
+EXPLAIN_VIEW = "explain_view"
+EXPLAIN_LINKED = "explain_linked"  # the view that the address told last: another one is a link that was followed
+EXPLAINED_LAYER = "explained_layer"  # its name in the model, the channel and the place that are shown large
+EXPLAINED_CHANNEL = "explained_channel"
+EXPLAINED_ROW = "explained_row"
+EXPLAINED_COLUMN = "explained_column"
+BESIDE_MODEL = "beside_model"
 METRICS = "metrics"  # (run id, reports read so far): only new ones are read
 
 _KEPT = (
@@ -74,6 +81,7 @@ _KEPT = (
     PATIENCE, TIME_BUDGET, TARGET_ACCURACY, SEED, DATA, TEST_INDEX, CARRIED, PROBES,
     SEARCH, STATES, RECIPES, MINE, COMPARED, EXPLAINED, EXPLAINED_INDEX,
     BROWSED_PART, BROWSED_LABEL, BROWSED_ANSWER, BROWSED_WRONG, BROWSED_PAGE, BROWSED_INDEX, CHANGED_INDEX, MAP_OF,
+    EXPLAIN_VIEW, EXPLAINED_LAYER, EXPLAINED_CHANNEL, EXPLAINED_ROW, EXPLAINED_COLUMN, BESIDE_MODEL,
 )  # fmt: skip
 
 

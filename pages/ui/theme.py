@@ -40,6 +40,8 @@ STYLE = f"""
 .lab-course {{ grid-column: 1 / 3; display: flex; gap: 4px; height: 120px; }}
 .lab-names {{ display: grid; grid-template-rows: repeat(10, 12px); font-size: 10px; line-height: 12px; opacity: .75; }}
 .lab-course img {{ image-rendering: pixelated; height: 120px; width: 180px; background: #000; border-radius: 4px; }}
+.lab-layers {{ display: flex; gap: .6rem .9rem; flex-wrap: wrap; align-items: flex-end; }}
+.lab-layers img {{ width: auto; max-width: 100%; height: auto; }}
 .lab-strip {{ display: flex; gap: .9rem; flex-wrap: wrap; }}
 .lab-figure {{ margin: 0; }}
 .lab-picture {{ image-rendering: pixelated; background: #000; border-radius: 6px; object-fit: contain;

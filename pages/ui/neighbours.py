@@ -1,0 +1,36 @@
+"""The view "neighbours" of the Explain page: the training digits that look most alike to the model."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from mnist_core import figures, neighbours
+from pages.ui import caches, components, exhibit, inside
+
+
+def show(choice: str, image: NDArray[np.uint8]) -> None:
+    """The ten nearest. `choice`: of components.model_menu; `image`: (28, 28) uint8."""
+    layers = inside.opened(choice, "convert_neighbours")
+    if layers is None:
+        return
+    path, source = components.model_path(choice), caches.at_hand()
+    described, digits = caches.described(choice, path, source), caches.mnist(source)
+    found = neighbours.nearest(described, layers.penultimate(image[None])[0])
+    places = [each.index for each in found]
+    images, labels = digits.x_train[places], digits.y_train[places]
+    read = caches.classifier(path).read(image).digit
+    agree = int((labels == read).sum())
+    exhibit.image(
+        figures.wall(images, labels, str(read) * len(found), 5),
+        f"The ten training digits most alike to the model: {agree} of them are {read}, as it answers",
+        "Ten digits, nearest first, two rows of five; their labels: " + ", ".join(map(str, labels.tolist())) + ".",
+        "neighbours", "neighbours", 5 * 100,
+    )  # fmt: skip
+    rows = [
+        {"rank": rank, "label": int(label), "similarity": round(each.similarity, 4), "number of the image": each.index}
+        for rank, (each, label) in enumerate(zip(found, labels, strict=True), 1)
+    ]
+    exhibit.table(rows, f"Their labels, of {len(digits.x_train):,} training digits", "neighbours", "neighbours_table")
+    st.caption(f"Compared by the {described.shape[1]:,} numbers that the last dense layer gets.")
