@@ -52,3 +52,8 @@ def likeliest(probabilities: NDArray[np.floating[Any]], count: int = 3) -> list[
     folded = np.append(probabilities[:NUM_CLASSES], probabilities[NUM_CLASSES:].sum())
     order = np.argsort(-folded, kind="stable")[:count]
     return [(name(int(answer)), float(folded[answer])) for answer in order]
+
+
+def number(called: str) -> int:
+    """An answer from what `name` calls it."""
+    return int(called) if called.isdigit() else NO_DIGIT

@@ -12,7 +12,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from mnist_core import data, runs
+from mnist_core import data, drawings, pen, robustness, runs
 from mnist_core import history as runs_history
 from mnist_core import reports as runs_reports
 from mnist_core.augmentation import AUGMENTATIONS, augment
@@ -129,6 +129,67 @@ def predictions(path: Path, choice: str, part: str) -> NDArray[np.float32]:
         part: `train` or `test`.
     """
     return _predictions(str(path), path.stat().st_mtime_ns if path.exists() else 0, choice, part)
+
+
+@st.cache_resource(show_spinner="Drawing the pen digits …", max_entries=5)
+def pen_digits(path: str, condition: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8], tuple[str, ...]]:
+    """The digits of people whom no model has seen: images (N, 28, 28) uint8, labels (N,) uint8, and who wrote them.
+
+    Args:
+        path: of pen.locate(): another file holds others.
+        condition: one of pen.CONDITIONS.
+    """
+    digits = pen.split_writers(pen.load())[1]
+    labels = np.array([digit.label for digit in digits], np.uint8)
+    return drawings.normalised(digits, condition), labels, tuple(sorted({digit.writer for digit in digits}))
+
+
+def pen_predictions(path: Path, strokes: str, condition: str) -> NDArray[np.float32]:
+    """What the model at `path` makes of pen_digits(strokes, condition), (N, C) float32; computed once."""
+    return _pen_predictions(str(path), path.stat().st_mtime_ns if path.exists() else 0, strokes, condition)
+
+
+@st.cache_resource(show_spinner="The model reads all these digits, once …", max_entries=20)
+def _pen_predictions(path: str, changed: int, strokes: str, condition: str) -> NDArray[np.float32]:
+    return Classifier(Path(path), cores()).probabilities(pen_digits(strokes, condition)[0])
+
+
+@st.cache_resource(show_spinner=False, max_entries=2)
+def spoilable(choice: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """The test images of a data set that are spoilt, (N, 28, 28) uint8, and their labels: robustness.subset."""
+    found = mnist(choice)
+    chosen = robustness.subset(found.y_test)
+    return found.x_test[chosen], found.y_test[chosen]
+
+
+def robust(path: Path, choice: str, distortion: str, level: float) -> float:
+    """Accuracy of a model on `spoilable` images at one level of one of robustness.DISTORTIONS; computed once."""
+    return _robust(str(path), path.stat().st_mtime_ns if path.exists() else 0, choice, distortion, level)
+
+
+@st.cache_data(show_spinner=False, max_entries=2000)
+def _robust(path: str, changed: int, choice: str, distortion: str, level: float) -> float:
+    how = robustness.DISTORTIONS[distortion]
+    return robustness.accuracy(classifier(Path(path)), *spoilable(choice), how, level)
+
+
+@st.cache_resource(show_spinner="Placing the digits anywhere …", max_entries=6)
+def placed_anywhere(choice: str, way: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """The uncentered test of Lesson 08, brought to a model's input by one of robustness.WAYS, and its labels."""
+    images, labels = test_images(choice, "half-test", True)
+    chosen = robustness.subset(labels)
+    return robustness.WAYS[way][1](images[chosen]), labels[chosen]
+
+
+def anywhere(path: Path, choice: str, way: str) -> float:
+    """Accuracy of a model on `placed_anywhere`; computed once."""
+    return _anywhere(str(path), path.stat().st_mtime_ns if path.exists() else 0, choice, way)
+
+
+@st.cache_data(show_spinner=False, max_entries=200)
+def _anywhere(path: str, changed: int, choice: str, way: str) -> float:
+    images, labels = placed_anywhere(choice, way)
+    return float((classifier(Path(path)).probabilities(images).argmax(axis=1) == labels).mean())
 
 
 @st.cache_resource(show_spinner="The model reads all these images, once …", max_entries=12)

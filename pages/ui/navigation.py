@@ -15,6 +15,7 @@ PAGES = {
     "pages/train.py": ("Train", ":material/model_training:"),
     "pages/runs.py": ("Runs", ":material/history:"),
     "pages/data.py": ("Data", ":material/database:"),
+    "pages/evaluate.py": ("Evaluate", ":material/grading:"),
     "pages/explain.py": ("Explain", ":material/visibility:"),
 }
 

@@ -54,6 +54,13 @@ OWNER = "owner"  # (token, proof) of who is at the browser: see owner
 COOKIES_SET = "cookies_set"  # names of those that the browser was given in this session
 EXPLAINED = "explained"  # a drawing, or a test image
 EXPLAINED_INDEX = "explained_index"
+EVALUATED_ON = "evaluated_on"  # MNIST's test images, or pen digits drawn in some condition
+EVALUATED_VIEW = "evaluated_view"
+CELL = "cell"  # (true digit, answer) whose digits the confusion matrix shows
+SHARES = "shares"
+DISTORTION = "distortion"
+SPOILT_MODELS = "spoilt_models"
+CURVES = "curves"  # of robustness, as far as they were measured in this session
 METRICS = "metrics"  # (run id, reports read so far): only new ones are read
 
 _KEPT = (
@@ -61,6 +68,7 @@ _KEPT = (
     RECIPE, EPOCHS, BATCH_SIZE, LEARNING_RATE, OPTIMIZER, DROPOUT, AUGMENTATION,
     PATIENCE, TIME_BUDGET, TARGET_ACCURACY, SEED, DATA, TEST_INDEX, CARRIED, PROBES,
     SEARCH, STATES, RECIPES, MINE, COMPARED, EXPLAINED, EXPLAINED_INDEX,
+    EVALUATED_ON, EVALUATED_VIEW, SHARES, DISTORTION, SPOILT_MODELS,
 )  # fmt: skip
 
 
