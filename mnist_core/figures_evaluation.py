@@ -43,7 +43,8 @@ def confusion(table: NDArray[np.int64], shares: bool) -> Any:
         fillOpacity=alt.FillOpacity("shade:Q", scale=alt.Scale(domain=[0, 1], range=[0.04, 0.9]), legend=None),
         stroke=alt.condition(clicked, alt.value(COLOURS["muted"]), alt.value("transparent"), empty=False),
     ).add_params(clicked)  # fmt: skip
-    text = base.transform_filter(alt.datum.count > 0).mark_text(fontSize=11).encode(text=alt.Text(shown, format=form))
+    filled = base.transform_filter(alt.datum.count > 0)
+    text = filled.mark_text(fontSize=11).encode(text=alt.Text(f"{shown}:Q", format=form))
     return alt.layer(tiles, text, data={"values": cells}).properties(height=400)
 
 
@@ -69,7 +70,7 @@ def reliability(bins: Sequence[Bin]) -> Any:
     )  # fmt: skip
     y = alt.Y("accuracy:Q", title="accuracy", scale=alt.Scale(domain=[0, 1.08]), axis=alt.Axis(
         format=".0%", values=[0, 0.2, 0.4, 0.6, 0.8, 1]))  # fmt: skip
-    bars = base.mark_bar(color=COLOURS["training"], opacity=0.75).encode(y=y)
+    bars = base.mark_bar(color=COLOURS["training"], opacity=0.75).encode(y=y, y2=alt.datum(0))
     ticks = base.mark_rule(color=COLOURS["validation"], size=3).encode(y=alt.Y("confidence:Q", title="accuracy"))
     middle: Any = alt.Chart().transform_calculate(middle="(datum.low + datum.high) / 2")
     counts = middle.mark_text(dy=-7, fontSize=10).encode(x="middle:Q", y=y, text=alt.Text("count:Q", format=",d"))

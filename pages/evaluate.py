@@ -27,8 +27,7 @@ def page() -> None:
     view = st.segmented_control("Show", list(VIEWS), format_func=lambda name: VIEWS[name][0], key=state.EVALUATED_VIEW,
                                 required=True, label_visibility="collapsed")  # fmt: skip
     found = measured.of(choice, source)
-    for caveat in found.caveats:
-        st.caption(caveat)
+    st.caption(" ".join(found.caveats))
     VIEWS[view][1](found)
 
 
@@ -36,5 +35,5 @@ navigation.through_app()
 state.default(state.EVALUATED_VIEW, "scores")
 components.choose_from_link(state.MODEL)
 st.title("Evaluate")
-st.write("How good a model is on digits it did not learn from: how often it is right, where it errs, and what spoils it.")
+st.write("How good a model is on digits it did not learn from: how often it is right, where it errs, what spoils it.")
 components.fragment(page)

@@ -143,7 +143,7 @@ def test_support_and_top_two_are_scikit_learns(seed: int) -> None:
     found = evaluate(probabilities, labels)
     expected = metrics.precision_recall_fscore_support(labels, probabilities.argmax(axis=1), labels=DIGITS)
     assert found.support.tolist() == expected[3].tolist() and found.images == 500
-    for count in (1, 2, 3, 10):
+    for count in (1, 2, 3, 9):
         ours = top_accuracy(probabilities, labels, count)
         assert ours == pytest.approx(metrics.top_k_accuracy_score(labels, probabilities, k=count, labels=DIGITS))
     assert found.top2_accuracy == top_accuracy(probabilities, labels, 2)
