@@ -13,6 +13,8 @@ from mnist_core.figures import COLOURS
 from mnist_core.mistakes import name
 
 SERIES = (COLOURS["training"], COLOURS["validation"], COLOURS["third"])
+INK = "#1d2a35"  # on a tint
+EMPTY = "rgba(128, 128, 128, 0.1)"
 CELL = "cell"
 """Name of the selection that a click on a cell makes."""
 
@@ -37,23 +39,28 @@ def confusion(table: NDArray[np.int64], shares: bool) -> Any:
         tooltip=["true:N", alt.Tooltip("read:N", title="read as"), alt.Tooltip("count:Q", format=",d"),
                  alt.Tooltip("share:Q", title="of that digit", format=".2%")],
     )  # fmt: skip
-    right = alt.datum.true == alt.datum.read
-    tiles = base.mark_rect(cornerRadius=2, strokeWidth=2).encode(
-        color=alt.condition(right, alt.value(COLOURS["training"]), alt.value(COLOURS["validation"])),
-        fillOpacity=alt.FillOpacity("shade:Q", scale=alt.Scale(domain=[0, 1], range=[0.04, 0.9]), legend=None),
-        stroke=alt.condition(clicked, alt.value(COLOURS["muted"]), alt.value("transparent"), empty=False),
+    tiles = base.mark_rect(cornerRadius=2, strokeWidth=3).encode(
+        color=alt.Color("fill:N", scale=None),
+        stroke=alt.condition(clicked, alt.value(COLOURS["third"]), alt.value("transparent"), empty=False),
     ).add_params(clicked)  # fmt: skip
     filled = base.transform_filter(alt.datum.count > 0)
-    text = filled.mark_text(fontSize=11).encode(text=alt.Text(f"{shown}:Q", format=form))
-    return alt.layer(tiles, text, data={"values": cells}).properties(height=400)
+    text = filled.mark_text(fontSize=11, color=INK).encode(text=alt.Text(f"{shown}:Q", format=form))
+    return alt.layer(tiles, text, data={"values": cells}).properties(height=440)
 
 
 def _cell(table: NDArray[np.int64], true: int, read: int) -> dict[str, Any]:
-    """One point. Its shade: of the diagonal always faint; beside it by the root, so that single mistakes show."""
+    """One point. The diagonal is always pale; beside it the shade goes by the root, so that single mistakes show."""
     count, most = int(table[true, read]), int((table * (1 - np.eye(*table.shape, dtype=np.int64))).max())
-    shade = 0.25 if true == read else float(np.sqrt(count / max(most, 1)))
+    shade = 0.3 if true == read else 0.15 + 0.85 * float(np.sqrt(count / max(most, 1)))
+    fill = _tint(COLOURS["training" if true == read else "validation"], shade) if count else EMPTY
     share = count / max(int(table[true].sum()), 1)
-    return {"true": name(true), "read": name(read), "count": count, "share": share, "shade": shade}
+    return {"true": name(true), "read": name(read), "count": count, "share": share, "fill": fill}
+
+
+def _tint(colour: str, strength: float) -> str:
+    """A colour `#rrggbb` mixed with white, opaque: dark figures on it read in light and dark. `strength`: 0..1."""
+    mixed = (255 - strength * (255 - int(colour[start : start + 2], 16)) for start in (1, 3, 5))
+    return "#" + "".join(f"{round(value):02x}" for value in mixed)
 
 
 def reliability(bins: Sequence[Bin]) -> Any:
@@ -76,7 +83,7 @@ def reliability(bins: Sequence[Bin]) -> Any:
     counts = middle.mark_text(dy=-7, fontSize=10).encode(x="middle:Q", y=y, text=alt.Text("count:Q", format=",d"))
     ends: Any = alt.Chart({"values": [{"even": 0}, {"even": 1}]})
     even = ends.mark_line(color=COLOURS["muted"], strokeDash=[4, 4], size=2).encode(x="even:Q", y="even:Q")
-    return alt.layer(bars, even, ticks, counts, data={"values": points}).properties(height=320)
+    return alt.layer(bars, even, ticks, counts, data={"values": points}).properties(height=400)
 
 
 def coverage(rows: Sequence[Coverage]) -> Any:
@@ -101,7 +108,7 @@ def coverage(rows: Sequence[Coverage]) -> Any:
         shape=alt.Shape("series:N", scale=alt.Scale(domain=names), legend=None),
         tooltip=["threshold:O", "series:N", alt.Tooltip("share:Q", format=".2%"),
                  alt.Tooltip("wrong:Q", title="wrong answers left", format=",d")],
-    ).properties(height=320)  # fmt: skip
+    ).properties(height=400)  # fmt: skip
 
 
 def robustness(curves: Mapping[str, Mapping[float, float]], unit: str, neutral: float) -> Any:
@@ -120,7 +127,7 @@ def robustness(curves: Mapping[str, Mapping[float, float]], unit: str, neutral: 
     ]  # fmt: skip
     names = list(curves)
     colour = alt.Color("model:N", scale=alt.Scale(domain=names, range=list(SERIES[: len(names)])),
-                       legend=alt.Legend(title=None, orient="top", columns=1, labelLimit=400))  # fmt: skip
+                       legend=alt.Legend(title=None, orient="top", columns=1, labelLimit=400, symbolDash=[1, 0]))  # fmt: skip
     # Told apart by their marks, too, where the colours are not.
     lines: Any = alt.Chart().mark_line(strokeWidth=2, point=alt.OverlayMarkDef(size=60)).encode(
         x=alt.X("level:Q", title=unit, scale=alt.Scale(zero=False, nice=False)),
@@ -130,4 +137,4 @@ def robustness(curves: Mapping[str, Mapping[float, float]], unit: str, neutral: 
         tooltip=["model:N", alt.Tooltip("level:Q", title=unit), alt.Tooltip("accuracy:Q", format=".1%")],
     )  # fmt: skip
     rule: Any = alt.Chart({"values": [{"neutral": neutral}]}).mark_rule(color=COLOURS["muted"], strokeDash=[4, 4])
-    return alt.layer(rule.encode(x="neutral:Q"), lines, data={"values": points}).properties(height=320)
+    return alt.layer(rule.encode(x="neutral:Q"), lines, data={"values": points}).properties(height=400)

@@ -118,7 +118,7 @@ DISTORTIONS: dict[str, Distortion] = {
     "rotation": Distortion("Rotation", "degrees clockwise", (-60, -45, -30, -15, 0, 15, 30, 45, 60), 0, rotate,
                            "A 6 turned far enough is a 9: no model can be right on both."),
     "shift": Distortion("Shift", "pixels", (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10), 0, shift,
-                        "By turns to the right, down, left and up. From about 4 pixels on, parts of digits are cut off."),
+                        "By turns to the right, down, left and up. From about 4 pixels on, digits are cut off."),
     "scale": Distortion("Scale", "times as large", (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.1, 1.2, 1.3, 1.4, 1.6), 1, scale,
                         "Above 1.4 the ends of the strokes leave the picture."),
     "stroke width": Distortion("Stroke width", "pixels wider", (-2, -1.5, -1, -0.5, 0, 0.5, 1, 2, 3, 4), 0, stroke,

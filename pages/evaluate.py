@@ -17,8 +17,9 @@ VIEWS = {
 """Name -> its title, and what shows it, given what a model made of the images."""
 
 
-def page() -> None:
-    """A model, images, and one of the views of both."""
+def menus() -> None:
+    """A model, images, and one of the views of both. Outside the fragment, whose widgets are not heard while all the images
+    are read for the first time."""
     model, images = st.columns(2)
     with model:
         choice = components.model_menu("Model", state.MODEL)
@@ -26,6 +27,11 @@ def page() -> None:
         source = measured.source_menu()
     view = st.segmented_control("Show", list(VIEWS), format_func=lambda name: VIEWS[name][0], key=state.EVALUATED_VIEW,
                                 required=True, label_visibility="collapsed")  # fmt: skip
+    components.fragment(lambda: page(choice, source, view))
+
+
+def page(choice: str, source: str, view: str) -> None:
+    """What its own widgets make run again."""
     found = measured.of(choice, source)
     st.caption(" ".join(found.caveats))
     VIEWS[view][1](found)
@@ -36,4 +42,4 @@ state.default(state.EVALUATED_VIEW, "scores")
 components.choose_from_link(state.MODEL)
 st.title("Evaluate")
 st.write("How good a model is on digits it did not learn from: how often it is right, where it errs, what spoils it.")
-components.fragment(page)
+components.guarded(menus)

@@ -96,7 +96,7 @@ def _curve(choice: str, name: str) -> dict[float, float]:
 
 def measure(steps: list[Step]) -> None:
     """One step after the other. A press of the button runs the page again, which ends it; what is done is kept."""
-    st.button("Stop", icon=":material/stop:")
+    st.button("Stop measuring", icon=":material/stop:")
     bar, begun = st.progress(0.0, "Reading spoilt digits …"), time.monotonic()
     for done, (choice, name, level) in enumerate(steps):
         _curve(choice, name)[level] = caches.robust(components.model_path(choice), caches.at_hand(), name, level)
