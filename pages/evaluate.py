@@ -18,8 +18,10 @@ VIEWS = {
 
 
 def menus() -> None:
-    """A model, images, and one of the views of both. Outside the fragment, whose widgets are not heard while all the images
-    are read for the first time."""
+    """A model, images, and one of the views of both.
+
+    Outside the fragment: its widgets are not heard while the images are read for the first time.
+    """
     model, images = st.columns(2)
     with model:
         choice = components.model_menu("Model", state.MODEL)
