@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -203,24 +204,34 @@ def test_spoilt_digits_are_measured_and_drawn(app: AppTest, trained_run: Run, fe
 
 
 def test_measuring_that_was_stopped_keeps_what_it_has(app: AppTest, few_levels: None, monkeypatch: Any) -> None:
-    """A press of Stop ends the script between two steps; here the second step does."""
+    """Stop is heard between two slices, each of one step here: it is pressed while the first step is on."""
     whole, done = caches.robust, []
 
-    def interrupted(*arguments: Any) -> float:
+    def pressed(*arguments: Any) -> float:
         done.append(arguments)
-        if len(done) == 2:
-            st.stop()
+        if len(done) == 1:
+            spoiling.end()
         return whole(*arguments)
 
-    monkeypatch.setattr(caches, "robust", interrupted)
+    monkeypatch.setattr(caches, "robust", pressed)
+    monkeypatch.setattr(spoiling, "SLICE", -1.0)
     opened(app, "spoilt", **{state.SPOILT_MODELS: ["default"]})
     button(app, "Measure this").click().run()
-    assert button(app, "Stop measuring")
-    app.run()
+    assert [arguments[3] for arguments in done] == [0]
     assert len(app.get("vega_lite_chart")) == 1  # of the one point
+    assert state.MEASURING not in app.session_state
     button(app, "Measure this").click().run()
-    assert [arguments[3] for arguments in done] == [0, 8, 8]
+    assert [arguments[3] for arguments in done] == [0, 8]
     assert not app.error and not app.exception
+
+
+def test_bar_tells_how_far_it_is_and_offers_to_stop(app: AppTest, few_levels: None, monkeypatch: Any) -> None:
+    monkeypatch.setattr(spoiling, "measure", lambda steps: None)
+    going = spoiling.Measuring(["shift", "contrast"], time.monotonic() - 3630, done=4)
+    opened(app, "spoilt", **{state.SPOILT_MODELS: ["default"], state.MEASURING: going})
+    assert app.get("progress")[0].proto.text == "Shift: 4 of 8, about 1 h 00 min left"
+    button(app, "Stop measuring").click().run()
+    assert not app.get("progress") and "Not measured yet" in app.info[0].value
 
 
 def test_digits_placed_anywhere(app: AppTest, few_levels: None) -> None:

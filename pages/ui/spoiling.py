@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from pages.ui import caches, components, exhibit, state
 from pages.ui.measured import Measured
 
 MOST = 3
+SLICE = 1.0  # seconds of measuring between two looks at what was clicked
 Step = tuple[str, str, float]
 """A model, a distortion, a level."""
 
@@ -32,14 +34,17 @@ def show(found: Measured) -> None:
     if not chosen:
         st.info("Choose a model or more.")
         return
-    one, everything, stop = st.columns([1, 1, 2])
-    wanted = [name] if one.button("Measure this", type="primary", width="stretch") else []
-    wanted = list(DISTORTIONS) if everything.button("Measure all nine", width="stretch") else wanted
-    if steps := missing(chosen, wanted):
-        with stop:
-            measure(steps)
+    one, everything, going = st.columns([1, 1, 2])
+    one.button("Measure this", type="primary", width="stretch", on_click=begin, args=([name],))
+    everything.button("Measure all nine", width="stretch", on_click=begin, args=(list(DISTORTIONS),))
+    steps = wanted(chosen)
+    if steps:
+        with going:
+            progress(steps)
     curves(chosen, name)
     anywhere(chosen)
+    if steps:
+        measure(steps)
 
 
 def models(choice: str) -> list[str]:
@@ -94,16 +99,63 @@ def _curve(choice: str, name: str) -> dict[float, float]:
     return found
 
 
+@dataclass
+class Measuring:
+    """What is being measured in this session, until it is done or stopped.
+
+    Attributes:
+        names: of DISTORTIONS.
+        begun: when, in seconds of the monotonic clock.
+        done: steps so far.
+    """
+
+    names: list[str]
+    begun: float
+    done: int = 0
+
+
+def begin(names: list[str]) -> None:
+    """Of these distortions what is missing shall be measured."""
+    st.session_state[state.MEASURING] = Measuring(names, time.monotonic())
+
+
+def end() -> None:
+    """No more shall be; what there is is kept."""
+    st.session_state.pop(state.MEASURING, None)
+
+
+def wanted(chosen: list[str]) -> list[Step]:
+    """What is still to be measured; none where nothing is being measured."""
+    going = st.session_state.get(state.MEASURING)
+    steps = missing(chosen, going.names) if going else []
+    if not steps:
+        end()
+    return steps
+
+
+def progress(steps: list[Step]) -> None:
+    """A bar, the time left, and a button to stop."""
+    going: Measuring = st.session_state[state.MEASURING]
+    st.button("Stop measuring", icon=":material/stop:", on_click=end)
+    _, name, _ = steps[0]
+    told = f"{DISTORTIONS[name].title}: {going.done} of {going.done + len(steps)}"
+    if going.done:
+        left = (time.monotonic() - going.begun) / going.done * len(steps)
+        told += f", about {figures.duration(left)} left"
+    st.progress(going.done / (going.done + len(steps)), told)
+
+
 def measure(steps: list[Step]) -> None:
-    """One step after the other. A press of the button runs the page again, which ends it; what is done is kept."""
-    st.button("Stop measuring", icon=":material/stop:")
-    bar, begun = st.progress(0.0, "Reading spoilt digits …"), time.monotonic()
-    for done, (choice, name, level) in enumerate(steps):
+    """A slice of the steps; then the page runs again, which draws what there is and hears what was clicked meanwhile:
+    a click does not interrupt a fragment that runs."""
+    going: Measuring = st.session_state[state.MEASURING]
+    until = time.monotonic() + SLICE
+    for choice, name, level in steps:
         _curve(choice, name)[level] = caches.robust(components.model_path(choice), caches.at_hand(), name, level)
-        left = (time.monotonic() - begun) / (done + 1) * (len(steps) - done - 1)
-        told = f"{DISTORTIONS[name].title}: {done + 1} of {len(steps)}, about {figures.duration(left)} left"
-        bar.progress((done + 1) / len(steps), told)
-    bar.empty()
+        going.done += 1
+        if time.monotonic() > until:
+            break
+    st.rerun()
 
 
 def curves(chosen: list[str], name: str) -> None:
@@ -112,7 +164,8 @@ def curves(chosen: list[str], name: str) -> None:
     told = {model: curve for model, curve in told.items() if curve}
     how, count = DISTORTIONS[name], len(caches.spoilable(caches.at_hand())[1])
     if not told:
-        st.info("Not measured yet. *Measure this* takes seconds a model, *all nine* a minute or so.")
+        if state.MEASURING not in st.session_state:
+            st.info("Not measured yet. *Measure this* takes seconds a model, *all nine* a minute or so.")
         return
     worst = {model: min(curve, key=lambda level: curve[level]) for model, curve in told.items()}
     alt = f"Accuracy against {how.title.lower()}. Lowest: " + ", ".join(

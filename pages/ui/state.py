@@ -61,6 +61,7 @@ SHARES = "shares"
 DISTORTION = "distortion"
 SPOILT_MODELS = "spoilt_models"
 CURVES = "curves"  # of robustness, as far as they were measured in this session
+MEASURING = "measuring"  # what of it is being measured, since when
 METRICS = "metrics"  # (run id, reports read so far): only new ones are read
 
 _KEPT = (
