@@ -127,7 +127,7 @@ def robustness(curves: Mapping[str, Mapping[float, float]], unit: str, neutral: 
         for model, curve in curves.items() for level, accuracy in sorted(curve.items())
     ]  # fmt: skip
     names = list(curves)
-    legend = alt.Legend(title=None, orient="top", columns=1, labelLimit=400, symbolDash=[1, 0])
+    legend = alt.Legend(title=None, orient="top", columns=1, labelLimit=400, symbolStrokeWidth=0)
     colour = alt.Color("model:N", scale=alt.Scale(domain=names, range=list(SERIES[: len(names)])), legend=legend)
     # Told apart by their marks, too, where the colours are not.
     lines: Any = alt.Chart().mark_line(strokeWidth=2, point=alt.OverlayMarkDef(size=60)).encode(

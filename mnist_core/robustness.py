@@ -130,7 +130,7 @@ DISTORTIONS: dict[str, Distortion] = {
                             "Black, as if rubbed out, at a place of each digit's own."),
     "contrast": Distortion("Contrast", "times as bright", (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 4), 1, contrast),
     "inversion": Distortion("Inversion", "share, 1 = black ink on white", (0, 0.2, 0.4, 0.5, 0.6, 0.8, 1), 0, invert,
-                            "At 0.5 everything is one grey: nobody could read it."),
+                            "At 0.5 all is one grey. A model that knows “no digit” may say so of any grey paper."),
 }  # fmt: skip
 """Name -> what it does, in the order of the menu."""
 

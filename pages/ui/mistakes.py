@@ -39,11 +39,14 @@ def confusions(found: Measured) -> None:
 
 
 def _cells(table: NDArray[np.int64]) -> dict[Cell, str]:
-    """All cells with an image, the most frequent mistake first and what is right last, each with its name."""
+    """All cells with an image, the most frequent mistake first and what is right last, each with its name.
+
+    Without the count: the browser keeps a choice by this text, which has to be the same for another model.
+    """
     filled = [(int(true), int(read)) for true, read in np.argwhere(table)]
     filled.sort(key=lambda cell: (cell[0] == cell[1], -table[cell]))
     names = {cell: (mistakes.name(cell[0]), mistakes.name(cell[1])) for cell in filled}
-    return {names[cell]: f"{names[cell][0]} read as {names[cell][1]}: {table[cell]:,}" for cell in filled}
+    return {names[cell]: f"{names[cell][0]} read as {names[cell][1]}" for cell in filled}
 
 
 def _worst(cells: dict[Cell, str]) -> str:
@@ -79,6 +82,8 @@ def gallery(found: Measured, indices: NDArray[np.int64], key: str) -> None:
         st.info("There is none.")
         return
     pages = -(-len(indices) // PER_PAGE)
+    if st.session_state.get(f"{key}_page", 1) > pages:  # of another cell, or another model
+        st.session_state[f"{key}_page"] = 1
     page = st.number_input(f"Page, 1 to {pages:,}", 1, pages, key=f"{key}_page", width=160) if pages > 1 else 1
     st.download_button(
         "CSV", lambda: figures.csv([_row(found, index) for index in indices.tolist()]), f"{key}.csv", "text/csv",

@@ -165,7 +165,7 @@ def curves(chosen: list[str], name: str) -> None:
     how, count = DISTORTIONS[name], len(caches.spoilable(caches.at_hand())[1])
     if not told:
         if state.MEASURING not in st.session_state:
-            st.info("Not measured yet. *Measure this* takes seconds a model, *all nine* a minute or so.")
+            st.info("Not measured yet. *Measure this* takes seconds a model, *all nine* a minute or two.")
         return
     worst = {model: min(curve, key=lambda level: curve[level]) for model, curve in told.items()}
     alt = f"Accuracy against {how.title.lower()}. Lowest: " + ", ".join(
