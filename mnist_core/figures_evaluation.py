@@ -112,12 +112,15 @@ def coverage(rows: Sequence[Coverage]) -> Any:
     ).properties(height=400)  # fmt: skip
 
 
-def robustness(curves: Mapping[str, Mapping[float, float]], unit: str, neutral: float) -> Any:
+def robustness(
+    curves: Mapping[str, Mapping[float, float]], unit: str, levels: Sequence[float], neutral: float
+) -> Any:
     """Accuracy against the strength of a distortion, a line for each model; a dashed rule where nothing is changed.
 
     Args:
         curves: name -> level -> accuracy, of up to three models.
         unit: of the levels.
+        levels: all that there are, rising: the axis does not jump while the curves grow.
         neutral: the level at which nothing is changed.
     """
     import altair as alt
@@ -131,7 +134,7 @@ def robustness(curves: Mapping[str, Mapping[float, float]], unit: str, neutral: 
     colour = alt.Color("model:N", scale=alt.Scale(domain=names, range=list(SERIES[: len(names)])), legend=legend)
     # Told apart by their marks, too, where the colours are not.
     lines: Any = alt.Chart().mark_line(strokeWidth=2, point=alt.OverlayMarkDef(size=60)).encode(
-        x=alt.X("level:Q", title=unit, scale=alt.Scale(zero=False, nice=False)),
+        x=alt.X("level:Q", title=unit, scale=alt.Scale(domain=[levels[0], levels[-1]], nice=False)),
         y=alt.Y("accuracy:Q", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format=".0%")),
         color=colour, strokeDash=alt.StrokeDash("model:N", scale=alt.Scale(domain=names), legend=None),
         shape=alt.Shape("model:N", scale=alt.Scale(domain=names), legend=None),

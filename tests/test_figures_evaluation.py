@@ -65,8 +65,9 @@ def test_coverage_leaves_out_the_accuracy_of_no_answers() -> None:
 
 
 def test_robustness_has_a_line_a_model_told_apart_without_colour() -> None:
-    chart = charts.robustness({"a": {10: 0.5, 0: 1.0}, "b": {0: 0.9}}, "pixels", 0)
+    chart = charts.robustness({"a": {10: 0.5, 0: 1.0}, "b": {0: 0.9}}, "pixels", (0, 5, 10), 0)
     assert [point["level"] for point in chart.data["values"]] == [0, 10, 0]
     lines = next(layer for layer in chart.to_dict()["layer"] if layer["mark"]["type"] == "line")["encoding"]
     assert {"color", "shape", "strokeDash"} <= lines.keys()
+    assert lines["x"]["scale"]["domain"] == [0, 10]
     assert lines["x"]["title"] == "pixels" and lines["color"]["scale"]["domain"] == ["a", "b"]

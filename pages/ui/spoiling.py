@@ -171,7 +171,7 @@ def curves(chosen: list[str], name: str) -> None:
     alt = f"Accuracy against {how.title.lower()}. Lowest: " + ", ".join(
         f"{model} {100 * told[model][level]:.1f} % at {level:g} {how.unit}" for model, level in worst.items()
     )
-    chart = charts.robustness(told, how.unit, how.neutral)
+    chart = charts.robustness(told, how.unit, how.levels, how.neutral)
     exhibit.chart(chart, f"Accuracy against {how.title.lower()}", alt, "robustness", "robustness")
     st.caption(f"Each point: {count:,} test images, as many of each digit. The dashed rule: nothing is changed.")
 
