@@ -91,7 +91,7 @@ GUIDES = {
         "robustness to corruptions (Mu and Gilmer, MNIST-C, 2019)",
         "https://arxiv.org/abs/1906.02337",
     ),
-    "uncentered": Guide(
+    "placed anywhere": Guide(
         "A dense network has learned each digit at one place, and fails where it lies elsewhere. Convolutions find it "
         "in more places. Cropping and centring the digit first, as the Draw page does, saves also those that were "
         "never made for it.",

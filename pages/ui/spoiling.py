@@ -186,7 +186,7 @@ def anywhere(chosen: list[str]) -> None:
     pressed = st.button("Place them anywhere", type="primary")
     rows = [row for choice in chosen for row in _rows(choice, pressed)]
     if rows:
-        exhibit.table(rows, "Accuracy on digits placed anywhere", "uncentered", "anywhere")
+        exhibit.table(rows, "Accuracy on digits placed anywhere", "placed anywhere", "anywhere")
 
 
 def _rows(choice: str, measured: bool) -> list[dict[str, Any]]:
