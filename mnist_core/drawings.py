@@ -129,7 +129,7 @@ def accuracy_by_condition(classifier: Classifier, digits: Sequence[PenDigit], pr
     labels = np.array([digit.label for digit in digits])
     with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
         images = dict(
-            zip(CONDITIONS, pool.map(_normalised, [tuple(digits)] * len(CONDITIONS), CONDITIONS), strict=True)
+            zip(CONDITIONS, pool.map(normalised, [tuple(digits)] * len(CONDITIONS), CONDITIONS), strict=True)
         )
     return {
         condition: float((classifier.probabilities(images[condition]).argmax(axis=1) == labels).mean())
@@ -137,6 +137,6 @@ def accuracy_by_condition(classifier: Classifier, digits: Sequence[PenDigit], pr
     }
 
 
-def _normalised(digits: Sequence[PenDigit], condition: str) -> Images:
-    """(N, 28, 28) uint8: each digit drawn so, and normalised."""
+def normalised(digits: Sequence[PenDigit], condition: str) -> Images:
+    """Each digit drawn as one of pen.CONDITIONS says, and normalised as the page does it: (N, 28, 28) uint8."""
     return np.stack([normalise(canvas).image for canvas in draw(digits, condition)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 from mnist_core.architecture import NUM_CLASSES
 
 SMALLEST_PROBABILITY = 1e-7  # Keras's epsilon: the loss of a probability of 0 stays finite
+NO_DIGIT = NUM_CLASSES  # an answer past the ten digits, whichever it is
+Z_95 = 1.959963984540054  # standard deviations either side of a normal distribution's middle that hold 95 % of it
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,8 @@ class Evaluation:
             are in no column.
         precision, recall, f1: (10,) float64, 0..1, by digit; 0 where a digit was never predicted or is absent.
         calibration_error: expected calibration error over 15 bins, 0..1 (Guo et al., 2017).
+        support: (10,) int64, images of each digit.
+        top2_accuracy: 0..1, how often the truth is among the two likeliest answers.
     """
 
     accuracy: float
@@ -33,6 +38,18 @@ class Evaluation:
     recall: NDArray[np.float64]
     f1: NDArray[np.float64]
     calibration_error: float
+    support: NDArray[np.int64]
+    top2_accuracy: float
+
+    @property
+    def images(self) -> int:
+        """How many were read."""
+        return int(self.support.sum())
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95 % interval of the accuracy."""
+        return wilson_interval(round(self.accuracy * self.images), self.images)
 
     @property
     def error_percent(self) -> float:
@@ -41,17 +58,22 @@ class Evaluation:
 
     def to_json(self) -> dict[str, Any]:
         """The figures as JSON values."""
-        by_digit = zip(range(NUM_CLASSES), self.precision, self.recall, self.f1, strict=True)
+        by_digit = zip(range(NUM_CLASSES), self.precision, self.recall, self.f1, self.support, strict=True)
         return {
             "accuracy": self.accuracy,
             "loss": self.loss,
             "error_percent": self.error_percent,
             "confusion": self.confusion.tolist(),
             "classes": [
-                {"digit": digit, "precision": float(precision), "recall": float(recall), "f1": float(f1)}
-                for digit, precision, recall, f1 in by_digit
+                {
+                    "digit": digit, "precision": float(precision), "recall": float(recall), "f1": float(f1),
+                    "support": int(support),
+                }
+                for digit, precision, recall, f1, support in by_digit
             ],
             "calibration_error": self.calibration_error,
+            "interval": list(self.interval),
+            "top2_accuracy": self.top2_accuracy,
         }
 
 
@@ -72,7 +94,8 @@ def evaluate(probabilities: NDArray[np.floating[Any]], labels: NDArray[np.intege
     of_truth = probabilities[np.arange(len(labels)), labels].astype(np.float64)
     digits = predicted < NUM_CLASSES
     confusion = confusion_matrix(labels[digits], predicted[digits])
-    precision, recall, f1 = class_figures(confusion, np.bincount(labels, minlength=NUM_CLASSES))
+    support = np.bincount(labels, minlength=NUM_CLASSES)
+    precision, recall, f1 = class_figures(confusion, support)
     return Evaluation(
         accuracy=float((predicted == labels).mean()),
         loss=float(-np.log(np.maximum(of_truth, SMALLEST_PROBABILITY)).mean()),
@@ -81,7 +104,50 @@ def evaluate(probabilities: NDArray[np.floating[Any]], labels: NDArray[np.intege
         recall=recall,
         f1=f1,
         calibration_error=calibration_error(probabilities, labels),
+        support=support,
+        top2_accuracy=top_accuracy(probabilities, labels, 2),
     )
+
+
+def wilson_interval(right: int, of: int) -> tuple[float, float]:
+    """Where the accuracy on endlessly many images of this kind lies, 95 times in 100 (Wilson, 1927).
+
+    Unlike the textbook's plus or minus it stays within 0..1, and is not empty where all are right.
+
+    Args:
+        right: how many were read right, 0..`of`.
+        of: how many were read, 1 or more.
+
+    Raises:
+        ValueError: for other counts.
+    """
+    if not 0 <= right <= of or of < 1:
+        raise ValueError(f"Expected from 0 to as many right as there are images, of 1 or more; got {right} of {of}.")
+    share, spread = right / of, Z_95**2 / of
+    middle = share + spread / 2
+    half = Z_95 * math.sqrt(share * (1 - share) / of + spread / (4 * of))
+    low, high = (middle - half) / (1 + spread), (middle + half) / (1 + spread)
+    return (0.0 if right == 0 else low), (1.0 if right == of else high)  # exactly, where rounding would miss them
+
+
+def top_accuracy(probabilities: NDArray[np.floating[Any]], labels: NDArray[np.integer[Any]], count: int) -> float:
+    """How often the truth is among the `count` likeliest answers, 0..1. Of equals the lower number counts as likelier.
+
+    Args:
+        probabilities: (N, C).
+        labels: (N,) 0..9.
+        count: 1 or more.
+    """
+    outputs, rows = np.arange(probabilities.shape[1]), np.arange(len(labels))
+    of_truth = probabilities[rows, labels][:, None]
+    before = (probabilities > of_truth) | ((probabilities == of_truth) & (outputs < labels[:, None]))
+    return float((before.sum(axis=1) < count).mean())
+
+
+def answers(probabilities: NDArray[np.floating[Any]]) -> NDArray[np.int64]:
+    """What each image is read as, (N,) 0..9, or NO_DIGIT where an output past the tenth wins. Takes (N, C)."""
+    found: NDArray[np.int64] = np.minimum(probabilities.argmax(axis=1), NO_DIGIT)
+    return found
 
 
 def confusion_matrix(labels: NDArray[np.integer[Any]], predicted: NDArray[np.integer[Any]]) -> NDArray[np.int64]:

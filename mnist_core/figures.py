@@ -18,6 +18,7 @@ MAX_POINTS = 500  # of a series: more are slow to redraw, and a screen shows no 
 COLOURS = {
     "training": "#14917f",
     "validation": "#e0703f",
+    "third": "#4a7fd4",
     "muted": "#8b97a8",
 }
 """All colours of charts and pages; each reads on white and on black."""

@@ -10,9 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from scipy import stats
 from sklearn import metrics
 
-from mnist_core.evaluation import calibration_error, class_figures, confusion_matrix, evaluate
+from mnist_core.evaluation import (
+    answers,
+    calibration_error,
+    class_figures,
+    confusion_matrix,
+    evaluate,
+    top_accuracy,
+    wilson_interval,
+)  # fmt: skip
 
 DIGITS = np.arange(10)
 
@@ -118,9 +127,52 @@ def test_as_json() -> None:
     probabilities, labels = random_predictions(1)
     found = evaluate(probabilities, labels)
     value = json.loads(json.dumps(found.to_json(), allow_nan=False))
-    assert list(value) == ["accuracy", "loss", "error_percent", "confusion", "classes", "calibration_error"]
+    told = ["accuracy", "loss", "error_percent", "confusion", "classes", "calibration_error"]
+    assert list(value) == [*told, "interval", "top2_accuracy"]
+    assert value["interval"][0] < value["accuracy"] < value["interval"][1] and value["top2_accuracy"] > 0.5
     assert value["confusion"] == found.confusion.tolist() and value["accuracy"] == found.accuracy
     assert [row["digit"] for row in value["classes"]] == list(range(10))
     assert value["classes"][7]["recall"] == pytest.approx(
         (labels[labels == 7] == probabilities[labels == 7].argmax(1)).mean()
     )
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_support_and_top_two_are_scikit_learns(seed: int) -> None:
+    probabilities, labels = random_predictions(seed)
+    found = evaluate(probabilities, labels)
+    expected = metrics.precision_recall_fscore_support(labels, probabilities.argmax(axis=1), labels=DIGITS)
+    assert found.support.tolist() == expected[3].tolist() and found.images == 500
+    for count in (1, 2, 3, 9):
+        ours = top_accuracy(probabilities, labels, count)
+        assert ours == pytest.approx(metrics.top_k_accuracy_score(labels, probabilities, k=count, labels=DIGITS))
+    assert found.top2_accuracy == top_accuracy(probabilities, labels, 2)
+
+
+def test_top_of_equals_takes_the_lower_number() -> None:
+    """As argmax does: of three equal answers the first two are among the two likeliest."""
+    even = np.full((3, 10), 0.1)
+    assert [top_accuracy(even[[row]], np.array([row]), 2) for row in range(3)] == [1, 1, 0]
+
+
+@pytest.mark.parametrize(("right", "of"), [(0, 10), (1, 10), (50, 100), (9959, 10_000), (10, 10), (1, 1), (999, 1000)])
+def test_interval_is_scipys(right: int, of: int) -> None:
+    expected = stats.binomtest(right, of).proportion_ci(0.95, "wilson")
+    assert wilson_interval(right, of) == pytest.approx((expected.low, expected.high), abs=1e-12)
+    assert 0 <= wilson_interval(right, of)[0] < wilson_interval(right, of)[1] <= 1
+
+
+def test_interval_holds_the_truth_about_as_often_as_it_says() -> None:
+    counts = np.random.default_rng(0).binomial(1000, 0.97, 4000)
+    intervals = [wilson_interval(int(count), 1000) for count in counts]
+    assert np.mean([low <= 0.97 <= high for low, high in intervals]) == pytest.approx(0.95, abs=0.015)
+
+
+@pytest.mark.parametrize(("right", "of"), [(0, 0), (-1, 5), (6, 5)])
+def test_interval_refuses(right: int, of: int) -> None:
+    with pytest.raises(ValueError, match=f"got {right} of {of}"):
+        wilson_interval(right, of)
+
+
+def test_answers_past_the_tenth_are_one() -> None:
+    assert answers(np.eye(100)[[0, 9, 10, 57, 99]]).tolist() == [0, 9, 10, 10, 10]

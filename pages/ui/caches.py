@@ -15,7 +15,19 @@ import pyarrow
 import streamlit as st
 from numpy.typing import NDArray
 
-from mnist_core import counterfactual, data, figures, figures_data, neighbours, projection, runs, teaching
+from mnist_core import (
+    counterfactual,
+    data,
+    drawings,
+    figures,
+    figures_data,
+    neighbours,
+    pen,
+    projection,
+    robustness,
+    runs,
+    teaching,
+)
 from mnist_core import history as runs_history
 from mnist_core import portrait as portraits
 from mnist_core import reports as runs_reports
@@ -161,6 +173,67 @@ def _predictions(path: str, changed: int, choice: str, part: str) -> NDArray[np.
     found = mnist(choice)
     images = found.x_train if part == "train" else found.x_test
     return Classifier(Path(path), cores()).probabilities(images)
+
+
+@st.cache_resource(show_spinner="Drawing the pen digits …", max_entries=5)
+def pen_digits(path: str, condition: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8], tuple[str, ...]]:
+    """The digits of people whom no model has seen: images (N, 28, 28) uint8, labels (N,) uint8, and who wrote them.
+
+    Args:
+        path: of pen.locate(): another file holds others.
+        condition: one of pen.CONDITIONS.
+    """
+    digits = pen.split_writers(pen.load())[1]
+    labels = np.array([digit.label for digit in digits], np.uint8)
+    return drawings.normalised(digits, condition), labels, tuple(sorted({digit.writer for digit in digits}))
+
+
+def pen_predictions(path: Path, strokes: str, condition: str) -> NDArray[np.float32]:
+    """What the model at `path` makes of pen_digits(strokes, condition), (N, C) float32; computed once."""
+    return _pen_predictions(str(path), _changed(path), strokes, condition)
+
+
+@st.cache_resource(show_spinner="The model reads all these digits, once …", max_entries=20)
+def _pen_predictions(path: str, changed: int, strokes: str, condition: str) -> NDArray[np.float32]:
+    return Classifier(Path(path), cores()).probabilities(pen_digits(strokes, condition)[0])
+
+
+@st.cache_resource(show_spinner=False, max_entries=2)
+def spoilable(choice: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """The test images of a data set that are spoilt, (N, 28, 28) uint8, and their labels: robustness.subset."""
+    found = mnist(choice)
+    chosen = robustness.subset(found.y_test)
+    return found.x_test[chosen], found.y_test[chosen]
+
+
+def robust(path: Path, choice: str, distortion: str, level: float) -> float:
+    """Accuracy of a model on `spoilable` images at one level of one of robustness.DISTORTIONS; computed once."""
+    return _robust(str(path), _changed(path), choice, distortion, level)
+
+
+@st.cache_data(show_spinner=False, max_entries=2000)
+def _robust(path: str, changed: int, choice: str, distortion: str, level: float) -> float:
+    how = robustness.DISTORTIONS[distortion]
+    return robustness.accuracy(classifier(Path(path)), *spoilable(choice), how, level)
+
+
+@st.cache_resource(show_spinner="Placing the digits anywhere …", max_entries=6)
+def placed_anywhere(choice: str, way: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """The uncentered test of Lesson 08, brought to a model's input by one of robustness.WAYS, and its labels."""
+    images, labels = test_images(choice, "half-test", True)
+    chosen = robustness.subset(labels)
+    return robustness.WAYS[way][1](images[chosen]), labels[chosen]
+
+
+def anywhere(path: Path, choice: str, way: str) -> float:
+    """Accuracy of a model on `placed_anywhere`; computed once."""
+    return _anywhere(str(path), _changed(path), choice, way)
+
+
+@st.cache_data(show_spinner=False, max_entries=200)
+def _anywhere(path: str, changed: int, choice: str, way: str) -> float:
+    images, labels = placed_anywhere(choice, way)
+    return float((classifier(Path(path)).probabilities(images).argmax(axis=1) == labels).mean())
 
 
 @st.cache_resource(show_spinner="Counting pixels …", max_entries=2)

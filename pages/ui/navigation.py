@@ -14,8 +14,9 @@ PAGES = {
     "pages/draw.py": ("Draw", ":material/draw:"),
     "pages/train.py": ("Train", ":material/model_training:"),
     "pages/runs.py": ("Runs", ":material/history:"),
-    "pages/data.py": ("Data", ":material/database:"),
+    "pages/evaluate.py": ("Evaluate", ":material/grading:"),
     "pages/explain.py": ("Explain", ":material/visibility:"),
+    "pages/data.py": ("Data", ":material/database:"),
 }
 
 

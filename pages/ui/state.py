@@ -73,6 +73,14 @@ EXPLAINED_CHANNEL = "explained_channel"
 EXPLAINED_ROW = "explained_row"
 EXPLAINED_COLUMN = "explained_column"
 BESIDE_MODEL = "beside_model"
+EVALUATED_ON = "evaluated_on"  # MNIST's test images, or pen digits drawn in some condition
+EVALUATED_VIEW = "evaluated_view"
+CELL = "cell"  # (true digit, answer) whose digits the confusion matrix shows
+SHARES = "shares"
+DISTORTION = "distortion"
+SPOILT_MODELS = "spoilt_models"
+CURVES = "curves"  # of robustness, as far as they were measured in this session
+MEASURING = "measuring"  # what of it is being measured, since when
 METRICS = "metrics"  # (run id, reports read so far): only new ones are read
 
 _KEPT = (
@@ -82,6 +90,7 @@ _KEPT = (
     SEARCH, STATES, RECIPES, MINE, COMPARED, EXPLAINED, EXPLAINED_INDEX,
     BROWSED_PART, BROWSED_LABEL, BROWSED_ANSWER, BROWSED_WRONG, BROWSED_PAGE, BROWSED_INDEX, CHANGED_INDEX, MAP_OF,
     EXPLAIN_VIEW, EXPLAINED_LAYER, EXPLAINED_CHANNEL, EXPLAINED_ROW, EXPLAINED_COLUMN, BESIDE_MODEL,
+    EVALUATED_ON, EVALUATED_VIEW, SHARES, DISTORTION, SPOILT_MODELS,
 )  # fmt: skip
 
 

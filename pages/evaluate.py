@@ -1,0 +1,47 @@
+"""How good a model is: on the whole, digit by digit, where it errs, how sure it is, what spoils it, beside another."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.ui import comparing, components, confidence, measured, mistakes, navigation, scores, spoiling, state
+
+VIEWS = {
+    "scores": ("Figures", scores.show),
+    "confusion": ("Confusions", mistakes.confusions),
+    "worst": ("Worst mistakes", mistakes.worst),
+    "sure": ("How sure it is", confidence.show),
+    "spoilt": ("Spoilt digits", spoiling.show),
+    "other": ("Against another", comparing.show),
+}
+"""Name -> its title, and what shows it, given what a model made of the images."""
+
+
+def menus() -> None:
+    """A model, images, and one of the views of both.
+
+    Outside the fragment: its widgets are not heard while the images are read for the first time.
+    """
+    model, images = st.columns(2)
+    with model:
+        choice = components.model_menu("Model", state.MODEL)
+    with images:
+        source = measured.source_menu()
+    view = st.segmented_control("Show", list(VIEWS), format_func=lambda name: VIEWS[name][0], key=state.EVALUATED_VIEW,
+                                required=True, label_visibility="collapsed")  # fmt: skip
+    components.fragment(lambda: page(choice, source, view))
+
+
+def page(choice: str, source: str, view: str) -> None:
+    """What its own widgets make run again."""
+    found = measured.of(choice, source)
+    st.caption(" ".join(found.caveats))
+    VIEWS[view][1](found)
+
+
+navigation.through_app()
+state.default(state.EVALUATED_VIEW, "scores")
+components.choose_from_link(state.MODEL)
+st.title("Evaluate")
+st.write("How good a model is on digits it did not learn from: how often it is right, where it errs, what spoils it.")
+components.guarded(menus)
