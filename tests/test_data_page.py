@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import types
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +14,8 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 from support import ROOT
 
-from mnist_core import data
+from mnist_core import data, projection
+from mnist_core.activations import Layers, NoLayersError
 from mnist_core.classifier import DEFAULT_MODEL, Classifier
 from mnist_core.drawings import NOT_A_DIGIT
 from pages.ui import browse, caches, components, state
@@ -238,15 +237,10 @@ def fake_layers(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
 
     def install(width: int) -> None:
         class Layers:
-            def __init__(self, path: Path) -> None:
-                assert path.is_file()
-
             def penultimate(self, images: np.ndarray) -> np.ndarray:
                 return images.reshape(len(images), 28, 28).sum(axis=2)[:, 8 : 8 + width].astype(np.float32)
 
-        module = types.ModuleType("mnist_core.activations")
-        module.Layers = Layers  # type: ignore[attr-defined]
-        monkeypatch.setitem(sys.modules, "mnist_core.activations", module)
+        monkeypatch.setattr(caches, "layers", lambda path: Layers())
 
     return install
 
@@ -271,10 +265,23 @@ def test_layer_too_narrow_for_a_map_is_said_in_plain_words(app: AppTest, fake_la
     assert not charts(app)
 
 
-def test_without_a_way_into_the_layers_the_map_says_so(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "mnist_core.activations", None)
+def test_model_of_an_older_version_is_offered_to_be_converted(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    def answers_only(path: Path) -> None:
+        raise NoLayersError(f"{path} gives answers only.")
+
+    monkeypatch.setattr(caches, "layers", answers_only)
     by_layer(app)
-    assert not app.error and "cannot look into the layers" in app.info[0].value
+    assert not app.error and "converted again" in app.info[0].value and not charts(app)
+    assert any(button.label == "Convert it again" for button in app.button)
+
+
+def test_map_of_the_shipped_model_has_what_its_layer_says(app: AppTest, sample: data.Mnist) -> None:
+    by_layer(app)
+    assert not app.error and not app.exception
+    values = Layers(DEFAULT_MODEL).penultimate(np.concatenate([sample.x_train, sample.x_test])[:5000])
+    points = projection.principal_plane(values).project(values)
+    found = np.array([(row["x"], row["y"]) for row in rows(charts(app)[0])])
+    assert found == pytest.approx(points, abs=1e-2)
 
 
 def test_shipped_model_makes_the_mistakes_that_the_page_lists(app: AppTest, sample: data.Mnist) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mnist_core import figures, figures_data
 from mnist_core.drawing import normalise
-from pages.ui import caches, components, exhibit, sketchpad, state, theme
+from pages.ui import caches, components, exhibit, inside, sketchpad, state, theme
 
 KINDS = {"pixels": "By their pixels", "layer": "By a model's last hidden layer"}
 
@@ -20,12 +20,13 @@ def show() -> None:
     state.default(state.MAP_OF, "pixels")
     kind = st.segmented_control("Map", list(KINDS), format_func=KINDS.__getitem__, key=state.MAP_OF, required=True,
                                 label_visibility="collapsed")  # fmt: skip
-    path = components.model_path(components.model_menu("Model", state.MODEL)) if kind == "layer" else None
-    try:
-        found = caches.digit_map(caches.at_hand(), path)
-    except ModuleNotFoundError:
-        st.info("This version cannot look into the layers of a model. The map by pixels is there.")
-        return
+    path = None
+    if kind == "layer":
+        choice = components.model_menu("Model", state.MODEL)
+        if inside.opened(choice, "map_convert") is None:
+            return
+        path = components.model_path(choice)
+    found = caches.digit_map(caches.at_hand(), path)
     image = own_drawing()
     chart(str(kind), found, place(image, found, path) if image is not None else None)
     if image is None:
