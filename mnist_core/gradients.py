@@ -19,11 +19,6 @@ from pathlib import Path
 from typing import IO, Any
 from zipfile import BadZipFile
 
-# Read when TensorFlow is imported, later: as the worker has them.
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-
 from mnist_core import frames
 from mnist_core.architecture import Architecture, build
 from mnist_core.errors import DigitLabError, ModelError
@@ -34,6 +29,9 @@ from mnist_core.runs import Run, RunSpec
 
 IDLE_SECONDS = 600.0
 MODELS_KEPT = 4
+
+TENSORFLOW = {"TF_ENABLE_ONEDNN_OPTS": "1", "TF_CPP_MIN_LOG_LEVEL": "2", "KERAS_BACKEND": "tensorflow"}
+"""Read when TensorFlow is imported, which is later; as the worker has them."""
 
 log = logging.getLogger("digitlab.gradients")
 
@@ -152,6 +150,8 @@ def serve(source: IO[bytes], target: IO[bytes], idle_seconds: float = IDLE_SECON
 
 def main() -> int:
     """Serves the process that started this one. Returns the exit status."""
+    for name, value in TENSORFLOW.items():
+        os.environ.setdefault(name, value)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries print must not get among the answers

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
 from mnist_core.drawing import normalise
-from pages.ui import caches, components, navigation, sketchpad, state, theme
+from pages.ui import caches, components, navigation, reasons, sketchpad, state, theme
 
 SOURCES = {"draw": "Draw a digit", "test": "A test image"}
-VIEWS: dict[str, tuple[str, object]] = {}
+VIEWS: dict[str, tuple[str, Callable[[str, NDArray[np.uint8]], None]]] = {
+    "reasons": ("Why this answer", reasons.show),
+}
 """Name in the address -> its title, and what shows it, given the choice of a model and a (28, 28) uint8 image."""
 
 
@@ -39,11 +43,15 @@ def page() -> None:
             st.info("Draw a digit, or choose a test image.")
             return
         components.answer(caches.classifier(components.model_path(choice)).read(image), "", image)
+    view = st.segmented_control("View", list(VIEWS), format_func=lambda each: VIEWS[each][0], required=True,
+                                key=state.EXPLAIN_VIEW, label_visibility="collapsed")  # fmt: skip
+    VIEWS[str(view)][1](choice, image)
 
 
 navigation.through_app()
 state.default(state.EXPLAINED, "draw")
 state.default(state.EXPLAINED_INDEX, 0)
+state.default(state.EXPLAIN_VIEW, next(iter(VIEWS)))
 components.choose_from_link(state.MODEL)
 st.title("Look inside")
 st.write("What each layer of a network makes of a digit, and why it answers as it does.")

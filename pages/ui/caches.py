@@ -4,6 +4,7 @@ some are looked up at every stroke."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from mnist_core import history as runs_history
 from mnist_core import reports as runs_reports
 from mnist_core.augmentation import AUGMENTATIONS, augment
 from mnist_core.classifier import Classifier
+from mnist_core.helper import GradientHelper, Reasons
 from mnist_core.jobs import JobBackend, LocalBackend
 from mnist_core.workers import cores
 
@@ -136,3 +138,25 @@ def _predictions(path: str, changed: int, choice: str, part: str) -> NDArray[np.
     found = mnist(choice)
     images = found.x_train if part == "train" else found.x_test
     return Classifier(Path(path), cores()).probabilities(images)
+
+
+@st.cache_resource(show_spinner=False)
+def gradient_helper() -> GradientHelper:
+    """The one process of this server that computes gradients. It is started when it is first asked."""
+    return GradientHelper(cores())
+
+
+def reasons(
+    method: str, folder: Path, image: NDArray[np.uint8], digits: Sequence[int], layer: int | None
+) -> Reasons:
+    """What GradientHelper.explain finds; computed once while it is among the last few asked for."""
+    changed = (folder / "model.keras").stat().st_mtime_ns
+    return _reasons(method, str(folder), changed, image.tobytes(), tuple(digits), layer)
+
+
+@st.cache_resource(show_spinner=False, max_entries=200)
+def _reasons(
+    method: str, folder: str, changed: int, image: bytes, digits: tuple[int, ...], layer: int | None
+) -> Reasons:
+    pixels = np.frombuffer(image, np.uint8).reshape(28, 28)
+    return gradient_helper().explain(method, Path(folder), pixels, digits, layer)

@@ -35,5 +35,42 @@ GUIDES = {
         "confusion matrix",
         "https://scikit-learn.org/stable/modules/generated/sklearn.metrics.confusion_matrix.html",
     ),
+    # Explain: why this answer
+    "integrated gradients": Guide(
+        "The image is faded in from black, and each pixel is credited with what it adds on the way to the digit's "
+        "**logit**, the score before the softmax. Orange adds, blue takes away. The credits sum to the logit's whole "
+        "rise: that is the completeness printed below. Pixels that are black get none, although empty places can "
+        "speak for a digit, too.",
+        "integrated gradients (Sundararajan et al., 2017)",
+        "https://arxiv.org/abs/1703.01365",
+    ),
+    "completeness": Guide(
+        "For each digit: what the attributions of all pixels sum to, and what they should, the logit of this image "
+        "less that of a black one. The gap between them is an error of the sum over steps. At most 1 % is asked for; "
+        "where the logit hardly differs, no number of steps reaches that.",
+        "completeness axiom",
+        "https://arxiv.org/abs/1703.01365",
+    ),
+    "smoothgrad": Guide(
+        "The slope of the digit's logit, averaged over 50 copies of the image with noise. Orange: more ink here would "
+        "speak for the digit; blue: against it. It tells what a **change** would do, also on empty paper, not what "
+        "the ink that is there has done. Averaging removes the grain that the plain gradient has.",
+        "SmoothGrad (Smilkov et al., 2017)",
+        "https://arxiv.org/abs/1706.03825",
+    ),
+    "saliency": Guide(
+        "The slope of the digit's logit at this very image. Orange: a little more ink here would speak for the digit; "
+        "blue: against it. It is grainy, because the slope of such networks jumps from pixel to pixel; SmoothGrad "
+        "shows the same with less grain.",
+        "saliency map (Simonyan et al., 2013)",
+        "https://arxiv.org/abs/1312.6034",
+    ),
+    "grad-cam": Guide(
+        "Where a convolution found what speaks for the digit. Each of its channels is weighted by how much the digit's "
+        "logit rises with it; what is left above zero is shown. The map is as coarse as the layer, 4×4 say, and only "
+        "made larger. Early layers see edges, late ones whole shapes.",
+        "Grad-CAM (Selvaraju et al., 2017)",
+        "https://arxiv.org/abs/1610.02391",
+    ),
 }
 """By the name that `exhibit` is given."""

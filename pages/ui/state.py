@@ -54,13 +54,20 @@ OWNER = "owner"  # (token, proof) of who is at the browser: see owner
 COOKIES_SET = "cookies_set"  # names of those that the browser was given in this session
 EXPLAINED = "explained"  # a drawing, or a test image
 EXPLAINED_INDEX = "explained_index"
+EXPLAIN_VIEW = "explain_view"
+REASONS_METHOD = "reasons_method"
+REASONS_DIGIT = "reasons_digit"
+REASONS_TEN = "reasons_ten"
+REASONS_LAYER = "reasons_layer"
+GROWTH_LAYER = "growth_layer"
 METRICS = "metrics"  # (run id, reports read so far): only new ones are read
 
 _KEPT = (
     BRUSH, PLAIN, MODE, MODEL, OTHER_MODEL, CONSENT, TAUGHT_MODEL,
     RECIPE, EPOCHS, BATCH_SIZE, LEARNING_RATE, OPTIMIZER, DROPOUT, AUGMENTATION,
     PATIENCE, TIME_BUDGET, TARGET_ACCURACY, SEED, DATA, TEST_INDEX, CARRIED, PROBES,
-    SEARCH, STATES, RECIPES, MINE, COMPARED, EXPLAINED, EXPLAINED_INDEX,
+    SEARCH, STATES, RECIPES, MINE, COMPARED, EXPLAINED, EXPLAINED_INDEX, EXPLAIN_VIEW,
+    REASONS_METHOD, REASONS_DIGIT, REASONS_TEN, REASONS_LAYER, GROWTH_LAYER,
 )  # fmt: skip
 
 
