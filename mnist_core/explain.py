@@ -77,6 +77,14 @@ def telling_layer(architecture: Architecture) -> int | None:
     return (wide or found)[-1] if found else None
 
 
+def block_end(layers: Sequence[Any], first: int) -> int:
+    """The index of the last layer that belongs to a convolution: its own normalisation and activation follow it."""
+    belonging, last = ("BatchNormalization", "ReLU", "LeakyReLU"), first
+    while last + 1 < len(layers) and type(layers[last + 1]).__name__ in belonging:
+        last += 1
+    return last
+
+
 class Explainer:
     """A Keras model, ready to be asked for the reasons of its answers.
 
@@ -171,7 +179,8 @@ class Explainer:
 
         Args:
             image, digits: as `gradient`.
-            layer: index of a layer that gives an image of channels.
+            layer: index of a layer that gives an image of channels. Normalisation and activation after it count as
+                its own: a map before its ReLU is below zero for the most part, and would be cut away.
 
         Returns:
             (len(digits), 28, 28) float32, 0 or more, in logits: the coarse map of the layer, made larger smoothly.
@@ -184,6 +193,7 @@ class Explainer:
         pixels = self._pixels(image)
         if not 0 <= layer < len(self._layers) or len(self._layers[layer].output.shape) != 4:
             raise ModelError(f"Layer {layer + 1} gives no image of channels: Grad-CAM needs a convolution.")
+        layer = block_end(self._layers, layer)
         channels = tf.repeat(self.forward(pixels, last=layer), len(digits), axis=0)  # (K, h, w, channels)
         with tf.GradientTape() as tape:
             tape.watch(channels)

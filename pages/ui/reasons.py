@@ -144,6 +144,8 @@ def _notes(found: Reasons, digits: Sequence[int], network: Architecture) -> None
             for digit, each in zip(digits, found.complete, strict=True)
         ]  # fmt: skip
         exhibit.table(rows, "Completeness: do the pixels account for the whole answer?", "completeness", "complete")
+    if not found.maps.any():
+        st.caption("Nothing here speaks for it: the map is zero everywhere.")
     if network.input_size != explain.SIDE:
         size = network.input_size
         st.caption(f"This network reads {size}×{size} pixels. The digit lies in their middle, which is what is shown.")
