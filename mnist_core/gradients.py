@@ -13,15 +13,18 @@ import sys
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 from zipfile import BadZipFile
 
-from mnist_core import frames
-from mnist_core.architecture import Architecture, build
-from mnist_core.errors import DigitLabError, ModelError
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist_core import frames, snapshots
+from mnist_core.architecture import NUM_CLASSES, Architecture, build
+from mnist_core.errors import DigitLabError, ModelError, RunError
 from mnist_core.explain import Explainer
 from mnist_core.files import read_json
 from mnist_core.frames import Frame
@@ -29,6 +32,7 @@ from mnist_core.runs import Run, RunSpec
 
 IDLE_SECONDS = 600.0
 MODELS_KEPT = 4
+CHANNELS = 64  # of a layer that are told, at most
 
 TENSORFLOW = {"TF_ENABLE_ONEDNN_OPTS": "1", "TF_CPP_MIN_LOG_LEVEL": "2", "KERAS_BACKEND": "tensorflow"}
 """Read when TensorFlow is imported, which is later; as the worker has them."""
@@ -113,13 +117,52 @@ class Helper:
         return Frame({}, {"maps": self._explainer(asked).grad_cam(asked.arrays["image"], digits, layer)})
 
 
+    def _growth(self, asked: Frame) -> Frame:
+        """The answers of a run's snapshots, and what one of their layers gives: CHANNELS of it at most."""
+        folder, layer, image = Path(asked.said["folder"]), int(asked.said["layer"]), asked.arrays["image"]
+        model = build(architecture_of(folder))
+        explainer, found = Explainer(model), snapshots.epochs(folder)
+        if not found or not 0 <= layer < len(model.layers):
+            raise ModelError(f"{folder.name} has {len(found)} snapshots and {len(model.layers)} layers; asked: {layer}.")
+        answers, values, filters = [], [], {}
+        for epoch in found:
+            _put(model, snapshots.read(folder, epoch))
+            answers.append(_softmax(explainer.logits(image[None])[0])[:NUM_CLASSES])
+            values.append(explainer.activations(image, layer)[..., :CHANNELS])
+            if epoch in (found[0], found[-1]):
+                filters["before" if epoch == found[0] else "after"] = _filters(model)
+        arrays = {"probabilities": np.stack(answers), "activations": np.stack(values), **filters}
+        return Frame({"epochs": found}, arrays)
+
+
 METHODS: dict[str, Callable[[Helper, Frame], Frame]] = {
     "gradient": Helper._gradient,
     "smooth": Helper._smooth,
     "integrated": Helper._integrated,
     "grad_cam": Helper._grad_cam,
+    "growth": Helper._growth,
 }
 """What can be asked for -> what answers it."""
+
+
+def _put(model: Any, weights: Sequence[NDArray[Any]]) -> None:
+    """Gives a model the weights of a snapshot. Raises RunError where they are of another network."""
+    try:
+        model.set_weights(weights)
+    except ValueError as error:
+        why = " ".join(str(error).split())[:200]
+        raise RunError(f"A snapshot is of another network ({why}). Train the run again.") from None
+
+
+def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    risen = np.exp(logits - logits.max())
+    return np.asarray(risen / risen.sum(), np.float32)
+
+
+def _filters(model: Any) -> NDArray[np.float32]:
+    """The weights by which the first layer that has any looks at its input: (h, w, channels), or (inputs, units)."""
+    kernel = next(np.asarray(layer.kernel) for layer in model.layers if getattr(layer, "kernel", None) is not None)
+    return np.asarray(kernel[..., 0, :] if kernel.ndim == 4 else kernel, np.float32)[..., :CHANNELS]
 
 
 class _Idleness:

@@ -37,6 +37,25 @@ class Reasons:
     complete: tuple[Completeness, ...] = ()
 
 
+@dataclass(frozen=True, eq=False)
+class Growth:
+    """What a run's snapshots make of one image.
+
+    Attributes:
+        epochs: T, finished ones; 0 is before the first step.
+        probabilities: (T, 10) float32, 0..1, of the digits; they sum to less than 1 where there are more outputs.
+        activations: (T, h, w, channels) or (T, units) float32, of one layer; its first 64 channels or units.
+        before, after: (h, w, filters) or (inputs, units) float32: weights of the first layer in the first and the last
+            snapshot.
+    """
+
+    epochs: tuple[int, ...]
+    probabilities: NDArray[np.float32]
+    activations: NDArray[np.float32]
+    before: NDArray[np.float32]
+    after: NDArray[np.float32]
+
+
 class GradientHelper:
     """One process for any number of threads: one request at a time, the others wait.
 
@@ -81,6 +100,21 @@ class GradientHelper:
         found = self.ask(Frame(said, {"image": image}))
         complete = tuple(Completeness(**each) for each in found.said.get("complete", ()))
         return Reasons(np.asarray(found.arrays["maps"], np.float32), complete)
+
+    def growth(self, folder: Path, image: NDArray[np.uint8], layer: int) -> Growth:
+        """What the snapshots of a run make of an image.
+
+        Args:
+            folder: of a run that has snapshots.
+            image: (28, 28) uint8.
+            layer: index of the layer whose activations are wanted.
+
+        Raises:
+            ModelError: there are none, or they cannot be used; or as `explain`.
+        """
+        found = self.ask(Frame({"do": "growth", "folder": str(folder.resolve()), "layer": layer}, {"image": image}))
+        arrays = {name: np.asarray(array, np.float32) for name, array in found.arrays.items()}
+        return Growth(tuple(found.said["epochs"]), **{"after": arrays["before"], **arrays})
 
     def ask(self, asked: Frame) -> Frame:
         """The answer to one request. Raises ModelError as `explain`."""
