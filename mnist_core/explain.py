@@ -94,7 +94,7 @@ class Explainer:
     """
 
     def __init__(self, model: Any) -> None:
-        self._layers, self._size = model.layers, int(model.input_shape[1])
+        self.model, self._layers, self._size = model, model.layers, int(model.input_shape[1])
         self._logits, self._slopes = _compiled(self, self._size)
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:

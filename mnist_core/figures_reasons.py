@@ -33,7 +33,7 @@ def overlay(values: NDArray[np.float32], digit: Picture, end: float) -> Picture:
     Returns:
         (28, 28, 3) uint8.
     """
-    return _coloured(values / end, PAPER + (INK - PAPER) / 255 * digit.astype(np.float32))
+    return coloured(values / end, PAPER + (INK - PAPER) / 255 * digit.astype(np.float32))
 
 
 def sheet(
@@ -62,7 +62,7 @@ def sheet(
     return np.vstack([*rows, _bar(rows[0].shape[1], end, unit, signed)])
 
 
-def _coloured(shares: NDArray[np.float32], grey: NDArray[np.float32]) -> Picture:
+def coloured(shares: NDArray[np.float32], grey: NDArray[np.float32]) -> Picture:
     """(H, W, 3): of -1..1, mixed with a grey of 0..255 the more, the nearer to 0."""
     strength = np.clip(np.abs(shares), 0, 1)[..., None]
     colours = np.where(shares[..., None] > 0, np.array(FOR, np.float32), np.array(AGAINST, np.float32))
@@ -84,7 +84,7 @@ def _bar(width: int, end: float, unit: str, signed: bool) -> Picture:
     low = -end if signed else 0.0
     inner = width - 2 * MARGIN
     shares = np.linspace(low / end, 1, inner, dtype=np.float32)[None].repeat(BAR, axis=0)
-    bar[8 : 8 + BAR, MARGIN : MARGIN + inner] = _coloured(shares, np.full((BAR, inner), PAPER, np.float32))
+    bar[8 : 8 + BAR, MARGIN : MARGIN + inner] = coloured(shares, np.full((BAR, inner), PAPER, np.float32))
     for value, place in ((low, 0.0), (0.0, 0.5 if signed else 0.0), (end, 1.0)):
         text = f"{value:+.2g}" if value else "0"
         size = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 0.42, 1)[0][0]

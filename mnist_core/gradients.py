@@ -94,9 +94,12 @@ class Helper:
     def _explainer(self, asked: Frame) -> Explainer:
         folder = Path(asked.said["folder"])
         path = folder / "model.keras"
-        key = (str(folder), path.stat().st_mtime_ns if path.exists() else 0)
+        return self._kept((str(folder), path.stat().st_mtime_ns if path.exists() else 0), lambda: load(folder))
+
+    def _kept(self, key: tuple[str, int], make: Callable[[], Any]) -> Explainer:
+        """That of a folder and the time when its model.keras was written; -1 is for its snapshots."""
         if key not in self._models:
-            self._models[key] = Explainer(load(folder))
+            self._models[key] = Explainer(make())
         self._models.move_to_end(key)
         while len(self._models) > MODELS_KEPT:
             self._models.popitem(last=False)
@@ -120,10 +123,10 @@ class Helper:
     def _growth(self, asked: Frame) -> Frame:
         """The answers of a run's snapshots, and what one of their layers gives: CHANNELS of it at most."""
         folder, layer, image = Path(asked.said["folder"]), int(asked.said["layer"]), asked.arrays["image"]
-        model = build(architecture_of(folder))
-        explainer, found = Explainer(model), snapshots.epochs(folder)
+        explainer = self._kept((str(folder), -1), lambda: build(architecture_of(folder)))
+        model, found = explainer.model, snapshots.epochs(folder)
         if not found or not 0 <= layer < len(model.layers):
-            raise ModelError(f"{folder.name} has {len(found)} snapshots and {len(model.layers)} layers; asked: {layer}.")
+            raise ModelError(f"{folder.name} has {len(found)} snapshots; expected one or more, and layer {layer + 1}.")
         answers, values, filters = [], [], {}
         for epoch in found:
             _put(model, snapshots.read(folder, epoch))
@@ -161,8 +164,9 @@ def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _filters(model: Any) -> NDArray[np.float32]:
     """The weights by which the first layer that has any looks at its input: (h, w, channels), or (inputs, units)."""
-    kernel = next(np.asarray(layer.kernel) for layer in model.layers if getattr(layer, "kernel", None) is not None)
-    return np.asarray(kernel[..., 0, :] if kernel.ndim == 4 else kernel, np.float32)[..., :CHANNELS]
+    kernels = (np.asarray(layer.kernel, np.float32) for layer in model.layers if hasattr(layer, "kernel"))
+    kernel = next(kernels, np.empty((0, 0), np.float32))
+    return (kernel[..., 0, :] if kernel.ndim == 4 else kernel)[..., :CHANNELS]
 
 
 class _Idleness:

@@ -9,11 +9,12 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from mnist_core.drawing import normalise
-from pages.ui import caches, components, navigation, reasons, sketchpad, state, theme
+from pages.ui import caches, components, growth, navigation, reasons, sketchpad, state, theme
 
 SOURCES = {"draw": "Draw a digit", "test": "A test image"}
 VIEWS: dict[str, tuple[str, Callable[[str, NDArray[np.uint8]], None]]] = {
     "reasons": ("Why this answer", reasons.show),
+    "growth": ("Before and after training", growth.show),
 }
 """Name in the address -> its title, and what shows it, given the choice of a model and a (28, 28) uint8 image."""
 

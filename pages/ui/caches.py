@@ -18,7 +18,7 @@ from mnist_core import history as runs_history
 from mnist_core import reports as runs_reports
 from mnist_core.augmentation import AUGMENTATIONS, augment
 from mnist_core.classifier import Classifier
-from mnist_core.helper import GradientHelper, Reasons
+from mnist_core.helper import GradientHelper, Growth, Reasons
 from mnist_core.jobs import JobBackend, LocalBackend
 from mnist_core.workers import cores
 
@@ -160,3 +160,14 @@ def _reasons(
 ) -> Reasons:
     pixels = np.frombuffer(image, np.uint8).reshape(28, 28)
     return gradient_helper().explain(method, Path(folder), pixels, digits, layer)
+
+
+def growth(folder: Path, image: NDArray[np.uint8], layer: int) -> Growth:
+    """What GradientHelper.growth finds; computed once while it is among the last few asked for."""
+    changed = (folder / "snapshots").stat().st_mtime_ns
+    return _growth(str(folder), changed, image.tobytes(), layer)
+
+
+@st.cache_resource(show_spinner=False, max_entries=20)
+def _growth(folder: str, changed: int, image: bytes, layer: int) -> Growth:
+    return gradient_helper().growth(Path(folder), np.frombuffer(image, np.uint8).reshape(28, 28), layer)

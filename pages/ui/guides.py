@@ -72,5 +72,27 @@ GUIDES = {
         "Grad-CAM (Selvaraju et al., 2017)",
         "https://arxiv.org/abs/1610.02391",
     ),
+    # Explain: before and after training
+    "growth": Guide(
+        "What one layer makes of your digit at this moment of the training: one small picture for each channel, or one "
+        "square for each unit. The brighter, the larger the value; all moments share one scale. At epoch 0 the weights "
+        "are random. Move the slider and see which channels begin to answer to strokes and corners.",
+        "activation, feature map",
+        "https://keras.io/guides/sequential_model/#feature-extraction-with-a-sequential-model",
+    ),
+    "answers by epoch": Guide(
+        "How probable the network found each of the ten digits, for this one image, after each epoch kept. Teal is "
+        "what it answers in the end, orange the rival that came closest, grey the other eight. At epoch 0 it guesses. The "
+        "dashed line is the moment that the slider shows.",
+        "softmax probabilities",
+        "https://keras.io/api/layers/activation_layers/softmax/",
+    ),
+    "filters": Guide(
+        "The weights of the first layer, one tile for each filter: above before the training, below after it. Orange "
+        "weights answer to ink, blue ones to its absence; all tiles share one scale. Random at first, some become "
+        "edges: orange on one side, blue on the other.",
+        "convolution kernel",
+        "https://keras.io/api/layers/convolution_layers/convolution2d/",
+    ),
 }
 """By the name that `exhibit` is given."""

@@ -60,6 +60,7 @@ REASONS_DIGIT = "reasons_digit"
 REASONS_TEN = "reasons_ten"
 REASONS_LAYER = "reasons_layer"
 GROWTH_LAYER = "growth_layer"
+GROWTH_EPOCH = "growth_epoch"
 METRICS = "metrics"  # (run id, reports read so far): only new ones are read
 
 _KEPT = (
