@@ -35,7 +35,7 @@ lint: dev-ready ## ruff and mypy
 	$(RUN) -m ruff check .
 	$(RUN) -m mypy
 
-bench: dev-ready ## how fast it is, beside its peers: half an hour, on an idle machine. Writes benchmarks/RESULTS.md
+bench: dev-ready ## how fast it is, beside its peers: three quarters of an hour, on an idle machine. Writes benchmarks/RESULTS.md
 	$(RUN) benchmarks/_all.py $(ARGS)
 
 clean: ## removes .venv and caches; keeps runs/ and the data

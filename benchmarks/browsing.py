@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 import click
 import live
 import numpy as np
+import psutil
 import results
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
@@ -54,11 +55,19 @@ MISSED = 30.0  # seconds: no answer by then is an error; a slow one counts among
 
 @dataclass
 class Found:
-    """What was seen. milliseconds: of every answer. wrong: how many were another digit. errors: what went wrong."""
+    """What was seen.
+
+    Attributes:
+        milliseconds: of every answer.
+        wrong: how many were another digit.
+        errors: what went wrong.
+        cores: how many of them each side kept busy, on average, where that was looked at.
+    """
 
     milliseconds: list[float] = field(default_factory=list)
     wrong: int = 0
     errors: list[str] = field(default_factory=list)
+    cores: dict[str, float] = field(default_factory=dict)
 
 
 async def opened(context: BrowserContext, url: str) -> Page:
@@ -126,23 +135,50 @@ async def alone(browser: Browser, url: str, digits: list[PenDigit]) -> Found:
     return found
 
 
-async def together(browser: Browser, url: str, digits: list[PenDigit], seconds: float) -> Found:
+async def together(browser: Browser, app: live.App, digits: list[PenDigit], seconds: float) -> Found:
     """So many people at as many browsers, each with a digit of their own, out of step."""
     contexts = [await browser.new_context(viewport={"width": 1280, "height": 900}) for _ in digits]
-    pages = [await opened(context, url) for context in contexts]
+    pages = [await opened(context, app.url) for context in contexts]
 
     async def person(place: int) -> Found:
         await asyncio.sleep(EVERY * place / len(digits))
         return await strokes(pages[place], [digits[place]] * round(seconds / EVERY), EVERY)
 
+    before, began = busy(app), time.perf_counter()
     each = await asyncio.gather(*(person(place) for place in range(len(digits))))
+    after, took = busy(app), time.perf_counter() - began
     for context in contexts:
         await context.close()
     return Found(
         [value for found in each for value in found.milliseconds],
         sum(found.wrong for found in each),
         [error for found in each for error in found.errors],
+        {side: (after[side] - before[side]) / took for side in after},
     )
+
+
+def busy(app: live.App) -> dict[str, float]:
+    """Seconds of processor time that each side has had until now."""
+    here = psutil.Process().children(recursive=True)
+    server = [app.process, *app.process.children(recursive=True)]
+    training = [process for process in here if "mnist_core.worker" in _command(process)]
+    browser = [process for process in here if process not in server and process not in training]
+    sides = {"browsers": browser, "server": server, "training": training}
+    return {side: sum(_seconds(process) for process in processes) for side, processes in sides.items()}
+
+
+def _command(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
+
+
+def _seconds(process: psutil.Process) -> float:
+    try:
+        return sum(process.cpu_times()[:2])
+    except psutil.Error:  # it has ended
+        return 0.0
 
 
 @contextmanager
@@ -177,6 +213,8 @@ def tell(what: str, found: Found, median: str, high: str) -> None:
         results.figure(f"{what}: from pen-up to the answer, median", found.milliseconds, "ms", median)
         value = float(np.percentile(found.milliseconds, 95))
         results.figure(f"{what}: 95th percentile of {len(found.milliseconds)}", [value], "ms", high)
+    for side, cores_busy in found.cores.items():
+        results.figure(f"{what}: cores that the {side} kept busy", [cores_busy], "")
     results.figure(f"{what}: answers that are not of what was drawn", [found.wrong], "", "≤ 0")
     results.figure(f"{what}: errors", [len(found.errors)], "", "≤ 0")
 
@@ -191,7 +229,7 @@ async def measure(app: live.App, count: int, seconds: float) -> None:
         with trainings(app, 2):
             tell("two trainings beside", await alone(browser, app.url, digits[: count + 1]), "", "≤ 800")
         with trainings(app, 1):
-            found = await together(browser, app.url, digits[:BROWSERS], seconds)
+            found = await together(browser, app, digits[:BROWSERS], seconds)
             tell(f"{BROWSERS} browsers and a training", found, "", "≤ 1000")
         await browser.close()
 

@@ -30,6 +30,7 @@ MAX_PROBES = 6
 WALL_EACH = 6  # of each of the ten digits
 NOT_READ = "x"
 WALL_SECONDS = 1.0  # sixty digits cost as much as half a batch: not with every report
+WALL_SHARE = 0.005  # of the training's time at most: a slow network shows its wall less often
 DECIMALS = 4
 
 _NAME = re.compile(r"[0-9a-f]{8}")
@@ -135,7 +136,7 @@ class Watch:
         self._run, self._wall, self._probabilities = run, wall, probabilities
         self._probes: tuple[Probe, ...] = ()
         self._changed = -1  # when probes.json was, in nanoseconds
-        self._looked = -WALL_SECONDS
+        self._next_look, self._costs = 0.0, list[float]()  # seconds of the looks at the wall
         with replacing(run.path / "wall.npz") as temporary:
             np.savez_compressed(temporary, images=wall.images, labels=wall.labels)
 
@@ -144,7 +145,8 @@ class Watch:
         self._reread()
         size = self._wall.images.shape[1]
         drawn = _placed(np.array([each.image for each in self._probes], np.uint8).reshape(-1, 28, 28), size)
-        at_wall = at_wall or time.monotonic() - self._looked >= WALL_SECONDS
+        began = time.monotonic()
+        at_wall = at_wall or began >= self._next_look
         images = np.concatenate([drawn, self._wall.images]) if at_wall else drawn
         if not len(images):
             return {}
@@ -152,10 +154,16 @@ class Watch:
         told = {each.name: row[:10].round(DECIMALS).tolist() for each, row in zip(self._probes, found, strict=False)}
         report: dict[str, Any] = {"probes": told} if told else {}
         if at_wall:
-            self._looked = time.monotonic()
+            self._next_look = time.monotonic() + self._pause(time.monotonic() - began)
             read_as = found[len(drawn) :].argmax(axis=1).tolist()
             report["wall"] = "".join(str(digit) if digit < 10 else NOT_READ for digit in read_as)
         return report
+
+    def _pause(self, cost: float) -> float:
+        """Seconds until the next look at the wall, of which the last has taken so many."""
+        self._costs.append(cost)
+        usual = min(self._costs[1:], default=0.0)  # TensorFlow takes its time at the first
+        return max(WALL_SECONDS, usual / WALL_SHARE)
 
     def _reread(self) -> None:
         try:

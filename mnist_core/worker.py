@@ -108,4 +108,5 @@ def threads() -> int:
 
 
 if __name__ == "__main__":
+    workers.step_back()
     sys.exit(main(sys.argv[1:]))

@@ -94,4 +94,5 @@ def page() -> None:
 
 navigation.through_app()
 st.title("Runs")
+st.write("Every training so far: what it came to, and any of them laid over one another.")
 components.guarded(page)

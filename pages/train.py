@@ -51,6 +51,7 @@ if state.EPOCHS not in st.session_state or state.CARRIED not in st.session_state
     settings_form.fill()
 components.attempt(settings_form.linked, True)
 st.title("Train a network")
+st.write("A network learns to read digits before your eyes: choose what it is and how it learns, and watch.")
 left, right = st.columns([1.2, 2], gap="large")
 with left:
     settings_form.controls()

@@ -94,6 +94,30 @@ def test_report_has_what_the_model_says(run: Run) -> None:
     assert watch.look() == {}
 
 
+@pytest.mark.parametrize(("cost", "expected"), [(0.001, 1.0), (0.02, 4.0)])
+def test_wall_of_a_slow_network_is_looked_at_less_often(
+    run: Run, monkeypatch: pytest.MonkeyPatch, cost: float, expected: float
+) -> None:
+    """A clock of our own, on which only the model takes time: three seconds for the first look, then `cost`."""
+    clock, took = [0.0], [3.0]
+
+    def slow(images: Any) -> Any:
+        clock[0] += took[0]
+        return np.eye(10, dtype=np.float32)[np.zeros(len(images), int)]
+
+    monkeypatch.setattr(probes.time, "monotonic", lambda: clock[0])
+    watch, took[0], looks = watching(run, slow), 3.0, []
+    for _ in range(2000):
+        began = clock[0]
+        if watch.look():
+            looks.append(began)
+            took[0] = cost
+        clock[0] += 0.01
+    gaps = np.diff(looks)
+    assert gaps[0] == pytest.approx(4.0, abs=0.02), "the first look, and then a second"
+    assert gaps[1:] == pytest.approx(expected + cost, abs=0.02) and len(gaps) > 3
+
+
 def test_drawing_stands_in_the_middle_of_a_larger_field(run: Run) -> None:
     seen = []
 

@@ -17,7 +17,7 @@ from mnist_core.errors import SettingError
 from mnist_core.jobs import LocalBackend
 from mnist_core.recipes import Settings
 from mnist_core.runs import Run, RunSpec, create
-from mnist_core.workers import WarmWorker, start_worker
+from mnist_core.workers import NICE, WarmWorker, start_worker
 
 LAYERS = (Rescaling(1 / 255), Conv2D(4, 5), Flatten(), Dropout(0.2), Dense(10, "softmax"))
 
@@ -43,6 +43,15 @@ def test_warm_worker_trains_what_a_cold_one_trains(warm: WarmWorker) -> None:
     assert warm_run.model.read_bytes() == cold_run.model.read_bytes()
     assert "loss" not in warm_run.log.read_text()
     assert warm.take(new_run()) is None, "it trains once"
+
+
+def test_worker_lets_whoever_answers_people_go_first(warm: WarmWorker) -> None:
+    process = psutil.Process(warm._process.pid)
+    polite = psutil.BELOW_NORMAL_PRIORITY_CLASS if sys.platform == "win32" else NICE
+    wait_until(lambda: process.nice() == polite, "the worker steps back")
+    group = Path(f"/proc/{process.pid}/autogroup")
+    if group.exists():
+        wait_until(lambda: group.read_text().split()[-1] == str(NICE), "and its session does")
 
 
 def test_dead_worker_is_not_taken(warm: WarmWorker) -> None:

@@ -18,7 +18,7 @@ from pages.ui.guides import GUIDES
 
 def chart(
     drawn: Any, title: str, alt: str, guide: str, key: str, rows: Callable[[], Any] | None = None,
-    on_select: Any = "ignore",
+    on_select: Any = "ignore", moving: bool = False,
 ) -> Any:  # fmt: skip
     """An Altair chart.
 
@@ -30,6 +30,7 @@ def chart(
         key: of its widgets, one for the page.
         rows: gives the rows of its CSV; by default those it was drawn from.
         on_select: as st.altair_chart takes it.
+        moving: it is redrawn twice a second; fold and button come when it stands still.
 
     Returns:
         What st.altair_chart returns: the selection, where one was asked for.
@@ -37,7 +38,8 @@ def chart(
     st.markdown(f"##### {title}")
     found = st.altair_chart(drawn, width="stretch", key=key, on_select=on_select, alt=alt)
     content = partial(figures.csv, drawn.data["values"]) if rows is None else lambda: figures.csv(rows())
-    _under(guide, content, f"{key}.csv", "text/csv", key)
+    if not moving:
+        _under(guide, content, f"{key}.csv", "text/csv", key)
     return found
 
 
@@ -63,6 +65,11 @@ def table(rows: list[dict[str, Any]], title: str, guide: str, key: str, **option
     return found
 
 
+def beside(guide: str, name: str, content: Callable[[], bytes]) -> None:
+    """Fold and button for a picture that stands on the page already. `name`: of the PNG, one for the page."""
+    _under(guide, content, f"{name}.png", "image/png", name)
+
+
 def _under(guide: str, content: Callable[[], bytes], name: str, mime: str, key: str) -> None:
     """The fold and the button. Nothing is computed before the button is pressed."""
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -73,8 +80,8 @@ def _under(guide: str, content: Callable[[], bytes], name: str, mime: str, key: 
         )  # fmt: skip
 
 
-def how_to_read(guide: str) -> None:
+def how_to_read(guide: str, label: str = "How to read this") -> None:
     """The fold of a figure. `guide`: a name of GUIDES."""
     found = GUIDES[guide]
-    with st.popover("How to read this", type="tertiary", icon=":material/help:"):
+    with st.popover(label, type="tertiary", icon=":material/help:"):
         st.markdown(f"{found.text}\n\n*[{found.term}]({found.link})*")

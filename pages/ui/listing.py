@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from mnist_core import figures, ranking
-from pages.ui import owner, state
+from pages.ui import exhibit, owner, state
 
 Row = dict[str, Any]
 
@@ -23,6 +23,7 @@ COLUMNS = {
     "recipe": "recipe", "note": "note", "run": "run",
 }  # fmt: skip
 BEST = ("place", "name", "test_accuracy", "parameters", "train_seconds", "epochs", "mark", "run")
+AGAINST = {"parameters": "parameters", "train_seconds": "seconds of training"}
 DATA = {"full": "MNIST, 10,000 test digits", "sample": "offline sample, 1,000 test digits"}
 
 
@@ -97,8 +98,11 @@ def best(rows: list[Row]) -> None:
         columns = {"place": "", "mark": "", **COLUMNS}
         st.dataframe([_cells(row, BEST) for row in shown], column_config=columns, hide_index=True)
         tested = [row for row in rows if row["data"] == chosen]
-        for column, against in zip(st.columns(2), ("parameters", "train_seconds"), strict=True):
-            column.altair_chart(figures.scatter(tested, against), width="stretch", key=f"against_{against}")
+        for column, against in zip(st.columns(2), AGAINST, strict=True):
+            title = f"Test accuracy against {AGAINST[against]}"
+            with column:
+                exhibit.chart(figures.scatter(tested, against), title, f"{title} of {len(tested)} runs",
+                              "accuracy against cost", f"against_{against}")  # fmt: skip
 
 
 def _data(name: str) -> str:

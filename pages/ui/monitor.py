@@ -8,7 +8,7 @@ import streamlit as st
 
 from mnist_core import figures, recipes
 from mnist_core.runs import Metrics, Run, RunSpec, Status, list_runs, runs_dir
-from pages.ui import caches, components, state, steering, takeaway, watching
+from pages.ui import caches, components, exhibit, state, steering, takeaway, watching
 
 REDRAW_SECONDS = 0.5
 RECENT = 10
@@ -34,7 +34,7 @@ def _show(run: Run, live: bool) -> None:
         return
     _heading(run, spec, status)
     metrics = _metrics(run)
-    _curves(metrics, status)
+    _curves(metrics, status, live)
     watching.show(run, metrics.rows, live)
     if metrics.broken:
         st.caption(f"{metrics.broken} lines of its metrics could not be read and are left out.")
@@ -80,15 +80,16 @@ def _metrics(run: Run) -> Metrics:
     return metrics
 
 
-def _curves(metrics: Metrics, status: Status) -> None:
+def _curves(metrics: Metrics, status: Status, live: bool) -> None:
     if not metrics.rows:
         st.caption("The curves begin with the first batch.")
         return
-    steps_per_epoch = status.steps / max(status.epochs, 1)
+    steps_per_epoch, last = status.steps / max(status.epochs, 1), metrics.rows[-1]
     for column, measure in zip(st.columns(2), ("loss", "accuracy"), strict=True):
         chart = figures.curve(metrics.rows, measure, steps_per_epoch)
-        column.altair_chart(chart, width="stretch", key=f"{measure}_chart")
-    last = metrics.rows[-1]
+        alt = f"{measure.capitalize()} by epoch, of training and of validation images; now {last[measure]:.4f}"
+        with column:
+            exhibit.chart(chart, measure.capitalize(), alt, "learning curves", f"{measure}_chart", moving=live)
     validated = next((row for row in reversed(metrics.rows) if "val_accuracy" in row), None)
     beside = f", validation {100 * validated['val_accuracy']:.2f} %" if validated else ""
     st.caption(f"Now: loss {last['loss']:.4f}, accuracy {100 * last['accuracy']:.2f} %{beside}.")

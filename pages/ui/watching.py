@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from mnist_core import figures, probes
 from mnist_core.drawing import normalise
 from mnist_core.probes import Probe
 from mnist_core.runs import Run
-from pages.ui import components, owner, sketchpad, state, theme
+from pages.ui import components, exhibit, owner, sketchpad, state, theme
 
 STRIP_PIXELS = 160  # wide, and as many reports at most
 WALL_COLUMNS = 15
@@ -65,21 +66,25 @@ def show(run: Run, rows: tuple[dict[str, Any], ...], live: bool) -> None:
     if not live and len(seen) > 1:
         steps = [step for step, _ in seen]
         until = int(st.select_slider("After so many batches", steps, steps[-1], format_func="{:,}".format))
-    _drawings(run, [row for row in rows if row.get("step", 0) <= until])
+    _drawings(run, [row for row in rows if row.get("step", 0) <= until], live)
     read_as = next(read for step, read in reversed(seen) if step <= until)
     right = sum(str(label) == read for label, read in zip(wall.labels.tolist(), read_as, strict=True))
-    picture = figures.data_url(figures.wall(wall.images, wall.labels, read_as, WALL_COLUMNS))
+    wall_picture = figures.wall(wall.images, wall.labels, read_as, WALL_COLUMNS)
     about = f"{right} of {len(wall.labels)} test digits are read right after {until:,} batches"
     st.html(
         f'<div class="lab-note">{about}; the others are framed in orange, with what they are read as.</div>'
-        f'<img class="lab-wall" alt="{about}" src="{picture}">'
+        f'<img class="lab-wall" alt="{about}" src="{figures.data_url(wall_picture)}">'
     )
+    if not live:
+        exhibit.beside("wall", "wall", partial(figures.png, wall_picture))
 
 
-def _drawings(run: Run, rows: list[dict[str, Any]]) -> None:
+def _drawings(run: Run, rows: list[dict[str, Any]], live: bool) -> None:
     shown = "".join(_drawing(each, rows) for each in probes.read(run))
     if shown:
         st.html(f'<div class="lab-strip">{shown}</div>')
+        if not live:
+            exhibit.how_to_read("watched drawings")
 
 
 def _drawing(each: Probe, rows: list[dict[str, Any]]) -> str:
