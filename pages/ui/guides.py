@@ -115,8 +115,8 @@ GUIDES = {
     ),
     "answers by epoch": Guide(
         "How probable the network found each of the ten digits, for this one image, after each epoch kept. Teal is "
-        "what it answers in the end, orange the rival that came closest, grey the other eight. At epoch 0 it guesses. The "
-        "dashed line is the moment that the slider shows.",
+        "what it answers in the end, orange the rival that came closest, grey the other eight. At epoch 0 it guesses. "
+        "The dashed line is the moment that the slider shows.",
         "softmax probabilities",
         "https://keras.io/api/layers/activation_layers/softmax/",
     ),
