@@ -38,7 +38,7 @@ def overlay(values: NDArray[np.float32], digit: Picture, end: float) -> Picture:
 
 def sheet(
     maps: NDArray[np.float32], digit: Picture, headings: Sequence[str], unit: str, scale: int, columns: int,
-    signed: bool = True,
+    signed: bool = True, outlined: bool = False,
 ) -> Picture:  # fmt: skip
     """Maps in rows, each under its heading, all on one colour scale, and under them the bar of that scale.
 
@@ -50,12 +50,15 @@ def sheet(
         scale: pixels of the picture for one of the digit.
         columns: how many maps in a row.
         signed: whether values below 0 can be.
+        outlined: whether the digit's edge is drawn over them, which coarse maps would hide.
 
     Returns:
         (H, W, 3) uint8.
     """
     end = strongest(maps)
-    tiles = [_tile(overlay(each, digit, end), heading, scale) for each, heading in zip(maps, headings, strict=True)]
+    edge = digit if outlined else None
+    tiles = [_tile(overlay(each, digit, end), heading, scale, edge)
+             for each, heading in zip(maps, headings, strict=True)]  # fmt: skip
     blank = np.zeros_like(tiles[0])
     tiles += [blank] * (-len(tiles) % columns)
     rows = [np.hstack(tiles[start : start + columns]) for start in range(0, len(tiles), columns)]
@@ -69,8 +72,12 @@ def coloured(shares: NDArray[np.float32], grey: NDArray[np.float32]) -> Picture:
     return np.asarray((1 - strength) * grey[..., None] + strength * colours, np.uint8)
 
 
-def _tile(picture: Picture, heading: str, scale: int) -> Picture:
+def _tile(picture: Picture, heading: str, scale: int, edge: Picture | None) -> Picture:
     large = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_NEAREST)
+    if edge is not None:
+        ink = cv2.resize((edge > 127).astype(np.uint8), None, fx=scale, fy=scale, interpolation=cv2.INTER_NEAREST)
+        found, _ = cv2.findContours(ink, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
+        cv2.drawContours(large, found, -1, TEXT, 1)
     framed = cv2.copyMakeBorder(large, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=(FRAME,) * 3)
     side = MARGIN // 2
     tile = cv2.copyMakeBorder(framed, HEADING, side, side, side, cv2.BORDER_CONSTANT, value=(0, 0, 0))

@@ -36,8 +36,12 @@ def show(choice: str, image: Image) -> None:
     layer = _layer_menu(network)
     with st.spinner("Reading the snapshots …" if caches.gradient_helper().ready else STARTING, show_time=True):
         found = caches.growth(folder, image, layer)
-    at = _moment_menu(found)
-    _moment(found, at, _layers(network)[layer])
+    at, playing = _moment_menu(found)
+    place = st.empty()
+    if playing:
+        _play(found, place)
+    with place.container():
+        _moment(found, at, _layers(network)[layer])
     _answers(found, at)
     if found.before.size and (found.before.ndim == 3 or len(found.before) == network.input_size**2):
         exhibit.image(
@@ -72,21 +76,19 @@ def _layer_menu(network: Architecture) -> int:
     return int(st.selectbox("Layer", list(names), format_func=names.__getitem__, key=state.GROWTH_LAYER))
 
 
-def _moment_menu(found: Growth) -> int:
-    """The slider, and the button that moves through all of them. Returns the index of the snapshot to show."""
+def _moment_menu(found: Growth) -> tuple[int, bool]:
+    """The slider: the index of the snapshot to show. And whether the button was pressed that moves through all."""
     if len(found.epochs) == 1:
-        return 0
+        return 0, False
     if st.session_state.get(state.GROWTH_EPOCH) not in found.epochs:
         st.session_state[state.GROWTH_EPOCH] = found.epochs[-1]
     slider, button = st.columns([4, 1], vertical_alignment="bottom")
     chosen = slider.select_slider("Epochs trained", found.epochs, key=state.GROWTH_EPOCH)
-    place = st.empty()
-    if button.button("Play", icon=":material/play_arrow:", on_click=_rewind, args=(found.epochs[-1],)):
-        _play(found, place)
-    return found.epochs.index(int(chosen))
+    playing = button.button("Play", icon=":material/play_arrow:", on_click=_to_the_end, args=(found.epochs[-1],))
+    return found.epochs.index(int(chosen)), playing
 
 
-def _rewind(last: int) -> None:
+def _to_the_end(last: int) -> None:
     """It ends where the training did."""
     st.session_state[state.GROWTH_EPOCH] = last
 
@@ -96,10 +98,11 @@ def _play(found: Growth, place: st.delta_generator.DeltaGenerator) -> None:
     for at, epoch in enumerate(found.epochs):
         pixels = _picture(found, at)
         place.html(f'<div class="lab-note" role="status">after {epoch} of {found.epochs[-1]} epochs</div>'
-                   f'{components.bars(found.probabilities[at])}<br><img class="lab-picture" style="max-width:100%" '
-                   f'alt="activations after {epoch} epochs" src="{figures.data_url(pixels)}">')  # fmt: skip
+                   '<div class="lab-answer"><div style="flex:2 1 16rem">'
+                   f'{components.bars(found.probabilities[at])}</div>'
+                   f'<img class="lab-picture" style="max-width:100%" alt="activations after {epoch} epochs" '
+                   f'src="{figures.data_url(pixels)}"></div>')  # fmt: skip
         time.sleep(SECONDS)
-    place.empty()
 
 
 def _picture(found: Growth, at: int) -> Image:
@@ -112,13 +115,14 @@ def _moment(found: Growth, at: int, layer: str) -> None:
     epoch, row = found.epochs[at], found.probabilities[at]
     digit = int(row.argmax())
     when = "before its first step" if epoch == 0 else f"after {epoch} epoch{'s' if epoch > 1 else ''}"
-    st.markdown(f"##### Its answer {when}: {digit}, {figures.percent(float(row[digit]))}")
-    st.html(components.bars(row))
-    exhibit.image(
-        _picture(found, at), f"Activations {when}, {layer}",
-        f"Activations of {layer} {when}: from {found.activations[at].min():.2f} to {found.activations[at].max():.2f}.",
-        "growth", "growth",
-    )  # fmt: skip
+    answer, wall = st.columns([2, 3], gap="large")
+    with answer:
+        st.markdown(f"##### Its answer {when}: {digit}, {figures.percent(float(row[digit]))}")
+        st.html(components.bars(row))
+    with wall:
+        low, high = float(found.activations[at].min()), float(found.activations[at].max())
+        alt = f"Activations of {layer} {when}: from {low:.2f} to {high:.2f}."
+        exhibit.image(_picture(found, at), f"Activations {when}, {layer}", alt, "growth", "growth")
 
 
 def _answers(found: Growth, at: int) -> None:

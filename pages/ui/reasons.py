@@ -35,6 +35,7 @@ class Method:
         find: folder of the model, image, digits, layer -> maps.
         signed: whether values below 0 can be, which speak against the digit.
         layered: whether it looks at a convolution that is to be chosen.
+        coarse: whether its maps hide the digit, so that its edge is drawn.
     """
 
     title: str
@@ -43,6 +44,7 @@ class Method:
     find: Callable[[Path, Image, Sequence[int], int | None], Reasons]
     signed: bool = True
     layered: bool = False
+    coarse: bool = False
 
 
 def _by_gradient(name: str) -> Callable[[Path, Image, Sequence[int], int | None], Reasons]:
@@ -63,7 +65,7 @@ METHODS = {
     "smooth": Method("SmoothGrad", "smoothgrad", "logits, pixel from black to white", _by_gradient("smooth")),
     "gradient": Method("Plain gradient", "saliency", "logits, pixel from black to white", _by_gradient("gradient")),
     "grad_cam": Method("Grad-CAM", "grad-cam", "logits: channel value x mean slope", _by_gradient("grad_cam"),
-                       signed=False, layered=True),
+                       signed=False, layered=True, coarse=True),
 }  # fmt: skip
 """Name -> method, in the order of the menu. Another, such as occlusion, is one more line here."""
 
@@ -119,8 +121,9 @@ def _picture(method: Method, found: Reasons, image: Image, digits: Sequence[int]
     one = len(digits) == 1
     headings = [f"for {digit}" + (" (answer)" if digit == answer and not one else "") for digit in digits]
     sheet = figures_reasons.sheet(
-        found.maps, image, headings, method.unit, LARGE if one else SMALL, 1 if one else 5, method.signed
-    )
+        found.maps, image, headings, method.unit, LARGE if one else SMALL, 1 if one else 5, method.signed,
+        method.coarse,
+    )  # fmt: skip
     title = f"{method.title}: what speaks for a {digits[0]}" if one else f"{method.title}: what speaks for each digit"
     exhibit.image(sheet, title, _alternative(method, found, digits), method.guide, "reasons")
 
