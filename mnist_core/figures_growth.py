@@ -36,9 +36,10 @@ def answers(epochs: Sequence[int], probabilities: NDArray[np.float32], shown: in
     final = int(probabilities[-1].argmax())
     rival = int(np.where(np.arange(10) == final, -1, probabilities.max(axis=0)).argmax())
     names = {final: f"{final}, its last answer", rival: f"{rival}, the closest rival"}
+    drawn = sorted(range(10), key=names.__contains__)  # the grey ones first, under the others
     points = [
         {"epoch": epoch, "digit": digit, "probability": float(row[digit]), "what": names.get(digit, "other digits")}
-        for epoch, row in zip(epochs, probabilities, strict=True) for digit in range(10)
+        for epoch, row in zip(epochs, probabilities, strict=True) for digit in drawn
     ]  # fmt: skip
     scale = alt.Scale(domain=[*names.values(), "other digits"],
                       range=[COLOURS[name] for name in ("training", "validation", "muted")])  # fmt: skip

@@ -12,7 +12,8 @@ FOR, AGAINST = (255, 150, 30), (60, 150, 255)
 """RGB; orange and blue are told apart by the colour-blind, and both shine on black."""
 INK, PAPER, FRAME, TEXT = 105, 18, 60, (235, 235, 235)
 CLIPPED = 0.998  # of all pixels shown; the few strongest share the colour at the end of the bar
-BAR, MARGIN, HEADING = 14, 12, 26  # pixels
+BAR, MARGIN, HEADING = 14, 12, 28  # pixels
+LETTERS = 0.52  # of OpenCV's: readable, too, where a phone shows the picture at half its size
 
 Picture = NDArray[np.uint8]
 
@@ -94,12 +95,12 @@ def _bar(width: int, end: float, unit: str, signed: bool) -> Picture:
     bar[8 : 8 + BAR, MARGIN : MARGIN + inner] = coloured(shares, np.full((BAR, inner), PAPER, np.float32))
     for value, place in ((low, 0.0), (0.0, 0.5 if signed else 0.0), (end, 1.0)):
         text = f"{value:+.2g}" if value else "0"
-        size = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 0.42, 1)[0][0]
+        size = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, LETTERS, 1)[0][0]
         _write(bar, text, (MARGIN + round(place * (inner - size)), BAR + 26))
-    size = cv2.getTextSize(unit, cv2.FONT_HERSHEY_SIMPLEX, 0.42, 1)[0][0]
+    size = cv2.getTextSize(unit, cv2.FONT_HERSHEY_SIMPLEX, LETTERS, 1)[0][0]
     _write(bar, unit, (max(MARGIN, (width - size) // 2), BAR + 45))
     return bar
 
 
 def _write(picture: Picture, text: str, place: tuple[int, int]) -> None:
-    cv2.putText(picture, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.42, TEXT, 1, cv2.LINE_AA)
+    cv2.putText(picture, text, place, cv2.FONT_HERSHEY_SIMPLEX, LETTERS, TEXT, 1, cv2.LINE_AA)

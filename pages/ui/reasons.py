@@ -119,10 +119,10 @@ def _layer_menu(network: Architecture) -> int | None:
 
 def _picture(method: Method, found: Reasons, image: Image, digits: Sequence[int], answer: int) -> None:
     one = len(digits) == 1
-    headings = [f"for {digit}" + (" (answer)" if digit == answer and not one else "") for digit in digits]
+    headings = [f"for {digit}" if one else f"{digit}, answer" if digit == answer else str(digit) for digit in digits]
     sheet = figures_reasons.sheet(
         found.maps, image, headings, method.unit, LARGE if one else SMALL, 1 if one else 5, method.signed,
-        method.coarse,
+        method.coarse and one,
     )  # fmt: skip
     title = f"{method.title}: what speaks for a {digits[0]}" if one else f"{method.title}: what speaks for each digit"
     exhibit.image(sheet, title, _alternative(method, found, digits), method.guide, "reasons")
