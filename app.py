@@ -2,11 +2,12 @@
 
 import streamlit as st
 
-from pages.ui import components, navigation, owner, state, theme
+from pages.ui import components, navigation, owner, state, theme, tour
 
 st.set_page_config(page_title="Digit Lab", page_icon=":material/draw:", layout="wide")
 page = st.navigation(navigation.pages(), position="top")
 state.begin(page.url_path)
 st.html(theme.STYLE)
 owner.remember()
+components.guarded(lambda: tour.bar(page.url_path))
 components.guarded(page.run)

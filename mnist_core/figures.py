@@ -22,6 +22,11 @@ COLOURS = {
 }
 """All colours of charts and pages; each reads on white and on black."""
 
+DIGIT_COLOURS = (
+    "#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6", "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd",
+)  # fmt: skip
+"""Of the ten digits, where they lie among others: M. Petroff's ten (arXiv:2107.02270), for the colour-blind too."""
+
 
 def thin(values: Sequence[float], limit: int = MAX_POINTS) -> list[int]:
     """Indices of at most `limit` of the values, in order: the smallest and largest of each stretch, first and last."""
@@ -98,6 +103,13 @@ def _lines(points: list[dict[str, Any]], changes: list[dict[str, Any]], measure:
         layers.append(rules.mark_rule(strokeDash=[4, 4], size=2, color=COLOURS["muted"]))
     # The points once for all layers, as a dict: Altair copies and looks at each of any other.
     return alt.layer(*layers, data={"values": points}).properties(height=260)
+
+
+def spec(chart: Any) -> dict[str, Any]:
+    """An Altair chart as Vega-Lite, its points in `["data"]["values"]`: made once, and shown often."""
+    found: dict[str, Any] = chart.to_dict()
+    points = found["datasets"].pop(found["data"]["name"])
+    return {**found, "data": {"values": points}}
 
 
 AXES = {"step": "step", "epoch": "epoch", "elapsed": "seconds of training"}

@@ -1,90 +1,45 @@
-"""Where the images come from, and the drawings that people kept: to look at, take home, delete, and teach."""
+"""The images that networks here learn from: to browse, in figures, changed, on a map; and the drawings people kept."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from mnist_core import data, jobs, kept, owners, pen, teaching
-from mnist_core.kept import KeptDrawing
-from pages.ui import caches, components, correction, navigation, owner, state
+from pages.ui import atlas, browse, caches, changing, components, dataset, keeping, navigation, state
 
-PER_PAGE = 24
-COLUMNS = 6
-
-
-def sources() -> None:
-    """Which images there are to train on."""
-    found = data.locate()
-    where = f"read from `{found.name}`" if found else "not on this computer yet: 11 MB are downloaded at the first run"
-    st.markdown(
-        "**MNIST** (Y. LeCun, C. Cortes, C. Burges; CC BY-SA 3.0): 60,000 digits to train on and 10,000 to test with, "
-        f"{where}. Without a network, 5,000 of them come with the app."
-    )
-    found = pen.locate()
-    where = f"read from `{found.name}`" if found else "not on this computer yet: fetched when a recipe wants them"
-    st.markdown(f"**Pen digits** (F. Alimoğlu, E. Alpaydın; UCI, CC BY 4.0): the strokes of 30 people, {where}.")
+VIEWS = {
+    "browse": ("Browse", browse.show),
+    "figures": ("In figures", dataset.show),
+    "augmentation": ("Augmentation", changing.show),
+    "map": ("Map", atlas.show),
+    "kept": ("Kept drawings", keeping.show),
+}
+"""Name in the address -> its title, and what shows it."""
 
 
-def kept_drawings() -> None:
-    """The drawings of "it was a 7"."""
-    drawings = kept.everything()
-    st.subheader(f"Kept drawings: {len(drawings):,}")
-    if not drawings:
-        st.info("None yet. Draw a digit, and where the answer is wrong, say under it what you drew.")
-        st.page_link("pages/draw.py", label="Draw", icon=":material/draw:")
-        return
-    pages = -(-len(drawings) // PER_PAGE)
-    page = st.number_input(f"Page, 1 to {pages}", 1, pages, key=state.KEPT_PAGE) if pages > 1 else 1
-    shown = drawings[PER_PAGE * (page - 1) : PER_PAGE * page]
-    for start in range(0, len(shown), COLUMNS):
-        for column, drawing in zip(st.columns(COLUMNS), shown[start : start + COLUMNS], strict=False):
-            with column:
-                tile(drawing)
-    take_home, remove = st.columns(2)
-    take_home.download_button(
-        "Download all", lambda: kept.archive(drawings), "drawings.zip", "application/zip", width="stretch"
-    )
-    own = [drawing for drawing in drawings if owners.may_change(drawing.owner, owner.visitor())]
-    everyone = len(own) == len(drawings)
-    with remove.popover("Delete all" if everyone else "Delete mine", width="stretch", disabled=not own):
-        st.write(f"{len(own):,} drawings are deleted for good. Models that learned them are kept.")
-        if st.button("Delete them", type="primary"):
-            components.attempt(lambda: [delete(drawing) for drawing in own], True)
-            st.rerun()
+def chosen() -> str:
+    """The view that the menu names, at first the one of the address, `?view=map`."""
+    linked = st.query_params.get("view", "")
+    state.default(state.DATA_VIEW, linked if linked in VIEWS else "browse")
+    view = st.segmented_control("View", list(VIEWS), format_func=lambda name: VIEWS[name][0], key=state.DATA_VIEW,
+                                required=True, label_visibility="collapsed")  # fmt: skip
+    st.query_params["view"] = str(view)
+    return str(view)
 
 
-def delete(drawing: KeptDrawing) -> None:
-    """For good. Raises NotYoursError where somebody else has kept it."""
-    owners.require(drawing.owner, owner.visitor(), "The drawing")
-    kept.delete(drawing.name)
-
-
-def tile(drawing: KeptDrawing) -> None:
-    """One drawing, what it is, what it was read as, and a button to delete it."""
-    said, read = correction.name(drawing.label), correction.name(drawing.read_as)
-    components.strip([(drawing.image, said, f"read as {read}")], 84)
-    own = owners.may_change(drawing.owner, owner.visitor())
-    if st.button("Delete", key=f"delete-{drawing.name}", disabled=not own):
-        components.attempt(lambda: delete(drawing), True)
-        st.rerun()
-
-
-def teach() -> None:
-    """Starts a run that teaches a model the kept drawings, and shows it."""
-    st.subheader("Teach")
-    st.write(
-        "A short run goes on from a model with these drawings among digits of MNIST. What comes of it is a model of "
-        "its own; beside it stand both accuracies on MNIST, so that you see what it forgot."
-    )
-    choice = components.model_menu("Model to teach", state.TAUGHT_MODEL)
-    pressed = st.button("Teach", type="primary", disabled=not kept.everything())
-    run = components.attempt(lambda: jobs.start(caches.backend(), teaching.make_spec(choice), owner.me()), pressed)
-    if run is not None:
-        st.switch_page("pages/train.py", query_params={"run": run.id})
+def which() -> str:
+    """The data set that is shown, in words."""
+    found = caches.mnist(caches.at_hand())
+    if found.name == "sample":
+        return found.source
+    return f"{len(found.x_train):,} training and {len(found.x_test):,} test digits"
 
 
 navigation.through_app()
 st.title("Data")
-components.guarded(sources)
-components.guarded(kept_drawings)
-components.guarded(teach)
+st.write("The images that networks here learn from and are measured on, one by one and as a whole.")
+components.guarded(lambda: st.caption(f"MNIST: {which()}."))
+view = chosen()
+if view == "kept":
+    keeping.show()  # parts that fail one by one
+else:
+    components.fragment(VIEWS[view][1])

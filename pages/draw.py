@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from mnist_core.uploads import decode
-from pages.ui import answers, components, exhibit, navigation, sketchpad, state, theme
+from pages.ui import answers, components, exhibit, navigation, sketchpad, state, theme, tour
 from pages.ui.sketchpad import Drawing
 
 DIGIT_CANVAS = (state.CANVAS, theme.CANVAS_PIXELS)
@@ -39,6 +39,7 @@ def page() -> None:
         )  # fmt: skip
         exhibit.how_to_read("answer", "How to read the answer")
         exhibit.how_to_read("stages", "How a drawing is prepared")
+        tour.invite()
     number = mode == "number"
     bench = st.container()
     upload, choices = menus(number)

@@ -41,8 +41,10 @@ def app() -> AppTest:
     return AppTest.from_file(str(APP), default_timeout=30)
 
 
-def opened(app: AppTest, page: str) -> AppTest:
+def opened(app: AppTest, page: str, **address: str) -> AppTest:
     app.run()
+    for name, value in address.items():
+        app.query_params[name] = value
     app.switch_page(page)
     return app.run()
 
@@ -356,7 +358,7 @@ def keep_some(count: int) -> None:
 
 def test_kept_drawings_are_listed_and_deleted_one_by_one(app: AppTest) -> None:
     keep_some(3)
-    opened(app, "pages/data.py")
+    opened(app, "pages/data.py", view="kept")
     assert "Kept drawings: 3" in app.subheader[0].value
     gone = kept.everything()[1].name
     app.button(key=f"delete-{gone}").click().run()
@@ -366,7 +368,7 @@ def test_kept_drawings_are_listed_and_deleted_one_by_one(app: AppTest) -> None:
 
 def test_all_kept_drawings_are_deleted(app: AppTest) -> None:
     keep_some(3)
-    opened(app, "pages/data.py")
+    opened(app, "pages/data.py", view="kept")
     button(app, "Delete them").click().run()
     assert kept.everything() == []
     assert "None yet" in app.info[0].value
@@ -374,7 +376,7 @@ def test_all_kept_drawings_are_deleted(app: AppTest) -> None:
 
 def test_many_kept_drawings_come_page_by_page(app: AppTest) -> None:
     keep_some(30)
-    opened(app, "pages/data.py")
+    opened(app, "pages/data.py", view="kept")
     assert shown(app).count("<figure") == 24
     app.number_input(key=state.KEPT_PAGE).set_value(2).run()
     assert shown(app).count("<figure") == 6
@@ -384,7 +386,7 @@ def test_teach_starts_a_run_and_shows_it(app: AppTest, trained_run: Run, monkeyp
     keep_some(1)
     started: list[Run] = []
     monkeypatch.setattr(jobs.LocalBackend, "submit", lambda _, run: started.append(run))
-    opened(app, "pages/data.py")
+    opened(app, "pages/data.py", view="kept")
     app.selectbox(key=state.TAUGHT_MODEL).select(trained_run.id).run()
     button(app, "Teach").click().run()
     (run,) = started
@@ -393,7 +395,7 @@ def test_teach_starts_a_run_and_shows_it(app: AppTest, trained_run: Run, monkeyp
 
 
 def test_teaching_without_drawings_is_not_offered(app: AppTest) -> None:
-    opened(app, "pages/data.py")
+    opened(app, "pages/data.py", view="kept")
     assert button(app, "Teach").disabled
 
 

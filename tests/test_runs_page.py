@@ -327,7 +327,7 @@ def test_kept_drawings_are_deleted_by_who_kept_them(
 ) -> None:
     image = np.full((28, 28), 9, np.uint8)
     mine, others = kept.keep(image, 1, 7, owner=owners.Visitor(ANN).owner), kept.keep(image, 2, 7, owner="b" * 64)
-    opened(visit(app, ANN), "pages/data.py")
+    opened(visit(app, ANN), "pages/data.py", view="kept")
     assert not app.button(key=f"delete-{mine.name}").disabled and app.button(key=f"delete-{others.name}").disabled
     with monkeypatch.context() as patch:  # a browser may send what it likes
         patch.setattr(owners, "may_change", lambda *_: True)

@@ -4,23 +4,30 @@ some are looked up at every stroke."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow
 import streamlit as st
 from numpy.typing import NDArray
 
-from mnist_core import data, runs
+from mnist_core import data, figures, figures_data, projection, runs
 from mnist_core import history as runs_history
+from mnist_core import portrait as portraits
 from mnist_core import reports as runs_reports
 from mnist_core.augmentation import AUGMENTATIONS, augment
 from mnist_core.classifier import Classifier
 from mnist_core.helper import GradientHelper, Growth, Reasons
 from mnist_core.jobs import JobBackend, LocalBackend
+from mnist_core.portrait import Portrait
+from mnist_core.projection import Plane
 from mnist_core.workers import cores
+
+MAPPED = 5000  # digits of a map: more would make the page heavy
 
 
 @st.cache_resource(show_spinner=False)
@@ -97,6 +104,20 @@ def _reports(folder: str, number: int, size: int, steps_per_epoch: float) -> lis
     return runs_reports.comparable(runs.Run(Path(folder)).metrics().rows, steps_per_epoch)
 
 
+def curve(run: runs.Run, rows: Sequence[Mapping[str, Any]], measure: str, steps_per_epoch: float) -> dict[str, Any]:
+    """figures.curve as Vega-Lite, drawn once for all who watch the run. `rows`: its reports, at least one."""
+    return _curve(str(run.path), f"{len(rows)} {rows[-1]}", measure, steps_per_epoch, rows)
+
+
+@st.cache_resource(show_spinner=False, max_entries=60)
+def _curve(
+    folder: str, until: str, measure: str, steps_per_epoch: float, _rows: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    found = figures.spec(figures.curve(_rows, measure, steps_per_epoch))
+    found["data"] = {"values": pyarrow.Table.from_pylist(found["data"]["values"])}  # as Streamlit sends it
+    return found
+
+
 @st.cache_resource(show_spinner="Reading the images …", max_entries=2)
 def mnist(choice: str) -> data.Mnist:
     """The data set, as data.load takes it."""
@@ -138,6 +159,64 @@ def _predictions(path: str, changed: int, choice: str, part: str) -> NDArray[np.
     found = mnist(choice)
     images = found.x_train if part == "train" else found.x_test
     return Classifier(Path(path), cores()).probabilities(images)
+
+
+@st.cache_resource(show_spinner="Counting pixels …", max_entries=2)
+def portrait(choice: str) -> Portrait:
+    """The data set at a glance."""
+    return portraits.portrait(mnist(choice))
+
+
+@dataclass(frozen=True, eq=False)
+class Map:
+    """The digits of a map, where they lie, and the plane that they lie on.
+
+    Attributes:
+        plane: what it was projected by.
+        points: (N, 2) float64.
+        labels: (N,) uint8.
+    """
+
+    plane: Plane
+    points: NDArray[np.float64]
+    labels: NDArray[np.uint8]
+
+
+def digit_map(choice: str, path: Path | None) -> Map:
+    """The first MAPPED digits in two dimensions: by their pixels, or by the last hidden layer of a model."""
+    changed = path.stat().st_mtime_ns if path is not None and path.exists() else 0
+    return _digit_map(choice, str(path or ""), changed)
+
+
+@st.cache_resource(show_spinner="Drawing the map …", max_entries=6)
+def _digit_map(choice: str, path: str, changed: int) -> Map:
+    images, labels = mapped_digits(choice)
+    values = map_values(images, Path(path) if path else None)
+    plane = projection.principal_plane(values)
+    return Map(plane, plane.project(values), labels)
+
+
+def map_values(images: NDArray[np.uint8], path: Path | None) -> NDArray[np.float32]:
+    """(N, W) float32: what a map is made of. Raises ModelError where the model has no such layer."""
+    if path is None:
+        return projection.pixels(images)
+    from mnist_core.activations import Layers
+
+    return Layers(path).penultimate(images)
+
+
+def mapped_digits(choice: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """The first MAPPED images, (N, 28, 28), and labels: of the training digits and, where these are fewer, the test."""
+    found = mnist(choice)
+    left = max(0, MAPPED - len(found.x_train))
+    images = np.concatenate([found.x_train[:MAPPED], found.x_test[:left]])
+    return images, np.concatenate([found.y_train[:MAPPED], found.y_test[:left]])
+
+
+@st.cache_resource(show_spinner=False, max_entries=2)
+def mapped_pictures(choice: str) -> list[str]:
+    """Of these digits, as they can stand in a chart."""
+    return [figures_data.light_image(image) for image in mapped_digits(choice)[0]]
 
 
 @st.cache_resource(show_spinner=False)

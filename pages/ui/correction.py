@@ -33,7 +33,8 @@ def ask(drawing: Drawing, image: NDArray[np.uint8], reading: Reading) -> None:
             components.attempt(lambda: _keep(drawing, image, truth, reading), True)
         if truth is not None and st.session_state.get(state.KEPT_LAST) == (image.tobytes(), truth):
             st.success(f"Kept as {name(truth)}. On the Data page you can teach it to a model, or delete it.")
-            st.page_link("pages/data.py", label="Data", icon=":material/database:")
+            st.page_link("pages/data.py", label="Kept drawings", icon=":material/database:",
+                         query_params={"view": "kept"})  # fmt: skip
 
 
 def _keep(drawing: Drawing, image: NDArray[np.uint8], truth: int, reading: Reading) -> None:

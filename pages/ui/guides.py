@@ -68,6 +68,76 @@ GUIDES = {
         "confusion matrix",
         "https://scikit-learn.org/stable/modules/generated/sklearn.metrics.confusion_matrix.html",
     ),
+    # Data
+    "wall of digits": Guide(
+        "A hundred digits at a time, with the label that MNIST gives each under it. Where a model was asked and reads "
+        "another digit, the caption is orange: label, arrow, answer. Click a digit to see it large. Numbers count from "
+        "0 in the order of the files, so digit 999 is the same one everywhere.",
+        "MNIST, labelled examples",
+        "https://keras.io/api/datasets/mnist/",
+    ),
+    "pixels of a digit": Guide(
+        "This is all that a network gets: 28 rows of 28 numbers, 0 for paper to 255 for ink. Hover to read them. "
+        "MNIST's makers shrank each digit to 20×20, which made the grey edges, and put its centre of mass in the "
+        "middle.",
+        "grey-scale image, anti-aliasing",
+        "https://keras.io/api/datasets/mnist/",
+    ),
+    "class balance": Guide(
+        "Two bars for each digit: how many training and how many test images show it. They are nearly even, so that a "
+        "network which always answers 1 is right in only one of nine. Where one class is far ahead, accuracy flatters.",
+        "class balance",
+        "https://scikit-learn.org/stable/modules/generated/sklearn.metrics.balanced_accuracy_score.html",
+    ),
+    "mean digits": Guide(
+        "Every pixel is the mean of that pixel over all training images of a digit. Where hands agree it is bright, "
+        "where they differ it is blurred: a 1 leans to many sides. To answer with the nearest of these ten is the "
+        "simplest classifier there is; it gets about four in five right.",
+        "class mean, nearest centroid",
+        "https://scikit-learn.org/stable/modules/generated/sklearn.neighbors.NearestCentroid.html",
+    ),
+    "pixel intensities": Guide(
+        "How many pixels of all training images have which value. The scale is logarithmic: each line up is ten times "
+        "as many. Most are paper, many are full ink, few lie between. Networks train better on such values divided by "
+        "255.",
+        "histogram, rescaling",
+        "https://keras.io/api/layers/preprocessing_layers/image_preprocessing/rescaling/",
+    ),
+    "as tutorials print them": Guide(
+        "The first training digits as tutorials print them: ten in a row, or four as a plate. If yours show 5 0 4 1 9 "
+        "2 1 3 1 4, you have the same file in the same order.",
+        "MNIST",
+        "https://keras.io/api/datasets/mnist/",
+    ),
+    "uncentered": Guide(
+        "Above, each digit in the middle of a field of 56×56; below, the same digits at random places of it, as the "
+        "uncentered recipes train on them. A dense network must learn each place anew; a convolution carries what it "
+        "has learned along.",
+        "translation invariance",
+        "https://keras.io/api/layers/convolution_layers/convolution2d/",
+    ),
+    "augmentation": Guide(
+        "A row for each change by itself: in the middle the digit as it is, to either side as far as the slider lets "
+        "it go. A training draws a random place in all these ranges for every image anew, so that the network never "
+        "sees quite the same digit twice. Too far, and a 6 becomes a 9.",
+        "data augmentation, elastic distortion (Simard et al. 2003)",
+        "https://keras.io/api/layers/preprocessing_layers/image_augmentation/",
+    ),
+    "map of digits": Guide(
+        "Each figure is one digit, and alike ones lie close. The two axes are those along which the values differ "
+        "most. On pixels the digits overlap: two numbers cannot hold a picture. By a trained network's last hidden "
+        "layer they fall apart into groups: that is what it has learned. Wheel zooms, hover shows, a click on the "
+        "legend picks.",
+        "principal component analysis",
+        "https://scikit-learn.org/stable/modules/generated/sklearn.decomposition.PCA.html",
+    ),
+    "hashes": Guide(
+        "A hash is a fingerprint of the bytes: two people with the same SHA-256 have the very same pixels and labels "
+        "in the same order, and their results can be compared. x are the images, y the labels. Each hash is of the "
+        "array's bytes as they lie in memory, row after row.",
+        "SHA-256, provenance",
+        "https://keras.io/api/datasets/mnist/",
+    ),
     # Explain: why this answer
     "integrated gradients": Guide(
         "The image is faded in from black, and each pixel is credited with what it adds on the way to the digit's "

@@ -34,7 +34,7 @@ def _show(run: Run, live: bool) -> None:
         return
     _heading(run, spec, status)
     metrics = _metrics(run)
-    _curves(metrics, status, live)
+    _curves(run, metrics, status, live)
     watching.show(run, metrics.rows, live)
     if metrics.broken:
         st.caption(f"{metrics.broken} lines of its metrics could not be read and are left out.")
@@ -80,13 +80,13 @@ def _metrics(run: Run) -> Metrics:
     return metrics
 
 
-def _curves(metrics: Metrics, status: Status, live: bool) -> None:
+def _curves(run: Run, metrics: Metrics, status: Status, live: bool) -> None:
     if not metrics.rows:
         st.caption("The curves begin with the first batch.")
         return
     steps_per_epoch, last = status.steps / max(status.epochs, 1), metrics.rows[-1]
     for column, measure in zip(st.columns(2), ("loss", "accuracy"), strict=True):
-        chart = figures.curve(metrics.rows, measure, steps_per_epoch)
+        chart = caches.curve(run, metrics.rows, measure, steps_per_epoch)
         alt = f"{measure.capitalize()} by epoch, of training and of validation images; now {last[measure]:.4f}"
         with column:
             exhibit.chart(chart, measure.capitalize(), alt, "learning curves", f"{measure}_chart", moving=live)

@@ -23,9 +23,14 @@ def pages() -> list[StreamlitPage]:
     """One entry of the menu for each page."""
     first = next(iter(PAGES))
     return [
-        st.Page(path, title=title, icon=icon, default=path == first, url_path="" if path == first else title.lower())
+        st.Page(path, title=title, icon=icon, default=path == first, url_path=url_path(path))
         for path, (title, icon) in PAGES.items()
     ]
+
+
+def url_path(page: str) -> str:
+    """The path of a page in the address, given its file; empty for the first."""
+    return "" if page == next(iter(PAGES)) else PAGES[page][0].lower()
 
 
 def through_app() -> None:

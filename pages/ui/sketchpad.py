@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from streamlit_drawable_canvas import st_canvas
 
 from mnist_core import canvas
-from mnist_core.strokes import Strokes
+from mnist_core.strokes import Strokes, render
 from pages.ui import state, theme
 
 BRUSH_PIXELS = 20  # until somebody moves the slider
@@ -52,10 +53,30 @@ def show(key: str, width: int) -> Drawing | None:
     if not result.json_data:
         return None
     st.session_state[state.drawing(key)] = result.json_data
-    image = result.image_data if result.json_data.get("objects") else None  # each look at it decodes it anew
-    if image is None:
+    if not result.json_data.get("objects"):
         return None
+    image = result.image_data  # each look at it decodes it anew
+    if image is None:  # before somebody touches it a canvas sends no picture, not even of what it began with
+        return redrawn(result.json_data, width)
     return Drawing(image, canvas.strokes(result.json_data), canvas.brush_width(result.json_data))
+
+
+def redrawn(sent: dict[str, Any] | None, width: int) -> Drawing | None:
+    """A drawing from its paths alone, as the canvas shows it. None where there are none that tell it all.
+
+    Args:
+        sent: what a canvas has sent, or began with.
+        width: of the canvas, in pixels.
+    """
+    paths, brush = canvas.strokes(sent), canvas.brush_width(sent)
+    if not paths or brush is None:
+        return None
+    points = np.concatenate(paths)
+    low, high = points.min(axis=0), points.max(axis=0)
+    middle = float(low[0] + high[0]) / 2, float(low[1] + high[1]) / 2
+    size = max(float((high - low).max()), 1e-3)  # of the path; a mere dot has none
+    image = render(paths, brush, size, middle, max(width, theme.CANVAS_PIXELS))[: theme.CANVAS_PIXELS, :width]
+    return Drawing(image, paths, brush)
 
 
 def clear(key: str) -> None:

@@ -54,6 +54,18 @@ OWNER = "owner"  # (token, proof) of who is at the browser: see owner
 COOKIES_SET = "cookies_set"  # names of those that the browser was given in this session
 EXPLAINED = "explained"  # a drawing, or a test image
 EXPLAINED_INDEX = "explained_index"
+DATA_VIEW = "view"  # of the Data page; its name in the address, too
+BROWSED_PART = "browsed_part"  # training or test
+BROWSED_LABEL = "browsed_label"
+BROWSED_ANSWER = "browsed_answer"
+BROWSED_WRONG = "browsed_wrong"
+BROWSED_PAGE = "browsed_page"
+BROWSED_INDEX = "browsed_index"  # number of the digit that is shown large
+READ_THROUGH = "read_through"  # (model, part) that somebody has agreed to wait for
+CHANGED_INDEX = "changed_index"  # number of the training digit that is augmented
+MAP_OF = "map_of"  # pixels, or a model's last hidden layer
+TOUR = "tour"  # step of the guided tour, from 1; absent where nobody takes it
+TOUR_LEFT = "tour_left"  # step at which it was left
 EXPLAIN_VIEW = "explain_view"
 REASONS_METHOD = "reasons_method"
 REASONS_DIGIT = "reasons_digit"
@@ -67,8 +79,9 @@ _KEPT = (
     BRUSH, PLAIN, MODE, MODEL, OTHER_MODEL, CONSENT, TAUGHT_MODEL,
     RECIPE, EPOCHS, BATCH_SIZE, LEARNING_RATE, OPTIMIZER, DROPOUT, AUGMENTATION,
     PATIENCE, TIME_BUDGET, TARGET_ACCURACY, SEED, DATA, TEST_INDEX, CARRIED, PROBES,
-    SEARCH, STATES, RECIPES, MINE, COMPARED, EXPLAINED, EXPLAINED_INDEX, EXPLAIN_VIEW,
-    REASONS_METHOD, REASONS_DIGIT, REASONS_TEN, REASONS_LAYER, GROWTH_LAYER,
+    SEARCH, STATES, RECIPES, MINE, COMPARED, EXPLAINED, EXPLAINED_INDEX,
+    BROWSED_PART, BROWSED_LABEL, BROWSED_ANSWER, BROWSED_WRONG, BROWSED_PAGE, BROWSED_INDEX, CHANGED_INDEX, MAP_OF,
+    EXPLAIN_VIEW, REASONS_METHOD, REASONS_DIGIT, REASONS_TEN, REASONS_LAYER, GROWTH_LAYER,
 )  # fmt: skip
 
 
@@ -104,6 +117,11 @@ def enter_canvases() -> None:
     """To be called when a canvas is about to be shown that was not: it begins with what was drawn on it before."""
     for canvas in (CANVAS, NUMBER_CANVAS, COMPARISON_CANVAS, PROBE_CANVAS):
         st.session_state[at_entry(canvas)] = st.session_state.get(drawing(canvas))
+
+
+def change(name: str) -> str:
+    """The key of the slider of an augmentation."""
+    return f"change_{name}"
 
 
 def default(key: str, value: Any) -> None:

@@ -44,6 +44,7 @@ STYLE = f"""
 .lab-figure {{ margin: 0; }}
 .lab-picture {{ image-rendering: pixelated; background: #000; border-radius: 6px; object-fit: contain;
   border: 1px solid rgba(128, 128, 128, .35); display: block; }}
+#vg-tooltip-element img {{ width: 112px; image-rendering: pixelated; }} /* digits that hover over a chart */
 .lab-figure figcaption {{ font-size: .8rem; opacity: .75; margin-top: .3rem; line-height: 1.25; }}
 </style>
 """

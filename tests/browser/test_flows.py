@@ -100,7 +100,7 @@ def test_misread_drawing_is_kept_listed_and_deleted(page: Page) -> None:
     settled(page)
     page.get_by_role("button", name="Keep it").click()
     expect(page.get_by_text("Kept as 4")).to_be_visible(timeout=20 * SECONDS)
-    page.get_by_role("link", name="Data").last.click()
+    page.get_by_role("link", name="Kept drawings").click()
     expect(page.get_by_role("heading", name="Kept drawings: 1")).to_be_visible(timeout=30 * SECONDS)
     page.get_by_role("button", name="Delete", exact=True).click()
     expect(page.get_by_text("None yet")).to_be_visible(timeout=20 * SECONDS)

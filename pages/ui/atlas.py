@@ -1,0 +1,61 @@
+"""A map of 5,000 digits in two dimensions, with one's own drawing on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from mnist_core import figures, figures_data
+from mnist_core.drawing import normalise
+from pages.ui import caches, components, exhibit, sketchpad, state, theme
+
+KINDS = {"pixels": "By their pixels", "layer": "By a model's last hidden layer"}
+
+
+def show() -> None:
+    """What the map is made of, and the map."""
+    state.default(state.MAP_OF, "pixels")
+    kind = st.segmented_control("Map", list(KINDS), format_func=KINDS.__getitem__, key=state.MAP_OF, required=True,
+                                label_visibility="collapsed")  # fmt: skip
+    path = components.model_path(components.model_menu("Model", state.MODEL)) if kind == "layer" else None
+    try:
+        found = caches.digit_map(caches.at_hand(), path)
+    except ModuleNotFoundError:
+        st.info("This version cannot look into the layers of a model. The map by pixels is there.")
+        return
+    image = own_drawing()
+    chart(str(kind), found, place(image, found, path) if image is not None else None)
+    if image is None:
+        st.caption("Draw a digit, and it is marked on the map.")
+        st.page_link("pages/draw.py", label="Draw", icon=":material/draw:")
+
+
+def chart(kind: str, found: caches.Map, own: tuple[float, float, str] | None) -> None:
+    """The map itself."""
+    model = st.session_state.get(state.MODEL, components.SHIPPED)
+    by = "their pixels" if kind == "pixels" else f"what {components.plain(components.model_name(model))} makes of them"
+    shares = found.plane.shares
+    alt = (f"{len(found.labels):,} digits by {by}, in two dimensions that hold {sum(shares):.0%} of the variance. "
+           + ("Your own drawing is marked." if own else "No drawing of yours is marked."))  # fmt: skip
+    exhibit.chart(
+        figures_data.scatter(found.points, found.labels, caches.mapped_pictures(caches.at_hand()), shares, own),
+        f"{len(found.labels):,} digits in two dimensions, by {by}", alt, "map of digits", "map",
+        rows=lambda: [{"number": number, "x": float(x), "y": float(y), "digit": int(label)} for number, ((x, y), label)
+                      in enumerate(zip(found.points, found.labels, strict=True))],
+    )  # fmt: skip
+
+
+def own_drawing() -> NDArray[np.uint8] | None:
+    """What was last drawn on the Draw page, as it normalises it, (28, 28) uint8; None where nothing was."""
+    drawn = sketchpad.redrawn(st.session_state.get(state.drawing(state.CANVAS)), theme.CANVAS_PIXELS)
+    normalised = normalise(drawn.image, drawn.brush) if drawn else None
+    return None if normalised is None or normalised.blank else normalised.image
+
+
+def place(image: NDArray[np.uint8], found: caches.Map, path: Path | None) -> tuple[float, float, str]:
+    """Where a (28, 28) uint8 image lies on the map, and its picture."""
+    x, y = found.plane.project(caches.map_values(image[None], path))[0].tolist()
+    return x, y, figures.data_url(image)

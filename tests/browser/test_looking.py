@@ -1,0 +1,36 @@
+"""What only a browser can tell of the Data page and the tour: what a click picks, and what a canvas begins with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+from test_flows import SECONDS, page, read, settled
+
+__all__ = ["page"]  # a fixture
+
+pytestmark = pytest.mark.browser
+
+
+def test_click_on_a_digit_of_the_wall_shows_it_large(page: Any, app_url: str) -> None:
+    page.goto(f"{app_url}/data?view=browse")
+    wall = page.locator('[data-testid="stVegaLiteChart"]').first
+    expect(wall).to_be_visible(timeout=30 * SECONDS)
+    settled(page)
+    number = page.get_by_label("Number of the digit", exact=False)
+    expect(number).to_have_value("0")
+    box = wall.bounding_box()
+    page.mouse.click(box["x"] + 0.35 * box["width"], box["y"] + 0.04 * box["height"])  # fourth of the first row
+    expect(number).to_have_value("3", timeout=20 * SECONDS)
+    expect(page.get_by_role("heading", name="Training digit 3: a ")).to_be_visible()
+
+
+def test_second_step_of_the_tour_is_misread_until_the_switch_is_off(page: Any, app_url: str) -> None:
+    page.goto(f"{app_url}/?tour=2")
+    expect(page.get_by_text("Guided tour, 2 of 6")).to_be_visible(timeout=30 * SECONDS)
+    expect(page.get_by_text("That does not look like a digit")).to_be_visible(timeout=20 * SECONDS)
+    settled(page)
+    page.get_by_test_id("stCheckbox").filter(has_text="Plain resize").locator("label").first.click()
+    expect(page.get_by_text("That does not look like a digit")).to_have_count(0, timeout=20 * SECONDS)
+    assert read(page) == 3
