@@ -7,12 +7,13 @@ epoch, has been asked for since the run began. Anything else there is ignored.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
-from mnist_core import checkpoints, probes, training
+from mnist_core import checkpoints, probes, snapshots, training
 from mnist_core.checkpoints import Place
 from mnist_core.data import Split
 from mnist_core.events import Events
@@ -98,6 +99,8 @@ class Course:
             steps=steps, epochs=self._steering.epochs, step=self.place.step, epoch=self.place.epoch,
             started=time.time(), train_seconds=self.place.train_seconds,
         )  # fmt: skip
+        if self.place.step == 0:
+            self._remember()
         if not self._may_go_on():
             return self._stopped()
         reports = training.train(
@@ -159,6 +162,7 @@ class Course:
             learning_rate=self._steering.learning_rate, train_seconds=self._train_seconds(), elapsed=self._elapsed(),
         )  # fmt: skip
         checkpoints.write(self._run.path, self._model, self.place, self._best)
+        self._remember()
         settings = self._settings
         if settings.target_accuracy and accuracy >= settings.target_accuracy:
             return f"Reached {100 * settings.target_accuracy:.2f} % of the validation images"
@@ -166,6 +170,11 @@ class Course:
             self._restore_best()
             return f"No lower validation loss for {settings.patience} epochs; epoch {self.place.best_epoch} is restored"
         return ""
+
+    def _remember(self) -> None:
+        """Leaves a snapshot to look back on. A training does not end for want of one: a full disk, say."""
+        with contextlib.suppress(OSError):
+            snapshots.write(self._run.path, self.place.epoch, training.shown_weights(self._model))
 
     def _restore_best(self) -> None:
         """Where patience was asked for, the weights of the epoch with the lowest validation loss."""

@@ -7,6 +7,7 @@
       control.json    what the user asks of it
       probes.json wall.npz    what it is watched by: drawings of people's own, sixty test digits
       checkpoint/     where it stands after its last finished epoch
+      snapshots/      its weights before the first step and at ends of epochs, to look back on; they stay at home
       label.json      what people call it
       owner.json      whose it is: see owners
       card.json model.keras model.tflite    at the end, also of a stopped run

@@ -410,6 +410,18 @@ def looker(model: Any) -> Callable[[Images], NDArray[np.float32]]:
     return lambda images: np.asarray(run(images), np.float32)
 
 
+def shown_weights(model: Any) -> list[NDArray[np.float32]]:
+    """A copy of the weights by which a model in training answers, as `get_weights` orders them; it is not touched.
+
+    With their moving average where its optimizer keeps one, which is there from the first step on.
+    """
+    optimizer, averages = model.optimizer, {}
+    if optimizer.use_ema and int(optimizer.iterations.numpy()) > 0:
+        pairs = zip(model.trainable_variables, optimizer._model_variables_moving_average, strict=True)
+        averages = {id(variable): average for variable, average in pairs}
+    return [np.array(averages.get(id(variable), variable)) for variable in model.weights]
+
+
 @lru_cache(maxsize=2)
 def _compiled_predict(model: Any) -> Any:
     import tensorflow as tf

@@ -36,7 +36,7 @@ FILES: dict[str, int] = {
     "checkpoint/state.npz": 800 * MEGABYTE,
 }  # fmt: skip
 """What travels -> its largest size in bytes: generous for the largest network that can be trained. Who owns a run, and
-what else lies in its folder, stays at home."""
+what else lies in its folder, such as snapshots/, stays at home."""
 
 EVENTS = re.compile(r"events/(train|validation)/events\.out\.tfevents\.[A-Za-z0-9._-]{1,150}")
 EVENTS_SIZE = 50 * MEGABYTE  # of each

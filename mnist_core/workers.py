@@ -35,7 +35,7 @@ def _command(argument: str) -> list[str]:
     return [sys.executable, "-m", "mnist_core.worker", argument]
 
 
-def _environment(threads: int) -> dict[str, str]:
+def environment(threads: int) -> dict[str, str]:
     """Of a worker that may use so many cores."""
     return {
         **os.environ,
@@ -50,7 +50,7 @@ def start_worker(run: Run, threads: int) -> subprocess.Popen[bytes]:
     """A worker for the run, in a session of its own: Ctrl-C on the server does not reach it."""
     with run.log.open("ab") as output:
         return subprocess.Popen(  # noqa: S603 - our own module, the path is one argument
-            _command(str(run.path)), env=_environment(threads), stdin=subprocess.DEVNULL, stdout=output,
+            _command(str(run.path)), env=environment(threads), stdin=subprocess.DEVNULL, stdout=output,
             stderr=output, start_new_session=True,
         )  # fmt: skip
 
@@ -89,7 +89,7 @@ class WarmWorker:
 
     def __init__(self, threads: int) -> None:
         self._process = subprocess.Popen(  # noqa: S603 - our own module
-            _command(WAIT), env=_environment(threads), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+            _command(WAIT), env=environment(threads), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
 

@@ -9,15 +9,31 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from mnist_core.drawing import normalise
-from pages.ui import beside, caches, components, layers, learned, mind, navigation, neighbours, sketchpad, state, theme
+from pages.ui import (
+    beside,
+    caches,
+    components,
+    growth,
+    layers,
+    learned,
+    mind,
+    navigation,
+    neighbours,
+    reasons,
+    sketchpad,
+    state,
+    theme,
+)
 
 SOURCES = {"draw": "Draw a digit", "test": "A test image"}
 View = Callable[[str, NDArray[np.uint8]], None]
 VIEWS: dict[str, tuple[str, View]] = {
     "layers": ("Layer by layer", layers.show),
     "learned": ("What it has learned", learned.show),
+    "reasons": ("Why this answer", reasons.show),
     "mind": ("What would change its mind", mind.show),
     "neighbours": ("Nearest training digits", neighbours.show),
+    "growth": ("Before and after training", growth.show),
     "beside": ("Two models", beside.show),
 }
 """Name in the address -> its title, and what shows it, given the choice of a model and a (28, 28) uint8 image."""

@@ -19,7 +19,7 @@ import psutil
 import pytest
 from support import wait_until
 
-from mnist_core import checkpoints, jobs, runs, worker
+from mnist_core import checkpoints, jobs, runs, snapshots, worker
 from mnist_core.architecture import BatchNormalization, Dense, Dropout, Flatten, Rescaling
 from mnist_core.course import Wishes
 from mnist_core.errors import QueueFullError, RunError
@@ -100,6 +100,30 @@ def test_resumed_run_equals_the_uninterrupted_one(whole: Run) -> None:
     steps = [row["step"] for row in run.metrics().rows]
     assert steps == sorted(set(steps)), "each step is told once"
     assert run.card()["epochs_trained"] == 4
+
+
+def test_resumed_run_has_the_snapshots_of_the_uninterrupted_one(whole: Run) -> None:
+    run = new_run(epochs=4)
+    stop_after(run, 1)
+    jobs.resume(Backend(), run)
+    assert worker.main([str(run.path)]) == 0, run.status().message
+    assert snapshots.epochs(run.path) == snapshots.epochs(whole.path) == [0, 1, 2, 3, 4]
+    for epoch in range(5):
+        pairs = zip(snapshots.read(run.path, epoch), snapshots.read(whole.path, epoch), strict=True)
+        assert all((a == b).all() for a, b in pairs)
+
+
+def test_training_is_the_same_to_the_last_bit_without_snapshots(whole: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither for want of them, nor on a disk that takes no more of them."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(snapshots, "write", refuse)
+    run = new_run()
+    assert worker.main([str(run.path)]) == 0, run.status().message
+    assert run.status().state == "finished" and not snapshots.epochs(run.path)
+    assert same(run, whole) and told(run) == told(whole)
 
 
 @pytest.mark.usefixtures("keras")

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pickle
+import shutil
 import stat
 import warnings
 import zipfile
@@ -71,6 +72,16 @@ def test_a_run_comes_back_as_it_was(trained: Trained, files: Files) -> None:
     assert {name for name in files if found[name] != files[name]} == changed
     assert run.status() == replace(trained.run.status(), pid=0, host="")
     assert os.listdir(runs.runs_dir()) == [run.id]
+
+
+def test_snapshots_stay_at_home(trained: Trained, files: Files, runs_root: Path) -> None:
+    """They are many times the size of the model, and only to look back on. What brings some is not one of our zips."""
+    assert (trained.run.path / "snapshots" / "0002.npz").exists()
+    assert not any(name.startswith("snapshots") for name in files)
+    assert not (transfer.unpack(io.BytesIO(transfer.pack(trained.run))).path / "snapshots").exists()
+    shutil.rmtree(runs_root)
+    packed = zipped([("run-1/spec.json", files["spec.json"]), ("run-1/snapshots/0002.npz", b"PK")])
+    refused(packed, "no file of a run", runs_root)
 
 
 def test_a_path_is_read_as_a_file_is(trained: Trained, tmp_path: Path) -> None:

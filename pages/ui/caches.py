@@ -36,6 +36,7 @@ from mnist_core.architecture import Architecture
 from mnist_core.augmentation import AUGMENTATIONS, augment
 from mnist_core.classifier import Classifier
 from mnist_core.errors import ModelError
+from mnist_core.helper import GradientHelper, Growth, Reasons
 from mnist_core.jobs import JobBackend, LocalBackend
 from mnist_core.portrait import Portrait
 from mnist_core.projection import Plane
@@ -364,3 +365,36 @@ def _described(choice: str, path: str, changed: int, source: str) -> NDArray[np.
 
 
 _READING = "The model reads all training digits, once …"
+
+
+@st.cache_resource(show_spinner=False)
+def gradient_helper() -> GradientHelper:
+    """The one process of this server that computes gradients. It is started when it is first asked."""
+    return GradientHelper(cores())
+
+
+def reasons(
+    method: str, folder: Path, image: NDArray[np.uint8], digits: Sequence[int], layer: int | None
+) -> Reasons:
+    """What GradientHelper.explain finds; computed once while it is among the last few asked for."""
+    changed = (folder / "model.keras").stat().st_mtime_ns
+    return _reasons(method, str(folder), changed, image.tobytes(), tuple(digits), layer)
+
+
+@st.cache_resource(show_spinner=False, max_entries=200)
+def _reasons(
+    method: str, folder: str, changed: int, image: bytes, digits: tuple[int, ...], layer: int | None
+) -> Reasons:
+    pixels = np.frombuffer(image, np.uint8).reshape(28, 28)
+    return gradient_helper().explain(method, Path(folder), pixels, digits, layer)
+
+
+def growth(folder: Path, image: NDArray[np.uint8], layer: int) -> Growth:
+    """What GradientHelper.growth finds; computed once while it is among the last few asked for."""
+    changed = (folder / "snapshots").stat().st_mtime_ns
+    return _growth(str(folder), changed, image.tobytes(), layer)
+
+
+@st.cache_resource(show_spinner=False, max_entries=20)
+def _growth(folder: str, changed: int, image: bytes, layer: int) -> Growth:
+    return gradient_helper().growth(Path(folder), np.frombuffer(image, np.uint8).reshape(28, 28), layer)

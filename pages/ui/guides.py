@@ -273,5 +273,64 @@ GUIDES = {
         "translation invariance",
         "https://keras.io/api/layers/convolution_layers/convolution2d/",
     ),
+    # Explain: why this answer
+    "integrated gradients": Guide(
+        "The image is faded in from black, and each pixel is credited with what it adds on the way to the digit's "
+        "**logit**, the score before the softmax. Orange adds, blue takes away. The credits sum to the logit's whole "
+        "rise: that is the completeness printed below. Pixels that are black get none, although empty places can "
+        "speak for a digit, too.",
+        "integrated gradients (Sundararajan et al., 2017)",
+        "https://arxiv.org/abs/1703.01365",
+    ),
+    "completeness": Guide(
+        "For each digit: what the attributions of all pixels sum to, and what they should, the logit of this image "
+        "less that of a black one. The gap between them is an error of the sum over steps. At most 1 % is asked for; "
+        "where the logit hardly differs, no number of steps reaches that.",
+        "completeness axiom",
+        "https://arxiv.org/abs/1703.01365",
+    ),
+    "smoothgrad": Guide(
+        "The slope of the digit's logit, averaged over 50 copies of the image with noise. Orange: more ink here would "
+        "speak for the digit; blue: against it. It tells what a **change** would do, also on empty paper, not what "
+        "the ink that is there has done. Averaging removes the grain that the plain gradient has.",
+        "SmoothGrad (Smilkov et al., 2017)",
+        "https://arxiv.org/abs/1706.03825",
+    ),
+    "saliency": Guide(
+        "The slope of the digit's logit at this very image. Orange: a little more ink here would speak for the digit; "
+        "blue: against it. It is grainy, because the slope of such networks jumps from pixel to pixel; SmoothGrad "
+        "shows the same with less grain.",
+        "saliency map (Simonyan et al., 2013)",
+        "https://arxiv.org/abs/1312.6034",
+    ),
+    "grad-cam": Guide(
+        "Where a convolution found what speaks for the digit. Each of its channels is weighted by how much the digit's "
+        "logit rises with it; what is left above zero is shown. The map is as coarse as the layer, 4×4 say, and only "
+        "made larger. Early layers see edges, late ones whole shapes.",
+        "Grad-CAM (Selvaraju et al., 2017)",
+        "https://arxiv.org/abs/1610.02391",
+    ),
+    # Explain: before and after training
+    "growth": Guide(
+        "What one layer makes of your digit at this moment of the training: one small picture for each channel, or one "
+        "square for each unit. The brighter, the larger the value; all moments share one scale. At epoch 0 the weights "
+        "are random. Move the slider and see which channels begin to answer to strokes and corners.",
+        "activation, feature map",
+        "https://keras.io/guides/sequential_model/#feature-extraction-with-a-sequential-model",
+    ),
+    "answers by epoch": Guide(
+        "How probable the network found each of the ten digits, for this one image, after each epoch kept. Teal is "
+        "what it answers in the end, orange the rival that came closest, grey the other eight. At epoch 0 it guesses. "
+        "The dashed line is the moment that the slider shows.",
+        "softmax probabilities",
+        "https://keras.io/api/layers/activation_layers/softmax/",
+    ),
+    "filters": Guide(
+        "The weights of the first layer, one tile for each filter: above before the training, below after it. Orange "
+        "weights answer to ink, blue ones to its absence; all tiles share one scale. Random at first, some become "
+        "edges: orange on one side, blue on the other.",
+        "convolution kernel",
+        "https://keras.io/api/layers/convolution_layers/convolution2d/",
+    ),
 }
 """By the name that `exhibit` is given."""

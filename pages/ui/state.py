@@ -81,6 +81,12 @@ DISTORTION = "distortion"
 SPOILT_MODELS = "spoilt_models"
 CURVES = "curves"  # of robustness, as far as they were measured in this session
 MEASURING = "measuring"  # what of it is being measured, since when
+REASONS_METHOD = "reasons_method"
+REASONS_DIGIT = "reasons_digit"
+REASONS_TEN = "reasons_ten"
+REASONS_LAYER = "reasons_layer"
+GROWTH_LAYER = "growth_layer"
+GROWTH_EPOCH = "growth_epoch"
 METRICS = "metrics"  # (run id, reports read so far): only new ones are read
 
 _KEPT = (
@@ -91,6 +97,7 @@ _KEPT = (
     BROWSED_PART, BROWSED_LABEL, BROWSED_ANSWER, BROWSED_WRONG, BROWSED_PAGE, BROWSED_INDEX, CHANGED_INDEX, MAP_OF,
     EXPLAIN_VIEW, EXPLAINED_LAYER, EXPLAINED_CHANNEL, EXPLAINED_ROW, EXPLAINED_COLUMN, BESIDE_MODEL,
     EVALUATED_ON, EVALUATED_VIEW, SHARES, DISTORTION, SPOILT_MODELS,
+    REASONS_METHOD, REASONS_DIGIT, REASONS_TEN, REASONS_LAYER, GROWTH_LAYER,
 )  # fmt: skip
 
 
