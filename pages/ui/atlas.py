@@ -9,7 +9,6 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from mnist_core import figures, figures_data
-from mnist_core.drawing import normalise
 from pages.ui import caches, components, exhibit, findings, inside, sketchpad, state, theme
 
 KINDS = {"pixels": "By their pixels", "layer": "By a model's last hidden layer"}
@@ -51,9 +50,7 @@ def chart(kind: str, found: findings.Map, own: tuple[float, float, str] | None) 
 
 def own_drawing() -> NDArray[np.uint8] | None:
     """What was last drawn on the Draw page, as it normalises it, (28, 28) uint8; None where nothing was."""
-    drawn = sketchpad.redrawn(st.session_state.get(state.drawing(state.CANVAS)), theme.CANVAS_PIXELS)
-    normalised = normalise(drawn.image, drawn.brush) if drawn else None
-    return None if normalised is None or normalised.blank else normalised.image
+    return sketchpad.digit(sketchpad.redrawn(st.session_state.get(state.drawing(state.CANVAS)), theme.CANVAS_PIXELS))
 
 
 def place(image: NDArray[np.uint8], found: findings.Map, path: Path | None) -> tuple[float, float, str]:
