@@ -26,7 +26,7 @@ from results import COLLECT, Figure
 
 HERE = Path(__file__).parent
 ORDER = (
-    "opening", "answering", "browsing", "history", "first_point", "memory", "together", "augmentation", "fast",
+    "opening", "answering", "browsing", "history", "first_point", "memory", "together", "augmentation", "sweep", "fast",
     "training",
 )  # fmt: skip
 PACKAGES = ("streamlit", "tensorflow", "keras", "ai-edge-litert", "numpy", "opencv-python-headless")

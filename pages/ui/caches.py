@@ -21,11 +21,13 @@ from mnist_core import (
     drawings,
     figures,
     figures_data,
+    importance,
     neighbours,
     pen,
     projection,
     robustness,
     runs,
+    sweeps,
     teaching,
 )
 from mnist_core import history as runs_history
@@ -398,3 +400,10 @@ def growth(folder: Path, image: NDArray[np.uint8], layer: int) -> Growth:
 @st.cache_resource(show_spinner=False, max_entries=20)
 def _growth(folder: str, changed: int, image: bytes, layer: int) -> Growth:
     return gradient_helper().growth(Path(folder), np.frombuffer(image, np.uint8).reshape(28, 28), layer)
+
+
+@st.cache_data(show_spinner=False, max_entries=20)
+def importances(folder: str, finished: int) -> list[dict[str, Any]]:
+    """importance.importances of a sweep; grown again when more of its trials have `finished`."""
+    found = sweeps.Sweep(Path(folder))
+    return importance.importances(found.trials(), found.plan().vary)
