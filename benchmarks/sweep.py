@@ -18,8 +18,9 @@ import time
 import click
 import results
 
-from mnist_core import figures_sweep, sweeps
-from mnist_core.sweeps import READY, Plan, Sweep, make_plan
+from mnist_core import figures_sweep, plans, sweeps
+from mnist_core.plans import READY, Plan, make_plan
+from mnist_core.sweeps import Sweep
 
 SPACE = ("learning_rate=1e-5..1e-1:log", "batch_size=16..1024:log", "dropout=0..0.9")
 BASE, EPOCHS, MEASURE = "zepeda-cnn", 6, "loss"
@@ -47,7 +48,7 @@ def saved(seed: int, trials: int) -> float:
     common = {"epochs": EPOCHS, "data": "sample", "measure": MEASURE, "seed": seed, "seeds": 0}
     random, _ = searched(make_plan(BASE, SPACE, trials, how="random", prune=False, **common))
     tpe, _ = searched(make_plan(BASE, SPACE, 2 * trials, how="tpe", prune=True, **common))
-    best = sweeps.best_of(random.trials(), random.plan())
+    best = plans.best_of(random.trials(), random.plan())
     if best is None:
         raise RuntimeError("no trial of the random search was trained to its end")
     return until(tpe, best["value"]) / sum(row["seconds"] for row in random.trials())

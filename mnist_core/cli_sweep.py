@@ -12,18 +12,19 @@ from typing import Any
 
 import click
 
-from mnist_core import sweeps
+from mnist_core import plans, sweeps
 from mnist_core.cli import as_json, main, table
 from mnist_core.errors import SettingError, SweepError
+from mnist_core.plans import BACKENDS, HOWS, MEASURES, READY, make_plan
 from mnist_core.runs import Status
-from mnist_core.sweeps import BACKENDS, HOWS, MEASURES, READY, Sweep, find_sweep, list_sweeps, make_plan
+from mnist_core.sweeps import Sweep, find_sweep, list_sweeps
 
 POLL_SECONDS = 0.2
 
 
 @main.group(invoke_without_command=True)
 @click.option("--base", metavar="NAME", help="A recipe, or the id of a run, that every trial begins with.")
-@click.option("--vary", multiple=True, metavar="SETTING=VALUES", help="learning_rate=1e-4..1e-1:log, batch_size=32,128.")
+@click.option("--vary", multiple=True, metavar="SETTING=VALUES", help="learning_rate=1e-4..1e-1:log, epochs=1,2,4.")
 @click.option("--trials", type=int, help="How many; by default 20, and the whole of a grid.")
 @click.option("--how", type=click.Choice(HOWS), default="tpe", show_default=True, help="Who proposes what to try.")
 @click.option("--epochs", type=int, help="Of each trial; by default as the base.")
@@ -32,7 +33,7 @@ POLL_SECONDS = 0.2
               help="On the validation images; the test set is never looked at, but once for the winner.")  # fmt: skip
 @click.option("--prune/--no-prune", default=True, show_default=True, help="End trials early that most are better than.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the search, and of every trial.")
-@click.option("--seeds", type=int, default=sweeps.SEEDS, show_default=True, help="To train the winner anew with.")
+@click.option("--seeds", type=int, default=plans.SEEDS, show_default=True, help="To train the winner anew with.")
 @click.option("--backend", type=click.Choice(BACKENDS), default="local", show_default=True, help="Who trains.")
 @click.option("--storage", metavar="URL", default="", help="Optuna's database; by default a file of the sweep's own.")
 @click.option("--ready", type=click.Choice(list(READY)), help="A sweep that needs no choice, on the offline sample.")
@@ -46,7 +47,7 @@ def sweep(context: click.Context, json_output: bool, ready: str | None, base: st
         raise SettingError("Give --base NAME with --vary SETTING=VALUES, or --ready NAME; `sweep --help` tells more.")
     plan = READY[ready].plan() if ready else make_plan(str(base), **given)
     made = sweeps.create(plan)
-    click.echo(f"{made.id}: {sweeps.title(plan)}, {plan.trials} trials. Ctrl-C pauses it.", err=True)
+    click.echo(f"{made.id}: {plans.title(plan)}, {plan.trials} trials. Ctrl-C pauses it.", err=True)
     sweeps.launch(made)
     _follow(made)
     _tell(made, json_output)
@@ -127,7 +128,7 @@ def result_of(found: Sweep) -> dict[str, Any]:
     status, plan, trials = found.status(), found.plan(), found.trials()
     return {
         "sweep": found.id, "state": status.state, "message": status.message, "seconds_left": status.seconds_left,
-        "plan": sweeps.described(plan), "trials": trials, "best": sweeps.best_of(trials, plan),
+        "plan": plans.described(plan), "trials": trials, "best": plans.best_of(trials, plan),
         "winner": found.winner(),
     }  # fmt: skip
 

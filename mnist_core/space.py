@@ -172,7 +172,7 @@ def _points(name: str, text: str | None) -> int:
     if text is None:
         return 0
     if not text.isdecimal() or not 2 <= int(text) <= MAX_GRID:
-        raise SettingError(f"{name} shall have {text!r} values in a grid, expected a whole number from 2 to {MAX_GRID:,}.")
+        raise SettingError(f"{name} shall have {text!r} values in a grid, expected a whole number, 2 to {MAX_GRID:,}.")
     return int(text)
 
 
@@ -268,7 +268,7 @@ def usual(name: str) -> str:
     if name in USUAL:
         return USUAL[name]
     if isinstance(rule, Choice):
-        return ",".join(map(_text, rule.values))
+        return ",".join(_text(value) for value in rule.values if value is not None)
     high = min(rule.high, rule.low + 10) if isinstance(rule, Integer) else min(rule.high, rule.low + 1)
     low = rule.low if not (isinstance(rule, Number) and rule.above) else rule.low + (high - rule.low) / 100
     return f"{_text(low)}..{_text(high)}"

@@ -20,7 +20,8 @@ import numpy as np
 from mnist_core import space
 from mnist_core.errors import SweepError
 from mnist_core.files import write_json
-from mnist_core.sweeps import Plan, Sweep
+from mnist_core.plans import Plan
+from mnist_core.sweeps import Sweep
 
 FILE = "study.db"
 LOCK_SECONDS = 20.0
@@ -252,7 +253,7 @@ def why(error: BaseException, place: Path) -> str:
         return f"{place} is locked by another program. Close it (optuna-dashboard, a copy in progress), then resume."
     if "not a database" in text or "malformed" in text or "disk image" in text:
         return f"{place} is damaged and cannot be read. Restore it from a copy, or begin a new sweep. {kept}"
-    if "version" in text or "schema" in text or "alembic" in text or "no such table" in text or "no such column" in text:
+    if any(word in text for word in ("version", "schema", "alembic", "no such table", "no such column")):
         return (
             f"{place} is of another version of Optuna. Read it with that version, or bring it up to this one by "
             f"`optuna storage upgrade --storage URL`, then resume. {kept}"

@@ -4,9 +4,9 @@ It asks Optuna what to try, has each trial trained as an ordinary run, tells Opt
 the winner trained anew with other seeds. It reads sweep.json and control.json of its directory and writes everything
 else. Killed at any moment, it goes on from there when it is started again: no trial is lost, and none trained twice.
 
-No trial is judged by the test set. A run is tested when it ends, as every run is, and its card says so; but nothing here
-reads a trial's card. What is compared are the validation figures of metrics.jsonl, and of the one model that won in the
-end `winner` reads the card, once. A base that validates on the test images is given another split (sweeps.HELD_OUT).
+No trial is judged by the test set. A run is tested when it ends, as every run is, and its card says so; but nothing
+here reads a trial's card. What is compared are the validation figures of metrics.jsonl, and of the one model that won in the
+end `winner` reads the card, once. A base that validates on the test images is given another split (plans.HELD_OUT).
 """
 
 from __future__ import annotations
@@ -22,14 +22,15 @@ import time
 from pathlib import Path
 from typing import Any
 
-from mnist_core import owners, space, sweeps, winner
+from mnist_core import owners, plans, space, sweeps, winner
 from mnist_core.attempts import Attempts
 from mnist_core.errors import ArchitectureError, DigitLabError, SettingError, SweepError
 from mnist_core.heart import Heart
 from mnist_core.jobs import JobBackend, LocalBackend
+from mnist_core.plans import Plan
 from mnist_core.runs import Metrics, Run, Status
 from mnist_core.study import Study, Trial
-from mnist_core.sweeps import Plan, Sweep
+from mnist_core.sweeps import Sweep
 
 POLL_SECONDS = 0.1
 TELL_SECONDS = 0.5
@@ -238,7 +239,7 @@ class Conductor:
         best = self._study.best()
         if best is None:
             raise SweepError("No trial was trained to its end, so there is no winner. See why in the table of trials.")
-        name = sweeps.MEASURES[self._plan.measure]
+        name = plans.MEASURES[self._plan.measure]
         found = f"{100 * (best.value or 0):.2f} %" if self._plan.higher_is_better else f"{best.value:.4f}"
         message = f"Trial {best.trial} is the best: {name} {found} with {space.in_words(best.settings)}."
         self._update(state="finished", message=message, seconds_left=None)

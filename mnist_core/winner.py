@@ -16,10 +16,11 @@ from mnist_core import sweeps
 from mnist_core.attempts import Attempts
 from mnist_core.errors import SweepError
 from mnist_core.files import write_json
+from mnist_core.plans import Plan
 from mnist_core.recipes import Settings
 from mnist_core.runs import MAX_SEED, Run
 from mnist_core.study import Trial
-from mnist_core.sweeps import Plan, Sweep
+from mnist_core.sweeps import Sweep
 
 
 def measure(row: Mapping[str, Any], plan: Plan) -> float | None:

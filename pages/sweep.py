@@ -1,4 +1,4 @@
-"""Search the settings of a training: choose what varies, watch the trials come, look into what matters, take the best."""
+"""Search the settings of a training: choose what varies, watch the trials come, see what matters, take the best."""
 
 from __future__ import annotations
 
@@ -40,5 +40,5 @@ def page() -> None:
 
 navigation.through_app()
 st.title("Sweep")
-st.write("Many trainings with different settings, one after another: which settings are good, and which of them matter?")
+st.write("Many trainings with different settings, one after another: which are good, and which settings matter?")
 components.guarded(page)

@@ -23,7 +23,7 @@ from click.testing import CliRunner
 from support import ROOT, command_line, end_workers, environment, wait_until
 
 from mnist_core import __main__ as cli
-from mnist_core import attempts, history, steady, study, sweeps, winner
+from mnist_core import attempts, history, plans, steady, study, sweeps, winner
 from mnist_core import sweep as conducting
 from mnist_core.architecture import Dense, Flatten, Rescaling
 from mnist_core.attempts import Crowd
@@ -32,11 +32,12 @@ from mnist_core.errors import RunError, RunNotFoundError, SettingError, SweepErr
 from mnist_core.files import read_json, write_json
 from mnist_core.heart import Heart
 from mnist_core.jobs import LocalBackend
+from mnist_core.plans import Plan, make_plan
 from mnist_core.recipes import Settings
 from mnist_core.runs import Run, RunSpec, Status, create, find_run, list_runs, make_spec, owned
 from mnist_core.space import parse_all
 from mnist_core.study import Study, why
-from mnist_core.sweeps import Plan, Sweep, make_plan
+from mnist_core.sweeps import Sweep
 from mnist_core.workers import cores, start_worker
 
 TINY = Settings((Rescaling(1 / 255), Flatten(), Dense(10, "softmax")), batch_size=500, epochs=1, learning_rate=0.01)
@@ -88,7 +89,8 @@ class Oracle:
         """One epoch for each look; the sweep looks while it asks for the position of nothing."""
         values = self.left[run.id]
         for epoch, value in enumerate(values, 1):
-            run.append_metrics({"step": epoch, "epoch": epoch, "val_accuracy": value, "val_loss": 1 - value, "elapsed": epoch / 10})  # fmt: skip
+            run.append_metrics({"step": epoch, "epoch": epoch, "val_accuracy": value, "val_loss": 1 - value,
+                                "elapsed": epoch / 10})  # fmt: skip
         write_json(run.path / "card.json", {"test_accuracy": 0.123, "test_loss": 9.0})
         (run.path / "model.tflite").write_bytes(b"-")
         run.write_status(owned(replace(run.status(), state="finished", message="Finished")))
@@ -152,7 +154,8 @@ def run_sweep(made: Sweep, seconds: float = 240) -> Sweep:
 
 
 def test_grid_of_four_tries_each_point_once_and_trains_the_winner_anew(runs_root: Path, sample: Any) -> None:
-    made = run_sweep(sweeps.create(plan(["batch_size=100,500", "learning_rate=0.0001,0.01"], how="grid", trials=4, seeds=2)))
+    asked = plan(["batch_size=100,500", "learning_rate=0.0001,0.01"], how="grid", trials=4, seeds=2)
+    made = run_sweep(sweeps.create(asked))
     trials = made.trials()
     points = [(row["settings"]["batch_size"], row["settings"]["learning_rate"]) for row in trials]
     assert sorted(points) == [(100, 0.0001), (100, 0.01), (500, 0.0001), (500, 0.01)]
@@ -318,7 +321,7 @@ def test_the_best_is_found_and_the_test_set_is_read_once(handlers: None, monkeyp
 def test_loss_is_made_small(handlers: None) -> None:
     made = sweeps.create(plan(["learning_rate=0.001,0.01,0.1"], how="grid", trials=3, measure="loss"))
     conduct(made, Oracle(peaked))
-    best = sweeps.best_of(made.trials(), made.plan())
+    best = plans.best_of(made.trials(), made.plan())
     assert best is not None and best["settings"] == {"learning_rate": 0.01} and best["value"] == pytest.approx(0)
 
 
@@ -328,7 +331,7 @@ def test_validation_never_is_the_test_set(sample: Any) -> None:
     parts = split_data(sample, found.settings.split)
     validation = {image.tobytes() for image in parts.x_validation}
     assert not validation & {image.tobytes() for image in sample.x_test}
-    assert found.overrides["split"] == sweeps.HELD_OUT
+    assert found.overrides["split"] == plans.HELD_OUT
 
 
 def test_all_failing_stops_after_three_with_the_common_cause(handlers: None) -> None:
@@ -457,7 +460,7 @@ def test_plan_is_written_and_read_again() -> None:
                      measure="loss", prune=False, seed=3, seeds=1, storage="postgresql://me:secret@there/db")  # fmt: skip
     found = sweeps.create(made)
     assert found.plan() == made
-    assert "secret" not in json.dumps(sweeps.described(made))
+    assert "secret" not in json.dumps(plans.described(made))
     assert sweeps.find_sweep(found.id) == found and sweeps.list_sweeps() == [found]
 
 
@@ -605,9 +608,9 @@ def test_command_line_refuses(arguments: tuple[str, ...], complaint: str, runs_r
     assert not (runs_root / sweeps.FOLDER).exists(), "nothing is left behind"
 
 
-@pytest.mark.parametrize("name", list(sweeps.READY))
+@pytest.mark.parametrize("name", list(plans.READY))
 def test_ready_sweeps_are_small(name: str) -> None:
-    """Whether they end within three minutes is measured by benchmarks/sweep.py; here, that nobody has made them large."""
-    made = sweeps.READY[name].plan()
+    """Whether they end within three minutes is measured by benchmarks/sweep.py; here, that nobody made them large."""
+    made = plans.READY[name].plan()
     images = 4000 * 5 // 6 * made.base.settings.epochs * (made.trials + made.seeds)
     assert made.base.data == "sample" and images <= 200_000

@@ -12,11 +12,12 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 from support import ROOT
 
-from mnist_core import figures_sweep, importance, owners, sweeps
+from mnist_core import figures_settings, figures_sweep, importance, owners, plans, sweeps
 from mnist_core.files import write_json
+from mnist_core.plans import Plan
 from mnist_core.runs import RunSpec, Status, make_spec, owned
 from mnist_core.space import parse, parse_all
-from mnist_core.sweeps import Plan, Sweep
+from mnist_core.sweeps import Sweep
 from pages.ui import state
 
 PAGE = "pages/sweep.py"
@@ -59,8 +60,8 @@ def trial(number: int, rate: float, batch: int, value: float | None, state: str 
 
 TRIALS = [
     trial(0, 1e-4, 32, 0.80), trial(1, 1e-3, 32, 0.90), trial(2, 1e-2, 32, 0.95), trial(3, 1e-1, 32, 0.60),
-    trial(4, 1e-4, 128, 0.81), trial(5, 1e-3, 128, 0.91), trial(6, 1e-2, 128, 0.96), trial(7, 1e-1, 512, 0.30, "pruned"),
-    trial(8, 1e-3, 512, None, "failed"),
+    trial(4, 1e-4, 128, 0.81), trial(5, 1e-3, 128, 0.91), trial(6, 1e-2, 128, 0.96),
+    trial(7, 1e-1, 512, 0.30, "pruned"),    trial(8, 1e-3, 512, None, "failed"),
 ]  # fmt: skip
 
 
@@ -107,7 +108,7 @@ def test_finished_sweep_with_its_winner(app: AppTest) -> None:
     assert app.query_params["sweep"] in (sweep.id, [sweep.id])
 
 
-def test_running_sweep_is_paused_stopped_and_extended_by_its_owner(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_running_sweep_is_paused_stopped_and_extended_by_its_owner(app: AppTest) -> None:
     sweep = made(TRIALS[:4], Status("running", "Trying.", step=4, steps=9, seconds_left=125.0))
     opened(app)
     assert any("4 of 9 trials" in str(bar.proto.text) and "2 min 05 s left" in str(bar.proto.text)
@@ -219,25 +220,25 @@ def test_a_pruned_trial_is_never_the_best() -> None:
     assert [point["best"] for point in figures_sweep.progress(rows, plan())] == [0.5, 0.5]
 
 
-@pytest.mark.parametrize("measure", list(sweeps.MEASURES))
+@pytest.mark.parametrize("measure", list(plans.MEASURES))
 def test_every_chart_can_be_drawn(measure: str) -> None:
     searched = plan(measure=measure)
     charts = [
         figures_sweep.best_so_far(figures_sweep.progress(TRIALS, searched), searched, "seconds"),
-        figures_sweep.curves(TRIALS, searched), figures_sweep.parallel(TRIALS, searched),
-        *(figures_sweep.slices(TRIALS, searched, vary) for vary in searched.vary),
-        figures_sweep.contour(TRIALS, searched, *searched.vary),
-        figures_sweep.contour(TRIALS, searched, *searched.vary[::-1]),
-        figures_sweep.importance([{"setting": "a", "share": 0.7, "low": 0.6, "high": 0.8}]),
+        figures_sweep.curves(TRIALS, searched), figures_settings.parallel(TRIALS, searched),
+        *(figures_settings.slices(TRIALS, searched, vary) for vary in searched.vary),
+        figures_settings.contour(TRIALS, searched, *searched.vary),
+        figures_settings.contour(TRIALS, searched, *searched.vary[::-1]),
+        figures_settings.importance([{"setting": "a", "share": 0.7, "low": 0.6, "high": 0.8}]),
     ]  # fmt: skip
     for chart in charts:
         assert json.dumps(chart.to_dict())
 
 
 def test_places_on_an_axis() -> None:
-    assert figures_sweep.place(parse("learning_rate=1e-4..1e-2:log"), 1e-3) == pytest.approx(0.5)
-    assert figures_sweep.place(parse("dropout=0..0.5"), 0.125) == pytest.approx(0.25)
-    assert [figures_sweep.place(parse("batch_size=32,128,512"), size) for size in (32, 128, 512)] == [0, 0.5, 1]
+    assert figures_settings.place(parse("learning_rate=1e-4..1e-2:log"), 1e-3) == pytest.approx(0.5)
+    assert figures_settings.place(parse("dropout=0..0.5"), 0.125) == pytest.approx(0.25)
+    assert [figures_settings.place(parse("batch_size=32,128,512"), size) for size in (32, 128, 512)] == [0, 0.5, 1]
 
 
 def test_the_map_between_trials_is_theirs_at_the_trials() -> None:
@@ -247,8 +248,8 @@ def test_the_map_between_trials_is_theirs_at_the_trials() -> None:
         {"settings": {"dropout": 0.1, "learning_rate": 1e-3}, "value": 0.2},
         {"settings": {"dropout": 0.8, "learning_rate": 1e-3}, "value": 0.8},
     ]
-    cells = figures_sweep.surface(rows, across, up)
-    assert len(cells) == figures_sweep.CELLS**2
+    cells = figures_settings.surface(rows, across, up)
+    assert len(cells) == figures_settings.CELLS**2
     assert all(0.2 <= cell["value"] <= 0.8 for cell in cells)
 
     def at(dropout: float, rate: float) -> float:

@@ -6,9 +6,10 @@ from typing import Any
 
 import streamlit as st
 
-from mnist_core import figures_sweep, importance, sweeps
+from mnist_core import figures_settings, figures_sweep, importance, plans, sweeps
+from mnist_core.plans import MEASURES, Plan
 from mnist_core.runs import runs_dir
-from mnist_core.sweeps import MEASURES, Plan, Sweep, find_sweep, list_sweeps
+from mnist_core.sweeps import Sweep, find_sweep, list_sweeps
 from pages.ui import caches, components, exhibit, state, sweep_menu
 
 FEWEST = 3  # trials with a value, below which a chart of them says nothing
@@ -25,7 +26,7 @@ def show(sweep: Sweep, plan: Plan, live: bool) -> None:
         if live:
             st.button("Draw it again", icon=":material/refresh:", type="tertiary")
     said = f"{len(done)} trials by their settings and {MEASURES[plan.measure]}"
-    exhibit.chart(figures_sweep.parallel(trials, plan), "All settings at once", f"Parallel coordinates of {said}",
+    exhibit.chart(figures_settings.parallel(trials, plan), "All settings at once", f"Parallel coordinates of {said}",
                   "parallel coordinates", "sweep_parallel", rows=lambda: _rows(done, plan))  # fmt: skip
     left, right = st.columns(2)
     with left:
@@ -53,7 +54,7 @@ def _slice(trials: list[dict[str, Any]], plan: Plan) -> None:
     name = _menu("Against", plan, state.SWEEP_SLICE)
     vary = next(vary for vary in plan.vary if vary.name == name)
     words = name.replace("_", " ")
-    exhibit.chart(figures_sweep.slices(trials, plan, vary), f"By {words}",
+    exhibit.chart(figures_settings.slices(trials, plan, vary), f"By {words}",
                   f"{MEASURES[plan.measure]} of each trial against its {words}", "slice", "sweep_slice_chart")  # fmt: skip
 
 
@@ -63,7 +64,7 @@ def _importance(sweep: Sweep, trials: list[dict[str, Any]], plan: Plan) -> None:
         st.caption(f"Which settings matter is told from {importance.FEWEST} trials that were trained to their end.")
         return
     told = ", ".join(f"{row['setting'].replace('_', ' ')} {100 * row['share']:.0f} %" for row in found)
-    exhibit.chart(figures_sweep.importance(found), "Which settings matter", f"Share of the variance: {told}",
+    exhibit.chart(figures_settings.importance(found), "Which settings matter", f"Share of the variance: {told}",
                   "importance", "sweep_importance")  # fmt: skip
 
 
@@ -76,7 +77,7 @@ def _contour(trials: list[dict[str, Any]], plan: Plan) -> None:
     by_name = {vary.name: vary for vary in plan.vary}
     title = f"{across} × {up}".replace("_", " ")
     exhibit.chart(
-        figures_sweep.contour(trials, plan, by_name[across], by_name[up]), title,
+        figures_settings.contour(trials, plan, by_name[across], by_name[up]), title,
         f"{MEASURES[plan.measure]} over {title}, trials as dots, a guess between them", "contour", "sweep_contour",
         rows=lambda: _rows(figures_sweep.valued(trials), plan),
     )  # fmt: skip
@@ -85,7 +86,8 @@ def _contour(trials: list[dict[str, Any]], plan: Plan) -> None:
 def _beside(sweep: Sweep, plan: Plan, trials: list[dict[str, Any]]) -> None:
     """Another sweep by the same measure laid over this one."""
     rows = {row["sweep"]: row for row in map(sweeps.summary, list_sweeps(runs_dir()))}
-    others = [name for name, row in rows.items() if name != sweep.id and row["measure"] == plan.measure and row["trials"]]
+    alike = [name for name, row in rows.items() if row["measure"] == plan.measure and row["trials"]]
+    others = [name for name in alike if name != sweep.id]
     if not others:
         return
     if st.session_state.get(state.SWEEP_BESIDE) not in others:
@@ -103,7 +105,7 @@ def _beside(sweep: Sweep, plan: Plan, trials: list[dict[str, Any]]) -> None:
 
 
 def _compared(label: str, trials: list[dict[str, Any]], plan: Plan) -> dict[str, str]:
-    best = sweeps.best_of(trials, plan)
+    best = plans.best_of(trials, plan)
     return {
         "": label, "searched": ", ".join(str(vary) for vary in plan.vary), "how": plan.how,
         "data": plan.base.data, "trials": str(len(trials)),

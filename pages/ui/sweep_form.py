@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
-from mnist_core import data, space, sweeps
+from mnist_core import data, plans, space, sweeps
 from mnist_core.errors import DigitLabError
+from mnist_core.plans import HOWS, MEASURES, READY, Plan
 from mnist_core.recipes import RECIPES
 from mnist_core.runs import MAX_SEED, runs_dir
-from mnist_core.sweeps import HOWS, MEASURES, READY, Plan, Sweep
+from mnist_core.sweeps import Sweep
 from pages.ui import caches, components, owner, state
 from pages.ui.settings_form import DATA
 
@@ -73,7 +74,7 @@ def _how() -> None:
     st.segmented_control("How", list(HOW), format_func=lambda name: HOW[name][0], key=state.SWEEP_HOW, required=True)
     st.caption(HOW[st.session_state[state.SWEEP_HOW]][1])
     trials, epochs = st.columns(2)
-    trials.number_input("Trials", 1, sweeps.MAX_TRIALS, key=state.SWEEP_TRIALS)
+    trials.number_input("Trials", 1, plans.MAX_TRIALS, key=state.SWEEP_TRIALS)
     epochs.number_input("Epochs of each", 1, 1000, key=state.SWEEP_EPOCHS, disabled=_epochs_vary(),
                         help="They vary." if _epochs_vary() else None)  # fmt: skip
     measure, seed = st.columns(2)
@@ -101,13 +102,14 @@ def _say_size() -> None:
     except DigitLabError:
         return
     tried = min(size, st.session_state[state.SWEEP_TRIALS])
-    st.caption(f"The grid has {size:,} points; {'all of them are' if tried == size else f'{tried:,} of them are'} tried.")
+    how_many = "all of them" if tried == size else f"{tried:,} of them"
+    st.caption(f"The grid has {size:,} points. Tried: {how_many}.")
 
 
 def plan() -> Plan:
     """What the form asks for. Raises DigitLabError where it cannot be searched."""
     kept = st.session_state
-    return sweeps.make_plan(
+    return plans.make_plan(
         kept[state.SWEEP_BASE], _texts(), trials=int(kept[state.SWEEP_TRIALS]),
         epochs=None if _epochs_vary() else int(kept[state.SWEEP_EPOCHS]), data=kept[state.SWEEP_DATA],
         how=kept[state.SWEEP_HOW], measure=kept[state.SWEEP_MEASURE], prune=bool(kept[state.SWEEP_PRUNE]),

@@ -6,9 +6,10 @@ from typing import Any
 
 import streamlit as st
 
-from mnist_core import figures, figures_sweep, space, sweeps
+from mnist_core import figures, figures_sweep, plans, space, sweeps
+from mnist_core.plans import MEASURES, Plan
 from mnist_core.runs import Status
-from mnist_core.sweeps import MEASURES, Plan, Sweep
+from mnist_core.sweeps import Sweep
 from pages.ui import components, exhibit, owner, sweep_analysis
 
 REDRAW_SECONDS = 1.0
@@ -31,8 +32,8 @@ def show(sweep: Sweep) -> None:
 
 def _live(sweep: Sweep, plan: Plan, live: bool) -> None:
     status, trials = sweep.status(), sweep.trials()
-    if live and not sweep.live:
-        st.rerun()  # once more without the timer
+    if live != sweep.live:
+        st.rerun()  # once more, with the timer or without
     _heading(sweep, plan, status, live)
     _winner(sweep, plan)
     if not trials:
@@ -47,7 +48,7 @@ def _live(sweep: Sweep, plan: Plan, live: bool) -> None:
 
 
 def _heading(sweep: Sweep, plan: Plan, status: Status, live: bool) -> None:
-    st.markdown(f"#### {components.plain(sweeps.title(plan))} :{BADGES[status.state]}-badge[{status.state}]")
+    st.markdown(f"#### {components.plain(plans.title(plan))} :{BADGES[status.state]}-badge[{status.state}]")
     varied = " · ".join(f"`{vary}`" for vary in plan.vary)
     how = {"tpe": "TPE", "random": "at random", "grid": "grid"}[plan.how]
     st.caption(f"{varied} · {how} · by {MEASURES[plan.measure]} · {plan.base.data} data · seed {plan.seed}")
@@ -71,14 +72,14 @@ def _controls(sweep: Sweep, status: Status, live: bool) -> None:
             st.button("Resume", icon=":material/play_arrow:", on_click=resume, args=(sweep,), disabled=locked)
         more = st.number_input("More trials", 1, 1000, 10, key=f"more_{sweep.id}", width=140)
         extend = owner.checked(sweep.files, sweeps.resume)
-        wanted = min(sweeps.MAX_TRIALS, status.steps + int(more))
+        wanted = min(plans.MAX_TRIALS, status.steps + int(more))
         st.button("Extend", icon=":material/add:", on_click=extend, args=(sweep, wanted), disabled=locked)
 
 
 def _best(trials: list[dict[str, Any]], plan: Plan, live: bool) -> None:
     """The best so far, against trials and against seconds."""
     points = figures_sweep.progress(trials, plan, "this sweep")
-    best = sweeps.best_of(trials, plan)
+    best = plans.best_of(trials, plan)
     if best is None:
         return
     found = figures.percent(best["value"]) if plan.higher_is_better else f"{best['value']:.4f}"
@@ -135,5 +136,5 @@ def _winner(sweep: Sweep, plan: Plan) -> None:
         links.page_link("pages/train.py", label="Its run", icon=":material/monitoring:",
                         query_params={"run": found["run"]})  # fmt: skip
         values = ", ".join(f"{shown(row['value'])} (seed {row['seed']})" for row in found["runs"])
-        st.caption(f"Trained anew with other seeds: {values}. The best of many trials was lucky, too; the mean is what to "
-                   "expect. The test images were looked at once, for this model.")  # fmt: skip
+        st.caption(f"Trained anew with other seeds: {values}. The best of many trials was lucky, too; the mean is what "
+                   "to expect. The test images were looked at once, for this model.")  # fmt: skip
