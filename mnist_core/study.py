@@ -166,9 +166,11 @@ def url(sweep: Sweep, plan: Plan) -> str:
 
 def _open(sweep: Sweep, plan: Plan) -> Any:
     import optuna
+    from sqlalchemy.pool import NullPool
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    options = {} if plan.storage else {"connect_args": {"timeout": LOCK_SECONDS}}
+    # No connection is kept: a file that is not held open can be copied, and opened by optuna-dashboard, at any time.
+    options: dict[str, Any] = {} if plan.storage else {"connect_args": {"timeout": LOCK_SECONDS}, "poolclass": NullPool}
     storage = optuna.storages.RDBStorage(url(sweep, plan), engine_kwargs=options)
     study = optuna.create_study(
         storage=storage, study_name=sweep.id, load_if_exists=True,

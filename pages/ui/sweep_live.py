@@ -98,15 +98,14 @@ def _best(trials: list[dict[str, Any]], plan: Plan, live: bool) -> None:
 def _table(trials: list[dict[str, Any]], plan: Plan, live: bool) -> None:
     names = [vary.name for vary in plan.vary]
     rows = [figures_sweep.told(row, names) for row in reversed(trials)]
-    percent = plan.higher_is_better
     for row in rows:
-        row["value"] = 100 * row["value"] if percent and row["value"] is not None else row["value"]
-        row["run"] = f"train?run={row['run']}" if row["run"] else None
+        row["open"] = f"train?run={row['run']}" if row["run"] else None
+    shown = "percent" if plan.higher_is_better else "%.4f"
     columns = {
-        "value": st.column_config.NumberColumn(MEASURES[plan.measure], format="%.2f %%" if percent else "%.4f"),
+        "value": st.column_config.NumberColumn(MEASURES[plan.measure], format=shown),
         "learning_rate": st.column_config.NumberColumn("learning rate", format="%.5f"),
         "seconds": st.column_config.NumberColumn(format="%.1f"),
-        "run": st.column_config.LinkColumn("run", display_text="open"),
+        "open": st.column_config.LinkColumn("open", display_text="its run"),
         **{name: name.replace("_", " ") for name in names if name != "learning_rate"},
     }
     if live:  # redrawn every second: the fold and the button come when it stands still
