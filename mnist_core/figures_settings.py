@@ -149,7 +149,9 @@ def contour(trials: Sequence[Trial], plan: Plan, across: Vary, up: Vary) -> Any:
     colour = alt.Color("value:Q", title=title, legend=alt.Legend(format=number),
                        scale=alt.Scale(scheme=SCHEME, reverse=not plan.higher_is_better))  # fmt: skip
     tooltip = [alt.Tooltip("value:Q", title=f"{title}, estimated", format=number)]
-    encoded: dict[str, Any] = {"x": _axis(across, "x", "across"), "y": _axis(up, "y", "up"), "color": colour, "tooltip": tooltip}
+    encoded: dict[str, Any] = {
+        "x": _axis(across, "x", "across"), "y": _axis(up, "y", "up"), "color": colour, "tooltip": tooltip,
+    }  # fmt: skip
     if isinstance(across, Range):
         encoded["x2"] = "across2"
     if isinstance(up, Range):

@@ -105,7 +105,7 @@ class Sweep:
             wanted = check_trials(asked)
         except SettingError:
             return plan.trials
-        return min(wanted, len(space.grid(plan.vary))) if plan.how == "grid" else wanted
+        return min(wanted, space.grid_size(plan.vary)) if plan.how == "grid" else wanted
 
     def trials(self) -> list[dict[str, Any]]:
         """Every trial so far, as study.Trial writes it; those whose line was changed by hand are left out."""

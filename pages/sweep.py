@@ -13,10 +13,8 @@ def shown() -> Sweep | None:
     """The sweep that the address names, else the one shown last in this session, else the newest."""
     name = st.query_params.get("sweep") or st.session_state.get(state.SWEEP)
     st.session_state[state.SWEEP] = None  # one that cannot be opened is not tried again
-    if name:
-        found: Sweep | None = components.attempt(lambda: find_sweep(name), True)
-    else:
-        found = next(iter(list_sweeps(runs_dir())), None)
+    named: Sweep | None = components.attempt(lambda: find_sweep(name), bool(name))
+    found = named or next(iter(list_sweeps(runs_dir())), None)
     if found is None:
         st.query_params.pop("sweep", None)
         return None
