@@ -178,6 +178,7 @@ class Conductor:
         if len(last) < enough or any(trial.state != "failed" for trial in last):
             return
         self._attempts.stop_all()
+        self._study.publish()
         raise SweepError(f"{enough} trials failed one after another, and it was ended. {common_cause(last)}")
 
     def _crown(self) -> None:

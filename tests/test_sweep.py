@@ -383,7 +383,8 @@ def test_without_pruning_nothing_is_ended(handlers: None, monkeypatch: pytest.Mo
 def test_value_is_of_the_model_that_is_kept() -> None:
     made = plan([RATES])
     rows = [{"epoch": 1, "val_accuracy": 0.7, "val_loss": 0.3}, {"epoch": 1, "loss": 0.1},
-            {"epoch": 2, "val_accuracy": 0.9, "val_loss": 0.2}, {"epoch": 3, "val_accuracy": 0.8, "val_loss": 0.4}]  # fmt: skip
+            {"epoch": 2, "val_accuracy": 0.9, "val_loss": 0.2},
+            {"epoch": 3, "val_accuracy": 0.8, "val_loss": 0.4}]  # fmt: skip
     assert winner.value(rows, made, TINY) == 0.8
     assert winner.value(rows, made, replace(TINY, patience=1)) == 0.9
     assert winner.value(rows, replace(made, measure="loss"), TINY) == 0.4
@@ -457,7 +458,8 @@ def test_it_goes_last_where_others_train(runs_root: Path, monkeypatch: pytest.Mo
 
 def test_plan_is_written_and_read_again() -> None:
     made = make_plan("fast", [RATES, "optimizer=Adam,SGD"], trials=7, epochs=2, data="sample", how="random",
-                     measure="loss", prune=False, seed=3, seeds=1, storage="postgresql://me:secret@there/db")  # fmt: skip
+                     measure="loss", prune=False, seed=3, seeds=1,
+                     storage="postgresql://me:secret@there/db")  # fmt: skip
     found = sweeps.create(made)
     assert found.plan() == made
     assert "secret" not in json.dumps(plans.described(made))

@@ -370,8 +370,8 @@ GUIDES = {
     ),
     "importance": Guide(
         "What share of the ups and downs among trials each setting explains by itself, as a random forest learned it "
-        "from them. The orange line is how far eight such forests disagree: where lines overlap, the order is not known. "
-        "It holds for the ranges searched; a setting that was hardly varied cannot matter.",
+        "from them. The orange line is how far eight such forests disagree: where lines overlap, the order is not "
+        "known. It holds for the ranges searched; a setting that was hardly varied cannot matter.",
         "functional analysis of variance, fANOVA (Hutter et al., 2014)",
         "https://proceedings.mlr.press/v32/hutter14.html",
     ),

@@ -54,8 +54,8 @@ def _slice(trials: list[dict[str, Any]], plan: Plan) -> None:
     name = _menu("Against", plan, state.SWEEP_SLICE)
     vary = next(vary for vary in plan.vary if vary.name == name)
     words = name.replace("_", " ")
-    exhibit.chart(figures_settings.slices(trials, plan, vary), f"By {words}",
-                  f"{MEASURES[plan.measure]} of each trial against its {words}", "slice", "sweep_slice_chart")  # fmt: skip
+    said = f"{MEASURES[plan.measure]} of each trial against its {words}"
+    exhibit.chart(figures_settings.slices(trials, plan, vary), f"By {words}", said, "slice", "sweep_slice_chart")
 
 
 def _importance(sweep: Sweep, trials: list[dict[str, Any]], plan: Plan) -> None:

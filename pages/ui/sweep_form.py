@@ -67,7 +67,7 @@ def _what_varies() -> None:
         state.default(state.varied(name), space.usual(name))
         st.text_input(name.replace("_", " "), key=state.varied(name),
                       help="A list, 32,128,512, or a range, 0..0.6. `:log` behind a range searches by powers of ten, "
-                      "and a number behind that says how many values a grid takes of it: 1e-4..1e-1:log:4.")  # fmt: skip
+                      "and a number behind that is how many values a grid takes of it: 1e-4..1e-1:log:4.")  # fmt: skip
 
 
 def _how() -> None:
