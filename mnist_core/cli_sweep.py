@@ -39,7 +39,7 @@ POLL_SECONDS = 0.2
 @click.option("--ready", type=click.Choice(list(READY)), help="A sweep that needs no choice, on the offline sample.")
 @as_json
 @click.pass_context
-def sweep(context: click.Context, json_output: bool, ready: str | None, base: str | None, **given: Any) -> None:
+def sweep(context: click.Context, /, json_output: bool, ready: str | None, base: str | None, **given: Any) -> None:
     """Searches settings: tries many, trains the best anew. Ctrl-C pauses it; `sweep show`, `sweep resume`."""
     if context.invoked_subcommand is not None:
         return

@@ -11,7 +11,7 @@ from mnist_core.figures_sweep import HEIGHT, Trial, measure_of, valued
 from mnist_core.plans import Plan
 from mnist_core.space import Range, Values, Vary
 
-SCHEME = "viridis"  # reads in grey, too
+SCHEME: Any = "viridis"  # reads in grey, too
 CELLS = 24  # of a contour plot along a range
 
 
@@ -153,9 +153,9 @@ def contour(trials: Sequence[Trial], plan: Plan, across: Vary, up: Vary) -> Any:
         "x": _axis(across, "x", "across"), "y": _axis(up, "y", "up"), "color": colour, "tooltip": tooltip,
     }  # fmt: skip
     if isinstance(across, Range):
-        encoded["x2"] = "across2"
+        encoded["x2"] = "across2:Q"
     if isinstance(up, Range):
-        encoded["y2"] = "up2"
+        encoded["y2"] = "up2:Q"
     map_: Any = alt.Chart({"values": cells}).mark_rect().encode(**encoded)
     dots: Any = alt.Chart({"values": points}).mark_point(
         filled=True, size=90, opacity=1, stroke="white", strokeWidth=1.5
@@ -220,5 +220,5 @@ def importance(rows: Sequence[Mapping[str, Any]]) -> Any:
         tooltip=["setting:N", alt.Tooltip("share:Q", format=".1%"), alt.Tooltip("low:Q", format=".1%"),
                  alt.Tooltip("high:Q", format=".1%")],
     )  # fmt: skip
-    reach = base.mark_rule(size=3, color=COLOURS["validation"]).encode(x=alt.X("low:Q", title=None), x2="high")
+    reach = base.mark_rule(size=3, color=COLOURS["validation"]).encode(x=alt.X("low:Q", title=None), x2="high:Q")
     return alt.layer(bars, reach, data={"values": [dict(row) for row in rows]}).properties(height=60 + 32 * len(rows))

@@ -5,8 +5,9 @@ the winner trained anew with other seeds. It reads sweep.json and control.json o
 else. Killed at any moment, it goes on from there when it is started again: no trial is lost, and none trained twice.
 
 No trial is judged by the test set. A run is tested when it ends, as every run is, and its card says so; but nothing
-here reads a trial's card. What is compared are the validation figures of metrics.jsonl, and of the one model that won in the
-end `winner` reads the card, once. A base that validates on the test images is given another split (plans.HELD_OUT).
+here reads a trial's card. What is compared are the validation figures of metrics.jsonl, and of the one model that
+won in the end `winner` reads the card, once. A base that validates on the test images is given another split
+(plans.HELD_OUT).
 """
 
 from __future__ import annotations
