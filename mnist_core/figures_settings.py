@@ -67,7 +67,8 @@ def parallel(trials: Sequence[Trial], plan: Plan) -> Any:
     )  # fmt: skip
     lines = base.mark_line(strokeWidth=2)
     dots = base.mark_circle(size=50).add_params(brush)
-    labels = alt.Chart({"values": _labels(plan, title, low, high)}).mark_text(align="left", dx=8, fontSize=11)
+    written = {"values": _labels(plan, title, low, high)}
+    labels = alt.Chart(written).mark_text(align="left", dx=9, fontSize=12, fontWeight="bold")
     # In the grey that reads on white and on black.
     text = labels.encode(x=across, y=up, text="text:N", color=alt.value(COLOURS["muted"]))
     return alt.layer(lines, dots, text, data={"values": points}).properties(height=HEIGHT + 40)
@@ -107,7 +108,7 @@ def _shown(vary: Vary, value: Any) -> Any:
 
 
 def slices(trials: Sequence[Trial], plan: Plan, vary: Vary) -> Any:
-    """What trials came to, against one of their settings; the later, the darker.
+    """What trials came to, against one of their settings; the later, the bluer.
 
     Returns:
         An Altair chart.
@@ -123,10 +124,10 @@ def slices(trials: Sequence[Trial], plan: Plan, vary: Vary) -> Any:
     return chart.encode(
         x=_axis(vary, "x", vary.name),
         y=alt.Y("value:Q", title=title, scale=alt.Scale(zero=False), axis=alt.Axis(format=ticks)),
-        color=alt.Color("trial:Q", title="trial", scale=alt.Scale(scheme="blues", domainMin=-5),
-                        legend=alt.Legend(format="d")),
+        color=alt.Color("trial:Q", title="trial", scale=alt.Scale(range=["#b9c4d2", "#1f78c8"]),
+                        legend=alt.Legend(format="d", values=[0, max((row["trial"] for row in trials), default=0)])),
         shape=alt.Shape("state:N", scale=alt.Scale(domain=["finished", "pruned"], range=["circle", "cross"]),
-                        legend=alt.Legend(title=None, orient="top")),
+                        legend=alt.Legend(title=None, orient="top", symbolFillColor=COLOURS["muted"])),
         tooltip=["trial:Q", "state:N", f"{vary.name}:N", alt.Tooltip("value:Q", title=title, format=number)],
     ).properties(height=HEIGHT)  # fmt: skip
 

@@ -357,7 +357,7 @@ GUIDES = {
     "slice": Guide(
         "Every trial, by one of its settings. The others vary, too: that is why dots at one place differ in height. "
         "Look at the upper edge: where is it highest, and is it highest at an end of the range? Then widen the range. "
-        "Darker dots came later.",
+        "Bluer dots came later.",
         "slice plot",
         "https://arxiv.org/abs/1907.10902",
     ),

@@ -108,11 +108,12 @@ def _table(trials: list[dict[str, Any]], plan: Plan, live: bool) -> None:
         "open": st.column_config.LinkColumn("open", display_text="its run"),
         **{name: name.replace("_", " ") for name in names if name != "learning_rate"},
     }
+    order = ["trial", "state", "value", *names, "open", "epochs run", "seconds", "message", "run"]
     if live:  # redrawn every second: the fold and the button come when it stands still
         st.markdown("##### Trials")
-        st.dataframe(rows, hide_index=True, column_config=columns)
+        st.dataframe(rows, hide_index=True, column_config=columns, column_order=order)
     else:
-        exhibit.table(rows, "Trials", "trials", "sweep_trials", column_config=columns)
+        exhibit.table(rows, "Trials", "trials", "sweep_trials", column_config=columns, column_order=order)
 
 
 def _winner(sweep: Sweep, plan: Plan) -> None:
