@@ -145,7 +145,7 @@ def handlers(signals: None) -> None:
 # by real processes
 
 
-def run_sweep(made: Sweep, seconds: float = 240) -> Sweep:
+def run_sweep(made: Sweep, seconds: float = 900) -> Sweep:
     """A sweep in its own process, to its end."""
     sweeps.launch(made)
     wait_until(lambda: not made.live, "the end of the sweep", seconds)
@@ -200,7 +200,7 @@ def test_twenty_trials_on_the_offline_sample(how: str, runs_root: Path) -> None:
 def test_killed_in_the_middle_it_goes_on_and_nothing_is_lost_or_doubled(runs_root: Path) -> None:
     made = sweeps.create(plan(["learning_rate=0.001,0.003,0.01,0.03"], how="grid", trials=4, epochs=120))
     process = sweeps.launch(made)
-    wait_until(lambda: any(row["values"] for row in made.trials()), "the first epoch of a trial", 120)
+    wait_until(lambda: any(row["values"] for row in made.trials()), "the first epoch of a trial", 300)
     process.kill()
     process.wait()
     (run_id,) = [row["run"] for row in made.trials() if row["state"] == "running"]
@@ -210,7 +210,7 @@ def test_killed_in_the_middle_it_goes_on_and_nothing_is_lost_or_doubled(runs_roo
     wait_until(lambda: made.status().state == "interrupted", "it is seen to be gone", 60)
     assert "Resume it" in made.status().message
     sweeps.resume(made)
-    wait_until(lambda: not made.live, "the end", 240)
+    wait_until(lambda: not made.live, "the end", 900)
     trials = made.trials()
     assert made.status().state == "finished", made.log.read_text()
     assert [row["run"] for row in trials][: len(before)] == [row["run"] for row in before]
@@ -223,13 +223,13 @@ def test_killed_in_the_middle_it_goes_on_and_nothing_is_lost_or_doubled(runs_roo
 def test_runs_that_outlive_the_sweep_are_taken_over(runs_root: Path) -> None:
     made = sweeps.create(plan(["learning_rate=0.001,0.01"], how="grid", trials=1, epochs=400))
     process = sweeps.launch(made)
-    wait_until(lambda: any(row["values"] for row in made.trials()), "the first epoch of a trial", 120)
+    wait_until(lambda: any(row["values"] for row in made.trials()), "the first epoch of a trial", 300)
     process.kill()
     process.wait()
     pid = list_runs()[0].status().pid
     wait_until(lambda: made.status().state == "interrupted", "it is seen to be gone", 60)
     sweeps.resume(made)
-    wait_until(lambda: not made.live, "the end", 240)
+    wait_until(lambda: not made.live, "the end", 900)
     assert made.status().state == "finished", made.log.read_text()
     assert len(list_runs()) == 1 and list_runs()[0].status().pid == pid, "the same worker trained it to its end"
     assert [row["state"] for row in made.trials()] == ["finished"]
@@ -238,18 +238,18 @@ def test_runs_that_outlive_the_sweep_are_taken_over(runs_root: Path) -> None:
 def test_paused_extended_and_stopped(runs_root: Path) -> None:
     made = sweeps.create(plan([RATES], how="random", trials=3, epochs=100))
     process = sweeps.launch(made)
-    wait_until(lambda: any(row["values"] for row in made.trials()), "the first epoch of a trial", 120)
+    wait_until(lambda: any(row["values"] for row in made.trials()), "the first epoch of a trial", 300)
     made.ask(paused=True)
     assert process.wait(60) == 0
     assert made.status().state == "paused" and not made.live
     (going,) = [row for row in made.trials() if row["state"] == "running"]
     assert find_run(going["run"]).status().message == conducting.PAUSED
     sweeps.resume(made, trials=4)
-    wait_until(lambda: len([row for row in made.trials() if row["state"] == "finished"]) >= 2, "two trials", 240)
+    wait_until(lambda: len([row for row in made.trials() if row["state"] == "finished"]) >= 2, "two trials", 900)
     assert sweeps.resume(made, trials=50) is None, "it runs: extending starts no second process"
     wait_until(lambda: made.status().steps == 50, "it has heard", 60)
     made.ask(stop=True)
-    wait_until(lambda: not made.live, "it stops", 120)
+    wait_until(lambda: not made.live, "it stops", 300)
     assert made.status().state == "stopped"
     trials = made.trials()
     assert {row["state"] for row in trials} <= {"finished", "pruned"} and len(trials) < 50
@@ -264,7 +264,7 @@ def test_one_worker_trains_all_and_as_a_process_of_its_own_would(runs_root: Path
     pids = []
     for run in runs:
         backend.submit(run)
-        wait_until(lambda run=run: run.status().final, "the end of a run", 120)
+        wait_until(lambda run=run: run.status().final, "the end of a run", 300)
         pids.append(run.status().pid)
         assert run.status().state == "finished", run.log.read_text()
     assert pids[0] == pids[1]
@@ -280,17 +280,17 @@ def test_steady_worker_goes_on_after_a_failed_run_and_is_replaced_when_it_dies(r
     worker = steady.SteadyWorker(1)
     bad = create(RunSpec("fast", replace(TINY, batch_size=60_000), "sample"))
     turn = worker.take(bad)
-    wait_until(lambda: turn.poll() is not None, "the end of the failed run", 120)
+    wait_until(lambda: turn.poll() is not None, "the end of the failed run", 300)
     assert bad.status().state == "failed" and "batch_size" in bad.status().message
     good = create(RunSpec("fast", TINY, "sample"))
     turn = worker.take(good)
-    wait_until(lambda: turn.poll() is not None, "the end of the good run", 120)
+    wait_until(lambda: turn.poll() is not None, "the end of the good run", 300)
     assert good.status().state == "finished" and good.status().pid == bad.status().pid
     turn.kill()
     wait_until(lambda: turn._process.poll() is not None, "the end of the worker")
     other = create(RunSpec("fast", TINY, "sample"))
     turn = worker.take(other)
-    wait_until(lambda: turn.poll() is not None, "the end of another", 120)
+    wait_until(lambda: turn.poll() is not None, "the end of another", 300)
     assert other.status().state == "finished" and other.status().pid != good.status().pid
     worker.end()
 
@@ -557,7 +557,7 @@ def test_command_line_sweeps_shows_and_extends(runs_root: Path) -> None:
     options = ("--base", "lesson08-mlp", "--vary", "batch_size=500,1000", "--how", "grid", "--epochs", "1",
                "--data", "sample", "--seeds", "0", "--json")  # fmt: skip
     done = subprocess.run(command_line("sweep", *options), cwd=ROOT, env=environment(runs_root), capture_output=True,
-                          text=True, timeout=240)  # fmt: skip
+                          text=True, timeout=900)  # fmt: skip
     assert done.returncode == 0, done.stderr
     printed = json.loads(done.stdout)
     assert printed["state"] == "finished" and [row["state"] for row in printed["trials"]] == ["finished"] * 2
@@ -578,14 +578,14 @@ def test_ctrl_c_pauses_and_resume_goes_on(runs_root: Path) -> None:
     process = subprocess.Popen(command_line("sweep", *options), cwd=ROOT, env=environment(runs_root), text=True,
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # fmt: skip
     (made,) = wait_until(lambda: sweeps.list_sweeps(runs_root), "the sweep")
-    wait_until(lambda: any(row["values"] for row in made.trials()), "the first epoch of a trial", 120)
+    wait_until(lambda: any(row["values"] for row in made.trials()), "the first epoch of a trial", 300)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     assert "paused" in out and f"sweep resume {made.id}" in err
     assert made.status().state == "paused"
     done = subprocess.run(command_line("sweep", "resume", made.id, "--json"), cwd=ROOT, env=environment(runs_root),
-                          capture_output=True, text=True, timeout=240)  # fmt: skip
+                          capture_output=True, text=True, timeout=900)  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert [row["state"] for row in json.loads(done.stdout)["trials"]] == ["finished"] * 2
 
