@@ -11,6 +11,8 @@ Each message says what was given, what was expected and how to mend it.
     │   └── RunNotFoundError  no such run
     ├── TrainingError         a training that cannot go on
     ├── QueueFullError        the queue of runs takes no more
+    ├── SweepError            a sweep that cannot be read, or cannot go on
+    │   └── SweepNotFoundError  no such sweep
     ├── NotYoursError         a run or a drawing of somebody else
     ├── ModelError            a model file that is missing or cannot be used
     └── DrawingError          an image that cannot be read as a drawing
@@ -61,6 +63,14 @@ class TrainingError(DigitLabError):
 
 class QueueFullError(DigitLabError):
     """The queue of runs takes no more."""
+
+
+class SweepError(DigitLabError):
+    """A sweep that cannot be read, or cannot go on."""
+
+
+class SweepNotFoundError(SweepError):
+    """No sweep has this id."""
 
 
 class NotYoursError(DigitLabError):

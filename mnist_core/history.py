@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mnist_core import index, owners
+from mnist_core import index, owners, sweeps
 from mnist_core.architecture import describe
 from mnist_core.errors import RunError, RunNotFoundError
 from mnist_core.files import read_json, write_json
@@ -76,7 +76,7 @@ def title(run: Run, said: Label | None = None) -> str:
 
 ROW = (
     "run", "name", "starred", "note", "recipe", "changed", "data", "epochs", "test_accuracy", "test_loss",
-    "parameters", "train_seconds", "images_per_second", "state", "created", "owner", "taught",
+    "parameters", "train_seconds", "images_per_second", "state", "created", "owner", "taught", "sweep",
 )  # fmt: skip
 """What a row of the history has."""
 _ROWS = f"1 {' '.join(ROW)}"  # of the index; to be counted up when a row comes to mean something else
@@ -88,7 +88,9 @@ def summary(run: Run) -> dict[str, Any]:
     Returns:
         `run`, `name`, `starred`, `note`, `recipe`, `changed`, `data`, `epochs`, `test_accuracy` (0..1), `test_loss`,
         `parameters`, `train_seconds`, `images_per_second`, `state`, `created` (seconds since the epoch), `owner` (see
-        `owners`), `taught` (whether it went on from another model with kept drawings).
+        `owners`), `taught` (whether it went on from another model with kept drawings), `sweep` (the sweep and the trial
+        that it is of).
+
     """
     status, card, said = run.status(), run.card(), label(run)
     try:
@@ -112,7 +114,15 @@ def summary(run: Run) -> dict[str, Any]:
         "created": _number(spec.created) if spec else None,
         "owner": owners.read(run.path),
         "taught": bool(spec and spec.base),
+        "sweep": _sweep(run),
     }
+
+
+def _sweep(run: Run) -> str | None:
+    mark = sweeps.mark_of(run)
+    if not mark:
+        return None
+    return f"{mark['sweep'][:MAX_NAME]} trial {mark['trial']}" + (", winner" if mark["part"] else "")
 
 
 def _number(value: Any, most: float = 1e12) -> float | None:

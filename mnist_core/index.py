@@ -18,7 +18,7 @@ from mnist_core.files import read_json, replacing
 from mnist_core.runs import FINAL_STATES, Run
 
 FILE = ".index.json"
-SOURCES = ("spec.json", "status.json", "card.json", "label.json", "owner.json")
+SOURCES = ("spec.json", "status.json", "card.json", "label.json", "owner.json", "sweep.json")
 """What a row is made of: the index reads a run again when one of them has changed."""
 
 Row = dict[str, Any]

@@ -27,6 +27,7 @@ from mnist_core.fairness import next_turns
 from mnist_core.files import write_json
 from mnist_core.recipes import setting_rules
 from mnist_core.runs import Run, RunSpec, Status, create, owned
+from mnist_core.steady import SteadyWorker, Turn
 from mnist_core.workers import Adopted, WarmWorker, cores, start_worker
 
 GRACE_SECONDS = 60.0
@@ -164,7 +165,7 @@ def _end(run: Run, status: Status) -> None:
 @dataclass
 class _Job:
     run: Run
-    process: subprocess.Popen[bytes] | Adopted | None = None
+    process: subprocess.Popen[bytes] | Adopted | Turn | None = None
     stop_asked: float | None = None  # monotonic seconds
     terminated: bool = field(default=False)
     owner: str = field(init=False)
@@ -185,11 +186,12 @@ class LocalBackend:
         grace: seconds between asking, SIGTERM and SIGKILL.
         each: how many of one owner may wait; DIGITLAB_MAX_QUEUED_EACH where it is not given.
         warm: whether a worker is kept ready; as DIGITLAB_WARM says where it is not given.
+        stay: whether its workers train one run after another, as those of a sweep do: see `steady`.
     """
 
     def __init__(
         self, running: int | None = None, queued: int | None = None, grace: float = GRACE_SECONDS,
-        each: int | None = None, warm: bool | None = None,
+        each: int | None = None, warm: bool | None = None, stay: bool = False,
     ) -> None:  # fmt: skip
         self._running = running or max_running()
         self._queued = queued or max_queued()
@@ -198,6 +200,7 @@ class LocalBackend:
         self._jobs: OrderedDict[str, _Job] = OrderedDict()  # in order of submission; ended ones are taken out
         self._warm = warm_workers() if warm is None else warm
         self._waiting_worker: WarmWorker | None = None
+        self._steady = [SteadyWorker(self._threads) for _ in range(self._running)] if stay else []
         self._wanted_until = 0.0  # monotonic seconds
         self._served: dict[str, int] = {}  # owner -> the number of the last turn it had
         self._lock = threading.RLock()
@@ -322,10 +325,16 @@ class LocalBackend:
         for job in self._turns()[: self._free()]:
             self._served[job.owner] = max(self._served.values(), default=0) + 1
             try:
-                job.process = self._take_warm(job.run) or start_worker(job.run, self._threads)
+                job.process = self._take(job.run)
             except OSError as error:  # the directory was deleted, or the machine takes no more processes
                 del self._jobs[job.run.id]
                 _end(job.run, Status("failed", f"The worker could not be started: {error}."))
+
+    def _take(self, run: Run) -> subprocess.Popen[bytes] | Turn:
+        """The process that trains it."""
+        busy = [job.process.worker for job in self._started() if isinstance(job.process, Turn)]
+        idle = next((worker for worker in self._steady if worker not in busy), None)
+        return idle.take(run) if idle else self._take_warm(run) or start_worker(run, self._threads)
 
     @property
     def _threads(self) -> int:

@@ -10,6 +10,7 @@
       snapshots/      its weights before the first step and at ends of epochs, to look back on; they stay at home
       label.json      what people call it
       owner.json      whose it is: see owners
+      sweep.json      the sweep and the trial that it is of, where it is of one: see sweeps
       card.json model.keras model.tflite    at the end, also of a stopped run
       events/         the same for TensorBoard
       log.txt         the worker's output
@@ -45,6 +46,7 @@ STALE_SECONDS = 10.0
 MAX_SEED = 2**31 - 1
 
 _RUN_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,79}")
+_OTHER_FOLDERS = ("drawings", "sweeps")  # beside the runs, and none of them
 
 
 def runs_dir() -> Path:
@@ -276,14 +278,22 @@ class Run:
         return self.model.is_file() and (self.path / "card.json").is_file()
 
 
-def create(spec: RunSpec, root: Path | None = None, owner: str = owners.NOBODY) -> Run:
-    """A new run directory with its spec, queued by this process. Raises RunError where it cannot be written."""
+def create(
+    spec: RunSpec, root: Path | None = None, owner: str = owners.NOBODY, mark: Mapping[str, Any] | None = None
+) -> Run:
+    """A new run directory with its spec, queued by this process; `mark`: what its sweep.json says, of a sweep's trial.
+
+    Raises:
+        RunError: it cannot be written.
+    """
     root = root or runs_dir()
     day = time.strftime("%Y%m%d-%H%M%S", time.localtime(spec.created))
     run = Run(root / f"{day}-{spec.recipe}-{secrets.token_hex(4)}")
     try:
         run.path.mkdir(parents=True)
         owners.claim(run.path, owner)
+        if mark is not None:
+            write_json(run.path / "sweep.json", dict(mark))
         run.write_status(owned(Status(epochs=spec.settings.epochs, message="Waiting for its turn.")))
         write_json(run.path / "spec.json", spec.to_json())  # last: with it the run is listed
     except OSError as error:
@@ -302,7 +312,7 @@ def find_run(run_id: str, root: Path | None = None) -> Run:
     Raises:
         RunNotFoundError: where there is none, or the id could not be one (it is never used as a path then).
     """
-    if not _RUN_ID.fullmatch(run_id):
+    if not _RUN_ID.fullmatch(run_id) or run_id in _OTHER_FOLDERS:
         raise RunNotFoundError(f"{run_id[:80]!r} is not a run id: those are lower-case letters, digits and hyphens.")
     run = Run((root or runs_dir()) / run_id)
     if not run.path.is_dir():

@@ -1,4 +1,5 @@
-"""Trains one run in a process of its own: `python -m mnist_core.worker RUN_DIR`, or `--wait` for one: see `warm`.
+"""Trains one run in a process of its own: `python -m mnist_core.worker RUN_DIR`, or `--wait` for one: see `workers`.
+`--stay` trains one after another: see `steady`.
 
 It reads spec.json and control.json, and writes everything else. It ends by itself: finished, stopped (by control.json,
 SIGTERM or SIGINT; the model is kept) or failed, with a message that says why and what to try.
@@ -20,7 +21,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
-from mnist_core import teaching, training, workers
+from mnist_core import steady, teaching, training, workers
 from mnist_core.course import Course
 from mnist_core.errors import DigitLabError
 from mnist_core.finishing import finish
@@ -46,11 +47,26 @@ class Stop:
 def main(arguments: list[str]) -> int:
     """Trains the run in the directory given. Returns the exit status: 0 finished or stopped, 1 failed, 2 misused."""
     if len(arguments) != 1:
-        print(f"Usage: python -m mnist_core.worker RUN_DIR, or {workers.WAIT}", file=sys.stderr)
+        print(f"Usage: python -m mnist_core.worker RUN_DIR, or {workers.WAIT}, or {steady.STAY}", file=sys.stderr)
         return 2
+    if arguments[0] == steady.STAY:
+        return _stay()
     folder = workers.await_run() if arguments[0] == workers.WAIT else Path(arguments[0])
-    if folder is None:
-        return 0
+    return 0 if folder is None else _train(folder)
+
+
+def _stay() -> int:
+    """Trains whatever it is told, until nobody is there to tell it, or a run could not say how it ended."""
+    while (folder := steady.next_run()) is not None:
+        _train(folder)
+        if not Run(folder).status().final:
+            return 1
+        steady.begin_anew()
+    return 0
+
+
+def _train(folder: Path) -> int:
+    """Trains the run in the directory. Returns the exit status."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     run = Run(folder.resolve())
     heart = Heart(run)

@@ -32,7 +32,7 @@ from pages.ui import settings_form, state
 
 COMMANDS = (
     "recipes", "train", "resume", "runs", "show", "compare", "export", "import", "delete", "restore", "classify",
-    "evaluate", "reproduce",
+    "evaluate", "reproduce", "sweep",
 )  # fmt: skip
 
 

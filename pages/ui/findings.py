@@ -6,12 +6,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from mnist_core import counterfactual, drawings, figures_data, neighbours, pen, projection, robustness, runs, teaching
+from mnist_core import (
+    counterfactual,
+    drawings,
+    figures_data,
+    importance,
+    neighbours,
+    pen,
+    projection,
+    robustness,
+    runs,
+    sweeps,
+    teaching,
+)
 from mnist_core import portrait as portraits
 from mnist_core.activations import Layers
 from mnist_core.architecture import Architecture
@@ -245,3 +258,10 @@ def growth(folder: Path, image: NDArray[np.uint8], layer: int) -> Growth:
 @st.cache_resource(show_spinner=False, max_entries=20)
 def _growth(folder: str, changed: int, image: bytes, layer: int) -> Growth:
     return gradient_helper().growth(Path(folder), np.frombuffer(image, np.uint8).reshape(28, 28), layer)
+
+
+@st.cache_data(show_spinner=False, max_entries=20)
+def importances(folder: str, finished: int) -> list[dict[str, Any]]:
+    """importance.importances of a sweep; grown again when more of its trials have `finished`."""
+    found = sweeps.Sweep(Path(folder))
+    return importance.importances(found.trials(), found.plan().vary)

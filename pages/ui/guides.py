@@ -339,5 +339,55 @@ GUIDES = {
         "convolution kernel",
         "https://keras.io/api/layers/convolution_layers/convolution2d/",
     ),
+    # Sweep
+    "best so far": Guide(
+        "Each dot is a trial, a cross one that was ended early. The staircase is the best so far. While it climbs, "
+        "searching longer pays; a long tread says that more trials of this kind will hardly help. A search that "
+        "learns (TPE) climbs sooner than one at random.",
+        "hyperparameter optimisation, best-so-far curve",
+        "https://arxiv.org/abs/1907.10902",
+    ),
+    "pruned curves": Guide(
+        "Validation at the end of each epoch, a line for each trial; teal is the best. Grey ones were ended early: at "
+        "the same epoch they were worse than the median of the trials before. That saves time, and now and then it "
+        "ends one that would have caught up.",
+        "pruning, early stopping of trials, median stopping rule",
+        "https://dl.acm.org/doi/10.1145/3097983.3098043",
+    ),
+    "parallel coordinates": Guide(
+        "One line for each trial, from axis to axis through its settings to what it came to. Draw a box over an axis, "
+        "or over several, with the mouse: only lines through it keep their colour. Box the good end of the last axis "
+        "and see which settings lead there. A click beside the box lets all back in.",
+        "parallel coordinates, brushing",
+        "https://doi.org/10.1007/BF01898350",
+    ),
+    "slice": Guide(
+        "Every trial, by one of its settings. The others vary, too: that is why dots at one place differ in height. "
+        "Look at the upper edge: where is it highest, and is it highest at an end of the range? Then widen the range. "
+        "Bluer dots came later.",
+        "slice plot",
+        "https://arxiv.org/abs/1907.10902",
+    ),
+    "contour": Guide(
+        "Two settings at once. Dots are trials; the colours between them are a guess, the mean of the trials, the "
+        "nearer the heavier. A slanting ridge says that the two settings must be chosen together; stripes along an "
+        "axis, that only one of them matters. Trust it where there are dots.",
+        "response surface, inverse distance weighting (Shepard, 1968)",
+        "https://doi.org/10.1145/800186.810616",
+    ),
+    "importance": Guide(
+        "What share of the ups and downs among trials each setting explains by itself, as a random forest learned it "
+        "from them. The orange line is how far eight such forests disagree: where lines overlap, the order is not "
+        "known. It holds for the ranges searched; a setting that was hardly varied cannot matter.",
+        "functional analysis of variance, fANOVA (Hutter et al., 2014)",
+        "https://proceedings.mlr.press/v32/hutter14.html",
+    ),
+    "trials": Guide(
+        "One row for each trial: its settings and the measure on the validation images. The test images are not looked "
+        "at: whoever chooses among twenty by the test set has made it a part of the training, and its figure is too "
+        "good. They are used once, for the winner.",
+        "validation set, model selection",
+        "https://scikit-learn.org/stable/modules/cross_validation.html",
+    ),
 }
 """By the name that `exhibit` is given."""

@@ -20,7 +20,7 @@ COLUMNS = {
     "epochs": "epochs", "data": "data",
     "train_seconds": st.column_config.NumberColumn("seconds", format="%.1f"),
     "images_per_second": st.column_config.NumberColumn("images/s", format="%.0f"),
-    "recipe": "recipe", "note": "note", "run": "run",
+    "recipe": "recipe", "note": "note", "sweep": "sweep", "run": "run",
 }  # fmt: skip
 BEST = ("place", "name", "test_accuracy", "parameters", "train_seconds", "epochs", "mark", "run")
 AGAINST = {"parameters": "parameters", "train_seconds": "seconds of training"}

@@ -14,6 +14,7 @@ PAGES = {
     "pages/draw.py": ("Draw", ":material/draw:"),
     "pages/train.py": ("Train", ":material/model_training:"),
     "pages/runs.py": ("Runs", ":material/history:"),
+    "pages/sweep.py": ("Sweep", ":material/tune:"),
     "pages/evaluate.py": ("Evaluate", ":material/grading:"),
     "pages/explain.py": ("Explain", ":material/visibility:"),
     "pages/data.py": ("Data", ":material/database:"),

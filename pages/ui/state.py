@@ -88,6 +88,20 @@ REASONS_LAYER = "reasons_layer"
 GROWTH_LAYER = "growth_layer"
 GROWTH_EPOCH = "growth_epoch"
 METRICS = "metrics"  # (run id, reports read so far): only new ones are read
+SWEEP = "sweep"  # id of the sweep that is shown
+SWEEP_BASE = "sweep_base"
+SWEEP_VARIED = "sweep_varied"  # names of the settings that vary
+SWEEP_HOW = "sweep_how"
+SWEEP_TRIALS = "sweep_trials"
+SWEEP_EPOCHS = "sweep_epochs"
+SWEEP_DATA = "sweep_data"
+SWEEP_MEASURE = "sweep_measure"
+SWEEP_PRUNE = "sweep_prune"
+SWEEP_SEED = "sweep_seed"
+SWEEP_SLICE = "sweep_slice"
+SWEEP_ACROSS = "sweep_across"
+SWEEP_UP = "sweep_up"
+SWEEP_BESIDE = "sweep_beside"
 
 _KEPT = (
     BRUSH, PLAIN, MODE, MODEL, OTHER_MODEL, CONSENT, TAUGHT_MODEL,
@@ -98,6 +112,8 @@ _KEPT = (
     EXPLAIN_VIEW, EXPLAINED_LAYER, EXPLAINED_CHANNEL, EXPLAINED_ROW, EXPLAINED_COLUMN, BESIDE_MODEL,
     EVALUATED_ON, EVALUATED_VIEW, SHARES, DISTORTION, SPOILT_MODELS,
     REASONS_METHOD, REASONS_DIGIT, REASONS_TEN, REASONS_LAYER, GROWTH_LAYER,
+    SWEEP_BASE, SWEEP_VARIED, SWEEP_HOW, SWEEP_TRIALS, SWEEP_EPOCHS, SWEEP_DATA, SWEEP_MEASURE, SWEEP_PRUNE, SWEEP_SEED,
+    SWEEP_SLICE, SWEEP_ACROSS, SWEEP_UP, SWEEP_BESIDE,
 )  # fmt: skip
 
 
@@ -133,6 +149,11 @@ def enter_canvases() -> None:
     """To be called when a canvas is about to be shown that was not: it begins with what was drawn on it before."""
     for canvas in (CANVAS, NUMBER_CANVAS, COMPARISON_CANVAS, PROBE_CANVAS):
         st.session_state[at_entry(canvas)] = st.session_state.get(drawing(canvas))
+
+
+def varied(name: str) -> str:
+    """The key of the range or list of a setting that a sweep varies."""
+    return f"sweep_values_{name}"
 
 
 def change(name: str) -> str:

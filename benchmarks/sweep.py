@@ -1,0 +1,81 @@
+"""Searching: what TPE with pruning saves against a search at random, what a trial costs above its training, and the
+ready sweep against the clock.
+
+    python benchmarks/sweep.py [--times N] [--trials N]
+
+Random search has all its trials; TPE with pruning is given the training seconds that those took, and is asked how many
+of them it spent until it had a trial as good as the best of the random ones. All on the offline sample.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import statistics
+import tempfile
+import time
+
+import click
+import results
+
+from mnist_core import figures_sweep, plans, sweeps
+from mnist_core.plans import READY, Plan, make_plan
+from mnist_core.sweeps import Sweep
+
+SPACE = ("learning_rate=1e-5..1e-1:log", "batch_size=16..1024:log", "dropout=0..0.9")
+BASE, EPOCHS, MEASURE = "zepeda-cnn", 6, "loss"
+
+
+def searched(plan: Plan) -> tuple[Sweep, float]:
+    """A sweep, to its end, and the seconds that it took by the clock."""
+    sweep = sweeps.create(plan)
+    began = time.perf_counter()
+    sweeps.launch(sweep).wait()
+    if sweep.status().state != "finished":
+        raise RuntimeError(sweep.status().message)
+    return sweep, time.perf_counter() - began
+
+
+def until(sweep: Sweep, value: float) -> float:
+    """Seconds of training until a trial was as good as `value`; infinite where none was."""
+    points = figures_sweep.progress(sweep.trials(), sweep.plan())
+    reached = (point["seconds"] for point in points if point["best"] is not None and point["best"] <= value)
+    return next(reached, math.inf)
+
+
+def saved(seed: int, trials: int) -> float:
+    """The training seconds of TPE with pruning until it was as good as random search, as a share of that one's."""
+    common = {"epochs": EPOCHS, "data": "sample", "measure": MEASURE, "seed": seed, "seeds": 0}
+    random, _ = searched(make_plan(BASE, SPACE, trials, how="random", prune=False, **common))
+    tpe, _ = searched(make_plan(BASE, SPACE, 2 * trials, how="tpe", prune=True, **common))
+    best = plans.best_of(random.trials(), random.plan())
+    if best is None:
+        raise RuntimeError("no trial of the random search was trained to its end")
+    return until(tpe, best["value"]) / sum(row["seconds"] for row in random.trials())
+
+
+def overheads(sweep: Sweep) -> list[float]:
+    """Seconds from the beginning of each trial to that of the next, above its training; without the very first, which
+    waits for TensorFlow."""
+    trials = sweep.trials()
+    pairs = zip(trials[1:-1], trials[2:], strict=True)
+    return [after["began"] - before["began"] - before["seconds"] for before, after in pairs]
+
+
+@click.command()
+@click.option("--times", default=5, show_default=True)
+@click.option("--trials", default=20, show_default=True)
+def main(times: int, trials: int) -> None:
+    """Prints the three figures."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["DIGITLAB_RUNS"] = folder
+        for name, ready in READY.items():
+            sweep, seconds = searched(ready.plan())
+            results.figure(f"the ready sweep {name}", [seconds], "s", "≤ 180")
+            results.figure("of a trial above its training", [statistics.median(overheads(sweep))], "s", "≤ 3")
+        shares = [saved(seed, trials) for seed in range(times)]
+        results.figure("training seconds of TPE with pruning to the best of random search", shares, "×", "≤ 0.6")
+
+
+if __name__ == "__main__":
+    main()
