@@ -53,7 +53,6 @@ def _result(test: Run) -> dict[str, Any]:
         "state": status.state,
         "suggestion": found and found.rate,
         "lowest": found and found.lowest,
-        "steepest": found and found.steepest,
         "seconds": status.train_seconds,
         "message": status.message,
         "points": [asdict(point) for point in points],

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mnist_core.figures import COLOURS
 
-OVERSHOOT = 1.3  # the loss is drawn up to so many times its beginning: what explodes would flatten the valley
+OVERSHOOT = 1.3  # of the largest loss before the lowest: what explodes would flatten the valley
 
 
 def schedule(rates: NDArray[np.float32], epochs: int) -> Any:
@@ -51,7 +51,8 @@ def range_test(points: Sequence[Mapping[str, float]], ends: tuple[float, float],
     import altair as alt
 
     rows = [{"learning rate": point["rate"], "loss": point["loss"], "smoothed": point["smoothed"]} for point in points]
-    top = OVERSHOOT * max([row["smoothed"] for row in rows[: max(10, len(rows) // 2)]], default=1.0)
+    smoothed = [row["smoothed"] for row in rows] or [1.0]
+    top = OVERSHOOT * max(smoothed[: smoothed.index(min(smoothed)) + 1])
     loss = alt.Scale(domain=[0, top], nice=False)
     x = alt.X("learning rate:Q", title="learning rate, rising from batch to batch",
               scale=alt.Scale(type="log", domain=list(ends), nice=False), axis=alt.Axis(format="~g"))  # fmt: skip

@@ -72,12 +72,10 @@ class Suggestion:
     Attributes:
         rate: SAFETY times below `lowest`, in two figures: the one to use.
         lowest: the rate at which the smoothed loss was lowest.
-        steepest: the rate at which it fell fastest.
     """
 
     rate: float
     lowest: float
-    steepest: float
 
 
 def folder() -> Path:
@@ -100,9 +98,8 @@ def tidy() -> None:
 def points(run: Run) -> list[Point]:
     """What a test has told so far; what cannot be read is left out."""
     names = [described.name for described in fields(Point)]
-    rows = [[row.get(name) for name in names] for row in run.metrics().rows]
-    whole = [row for row in rows if all(isinstance(each, int | float) for each in row)]
-    return [Point(int(row[0]), *map(float, row[1:])) for row in whole]
+    whole = [row for row in run.metrics().rows if all(isinstance(row.get(name), int | float) for name in names)]
+    return [Point(int(row["step"]), float(row["rate"]), float(row["loss"]), float(row["smoothed"])) for row in whole]
 
 
 def ramp(steps: int = STEPS) -> NDArray[np.float32]:
@@ -162,9 +159,7 @@ def suggest(told: Sequence[Point]) -> Suggestion | None:
     lowest = int(losses.argmin())
     if losses[lowest] > FELL * losses[0]:
         return None
-    slopes = np.diff(losses[: lowest + 1]) / np.diff(np.log([point.rate for point in told[: lowest + 1]]))
-    steepest = told[int(slopes.argmin()) + 1].rate
-    return Suggestion(_two_figures(told[lowest].rate / SAFETY), told[lowest].rate, steepest)
+    return Suggestion(_two_figures(told[lowest].rate / SAFETY), told[lowest].rate)
 
 
 def _two_figures(value: float) -> float:
@@ -213,6 +208,6 @@ def verdict(told: Sequence[Point]) -> str:
             "smaller network."
         )
     return (
-        f"The loss falls fastest at {found.steepest:.2g} and is lowest at {found.lowest:.2g}; beyond that it grows. "
-        f"Suggested is a tenth of the latter: {found.rate:g}."
+        f"The loss is lowest at a learning rate of {found.lowest:.2g}; beyond that it grows. Suggested is a tenth of that: "
+        f"{found.rate:g}."
     )

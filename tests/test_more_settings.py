@@ -167,7 +167,7 @@ def test_suggestion_is_marked_and_used(app: AppTest, started: list[Run]) -> None
     searched(app, started)
     suggestion = rate_finder.suggest(rate_finder.points(started[0]))
     assert suggestion is not None and not app.exception and not app.error
-    assert f"a tenth of the latter: {suggestion.rate:g}" in shown(app)
+    assert f"a tenth of that: {suggestion.rate:g}" in shown(app)
     button(app, f"Use {suggestion.rate:g}").click().run()
     assert app.select_slider(key=state.LEARNING_RATE).value == suggestion.rate
     button(app, "Train").click().run()

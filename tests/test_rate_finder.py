@@ -98,7 +98,7 @@ def test_an_explosion_stops_it(sample: Any) -> None:
 def test_a_suggestion_is_good_to_train_with(few: Split) -> None:
     """A convex loss: with the rate that is suggested it falls a long way; far below it hardly falls at all."""
     suggestion = suggest(found(LINEAR, few))
-    assert suggestion is not None and suggestion.rate < suggestion.steepest <= suggestion.lowest
+    assert suggestion is not None and suggestion.rate == pytest.approx(suggestion.lowest / 10, rel=0.06)
 
     def last_loss(rate: float) -> float:
         settings = replace(LINEAR, epochs=60, learning_rate=rate)
@@ -109,13 +109,13 @@ def test_a_suggestion_is_good_to_train_with(few: Split) -> None:
 
 
 def test_suggestion_of_a_valley() -> None:
-    """By hand: it falls from 2.3 fastest between the places 60 and 61, is lowest at 80, and explodes."""
+    """By hand: it falls from 2.3, is lowest at place 80, and explodes."""
     valley, explosion = [1.0 - 0.01 * step for step in range(1, 21)], [0.9 + 0.2 * step for step in range(59)]
     losses = [*[2.3] * 60, 1.0, *valley, *explosion]
     assert len(losses) == STEPS
     suggestion, rates = suggest(points(losses)), ramp()
     assert suggestion is not None
-    assert (suggestion.steepest, suggestion.lowest) == (pytest.approx(rates[60]), pytest.approx(rates[80]))
+    assert suggestion.lowest == pytest.approx(rates[80])
     assert suggestion.rate == pytest.approx(float(rates[80]) / 10, rel=0.05)
     assert suggestion.rate == float(f"{suggestion.rate:.1e}"), "two figures"
 
@@ -165,7 +165,7 @@ def test_worker_makes_a_test_and_no_run(runs_root: Path) -> None:
     status, told = test.status(), rate_finder.points(test)
     assert status.state == "finished" and status.step == told[-1].step and status.steps == STEPS
     suggestion = suggest(told)
-    assert suggestion is not None and f"a tenth of the latter: {suggestion.rate:g}" in status.message
+    assert suggestion is not None and f"a tenth of that: {suggestion.rate:g}" in status.message
     assert runs.list_runs() == [], "no list shows it"
     assert {path.name for path in test.path.iterdir()} == {"spec.json", "status.json", "metrics.jsonl"}
 
