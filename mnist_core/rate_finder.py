@@ -208,6 +208,6 @@ def verdict(told: Sequence[Point]) -> str:
             "smaller network."
         )
     return (
-        f"The loss is lowest at a learning rate of {found.lowest:.2g}; beyond that it grows. Suggested is a tenth of that: "
-        f"{found.rate:g}."
+        f"The loss is lowest at a learning rate of {found.lowest:.2g}; beyond that it grows. "
+        f"Suggested is a tenth of that: {found.rate:g}."
     )

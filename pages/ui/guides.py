@@ -67,8 +67,8 @@ GUIDES = {
     "range test": Guide(
         "A new network, trained with a learning rate that rises with every batch: each dot is one batch, the line "
         "their moving average. On the left the steps are too small to learn anything; then the loss falls; then the "
-        "steps overshoot, and it explodes. Use a rate well before that: the dashed line marks a tenth of the rate where "
-        "the loss was lowest.",
+        "steps overshoot, and it explodes. Use a rate well before that: the dashed line marks a tenth of the rate "
+        "where the loss was lowest.",
         "learning-rate range test (Smith, 2017)",
         "https://arxiv.org/abs/1506.01186",
     ),

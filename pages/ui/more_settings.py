@@ -75,8 +75,8 @@ def _schedule(base: Settings) -> None:
     left, right = st.columns(2)
     left.selectbox("Schedule", recipes.SCHEDULES, key=state.SCHEDULE,
                    help="How the learning rate changes while it trains.")  # fmt: skip
-    _number(right, base, state.WARM_UP, "Warm-up, share of all steps", 0.05,
-            "The rate first rises from a twenty-fifth. 0: not at all; of one-cycle, for a fifth.")  # fmt: skip
+    _number(right, base, state.WARM_UP, "Warm-up share", 0.05,
+            "Share of all steps in which the rate first rises. 0: none; of one-cycle, a fifth.")  # fmt: skip
     _number(left, base, state.DECAY_FACTOR, "Decay factor", 0.1, "What is left of the rate. For step and exponential.")
     _number(right, base, state.DECAY_EPOCHS, "Epochs for each decay", 1, "For step and exponential.")
 
@@ -107,12 +107,12 @@ def _loss(base: Settings) -> None:
 def _weights(base: Settings) -> None:
     left, right = st.columns(2)
     mixed = [MIXED] if MIXED in (base.kernel_initializer, st.session_state[state.KERNEL_INITIALIZER]) else []
-    left.selectbox("Initialiser of all layers", [*architecture.INITIALIZERS, *mixed], key=state.KERNEL_INITIALIZER,
-                   help="How the first weights are drawn.")  # fmt: skip
+    left.selectbox("Initialiser", [*architecture.INITIALIZERS, *mixed], key=state.KERNEL_INITIALIZER,
+                   help="How the first weights of all layers are drawn.")  # fmt: skip
     _number(right, base, state.WEIGHT_AVERAGING, "Weight averaging", 0.1,
             "Momentum of a moving average of the weights, which is kept in their stead. 0: none.")  # fmt: skip
-    _number(left, base, state.NORMALIZATION_MOMENTUM, "Batch normalisation: momentum", 0.01,
-            "How slowly its means follow. For networks that have one.")  # fmt: skip
+    _number(left, base, state.NORMALIZATION_MOMENTUM, "Normalisation memory", 0.01,
+            "Momentum of batch normalisation: how slowly its means follow. For networks that have one.")  # fmt: skip
 
 
 def _number(column: Any, base: Settings, key: str, label: str, step: float, about: str) -> None:
