@@ -54,8 +54,10 @@ def range_test(points: Sequence[Mapping[str, float]], ends: tuple[float, float],
     smoothed = [row["smoothed"] for row in rows] or [1.0]
     top = OVERSHOOT * max(smoothed[: smoothed.index(min(smoothed)) + 1])
     loss = alt.Scale(domain=[0, top], nice=False)
+    decades = [10.0**power for power in range(round(np.log10(ends[0])), round(np.log10(ends[1])) + 1)]
     x = alt.X("learning rate:Q", title="learning rate, rising from batch to batch",
-              scale=alt.Scale(type="log", domain=list(ends), nice=False), axis=alt.Axis(format="~g"))  # fmt: skip
+              scale=alt.Scale(type="log", domain=list(ends), nice=False),
+              axis=alt.Axis(format="~g", values=decades))  # fmt: skip
     tooltip = [alt.Tooltip("learning rate:Q", format=".3~g"), alt.Tooltip("loss:Q", format=".4f"),
                alt.Tooltip("smoothed:Q", format=".4f")]  # fmt: skip
     base: Any = alt.Chart().encode(x=x, tooltip=tooltip)
