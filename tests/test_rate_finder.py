@@ -105,7 +105,7 @@ def test_a_suggestion_is_good_to_train_with(few: Split) -> None:
         return [report.loss for report in training.train(training.make_model(settings, 1), settings, few, 1)][-1]
 
     good, timid = last_loss(suggestion.rate), last_loss(suggestion.rate / 100)
-    assert good < 1.2 and timid > 1.9
+    assert good < 0.3 and timid > 1.5
 
 
 def test_suggestion_of_a_valley() -> None:
