@@ -79,18 +79,18 @@ def resume(run_id: str, epochs: int | None, json_output: bool) -> None:
 
     run = find_run(run_id)
     jobs.prepare_resume(run, epochs)
-    _follow(run)
+    follow(run)
     _tell(run, json_output)
 
 
 def _train(recipe: str, overrides: dict[str, Any], data: str, seed: int) -> Run:
     run = create(make_spec(recipe, overrides, data, seed))
     click.echo(f"{run.id}: {recipe}, seed {seed}. Ctrl-C stops it and keeps the model.", err=True)
-    _follow(run)
+    follow(run)
     return run
 
 
-def _follow(run: Run) -> None:
+def follow(run: Run) -> None:
     """Trains a run to its end, with a progress bar on standard error."""
     from mnist_core.jobs import conclude
     from mnist_core.workers import cores, start_worker
@@ -140,7 +140,7 @@ def _advance(bar: Any, status: Status) -> None:
 
 
 def _line(status: Status | None) -> str:
-    if status is None or not status.step:
+    if status is None or not status.step or not status.epochs:
         return status.message if status else ""
     left = f", {status.seconds_left:.0f} s left" if status.seconds_left is not None else ""
     epoch = min(status.epoch + 1, status.epochs)

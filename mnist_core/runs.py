@@ -14,6 +14,7 @@
       card.json model.keras model.tflite    at the end, also of a stopped run
       events/         the same for TensorBoard
       log.txt         the worker's output
+    RUNS_DIR/.rates/<id>/    the like for a test of learning rates: see rate_finder
 
 Every file is written beside its place and moved there, or appended to by whole lines: a reader never sees half of one.
 """

@@ -6,7 +6,7 @@ import streamlit as st
 
 from mnist_core import data, jobs, probes, recipes
 from mnist_core.runs import Run, find_run
-from pages.ui import caches, components, monitor, navigation, owner, settings_form, state, watching
+from pages.ui import caches, components, monitor, navigation, owner, rate_search, settings_form, state, watching
 
 GALLERY = 20
 
@@ -55,6 +55,7 @@ st.write("A network learns to read digits before your eyes: choose what it is an
 left, right = st.columns([1.2, 2], gap="large")
 with left:
     settings_form.controls()
+    rate_search.show()
     components.attempt(train, st.button("Train", type="primary", width="stretch"))
     run = components.attempt(shown_run, True)
     watching.pad(run)

@@ -142,6 +142,21 @@ def test_missing_spec_says_so(run: Run) -> None:
         run.spec()
 
 
+NEW_SETTINGS = (
+    "warm_up", "decay_factor", "decay_epochs", "momentum", "nesterov", "weight_decay", "gradient_clipping", "loss",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_spec_from_before_there_were_more_settings_is_read(recipe: str) -> None:
+    """What it trained is what their defaults say."""
+    spec = make_spec(recipe, {"optimizer": "SGD", "label_smoothing": 0.1})
+    stored = spec.to_json()
+    for name in NEW_SETTINGS:
+        del stored["settings"][name]
+    assert RunSpec.from_json(stored) == spec and spec.settings.momentum == 0.9
+
+
 @given(
     st.recursive(
         st.none() | st.booleans() | st.floats() | st.text(max_size=4), lambda inner: st.lists(inner, max_size=3)

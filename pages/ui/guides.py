@@ -56,6 +56,22 @@ GUIDES = {
         "class probabilities over the training",
         "https://keras.io/guides/writing_your_own_callbacks/",
     ),
+    # Train: more settings, and finding a learning rate
+    "schedule": Guide(
+        "How large the steps will be, from the first epoch to the last: this is a plan, the training has not begun. "
+        "Large steps early find the valley, small ones late go down to its ground. A rise at the beginning (warm-up) "
+        "spares the fresh weights. Change the schedule above, and see the curve change.",
+        "learning-rate schedule",
+        "https://keras.io/api/optimizers/learning_rate_schedules/",
+    ),
+    "range test": Guide(
+        "A new network, trained with a learning rate that rises with every batch: each dot is one batch, the line "
+        "their moving average. On the left the steps are too small to learn anything; then the loss falls; then the "
+        "steps overshoot, and it explodes. Use a rate well before that: the dashed line marks a tenth of the rate "
+        "where the loss was lowest.",
+        "learning-rate range test (Smith, 2017)",
+        "https://arxiv.org/abs/1506.01186",
+    ),
     "accuracy against cost": Guide(
         "Each dot is a run: to the right it cost more, upwards it reads more of the test digits right. The best ones "
         "lie along the upper left edge; the scale to the right is logarithmic, so that each step is ten times more.",

@@ -10,7 +10,7 @@ import streamlit as st
 from mnist_core import data, recipes
 from mnist_core.errors import RunError, SettingError
 from mnist_core.runs import MAX_SEED, RunSpec, find_run, make_spec
-from pages.ui import state
+from pages.ui import more_settings, state
 from pages.ui.steering import LEARNING_RATES
 
 MOST_EPOCHS = 50
@@ -31,12 +31,12 @@ def fill() -> None:
 
 def set_controls(settings: recipes.Settings) -> None:
     """Sets every control, and carries along what there is no control for."""
-    for key in CONTROLLED:
-        st.session_state[key] = getattr(settings, key)
+    for key in (*CONTROLLED, *more_settings.KEYS):
+        st.session_state[key] = more_settings.of_its_kind(key, getattr(settings, key))
     st.session_state[state.MOST_EPOCHS] = max(MOST_EPOCHS, 2 * settings.epochs)
     st.session_state[state.AUGMENTATION] = settings.augmentation != "none"
     base = recipes.find(st.session_state[state.RECIPE]).settings
-    controlled = (*CONTROLLED, "augmentation")
+    controlled = (*CONTROLLED, *more_settings.KEYS, "augmentation")
     others = recipes.differences(settings, base).items()
     st.session_state[state.CARRIED] = {name: value for name, value in others if name not in controlled}
 
@@ -96,14 +96,15 @@ def controls() -> None:
     )
     sizes, rates = with_current(BATCH_SIZES, state.BATCH_SIZE), with_current(LEARNING_RATES, state.LEARNING_RATE)
     right.select_slider("Batch size", sizes, key=state.BATCH_SIZE, help="Images in one step.")
-    schedule = f"Schedule of this recipe: {recipe.settings.schedule}."
-    left.select_slider("Learning rate", rates, key=state.LEARNING_RATE, format_func="{:g}".format, help=schedule)
+    left.select_slider("Learning rate", rates, key=state.LEARNING_RATE, format_func="{:g}".format,
+                       help="How large the steps are; of a schedule, the peak.")  # fmt: skip
     right.slider("Dropout", 0.0, 0.9, step=0.05, key=state.DROPOUT, help="Share of values left out in each step.")
     left.selectbox("Optimizer", list(recipes.OPTIMIZERS), key=state.OPTIMIZER, on_change=usual_rate)
     right.number_input("Seed", 0, 2**31 - 1, key=state.SEED, help="The same seed and settings give the same model.")
     st.selectbox("Images", list(DATA), format_func=DATA.get, key=state.DATA)
-    limits()
     st.toggle("Augmentation", key=state.AUGMENTATION, help="Train on turned, slanted, stretched, wobbled copies.")
+    limits()
+    more_settings.show(recipe.settings, settings)
     if carried := st.session_state[state.CARRIED]:
         st.caption("As in that run: " + ", ".join(f"{name} {value}" for name, value in carried.items()) + ".")
     if st.session_state[state.DATA] == "full" and not data.available():
@@ -146,6 +147,7 @@ def overrides() -> dict[str, Any]:
     """The settings that differ from the recipe's."""
     base = recipes.find(st.session_state[state.RECIPE]).settings
     chosen = {**st.session_state[state.CARRIED], **{key: st.session_state[key] for key in CONTROLLED}}
+    chosen |= more_settings.chosen(base)
     chosen["augmentation"] = "hand" if st.session_state[state.AUGMENTATION] else "none"
     return recipes.differences(recipes.override(base, chosen), base)
 
