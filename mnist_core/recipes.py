@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from mnist_core.architecture import (
+    MAX_LAYERS,
     Architecture,
     BatchNormalization,
     Conv2D,
@@ -22,11 +23,13 @@ from mnist_core.architecture import (
     ReLU,
     Rescaling,
     dropout_of,
+    from_json,
+    to_json,
     with_dropout,
 )
 from mnist_core.augmentation import AUGMENTATIONS
 from mnist_core.drawings import MIXTURES
-from mnist_core.errors import SettingError
+from mnist_core.errors import ArchitectureError, SettingError
 from mnist_core.fields import Choice, Integer, Number, allowed, complaints, rule_of
 
 OPTIMIZERS = {"SGD": 0.01, "RMSprop": 0.001, "Adam": 0.001, "AdamW": 0.001}
@@ -279,6 +282,9 @@ DEFAULT_RECIPE = "canvas"
 _VIRTUAL = {"dropout": Number(0, 0.95)}
 """Settings that stand for a change of the layers."""
 
+NETWORK = "layers"
+"""The override that is a whole network, as architecture.to_json writes it: somebody's own."""
+
 
 def find(name: str) -> Recipe:
     """The recipe of this name.
@@ -302,7 +308,7 @@ def override(settings: Settings, overrides: Mapping[str, Any]) -> Settings:
 
     Args:
         settings: what to begin with.
-        overrides: setting -> value; `dropout` sets the rate of every dropout layer.
+        overrides: setting -> value; `dropout` sets the rate of every dropout layer, NETWORK replaces all layers.
 
     Raises:
         SettingError: for an unknown setting or a value out of range.
@@ -310,19 +316,42 @@ def override(settings: Settings, overrides: Mapping[str, Any]) -> Settings:
     """
     rules = setting_rules()
     for name, value in overrides.items():
+        if name == NETWORK:
+            continue  # from_json says what is wrong with it
         if name not in rules:
             raise SettingError(f"There is no setting {name!r}. Known: {', '.join(rules)}.")
         if not rules[name].accepts(value):
             raise SettingError(f"{name} is {value!r}, expected {rules[name]}.")
     plain = {name: value for name, value in overrides.items() if name not in _VIRTUAL}
-    if "dropout" in overrides:
-        plain["layers"] = with_dropout(settings.layers, overrides["dropout"])
-    return replace(settings, **plain)
+    return replace(settings, **{**plain, "layers": _layers(settings, overrides)})
+
+
+def _layers(settings: Settings, overrides: Mapping[str, Any]) -> tuple[Layer, ...]:
+    """The layers of the settings with some of them changed."""
+    layers = from_json(overrides[NETWORK]) if NETWORK in overrides else settings.layers
+    return with_dropout(layers, overrides["dropout"]) if "dropout" in overrides else layers
+
+
+def acceptable(name: str, value: object) -> bool:
+    """Whether a setting may be overridden with this value, as far as can be said of it alone."""
+    if name == NETWORK:
+        try:
+            return 1 <= len(from_json(value)) <= MAX_LAYERS
+        except ArchitectureError:
+            return False
+    rules = setting_rules()
+    return name in rules and rules[name].accepts(value)
 
 
 def differences(settings: Settings, base: Settings) -> dict[str, Any]:
-    """The overrides that make `settings` of `base`, as far as scalars and dropout tell."""
-    return {name: getattr(settings, name) for name in setting_rules() if getattr(settings, name) != getattr(base, name)}
+    """The overrides that make `settings` of `base`: scalars, and the whole network where these do not make it."""
+    found = {
+        name: getattr(settings, name) for name in setting_rules() if getattr(settings, name) != getattr(base, name)
+    }
+    if _layers(base, found) == settings.layers:
+        return found
+    scalars = {name: value for name, value in found.items() if name not in _VIRTUAL}
+    return {NETWORK: to_json(settings.layers), **scalars}
 
 
 def parse_override(text: str) -> tuple[str, Any]:

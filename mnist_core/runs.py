@@ -35,9 +35,10 @@ import psutil
 from mnist_core import architecture, owners
 from mnist_core.errors import DigitLabError, RunError, RunNotFoundError, SettingError
 from mnist_core.files import append_line, parse_lines, read_json, replacing, write_json
-from mnist_core.recipes import Settings, find, override
+from mnist_core.recipes import NETWORK, Settings, find, override
 
 SCHEMA = 1
+OWN = "own"
 FINAL_STATES = ("finished", "stopped", "failed", "interrupted")
 STATES = ("queued", "running", "paused", "stopping", *FINAL_STATES)
 STALE_SECONDS = 10.0
@@ -73,6 +74,11 @@ class RunSpec:
     overrides: Mapping[str, Any] = field(default_factory=dict)
     created: float = field(default_factory=time.time)
     base: str = ""
+
+    @property
+    def kind(self) -> str:
+        """What it goes by among others: its recipe, or OWN where somebody built the network."""
+        return OWN if NETWORK in self.overrides else self.recipe
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in spec.json."""
@@ -280,7 +286,7 @@ def create(spec: RunSpec, root: Path | None = None, owner: str = owners.NOBODY) 
     """A new run directory with its spec, queued by this process. Raises RunError where it cannot be written."""
     root = root or runs_dir()
     day = time.strftime("%Y%m%d-%H%M%S", time.localtime(spec.created))
-    run = Run(root / f"{day}-{spec.recipe}-{secrets.token_hex(4)}")
+    run = Run(root / f"{day}-{spec.kind}-{secrets.token_hex(4)}")
     try:
         run.path.mkdir(parents=True)
         owners.claim(run.path, owner)

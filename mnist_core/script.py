@@ -22,7 +22,7 @@ from mnist_core.augmentation import AUGMENTATIONS
 from mnist_core.errors import DataError, RunError
 from mnist_core.fields import changed
 from mnist_core.recipes import OPTIMIZERS, Settings
-from mnist_core.runs import Run, RunSpec
+from mnist_core.runs import OWN, Run, RunSpec
 from mnist_core.training import MOMENTUM, WARM_UP, WARM_UP_FROM
 from mnist_core.workers import cores
 
@@ -118,7 +118,8 @@ def _augmentation(settings: Settings) -> Any:
 
 def _head(run: Run, spec: RunSpec) -> str:
     beside = [name for name, needed in ((SAMPLE, data_of(run) == "sample"), (DRAWINGS, _drawn(spec))) if needed]
-    lines = [f'"""Trains {spec.recipe} from scratch, as a run of Digit Lab did.', ""]
+    what = "a network of one's own" if spec.kind == OWN else spec.recipe
+    lines = [f'"""Trains {what} from scratch, as a run of Digit Lab did.', ""]
     lines += [f"    python {SCRIPT} {'mnist.npz' if data_of(run) == 'custom' else '[mnist.npz]'}", ""]
     needed = ["keras on TensorFlow", "numpy", "matplotlib", *(f"{name} beside it" for name in beside)]
     lines += [f"It needs {', '.join(needed[:-1])} and {needed[-1]}."]
