@@ -289,9 +289,16 @@ GUIDES = {
         "https://keras.io/api/layers/convolution_layers/convolution2d/",
     ),
     # Explain: why this answer
+    "occlusion": Guide(
+        "A patch of 4×4 pixels is rubbed out at 169 places in turn, and the model reads the rest. Teal: without these "
+        "pixels the digit's probability falls, the answer rests on them. Orange: without them it rises, they stood in "
+        "the way. What no single patch can change, two together may.",
+        "occlusion sensitivity (Zeiler and Fergus, 2014)",
+        "https://arxiv.org/abs/1311.2901",
+    ),
     "integrated gradients": Guide(
         "The image is faded in from black, and each pixel is credited with what it adds on the way to the digit's "
-        "**logit**, the score before the softmax. Orange adds, blue takes away. The credits sum to the logit's whole "
+        "**logit**, the score before the softmax. Teal adds, orange takes away. The credits sum to the logit's whole "
         "rise: that is the completeness printed below. Pixels that are black get none, although empty places can "
         "speak for a digit, too.",
         "integrated gradients (Sundararajan et al., 2017)",
@@ -305,15 +312,15 @@ GUIDES = {
         "https://arxiv.org/abs/1703.01365",
     ),
     "smoothgrad": Guide(
-        "The slope of the digit's logit, averaged over 50 copies of the image with noise. Orange: more ink here would "
-        "speak for the digit; blue: against it. It tells what a **change** would do, also on empty paper, not what "
+        "The slope of the digit's logit, averaged over 50 copies of the image with noise. Teal: more ink here would "
+        "speak for the digit; orange: against it. It tells what a **change** would do, also on empty paper, not what "
         "the ink that is there has done. Averaging removes the grain that the plain gradient has.",
         "SmoothGrad (Smilkov et al., 2017)",
         "https://arxiv.org/abs/1706.03825",
     ),
     "saliency": Guide(
-        "The slope of the digit's logit at this very image. Orange: a little more ink here would speak for the digit; "
-        "blue: against it. It is grainy, because the slope of such networks jumps from pixel to pixel; SmoothGrad "
+        "The slope of the digit's logit at this very image. Teal: a little more ink here would speak for the digit; "
+        "orange: against it. It is grainy, because the slope of such networks jumps from pixel to pixel; SmoothGrad "
         "shows the same with less grain.",
         "saliency map (Simonyan et al., 2013)",
         "https://arxiv.org/abs/1312.6034",
@@ -341,9 +348,9 @@ GUIDES = {
         "https://keras.io/api/layers/activation_layers/softmax/",
     ),
     "filters": Guide(
-        "The weights of the first layer, one tile for each filter: above before the training, below after it. Orange "
-        "weights answer to ink, blue ones to its absence; all tiles share one scale. Random at first, some become "
-        "edges: orange on one side, blue on the other.",
+        "The weights of the first layer, one tile for each filter: above before the training, below after it. Teal "
+        "weights answer to ink, orange ones to its absence; all tiles share one scale. Random at first, some become "
+        "edges: teal on one side, orange on the other.",
         "convolution kernel",
         "https://keras.io/api/layers/convolution_layers/convolution2d/",
     ),
