@@ -60,4 +60,5 @@ def moved(layers: Layers, index: int, by: int) -> Layers:
 
 def changed(layers: Layers, index: int, **values: Any) -> Layers:
     """With settings of the layer at `index` changed."""
-    return (*layers[:index], replace(layers[index], **values), *layers[index + 1 :])
+    layer: Any = layers[index]
+    return (*layers[:index], replace(layer, **values), *layers[index + 1 :])

@@ -86,7 +86,7 @@ def layers(stack: Sequence[Layer], input_size: int = 28) -> tuple[Cost, ...]:
 
 def total(rows: Sequence[Cost]) -> Cost:
     """The network as one layer: its sums, and what its last units see. `rows`: at least one."""
-    whole = {name: sum(getattr(row, name) for row in rows) for name in ("parameters", "multiply_adds")}
+    whole: dict[str, Any] = {name: sum(getattr(row, name) for row in rows) for name in ("parameters", "multiply_adds")}
     return replace(rows[-1], layer="all", input_shape=rows[0].input_shape, **whole)
 
 

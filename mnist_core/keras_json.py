@@ -195,7 +195,7 @@ def _does_nothing(key: str, value: Any) -> bool:
     if key in _FIXED:
         return str(_class(value)).replace("_", "").lower() == _FIXED[key].lower()
     if key == "dtype":
-        return value == "float32" or (_class(value) == "DTypePolicy" and _config(value).get("name") == "float32")
+        return bool(value == "float32" or (_class(value) == "DTypePolicy" and _config(value).get("name") == "float32"))
     return key in _PASSED_OVER or any(value == neutral for neutral in _NEUTRAL.get(key, ()))
 
 

@@ -1,4 +1,4 @@
-"""A network as a piece of an address, `?net=`: its layers as compact JSON, deflated, in the letters that an address takes.
+"""A network as a piece of an address, `?net=`: its layers as JSON, deflated, in the letters that an address may have.
 
 links.decode(links.encode(layers))      # the same layers
 
@@ -46,7 +46,7 @@ def decode(text: str, input_size: int = 28) -> tuple[Layer, ...]:
     try:
         found = architecture.from_json(json.loads(_unpacked(text)))
     except (ValueError, RecursionError):
-        raise ArchitectureError(f"{_WHAT} is no network: it was cut off or changed on its way. Copy it again.") from None
+        raise ArchitectureError(f"{_WHAT} is no network: it was cut off or changed. Copy it again.") from None
     if len(found) > MAX_LAYERS:
         raise ArchitectureError(f"{_WHAT} has {len(found):,} layers; at most {MAX_LAYERS} are allowed.")
     try:

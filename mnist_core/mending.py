@@ -105,14 +105,15 @@ def _values(stack: Layers) -> Iterator[Problem]:
             break
 
 
-def _allowed(layer: Layer) -> Layer:
+def _allowed(layer: Any) -> Layer:
     """The layer with each setting brought into its range."""
     values: dict[str, Any] = {}
     for described in fields(layer):
         rule, value = rule_of(described), getattr(layer, described.name)
         if rule is not None and not rule.accepts(value):
             values[described.name] = _nearest(rule, value)
-    return replace(layer, **values)
+    changed: Layer = replace(layer, **values)
+    return changed
 
 
 def _nearest(rule: Integer | Number | Choice, value: Any) -> Any:
@@ -153,10 +154,8 @@ def _misfit(stack: Layers, rows: Sequence[cost.Cost], size: int) -> Iterator[Pro
 
 def _flat(stack: Layers, index: int) -> tuple[Mend, ...]:
     """A dense layer after an image."""
-    return (
-        Mend("Insert Flatten before it", (*stack[:index], Flatten(), *stack[index:])),
-        Mend("Insert GlobalAveragePooling2D before it", (*stack[:index], kinds.GlobalAveragePooling2D(), *stack[index:])),
-    )
+    ways = (Flatten(), kinds.GlobalAveragePooling2D())
+    return tuple(Mend(f"Insert {type(way).__name__} before it", (*stack[:index], way, *stack[index:])) for way in ways)
 
 
 def _unflattened(stack: Layers, rows: Sequence[cost.Cost], index: int) -> tuple[Mend, ...]:
@@ -240,8 +239,9 @@ def _halved(stack: Layers, size: int) -> Layers | None:
         if not shrinkable:
             return None
         index = max(shrinkable, key=lambda place: _weight(rows, place))
-        name = "units" if isinstance(stack[index], Dense) else "filters"
-        stack = _with(stack, index, replace(stack[index], **{name: _width(stack[index]) // 2}))
+        layer: Any = stack[index]
+        name = "units" if isinstance(layer, Dense) else "filters"
+        stack = _with(stack, index, replace(layer, **{name: _width(layer) // 2}))
     return None
 
 

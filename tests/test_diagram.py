@@ -54,7 +54,7 @@ def test_title_and_description_tell_what_is_drawn() -> None:
     assert root.get("role") == "img"
     assert root.findtext(f"{SVG}title") == "mine & <yours>: 5 layers"
     told = root.findtext(f"{SVG}desc") or ""
-    assert told.startswith("image 28 × 28 × 1, then Rescaling to 28 × 28 × 1 (0 parameters), then Conv2D to 26 × 26 × 32")
+    assert told.startswith("image 28 × 28 × 1, then Rescaling to 28 × 28 × 1 (0 parameters), then Conv2D to 26 × 26")
     assert "currentColor" in ElementTree.tostring(root, "unicode"), "it follows the theme"
 
 

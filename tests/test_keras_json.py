@@ -1,4 +1,4 @@
-"""Keras's JSON: what is written Keras builds, what Keras writes is read, and what it should not be is refused by name."""
+"""Keras's JSON: what is written Keras builds, what Keras writes is read, and what it should not be is refused."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def layer(name: Any, **config: Any) -> dict[str, Any]:
         (sequential(layer({"a": 1})), "which Digit Lab does not have"),
         (sequential(layer("Dense", units=3), layer("Conv2D", filters=8, kernel_size=[3, 5])),
          r"Layer 2 \(Conv2D\): kernel_size is \[3, 5\]"),
-        (sequential(layer("Conv2D", filters=8, kernel_size=3, dilation_rate=[2, 2])), r'"dilation_rate" set to \[2, 2\]'),
+        (sequential(layer("Conv2D", filters=8, kernel_size=3, dilation_rate=2)), '"dilation_rate" set to 2'),
         (sequential(layer("Conv2D", filters=8, kernel_size=3, groups=2)), '"groups" set to 2'),
         (sequential(layer("Conv2D", filters=8, kernel_size=3, data_format="channels_first")), "channels_first"),
         (sequential(layer("Dense", units=8, kernel_regularizer={"class_name": "L2"})), "kernel_regularizer"),
@@ -126,7 +126,8 @@ def layer(name: Any, **config: Any) -> dict[str, Any]:
         (sequential(layer("Dense", units=8, activation={"class_name": "function", "config": "x"})), "activation is"),
         (sequential(layer("Dense", units=8, kernel_initializer={"class_name": "Orthogonal"})), "kernel_initializer is"),
         (sequential(layer("Dense", units=8, bias_initializer="ones")), '"bias_initializer" set to "ones"'),
-        (sequential(layer("Dense", units=10**9)), "units is 1000000000"), (sequential(layer("Dense")), "units is missing"),
+        (sequential(layer("Dense", units=10**9)), "units is 1000000000"),
+        (sequential(layer("Dense")), "units is missing"),
         (sequential(layer("Dense", units=8, colour="red")), '"colour" set to "red"'),
         (sequential(layer("BatchNormalization", axis=1)), '"axis" set to 1'),
         (sequential(layer("Activation", activation="tanh")), "right after a layer of weights"),

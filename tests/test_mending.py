@@ -53,7 +53,10 @@ def works(layers: tuple[Layer, ...], size: int = 28) -> bool:
             (SCALE, MaxPooling2D(7), MaxPooling2D(5), Flatten(), END), 3, "window of 5 is larger", "A window of 4",
             (SCALE, MaxPooling2D(7), MaxPooling2D(4), Flatten(), END),
         ),
-        ((SCALE, Flatten(), Dense(10)), 3, "no probabilities", "Give it the activation softmax", (SCALE, Flatten(), END)),
+        (
+            (SCALE, Flatten(), Dense(10)), 3, "no probabilities", "Give it the activation softmax",
+            (SCALE, Flatten(), END),
+        ),
         ((SCALE, Flatten(), Dense(7, "softmax")), 3, "ends in 7 values", "Give it 10 units", (SCALE, Flatten(), END)),
         (
             (SCALE, Flatten(), Dense(64, "relu")), 3, "no probabilities", "Add Dense(10, softmax)",

@@ -24,7 +24,7 @@ COSTS = {kind: 10.0**-place for place, kind in enumerate(KINDS, 1)}
 
 
 def known(**changes: Any) -> Speed:
-    return Speed(**{"seconds": COSTS, "spread": 0.0, "machine": speed.machine(), "threads": 1, "measured": 0.0, **changes})
+    return replace(Speed(COSTS, 0.0, speed.machine(), 1, 0.0), **changes)
 
 
 def test_work_of_a_step_by_hand() -> None:
