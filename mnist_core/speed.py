@@ -25,8 +25,8 @@ from typing import Any
 
 import numpy as np
 
-from mnist_core import cost, workers
 from mnist_core import architecture as layers_of
+from mnist_core import cost, workers
 from mnist_core.cost import Cost
 from mnist_core.drawings import MIXTURES
 from mnist_core.errors import TrainingError

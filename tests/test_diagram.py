@@ -97,6 +97,6 @@ def test_settings_in_few_words(layer: Layer, words: str) -> None:
 
 
 def test_long_names_are_folded() -> None:
-    shown = texts(diagram.svg((RECIPES["best"].settings.layers)))
+    shown = texts(diagram.svg(RECIPES["best"].settings.layers))
     assert max(map(len, shown)) <= 20
     assert "3 Batch" in shown and "Normalization" in shown

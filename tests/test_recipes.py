@@ -216,7 +216,7 @@ def test_differences_of_settings_to_their_own_values_are_none() -> None:
         ({"dropout": 0.99}, "dropout is 0.99, expected a number from 0 to 0.95"),
         ({"beta_1": 1}, "beta_1 is 1"),
         ({"uncentered": 1}, "uncentered is 1"),
-        ({"layers": ()}, "no setting 'layers'. Known: batch_size, epochs"),
+        ({"layer": ()}, "no setting 'layer'. Known: batch_size, epochs"),
         ({"epoch": 1}, "no setting 'epoch'"),
     ],
 )

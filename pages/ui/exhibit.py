@@ -65,7 +65,7 @@ def image(shown: NDArray[np.uint8], title: str, alt: str, guide: str, key: str, 
 
 
 def drawing(svg: str, title: str, alt: str, guide: str, key: str) -> None:
-    """A drawing as SVG, which follows the theme, light or dark. `title`, `alt`, `guide`, `key`: as `chart` takes them."""
+    """A drawing as SVG that follows the theme, light or dark. `title`, `alt`, `guide`, `key`: as `chart` takes them."""
     st.markdown(f"##### {title}")
     shown = f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
     st.html(f'<div class="lab-drawing"><img alt="{html.escape(alt)}" src="{shown}"></div>')

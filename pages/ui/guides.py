@@ -78,8 +78,8 @@ GUIDES = {
     ),
     "network cost": Guide(
         "A row for each layer. **Parameters** are the numbers it learns, **multiply-adds** the work for one image, "
-        "forward. **Sees pixels**: how much of the image can change one of its numbers; the deeper, the more. **Step**: "
-        "how many pixels lie between what two neighbours look at. The last row adds it all up.",
+        "forward. **Sees pixels**: how much of the image can change one of its numbers; the deeper, the more. "
+        "**Step**: how many pixels lie between what two neighbours look at. The last row adds it all up.",
         "receptive field, multiply–accumulate operations",
         "https://distill.pub/2019/computing-receptive-fields/",
     ),

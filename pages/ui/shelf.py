@@ -12,7 +12,7 @@ from mnist_core.architecture import Layer
 from mnist_core.errors import ArchitectureError
 from mnist_core.networks import Network
 from mnist_core.runs import find_run, runs_dir
-from pages.ui import caches, components, owner, own, settings_form, state
+from pages.ui import caches, components, own, owner, settings_form, state
 
 MOST_RUNS = 50  # to start from: the last ones
 
