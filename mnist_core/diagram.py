@@ -18,7 +18,7 @@ from mnist_core.cost import Cost
 from mnist_core.fields import changed
 from mnist_core.figures import COLOURS
 
-COLUMN, TALLEST, TEXT = 100, 112, 104  # pixels: of one layer, of its box, of what stands below
+COLUMN, TALLEST = 100, 112  # pixels: of one layer, and of its box
 PER_ROW = 10
 LINE = 13  # pixels from one line of text to the next
 LONGEST = 13  # characters of a name in one line
@@ -53,9 +53,9 @@ def svg(layers: Sequence[Layer], input_size: int = 28, marked: Collection[int] =
     for position, layer in enumerate(layers, 1):
         row = rows[position - 1] if position <= len(rows) else None
         boxes.append(_layer(position, layer, row, position in marked, input_size))
-    columns, lines = min(PER_ROW, len(boxes)), -(-len(boxes) // PER_ROW)
-    width, height = columns * COLUMN, lines * (TALLEST + TEXT)
-    placed = [_at(place, box) for place, box in enumerate(boxes)]
+    row_height = TALLEST + 20 + LINE * max(box.count("</text>") for box in boxes)
+    width, height = min(PER_ROW, len(boxes)) * COLUMN, -(-len(boxes) // PER_ROW) * row_height
+    placed = [_at(place, box, row_height) for place, box in enumerate(boxes)]
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
         f'role="img"><title>{escape(title(layers, name))}</title><desc>{escape(told(layers, input_size))}</desc>'
@@ -95,9 +95,9 @@ def settings(layer: Layer) -> str:
     return ", ".join(parts)
 
 
-def _at(place: int, box: str) -> str:
+def _at(place: int, box: str, row_height: int) -> str:
     line, column = divmod(place, PER_ROW)
-    return f'<g transform="translate({column * COLUMN} {line * (TALLEST + TEXT)})">{box}</g>'
+    return f'<g transform="translate({column * COLUMN} {line * row_height})">{box}</g>'
 
 
 def _input(size: int) -> str:

@@ -266,6 +266,8 @@ def _object(name: str, config: dict[str, Any]) -> dict[str, Any]:
 
 def _written(layer: Layer) -> dict[str, Any]:
     values = asdict(layer)
+    if isinstance(layer, kinds.Rescaling):
+        values["offset"] = 0.0  # Keras does not read one without it
     if "activation" in values:
         values["activation"] = values["activation"] or "linear"
     return values

@@ -39,7 +39,6 @@ def _show() -> None:
     rows, problems = cost.layers(layers, size), mending.diagnose(layers, size)
     broken = any(problem.error for problem in problems)
     with st.container(border=True, key="builder"):
-        st.markdown("#### Your own network")
         st.caption(f"{summary(layers, rows)} It reads {size}×{size} pixels.")
         _above(layers)
         chosen, changed = st.columns([1.15, 1], gap="large")
@@ -121,6 +120,7 @@ def _add(layers: Layers, index: int) -> None:
     def add() -> None:
         own.put(building.inserted(layers, index, building.fresh(st.session_state[state.OWN_KIND])), index)
 
+    state.default(state.OWN_KIND, "Conv2D")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.selectbox("A layer to add after it", list(LAYERS), key=state.OWN_KIND, width=260)
         st.button("Add", key="own_add", icon=":material/add:", on_click=add, disabled=len(layers) >= MAX_LAYERS)
