@@ -12,6 +12,8 @@ from mnist_core.cost import Cost
 from mnist_core.mending import Problem
 from pages.ui import exhibit
 
+COLUMNS = {name: st.column_config.NumberColumn(format="localized") for name in ("parameters", "multiply-adds")}
+
 
 def drawing(layers: tuple[Layer, ...], size: int, problems: Sequence[Problem]) -> None:
     """Boxes to scale."""
@@ -25,8 +27,9 @@ def table(rows: Sequence[Cost]) -> None:
     if not rows:
         st.caption("Nothing can be counted before the first layer fits.")
         return
-    exhibit.table([_row(str(number), row) for number, row in enumerate(rows, 1)] + [_row("", cost.total(rows))],
-                  "What each layer costs, and how much of the image it sees", "network cost", "cost")  # fmt: skip
+    told = [_row(str(number), row) for number, row in enumerate(rows, 1)] + [_row("", cost.total(rows))]
+    exhibit.table(told, "What each layer costs, and how much of the image it sees", "network cost", "cost",
+                  column_config=COLUMNS)  # fmt: skip
 
 
 def _row(number: str, row: Cost) -> dict[str, object]:
@@ -34,7 +37,7 @@ def _row(number: str, row: Cost) -> dict[str, object]:
     return {
         "": number, "layer": row.layer, "output": describe(row.output_shape), "parameters": row.parameters,
         "MB": round(cost.megabytes(row.parameters), 3), "multiply-adds": row.multiply_adds, "sees pixels": seen,
-        "step in pixels": row.stride or None,
+        "step in pixels": str(row.stride or "–"),
     }  # fmt: skip
 
 
