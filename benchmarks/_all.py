@@ -26,8 +26,8 @@ from results import COLLECT, Figure
 
 HERE = Path(__file__).parent
 ORDER = (
-    "opening", "answering", "browsing", "history", "first_point", "memory", "together", "augmentation", "fast",
-    "training",
+    "opening", "answering", "browsing", "looking", "history", "first_point", "memory", "together", "augmentation",
+    "fast", "training",
 )  # fmt: skip
 PACKAGES = ("streamlit", "tensorflow", "keras", "ai-edge-litert", "numpy", "opencv-python-headless")
 

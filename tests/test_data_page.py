@@ -54,7 +54,8 @@ def charts(app: AppTest) -> list[Chart]:
 
 def datasets(proto: Any) -> list[list[dict[str, Any]]]:
     """Streamlit sends them as Arrow."""
-    tables = [pyarrow.ipc.open_stream(each.data.data).read_all() for each in proto.datasets]
+    sent = [each.data.data for each in proto.datasets] + [proto.data.data] * bool(proto.data.data)
+    tables = [pyarrow.ipc.open_stream(each).read_all() for each in sent]
     return sorted((table.to_pylist() for table in tables), key=len, reverse=True)
 
 

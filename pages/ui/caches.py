@@ -4,7 +4,7 @@ some are looked up at every stroke."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -96,18 +96,27 @@ def _reports(folder: str, number: int, size: int, steps_per_epoch: float) -> lis
 
 
 def curve(run: runs.Run, rows: Sequence[Mapping[str, Any]], measure: str, steps_per_epoch: float) -> dict[str, Any]:
-    """figures.curve as Vega-Lite, drawn once for all who watch the run. `rows`: its reports, at least one."""
-    return _curve(str(run.path), f"{len(rows)} {rows[-1]}", measure, steps_per_epoch, rows)
+    """figures.curve, drawn once for all who watch the run. `rows`: its reports, at least one."""
+    key = f"{run.path} {len(rows)} {rows[-1]} {measure} {steps_per_epoch}"
+    return drawn(key, lambda: figures.curve(rows, measure, steps_per_epoch))
 
 
-@st.cache_resource(show_spinner=False, max_entries=60)
-def _curve(
-    folder: str, until: str, measure: str, steps_per_epoch: float, _rows: Sequence[Mapping[str, Any]]
-) -> dict[str, Any]:
+def drawn(key: str, draw: Callable[[], Any]) -> dict[str, Any]:
+    """An Altair chart as Vega-Lite, its points as Streamlit sends them: drawn once for all who look at it.
+
+    Args:
+        key: all that decides what it shows.
+        draw: gives the chart, its points as `{"values": rows}`.
+    """
+    return _drawn(key, draw)
+
+
+@st.cache_resource(show_spinner=False, max_entries=100)
+def _drawn(key: str, _draw: Callable[[], Any]) -> dict[str, Any]:
     import pyarrow  # as Streamlit does: when a chart is first shown
 
-    found = figures.spec(figures.curve(_rows, measure, steps_per_epoch))
-    found["data"] = {"values": pyarrow.Table.from_pylist(found["data"]["values"])}  # as Streamlit sends it
+    found = figures.spec(_draw())
+    found["data"] = {"values": pyarrow.Table.from_pylist(found["data"]["values"])}
     return found
 
 
