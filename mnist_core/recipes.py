@@ -12,6 +12,7 @@ from typing import Any
 
 from mnist_core.architecture import (
     INITIALIZERS,
+    MAX_LAYERS,
     Architecture,
     BatchNormalization,
     Conv2D,
@@ -23,11 +24,13 @@ from mnist_core.architecture import (
     ReLU,
     Rescaling,
     dropout_of,
+    from_json,
+    to_json,
     with_dropout,
 )
 from mnist_core.augmentation import AUGMENTATIONS
 from mnist_core.drawings import MIXTURES
-from mnist_core.errors import SettingError
+from mnist_core.errors import ArchitectureError, SettingError
 from mnist_core.fields import Choice, Integer, Number, allowed, complaints, rule_of
 from mnist_core.layer_changes import (
     MIXED,
@@ -335,6 +338,11 @@ _VIRTUAL: dict[str, tuple[Number | Choice, Callable[[tuple[Layer, ...], Any], tu
     "batch_normalization_momentum": (Number(0, 1), with_normalization_momentum),
 }
 """Settings that stand for a change of the layers: what they may hold, and the change."""
+OF_LAYERS = tuple(_VIRTUAL)
+"""Their names: what a network of one's own says layer by layer."""
+
+NETWORK = "layers"
+"""The override that is a whole network, as architecture.to_json writes it: somebody's own."""
 
 
 def find(name: str) -> Recipe:
@@ -359,8 +367,8 @@ def override(settings: Settings, overrides: Mapping[str, Any]) -> Settings:
 
     Args:
         settings: what to begin with.
-        overrides: setting -> value; `dropout`, `kernel_initializer` and `batch_normalization_momentum` set those
-            of every layer that has one.
+        overrides: setting -> value; NETWORK replaces all layers; `dropout`, `kernel_initializer` and
+            `batch_normalization_momentum` set those of every layer that has one.
 
     Raises:
         SettingError: for an unknown setting or a value out of range.
@@ -368,20 +376,45 @@ def override(settings: Settings, overrides: Mapping[str, Any]) -> Settings:
     """
     rules = setting_rules()
     for name, value in overrides.items():
+        if name == NETWORK:
+            continue  # from_json says what is wrong with it
         if name not in rules:
             raise SettingError(f"There is no setting {name!r}. Known: {', '.join(rules)}.")
         if not rules[name].accepts(value):
             raise SettingError(f"{name} is {value!r}, expected {rules[name]}.")
     plain = {name: value for name, value in overrides.items() if name not in _VIRTUAL}
+    return replace(settings, **{**plain, "layers": _layers(settings, overrides)})
+
+
+def _layers(settings: Settings, overrides: Mapping[str, Any]) -> tuple[Layer, ...]:
+    """The layers of the settings with some of them changed."""
+    layers = from_json(overrides[NETWORK]) if NETWORK in overrides else settings.layers
     for name, (_, change) in _VIRTUAL.items():
         if name in overrides:
-            plain["layers"] = change(plain.get("layers", settings.layers), overrides[name])
-    return replace(settings, **plain)
+            layers = change(layers, overrides[name])
+    return layers
+
+
+def acceptable(name: str, value: object) -> bool:
+    """Whether a setting may be overridden with this value, as far as can be said of it alone."""
+    if name == NETWORK:
+        try:
+            return 1 <= len(from_json(value)) <= MAX_LAYERS
+        except ArchitectureError:
+            return False
+    rules = setting_rules()
+    return name in rules and rules[name].accepts(value)
 
 
 def differences(settings: Settings, base: Settings) -> dict[str, Any]:
-    """The overrides that make `settings` of `base`, as far as scalars and what all layers share tell."""
-    return {name: getattr(settings, name) for name in setting_rules() if getattr(settings, name) != getattr(base, name)}
+    """The overrides that make `settings` of `base`: scalars, and the whole network where these do not make it."""
+    found = {
+        name: getattr(settings, name) for name in setting_rules() if getattr(settings, name) != getattr(base, name)
+    }
+    if _layers(base, found) == settings.layers:
+        return found
+    scalars = {name: value for name, value in found.items() if name not in _VIRTUAL}
+    return {NETWORK: to_json(settings.layers), **scalars}
 
 
 def parse_override(text: str) -> tuple[str, Any]:

@@ -37,9 +37,10 @@ import psutil
 from mnist_core import architecture, owners
 from mnist_core.errors import DigitLabError, RunError, RunNotFoundError, SettingError
 from mnist_core.files import append_line, parse_lines, read_json, replacing, write_json
-from mnist_core.recipes import Settings, find, override
+from mnist_core.recipes import NETWORK, Settings, find, override
 
 SCHEMA = 1
+OWN = "own"
 FINAL_STATES = ("finished", "stopped", "failed", "interrupted")
 STATES = ("queued", "running", "paused", "stopping", *FINAL_STATES)
 STALE_SECONDS = 10.0
@@ -76,6 +77,11 @@ class RunSpec:
     overrides: Mapping[str, Any] = field(default_factory=dict)
     created: float = field(default_factory=time.time)
     base: str = ""
+
+    @property
+    def kind(self) -> str:
+        """What it goes by among others: its recipe, or OWN where somebody built the network."""
+        return OWN if NETWORK in self.overrides else self.recipe
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in spec.json."""
@@ -289,7 +295,7 @@ def create(
     """
     root = root or runs_dir()
     day = time.strftime("%Y%m%d-%H%M%S", time.localtime(spec.created))
-    run = Run(root / f"{day}-{spec.recipe}-{secrets.token_hex(4)}")
+    run = Run(root / f"{day}-{spec.kind}-{secrets.token_hex(4)}")
     try:
         run.path.mkdir(parents=True)
         owners.claim(run.path, owner)

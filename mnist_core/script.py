@@ -23,7 +23,7 @@ from mnist_core.compile_source import LINE
 from mnist_core.errors import DataError, RunError
 from mnist_core.fields import changed
 from mnist_core.recipes import Settings
-from mnist_core.runs import Run, RunSpec
+from mnist_core.runs import OWN, Run, RunSpec
 from mnist_core.workers import cores
 
 SCRIPT, SAMPLE, DRAWINGS = "train.py", "mnist.npz", "drawings.npz"
@@ -118,7 +118,8 @@ def _augmentation(settings: Settings) -> Any:
 
 def _head(run: Run, spec: RunSpec) -> str:
     beside = [name for name, needed in ((SAMPLE, data_of(run) == "sample"), (DRAWINGS, _drawn(spec))) if needed]
-    lines = [f'"""Trains {spec.recipe} from scratch, as a run of Digit Lab did.', ""]
+    what = "a network of one's own" if spec.kind == OWN else spec.recipe
+    lines = [f'"""Trains {what} from scratch, as a run of Digit Lab did.', ""]
     lines += [f"    python {SCRIPT} {'mnist.npz' if data_of(run) == 'custom' else '[mnist.npz]'}", ""]
     needed = ["keras on TensorFlow", "numpy", "matplotlib", *(f"{name} beside it" for name in beside)]
     lines += [f"It needs {', '.join(needed[:-1])} and {needed[-1]}."]

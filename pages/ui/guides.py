@@ -84,6 +84,21 @@ GUIDES = {
         "confusion matrix",
         "https://scikit-learn.org/stable/modules/generated/sklearn.metrics.confusion_matrix.html",
     ),
+    # Train: one's own network
+    "network diagram": Guide(
+        "Left to right, line by line: the image, then what each layer makes of it. A box is as tall as its image has "
+        "rows, and as wide as it has channels, on a logarithmic scale; a thin bar is a list of numbers. Under it stand "
+        "the layer's settings, the shape it makes and the weights it learns. A dashed box cannot work where it stands.",
+        "architecture diagram, tensor shapes",
+        "https://keras.io/api/utils/model_plotting_utils/",
+    ),
+    "network cost": Guide(
+        "A row for each layer. **Parameters** are the numbers it learns, **multiply-adds** the work for one image, "
+        "forward. **Sees pixels**: how much of the image can change one of its numbers; the deeper, the more. "
+        "**Step**: how many pixels lie between what two neighbours look at. The last row adds it all up.",
+        "receptive field, multiply–accumulate operations",
+        "https://distill.pub/2019/computing-receptive-fields/",
+    ),
     # Data
     "wall of digits": Guide(
         "A hundred digits at a time, with the label that MNIST gives each under it. Where a model was asked and reads "

@@ -12,7 +12,7 @@ from mnist_core.applicable import applies
 from mnist_core.fields import Choice, Integer, Number
 from mnist_core.layer_changes import MIXED
 from mnist_core.recipes import Settings
-from pages.ui import components, exhibit, state
+from pages.ui import components, exhibit, own, state
 
 PLACES = 400  # of the drawn schedule
 
@@ -37,6 +37,8 @@ def chosen(base: Settings) -> dict[str, Any]:
 
 
 def _applies(key: str, base: Settings) -> bool:
+    if own.is_on() and key in recipes.OF_LAYERS:
+        return False  # its layers say that, each for itself
     return applies(key, {name: st.session_state[name] for name in _NEEDED}, base.layers)
 
 
@@ -107,7 +109,7 @@ def _loss(base: Settings) -> None:
 def _weights(base: Settings) -> None:
     left, right = st.columns(2)
     mixed = [MIXED] if MIXED in (base.kernel_initializer, st.session_state[state.KERNEL_INITIALIZER]) else []
-    left.selectbox("Initialiser", [*architecture.INITIALIZERS, *mixed], key=state.KERNEL_INITIALIZER,
+    left.selectbox("Initialiser", [*architecture.INITIALIZERS, *mixed], key=state.KERNEL_INITIALIZER, disabled=own.is_on(),
                    help="How the first weights of all layers are drawn.")  # fmt: skip
     _number(right, base, state.WEIGHT_AVERAGING, "Weight averaging", 0.1,
             "Momentum of a moving average of the weights, which is kept in their stead. 0: none.")  # fmt: skip

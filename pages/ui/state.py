@@ -105,6 +105,14 @@ REASONS_TEN = "reasons_ten"
 REASONS_LAYER = "reasons_layer"
 GROWTH_LAYER = "growth_layer"
 GROWTH_EPOCH = "growth_epoch"
+OWN = "own"  # whether one's own network is trained, and not the recipe's
+OWN_LAYERS = "own_layers"  # tuple of them
+OWN_PAST = "own_past"  # the networks before, the last one at the end
+OWN_PLACE = "own_place"  # index of the layer that is being changed
+OWN_KIND = "own_kind"  # of the layer to add
+OWN_START = "own_start"  # what to start from
+OWN_NAME = "own_name"
+OWN_KEPT = "own_kept"  # id of the network chosen in the library
 METRICS = "metrics"  # (run id, reports read so far): only new ones are read
 SWEEP = "sweep"  # id of the sweep that is shown
 SWEEP_BASE = "sweep_base"
@@ -131,7 +139,7 @@ _KEPT = (
     BROWSED_PART, BROWSED_LABEL, BROWSED_ANSWER, BROWSED_WRONG, BROWSED_PAGE, BROWSED_INDEX, CHANGED_INDEX, MAP_OF,
     EXPLAIN_VIEW, EXPLAINED_LAYER, EXPLAINED_CHANNEL, EXPLAINED_ROW, EXPLAINED_COLUMN, BESIDE_MODEL,
     EVALUATED_ON, EVALUATED_VIEW, SHARES, DISTORTION, SPOILT_MODELS,
-    REASONS_METHOD, REASONS_DIGIT, REASONS_TEN, REASONS_LAYER, GROWTH_LAYER,
+    REASONS_METHOD, REASONS_DIGIT, REASONS_TEN, REASONS_LAYER, GROWTH_LAYER, OWN, OWN_PLACE,
     SWEEP_BASE, SWEEP_VARIED, SWEEP_HOW, SWEEP_TRIALS, SWEEP_EPOCHS, SWEEP_DATA, SWEEP_MEASURE, SWEEP_PRUNE, SWEEP_SEED,
     SWEEP_SLICE, SWEEP_ACROSS, SWEEP_UP, SWEEP_BESIDE,
 )  # fmt: skip
@@ -179,6 +187,11 @@ def varied(name: str) -> str:
 def change(name: str) -> str:
     """The key of the slider of an augmentation."""
     return f"change_{name}"
+
+
+def own_field(kind: str, name: str) -> str:
+    """The key of a setting of the layer that is being changed."""
+    return f"own_{kind}_{name}"
 
 
 def default(key: str, value: Any) -> None:
