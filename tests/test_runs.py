@@ -121,7 +121,7 @@ def broken(change: Any) -> bytes:
         (broken(lambda value: value["settings"].pop("batch_size")), "batch_size"),
         (broken(lambda value: value["settings"].update(epochs="3")), "epochs is '3'"),
         (broken(lambda value: value["settings"].update(learning_rate=10**400)), "learning_rate is 1000"),
-        (broken(lambda value: value["settings"].update(momentum=0.9)), "momentum"),
+        (broken(lambda value: value["settings"].update(momentous=0.9)), "momentous"),
         (broken(lambda value: value["settings"].update(layers=None)), "Expected a list of layers"),
         (broken(lambda value: value["settings"].update(layers=[])), "1 to 100 layers"),
         (broken(lambda value: value["settings"]["layers"].append({"layer": "Magic"})), "'Magic' is not a layer"),

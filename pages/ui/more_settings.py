@@ -109,8 +109,8 @@ def _loss(base: Settings) -> None:
 def _weights(base: Settings) -> None:
     left, right = st.columns(2)
     mixed = [MIXED] if MIXED in (base.kernel_initializer, st.session_state[state.KERNEL_INITIALIZER]) else []
-    left.selectbox("Initialiser", [*architecture.INITIALIZERS, *mixed], key=state.KERNEL_INITIALIZER, disabled=own.is_on(),
-                   help="How the first weights of all layers are drawn.")  # fmt: skip
+    left.selectbox("Initialiser", [*architecture.INITIALIZERS, *mixed], key=state.KERNEL_INITIALIZER,
+                   disabled=own.is_on(), help="How the first weights of all layers are drawn.")  # fmt: skip
     _number(right, base, state.WEIGHT_AVERAGING, "Weight averaging", 0.1,
             "Momentum of a moving average of the weights, which is kept in their stead. 0: none.")  # fmt: skip
     _number(left, base, state.NORMALIZATION_MOMENTUM, "Normalisation memory", 0.01,
