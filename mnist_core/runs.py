@@ -48,7 +48,7 @@ STALE_SECONDS = 10.0
 MAX_SEED = 2**31 - 1
 
 _RUN_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,79}")
-_OTHER_FOLDERS = ("drawings", "sweeps")  # beside the runs, and none of them
+_OTHER_FOLDERS = ("drawings", "networks", "sweeps")  # beside the runs, and none of them
 
 
 def runs_dir() -> Path:
