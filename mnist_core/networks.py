@@ -2,6 +2,7 @@
 
 network = networks.save("deep and narrow", layers, owner=visitor.owner)
 networks.everything()                    # the last one saved first
+networks.named("deep and narrow")         # by its name, its id, or a file of Keras JSON
 networks.rename(network.id, "deeper")
 networks.delete(network.id)
 """
@@ -16,10 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mnist_core import architecture, owners
+from mnist_core import architecture, keras_json, owners
 from mnist_core.architecture import Architecture, Layer
 from mnist_core.errors import ArchitectureError, SettingError
 from mnist_core.files import read_json, write_json
+from mnist_core.recipes import NETWORK
 from mnist_core.runs import runs_dir
 
 MAX_NETWORKS = 500
@@ -49,6 +51,12 @@ class Network:
     input_size: int = 28
     owner: str = owners.NOBODY
     saved: float = 0.0
+
+    @property
+    def overrides(self) -> dict[str, Any]:
+        """The settings that train it, as recipes.override takes them."""
+        field_of_56 = {"uncentered": True, "drawings": "none"} if self.input_size == 56 else {}
+        return {NETWORK: architecture.to_json(self.layers), **field_of_56}
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in its file."""
@@ -128,6 +136,39 @@ def find(network_id: str) -> Network:
     if network is None:
         raise SettingError(f"The network {network_id} is gone, or its file cannot be read. Choose another.")
     return network
+
+
+def named(text: str) -> Network:
+    """A network as a command line names it: by the name or the id of a kept one, or by a file of Keras JSON.
+
+    Raises:
+        SettingError: there is none of this name, or more than one, or the file cannot be read.
+        ArchitectureError: the file is no network of Digit Lab's.
+    """
+    if _ID.fullmatch(text):
+        return find(text)
+    if text.endswith(".json"):
+        return _imported(Path(text))
+    found = [network for network in everything() if network.name == text]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        ids = ", ".join(network.id for network in found)
+        raise SettingError(f"{len(found)} networks are called {text!r}. Give the id of one: {ids}.")
+    names = ", ".join(repr(network.name) for network in everything()[:10]) or "none yet"
+    raise SettingError(
+        f"No kept network is called {text[:80]!r}. Kept: {names}. Or give a file that ends in .json, of Keras's "
+        "`model.to_json()`."
+    )
+
+
+def _imported(path: Path) -> Network:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeError) as error:
+        raise SettingError(f"The network {path} cannot be read: {error}. Give a file of `model.to_json()`.") from None
+    found = keras_json.read(text)
+    return Network("", path.stem, found.layers, found.input_size)
 
 
 def rename(network_id: str, name: str) -> Network:

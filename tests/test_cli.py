@@ -205,6 +205,8 @@ def test_no_control_of_the_page_was_forgotten() -> None:
         (["--recipe", "fast", "--seed", "-1"], "Error: seed is -1"),
         (["--recipe", "fast", "--set", "optimizer"], "Error: Expected KEY=VALUE"),
         (["--recipe", "fast", "--set", "optimizer=sgd"], "Error: optimizer is 'sgd'"),
+        (["--network", "nowhere.json"], "Error: The network nowhere.json cannot be read"),
+        (["--network", "deep"], "Error: No kept network is called 'deep'. Kept: none yet"),
         (["--fast"], "No such option"),
     ],
 )

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from mnist_core import networks, owners, runs
+from mnist_core import keras_json, networks, owners, runs
 from mnist_core.architecture import Conv2D, Dense, Flatten, Rescaling
 from mnist_core.errors import ArchitectureError, SettingError
 from mnist_core.owners import Visitor
+from mnist_core.runs import make_spec
 
 LAYERS = (Rescaling(1 / 255), Conv2D(8, 3, activation="relu"), Flatten(), Dense(10, "softmax"))
 OTHER = (Flatten(), Dense(10, "softmax"))
@@ -34,6 +35,33 @@ def test_the_last_one_saved_comes_first() -> None:
     assert networks.rename(second.id, "third").layers == OTHER
     assert {each.name for each in networks.everything()} == {"first", "third"}
     assert networks.everything()[0].name == "first", "a new name moves nothing"
+
+
+def test_named_as_a_command_line_does(tmp_path: Path) -> None:
+    network = networks.save("deep and narrow", LAYERS)
+    assert networks.named("deep and narrow") == networks.named(network.id) == network
+    file = tmp_path / "mine.json"
+    file.write_text(keras_json.write(OTHER), encoding="utf-8")
+    imported = networks.named(str(file))
+    assert (imported.name, imported.layers, imported.input_size) == ("mine", OTHER, 28)
+    assert make_spec("fast", imported.overrides).settings.layers == OTHER
+
+
+def test_a_network_of_56_pixels_is_trained_on_such_images() -> None:
+    network = networks.save("anywhere", LAYERS, 56)
+    for recipe in ("fast", "canvas"):
+        assert make_spec(recipe, network.overrides).settings.architecture.input_shape == (56, 56, 1)
+
+
+def test_a_name_that_says_not_which() -> None:
+    with pytest.raises(SettingError, match="No kept network is called 'deep'. Kept: none yet"):
+        networks.named("deep")
+    ids = {networks.save("deep", layers).id for layers in (LAYERS, OTHER)}
+    with pytest.raises(SettingError, match="2 networks are called 'deep'") as error:
+        networks.named("deep")
+    assert all(one in str(error.value) for one in ids)
+    with pytest.raises(SettingError, match="nowhere.json cannot be read"):
+        networks.named("nowhere.json")
 
 
 def test_deleted_for_good() -> None:
