@@ -145,10 +145,14 @@ _KEPT = (
 )  # fmt: skip
 
 
+_VARIED = "sweep_values_"
+
+
 def begin(page: str) -> None:
     """To be called before a page runs: brings back the widgets' values that Streamlit dropped with their page."""
     values = st.session_state.setdefault(VALUES, {})
-    for key in _KEPT:
+    typed = {key for key in (*st.session_state, *values) if str(key).startswith(_VARIED)}
+    for key in (*_KEPT, *typed):
         if key in st.session_state:
             values[key] = st.session_state[key]
         if key in values:
@@ -181,7 +185,7 @@ def enter_canvases() -> None:
 
 def varied(name: str) -> str:
     """The key of the range or list of a setting that a sweep varies."""
-    return f"sweep_values_{name}"
+    return f"{_VARIED}{name}"
 
 
 def change(name: str) -> str:
