@@ -1,7 +1,7 @@
 """How long a training will take on this machine, told from its settings alone, once the machine has been measured.
 
 speed = speed.read()                      # None: not measured yet, or on another machine
-speed.measure()                           # half a minute, in a process of its own
+speed.measure()                           # twenty seconds, in a process of its own
 speed.read().epoch_seconds(settings, "full")
 
 The seconds of a step are taken for a sum: so many for each multiply-add of a convolution, for each weight that the
@@ -36,8 +36,11 @@ from mnist_core.runs import runs_dir
 
 SCHEMA = 1
 FILE = "speed.json"
-SECONDS = 600  # after which measuring is given up; it takes half a minute on a quiet machine
+SECONDS = 600  # after which measuring is given up; it takes twenty seconds on a quiet machine
 IMAGES = {"full": 60_000, "sample": 4_000}  # training images before any validate
+TESTED = {"full": 10_000, "sample": 1_000}
+FORWARD = 1 / 3
+"""Share of a step that it takes to read its images only: the way back computes two gradients of the same size."""
 _KEPT = {"last-sixth": 5 / 6, "last-fifth": 4 / 5}  # share of them that trains; of other splits all
 
 KINDS = (
@@ -74,8 +77,10 @@ class Speed:
         return sum(self.seconds[kind] * amount for kind, amount in work(settings).items())
 
     def epoch_seconds(self, settings: Settings, data: str) -> float:
-        """Of all batches of an epoch; validation, which comes after it, is left out."""
-        return self.step_seconds(settings) * math.ceil(training_images(settings, data) / settings.batch_size)
+        """Of all batches of an epoch, and of the validation after it. `data`: as training_images takes it."""
+        batches = math.ceil(training_images(settings, data) / settings.batch_size)
+        validated = validation_images(settings, data) / settings.batch_size
+        return self.step_seconds(settings) * (batches + FORWARD * validated)
 
 
 def training_images(settings: Settings, data: str) -> int:
@@ -83,6 +88,13 @@ def training_images(settings: Settings, data: str) -> int:
     mixture = MIXTURES[settings.drawings]
     drawn = mixture.pen + mixture.invented + mixture.non_digits if mixture else 0
     return round(IMAGES.get(data, IMAGES["full"]) * _KEPT.get(settings.split, 1.0)) + drawn
+
+
+def validation_images(settings: Settings, data: str) -> int:
+    """How many images are read after each epoch. `data`: as training_images takes it."""
+    if settings.split in _KEPT:
+        return round(IMAGES.get(data, IMAGES["full"]) * (1 - _KEPT[settings.split]))
+    return round(TESTED.get(data, TESTED["full"]) * (0.5 if settings.split == "half-test" else 1))
 
 
 def work(settings: Settings) -> dict[str, float]:

@@ -60,10 +60,14 @@ def test_probes_have_all_kinds_of_work() -> None:
 @pytest.mark.parametrize("name", RECIPES)
 def test_an_epoch_is_as_many_steps_as_are_trained(sample: data.Mnist, name: str) -> None:
     settings = replace(RECIPES[name].settings, drawings="none")
-    images = len(data.split(sample, settings.split).x_train)
+    parts = data.split(sample, settings.split)
+    images, validated = len(parts.x_train), len(parts.x_validation)
+    assert speed.validation_images(settings, "sample") == validated
     assert speed.training_images(settings, "sample") == images
     steps = training.steps_per_epoch(images, settings)
-    assert known().epoch_seconds(settings, "sample") == pytest.approx(steps * known().step_seconds(settings))
+    assert known().epoch_seconds(settings, "sample") == pytest.approx(
+        (steps + validated / settings.batch_size / 3) * known().step_seconds(settings)
+    )
 
 
 def test_drawings_are_trained_on_too() -> None:

@@ -25,9 +25,9 @@ def _offer() -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption("How long an epoch takes here is not measured yet.")
         pressed = st.button("Measure this machine", key="own_measure", icon=":material/speed:",
-                            help="Half a minute, once. Nothing should train meanwhile.")  # fmt: skip
+                            help="Twenty seconds, once. Nothing should train meanwhile.")  # fmt: skip
     if pressed:
-        with st.spinner("Small networks are trained for half a second each: half a minute in all …"):
+        with st.spinner("Small networks are trained for a moment each: twenty seconds in all …"):
             threads = max(1, cores() // jobs.max_running())
             done = components.attempt(lambda: [speed.measure(threads)], True)
         if done:
