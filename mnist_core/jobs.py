@@ -22,7 +22,7 @@ from typing import Protocol
 import psutil
 
 from mnist_core import checkpoints, owners
-from mnist_core.errors import QueueFullError, RunError, SettingError
+from mnist_core.errors import ClusterError, QueueFullError, RunError, SettingError
 from mnist_core.fairness import next_turns
 from mnist_core.files import write_json
 from mnist_core.recipes import setting_rules
@@ -65,11 +65,12 @@ def start(backend: JobBackend, spec: RunSpec, owner: str = owners.NOBODY) -> Run
 
     Raises:
         QueueFullError: the queue takes no more, of anybody or of this owner; nothing is left behind then.
+        ClusterError: the cluster cannot be reached; nothing is left behind then, either.
     """
     run = create(spec, owner=owner)
     try:
         backend.submit(run)
-    except QueueFullError:
+    except (QueueFullError, ClusterError):
         shutil.rmtree(run.path)
         raise
     return run
@@ -86,13 +87,13 @@ def resume(backend: JobBackend, run: Run, epochs: int | None = None) -> None:
     Raises:
         RunError: it still goes on, or has no checkpoint.
         SettingError: there cannot be so many epochs.
-        QueueFullError: the queue takes no more; the run is as it was.
+        QueueFullError, ClusterError: the queue takes no more, or there is none; the run is as it was.
     """
     before, control = run.status(), run.control()
     prepare_resume(run, epochs)
     try:
         backend.submit(run)
-    except QueueFullError:
+    except (QueueFullError, ClusterError):
         write_json(run.path / "control.json", control)
         run.write_status(before)
         raise
@@ -142,6 +143,28 @@ def _count(name: str, default: int) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise SettingError(f"{name} is {text!r}, expected a whole number of 1 or more. Mend or unset it.")
     return int(text)
+
+
+def refuse_too_many(waiting: Sequence[str], owner: str, queued: int, each: int) -> None:
+    """Raises QueueFullError where more runs would wait than may.
+
+    Args:
+        waiting: the owners of those that would.
+        owner: of the run that is to be queued.
+        queued: how many may wait.
+        each: how many of one owner.
+    """
+    if len(waiting) > queued:
+        raise QueueFullError(
+            f"{len(waiting) - 1} runs are waiting already, and {queued} may. Try again when one has ended, "
+            "or raise DIGITLAB_MAX_QUEUED."
+        )
+    own = sum(other == owner for other in waiting)
+    if own > each:
+        raise QueueFullError(
+            f"{own - 1} runs of yours are waiting already, and {each} of one person may. Wait until one of "
+            "them has begun, or stop one. Whoever runs this server may raise DIGITLAB_MAX_QUEUED_EACH."
+        )
 
 
 def conclude(run: Run, exit_status: int) -> None:
@@ -236,18 +259,8 @@ class LocalBackend:
 
     def _refuse_too_many(self, job: _Job) -> None:
         """Those count that would wait still when every free place is taken."""
-        waiting = self._turns([job])[self._free() :]
-        if len(waiting) > self._queued:
-            raise QueueFullError(
-                f"{len(waiting) - 1} runs are waiting already, and {self._queued} may. Try again when one has ended, "
-                "or raise DIGITLAB_MAX_QUEUED."
-            )
-        own = sum(other.owner == job.owner for other in waiting)
-        if own > self._each:
-            raise QueueFullError(
-                f"{own - 1} runs of yours are waiting already, and {self._each} of one person may. Wait until one of "
-                "them has begun, or stop one. Whoever runs this server may raise DIGITLAB_MAX_QUEUED_EACH."
-            )
+        waiting = [other.owner for other in self._turns([job])[self._free() :]]
+        refuse_too_many(waiting, job.owner, self._queued, self._each)
 
     def _started(self) -> list[_Job]:
         return [job for job in self._jobs.values() if job.process is not None]
