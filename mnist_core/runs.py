@@ -355,7 +355,7 @@ def _abandoned(status: Status, path: Path) -> bool:
     if status.host == socket.gethostname():
         return not _alive(status)
     with contextlib.suppress(OSError):
-        return abs(time.time() - path.stat().st_mtime) >= STALE_SECONDS
+        return not status.host or abs(time.time() - path.stat().st_mtime) >= STALE_SECONDS
     return True
 
 
