@@ -23,7 +23,7 @@ POLL_SECONDS = 0.2
 
 
 @main.group(invoke_without_command=True)
-@click.option("--base", metavar="NAME", help="A recipe, or the id of a run, that every trial begins with.")
+@click.option("--base", metavar="NAME", help="What trials begin with: a recipe, the id of a run, or network:NAME.")
 @click.option("--vary", multiple=True, metavar="SETTING=VALUES", help="learning_rate=1e-4..1e-1:log, epochs=1,2,4.")
 @click.option("--trials", type=int, help="How many; by default 20, and the whole of a grid.")
 @click.option("--how", type=click.Choice(HOWS), default="tpe", show_default=True, help="Who proposes what to try.")

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from mnist_core import networks
 from mnist_core.cli import as_json, main, result_of, table
 from mnist_core.errors import RunError
 from mnist_core.recipes import OPTIMIZERS, RECIPES, Recipe, find, parse_override
@@ -44,6 +45,7 @@ def _recipe_row(recipe: Recipe) -> dict[str, Any]:
 
 @main.command()
 @click.option("--recipe", default="canvas", show_default=True, help="Which recipe; `recipes` lists them.")
+@click.option("--network", metavar="NAME", help="In place of its layers: a kept network, or a file of Keras JSON.")
 @click.option("--epochs", type=int, help="Passes over the training images.")
 @click.option("--batch-size", type=int, help="Images a step.")
 @click.option("--learning-rate", type=float, help="Of the optimizer; the peak of a schedule.")
@@ -58,14 +60,16 @@ def _recipe_row(recipe: Recipe) -> dict[str, Any]:
 @click.option("--data", default="full", show_default=True, help="`full`, `sample`, or a path.")
 @as_json
 def train(
-    recipe: str, seed: int, data: str, settings: tuple[str, ...], augmentation: bool | None, json_output: bool,
-    **given: Any,
+    recipe: str, network: str | None, seed: int, data: str, settings: tuple[str, ...], augmentation: bool | None,
+    json_output: bool, **given: Any,
 ) -> None:  # fmt: skip
     """Trains in the foreground. Ctrl-C stops cleanly and keeps the model."""
     overrides = {name: value for name, value in given.items() if value is not None}
     if augmentation is not None:
         overrides["augmentation"] = "hand" if augmentation else "none"
     overrides |= dict(parse_override(text) for text in settings)
+    if network is not None:
+        overrides = {**networks.named(network).overrides, **overrides}
     _tell(_train(recipe, overrides, data, seed), json_output)
 
 
@@ -79,18 +83,18 @@ def resume(run_id: str, epochs: int | None, json_output: bool) -> None:
 
     run = find_run(run_id)
     jobs.prepare_resume(run, epochs)
-    _follow(run)
+    follow(run)
     _tell(run, json_output)
 
 
 def _train(recipe: str, overrides: dict[str, Any], data: str, seed: int) -> Run:
     run = create(make_spec(recipe, overrides, data, seed))
     click.echo(f"{run.id}: {recipe}, seed {seed}. Ctrl-C stops it and keeps the model.", err=True)
-    _follow(run)
+    follow(run)
     return run
 
 
-def _follow(run: Run) -> None:
+def follow(run: Run) -> None:
     """Trains a run to its end, with a progress bar on standard error."""
     from mnist_core.jobs import conclude
     from mnist_core.workers import cores, start_worker
@@ -140,7 +144,7 @@ def _advance(bar: Any, status: Status) -> None:
 
 
 def _line(status: Status | None) -> str:
-    if status is None or not status.step:
+    if status is None or not status.step or not status.epochs:
         return status.message if status else ""
     left = f", {status.seconds_left:.0f} s left" if status.seconds_left is not None else ""
     epoch = min(status.epoch + 1, status.epochs)

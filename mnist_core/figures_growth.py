@@ -71,7 +71,7 @@ def activations(values: NDArray[np.float32], low: float, high: float) -> Picture
 
 
 def filters(before: NDArray[np.float32], after: NDArray[np.float32]) -> Picture:
-    """The filters of a first layer before, above, and after, below; blue is negative, orange positive, one scale.
+    """The filters of a first layer before, above, and after, below; teal is positive, orange negative, one scale.
 
     Args:
         before, after: (h, w, filters) float32, or (side², units) of a dense layer that looks at the image.

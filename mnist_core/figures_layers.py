@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mnist_core.figures import COLOURS, RIGHT, WRONG
 
-ABOVE, BELOW = np.array(RIGHT) * 255 / max(RIGHT), np.array(WRONG) * 255 / max(WRONG)
+ABOVE, BELOW = (np.array(colour, np.float32) * 255 / max(colour) for colour in (RIGHT, WRONG))
 _STEPS = np.arange(256)[:, None] / 255
 PALETTE = np.concatenate([(_STEPS * BELOW)[:0:-1], _STEPS * ABOVE]).astype(np.uint8)  # (511, 3), of −255 … 255
 GAP, GREY = 1, 110  # pixels between pictures, and their colour

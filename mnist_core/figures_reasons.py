@@ -1,4 +1,4 @@
-"""Maps of reasons over a digit: blue speaks against, orange for, and how strongly a colour bar tells."""
+"""Maps of reasons over a digit: teal speaks for, orange against, and how strongly a colour bar tells."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-FOR, AGAINST = (255, 150, 30), (60, 150, 255)
-"""RGB; orange and blue are told apart by the colour-blind, and both shine on black."""
+from mnist_core.figures_layers import ABOVE, BELOW
+
+FOR, AGAINST = ABOVE, BELOW
+"""As everywhere: what is above zero is teal, what is below orange; the colour-blind tell them apart."""
 INK, PAPER, FRAME, TEXT = 105, 18, 60, (235, 235, 235)
 CLIPPED = 0.998  # of all pixels shown; the few strongest share the colour at the end of the bar
 BAR, MARGIN, HEADING = 14, 12, 28  # pixels
@@ -69,7 +71,7 @@ def sheet(
 def coloured(shares: NDArray[np.float32], grey: NDArray[np.float32]) -> Picture:
     """(H, W, 3): of -1..1, mixed with a grey of 0..255 the more, the nearer to 0."""
     strength = np.clip(np.abs(shares), 0, 1)[..., None]
-    colours = np.where(shares[..., None] > 0, np.array(FOR, np.float32), np.array(AGAINST, np.float32))
+    colours = np.where(shares[..., None] > 0, FOR, AGAINST)
     return np.asarray((1 - strength) * grey[..., None] + strength * colours, np.uint8)
 
 

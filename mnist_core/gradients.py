@@ -17,12 +17,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_core import frames, snapshots
+from mnist_core import frames, snapshots, teaching
 from mnist_core.architecture import NUM_CLASSES, Architecture, build
 from mnist_core.errors import DigitLabError, ModelError, RunError
 from mnist_core.explain import Explainer
@@ -64,15 +63,10 @@ def load(folder: Path) -> Any:
     Raises:
         RunError, ModelError: a file is missing, broken, or of another network.
     """
-    path, model = folder / "model.keras", build(architecture_of(folder))
+    path = folder / "model.keras"
     if not path.is_file():
         raise ModelError(f"{path} is missing: gradients need it. A run has one once it has finished or was stopped.")
-    try:
-        model.load_weights(path)
-    except (OSError, ValueError, KeyError, BadZipFile) as error:
-        why = " ".join(str(error).split())[:300]
-        raise ModelError(f"{path} cannot be used ({why}). Train it again, or choose another model.") from None
-    return model
+    return teaching.with_weights(architecture_of(folder), path)
 
 
 class Helper:

@@ -16,7 +16,7 @@ from mnist_core import index, owners, sweeps
 from mnist_core.architecture import describe
 from mnist_core.errors import RunError, RunNotFoundError
 from mnist_core.files import read_json, write_json
-from mnist_core.recipes import setting_rules
+from mnist_core.recipes import NETWORK, setting_rules
 from mnist_core.runs import Run, RunSpec, find_run, list_runs, runs_dir
 
 MAX_NAME, MAX_NOTE = 80, 2000  # characters
@@ -101,7 +101,7 @@ def summary(run: Run) -> dict[str, Any]:
         "run": run.id,
         **asdict(said),
         "name": title(run, said),
-        "recipe": spec.recipe if spec else None,
+        "recipe": spec.kind if spec else None,
         "changed": changed(spec) if spec else None,
         "data": _data(card) or (spec.data if spec else None),
         "epochs": status.epoch if status.final else status.epochs,
@@ -140,9 +140,14 @@ def _data(card: dict[str, Any]) -> str | None:
 
 def changed(spec: RunSpec) -> str:
     """What differs from the recipe, in words: `epochs 3, dropout 0.2, seed 7`."""
-    parts = [f"{name} {value}" for name, value in spec.overrides.items()]
-    parts += [f"seed {spec.seed}"] if spec.seed else []
+    parts = overridden(spec) + ([f"seed {spec.seed}"] if spec.seed else [])
     return ", ".join(["taught"] * bool(spec.base) + parts)
+
+
+def overridden(spec: RunSpec) -> list[str]:
+    """What was set otherwise than in the recipe; of a network of one's own, that it is one."""
+    own = [f"{len(spec.settings.layers)} layers of one's own, trained as {spec.recipe}"] * (NETWORK in spec.overrides)
+    return own + [f"{name} {value}" for name, value in spec.overrides.items() if name != NETWORK]
 
 
 def settings_table(specs: Sequence[RunSpec]) -> list[dict[str, Any]]:

@@ -23,7 +23,7 @@ from mnist_core.architecture import LAYERS
 from mnist_core.checkpoints import FILE as CHECKPOINT
 from mnist_core.errors import RunError
 from mnist_core.files import parse_lines
-from mnist_core.recipes import setting_rules
+from mnist_core.recipes import acceptable
 from mnist_core.runs import Run, RunSpec
 
 RUN_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,79}")
@@ -77,9 +77,8 @@ def _checked_spec(value: Any) -> RunSpec:
         raise RunError(f"its data or base is no name: at most {LONGEST_TEXT} characters are expected")
     if not 0 <= spec.created < LATEST:
         raise RunError(f"it was made at {spec.created:g}, which is no time")
-    rules = setting_rules()
     for name, given in spec.overrides.items():
-        if name not in rules or not rules[name].accepts(given):
+        if not acceptable(name, given):
             raise RunError(f"it overrides {str(name)[:80]!r} with {str(given)[:80]!r}")
     return spec
 

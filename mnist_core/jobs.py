@@ -17,6 +17,7 @@ import time
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Protocol
 
 import psutil
@@ -60,14 +61,14 @@ class JobBackend(Protocol):
         """Says that somebody may soon submit a run."""
 
 
-def start(backend: JobBackend, spec: RunSpec, owner: str = owners.NOBODY) -> Run:
-    """Makes a run of this owner and submits it.
+def start(backend: JobBackend, spec: RunSpec, owner: str = owners.NOBODY, root: Path | None = None) -> Run:
+    """Makes a run of this owner and submits it. `root`: where it lies, by default among all runs.
 
     Raises:
         QueueFullError: the queue takes no more, of anybody or of this owner; nothing is left behind then.
         ClusterError: the cluster cannot be reached; nothing is left behind then, either.
     """
-    run = create(spec, owner=owner)
+    run = create(spec, root, owner)
     try:
         backend.submit(run)
     except (QueueFullError, ClusterError):

@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mnist_core import space
+from mnist_core import networks, space
 from mnist_core.errors import DigitLabError, RunError, SettingError, SweepError
 from mnist_core.recipes import RECIPES, override
-from mnist_core.runs import RunSpec, checked_seed, find_run, make_spec
+from mnist_core.runs import OWN, RunSpec, checked_seed, find_run, make_spec
 from mnist_core.space import Vary
 
 SCHEMA = 1
@@ -24,6 +24,9 @@ MEASURES = {"accuracy": "validation accuracy", "loss": "validation loss"}
 """What a sweep can go by. The test set is none of it."""
 BACKENDS = ("local",)
 MAX_TRIALS = 10_000
+NETWORK_BASE = "network:"
+"""Before the name of a network of one's own, where it is the base; it is trained as the recipe TRAINED_AS is."""
+TRAINED_AS = "fast"
 SEEDS = 3  # with which the winner is trained anew
 HELD_OUT = "last-sixth"
 """The split of a sweep whose base validates on the test images: they must not choose anything."""
@@ -100,7 +103,8 @@ def make_plan(
     """A checked Plan.
 
     Args:
-        base: a recipe, or the id of a run, whose settings are taken.
+        base: a recipe; the id of a run, whose settings are taken; or NETWORK_BASE and a network as networks.named
+            takes it.
         vary: what varies, as space.parse takes it.
         trials: how many; by default the whole of a grid, and 20 otherwise.
         epochs: of each trial; by default as the base, which must not be given where they vary.
@@ -108,7 +112,7 @@ def make_plan(
         how: the other fields of Plan.
 
     Raises:
-        SettingError: for what is unknown or out of range.
+        SettingError: for what is unknown or out of range, also a network.
         RunError: the base is no recipe, and no run that can be read.
         ArchitectureError: where a changed network cannot work.
     """
@@ -132,10 +136,14 @@ def make_plan(
 def _base(name: str) -> RunSpec:
     if name in RECIPES:
         return make_spec(name)
+    if name.startswith(NETWORK_BASE):
+        return make_spec(TRAINED_AS, networks.named(name.removeprefix(NETWORK_BASE)).overrides)
     try:
         spec = find_run(name).spec()
     except RunError as error:
-        raise RunError(f"The base {name!r} is no recipe ({', '.join(RECIPES)}), and no run: {error}") from None
+        raise RunError(
+            f"The base {name!r} is no recipe ({', '.join(RECIPES)}), no {NETWORK_BASE}NAME, and no run: {error}"
+        ) from None
     if spec.base:
         raise RunError(f"The run {name} was taught drawings by another model: it cannot be the base of a sweep.")
     return spec
@@ -170,14 +178,15 @@ def best_of(trials: Sequence[dict[str, Any]], plan: Plan) -> dict[str, Any] | No
 def title(plan: Plan) -> str:
     """`fast: learning rate × batch size`."""
     varied = " × ".join(vary.name.replace("_", " ") for vary in plan.vary)
-    return plan.title or f"{plan.base.recipe}: {varied}"
+    base = "a network of one's own" if plan.base.kind == OWN else plan.base.recipe
+    return plan.title or f"{base}: {varied}"
 
 
 def described(plan: Plan) -> dict[str, Any]:
     """The plan for people and for --json: what varies as text."""
     return {
         **vars(plan), "storage": _without_password(plan.storage), "vary": [str(vary) for vary in plan.vary],
-        "base": plan.base.recipe, "data": plan.base.data, "epochs": plan.base.settings.epochs,
+        "base": plan.base.kind, "data": plan.base.data, "epochs": plan.base.settings.epochs,
     }  # fmt: skip
 
 

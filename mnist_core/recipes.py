@@ -6,11 +6,13 @@ The published ones are from W. Fleming (blog, 2019), I. Zepeda (blog, 2018), the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from mnist_core.architecture import (
+    INITIALIZERS,
+    MAX_LAYERS,
     Architecture,
     BatchNormalization,
     Conv2D,
@@ -22,17 +24,32 @@ from mnist_core.architecture import (
     ReLU,
     Rescaling,
     dropout_of,
+    from_json,
+    to_json,
     with_dropout,
 )
 from mnist_core.augmentation import AUGMENTATIONS
 from mnist_core.drawings import MIXTURES
-from mnist_core.errors import SettingError
+from mnist_core.errors import ArchitectureError, SettingError
 from mnist_core.fields import Choice, Integer, Number, allowed, complaints, rule_of
+from mnist_core.layer_changes import (
+    MIXED,
+    initializer_of,
+    normalization_momentum_of,
+    with_initializer,
+    with_normalization_momentum,
+)
 
 OPTIMIZERS = {"SGD": 0.01, "RMSprop": 0.001, "Adam": 0.001, "AdamW": 0.001}
-"""Optimizer -> learning rate to begin with. SGD has a momentum of 0.9; all else is Keras's default."""
+"""Optimizer -> learning rate to begin with."""
 
-SCHEDULES = ("constant", "one-cycle", "cosine")
+SCHEDULES = ("constant", "step", "exponential", "cosine", "one-cycle")
+LOSSES = {
+    "cross-entropy": "CategoricalCrossentropy", "focal": "CategoricalFocalCrossentropy",
+    "squared-error": "MeanSquaredError", "hinge": "CategoricalHinge",
+}  # fmt: skip
+"""Loss that is trained -> Keras's class. Validation and test always tell the cross-entropy, so that runs compare."""
+SMOOTHED_LOSSES = ("cross-entropy", "focal")
 SPLIT_NAMES = ("last-sixth", "test-as-validation", "half-test", "last-fifth")  # as in data.SPLITS
 
 
@@ -46,12 +63,23 @@ class Settings:
         epochs: passes over the training images.
         optimizer: one of OPTIMIZERS.
         learning_rate: of the optimizer; the peak of a schedule.
-        schedule: `constant`; `one-cycle`: a linear rise over the first fifth of all steps, then a cosine to zero;
-            `cosine`: from the full rate to zero.
+        schedule: `constant`; `step` and `exponential`: times `decay_factor` in every `decay_epochs` epochs, at once or
+            little by little; `cosine`: from the full rate to zero; `one-cycle`: a linear rise over the first fifth of
+            all steps, then a cosine to zero.
+        warm_up: share of all steps, 0..0.9, in which the rate first rises linearly from a twenty-fifth of its peak;
+            0 for none, and for the fifth of `one-cycle`. The schedule begins where it ends.
+        decay_factor: what is left of the rate, 0.001..1; for `step` and `exponential`.
+        decay_epochs: after so many epochs each; for `step` and `exponential`.
+        momentum: share of the last step that is taken once more, 0..0.9999; for SGD.
+        nesterov: the gradient is taken where the momentum will lead (Nesterov, 1983); for SGD with momentum.
         beta_1: decay of the first moment, for Adam and AdamW.
         beta_2: decay of the second moment, for Adam and AdamW.
+        weight_decay: share of each weight that is taken away in each step, times the learning rate (Loshchilov and
+            Hutter, 2019); 0 for the optimizer's own, which is 0.004 for AdamW and none for the others.
+        gradient_clipping: 0, or the length to which the gradient of all weights together is cut where it is longer.
         weight_averaging: 0, or the momentum a step of the moving average of the weights that is kept in their stead.
-        label_smoothing: share of the target spread over all classes.
+        loss: what is made small; one of LOSSES.
+        label_smoothing: share of the target spread over all classes; for SMOOTHED_LOSSES.
         augmentation: one of AUGMENTATIONS.
         drawings: one of MIXTURES: what is drawn to train on beside MNIST.
         patience: 0, or after how many epochs without a lower validation loss it stops, and restores the best one.
@@ -68,9 +96,17 @@ class Settings:
     optimizer: str = allowed(Choice(tuple(OPTIMIZERS)), "Adam")
     learning_rate: float = allowed(Number(0, 10, above=True), 0.001)
     schedule: str = allowed(Choice(SCHEDULES), "constant")
+    warm_up: float = allowed(Number(0, 0.9), 0.0)
+    decay_factor: float = allowed(Number(0.001, 1), 0.5)
+    decay_epochs: int = allowed(Integer(1, 1000), 1)
+    momentum: float = allowed(Number(0, 0.9999), 0.9)
+    nesterov: bool = allowed(Choice((True, False)), False)
     beta_1: float = allowed(Number(0, 0.9999), 0.9)
     beta_2: float = allowed(Number(0, 0.99999), 0.999)
+    weight_decay: float = allowed(Number(0, 1), 0.0)
+    gradient_clipping: float = allowed(Number(0, 1000), 0.0)
     weight_averaging: float = allowed(Number(0, 0.99999), 0.0)
+    loss: str = allowed(Choice(tuple(LOSSES)), "cross-entropy")
     label_smoothing: float = allowed(Number(0, 0.5), 0.0)
     augmentation: str = allowed(Choice(tuple(AUGMENTATIONS)), "none")
     drawings: str = allowed(Choice(tuple(MIXTURES)), "none")
@@ -86,6 +122,11 @@ class Settings:
             raise SettingError(f"This cannot be trained: {complaint}.")
         if self.uncentered and self.drawings != "none":
             raise SettingError("drawings are 28×28 and cannot be mixed with uncentered digits: set drawings to none.")
+        if self.label_smoothing and self.loss not in SMOOTHED_LOSSES:
+            raise SettingError(
+                f"label_smoothing is {self.label_smoothing:g}, but the loss {self.loss} takes none: set it to 0, or "
+                f"the loss to {' or '.join(SMOOTHED_LOSSES)}."
+            )
         _ = self.architecture
 
     @property
@@ -97,6 +138,21 @@ class Settings:
     def dropout(self) -> float:
         """The rate of the network's dropout, 0 where it has none."""
         return dropout_of(self.layers)
+
+    @property
+    def kernel_initializer(self) -> str:
+        """How the weights of all convolutions and dense layers are drawn, or MIXED."""
+        return initializer_of(self.layers)
+
+    @property
+    def batch_normalization_momentum(self) -> float:
+        """The momentum a step of the means and variances that the first batch normalisation keeps."""
+        return normalization_momentum_of(self.layers)
+
+    @property
+    def categorical(self) -> bool:
+        """Whether labels are ten numbers: asked for, or because the loss needs them."""
+        return self.one_hot or self.label_smoothing > 0 or self.loss != "cross-entropy"
 
 
 @dataclass(frozen=True)
@@ -276,8 +332,17 @@ _OURS = (
 RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (*_OURS[:1], *_PUBLISHED, *_OURS[1:])}
 DEFAULT_RECIPE = "canvas"
 
-_VIRTUAL = {"dropout": Number(0, 0.95)}
-"""Settings that stand for a change of the layers."""
+_VIRTUAL: dict[str, tuple[Number | Choice, Callable[[tuple[Layer, ...], Any], tuple[Layer, ...]]]] = {
+    "dropout": (Number(0, 0.95), with_dropout),
+    "kernel_initializer": (Choice((*INITIALIZERS, MIXED)), with_initializer),
+    "batch_normalization_momentum": (Number(0, 1), with_normalization_momentum),
+}
+"""Settings that stand for a change of the layers: what they may hold, and the change."""
+OF_LAYERS = tuple(_VIRTUAL)
+"""Their names: what a network of one's own says layer by layer."""
+
+NETWORK = "layers"
+"""The override that is a whole network, as architecture.to_json writes it: somebody's own."""
 
 
 def find(name: str) -> Recipe:
@@ -292,9 +357,9 @@ def find(name: str) -> Recipe:
 
 
 def setting_rules() -> dict[str, Integer | Number | Choice]:
-    """What each setting that can be overridden may hold: every scalar of Settings, and `dropout`."""
+    """What each setting that can be overridden may hold: every scalar of Settings, and those of the layers."""
     rules = {described.name: rule for described in fields(Settings) if (rule := rule_of(described)) is not None}
-    return {**rules, **_VIRTUAL}
+    return {**rules, **{name: rule for name, (rule, _) in _VIRTUAL.items()}}
 
 
 def override(settings: Settings, overrides: Mapping[str, Any]) -> Settings:
@@ -302,7 +367,8 @@ def override(settings: Settings, overrides: Mapping[str, Any]) -> Settings:
 
     Args:
         settings: what to begin with.
-        overrides: setting -> value; `dropout` sets the rate of every dropout layer.
+        overrides: setting -> value; NETWORK replaces all layers; `dropout`, `kernel_initializer` and
+            `batch_normalization_momentum` set those of every layer that has one.
 
     Raises:
         SettingError: for an unknown setting or a value out of range.
@@ -310,19 +376,45 @@ def override(settings: Settings, overrides: Mapping[str, Any]) -> Settings:
     """
     rules = setting_rules()
     for name, value in overrides.items():
+        if name == NETWORK:
+            continue  # from_json says what is wrong with it
         if name not in rules:
             raise SettingError(f"There is no setting {name!r}. Known: {', '.join(rules)}.")
         if not rules[name].accepts(value):
             raise SettingError(f"{name} is {value!r}, expected {rules[name]}.")
     plain = {name: value for name, value in overrides.items() if name not in _VIRTUAL}
-    if "dropout" in overrides:
-        plain["layers"] = with_dropout(settings.layers, overrides["dropout"])
-    return replace(settings, **plain)
+    return replace(settings, **{**plain, "layers": _layers(settings, overrides)})
+
+
+def _layers(settings: Settings, overrides: Mapping[str, Any]) -> tuple[Layer, ...]:
+    """The layers of the settings with some of them changed."""
+    layers = from_json(overrides[NETWORK]) if NETWORK in overrides else settings.layers
+    for name, (_, change) in _VIRTUAL.items():
+        if name in overrides:
+            layers = change(layers, overrides[name])
+    return layers
+
+
+def acceptable(name: str, value: object) -> bool:
+    """Whether a setting may be overridden with this value, as far as can be said of it alone."""
+    if name == NETWORK:
+        try:
+            return 1 <= len(from_json(value)) <= MAX_LAYERS
+        except ArchitectureError:
+            return False
+    rules = setting_rules()
+    return name in rules and rules[name].accepts(value)
 
 
 def differences(settings: Settings, base: Settings) -> dict[str, Any]:
-    """The overrides that make `settings` of `base`, as far as scalars and dropout tell."""
-    return {name: getattr(settings, name) for name in setting_rules() if getattr(settings, name) != getattr(base, name)}
+    """The overrides that make `settings` of `base`: scalars, and the whole network where these do not make it."""
+    found = {
+        name: getattr(settings, name) for name in setting_rules() if getattr(settings, name) != getattr(base, name)
+    }
+    if _layers(base, found) == settings.layers:
+        return found
+    scalars = {name: value for name, value in found.items() if name not in _VIRTUAL}
+    return {NETWORK: to_json(settings.layers), **scalars}
 
 
 def parse_override(text: str) -> tuple[str, Any]:

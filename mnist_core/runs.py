@@ -15,6 +15,7 @@
       card.json model.keras model.tflite    at the end, also of a stopped run
       events/         the same for TensorBoard
       log.txt         the worker's output
+    RUNS_DIR/.rates/<id>/    the like for a test of learning rates: see rate_finder
 
 Every file is written beside its place and moved there, or appended to by whole lines: a reader never sees half of one.
 """
@@ -38,9 +39,10 @@ import psutil
 from mnist_core import architecture, owners
 from mnist_core.errors import DigitLabError, RunError, RunNotFoundError, SettingError
 from mnist_core.files import append_line, parse_lines, read_json, replacing, write_json
-from mnist_core.recipes import Settings, find, override
+from mnist_core.recipes import NETWORK, Settings, find, override
 
 SCHEMA = 1
+OWN = "own"
 FINAL_STATES = ("finished", "stopped", "failed", "interrupted")
 STATES = ("queued", "running", "paused", "stopping", *FINAL_STATES)
 STALE_SECONDS = 10.0
@@ -48,7 +50,7 @@ STALE_SECONDS = 10.0
 MAX_SEED = 2**31 - 1
 
 _RUN_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,79}")
-_OTHER_FOLDERS = ("drawings", "sweeps")  # beside the runs, and none of them
+_OTHER_FOLDERS = ("drawings", "networks", "sweeps")  # beside the runs, and none of them
 
 
 def runs_dir() -> Path:
@@ -77,6 +79,11 @@ class RunSpec:
     overrides: Mapping[str, Any] = field(default_factory=dict)
     created: float = field(default_factory=time.time)
     base: str = ""
+
+    @property
+    def kind(self) -> str:
+        """What it goes by among others: its recipe, or OWN where somebody built the network."""
+        return OWN if NETWORK in self.overrides else self.recipe
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in spec.json."""
@@ -296,7 +303,7 @@ def create(
     """
     root = root or runs_dir()
     day = time.strftime("%Y%m%d-%H%M%S", time.localtime(spec.created))
-    run = Run(root / f"{day}-{spec.recipe}-{secrets.token_hex(4)}")
+    run = Run(root / f"{day}-{spec.kind}-{secrets.token_hex(4)}")
     try:
         run.path.mkdir(parents=True)
         owners.claim(run.path, owner)

@@ -16,19 +16,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_core import augment_source, collection, data, drawings, pen
+from mnist_core import augment_source, collection, compile_source, data, drawings, pen
 from mnist_core.architecture import Conv2D, Dense, DepthwiseConv2D, Layer
 from mnist_core.augmentation import AUGMENTATIONS
+from mnist_core.compile_source import LINE
 from mnist_core.errors import DataError, RunError
 from mnist_core.fields import changed
-from mnist_core.recipes import OPTIMIZERS, Settings
-from mnist_core.runs import Run, RunSpec
-from mnist_core.training import MOMENTUM, WARM_UP, WARM_UP_FROM
+from mnist_core.recipes import Settings
+from mnist_core.runs import OWN, Run, RunSpec
 from mnist_core.workers import cores
 
 SCRIPT, SAMPLE, DRAWINGS = "train.py", "mnist.npz", "drawings.npz"
 MOST_LINES = 100
-LINE = 79  # PEP 8
 PER_ROW = 4  # layers without a setting
 
 
@@ -108,7 +107,8 @@ def source(run: Run) -> str:
     blocks = [_head(run, spec), _imports(spec.settings), _constants(spec), _data(run, spec)]
     if spec.settings.augmentation != "none":
         blocks.append(augment_source.source(spec.settings.architecture.input_size, _augmentation(spec.settings)))
-    blocks += [_batches(spec.settings), _limit(spec.settings), _model(spec.settings), _training(spec.settings)]
+    blocks += [_batches(spec.settings), _limit(spec.settings), compile_source.warm_up_class(spec.settings)]
+    blocks += [_model(spec.settings), _training(spec.settings)]
     return "\n".join(filter(None, blocks)) + _ending(spec.settings)
 
 
@@ -118,7 +118,8 @@ def _augmentation(settings: Settings) -> Any:
 
 def _head(run: Run, spec: RunSpec) -> str:
     beside = [name for name, needed in ((SAMPLE, data_of(run) == "sample"), (DRAWINGS, _drawn(spec))) if needed]
-    lines = [f'"""Trains {spec.recipe} from scratch, as a run of Digit Lab did.', ""]
+    what = "a network of one's own" if spec.kind == OWN else spec.recipe
+    lines = [f'"""Trains {what} from scratch, as a run of Digit Lab did.', ""]
     lines += [f"    python {SCRIPT} {'mnist.npz' if data_of(run) == 'custom' else '[mnist.npz]'}", ""]
     needed = ["keras on TensorFlow", "numpy", "matplotlib", *(f"{name} beside it" for name in beside)]
     lines += [f"It needs {', '.join(needed[:-1])} and {needed[-1]}."]
@@ -223,12 +224,8 @@ def _drawings_source(spec: RunSpec) -> list[str]:
     ]
 
 
-def _one_hot(settings: Settings) -> bool:
-    return settings.one_hot or settings.label_smoothing > 0
-
-
 def _labels(settings: Settings) -> list[str]:
-    if not _one_hot(settings):
+    if not settings.categorical:
         return []
     return [
         "y_train, y_val, y_test = (",
@@ -309,11 +306,11 @@ def _training(settings: Settings) -> str:
     return "\n".join(
         [
             "steps = -(-len(y_train) // BATCH_SIZE)  # the last batch may be smaller",
-            *_schedule(settings),
+            *compile_source.schedule(settings),
             "model.compile(",
-            *_optimizer(settings),
-            f"    loss={_loss(settings)},",
-            '    metrics=["accuracy"], jit_compile=False)  # on a CPU that is faster',
+            *compile_source.optimizer(settings),
+            f"    loss={compile_source.loss(settings)},",
+            *compile_source.metrics(settings),
             "history = model.fit(",
             "    batches(), steps_per_epoch=steps, epochs=EPOCHS, shuffle=False, verbose=2,",
             *_callbacks(settings),
@@ -323,54 +320,13 @@ def _training(settings: Settings) -> str:
     )
 
 
-def _schedule(settings: Settings) -> list[str]:
-    """As training.learning_rates."""
-    if settings.schedule == "constant":
-        return [f"rate = {settings.learning_rate!r}"] if settings.learning_rate != _usual(settings) else []
-    steps = "EPOCHS * steps"
-    cosine = "rate = keras.optimizers.schedules.CosineDecay("
-    if settings.schedule == "cosine":
-        return [f"{cosine}{settings.learning_rate!r}, {steps})"]
-    return [
-        cosine + "  # a linear rise, then a cosine",
-        f"    {settings.learning_rate * WARM_UP_FROM:.12g}, {1 - WARM_UP:g} * {steps},",
-        f"    warmup_target={settings.learning_rate!r}, warmup_steps={WARM_UP:g} * {steps})",
-    ]
-
-
-def _usual(settings: Settings) -> float:
-    return OPTIMIZERS[settings.optimizer]
-
-
-def _optimizer(settings: Settings) -> list[str]:
-    given = []
-    if settings.schedule != "constant" or settings.learning_rate != _usual(settings):
-        given.append("rate")
-    if settings.optimizer == "SGD":
-        given.append(f"momentum={MOMENTUM!r}")
-    if settings.optimizer in ("Adam", "AdamW"):
-        usual = (("beta_1", 0.9), ("beta_2", 0.999))
-        given += [f"{name}={getattr(settings, name)!r}" for name, value in usual if getattr(settings, name) != value]
-    if settings.weight_averaging:
-        given += ["use_ema=True", f"ema_momentum={settings.weight_averaging!r}"]
-    whole = f"    optimizer=keras.optimizers.{settings.optimizer}({', '.join(given)}),"
-    if len(whole) <= LINE:
-        return [whole]
-    return [f"    optimizer=keras.optimizers.{settings.optimizer}(", f"        {', '.join(given)}),"]
-
-
-def _loss(settings: Settings) -> str:
-    if settings.label_smoothing:
-        return f"keras.losses.CategoricalCrossentropy(label_smoothing={settings.label_smoothing!r})"
-    return '"categorical_crossentropy"' if _one_hot(settings) else '"sparse_categorical_crossentropy"'
-
-
 def _callbacks(settings: Settings) -> list[str]:
     given = []
     if settings.weight_averaging:  # with patience, the averaged weights are to be kept of the best epoch
         given.append(f"keras.callbacks.SwapEMAWeights({'swap_on_epoch=True' if settings.patience else ''}),")
     if settings.patience:
-        given += ["keras.callbacks.EarlyStopping(", f"    patience={settings.patience}, restore_best_weights=True),"]
+        given += ["keras.callbacks.EarlyStopping(", *compile_source.monitor(settings),
+                  f"    patience={settings.patience}, restore_best_weights=True),"]  # fmt: skip
     if settings.time_budget or settings.target_accuracy:
         given.append("Limit(),")
     return ["    callbacks=[", *(f"        {line}" for line in given), "    ],"] if given else []
@@ -400,7 +356,7 @@ def _share(settings: Settings) -> list[str]:
     if settings.drawings == "none" or _outputs(settings) <= drawings.NOT_A_DIGIT:
         return []
     odds = drawings.ASSUMED_NON_DIGITS / (1 - drawings.ASSUMED_NON_DIGITS)
-    which = "y_train[:, 10] == 1" if _one_hot(settings) else "y_train == 10"
+    which = "y_train[:, 10] == 1" if settings.categorical else "y_train == 10"
     return [
         f"odds = {odds:.4g} * (1 / np.mean({which}) - 1)  # 1 % will be no digits",
         f"model.layers[-1].bias.assign_add(np.log(odds) * np.eye({_outputs(settings)})[10])",

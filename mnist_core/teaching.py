@@ -32,6 +32,7 @@ VALIDATED = 1000  # at its end: all test images follow
 SHARE = 0.15  # of the training images that are the drawings to learn, each many times, each time augmented
 LESSON: dict[str, Any] = {
     "epochs": 1, "batch_size": 64, "optimizer": "Adam", "learning_rate": 2e-4, "schedule": "cosine",
+    "warm_up": 0.0, "weight_decay": 0.0, "gradient_clipping": 0.0, "loss": "cross-entropy",
     "weight_averaging": 0.0, "augmentation": "hand",
 }  # fmt: skip
 

@@ -22,13 +22,11 @@ from mnist_core.augmentation import AUGMENTATIONS, augment
 from mnist_core.data import Split
 from mnist_core.errors import SettingError, TrainingError
 from mnist_core.evaluation import Evaluation, evaluate
-from mnist_core.recipes import Settings
+from mnist_core.recipes import LOSSES, SMOOTHED_LOSSES, Settings
+from mnist_core.schedules import learning_rates
 
 REPORT_SECONDS = 0.4
 EVALUATION_BATCH = 500
-MOMENTUM = 0.9  # of SGD
-WARM_UP = 0.2  # share of a one-cycle schedule in which the rate rises
-WARM_UP_FROM = 0.04  # of the peak
 
 Images = NDArray[np.uint8]
 
@@ -65,18 +63,6 @@ def steps_per_epoch(images: int, settings: Settings) -> int:
     return -(-images // settings.batch_size)
 
 
-def learning_rates(settings: Settings, steps: int) -> NDArray[np.float32]:
-    """(steps,) float32: the learning rate of each step of the whole training."""
-    peak, place = settings.learning_rate, np.arange(steps) / max(steps, 1)
-    if settings.schedule == "cosine":
-        return (peak * (1 + np.cos(np.pi * place)) / 2).astype(np.float32)
-    if settings.schedule == "one-cycle":  # Smith, 2018
-        rise = WARM_UP_FROM + (1 - WARM_UP_FROM) * place / WARM_UP
-        fall = (1 + np.cos(np.pi * (place - WARM_UP) / (1 - WARM_UP))) / 2
-        return (peak * np.where(place < WARM_UP, rise, fall)).astype(np.float32)
-    return np.full(steps, peak, np.float32)
-
-
 def check_fits(settings: Settings, images: int) -> None:
     """Raises SettingError where a batch is larger than the training images."""
     if settings.batch_size > images:
@@ -101,25 +87,26 @@ def _optimizer(settings: Settings) -> Any:
     import keras
 
     own: dict[str, dict[str, float]] = {
-        "SGD": {"momentum": MOMENTUM},
+        "SGD": {"momentum": float(settings.momentum), "nesterov": settings.nesterov},
         "RMSprop": {},
         "Adam": {"beta_1": settings.beta_1, "beta_2": settings.beta_2},
         "AdamW": {"beta_1": settings.beta_1, "beta_2": settings.beta_2},
     }
-    averaging = {"use_ema": True, "ema_momentum": settings.weight_averaging} if settings.weight_averaging else {}
-    return getattr(keras.optimizers, settings.optimizer)(settings.learning_rate, **own[settings.optimizer], **averaging)
-
-
-def _one_hot(settings: Settings) -> bool:
-    return settings.one_hot or settings.label_smoothing > 0
+    given: dict[str, Any] = {"weight_decay": float(settings.weight_decay)} if settings.weight_decay else {}
+    if settings.gradient_clipping:
+        given["global_clipnorm"] = float(settings.gradient_clipping)
+    if settings.weight_averaging:
+        given |= {"use_ema": True, "ema_momentum": settings.weight_averaging}
+    return getattr(keras.optimizers, settings.optimizer)(settings.learning_rate, **own[settings.optimizer], **given)
 
 
 def _loss(settings: Settings) -> Any:
     import keras
 
-    if _one_hot(settings):
-        return keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing)
-    return keras.losses.SparseCategoricalCrossentropy()
+    if not settings.categorical:
+        return keras.losses.SparseCategoricalCrossentropy()
+    smoothing = {"label_smoothing": settings.label_smoothing} if settings.loss in SMOOTHED_LOSSES else {}
+    return getattr(keras.losses, LOSSES[settings.loss])(**smoothing)
 
 
 @dataclass
@@ -143,7 +130,7 @@ class Steering:
 
     def rates(self, settings: Settings, per_epoch: int) -> NDArray[np.float32]:
         """(steps,) float32: the learning rate of each step of the whole training, as it is steered now."""
-        steered = replace(settings, learning_rate=self.learning_rate)
+        steered = replace(settings, learning_rate=self.learning_rate, epochs=self.epochs)
         return learning_rates(steered, per_epoch * self.epochs)
 
 
@@ -294,7 +281,7 @@ def _compiled_steps(model: Any, settings: Settings) -> Callable[..., Any]:
     import tensorflow as tf
 
     optimizer, loss_function, variables = model.optimizer, _loss(settings), model.trainable_variables
-    one_hot, classes, size = _one_hot(settings), model.output_shape[-1], model.input_shape[1]
+    one_hot, classes, size = settings.categorical, model.output_shape[-1], model.input_shape[1]
 
     def step(images: Any, labels: Any, rate: Any) -> tuple[Any, Any]:
         pixels = tf.cast(images, tf.float32)[..., tf.newaxis]  # (B, size, size, 1)

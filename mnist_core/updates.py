@@ -25,12 +25,18 @@ def apply(optimizer: Any, rate: Any, gradients: Sequence[Any], variables: Sequen
     """
     update = FUSED.get(type(optimizer).__name__)
     dense = max((int(np.prod(variable.shape)) for variable in variables if len(variable.shape) == 2), default=0)
-    if update is None or dense < LARGE or optimizer.use_ema or optimizer.weight_decay is not None:
+    if update is None or dense < LARGE or not _plain(optimizer):
         optimizer.learning_rate.assign(rate)
         optimizer.apply(gradients, variables)
         return
     update(optimizer, rate, gradients, variables)
     optimizer.iterations.assign_add(1)
+
+
+def _plain(optimizer: Any) -> bool:
+    """Whether it does nothing that the fused kernels know nothing of."""
+    more = (optimizer.weight_decay, optimizer.global_clipnorm)
+    return not optimizer.use_ema and more == (None, None) and getattr(optimizer, "momentum", None) != 0
 
 
 def _adam(optimizer: Any, rate: Any, gradients: Sequence[Any], variables: Sequence[Any]) -> None:

@@ -1,5 +1,6 @@
 """Trains one run in a process of its own: `python -m mnist_core.worker RUN_DIR`, or `--wait` for one: see `workers`.
 `--stay` trains one after another: see `steady`.
+A test of learning rates is made likewise: see `rate_finder`.
 
 It reads spec.json and control.json, and writes everything else. It ends by itself: finished, stopped (by control.json,
 SIGTERM or SIGINT; the model is kept) or failed, with a message that says why and what to try.
@@ -14,6 +15,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 # Read when TensorFlow is imported, later: without AVX-512 VNNI it leaves oneDNN off, which makes it twice as slow.
@@ -21,7 +23,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
-from mnist_core import steady, teaching, training, workers
+from mnist_core import rate_finder, steady, teaching, training, workers
 from mnist_core.course import Course
 from mnist_core.errors import DigitLabError
 from mnist_core.finishing import finish
@@ -72,7 +74,7 @@ def _train(folder: Path) -> int:
     heart = Heart(run)
     try:
         with heart.beating():
-            _work(run, heart, Stop(run))
+            (rate_finder.work if rate_finder.is_test(run) else _work)(run, heart, Stop(run).asked)
     except DigitLabError as error:
         return _fail(heart, str(error))
     except MemoryError:
@@ -94,7 +96,7 @@ def _fail(heart: Heart, message: str, state: str = "failed") -> int:
     return 1
 
 
-def _work(run: Run, heart: Heart, stop: Stop) -> None:
+def _work(run: Run, heart: Heart, stop: Callable[[], bool]) -> None:
     heart.update(state="running", message="Reading the images.")
     spec = run.spec()
     heart.update(epochs=spec.settings.epochs)
@@ -105,7 +107,7 @@ def _work(run: Run, heart: Heart, stop: Stop) -> None:
     if spec.base:
         teaching.begin(model, spec.settings.architecture, spec.base, materials.non_digits)
     heart.update(message="Preparing the first batch.")
-    course = Course(run, heart, stop.asked, spec, model, materials.split)
+    course = Course(run, heart, stop, spec, model, materials.split)
     ending = course.train()
     if heart.status.step == 0:
         heart.update(state="stopped", message="Stopped before the first batch: there is no model.")

@@ -8,7 +8,6 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from mnist_core.drawing import normalise
 from pages.ui import (
     beside,
     caches,
@@ -48,9 +47,7 @@ def digit() -> NDArray[np.uint8] | None:
         index = int(st.number_input("Number of the test image", 0, len(found.x_test) - 1, key=state.EXPLAINED_INDEX))
         st.caption(f"It is a {found.y_test[index]}.")
         return found.x_test[index]
-    drawn = sketchpad.show(state.CANVAS, theme.CANVAS_PIXELS)
-    normalised = normalise(drawn.image, drawn.brush) if drawn else None
-    return None if normalised is None or normalised.blank else normalised.image
+    return sketchpad.digit(sketchpad.show(state.CANVAS, theme.CANVAS_PIXELS))
 
 
 def page() -> None:

@@ -6,7 +6,19 @@ import streamlit as st
 
 from mnist_core import data, jobs, probes, recipes
 from mnist_core.runs import Run, find_run
-from pages.ui import caches, components, monitor, navigation, owner, settings_form, state, watching
+from pages.ui import (
+    builder,
+    caches,
+    components,
+    monitor,
+    navigation,
+    own,
+    owner,
+    rate_search,
+    settings_form,
+    state,
+    watching,
+)
 
 GALLERY = 20
 
@@ -52,18 +64,24 @@ if state.EPOCHS not in st.session_state or state.CARRIED not in st.session_state
 components.attempt(settings_form.linked, True)
 st.title("Train a network")
 st.write("A network learns to read digits before your eyes: choose what it is and how it learns, and watch.")
+builder.switch()
+if own.is_on():
+    builder.show()
 left, right = st.columns([1.2, 2], gap="large")
 with left:
     settings_form.controls()
+    rate_search.show()
     components.attempt(train, st.button("Train", type="primary", width="stretch"))
     run = components.attempt(shown_run, True)
     watching.pad(run)
-    settings_form.link()
+    if not own.is_on():  # the builder has it: it changes with the network
+        settings_form.link()
 with right:
     if run is not None:
         monitor.show(run)
     else:
         st.info("Choose a recipe, move a slider, and press Train. The curves begin to move within seconds.")
-    network()
+    if not own.is_on():
+        network()
     gallery()
     monitor.recent()

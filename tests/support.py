@@ -45,7 +45,7 @@ def wait_until(condition: Callable[[], Any], what: str, seconds: float = 60) -> 
 
 def end_workers(runs: Path) -> None:
     """Ends what a failed test may have left training: workers live in sessions of their own."""
-    for status in runs.glob("*/status.json"):
+    for status in (*runs.glob("*/status.json"), *runs.glob(".rates/*/status.json")):
         with contextlib.suppress(
             ValueError, TypeError, KeyError, RecursionError, psutil.Error
         ):  # tests write nonsense there

@@ -32,7 +32,7 @@ from pages.ui import settings_form, state
 
 COMMANDS = (
     "recipes", "train", "resume", "runs", "show", "compare", "export", "import", "delete", "restore", "classify",
-    "evaluate", "reproduce", "sweep",
+    "evaluate", "reproduce", "rate", "sweep",
 )  # fmt: skip
 
 
@@ -205,6 +205,8 @@ def test_no_control_of_the_page_was_forgotten() -> None:
         (["--recipe", "fast", "--seed", "-1"], "Error: seed is -1"),
         (["--recipe", "fast", "--set", "optimizer"], "Error: Expected KEY=VALUE"),
         (["--recipe", "fast", "--set", "optimizer=sgd"], "Error: optimizer is 'sgd'"),
+        (["--network", "nowhere.json"], "Error: The network nowhere.json cannot be read"),
+        (["--network", "deep"], "Error: No kept network is called 'deep'. Kept: none yet"),
         (["--fast"], "No such option"),
     ],
 )
@@ -545,3 +547,29 @@ def test_delete_asks_first_and_takes_all_or_none(mine: Run) -> None:
     waiting = create(make_spec("fast"))
     assert "Stop it before you delete it" in refused("delete", mine.id, waiting.id, "--yes")
     assert mine.path.exists()
+
+
+# rate
+
+
+def test_rate_prints_a_learning_rate_and_leaves_nothing(tmp_path: Path) -> None:
+    arguments = ("--recipe", "fast", "--batch-size", "64", "--set", "warm_up=0.1", "--data", "sample", "--json")
+    done = process("rate", *arguments, runs=tmp_path / "runs")
+    assert done.returncode == 0, done.stderr
+    value = json.loads(done.stdout)
+    assert (value["recipe"], value["state"]) == ("fast", "finished")
+    rates = [point["rate"] for point in value["points"]]
+    assert len(rates) > 50 and rates == sorted(rates)
+    lowest = min(value["points"], key=lambda point: point["smoothed"])
+    assert value["lowest"] == lowest["rate"] and value["suggestion"] == pytest.approx(lowest["rate"] / 10, rel=0.06)
+    assert f"Suggested is a tenth of that: {value['suggestion']:g}." in done.stderr
+    assert list_runs(tmp_path / "runs") == [] and list((tmp_path / "runs" / ".rates").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [(("--recipe", "fasst"), "no recipe 'fasst'"), (("--set", "momentum=2"), "momentum is '2'"),
+     (("--recipe", "fast", "--data", "nowhere.npz"), "nowhere.npz")],
+)  # fmt: skip
+def test_rate_refuses(arguments: tuple[str, ...], words: str) -> None:
+    assert words in refused("rate", *arguments)

@@ -18,7 +18,7 @@ from mnist_core import data, projection
 from mnist_core.activations import Layers, NoLayersError
 from mnist_core.classifier import DEFAULT_MODEL, Classifier
 from mnist_core.drawings import NOT_A_DIGIT
-from pages.ui import browse, caches, components, state
+from pages.ui import browse, caches, components, findings, state
 
 VIEWS = ["browse", "figures", "augmentation", "map", "kept"]
 
@@ -54,7 +54,8 @@ def charts(app: AppTest) -> list[Chart]:
 
 def datasets(proto: Any) -> list[list[dict[str, Any]]]:
     """Streamlit sends them as Arrow."""
-    tables = [pyarrow.ipc.open_stream(each.data.data).read_all() for each in proto.datasets]
+    sent = [each.data.data for each in proto.datasets] + [proto.data.data] * bool(proto.data.data)
+    tables = [pyarrow.ipc.open_stream(each).read_all() for each in sent]
     return sorted((table.to_pylist() for table in tables), key=len, reverse=True)
 
 
@@ -89,7 +90,7 @@ def test_unknown_view_opens_the_first(app: AppTest) -> None:
 
 def test_only_the_chosen_view_is_computed(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    monkeypatch.setattr(caches, "portrait", lambda choice: asked.append(choice))
+    monkeypatch.setattr(findings, "portrait", lambda choice: asked.append(choice))
     opened(app, "browse")
     assert asked == []
 
@@ -240,7 +241,7 @@ def fake_layers(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
             def penultimate(self, images: np.ndarray) -> np.ndarray:
                 return images.reshape(len(images), 28, 28).sum(axis=2)[:, 8 : 8 + width].astype(np.float32)
 
-        monkeypatch.setattr(caches, "layers", lambda path: Layers())
+        monkeypatch.setattr(findings, "layers", lambda path: Layers())
 
     return install
 
@@ -269,7 +270,7 @@ def test_model_of_an_older_version_is_offered_to_be_converted(app: AppTest, monk
     def answers_only(path: Path) -> None:
         raise NoLayersError(f"{path} gives answers only.")
 
-    monkeypatch.setattr(caches, "layers", answers_only)
+    monkeypatch.setattr(findings, "layers", answers_only)
     by_layer(app)
     assert not app.error and "converted again" in app.info[0].value and not charts(app)
     assert any(button.label == "Convert it again" for button in app.button)

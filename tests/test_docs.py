@@ -13,7 +13,7 @@ from mnist_core.classifier import DEFAULT_MODEL
 from mnist_core.export import FORMATS
 from mnist_core.pen import CONDITIONS
 from mnist_core.recipes import RECIPES
-from pages.ui import navigation
+from pages.ui import more_settings, navigation
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -43,6 +43,11 @@ OPTIONS = [
 @pytest.mark.parametrize(("command", "option"), OPTIONS)
 def test_option_is_named(command: str, option: str) -> None:
     assert option in README
+
+
+@pytest.mark.parametrize("name", more_settings.KEYS)
+def test_setting_has_its_row(name: str) -> None:
+    assert any(f"`{name}`" in line.split("|")[1] for line in README.splitlines() if line.startswith("| `"))
 
 
 @pytest.mark.parametrize("name", list(FORMATS))

@@ -19,7 +19,7 @@ from mnist_core import data, mistakes, robustness, runs
 from mnist_core.classifier import DEFAULT_MODEL, Classifier
 from mnist_core.robustness import Distortion
 from mnist_core.runs import Run
-from pages.ui import caches, components, measured, spoiling, state
+from pages.ui import caches, components, findings, measured, spoiling, state
 
 PAGE = "pages/evaluate.py"
 VIEWS = ("scores", "confusion", "worst", "sure", "spoilt", "other")
@@ -219,7 +219,7 @@ def test_spoilt_digits_are_measured_and_drawn(app: AppTest, trained_run: Run, fe
 
 def test_measuring_that_was_stopped_keeps_what_it_has(app: AppTest, few_levels: None, monkeypatch: Any) -> None:
     """Stop is heard between two slices, each of one step here: it is pressed while the first step is on."""
-    whole, done = caches.robust, []
+    whole, done = findings.robust, []
 
     def pressed(*arguments: Any) -> float:
         done.append(arguments)
@@ -227,7 +227,7 @@ def test_measuring_that_was_stopped_keeps_what_it_has(app: AppTest, few_levels: 
             spoiling.end()
         return whole(*arguments)
 
-    monkeypatch.setattr(caches, "robust", pressed)
+    monkeypatch.setattr(findings, "robust", pressed)
     monkeypatch.setattr(spoiling, "SLICE", -1.0)
     opened(app, "spoilt", **{state.SPOILT_MODELS: ["default"]})
     button(app, "Measure this").click().run()

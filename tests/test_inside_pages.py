@@ -18,7 +18,7 @@ from support import Trained
 from mnist_core import figures_growth, figures_reasons, snapshots
 from mnist_core.helper import GradientHelper
 from mnist_core.runs import Run
-from pages.ui import caches, growth, reasons, state
+from pages.ui import findings, growth, reasons, state
 
 APP = Path(__file__).parent.parent / "app.py"
 
@@ -36,10 +36,11 @@ def app(helper: GradientHelper, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     """The Explain page on the first test image."""
     st.cache_resource.clear()
     st.cache_data.clear()
-    monkeypatch.setattr(caches, "gradient_helper", lambda: helper)
+    monkeypatch.setattr(findings, "gradient_helper", lambda: helper)
     monkeypatch.setattr(growth, "SECONDS", 0.0)
     app = AppTest.from_file(str(APP), default_timeout=120)
     app.session_state[state.EXPLAINED] = "test"
+    app.session_state[state.REASONS_METHOD] = "integrated"
     return app
 
 
@@ -151,12 +152,22 @@ def test_a_blank_map_has_a_colour_scale_all_the_same() -> None:
     assert sheet.dtype == np.uint8 and sheet.ndim == 3
 
 
-def test_orange_speaks_for_and_blue_against() -> None:
+def test_occlusion_comes_first_and_needs_no_tensorflow(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(findings, "gradient_helper")
+    app.session_state[state.REASONS_METHOD] = next(iter(reasons.METHODS))
+    page = shown(opened(app, "reasons"))
+    assert "Occlusion: what speaks for a " in page
+
+
+def test_teal_speaks_for_and_orange_against() -> None:
     maps = np.zeros((28, 28), np.float32)
     maps[3, 4], maps[5, 6], maps[7, 8] = 2.0, -2.0, 1.0
     picture = figures_reasons.overlay(maps, np.zeros((28, 28), np.uint8), 2.0)
-    assert tuple(picture[3, 4]) == figures_reasons.FOR and tuple(picture[5, 6]) == figures_reasons.AGAINST
-    assert (picture[7, 8] < picture[3, 4]).all() or picture[7, 8][0] < picture[3, 4][0]
+    red, green, blue = picture[3, 4].tolist()
+    assert green == 255 and blue > red, "teal"
+    red, green, blue = picture[5, 6].tolist()
+    assert red == 255 and green > blue, "orange"
+    assert picture[7, 8][1] < picture[3, 4][1]
     assert len(set(picture[0, 0].tolist())) == 1  # grey where nothing speaks
 
 

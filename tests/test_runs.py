@@ -121,7 +121,7 @@ def broken(change: Any) -> bytes:
         (broken(lambda value: value["settings"].pop("batch_size")), "batch_size"),
         (broken(lambda value: value["settings"].update(epochs="3")), "epochs is '3'"),
         (broken(lambda value: value["settings"].update(learning_rate=10**400)), "learning_rate is 1000"),
-        (broken(lambda value: value["settings"].update(momentum=0.9)), "momentum"),
+        (broken(lambda value: value["settings"].update(momentous=0.9)), "momentous"),
         (broken(lambda value: value["settings"].update(layers=None)), "Expected a list of layers"),
         (broken(lambda value: value["settings"].update(layers=[])), "1 to 100 layers"),
         (broken(lambda value: value["settings"]["layers"].append({"layer": "Magic"})), "'Magic' is not a layer"),
@@ -140,6 +140,21 @@ def test_missing_spec_says_so(run: Run) -> None:
     (run.path / "spec.json").unlink()
     with pytest.raises(RunError, match="is missing"):
         run.spec()
+
+
+NEW_SETTINGS = (
+    "warm_up", "decay_factor", "decay_epochs", "momentum", "nesterov", "weight_decay", "gradient_clipping", "loss",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_spec_from_before_there_were_more_settings_is_read(recipe: str) -> None:
+    """What it trained is what their defaults say."""
+    spec = make_spec(recipe, {"optimizer": "SGD", "label_smoothing": 0.1})
+    stored = spec.to_json()
+    for name in NEW_SETTINGS:
+        del stored["settings"][name]
+    assert RunSpec.from_json(stored) == spec and spec.settings.momentum == 0.9
 
 
 @given(

@@ -310,7 +310,12 @@ def test_a_session_without_cookies_gets_a_token_and_keeps_it(app: AppTest) -> No
     assert any(f"digitlab_owner={token}; path=/" in html.proto.body for html in app.get("html"))
 
 
-@pytest.mark.parametrize("sent", [ANN, "", "short", "x" * 5000, "é" * 43, ANN[:-1] + ";"])
+COOKIES = {
+    "a token": ANN, "none": "", "short": "short", "long": "x" * 5000, "no ASCII": "é" * 43, "cut": ANN[:-1] + ";",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("sent", COOKIES.values(), ids=COOKIES.keys())
 def test_a_browser_is_who_its_cookie_says_unless_that_is_nonsense(
     sent: str, app: AppTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:

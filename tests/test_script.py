@@ -17,7 +17,7 @@ from mnist_core import augment_source, drawings, jobs, materials, pen, runs, scr
 from mnist_core.architecture import Dense, Flatten, Rescaling
 from mnist_core.augmentation import AUGMENTATIONS, augment
 from mnist_core.errors import RunError
-from mnist_core.recipes import RECIPES, Settings
+from mnist_core.recipes import RECIPES, Settings, override
 from mnist_core.runs import Run, RunSpec
 
 STEPS = 20
@@ -29,7 +29,16 @@ VARIANTS = {
     "several-epochs": {"batch_size": 150, "schedule": "cosine", "label_smoothing": 0.1, "optimizer": "SGD"},
     "averaged": {"weight_averaging": 0.9, "optimizer": "AdamW", "beta_2": 0.95, "patience": 2, "target_accuracy": 0.99},
     "limited": {"time_budget": 1000.0, "learning_rate": 0.01, "split": "last-fifth", "optimizer": "RMSprop"},
-}
+    "stepped": {"schedule": "step", "decay_factor": 0.3, "decay_epochs": 2, "warm_up": 0.1, "batch_size": 150,
+                "optimizer": "SGD", "momentum": 0.8, "nesterov": True, "gradient_clipping": 1.0},
+    "fading": {"schedule": "exponential", "decay_factor": 0.8, "batch_size": 150, "weight_decay": 0.01, "loss": "focal",
+               "label_smoothing": 0.1, "patience": 40, "kernel_initializer": "he_normal", "learning_rate": 0.01},
+    "warmed": {"warm_up": 0.05, "batch_size": 150, "loss": "squared-error", "optimizer": "AdamW", "weight_decay": 0.05,
+               "learning_rate": 0.02},
+    "hinged": {"schedule": "cosine", "warm_up": 0.15, "batch_size": 150, "loss": "hinge", "optimizer": "RMSprop",
+               "weight_decay": 0.01, "gradient_clipping": 0.5, "weight_averaging": 0.9, "patience": 40},
+    "steady": {"schedule": "exponential", "warm_up": 0.1, "decay_epochs": 5, "optimizer": "SGD", "momentum": 0.0},
+}  # fmt: skip
 
 DRIVER = """
 import json, os, runpy, sys
@@ -65,7 +74,7 @@ def made(name: str, path: Path) -> Run:
     if name in RECIPES:
         epochs = max(RECIPES[name].settings.epochs, 10)
         return runs.create(runs.make_spec(name, {"batch_size": 16, "epochs": epochs}, str(path), seed=5))
-    return runs.create(RunSpec(name, replace(SMALL, **VARIANTS[name]), str(path), seed=5))
+    return runs.create(RunSpec(name, override(SMALL, VARIANTS[name]), str(path), seed=5))
 
 
 def losses(run: Run, monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, int]]:
@@ -174,7 +183,7 @@ def test_script_needs_three_packages_and_holds_only_what_is_used() -> None:
     text = script.source(runs.create(runs.make_spec("fleming-cnn")))
     lines = [line for line in text.splitlines() if line.startswith(("import ", "from "))]
     assert {line.split()[1].split(".")[0] for line in lines} == {"sys", "keras", "matplotlib", "numpy"}
-    for word in ("augment", "drawings", "uncenter", "EarlyStopping", "Limit", "CosineDecay", "share"):
+    for word in ("augment", "drawings", "uncenter", "EarlyStopping", "Limit", "CosineDecay", "WarmUp", "share"):
         assert word not in text
 
 

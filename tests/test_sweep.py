@@ -23,9 +23,9 @@ from click.testing import CliRunner
 from support import ROOT, command_line, end_workers, environment, wait_until
 
 from mnist_core import __main__ as cli
-from mnist_core import attempts, history, plans, steady, study, sweeps, winner
+from mnist_core import attempts, history, networks, plans, steady, study, sweeps, winner
 from mnist_core import sweep as conducting
-from mnist_core.architecture import Dense, Flatten, Rescaling
+from mnist_core.architecture import Dense, Dropout, Flatten, Rescaling
 from mnist_core.attempts import Crowd
 from mnist_core.data import split as split_data
 from mnist_core.errors import RunError, RunNotFoundError, SettingError, SweepError, SweepNotFoundError
@@ -466,10 +466,24 @@ def test_plan_is_written_and_read_again() -> None:
     assert sweeps.find_sweep(found.id) == found and sweeps.list_sweeps() == [found]
 
 
+def test_a_network_of_ones_own_is_a_base() -> None:
+    layers = (Flatten(), Dense(7, "relu"), Dropout(0.1), Dense(10, "softmax"))
+    kept = networks.save("seven", layers)
+    made = make_plan("network:seven", ["dropout=0..0.5", "batch_size=32,64"], epochs=1, data="sample")
+    assert made.base.settings.layers == layers and made.base.settings.epochs == 1
+    by_id = make_plan(f"network:{kept.id}", ["batch_size=32,64"], epochs=1, data="sample")
+    assert by_id.base.settings == made.base.settings
+    trial = made.settings_of({"dropout": 0.4, "batch_size": 64}, 0).settings
+    assert trial.layers == (*layers[:2], Dropout(0.4), layers[3]) and trial.batch_size == 64
+    assert plans.title(made) == "a network of one's own: dropout × batch size"
+    assert sweeps.create(made).plan() == made, "it stands in the sweep: the library may lose it"
+
+
 @pytest.mark.parametrize(
     ("given", "complaint"),
     [
         ({"base": "nonsense"}, "'nonsense' is no recipe"),
+        ({"base": "network:nonsense"}, "No kept network is called 'nonsense'"),
         ({"how": "magic"}, "expected one of grid, random, tpe"),
         ({"trials": 0}, "trials is 0, expected a whole number from 1 to 10,000"),
         ({"measure": "test"}, "expected one of accuracy, loss"),

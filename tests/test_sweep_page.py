@@ -12,7 +12,8 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 from support import ROOT
 
-from mnist_core import figures_settings, figures_sweep, importance, owners, plans, sweeps
+from mnist_core import figures_settings, figures_sweep, importance, networks, owners, plans, sweeps
+from mnist_core.architecture import Dense, Flatten
 from mnist_core.files import write_json
 from mnist_core.plans import Plan
 from mnist_core.runs import RunSpec, Status, make_spec, owned
@@ -170,6 +171,23 @@ def test_bad_input_is_said_on_the_spot(app: AppTest, values: str, complaint: str
     opened(app)
     {button.label: button for button in app.button}["Start the sweep"].click().run()
     assert any(complaint in error.value for error in app.error) and sweeps.list_sweeps() == []
+
+
+def test_what_was_typed_outlives_a_change_of_page(app: AppTest) -> None:
+    opened(app)
+    app.text_input(key=state.varied("batch_size")).set_value("8,16").run()
+    app.switch_page("pages/train.py").run()
+    app.switch_page(PAGE).run()
+    assert app.text_input(key=state.varied("batch_size")).value == "8,16" and not app.exception
+
+
+def test_a_kept_network_is_a_base(app: AppTest) -> None:
+    kept = networks.save("seven", (Flatten(), Dense(7, "relu"), Dense(10, "softmax")))
+    opened(app)
+    base = app.selectbox(key=state.SWEEP_BASE)
+    assert "your network: seven" in base.options
+    base.set_value(f"{plans.NETWORK_BASE}{kept.id}").run()
+    assert not app.exception and app.selectbox(key=state.SWEEP_BASE).value == f"{plans.NETWORK_BASE}{kept.id}"
 
 
 def test_a_million_points_are_counted(app: AppTest) -> None:

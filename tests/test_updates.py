@@ -51,6 +51,32 @@ def test_fused_step_is_kerass_step(
         assert np.abs(ours - theirs).max() <= 2e-6 * max(1.0, float(np.abs(theirs).max()))
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [{"nesterov": True}, {"momentum": 0.0}, {"gradient_clipping": 0.1}, {"weight_decay": 0.1}],
+    ids=str,
+)
+@pytest.mark.parametrize("optimizer", ["SGD", "Adam"])
+def test_step_with_more_settings_is_kerass_step(
+    keras: Any, monkeypatch: pytest.MonkeyPatch, optimizer: str, changes: dict[str, Any]
+) -> None:
+    settings = replace(SETTINGS, optimizer=optimizer, learning_rate=OPTIMIZERS[optimizer], **changes)
+    fused = trained(settings)
+    monkeypatch.setattr(updates, "FUSED", {})
+    for ours, theirs in zip(fused[0], trained(settings)[0], strict=True):
+        assert np.abs(ours - theirs).max() <= 2e-6 * max(1.0, float(np.abs(theirs).max()))
+
+
+@pytest.mark.parametrize("changes", [{"gradient_clipping": 1.0}, {"weight_decay": 0.1}, {"momentum": 0.0}], ids=str)
+def test_what_the_kernels_cannot_do_is_left_to_keras(
+    keras: Any, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
+) -> None:
+    called: list[str] = []
+    monkeypatch.setitem(updates.FUSED, "SGD", lambda *_: called.append("fused"))
+    trained(replace(SETTINGS, optimizer="SGD", **changes))
+    assert called == []
+
+
 @pytest.mark.parametrize("optimizer", list(updates.FUSED))
 def test_plain_optimizers_are_fused(keras: Any, monkeypatch: pytest.MonkeyPatch, optimizer: str) -> None:
     called = []

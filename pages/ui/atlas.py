@@ -9,8 +9,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from mnist_core import figures, figures_data
-from mnist_core.drawing import normalise
-from pages.ui import caches, components, exhibit, inside, sketchpad, state, theme
+from pages.ui import caches, components, exhibit, findings, inside, sketchpad, state, theme
 
 KINDS = {"pixels": "By their pixels", "layer": "By a model's last hidden layer"}
 
@@ -26,7 +25,7 @@ def show() -> None:
         if inside.opened(choice, "map_convert") is None:
             return
         path = components.model_path(choice)
-    found = caches.digit_map(caches.at_hand(), path)
+    found = findings.digit_map(caches.at_hand(), path)
     image = own_drawing()
     chart(str(kind), found, place(image, found, path) if image is not None else None)
     if image is None:
@@ -34,7 +33,7 @@ def show() -> None:
         st.page_link("pages/draw.py", label="Draw", icon=":material/draw:")
 
 
-def chart(kind: str, found: caches.Map, own: tuple[float, float, str] | None) -> None:
+def chart(kind: str, found: findings.Map, own: tuple[float, float, str] | None) -> None:
     """The map itself."""
     model = st.session_state.get(state.MODEL, components.SHIPPED)
     by = "their pixels" if kind == "pixels" else f"what {components.plain(components.model_name(model))} makes of them"
@@ -42,7 +41,7 @@ def chart(kind: str, found: caches.Map, own: tuple[float, float, str] | None) ->
     alt = (f"{len(found.labels):,} digits by {by}, in two dimensions that hold {sum(shares):.0%} of the variance. "
            + ("Your own drawing is marked." if own else "No drawing of yours is marked."))  # fmt: skip
     exhibit.chart(
-        figures_data.scatter(found.points, found.labels, caches.mapped_pictures(caches.at_hand()), shares, own),
+        figures_data.scatter(found.points, found.labels, findings.mapped_pictures(caches.at_hand()), shares, own),
         f"{len(found.labels):,} digits in two dimensions, by {by}", alt, "map of digits", "map",
         rows=lambda: [{"number": number, "x": float(x), "y": float(y), "digit": int(label)} for number, ((x, y), label)
                       in enumerate(zip(found.points, found.labels, strict=True))],
@@ -51,12 +50,10 @@ def chart(kind: str, found: caches.Map, own: tuple[float, float, str] | None) ->
 
 def own_drawing() -> NDArray[np.uint8] | None:
     """What was last drawn on the Draw page, as it normalises it, (28, 28) uint8; None where nothing was."""
-    drawn = sketchpad.redrawn(st.session_state.get(state.drawing(state.CANVAS)), theme.CANVAS_PIXELS)
-    normalised = normalise(drawn.image, drawn.brush) if drawn else None
-    return None if normalised is None or normalised.blank else normalised.image
+    return sketchpad.digit(sketchpad.redrawn(st.session_state.get(state.drawing(state.CANVAS)), theme.CANVAS_PIXELS))
 
 
-def place(image: NDArray[np.uint8], found: caches.Map, path: Path | None) -> tuple[float, float, str]:
+def place(image: NDArray[np.uint8], found: findings.Map, path: Path | None) -> tuple[float, float, str]:
     """Where a (28, 28) uint8 image lies on the map, and its picture."""
-    x, y = found.plane.project(caches.map_values(image[None], path))[0].tolist()
+    x, y = found.plane.project(findings.map_values(image[None], path))[0].tolist()
     return x, y, figures.data_url(image)

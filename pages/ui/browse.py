@@ -140,7 +140,8 @@ def one(part: str, choice: str) -> None:
     label = int(labels[number])
     name = f"{PARTS[part][:-1]} {number:,}: a {label}"
     ink = f"{np.count_nonzero(images[number])} of 784 pixels hold ink"
-    exhibit.chart(figures_data.pixels(images[number]), name, f"{name}, large; {ink}.", "pixels of a digit", "pixels")
+    chart = caches.drawn(f"pixels {images[number].tobytes().hex()}", lambda: figures_data.pixels(images[number]))
+    exhibit.chart(chart, name, f"{name}, large; {ink}.", "pixels of a digit", "pixels")
     st.caption(told(choice, images[number]))
     look_inside(part, number)
 

@@ -7,7 +7,6 @@ from typing import Any
 import streamlit as st
 
 from mnist_core import figures, history
-from mnist_core.drawing import normalise
 from mnist_core.reports import MEASURES
 from mnist_core.runs import Run
 from pages.ui import caches, components, exhibit, sketchpad, state, theme
@@ -88,13 +87,12 @@ def drawing(runs: list[Run]) -> None:
     if not readers:
         return
     st.subheader("The same drawing, read by each")
-    drawn = sketchpad.show(state.COMPARISON_CANVAS, theme.CANVAS_PIXELS)
-    normalised = normalise(drawn.image, drawn.brush) if drawn else None
-    if normalised is None or normalised.blank:
+    image = sketchpad.digit(sketchpad.show(state.COMPARISON_CANVAS, theme.CANVAS_PIXELS))
+    if image is None:
         st.info("Draw a digit, and see which of them reads it.")
         return
     for start in range(0, len(readers), 3):
         for column, run in zip(st.columns(3), readers[start : start + 3], strict=False):
             with column:
-                reading = caches.classifier(run.model).read(normalised.image)
-                components.answer(reading, _name(run), normalised.image if start == 0 else None)
+                reading = caches.classifier(run.model).read(image)
+                components.answer(reading, _name(run), image if start == 0 else None)

@@ -20,7 +20,8 @@ from mnist_core.architecture import Architecture, describe
 from mnist_core.classifier import DEFAULT_MODEL, Reading
 from mnist_core.errors import DigitLabError, ModelError
 from mnist_core.numbers import Number
-from mnist_core.runs import Run, find_run, runs_dir
+from mnist_core.recipes import NETWORK
+from mnist_core.runs import OWN, Run, find_run, runs_dir
 from pages.ui import caches, memory, theme
 
 SHIPPED = "default"
@@ -185,7 +186,9 @@ def _name(choice: str, cards: dict[str, dict[str, object]]) -> str:
     card = cards.get(choice, {})
     accuracy = card.get("test_accuracy")
     reached = f"{100 * accuracy:.2f} %" if isinstance(accuracy, float) else "no score"
-    return f"{card.get('recipe', choice)} · {reached} · {when(choice)}"
+    overridden = card.get("overrides")
+    own = isinstance(overridden, dict) and NETWORK in overridden
+    return f"{OWN if own else card.get('recipe', choice)} · {reached} · {when(choice)}"
 
 
 def when(run_id: str) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from mnist_core import data, figures_data, pen, portrait
-from pages.ui import caches, exhibit
+from pages.ui import caches, exhibit, findings
 
 SCALE = 3  # pixels on the page for each of a small picture
 FIELDS = 5  # digits shown centred and not
@@ -15,7 +15,7 @@ FIELDS = 5  # digits shown centred and not
 def show() -> None:
     """All of it."""
     choice = caches.at_hand()
-    found, mnist = caches.portrait(choice), caches.mnist(choice)
+    found, mnist = findings.portrait(choice), caches.mnist(choice)
     left, right = st.columns(2, gap="large")
     with left:
         balance(found)

@@ -3,6 +3,7 @@ and a button to take it home."""
 
 from __future__ import annotations
 
+import base64
 import html
 from collections.abc import Callable
 from functools import partial
@@ -61,6 +62,14 @@ def image(shown: NDArray[np.uint8], title: str, alt: str, guide: str, key: str, 
     width = f"width:{pixels or shown.shape[1]}px;height:auto;max-width:100%"
     st.html(f'<img class="lab-picture" style="{width}" alt="{html.escape(alt)}" src="{figures.data_url(shown)}">')
     _under(guide, partial(figures.png, shown), f"{key}.png", "image/png", key)
+
+
+def drawing(svg: str, title: str, alt: str, guide: str, key: str) -> None:
+    """A drawing as SVG that follows the theme, light or dark. `title`, `alt`, `guide`, `key`: as `chart` takes them."""
+    st.markdown(f"##### {title}")
+    shown = f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
+    st.html(f'<div class="lab-drawing"><img alt="{html.escape(alt)}" src="{shown}"></div>')
+    _under(guide, svg.encode, f"{key}.svg", "image/svg+xml", key)
 
 
 def table(rows: list[dict[str, Any]], title: str, guide: str, key: str, **options: Any) -> Any:

@@ -13,7 +13,7 @@ from mnist_core import explain, figures, figures_growth, snapshots, teaching
 from mnist_core.architecture import Architecture, describe
 from mnist_core.gradients import CHANNELS, architecture_of
 from mnist_core.helper import Growth
-from pages.ui import caches, components, exhibit, state
+from pages.ui import components, exhibit, findings, state
 from pages.ui.reasons import STARTING
 
 Image = NDArray[np.uint8]
@@ -34,8 +34,8 @@ def show(choice: str, image: Image) -> None:
         return
     network = architecture_of(folder)
     layer = _layer_menu(network)
-    with st.spinner("Reading the snapshots …" if caches.gradient_helper().ready else STARTING, show_time=True):
-        found = caches.growth(folder, image, layer)
+    with st.spinner("Reading the snapshots …" if findings.gradient_helper().ready else STARTING, show_time=True):
+        found = findings.growth(folder, image, layer)
     at, playing = _moment_menu(found)
     place = st.empty()
     if playing:

@@ -56,6 +56,22 @@ GUIDES = {
         "class probabilities over the training",
         "https://keras.io/guides/writing_your_own_callbacks/",
     ),
+    # Train: more settings, and finding a learning rate
+    "schedule": Guide(
+        "How large the steps will be, from the first epoch to the last: this is a plan, the training has not begun. "
+        "Large steps early find the valley, small ones late go down to its ground. A rise at the beginning (warm-up) "
+        "spares the fresh weights. Change the schedule above, and see the curve change.",
+        "learning-rate schedule",
+        "https://keras.io/api/optimizers/learning_rate_schedules/",
+    ),
+    "range test": Guide(
+        "A new network, trained with a learning rate that rises with every batch: each dot is one batch, the line "
+        "their moving average. On the left the steps are too small to learn anything; then the loss falls; then the "
+        "steps overshoot, and it explodes. Use a rate well before that: the dashed line marks a tenth of the rate "
+        "where the loss was lowest.",
+        "learning-rate range test (Smith, 2017)",
+        "https://arxiv.org/abs/1506.01186",
+    ),
     "accuracy against cost": Guide(
         "Each dot is a run: to the right it cost more, upwards it reads more of the test digits right. The best ones "
         "lie along the upper left edge; the scale to the right is logarithmic, so that each step is ten times more.",
@@ -67,6 +83,21 @@ GUIDES = {
         "beside it, the more often that digit is taken for that other one: 4 and 9, 3 and 5 are the usual ones.",
         "confusion matrix",
         "https://scikit-learn.org/stable/modules/generated/sklearn.metrics.confusion_matrix.html",
+    ),
+    # Train: one's own network
+    "network diagram": Guide(
+        "Left to right, line by line: the image, then what each layer makes of it. A box is as tall as its image has "
+        "rows, and as wide as it has channels, on a logarithmic scale; a thin bar is a list of numbers. Under it stand "
+        "the layer's settings, the shape it makes and the weights it learns. A dashed box cannot work where it stands.",
+        "architecture diagram, tensor shapes",
+        "https://keras.io/api/utils/model_plotting_utils/",
+    ),
+    "network cost": Guide(
+        "A row for each layer. **Parameters** are the numbers it learns, **multiply-adds** the work for one image, "
+        "forward. **Sees pixels**: how much of the image can change one of its numbers; the deeper, the more. "
+        "**Step**: how many pixels lie between what two neighbours look at. The last row adds it all up.",
+        "receptive field, multiply–accumulate operations",
+        "https://distill.pub/2019/computing-receptive-fields/",
     ),
     # Data
     "wall of digits": Guide(
@@ -274,9 +305,16 @@ GUIDES = {
         "https://keras.io/api/layers/convolution_layers/convolution2d/",
     ),
     # Explain: why this answer
+    "occlusion": Guide(
+        "A patch of 4×4 pixels is rubbed out at 169 places in turn, and the model reads the rest. Teal: without these "
+        "pixels the digit's probability falls, the answer rests on them. Orange: without them it rises, they stood in "
+        "the way. What no single patch can change, two together may.",
+        "occlusion sensitivity (Zeiler and Fergus, 2014)",
+        "https://arxiv.org/abs/1311.2901",
+    ),
     "integrated gradients": Guide(
         "The image is faded in from black, and each pixel is credited with what it adds on the way to the digit's "
-        "**logit**, the score before the softmax. Orange adds, blue takes away. The credits sum to the logit's whole "
+        "**logit**, the score before the softmax. Teal adds, orange takes away. The credits sum to the logit's whole "
         "rise: that is the completeness printed below. Pixels that are black get none, although empty places can "
         "speak for a digit, too.",
         "integrated gradients (Sundararajan et al., 2017)",
@@ -290,15 +328,15 @@ GUIDES = {
         "https://arxiv.org/abs/1703.01365",
     ),
     "smoothgrad": Guide(
-        "The slope of the digit's logit, averaged over 50 copies of the image with noise. Orange: more ink here would "
-        "speak for the digit; blue: against it. It tells what a **change** would do, also on empty paper, not what "
+        "The slope of the digit's logit, averaged over 50 copies of the image with noise. Teal: more ink here would "
+        "speak for the digit; orange: against it. It tells what a **change** would do, also on empty paper, not what "
         "the ink that is there has done. Averaging removes the grain that the plain gradient has.",
         "SmoothGrad (Smilkov et al., 2017)",
         "https://arxiv.org/abs/1706.03825",
     ),
     "saliency": Guide(
-        "The slope of the digit's logit at this very image. Orange: a little more ink here would speak for the digit; "
-        "blue: against it. It is grainy, because the slope of such networks jumps from pixel to pixel; SmoothGrad "
+        "The slope of the digit's logit at this very image. Teal: a little more ink here would speak for the digit; "
+        "orange: against it. It is grainy, because the slope of such networks jumps from pixel to pixel; SmoothGrad "
         "shows the same with less grain.",
         "saliency map (Simonyan et al., 2013)",
         "https://arxiv.org/abs/1312.6034",
@@ -326,9 +364,9 @@ GUIDES = {
         "https://keras.io/api/layers/activation_layers/softmax/",
     ),
     "filters": Guide(
-        "The weights of the first layer, one tile for each filter: above before the training, below after it. Orange "
-        "weights answer to ink, blue ones to its absence; all tiles share one scale. Random at first, some become "
-        "edges: orange on one side, blue on the other.",
+        "The weights of the first layer, one tile for each filter: above before the training, below after it. Teal "
+        "weights answer to ink, orange ones to its absence; all tiles share one scale. Random at first, some become "
+        "edges: teal on one side, orange on the other.",
         "convolution kernel",
         "https://keras.io/api/layers/convolution_layers/convolution2d/",
     ),

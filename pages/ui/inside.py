@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mnist_core import figures, figures_layers, reconvert
 from mnist_core.activations import Layers, NoLayersError, kind
 from mnist_core.architecture import describe
-from pages.ui import caches, components, exhibit
+from pages.ui import components, exhibit, findings
 
 Outputs = dict[str, NDArray[np.float32]]
 """Name of a layer -> what it makes of one image, (H, W, C) or (W,) float32."""
@@ -25,7 +25,7 @@ def opened(choice: str, key: str) -> Layers | None:
         key: of the button, one for the page.
     """
     try:
-        return caches.layers(components.model_path(choice))
+        return findings.layers(components.model_path(choice))
     except NoLayersError:
         st.info(
             "The file of this model gives answers, and not what its layers make of an image: an older version of "

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mnist_core import figures_layers
 from mnist_core.activations import kind
 from mnist_core.errors import ModelError
-from pages.ui import caches, exhibit, inside, state, unit
+from pages.ui import exhibit, findings, inside, state, unit
 
 
 def show(choice: str, image: NDArray[np.uint8]) -> None:
@@ -22,7 +22,7 @@ def show(choice: str, image: NDArray[np.uint8]) -> None:
     found = inside.outputs(layers, image)
     inside.wall(found, "wall")
     try:
-        network, weights = caches.network(choice), caches.weights(choice)
+        network, weights = findings.network(choice), findings.weights(choice)
     except ModelError as error:
         network, weights = None, ()
         st.info(f"How a number comes about cannot be shown. {error}")

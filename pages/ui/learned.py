@@ -9,16 +9,16 @@ from numpy.typing import NDArray
 from mnist_core import figures_layers
 from mnist_core.activations import kind
 from mnist_core.conversion import output_name
-from pages.ui import caches, exhibit, inside
+from pages.ui import exhibit, findings, inside
 
 MOST_FILTERS = 64
 
 
 def show(choice: str, image: NDArray[np.uint8]) -> None:
     """All of it, the same for every digit. `choice`: of components.model_menu."""
-    network = caches.network(choice)
+    network = findings.network(choice)
     names = [output_name(position, layer) for position, layer in enumerate(network.layers, 1)]
-    kernels = {inside.title(name): found[0] for name, found in zip(names, caches.weights(choice), strict=True)
+    kernels = {inside.title(name): found[0] for name, found in zip(names, findings.weights(choice), strict=True)
                if found and kind(name) != "BatchNormalization"}  # fmt: skip
     if not kernels:
         st.info("This network has no weights: there is nothing it could have learned.")

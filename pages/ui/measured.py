@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mnist_core import caveats, pen, teaching
 from mnist_core.evaluation import Evaluation, evaluate
-from pages.ui import caches, components, state
+from pages.ui import caches, components, findings, state
 
 MNIST = "MNIST's test images"
 
@@ -77,7 +77,7 @@ def of(choice: str, source: str) -> Measured:
         probabilities = caches.predictions(path, data, "test")
     else:
         strokes = str(pen.locate())
-        images, labels, writers = caches.pen_digits(strokes, source)
-        probabilities, said = caches.pen_predictions(path, strokes, source), caveats.of_pen(card, writers)
+        images, labels, writers = findings.pen_digits(strokes, source)
+        probabilities, said = findings.pen_predictions(path, strokes, source), caveats.of_pen(card, writers)
     said += caveats.of_input(model.input_size, probabilities.shape[1])
     return Measured(choice, components.model_name(choice), source, images, labels, probabilities, tuple(said))

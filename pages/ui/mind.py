@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 
 from mnist_core import figures_layers
 from mnist_core.counterfactual import NOT_A_DIGIT, PATCHES, Change
-from pages.ui import caches, components, exhibit
+from pages.ui import components, exhibit, findings
 
 TIMES = 8  # pixels of the page for one of the image
 
 
 def show(choice: str, image: NDArray[np.uint8]) -> None:
     """The change, before and after. `choice`: of components.model_menu; `image`: (28, 28) uint8."""
-    change = caches.change_of_mind(components.model_path(choice), image)
+    change = findings.change_of_mind(components.model_path(choice), image)
     first, second = (_name(answer) for answer in change.answers)
     count = len(change.patches)
     done = {"rub out": "rubbed out", "draw": "drawn"}[change.way]

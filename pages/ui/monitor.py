@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from mnist_core import figures, recipes
+from mnist_core import figures, history, recipes
 from mnist_core.runs import Metrics, Run, RunSpec, Status, list_runs, runs_dir
 from pages.ui import caches, components, exhibit, state, steering, takeaway, watching
 
@@ -43,9 +43,9 @@ def _show(run: Run, live: bool) -> None:
 
 
 def _heading(run: Run, spec: RunSpec, status: Status) -> None:
-    changed = ", ".join(f"{name} {value}" for name, value in spec.overrides.items())
+    changed = ", ".join(history.overridden(spec))
     taught = ", taught" if spec.base else ""
-    st.markdown(f"#### {spec.recipe}{taught} :{_BADGES[status.state]}-badge[{status.state}]")
+    st.markdown(f"#### {spec.kind}{taught} :{_BADGES[status.state]}-badge[{status.state}]")
     st.caption(f"{changed or 'as the recipe says'} · seed {spec.seed} · {status.data or spec.data}")
     if not status.final:
         st.progress(status.progress, text=_progress(run, status))
@@ -103,7 +103,7 @@ def _result(run: Run, spec: RunSpec) -> None:
     error.metric("Error", f"{100 * (1 - card['test_accuracy']):.2f} %")
     loss.metric("Test loss", f"{card['test_loss']:.4f}")
     spent.metric("Training time", figures.duration(card["train_seconds"]))
-    published = recipes.RECIPES[spec.recipe].published if spec.recipe in recipes.RECIPES else None
+    published = recipes.RECIPES[spec.kind].published if spec.kind in recipes.RECIPES else None
     notes = ["" if spec.base or not published else f"Published: {published.text}.", components.data_note(card)]
     st.caption(" ".join(filter(None, notes)))
     if card.get("taught"):

@@ -7,7 +7,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from mnist_core import figures, neighbours
-from pages.ui import caches, components, exhibit, inside
+from pages.ui import caches, components, exhibit, findings, inside
 
 
 def show(choice: str, image: NDArray[np.uint8]) -> None:
@@ -16,7 +16,7 @@ def show(choice: str, image: NDArray[np.uint8]) -> None:
     if layers is None:
         return
     path, source = components.model_path(choice), caches.at_hand()
-    described, digits = caches.described(choice, path, source), caches.mnist(source)
+    described, digits = findings.described(choice, path, source), caches.mnist(source)
     found = neighbours.nearest(described, layers.penultimate(image[None])[0])
     places = [each.index for each in found]
     images, labels = digits.x_train[places], digits.y_train[places]

@@ -10,12 +10,12 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from mnist_core import explain, figures_reasons, teaching
+from mnist_core import explain, figures_reasons, occlusion, teaching
 from mnist_core.architecture import NUM_CLASSES, Architecture
 from mnist_core.explain import Completeness
 from mnist_core.gradients import architecture_of
 from mnist_core.helper import Reasons
-from pages.ui import caches, components, exhibit, state
+from pages.ui import caches, components, exhibit, findings, state
 
 Image = NDArray[np.uint8]
 ITS_ANSWER = -1  # in the menu of digits
@@ -47,19 +47,26 @@ class Method:
     coarse: bool = False
 
 
+def _by_occlusion(folder: Path, image: Image, digits: Sequence[int], layer: int | None) -> Reasons:
+    """With LiteRT: no gradients, and no waiting for them."""
+    classifier = caches.classifier(folder / "model.tflite")
+    return Reasons(np.stack([occlusion.spread(occlusion.occlusion(classifier, image, digit)) for digit in digits]))
+
+
 def _by_gradient(name: str) -> Callable[[Path, Image, Sequence[int], int | None], Reasons]:
     def find(folder: Path, image: Image, digits: Sequence[int], layer: int | None) -> Reasons:
         if not (folder / "model.keras").is_file():
             st.info("This run has no `model.keras`, from which gradients are computed: it came without, or the file "
                     "was deleted. What needs only `model.tflite` works; for this, train it again.")  # fmt: skip
             return Reasons(np.zeros((0, explain.SIDE, explain.SIDE), np.float32))
-        with st.spinner("Computing gradients …" if caches.gradient_helper().ready else STARTING, show_time=True):
-            return caches.reasons(name, folder, image, digits, layer)
+        with st.spinner("Computing gradients …" if findings.gradient_helper().ready else STARTING, show_time=True):
+            return findings.reasons(name, folder, image, digits, layer)
 
     return find
 
 
 METHODS = {
+    "occlusion": Method("Occlusion", "occlusion", "probability lost when rubbed out", _by_occlusion, coarse=True),
     "integrated": Method("Integrated gradients", "integrated gradients", "logits that the pixel adds",
                          _by_gradient("integrated")),
     "smooth": Method("SmoothGrad", "smoothgrad", "logits, pixel from black to white", _by_gradient("smooth")),
@@ -67,7 +74,7 @@ METHODS = {
     "grad_cam": Method("Grad-CAM", "grad-cam", "logits: channel value x mean slope", _by_gradient("grad_cam"),
                        signed=False, layered=True, coarse=True),
 }  # fmt: skip
-"""Name -> method, in the order of the menu. Another, such as occlusion, is one more line here."""
+"""Name -> method, in the order of the menu."""
 
 
 def show(choice: str, image: Image) -> None:
@@ -80,7 +87,7 @@ def show(choice: str, image: Image) -> None:
     folder = teaching.model_folder(choice)
     network = architecture_of(folder)
     answer = caches.classifier(components.model_path(choice)).read(image).digit
-    state.default(state.REASONS_METHOD, "integrated")
+    state.default(state.REASONS_METHOD, next(iter(METHODS)))
     name = st.segmented_control("Method", list(METHODS), format_func=lambda each: METHODS[each].title, required=True,
                                 key=state.REASONS_METHOD)  # fmt: skip
     method = METHODS[str(name)]
@@ -133,7 +140,7 @@ def _alternative(method: Method, found: Reasons, digits: Sequence[int]) -> str:
     for digit, values in zip(digits, found.maps, strict=True):
         row, column = np.unravel_index(int(values.argmax()), values.shape)
         told.append(f"for a {digit} speaks most, with {values.max():.2g}, row {row} column {column} of 28")
-    bar = "orange speaks for, blue against" if method.signed else "orange speaks for"
+    bar = "teal speaks for, orange against" if method.signed else "teal speaks for"
     return f"{method.title} over the digit, {bar}, in {method.unit}: {'; '.join(told)}."
 
 

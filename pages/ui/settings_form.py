@@ -7,10 +7,11 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from mnist_core import data, recipes
+from mnist_core import data, links, recipes
+from mnist_core.architecture import to_json
 from mnist_core.errors import RunError, SettingError
 from mnist_core.runs import MAX_SEED, RunSpec, find_run, make_spec
-from pages.ui import state
+from pages.ui import more_settings, own, state
 from pages.ui.steering import LEARNING_RATES
 
 MOST_EPOCHS = 50
@@ -31,12 +32,12 @@ def fill() -> None:
 
 def set_controls(settings: recipes.Settings) -> None:
     """Sets every control, and carries along what there is no control for."""
-    for key in CONTROLLED:
-        st.session_state[key] = getattr(settings, key)
+    for key in (*CONTROLLED, *more_settings.KEYS):
+        st.session_state[key] = more_settings.of_its_kind(key, getattr(settings, key))
     st.session_state[state.MOST_EPOCHS] = max(MOST_EPOCHS, 2 * settings.epochs)
     st.session_state[state.AUGMENTATION] = settings.augmentation != "none"
     base = recipes.find(st.session_state[state.RECIPE]).settings
-    controlled = (*CONTROLLED, "augmentation")
+    controlled = (*CONTROLLED, *more_settings.KEYS, "augmentation", recipes.NETWORK)  # networks are changed elsewhere
     others = recipes.differences(settings, base).items()
     st.session_state[state.CARRIED] = {name: value for name, value in others if name not in controlled}
 
@@ -49,16 +50,21 @@ def like(name: str) -> None:
     st.session_state[state.RECIPE], st.session_state[state.SEED] = spec.recipe, spec.seed
     st.session_state[state.DATA] = spec.data if spec.data in DATA else "full"
     set_controls(spec.settings)
+    own.take(spec.settings, recipes.find(spec.recipe).settings)
 
 
 def linked() -> None:
     """Fills the form from the address, once: `?like=RUN`, or `?recipe=NAME` with settings, seed and data beside it."""
     if name := st.query_params.pop("like", None):
         like(name)
+    network = st.query_params.pop("net", None)
     if "recipe" in st.query_params:
         given = st.query_params.to_dict()
         st.query_params.clear()
         fill_from(given)
+    if network is not None:
+        own.put(links.decode(network, input_size()))
+        st.session_state[state.OWN] = True
 
 
 def fill_from(given: dict[str, str]) -> None:
@@ -73,12 +79,15 @@ def fill_from(given: dict[str, str]) -> None:
         )
     st.session_state[state.RECIPE], st.session_state[state.SEED] = recipe, int(seed)
     st.session_state[state.DATA] = images or st.session_state[state.DATA]
+    st.session_state[state.OWN] = False
     set_controls(settings)
 
 
 def link() -> None:
     """The address that opens the form as it is now."""
     given = {"recipe": st.session_state[state.RECIPE], **overrides()}
+    if given.pop(recipes.NETWORK, None):
+        given["net"] = links.encode(own.layers())
     given |= {"seed": int(st.session_state[state.SEED]), "data": st.session_state[state.DATA]}
     with st.expander("Link to these settings"):
         st.code(f"{st.context.url or '/train'}?{urlencode(given)}", language=None, wrap_lines=True)
@@ -96,14 +105,16 @@ def controls() -> None:
     )
     sizes, rates = with_current(BATCH_SIZES, state.BATCH_SIZE), with_current(LEARNING_RATES, state.LEARNING_RATE)
     right.select_slider("Batch size", sizes, key=state.BATCH_SIZE, help="Images in one step.")
-    schedule = f"Schedule of this recipe: {recipe.settings.schedule}."
-    left.select_slider("Learning rate", rates, key=state.LEARNING_RATE, format_func="{:g}".format, help=schedule)
-    right.slider("Dropout", 0.0, 0.9, step=0.05, key=state.DROPOUT, help="Share of values left out in each step.")
+    left.select_slider("Learning rate", rates, key=state.LEARNING_RATE, format_func="{:g}".format,
+                       help="How large the steps are; of a schedule, the peak.")  # fmt: skip
+    right.slider("Dropout", 0.0, 0.9, step=0.05, key=state.DROPOUT, help="Share of values left out in each step.",
+                 disabled=own.is_on())  # fmt: skip
     left.selectbox("Optimizer", list(recipes.OPTIMIZERS), key=state.OPTIMIZER, on_change=usual_rate)
     right.number_input("Seed", 0, 2**31 - 1, key=state.SEED, help="The same seed and settings give the same model.")
     st.selectbox("Images", list(DATA), format_func=DATA.get, key=state.DATA)
-    limits()
     st.toggle("Augmentation", key=state.AUGMENTATION, help="Train on turned, slanted, stretched, wobbled copies.")
+    limits()
+    more_settings.show(recipe.settings, settings)
     if carried := st.session_state[state.CARRIED]:
         st.caption("As in that run: " + ", ".join(f"{name} {value}" for name, value in carried.items()) + ".")
     if st.session_state[state.DATA] == "full" and not data.available():
@@ -146,8 +157,18 @@ def overrides() -> dict[str, Any]:
     """The settings that differ from the recipe's."""
     base = recipes.find(st.session_state[state.RECIPE]).settings
     chosen = {**st.session_state[state.CARRIED], **{key: st.session_state[key] for key in CONTROLLED}}
+    chosen |= more_settings.chosen(base)
     chosen["augmentation"] = "hand" if st.session_state[state.AUGMENTATION] else "none"
+    if own.is_on():
+        chosen = {name: value for name, value in chosen.items() if name not in recipes.OF_LAYERS}
+        return {recipes.NETWORK: to_json(own.layers()), **recipes.differences(recipes.override(base, chosen), base)}
     return recipes.differences(recipes.override(base, chosen), base)
+
+
+def input_size() -> int:
+    """Side in pixels of the images that a network gets, as the form stands."""
+    base = recipes.find(st.session_state[state.RECIPE]).settings
+    return 56 if st.session_state[state.CARRIED].get("uncentered", base.uncentered) else 28
 
 
 def spec() -> RunSpec:

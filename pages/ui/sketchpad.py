@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from streamlit_drawable_canvas import st_canvas
 
 from mnist_core import canvas
+from mnist_core.drawing import normalise
 from mnist_core.strokes import Strokes, render
 from pages.ui import state, theme
 
@@ -84,3 +85,9 @@ def clear(key: str) -> None:
     st.session_state[state.cleared(key)] = st.session_state.get(state.cleared(key), 0) + 1
     for kept in (state.drawing(key), state.at_entry(key)):
         st.session_state.pop(kept, None)
+
+
+def digit(drawn: Drawing | None) -> NDArray[np.uint8] | None:
+    """The drawing as a model is shown it, (28, 28) uint8; None where there is no ink."""
+    normalised = normalise(drawn.image, drawn.brush) if drawn else None
+    return None if normalised is None or normalised.blank else normalised.image

@@ -14,7 +14,7 @@ from mnist_core import figures_evaluation as charts
 from mnist_core.evaluation import wilson_interval
 from mnist_core.robustness import DISTORTIONS, WAYS, ways
 from mnist_core.runs import runs_dir
-from pages.ui import caches, components, exhibit, state
+from pages.ui import caches, components, exhibit, findings, state
 from pages.ui.measured import Measured
 
 MOST = 3
@@ -77,7 +77,7 @@ def _best(cards: dict[str, dict[str, object]], augmented: bool) -> str | None:
 
 def examples(name: str) -> None:
     """One digit at each level."""
-    how, (images, _) = DISTORTIONS[name], caches.spoilable(caches.at_hand())
+    how, (images, _) = DISTORTIONS[name], findings.spoilable(caches.at_hand())
     shown = [(how.apply(images[:1], level)[0], f"{level:g}", "") for level in how.levels]
     components.strip(shown, 56)
     st.caption(f"In {how.unit}. {how.note}")
@@ -151,7 +151,7 @@ def measure(steps: list[Step]) -> None:
     going: Measuring = st.session_state[state.MEASURING]
     until = time.monotonic() + SLICE
     for choice, name, level in steps:
-        _curve(choice, name)[level] = caches.robust(components.model_path(choice), caches.at_hand(), name, level)
+        _curve(choice, name)[level] = findings.robust(components.model_path(choice), caches.at_hand(), name, level)
         going.done += 1
         if time.monotonic() > until:
             break
@@ -162,7 +162,7 @@ def curves(chosen: list[str], name: str) -> None:
     """The chart, as far as it has been measured."""
     told = {components.model_name(choice): _curve(choice, name) for choice in chosen}
     told = {model: curve for model, curve in told.items() if curve}
-    how, count = DISTORTIONS[name], len(caches.spoilable(caches.at_hand())[1])
+    how, count = DISTORTIONS[name], len(findings.spoilable(caches.at_hand())[1])
     if not told:
         if state.MEASURING not in st.session_state:
             st.info("Not measured yet. *Measure this* takes seconds a model, *all nine* a minute or two.")
@@ -195,9 +195,9 @@ def _rows(choice: str, measured: bool) -> list[dict[str, Any]]:
     for way in ways(caches.classifier(path).input_size):
         known = _curve(choice, way)
         if measured:
-            known[0] = caches.anywhere(path, data, way)
+            known[0] = findings.anywhere(path, data, way)
         if known:
-            count = len(caches.placed_anywhere(data, way)[1])
+            count = len(findings.placed_anywhere(data, way)[1])
             low, high = wilson_interval(int(np.rint(known[0] * count)), count)
             rows.append({
                 "model": components.model_name(choice), "sees": WAYS[way][0], "accuracy": f"{100 * known[0]:.1f} %",

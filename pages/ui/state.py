@@ -36,6 +36,24 @@ AUGMENTATION = "augmentation"
 PATIENCE = "patience"
 TIME_BUDGET = "time_budget"
 TARGET_ACCURACY = "target_accuracy"
+SCHEDULE = "schedule"
+WARM_UP = "warm_up"
+DECAY_FACTOR = "decay_factor"
+DECAY_EPOCHS = "decay_epochs"
+MOMENTUM = "momentum"
+NESTEROV = "nesterov"
+BETA_1 = "beta_1"
+BETA_2 = "beta_2"
+WEIGHT_DECAY = "weight_decay"
+GRADIENT_CLIPPING = "gradient_clipping"
+WEIGHT_AVERAGING = "weight_averaging"
+LOSS = "loss"
+LABEL_SMOOTHING = "label_smoothing"
+KERNEL_INITIALIZER = "kernel_initializer"
+NORMALIZATION_MOMENTUM = "batch_normalization_momentum"
+MORE_SETTINGS = "more_settings"  # whether their fold is open
+RATE_FINDER = "rate_finder"  # whether its fold is open
+RATE_TEST = "rate_test"  # id of the test of learning rates that this session made last
 SEED = "seed"
 DATA = "data"
 TEST_INDEX = "test_index"
@@ -87,6 +105,14 @@ REASONS_TEN = "reasons_ten"
 REASONS_LAYER = "reasons_layer"
 GROWTH_LAYER = "growth_layer"
 GROWTH_EPOCH = "growth_epoch"
+OWN = "own"  # whether one's own network is trained, and not the recipe's
+OWN_LAYERS = "own_layers"  # tuple of them
+OWN_PAST = "own_past"  # the networks before, the last one at the end
+OWN_PLACE = "own_place"  # index of the layer that is being changed
+OWN_KIND = "own_kind"  # of the layer to add
+OWN_START = "own_start"  # what to start from
+OWN_NAME = "own_name"
+OWN_KEPT = "own_kept"  # id of the network chosen in the library
 METRICS = "metrics"  # (run id, reports read so far): only new ones are read
 SWEEP = "sweep"  # id of the sweep that is shown
 SWEEP_BASE = "sweep_base"
@@ -107,20 +133,26 @@ _KEPT = (
     BRUSH, PLAIN, MODE, MODEL, OTHER_MODEL, CONSENT, TAUGHT_MODEL,
     RECIPE, EPOCHS, BATCH_SIZE, LEARNING_RATE, OPTIMIZER, DROPOUT, AUGMENTATION,
     PATIENCE, TIME_BUDGET, TARGET_ACCURACY, SEED, DATA, TEST_INDEX, CARRIED, PROBES,
+    SCHEDULE, WARM_UP, DECAY_FACTOR, DECAY_EPOCHS, MOMENTUM, NESTEROV, BETA_1, BETA_2, WEIGHT_DECAY, GRADIENT_CLIPPING,
+    WEIGHT_AVERAGING, LOSS, LABEL_SMOOTHING, KERNEL_INITIALIZER, NORMALIZATION_MOMENTUM, MORE_SETTINGS, RATE_FINDER,
     SEARCH, STATES, RECIPES, MINE, COMPARED, EXPLAINED, EXPLAINED_INDEX,
     BROWSED_PART, BROWSED_LABEL, BROWSED_ANSWER, BROWSED_WRONG, BROWSED_PAGE, BROWSED_INDEX, CHANGED_INDEX, MAP_OF,
     EXPLAIN_VIEW, EXPLAINED_LAYER, EXPLAINED_CHANNEL, EXPLAINED_ROW, EXPLAINED_COLUMN, BESIDE_MODEL,
     EVALUATED_ON, EVALUATED_VIEW, SHARES, DISTORTION, SPOILT_MODELS,
-    REASONS_METHOD, REASONS_DIGIT, REASONS_TEN, REASONS_LAYER, GROWTH_LAYER,
+    REASONS_METHOD, REASONS_DIGIT, REASONS_TEN, REASONS_LAYER, GROWTH_LAYER, OWN, OWN_PLACE,
     SWEEP_BASE, SWEEP_VARIED, SWEEP_HOW, SWEEP_TRIALS, SWEEP_EPOCHS, SWEEP_DATA, SWEEP_MEASURE, SWEEP_PRUNE, SWEEP_SEED,
     SWEEP_SLICE, SWEEP_ACROSS, SWEEP_UP, SWEEP_BESIDE,
 )  # fmt: skip
 
 
+_VARIED = "sweep_values_"
+
+
 def begin(page: str) -> None:
     """To be called before a page runs: brings back the widgets' values that Streamlit dropped with their page."""
     values = st.session_state.setdefault(VALUES, {})
-    for key in _KEPT:
+    typed = {key for key in (*st.session_state, *values) if str(key).startswith(_VARIED)}
+    for key in (*_KEPT, *typed):
         if key in st.session_state:
             values[key] = st.session_state[key]
         if key in values:
@@ -153,12 +185,17 @@ def enter_canvases() -> None:
 
 def varied(name: str) -> str:
     """The key of the range or list of a setting that a sweep varies."""
-    return f"sweep_values_{name}"
+    return f"{_VARIED}{name}"
 
 
 def change(name: str) -> str:
     """The key of the slider of an augmentation."""
     return f"change_{name}"
+
+
+def own_field(kind: str, name: str) -> str:
+    """The key of a setting of the layer that is being changed."""
+    return f"own_{kind}_{name}"
 
 
 def default(key: str, value: Any) -> None:

@@ -10,7 +10,7 @@ from mnist_core import figures_settings, figures_sweep, importance, plans, sweep
 from mnist_core.plans import MEASURES, Plan
 from mnist_core.runs import runs_dir
 from mnist_core.sweeps import Sweep, find_sweep, list_sweeps
-from pages.ui import caches, components, exhibit, state, sweep_menu
+from pages.ui import components, exhibit, findings, state, sweep_menu
 
 FEWEST = 3  # trials with a value, below which a chart of them says nothing
 
@@ -59,7 +59,7 @@ def _slice(trials: list[dict[str, Any]], plan: Plan) -> None:
 
 
 def _importance(sweep: Sweep, trials: list[dict[str, Any]], plan: Plan) -> None:
-    found = caches.importances(str(sweep.path), sum(row["state"] == "finished" for row in trials))
+    found = findings.importances(str(sweep.path), sum(row["state"] == "finished" for row in trials))
     if not found:
         st.caption(f"Which settings matter is told from {importance.FEWEST} trials that were trained to their end.")
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from mnist_core import data, plans, space, sweeps
+from mnist_core import data, networks, plans, space, sweeps
 from mnist_core.errors import DigitLabError
 from mnist_core.plans import HOWS, MEASURES, READY, Plan
 from mnist_core.recipes import RECIPES
@@ -53,6 +53,7 @@ def _base() -> None:
     """A recipe, or one of the newest runs."""
     names = {name: f"{name} · {recipe.title}" for name, recipe in RECIPES.items()}
     rows = [row for row in caches.history(runs_dir()) if row["recipe"] and not row["sweep"] and not row["taught"]]
+    names |= {f"{plans.NETWORK_BASE}{kept.id}": f"your network: {kept.name}" for kept in networks.everything()}
     names |= {row["run"]: f"run: {row['name']}" for row in rows[:RUNS_OFFERED]}
     if st.session_state[state.SWEEP_BASE] not in names:
         st.session_state[state.SWEEP_BASE] = "fast"

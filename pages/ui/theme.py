@@ -43,6 +43,7 @@ STYLE = f"""
 .lab-layers {{ display: flex; gap: .6rem .9rem; flex-wrap: wrap; align-items: flex-end; }}
 .lab-layers img {{ width: auto; max-width: 100%; height: auto; }}
 .lab-strip {{ display: flex; gap: .9rem; flex-wrap: wrap; }}
+.lab-drawing {{ overflow-x: auto; }} /* on a phone it is moved, not shrunk until nothing can be read */
 .lab-figure {{ margin: 0; }}
 .lab-picture {{ image-rendering: pixelated; background: #000; border-radius: 6px; object-fit: contain;
   border: 1px solid rgba(128, 128, 128, .35); display: block; }}

@@ -10,7 +10,6 @@ import numpy as np
 import streamlit as st
 
 from mnist_core import figures, probes
-from mnist_core.drawing import normalise
 from mnist_core.probes import Probe
 from mnist_core.runs import Run
 from pages.ui import components, exhibit, owner, sketchpad, state, theme
@@ -31,11 +30,10 @@ def _pad(run: Run | None) -> None:
     if chosen:
         components.strip([(each.image, f"{place}", "") for place, each in enumerate(chosen, 1)], 48)
     with st.container(key="probe_paper"):
-        drawn = sketchpad.show(state.PROBE_CANVAS, theme.CANVAS_PIXELS)
-    normalised = normalise(drawn.image, drawn.brush) if drawn else None
-    ready = normalised is not None and not normalised.blank and len(chosen) < probes.MAX_PROBES
+        image = sketchpad.digit(sketchpad.show(state.PROBE_CANVAS, theme.CANVAS_PIXELS))
+    ready = image is not None and len(chosen) < probes.MAX_PROBES
     add, remove = st.columns(2)
-    more = [*chosen, probes.probe(normalised.image)] if ready and normalised is not None else chosen
+    more = [*chosen, probes.probe(image)] if ready and image is not None else chosen
     add.button("Watch this one", disabled=not ready, width="stretch", on_click=_choose, args=(run, more))
     remove.button(
         "Take the last away", disabled=not chosen, width="stretch", on_click=_choose, args=(run, chosen[:-1])

@@ -1,0 +1,96 @@
+"""How long people wait for what they look into: activations, nearest digits, gradients, and a whole test set.
+
+    python benchmarks/looking.py [--digits N]
+
+With the shipped model, on MNIST's test images. All that the web process does is done here without the page around it;
+gradients come from the helper process that the page asks, too, which is started for it.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+import results
+
+from mnist_core import data, evaluation, figures_layers, neighbours
+from mnist_core.activations import Layers
+from mnist_core.classifier import DEFAULT_MODEL, Classifier
+from mnist_core.counterfactual import smallest
+from mnist_core.helper import GradientHelper
+from mnist_core.occlusion import occlusion
+from mnist_core.workers import cores
+
+WARM_UP = 3
+
+
+def milliseconds(work: Callable[[Any], object], given: Iterable[Any]) -> list[float]:
+    """Of each; the first few are not counted."""
+    taken = []
+    for each in given:
+        began = time.perf_counter()
+        work(each)
+        taken.append(1000 * (time.perf_counter() - began))
+    return taken[WARM_UP:]
+
+
+def look(images: Any) -> None:
+    """What one digit costs without gradients."""
+    layers, classifier = Layers(DEFAULT_MODEL), Classifier(DEFAULT_MODEL)
+
+    def activations(image: Any) -> None:
+        for values in layers.outputs(image[None]).values():
+            figures_layers.quick_url(figures_layers.wall(values[0]))
+
+    results.figure("activations of every layer, as pictures", milliseconds(activations, images), "ms", "≤ 100")
+    taken = milliseconds(lambda image: occlusion(classifier, image, 3), images)
+    results.figure("occlusion, 169 patches in one batch", taken, "ms")
+    results.figure("what would change its mind", milliseconds(lambda image: smallest(classifier, image), images), "ms")
+
+
+def gradients(images: Any) -> None:
+    """From nothing to the first picture, and each later one."""
+    began, helper = time.perf_counter(), GradientHelper(cores())
+    try:
+        helper.explain("integrated", DEFAULT_MODEL.parent, images[0], [7])
+        results.figure("first picture of gradients, TensorFlow not loaded", [time.perf_counter() - began], "s", "≤ 10")
+        for method in ("integrated", "smooth", "gradient"):
+            taken = milliseconds(
+                lambda image, method=method: helper.explain(method, DEFAULT_MODEL.parent, image, [7]), images
+            )
+            results.figure(f"a further one, {method}", taken, "ms", "≤ 500")
+    finally:
+        helper.close()
+
+
+def whole_sets(mnist: data.Mnist) -> None:
+    """All test images evaluated, all training images described."""
+    began = time.perf_counter()
+    probabilities = Classifier(DEFAULT_MODEL, cores()).probabilities(mnist.x_test)
+    evaluation.evaluate(probabilities, mnist.y_test)
+    seconds = time.perf_counter() - began
+    results.figure(f"{len(mnist.x_test):,} test images evaluated for the first time", [seconds], "s", "≤ 5")
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.perf_counter()
+        neighbours.build(Layers(DEFAULT_MODEL, cores()), mnist.x_train, Path(folder) / "neighbours.npy")
+        seconds = time.perf_counter() - began
+    results.figure(f"{len(mnist.x_train):,} training digits described for the nearest", [seconds], "s", "≤ 20")
+
+
+@click.command()
+@click.option("--digits", default=20, show_default=True)
+def main(digits: int) -> None:
+    """Prints milliseconds and seconds."""
+    mnist = data.load("full")
+    images = mnist.x_test[: digits + WARM_UP]
+    look(images)
+    gradients(images)
+    whole_sets(mnist)
+
+
+if __name__ == "__main__":
+    main()
