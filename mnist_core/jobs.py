@@ -22,7 +22,7 @@ from typing import Protocol
 
 import psutil
 
-from mnist_core import checkpoints, owners
+from mnist_core import checkpoints, claims, owners
 from mnist_core.errors import ClusterError, QueueFullError, RunError, SettingError
 from mnist_core.fairness import next_turns
 from mnist_core.files import write_json
@@ -110,6 +110,7 @@ def prepare_resume(run: Run, epochs: int | None) -> None:
     rule = setting_rules()["epochs"]
     if epochs is not None and not rule.accepts(epochs):
         raise SettingError(f"epochs is {epochs!r}, expected {rule}.")
+    claims.fence(run)  # a worker that is cut off somewhere must not come back to it
     run.ask(stop=False, paused=False, **({} if epochs is None else {"epochs": epochs}))
     run.write_status(owned(replace(before, state="queued", message="Waiting for its turn.", seconds_left=None)))
 

@@ -23,7 +23,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from mnist_core import owners, plans, space, sweeps, winner
+from mnist_core import backends, owners, plans, space, sweeps, winner
 from mnist_core.attempts import Attempts
 from mnist_core.errors import ArchitectureError, DigitLabError, SettingError, SweepError
 from mnist_core.heart import Heart
@@ -217,8 +217,7 @@ class Conductor:
     def _tell(self, message: str = "") -> None:
         """Writes how it stands, for all who look on."""
         self._study.publish()
-        waits = "Waits while others train on this machine: they go first." if self._attempts.crowded else ""
-        message = message or waits or "Trying."
+        message = message or self._attempts.waits_for or "Trying."
         if message != self._told[0] or time.monotonic() - self._told[1] > TELL_SECONDS:
             self._told = (message, time.monotonic())
             self._update(state="running", message=message, seconds_left=self._seconds_left())
@@ -256,8 +255,8 @@ def common_cause(trials: list[Trial]) -> str:
 
 
 def backend_of(plan: Plan) -> JobBackend:
-    """Who trains the runs of a sweep."""
-    return LocalBackend(warm=False, stay=True)
+    """Who trains the runs of a sweep. Raises ClusterError where that is a cluster which cannot be reached."""
+    return backends.met(patient=True) if plan.backend == "ray" else LocalBackend(warm=False, stay=True)
 
 
 def main(arguments: list[str]) -> int:
