@@ -112,6 +112,8 @@ def why(error: BaseException, url: str) -> str:
         return f"Ray cannot be imported here ({text}). Install it with `pip install -r requirements-cluster.txt`."
     if "Authentication" in kind or "status code 401" in text or "status code 403" in text:
         return f"Ray at {url} wants a token. Set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN, as on the cluster."
+    if "Version check returned" in text or "JSONDecode" in kind:
+        return f"What answers at {url} is no Ray dashboard. Mend or unset DIGITLAB_RAY_ADDRESS: http://HEAD:8265."
     if "Timeout" in kind or "timed out" in text:
         return f"Ray at {url} does not answer. See whether its head runs (`ray status` there); it is asked again."
     if "Connection" in kind or "Failed to connect" in text:

@@ -131,6 +131,11 @@ class RayBackend:
         return f"The cluster has not answered for {silent:.0f} seconds. It is asked on."
 
     @property
+    def met(self) -> bool:
+        """Whether the cluster has been asked, and has answered or failed to."""
+        return self._met.is_set()
+
+    @property
     def capacity(self) -> Capacity:
         """Of the cluster; an empty one before it has answered."""
         return self._capacity
@@ -253,7 +258,7 @@ class RayBackend:
                 self._trouble = ""
             except DigitLabError as error:
                 if str(error) != self._trouble:
-                    log.warning("%s", error)
+                    log.info("%s", error)
                 self._trouble = str(error)
             except OSError:  # a full disk, a folder deleted just now: the other runs go on
                 log.exception("A run's files could not be written")
