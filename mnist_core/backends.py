@@ -28,15 +28,15 @@ def usual() -> str:
         return "ray"
 
 
-def cluster(patient: bool = False) -> RayBackend:
-    """The cluster that DIGITLAB_RAY_ADDRESS names. `patient`: see RayBackend."""
-    return RayBackend(lambda: ray_client.connect(_address()), patient=patient)
+def cluster(sweep: bool = False) -> RayBackend:
+    """The cluster that DIGITLAB_RAY_ADDRESS names. `sweep`: see RayBackend."""
+    return RayBackend(lambda: ray_client.connect(_address()), sweep=sweep)
 
 
-def met(patient: bool = False) -> RayBackend:
+def met(sweep: bool = False) -> RayBackend:
     """The same, once it has answered. Raises ClusterError where it does not, SettingError where none is named."""
     _address()
-    backend = cluster(patient)
+    backend = cluster(sweep)
     try:
         backend.meet(MEET_SECONDS)
     except ClusterError as error:

@@ -46,10 +46,14 @@ def read(run: Run) -> Claim:
     return Claim(number, job, retried is True)
 
 
-def take(run: Run, *, retried: bool = False) -> Claim:
-    """Claims the run for a job that is about to be submitted. Raises OSError where that cannot be written."""
+def take(run: Run, *, retried: bool = False, job: str = "") -> Claim:
+    """Claims the run for a job that is about to be submitted, or for one that there is (see `passing`).
+
+    Raises:
+        OSError: that cannot be written.
+    """
     number = read(run).number + 1
-    return _write(run, Claim(number, f"{run.id}-{number}", retried))
+    return _write(run, Claim(number, job or f"{run.id}-{number}", retried))
 
 
 def fence(run: Run) -> None:

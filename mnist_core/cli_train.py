@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from mnist_core import backends, networks
+from mnist_core import backends, jobs, networks
 from mnist_core.cli import as_json, main, result_of, table
 from mnist_core.errors import RunError
 from mnist_core.plans import BACKENDS
@@ -87,23 +87,24 @@ def train(
 @as_json
 def resume(run_id: str, epochs: int | None, backend: str | None, json_output: bool) -> None:
     """Goes on with a run that has ended, from its last finished epoch."""
-    from mnist_core import jobs
-
     run = find_run(run_id)
     cluster = _cluster(backend or backends.usual())
-    jobs.prepare_resume(run, epochs)
+    if cluster is None:
+        jobs.prepare_resume(run, epochs)
+    else:
+        jobs.resume(cluster, run, epochs)
     follow(run, cluster)
     _tell(run, json_output)
 
 
 def _cluster(backend: str) -> RayBackend | None:
     """None for this machine. Raises ClusterError where a cluster is asked for and cannot be reached."""
-    return backends.met(patient=True) if backend == "ray" else None
+    return backends.met() if backend == "ray" else None
 
 
 def _train(recipe: str, overrides: dict[str, Any], data: str, seed: int, backend: str = "local") -> Run:
     spec, cluster = make_spec(recipe, overrides, data, seed), _cluster(backend)
-    run = create(spec)
+    run = create(spec) if cluster is None else jobs.start(cluster, spec)
     click.echo(f"{run.id}: {recipe}, seed {seed}. Ctrl-C stops it and keeps the model.", err=True)
     follow(run, cluster)
     return run
@@ -113,7 +114,6 @@ def follow(run: Run, cluster: RayBackend | None = None) -> None:
     """Trains a run to its end, here or on a cluster, with a progress bar on standard error."""
     if cluster is not None:
         return _follow_afar(run, cluster)
-    from mnist_core.jobs import conclude
     from mnist_core.workers import cores, start_worker
 
     with _stopped_by_signals(run):
@@ -128,12 +128,11 @@ def follow(run: Run, cluster: RayBackend | None = None) -> None:
             if process.poll() is None:
                 process.terminate()
                 process.wait()
-    conclude(run, process.returncode)
+    jobs.conclude(run, process.returncode)
 
 
 def _follow_afar(run: Run, cluster: RayBackend) -> None:
-    """Has a cluster train it."""
-    cluster.submit(run)
+    """A run that a cluster has."""
     with _stopped_by_signals(run), click.progressbar(
         length=1000, file=sys.stderr, item_show_func=_line, show_eta=False
     ) as bar:

@@ -18,7 +18,7 @@ import sys
 from dataclasses import dataclass
 from typing import Protocol
 
-from mnist_core import claims
+from mnist_core import claims, passing
 from mnist_core.errors import SettingError
 from mnist_core.runs import Run, runs_dir
 from mnist_core.workers import environment
@@ -108,12 +108,13 @@ class Capacity:
 
 @dataclass(frozen=True)
 class Job:
-    """What the cluster is asked to do: the worker of one run, under one claim."""
+    """What the cluster is asked to do: the worker of one run, under one claim; if it `stays`, others after it."""
 
     name: str
     run: Run
     number: int
     needs: Needs
+    stays: bool = False
 
     @property
     def entrypoint(self) -> str:
@@ -130,6 +131,7 @@ class Job:
         kept = {name: given[name] for name in names if name in given}
         own = {name: value for name, value in os.environ.items() if name.startswith("DIGITLAB_")}
         own |= {"DIGITLAB_RUNS": str(runs_dir().resolve()), claims.VARIABLE: str(self.number)}
+        own |= {passing.VARIABLE: self.name} if self.stays else {}
         shared = {"TF_FORCE_GPU_ALLOW_GROWTH": "true"} if self.needs.gpus else {}
         return {name: value for name, value in {**kept, **own, **shared}.items() if name not in _KEPT_BACK}
 

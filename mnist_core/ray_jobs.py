@@ -26,13 +26,13 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from mnist_core import checkpoints, claims, owners
+from mnist_core import checkpoints, claims, owners, passing
 from mnist_core.claims import Claim
 from mnist_core.cluster import Capacity, Job, Jobs, JobState, Needs
 from mnist_core.errors import ClusterError, DigitLabError, RunError
 from mnist_core.fairness import next_turns
 from mnist_core.jobs import GRACE_SECONDS, conclude, max_queued, max_queued_each, refuse_too_many
-from mnist_core.runs import FINAL_STATES, STALE_SECONDS, Run, Status, owned
+from mnist_core.runs import FINAL_STATES, STALE_SECONDS, Run, Status, owned, runs_dir
 
 POLL_SECONDS = 0.5
 LOOK_SECONDS = 2.0
@@ -44,6 +44,8 @@ PATIENCE_SECONDS = 10.0
 AHEAD = 2
 """Runs that wait in Ray's queue, so that a place that falls free is taken at once."""
 TOUCH_SECONDS = 3.0
+RECALL_SECONDS = 10.0
+"""A run of a sweep that waits longer in Ray's queue is had back when a worker is idle."""
 
 WAITS_HERE = "Waiting for its turn."
 WAITS_THERE = "Waits for a free place on the cluster."
@@ -61,6 +63,7 @@ class _Task:
     run: Run
     claim: Claim = Claim()  # its job is the name on the cluster; empty while the run waits here
     submitted: bool = False  # the cluster has said that it has the job
+    passed: bool = False  # to the worker of a job that there was
     retried: bool = False
     pending: bool = True  # in Ray's queue, as far as it is known
     stop_asked: float | None = None  # monotonic seconds
@@ -81,7 +84,7 @@ class _Task:
 
     def wait_here(self) -> None:
         """The cluster has it no longer."""
-        self.claim, self.submitted, self.lost = Claim(), False, False
+        self.claim, self.submitted, self.passed, self.lost = Claim(), False, False, False
 
     @property
     def silent(self) -> float:
@@ -98,18 +101,21 @@ class RayBackend:
         each: how many of one owner may wait; DIGITLAB_MAX_QUEUED_EACH where it is not given.
         grace: seconds between asking a run to stop and telling Ray to end its job.
         stale: seconds of silence after which a lost worker is taken for dead.
-        patient: whether it takes runs although the cluster is out of reach, and however many, as that of a sweep does.
+        sweep: whether its runs are a sweep's. Such a backend takes them although the cluster is out of reach, and
+            however many; its workers stay for the next one (see `passing`), but leave where somebody else waits; and
+            it queues nothing at Ray while it has a place.
     """
 
     def __init__(
         self, connect: Callable[[], Jobs], queued: int | None = None, each: int | None = None,
-        grace: float = GRACE_SECONDS, stale: float = STALE_SECONDS, patient: bool = False,
+        grace: float = GRACE_SECONDS, stale: float = STALE_SECONDS, sweep: bool = False,
     ) -> None:  # fmt: skip
-        self._connect, self._patient = connect, patient
+        self._connect, self._sweep = connect, sweep
         self._jobs: Jobs | None = None
         self._queued, self._each = queued or max_queued(), each or max_queued_each()
         self._grace, self._stale = grace, stale
         self._tasks: OrderedDict[str, _Task] = OrderedDict()
+        self._idle: dict[str, float] = {}  # jobs whose worker stays, since when, in monotonic seconds
         self._unwanted: list[str] = []  # jobs of runs that nobody wants any more
         self._served: dict[str, int] = {}
         self._capacity, self._needs = Capacity(), Needs()
@@ -161,12 +167,12 @@ class RayBackend:
 
     def submit(self, run: Run) -> None:
         """As JobBackend. Raises ClusterError, too, where the cluster is known to be out of reach."""
-        if self.trouble and not self._patient:
+        if self.trouble and not self._sweep:
             raise ClusterError(self.trouble)
         with self._lock:
             task = _Task(run)
             waiting = [other.owner for other in self._turns([task])[self._room() :]]
-            if not self._patient:
+            if not self._sweep:
                 refuse_too_many(waiting, task.owner, self._queued, self._each)
             self._tasks[run.id] = task
         self._wake.set()
@@ -234,6 +240,8 @@ class RayBackend:
     def _withdraw(self, task: _Task) -> None:
         """It has not begun, and never will: a job that Ray starts after all finds the run claimed by another."""
         del self._tasks[task.run.id]
+        if task.passed:
+            passing.have_back(runs_dir(), task.job)
         if task.job:
             self._unwanted.append(task.job)
         if task.run.path.is_dir():
@@ -279,6 +287,8 @@ class RayBackend:
         while self._unwanted:
             self._jobs.stop(self._unwanted[0])
             del self._unwanted[0]
+        self._make_way()
+        self._recall()
         self._give(self._jobs)
         for task in list(self._tasks.values()):
             if task.job:
@@ -294,11 +304,41 @@ class RayBackend:
                     os.utime(task.run.path / "status.json")
 
     def _room(self) -> int:
-        """How many of the waiting ones may be given to Ray now."""
+        """How many of the waiting ones may be given away now."""
         given = [task for task in self._tasks.values() if task.job]
-        pending = sum(task.pending for task in given)
-        free = min(self._capacity.free(self._needs.cpus), self.places - len(given) + pending)
-        return max(0, AHEAD + max(0, free) - pending)
+        pending = sum(task.pending and not task.passed for task in given)
+        busy = len({task.job for task in given} | self._idle.keys())
+        free = max(0, min(self._capacity.free(self._needs.cpus), self.places - busy + pending))
+        if self._sweep:
+            return max(0, free - pending, 1 - busy) + len(self._staying())
+        return max(0, AHEAD + free - pending)
+
+    def _staying(self) -> list[str]:
+        """Jobs whose worker can be passed another run. Who has been idle for long may be leaving: that one is not."""
+        most = passing.STAY_SECONDS - passing.TAKE_SECONDS
+        now = time.monotonic()
+        self._idle = {job: since for job, since in self._idle.items() if now - since < most}
+        return list(self._idle)
+
+    def _make_way(self) -> None:
+        """Others wait for a place: as many workers that have nothing to do are sent home."""
+        own = sum(bool(task.job) and task.pending for task in self._tasks.values())
+        for job in self._staying()[: max(0, self._capacity.waiting - own)]:
+            with self._lock:
+                del self._idle[job]
+            passing.dismiss(runs_dir(), job)
+
+    def _recall(self) -> None:
+        """A worker has nothing to do while a run waits in Ray's queue: that is had back, to be passed to the worker."""
+        with self._lock:
+            if not self._staying() or any(not task.job for task in self._tasks.values()):
+                return
+            for task in self._tasks.values():
+                long = task.job and task.pending and not task.passed and task.silent > RECALL_SECONDS
+                if long and task.run.written_state == "queued":
+                    claims.fence(task.run)
+                    self._unwanted.append(task.job)
+                    return task.wait_here()
 
     def _turns(self, more: Sequence[_Task] = ()) -> list[_Task]:
         """The waiting ones, in the order in which they will be given away."""
@@ -320,7 +360,7 @@ class RayBackend:
                 self._answered = time.monotonic()
 
     def _claim(self, task: _Task) -> Job | None:
-        """Makes the run the cluster's; None where it has been withdrawn or deleted meanwhile.
+        """Makes the run the cluster's; None where it has been withdrawn meanwhile, or passed to a worker that stays.
 
         One that may have been submitted, or not, is submitted by the same name once more.
         """
@@ -334,14 +374,22 @@ class RayBackend:
             if not task.job:
                 self._served[task.owner] = max(self._served.values(), default=0) + 1
                 _write(run, replace(run.status(), state="queued", message=WAITS_THERE))
-                task.claim = claims.take(run, retried=task.retried)
+                staying = self._staying()
+                task.claim = claims.take(run, retried=task.retried, job=staying[0] if staying else "")
                 task.pending, task.heard, task.heartbeat = True, time.monotonic(), -1.0
-            return Job(task.job, run, task.claim.number, self._needs)
+                if staying:
+                    del self._idle[task.job]
+                    task.submitted = task.passed = True
+                    passing.send(runs_dir(), task.job, run, task.claim.number)
+                    return None
+            return Job(task.job, run, task.claim.number, self._needs, self._sweep)
 
     def _follow(self, task: _Task, jobs: Jobs) -> None:
         """One run that the cluster has: its worker is listened to, and where it is silent Ray is asked."""
         state = self._listen(task)
         if state in FINAL_STATES and not task.killed:
+            if self._sweep and state != "interrupted":
+                self._idle[task.job] = time.monotonic()
             return self._forget(task)
         if not task.run.path.is_dir():
             self._unwanted.append(task.job)
@@ -370,7 +418,8 @@ class RayBackend:
             if self._tasks.get(task.run.id) is not task:
                 return  # withdrawn while Ray was asked
             task.pending = found.state == "pending"
-            if found.state == "crowded":
+            gone = found.state not in ("pending", "running")
+            if found.state == "crowded" or (gone and task.passed and passing.have_back(runs_dir(), task.job)):
                 claims.fence(task.run)
                 task.wait_here()  # for as long as it takes
             elif found.state == "refused":

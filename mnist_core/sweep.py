@@ -256,7 +256,7 @@ def common_cause(trials: list[Trial]) -> str:
 
 def backend_of(plan: Plan) -> JobBackend:
     """Who trains the runs of a sweep. Raises ClusterError where that is a cluster which cannot be reached."""
-    return backends.met(patient=True) if plan.backend == "ray" else LocalBackend(warm=False, stay=True)
+    return backends.met(sweep=True) if plan.backend == "ray" else LocalBackend(warm=False, stay=True)
 
 
 def main(arguments: list[str]) -> int:

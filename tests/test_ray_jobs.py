@@ -211,7 +211,7 @@ def test_out_of_reach_it_says_so_takes_nothing_and_goes_on_by_itself(
     with pytest.raises(ClusterError, match="http://head:8265 cannot be reached"):
         jobs.start(backend, make_spec("fast", {}, "sample"))
     assert not list(runs_root.glob("*/spec.json")) and not backend.room()
-    patient, run = queue(patient=True), make_run()
+    patient, run = queue(sweep=True), make_run()
     patient.submit(run)
     cloud.fails = None
     given(cloud, run)
