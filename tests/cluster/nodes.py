@@ -8,14 +8,17 @@ import os
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
 from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 from support import wait_until
 
 CORES = 2
+START_SECONDS = 120.0
 STORE_BYTES = 80_000_000  # of Ray's object store, which holds nothing here
 
 
@@ -34,6 +37,7 @@ class Node:
     """
 
     def __init__(self, arguments: list[str], log: Path) -> None:
+        self._log = log
         ray = Path(sys.executable).with_name("ray")
         environment = {
             **os.environ, "RAY_USAGE_STATS_ENABLED": "0", "PATH": f"{ray.parent}{os.pathsep}{os.environ['PATH']}",
@@ -46,6 +50,14 @@ class Node:
                  "--dashboard-agent-listen-port=0", *arguments],
                 env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
             )  # fmt: skip
+
+    def await_start(self) -> None:
+        """Until it says that it runs."""
+        deadline = time.monotonic() + START_SECONDS
+        while "runtime started" not in self._log.read_text():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                pytest.fail(f"a node has not started: {self._log.read_text()[-3000:]}")
+            time.sleep(0.1)
 
     @property
     def processes(self) -> list[psutil.Process]:
@@ -82,18 +94,24 @@ class RayCluster:
             "--head", "--num-cpus=0", f"--port={self._gcs.partition(':')[2]}", f"--dashboard-port={dashboard}",
             f"--ray-client-server-port={free_port()}", f"--temp-dir={folder}", "--node-ip-address=127.0.0.1",
         ]  # fmt: skip
-        self.head = Node(head, folder / "head.txt")
         self.nodes: list[Node] = []
-        wait_until(lambda: self._get("/api/version"), "the dashboard", 120)
-        for _ in range(2):
-            self.join()
-        wait_until(lambda: self.cores == 2 * CORES, "both nodes", 120)
+        self.head = Node(head, folder / "head.txt")
+        try:
+            self.head.await_start()
+            wait_until(lambda: self._get("/api/version"), "the dashboard", 120)
+            for _ in range(2):
+                self.join()
+            wait_until(lambda: self.cores == 2 * CORES, "both nodes", 120)
+        except BaseException:
+            self.close()
+            raise
 
     def join(self) -> None:
-        """One more node."""
+        """One more node. One after another: two that start on one machine at once get in each other's way."""
         log = self.folder / f"node-{len(self.nodes)}.txt"
         arguments = [f"--address={self._gcs}", f"--num-cpus={CORES}", "--node-ip-address=127.0.0.1"]
         self.nodes.append(Node(arguments, log))
+        self.nodes[-1].await_start()
 
     def _get(self, path: str) -> Any:
         with contextlib.suppress(OSError, ValueError), urllib.request.urlopen(self.address + path, timeout=5) as answer:
