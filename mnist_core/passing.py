@@ -14,8 +14,9 @@ import time
 from pathlib import Path
 
 from mnist_core import claims
+from mnist_core.errors import RunError
 from mnist_core.files import read_json, write_json
-from mnist_core.runs import Run, runs_dir
+from mnist_core.runs import Run, find_run, runs_dir
 
 FOLDER = ".passed"
 VARIABLE = "MNIST_CORE_STAYS"
@@ -61,10 +62,12 @@ def next_run() -> Path | None:
 
 def _accepted(root: Path, sent: dict[str, object]) -> Path | None:
     run, number = sent.get("run"), sent.get("number")
-    if not isinstance(run, str) or not isinstance(number, int) or not (root / run).is_dir():
+    try:
+        found = find_run(str(run), root)
+    except RunError:  # it is sent home, or the run was deleted
         return None
     os.environ[claims.VARIABLE] = str(number)
-    return root / run
+    return found.path
 
 
 def _file(root: Path, job: str) -> Path:

@@ -35,6 +35,8 @@ from mnist_core.sweeps import Sweep
 
 POLL_SECONDS = 0.1
 TELL_SECONDS = 0.5
+PUBLISH_PAUSE = 9.0
+"""So many times as long as it took to write trials.json, it is not written again: of thousands it takes a second."""
 HOPELESS = 3
 """So many failed trials end a sweep of which nothing has worked; later it takes twice as many one after another."""
 PAUSED = "Waits: its sweep is paused."
@@ -81,6 +83,7 @@ class Conductor:
         self._began = time.time()
         self._before = len(self._study.ended)  # what failed under an earlier process may have been mended
         self._told = ("", 0.0)
+        self._publish_after = 0.0  # monotonic seconds
 
     def conduct(self) -> None:
         """Tries everything, then crowns the winner. It ends early where it is asked to, or where nothing works."""
@@ -124,6 +127,7 @@ class Conductor:
             self._despair()
             self._tell()
             time.sleep(POLL_SECONDS)
+        self._study.publish()
 
     def _launch(self, trial: Trial) -> None:
         """Has a trial trained. What cannot be trained at all has failed at once."""
@@ -216,7 +220,10 @@ class Conductor:
 
     def _tell(self, message: str = "") -> None:
         """Writes how it stands, for all who look on."""
-        self._study.publish()
+        began = time.monotonic()
+        if began >= self._publish_after:
+            self._study.publish()
+            self._publish_after = time.monotonic() + PUBLISH_PAUSE * (time.monotonic() - began)
         message = message or self._attempts.waits_for or "Trying."
         if message != self._told[0] or time.monotonic() - self._told[1] > TELL_SECONDS:
             self._told = (message, time.monotonic())

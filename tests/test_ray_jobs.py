@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from support import ROOT, environment, wait_until
 
-from mnist_core import claims, cluster, jobs, ray_client, ray_jobs
+from mnist_core import claims, cluster, jobs, passing, ray_client, ray_jobs
 from mnist_core.cluster import Capacity, Job, JobState
 from mnist_core.errors import ClusterError, QueueFullError, RunError, SettingError
 from mnist_core.heart import Heart
@@ -577,3 +577,117 @@ def test_without_the_package_it_says_what_to_install(monkeypatch: pytest.MonkeyP
 def test_what_is_wrong_is_said_in_plain_words(error: Exception, words: str) -> None:
     with pytest.raises(ClusterError, match=words):
         raise ClusterError(ray_client.why(error, "http://h:1"))
+
+
+# workers that stay
+
+
+def passed_on(runs_root: Path, job: str, monkeypatch: pytest.MonkeyPatch) -> Path | None:
+    """What the worker of a job is passed; it waits for it."""
+    monkeypatch.setenv("DIGITLAB_RUNS", str(runs_root))
+    monkeypatch.setenv(passing.VARIABLE, job)
+    monkeypatch.setattr(passing, "STAY_SECONDS", 10.0)
+    return passing.next_run()
+
+
+def test_a_worker_is_passed_a_run_and_the_claim_on_it(runs_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert passing.next_run() is None, "one that is not to stay does not wait"
+    run = make_run()
+    monkeypatch.setenv(claims.VARIABLE, "1")
+    passing.send(runs_root, "job", run, 7)
+    assert passed_on(runs_root, "job", monkeypatch) == run.path and os.environ[claims.VARIABLE] == "7"
+    assert not passing.have_back(runs_root, "job"), "the worker has it"
+    passing.send(runs_root, "job", run, 8)
+    assert passing.have_back(runs_root, "job") and not list((runs_root / passing.FOLDER).iterdir())
+    passing.dismiss(runs_root, "job")
+    assert passed_on(runs_root, "job", monkeypatch) is None
+    (runs_root / passing.FOLDER / "job.json").write_text('{"run": "../elsewhere", "number": 1}')
+    assert passed_on(runs_root, "job", monkeypatch) is None
+    monkeypatch.setattr(passing, "STAY_SECONDS", 0.2)
+    assert passing.next_run() is None
+
+
+def test_a_run_is_taken_by_the_worker_or_had_back_never_both(runs_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passing, "STAY_SECONDS", 0.05)
+    monkeypatch.setattr(passing, "POLL_SECONDS", 0.0)
+    monkeypatch.setenv(passing.VARIABLE, "job")
+    run, both = make_run(), []
+    for number in range(1, 60):
+        passing.send(runs_root, "job", run, number)
+        had: list[bool] = []
+        other = threading.Thread(target=lambda had=had: had.append(passing.have_back(runs_root, "job")))
+        other.start()
+        taken = passing.next_run()
+        other.join()
+        both.append((taken is not None) + had[0])
+    assert set(both) == {1}
+
+
+def test_a_sweeps_next_run_goes_to_the_worker_that_stays(
+    cloud: Cluster, queue: Any, runs_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloud.there = Capacity((2.0,), (0.0,))
+    backend, first, second = queue(sweep=True), make_run(), make_run()
+    wait_until(lambda: backend.capacity.cores, "the first look")
+    backend.submit(first)
+    job = begun(cloud, first)
+    assert job.variables[passing.VARIABLE] == job.name
+    cloud.there = Capacity((2.0,), (0.0,), busy=2.0)
+    wait_until(lambda: backend.capacity.busy and not backend.room(), "a full cluster")
+    elsewhere(first, "finished")
+    wait_until(lambda: backend.room(), "its worker being idle")
+    backend.submit(second)
+    assert passed_on(runs_root, job.name, monkeypatch) == second.path
+    assert claims.read(second) == claims.Claim(1, job.name) and list(cloud.jobs) == [job.name]
+    elsewhere(second, "running")
+    cloud.states[job.name] = JobState("lost")
+    given(cloud, second, 3)
+    assert claims.read(second).retried
+
+
+def test_a_run_whose_worker_has_left_is_had_back(cloud: Cluster, queue: Any) -> None:
+    backend, first, second = queue(sweep=True), make_run(), make_run()
+    backend.submit(first)
+    job = begun(cloud, first)
+    elsewhere(first, "finished")
+    wait_until(lambda: job.name in backend._idle, "its worker being idle")
+    cloud.states[job.name] = JobState("ended", 0)
+    backend.submit(second)
+    given(cloud, second, 3)
+    assert not claims.read(second).retried, "it is no fault of the run's"
+
+
+def test_workers_of_a_sweep_leave_where_others_wait(
+    cloud: Cluster, queue: Any, runs_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend, first = queue(sweep=True), make_run()
+    wait_until(lambda: backend.capacity.cores, "the first look")
+    backend.submit(first)
+    job = begun(cloud, first)
+    cloud.there = replace(NODES, busy=8.0, waiting=1)
+    wait_until(lambda: backend.capacity.waiting, "another look")
+    elsewhere(first, "finished")
+    assert passed_on(runs_root, job.name, monkeypatch) is None, "sent home"
+    assert not backend.room() or not backend._idle
+
+
+def test_a_sweep_queues_one_at_ray_where_others_have_it_all_and_has_it_back_for_an_idle_worker(
+    cloud: Cluster, queue: Any, runs_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ray_jobs, "RECALL_SECONDS", 0.2)
+    cloud.there = replace(NODES, busy=8.0)
+    backend, first, second = queue(sweep=True), make_run(), make_run()
+    wait_until(lambda: backend.capacity.cores, "the first look")
+    backend.submit(first)
+    job = given(cloud, first)
+    wait_until(lambda: not backend.room(), "no more room")
+    cloud.there = replace(NODES, busy=6.0)
+    begun(cloud, first)
+    wait_until(lambda: backend.room(), "room")
+    cloud.there = replace(NODES, busy=8.0)
+    backend.submit(second)
+    pending = given(cloud, second)
+    elsewhere(first, "finished")
+    assert passed_on(runs_root, job.name, monkeypatch) == second.path
+    wait_until(lambda: pending.name in cloud.stopped, "the other job's end")
+    assert claims.read(second) == claims.Claim(3, job.name)

@@ -80,14 +80,18 @@ class Node:
 
 
 class RayCluster:
-    """A head and two nodes of two cores each.
+    """A head and some nodes of two cores each.
+
+    Args:
+        folder: of all that Ray writes; a short path.
+        nodes: how many.
 
     Attributes:
         address: of its dashboard, for DIGITLAB_RAY_ADDRESS.
-        nodes: the two; a lost one stays among them.
+        nodes: a lost one stays among them.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, nodes: int = 2) -> None:
         self.folder, dashboard = folder, free_port()
         self.address, self._gcs = f"http://127.0.0.1:{dashboard}", f"127.0.0.1:{free_port()}"
         head = [
@@ -99,9 +103,9 @@ class RayCluster:
         try:
             self.head.await_start()
             wait_until(lambda: self._get("/api/version"), "the dashboard", 120)
-            for _ in range(2):
+            for _ in range(nodes):
                 self.join()
-            wait_until(lambda: self.cores == 2 * CORES, "both nodes", 120)
+            wait_until(lambda: self.cores == nodes * CORES, "all nodes", 120)
         except BaseException:
             self.close()
             raise
