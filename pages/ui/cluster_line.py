@@ -25,7 +25,7 @@ def _show(cluster: RayBackend) -> None:
         st.button("Use the cluster again", on_click=_choose, args=(False,), disabled=bool(cluster.trouble),
                   help=cluster.trouble or None)  # fmt: skip
     elif cluster.trouble:
-        st.warning(components.plain(cluster.trouble))
+        st.warning(cluster.trouble)
         st.button("Train on this machine instead", on_click=_choose, args=(True,), icon=":material/computer:",
                   help="What you start from now on, until you choose otherwise. Others are not affected.")  # fmt: skip
     elif not cluster.met:
