@@ -202,7 +202,7 @@ def simulate(costs: Costs, cores: int, training: float, hours: float = 1.0) -> t
             thread = max(thread, now + work)
             if free:
                 free -= 1
-                first = thread + ray_jobs.POLL_SECONDS / 2 + costs.passed
+                first = thread + (ray_jobs.POLL_SECONDS + going * costs.listen) / 2 + costs.passed
             else:
                 fresh -= 1
                 thread += costs.submit
@@ -255,9 +255,8 @@ def main(trials: int, jobs: int) -> None:
             ray_cluster.close()
     submit, ray_start, worker_start, finish = parts
     results.figure("of a trial above its training, on Ray", above, "s", "≤ 6")
-    costs = Costs(
-        submit, ray_start, worker_start, max(0.0, statistics.median(above) - finish), finish, look, listen, **process
-    )
+    passed = max(0.0, statistics.median(above) - finish - ray_jobs.POLL_SECONDS / 2)
+    costs = Costs(submit, ray_start, worker_start, passed, finish, look, listen, **process)
     for name, value in asdict(costs).items():
         print(f"{name:14} {1000 * value:10.3f} ms")
     print(f"the sweep's process computed {computed:.2f} s a trial")
