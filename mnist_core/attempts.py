@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from mnist_core import checkpoints, jobs
+from mnist_core import checkpoints, claims, jobs
 from mnist_core.jobs import JobBackend, LocalBackend, max_running
 from mnist_core.ray_jobs import RayBackend
 from mnist_core.runs import Run, RunSpec, Status, create, list_runs, owned
@@ -117,7 +117,7 @@ class Attempts:
 
     def ended(self) -> list[Run]:
         """Those that have ended since it was asked last; one whose worker has died is first taken up again."""
-        found, retries = [], -1 if self._closing else RETRIES if self._cluster is None else 0
+        found, retries = [], -1 if self._closing else RETRIES
         for run_id in list(self._going):
             run = Run(self._root / run_id)
             status = run.status()
@@ -125,13 +125,17 @@ class Attempts:
                 continue
             if status.state == "interrupted" and self._cluster is not None and self._cluster.holds(run):
                 continue
-            if run.path.is_dir() and status.state == "interrupted" and self._going[run_id] < retries:
+            if run.path.is_dir() and status.state == "interrupted" and self._tries(run) < retries:
                 self._going[run_id] += 1
                 self._again(run)
                 continue
             del self._going[run_id]
             found.append(run)
         return found
+
+    def _tries(self, run: Run) -> int:
+        """How often it was taken up again, by the cluster's backend where its node was lost."""
+        return self._going[run.id] + (self._cluster is not None and claims.read(run).retried)
 
     def _again(self, run: Run) -> None:
         if checkpoints.exists(run.path):
