@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from support import ROOT, environment, wait_until
 
-from mnist_core import claims, cluster, jobs, passing, ray_client, ray_jobs
+from mnist_core import claims, cluster, jobs, passing, ray_client, ray_jobs, ray_tasks, ray_watch
 from mnist_core.cluster import Capacity, Job, JobState
 from mnist_core.errors import ClusterError, QueueFullError, RunError, SettingError
 from mnist_core.heart import Heart
@@ -71,8 +71,9 @@ class Cluster:
 
 @pytest.fixture
 def cloud(monkeypatch: pytest.MonkeyPatch) -> Cluster:
-    for name in ("POLL_SECONDS", "LOOK_SECONDS", "QUIET_SECONDS"):
+    for name in ("POLL_SECONDS", "LOOK_SECONDS"):
         monkeypatch.setattr(ray_jobs, name, 0.02)
+    monkeypatch.setattr(ray_watch, "QUIET_SECONDS", 0.02)
     return Cluster()
 
 
@@ -164,7 +165,7 @@ def test_only_as_many_are_given_away_as_there_are_places_and_two_more(cloud: Clu
     wait_until(lambda: backend.capacity.busy == 8, "another look")
     assert len(cloud.jobs) == 6 and backend.waiting == 4 and not backend.room()
     assert [backend.position(run) for run in made] == [0, 0, 0, 0, 0, 0, 1, 2]
-    assert made[4].status().message == ray_jobs.WAITS_THERE
+    assert made[4].status().message == ray_tasks.WAITS_THERE
     elsewhere(made[0], "finished")
     begun(cloud, made[4])
     given(cloud, made[6])
@@ -177,7 +178,7 @@ def test_turns_are_fair_among_owners(cloud: Cluster, queue: Any) -> None:
     backend = queue()
     wait_until(lambda: backend.capacity.cores, "the first look")
     made = [make_run(one) for _ in range(4)] + [make_run(other)]
-    with backend._lock:  # its thread gives none away meanwhile
+    with backend._tasks.lock:  # its thread gives none away meanwhile
         for run in made:
             backend.submit(run)
     given(cloud, made[0]), given(cloud, made[4])
@@ -272,7 +273,7 @@ def test_a_lost_run_is_taken_up_once_and_not_before_its_worker_is_silent(cloud: 
     assert len(run.metrics().rows) == 1 and run.control() == {"learning_rate": 0.01}
     begun(cloud, run, 3)
     cloud.states[f"{run.id}-3"] = JobState("lost")
-    assert ended(run).state == "interrupted" and ended(run).message == ray_jobs.LOST_AGAIN
+    assert ended(run).state == "interrupted" and ended(run).message == ray_watch.LOST_AGAIN
     wait_until(lambda: not backend.holds(run), "its being let go")
     assert len(cloud.jobs) == 2, "taken up once"
 
@@ -299,7 +300,7 @@ def test_a_lost_run_that_was_to_stop_is_not_taken_up(cloud: Cluster, queue: Any)
     job = begun(cloud, run)
     backend.request_stop(run)
     cloud.states[job.name] = JobState("lost")
-    assert ended(run).message == ray_jobs.LOST_STOPPING and len(cloud.jobs) == 1
+    assert ended(run).message == ray_watch.LOST_STOPPING and len(cloud.jobs) == 1
 
 
 def test_a_job_that_ray_has_given_up_waits_here_again(cloud: Cluster, queue: Any) -> None:
@@ -650,7 +651,7 @@ def test_a_run_whose_worker_has_left_is_had_back(cloud: Cluster, queue: Any) -> 
     backend.submit(first)
     job = begun(cloud, first)
     elsewhere(first, "finished")
-    wait_until(lambda: job.name in backend._idle, "its worker being idle")
+    wait_until(lambda: job.name in backend._tasks._idle, "its worker being idle")
     cloud.states[job.name] = JobState("ended", 0)
     backend.submit(second)
     given(cloud, second, 3)
@@ -668,13 +669,13 @@ def test_workers_of_a_sweep_leave_where_others_wait(
     wait_until(lambda: backend.capacity.waiting, "another look")
     elsewhere(first, "finished")
     assert passed_on(runs_root, job.name, monkeypatch) is None, "sent home"
-    assert not backend.room() or not backend._idle
+    assert not backend.room() or not backend._tasks._idle
 
 
 def test_a_sweep_queues_one_at_ray_where_others_have_it_all_and_has_it_back_for_an_idle_worker(
     cloud: Cluster, queue: Any, runs_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ray_jobs, "RECALL_SECONDS", 0.2)
+    monkeypatch.setattr(ray_tasks, "RECALL_SECONDS", 0.2)
     cloud.there = replace(NODES, busy=8.0)
     backend, first, second = queue(sweep=True), make_run(), make_run()
     wait_until(lambda: backend.capacity.cores, "the first look")

@@ -6,6 +6,7 @@ import json
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -113,6 +114,12 @@ def test_the_capacity_is_told(backend: RayBackend) -> None:
     wait_until(lambda: backend.capacity.cores == (2.0, 2.0), "two nodes of two cores", 60)
     assert backend.places == 4
     assert backends.in_words(backend.capacity, 0).startswith("Cluster: 2 nodes, ")
+
+
+def test_who_talks_to_the_cluster_does_not_load_tensorflow(on_cluster: RayCluster) -> None:
+    code = "import sys; from mnist_core import backends; backends.met(); print({'tensorflow', 'keras'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.stdout == "set()\n", done.stderr
 
 
 def test_the_command_line_trains_there(on_cluster: RayCluster, runs_root: Path) -> None:
