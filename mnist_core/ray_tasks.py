@@ -1,4 +1,4 @@
-"""The runs that a RayBackend has in hand: which wait here, which the cluster has, who is next, for how many it has room.
+"""The runs that a RayBackend has in hand: which wait here, which the cluster has, who is next, and how many may go.
 
 Methods are called with `lock` held, but for those that take it themselves: pages ask while the backend's thread works.
 """
