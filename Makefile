@@ -28,8 +28,8 @@ install: dev-ready ## .venv with everything for running and testing
 app: app-ready ## the app, on port 8501 or the next free one. PORT=8600, HOST=0.0.0.0 (for a class room), RELOAD=1
 	@exec $(RUN) .ci/serve.py
 
-test: dev-ready ## the whole test suite. ARGS="-k drawing -x" goes to pytest
-	$(RUN) -m pytest $(ARGS)
+test: dev-ready ## the whole test suite, in two processes. ARGS="-k drawing -x" goes to pytest
+	$(RUN) -m pytest -n 2 --dist worksteal $(ARGS)
 
 test-cluster: dev-ready ## trainings on a real Ray cluster of two nodes, on this machine; installs Ray. ARGS goes to pytest
 	@sh .ci/venv.sh requirements-cluster.txt

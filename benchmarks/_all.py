@@ -27,7 +27,7 @@ from results import COLLECT, Figure
 HERE = Path(__file__).parent
 ORDER = (
     "opening", "answering", "browsing", "looking", "history", "first_point", "memory", "together", "augmentation",
-    "sweep", "fast", "training",
+    "building", "sweep", "fast", "training",
 )  # fmt: skip
 PACKAGES = ("streamlit", "tensorflow", "keras", "ai-edge-litert", "numpy", "opencv-python-headless")
 

@@ -12,6 +12,7 @@ from mnist_core.plans import Plan
 from mnist_core.space import Range, Values, Vary
 
 SCHEME: Any = "viridis"  # reads in grey, too
+SPACED = "replace(datum.label, regexp('_', 'g'), ' ')"  # an axis's labels: learning rate, not learning_rate
 CELLS = 24  # of a contour plot along a range
 
 
@@ -54,8 +55,8 @@ def parallel(trials: Sequence[Trial], plan: Plan) -> Any:
     ]
     inside = f"!isValid(brush.axis) || ({' && '.join(clauses)})"
     across = alt.X("axis:N", title=None, sort=order, scale=alt.Scale(type="point", padding=0.4),
-                   axis=alt.Axis(labelAngle=0, domain=False, grid=True, labelLimit=160))  # fmt: skip
-    up = alt.Y("at:Q", title=None, axis=None, scale=alt.Scale(domain=[-0.04, 1.04], nice=False))
+                   axis=alt.Axis(labelAngle=0, labelExpr=SPACED, domain=False, grid=True, labelLimit=160))  # fmt: skip
+    up = alt.Y("at:Q", title=None, axis=None, scale=alt.Scale(domain=[-0.04, 1.1], nice=False))
     colour = alt.Color("value:Q", title=title, scale=alt.Scale(scheme=SCHEME, reverse=not plan.higher_is_better),
                        legend=alt.Legend(format=number))  # fmt: skip
     base: Any = alt.Chart().encode(
@@ -68,7 +69,7 @@ def parallel(trials: Sequence[Trial], plan: Plan) -> Any:
     lines = base.mark_line(strokeWidth=2)
     dots = base.mark_circle(size=50).add_params(brush)
     written = {"values": _labels(plan, title, low, high)}
-    labels = alt.Chart(written).mark_text(align="left", dx=9, fontSize=12, fontWeight="bold")
+    labels = alt.Chart(written).mark_text(align="left", dx=7, dy=-9, fontSize=12, fontWeight="bold")
     # In the grey that reads on white and on black.
     text = labels.encode(x=across, y=up, text="text:N", color=alt.value(COLOURS["muted"]))
     return alt.layer(lines, dots, text, data={"values": points}).properties(height=HEIGHT + 40)
@@ -214,12 +215,13 @@ def importance(rows: Sequence[Mapping[str, Any]]) -> Any:
     """
     import altair as alt
 
-    base: Any = alt.Chart().encode(y=alt.Y("setting:N", title=None, sort=None, axis=alt.Axis(labelLimit=200)))
-    share = alt.Scale(domain=[0, 1])
+    named = alt.Axis(labelLimit=200, labelExpr=SPACED)
+    base: Any = alt.Chart().encode(y=alt.Y("setting:N", title=None, sort=None, axis=named))
+    title, share = "share of the variance that it explains", alt.Scale(domain=[0, 1])
     bars = base.mark_bar(color=COLOURS["training"], height=18).encode(
-        x=alt.X("share:Q", title="share of the variance that it explains", scale=share, axis=alt.Axis(format=".0%")),
+        x=alt.X("share:Q", title=title, scale=share, axis=alt.Axis(format=".0%")),
         tooltip=["setting:N", alt.Tooltip("share:Q", format=".1%"), alt.Tooltip("low:Q", format=".1%"),
                  alt.Tooltip("high:Q", format=".1%")],
     )  # fmt: skip
-    reach = base.mark_rule(size=3, color=COLOURS["validation"]).encode(x=alt.X("low:Q", title=None), x2="high:Q")
+    reach = base.mark_rule(size=3, color=COLOURS["validation"]).encode(x=alt.X("low:Q", title=title), x2="high:Q")
     return alt.layer(bars, reach, data={"values": [dict(row) for row in rows]}).properties(height=60 + 32 * len(rows))

@@ -215,8 +215,8 @@ READY = {
         "an epoch and needs a large learning rate to get anywhere; a small batch takes many, and the same rate throws "
         "it off course. Look for the ridge that runs through the contour plot from corner to corner.",
         {
-            "base": "fast", "vary": ("batch_size=16,64,256,1024", "learning_rate=0.0003,0.003,0.03"), "epochs": 2,
-            "data": "sample", "how": "grid", "prune": False, "measure": "accuracy", "seeds": SEEDS,
+            "base": "fast", "vary": ("batch_size=16,64,256,1024", "learning_rate=0.0003,0.001,0.003,0.01,0.03"),
+            "epochs": 2, "data": "sample", "how": "grid", "prune": False, "measure": "accuracy", "seeds": SEEDS,
         },
     ),
 }  # fmt: skip

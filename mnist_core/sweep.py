@@ -168,8 +168,8 @@ class Conductor:
         seconds = float(metrics.rows[-1].get("elapsed", 0.0)) if metrics.rows else 0.0
         if state == "finished" and value is not None:
             return self._study.end(trial, "finished", value, "", seconds)
-        if state == "stopped" and trial.values:
-            message = trial.message or "Stopped by hand."
+        if state == "stopped":
+            message = trial.message or ("Stopped by hand." if trial.values else "Stopped before its first epoch ended.")
             return self._study.end(trial, "pruned", None, message, seconds)
         message = run.status().message if run.path.is_dir() else "Its run was deleted."
         self._study.end(trial, "failed", None, message or "It ended without a word.", seconds)

@@ -16,16 +16,6 @@ VIEWS = {
 """Name in the address -> its title, and what shows it."""
 
 
-def chosen() -> str:
-    """The view that the menu names, at first the one of the address, `?view=map`."""
-    linked = st.query_params.get("view", "")
-    state.default(state.DATA_VIEW, linked if linked in VIEWS else "browse")
-    view = st.segmented_control("View", list(VIEWS), format_func=lambda name: VIEWS[name][0], key=state.DATA_VIEW,
-                                required=True, label_visibility="collapsed")  # fmt: skip
-    st.query_params["view"] = str(view)
-    return str(view)
-
-
 def which() -> str:
     """The data set that is shown, in words."""
     found = caches.mnist(caches.at_hand())
@@ -38,7 +28,7 @@ navigation.through_app()
 st.title("Data")
 st.write("The images that networks here learn from and are measured on, one by one and as a whole.")
 components.guarded(lambda: st.caption(f"MNIST: {which()}."))
-view = chosen()
+view = navigation.view({name: title for name, (title, _) in VIEWS.items()}, state.DATA_VIEW)
 if view == "kept":
     keeping.show()  # parts that fail one by one
 else:

@@ -14,7 +14,7 @@ VIEWS = {
     "spoilt": ("Spoilt digits", spoiling.show),
     "other": ("Against another", comparing.show),
 }
-"""Name -> its title, and what shows it, given what a model made of the images."""
+"""Name in the address -> its title, and what shows it, given what a model made of the images."""
 
 
 def menus() -> None:
@@ -27,8 +27,7 @@ def menus() -> None:
         choice = components.model_menu("Model", state.MODEL)
     with images:
         source = measured.source_menu()
-    view = st.segmented_control("Show", list(VIEWS), format_func=lambda name: VIEWS[name][0], key=state.EVALUATED_VIEW,
-                                required=True, label_visibility="collapsed")  # fmt: skip
+    view = navigation.view({name: title for name, (title, _) in VIEWS.items()}, state.EVALUATED_VIEW)
     components.fragment(lambda: page(choice, source, view))
 
 
@@ -40,7 +39,6 @@ def page(choice: str, source: str, view: str) -> None:
 
 
 navigation.through_app()
-state.default(state.EVALUATED_VIEW, "scores")
 components.choose_from_link(state.MODEL)
 st.title("Evaluate")
 st.write("How good a model is on digits it did not learn from: how often it is right, where it errs, what spoils it.")

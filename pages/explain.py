@@ -61,22 +61,8 @@ def page() -> None:
             st.info("Draw a digit, or choose a test image.")
             return
         components.answer(caches.classifier(components.model_path(choice)).read(image), "", image)
-    view = chosen_view()
+    view = navigation.view({name: title for name, (title, _) in VIEWS.items()}, state.EXPLAIN_VIEW)
     components.guarded(lambda: VIEWS[view][1](choice, image))
-
-
-def chosen_view() -> str:
-    """The name of the view that is shown; the address tells it, and a link opens it."""
-    linked = st.query_params.get("view")
-    if linked in VIEWS and linked != st.session_state.get(state.EXPLAIN_LINKED):
-        st.session_state[state.EXPLAIN_VIEW] = linked
-    state.default(state.EXPLAIN_VIEW, next(iter(VIEWS)))
-    view = str(st.segmented_control("View", list(VIEWS), format_func=lambda name: VIEWS[name][0], required=True,
-                                    key=state.EXPLAIN_VIEW, label_visibility="collapsed"))  # fmt: skip
-    st.session_state[state.EXPLAIN_LINKED] = view
-    if linked != view:
-        st.query_params["view"] = view
-    return view
 
 
 navigation.through_app()

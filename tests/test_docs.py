@@ -84,3 +84,11 @@ def test_shipped_model_is_small_and_has_a_card() -> None:
     assert not set(card["pen"]["trained_on_writers"]) & set(card["pen"]["measured_on_writers"])
     assert {"recipe", "data", "seed", "versions", "date"} <= card.keys()
     assert f"{100 * card['test_accuracy']:.2f} %" in README
+
+
+def test_map_names_every_module_once() -> None:
+    section = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("## Where things are")[2]
+    rows = [line.split("|")[2] for line in section.partition("\n## ")[0].splitlines() if line.startswith("| ")][1:]
+    named = [name for row in rows for name in re.findall(r"`(\w+)`", row)]
+    modules = [path.stem for path in (ROOT / "mnist_core").glob("*.py") if path.stem != "__init__"]
+    assert sorted(named) == sorted(modules)

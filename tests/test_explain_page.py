@@ -162,24 +162,35 @@ def test_ten_neighbours_are_listed_and_kept(app: AppTest, runs_root: Path) -> No
     assert not app.error and kept.stat().st_mtime_ns == made_at and np.load(kept).shape == (4000, 192)
 
 
-def test_the_address_opens_a_view_and_tells_it(app: AppTest) -> None:
-    app.session_state[state.EXPLAINED] = "test"
-    app.run()
-    app.switch_page("pages/explain.py")
-    app.query_params["view"] = "beside"
-    app.run()
-    assert app.session_state[state.EXPLAIN_VIEW] == "beside" and not app.error
-    app.segmented_control(key=state.EXPLAIN_VIEW).set_value("mind").run()
-    assert app.query_params["view"] == "mind" and app.session_state[state.EXPLAIN_VIEW] == "mind"
-    app.query_params["view"] = "layers"
-    app.run()
-    assert app.session_state[state.EXPLAIN_VIEW] == "layers"
+VIEWS_OF = {
+    "explain": (state.EXPLAIN_VIEW, ("layers", "beside", "mind")),
+    "evaluate": (state.EVALUATED_VIEW, ("scores", "sure", "worst")),
+    "data": (state.DATA_VIEW, ("browse", "kept", "augmentation")),
+}  # page -> the key of its view, and three views, the first one first
 
 
-def test_a_link_to_a_view_that_is_not_there_opens_the_first(app: AppTest) -> None:
+@pytest.mark.parametrize("page", VIEWS_OF)
+def test_the_address_opens_a_view_and_tells_it(page: str, app: AppTest) -> None:
+    key, (first, second, third) = VIEWS_OF[page]
     app.session_state[state.EXPLAINED] = "test"
     app.run()
-    app.switch_page("pages/explain.py")
+    app.switch_page(f"pages/{page}.py")
+    app.query_params["view"] = second
+    app.run()
+    assert app.session_state[key] == second and not app.error
+    app.segmented_control(key=key).set_value(third).run()
+    assert app.query_params["view"] == third and app.session_state[key] == third
+    app.query_params["view"] = first
+    app.run()
+    assert app.session_state[key] == first
+
+
+@pytest.mark.parametrize("page", VIEWS_OF)
+def test_a_link_to_a_view_that_is_not_there_opens_the_first(page: str, app: AppTest) -> None:
+    key, (first, *_) = VIEWS_OF[page]
+    app.session_state[state.EXPLAINED] = "test"
+    app.run()
+    app.switch_page(f"pages/{page}.py")
     app.query_params["view"] = "nonsense"
     app.run()
-    assert app.session_state[state.EXPLAIN_VIEW] == "layers" and not app.error
+    assert app.session_state[key] == first and not app.error

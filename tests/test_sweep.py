@@ -435,6 +435,25 @@ def test_a_deleted_trial_has_failed_and_the_others_go_on(handlers: None, monkeyp
     assert found == {0.01: ("failed", "Its run was deleted."), 0.02: ("finished", "")}
 
 
+def test_a_trial_that_is_stopped_in_its_first_epoch_has_not_failed(
+    handlers: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = sweeps.create(plan(["learning_rate=0.01,0.02"], how="grid", trials=2))
+    backend = Slow(peaked)
+
+    def tick(_: float) -> None:
+        made.ask(stop=True)
+        if backend.stopped:
+            backend.tick(made.root)
+
+    monkeypatch.setattr(time, "sleep", tick)
+    monkeypatch.setattr(attempts, "max_running", lambda: 1)
+    conduct(made, backend)
+    assert made.status().state == "stopped"
+    (row,) = made.trials()
+    assert (row["state"], row["value"], row["message"]) == ("pruned", None, "Stopped before its first epoch ended.")
+
+
 def test_it_goes_last_where_others_train(runs_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DIGITLAB_MAX_RUNNING", "1")
     backend = LocalBackend(running=1, warm=False)
@@ -589,8 +608,12 @@ def test_command_line_sweeps_shows_and_extends(runs_root: Path) -> None:
 def test_ctrl_c_pauses_and_resume_goes_on(runs_root: Path) -> None:
     options = ("--base", "lesson08-mlp", "--vary", RATES, "--how", "random", "--trials", "2", "--epochs", "15",
                "--data", "sample", "--seeds", "0")  # fmt: skip
-    process = subprocess.Popen(command_line("sweep", *options), cwd=ROOT, env=environment(runs_root), text=True,
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # fmt: skip
+    process = subprocess.Popen(
+        command_line("sweep", *options), cwd=ROOT, env=environment(runs_root), text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        # A background job of a shell ignores Ctrl-C, and its children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
     (made,) = wait_until(lambda: sweeps.list_sweeps(runs_root), "the sweep")
     wait_until(lambda: any(row["values"] for row in made.trials()), "the first epoch of a trial", 300)
     process.send_signal(signal.SIGINT)

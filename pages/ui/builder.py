@@ -172,7 +172,8 @@ def _setting(kind: str, name: str, rule: Any, value: Any, layers: Layers, place:
         st.number_input(title, rule.low, rule.high, step=1, key=key, on_change=change)
     else:
         st.session_state[key] = float(value)
-        st.number_input(title, float(rule.low), float(rule.high), step=0.05, format="%.4f", key=key, on_change=change)
+        step = 0.001 if 0 < value < 0.05 else 0.05  # the scale of the pixels is 1/255
+        st.number_input(title, float(rule.low), float(rule.high), step=step, format="%.4g", key=key, on_change=change)
 
 
 def _problems(problems: Sequence[Problem]) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import runpy
+from collections.abc import Mapping
 from pathlib import Path
 
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 from streamlit.runtime.pages_manager import PagesManager
+
+from pages.ui import state
 
 APP = Path(__file__).parents[2] / "app.py"
 PAGES = {
@@ -33,6 +36,28 @@ def pages() -> list[StreamlitPage]:
 def url_path(page: str) -> str:
     """The path of a page in the address, given its file; empty for the first."""
     return "" if page == next(iter(PAGES)) else PAGES[page][0].lower()
+
+
+def view(titles: Mapping[str, str], key: str) -> str:
+    """A menu of a page's views. The address names the one that is shown, `?view=map`, and a link opens it.
+
+    Args:
+        titles: name in the address -> title; the first one is shown where nobody has chosen.
+        key: of the session.
+
+    Returns:
+        The name of the view that is shown.
+    """
+    linked, last = st.query_params.get("view"), state.linked(key)
+    if linked in titles and linked != st.session_state.get(last):  # not the one that was put there: a link was followed
+        st.session_state[key] = linked
+    state.default(key, next(iter(titles)))
+    name = str(st.segmented_control("View", list(titles), format_func=titles.__getitem__, key=key, required=True,
+                                    label_visibility="collapsed"))  # fmt: skip
+    st.session_state[last] = name
+    if linked != name:
+        st.query_params["view"] = name
+    return name
 
 
 def through_app() -> None:

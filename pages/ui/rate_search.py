@@ -65,7 +65,8 @@ def _show(test: Run, live: bool) -> None:
         return
     (st.info if status.state in ("finished", "stopped") else st.error)(status.message)
     if found is not None:
-        st.button(f"Use {found.rate:g}", type="primary", width="stretch", on_click=_use, args=(found.rate,))
+        if st.button(f"Use {found.rate:g}", type="primary", width="stretch", on_click=_use, args=(found.rate,)):
+            st.rerun()  # the whole page: its slider is not in this fragment
         _note_changes(test)
 
 

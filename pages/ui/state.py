@@ -72,7 +72,7 @@ OWNER = "owner"  # (token, proof) of who is at the browser: see owner
 COOKIES_SET = "cookies_set"  # names of those that the browser was given in this session
 EXPLAINED = "explained"  # a drawing, or a test image
 EXPLAINED_INDEX = "explained_index"
-DATA_VIEW = "view"  # of the Data page; its name in the address, too
+DATA_VIEW = "data_view"
 BROWSED_PART = "browsed_part"  # training or test
 BROWSED_LABEL = "browsed_label"
 BROWSED_ANSWER = "browsed_answer"
@@ -85,7 +85,6 @@ MAP_OF = "map_of"  # pixels, or a model's last hidden layer
 TOUR = "tour"  # step of the guided tour, from 1; absent where nobody takes it
 TOUR_LEFT = "tour_left"  # step at which it was left
 EXPLAIN_VIEW = "explain_view"
-EXPLAIN_LINKED = "explain_linked"  # the view that the address told last: another one is a link that was followed
 EXPLAINED_LAYER = "explained_layer"  # its name in the model, the channel and the place that are shown large
 EXPLAINED_CHANNEL = "explained_channel"
 EXPLAINED_ROW = "explained_row"
@@ -137,8 +136,8 @@ _KEPT = (
     SCHEDULE, WARM_UP, DECAY_FACTOR, DECAY_EPOCHS, MOMENTUM, NESTEROV, BETA_1, BETA_2, WEIGHT_DECAY, GRADIENT_CLIPPING,
     WEIGHT_AVERAGING, LOSS, LABEL_SMOOTHING, KERNEL_INITIALIZER, NORMALIZATION_MOMENTUM, MORE_SETTINGS, RATE_FINDER,
     SEARCH, STATES, RECIPES, MINE, COMPARED, EXPLAINED, EXPLAINED_INDEX,
-    BROWSED_PART, BROWSED_LABEL, BROWSED_ANSWER, BROWSED_WRONG, BROWSED_PAGE, BROWSED_INDEX, CHANGED_INDEX, MAP_OF,
-    EXPLAIN_VIEW, EXPLAINED_LAYER, EXPLAINED_CHANNEL, EXPLAINED_ROW, EXPLAINED_COLUMN, BESIDE_MODEL,
+    DATA_VIEW, BROWSED_PART, BROWSED_LABEL, BROWSED_ANSWER, BROWSED_WRONG, BROWSED_PAGE, BROWSED_INDEX, CHANGED_INDEX,
+    MAP_OF, EXPLAIN_VIEW, EXPLAINED_LAYER, EXPLAINED_CHANNEL, EXPLAINED_ROW, EXPLAINED_COLUMN, BESIDE_MODEL,
     EVALUATED_ON, EVALUATED_VIEW, SHARES, DISTORTION, SPOILT_MODELS,
     REASONS_METHOD, REASONS_DIGIT, REASONS_TEN, REASONS_LAYER, GROWTH_LAYER, OWN, OWN_PLACE,
     SWEEP_BASE, SWEEP_VARIED, SWEEP_HOW, SWEEP_TRIALS, SWEEP_EPOCHS, SWEEP_DATA, SWEEP_MEASURE, SWEEP_PRUNE, SWEEP_SEED,
@@ -182,6 +181,11 @@ def enter_canvases() -> None:
     """To be called when a canvas is about to be shown that was not: it begins with what was drawn on it before."""
     for canvas in (CANVAS, NUMBER_CANVAS, COMPARISON_CANVAS, PROBE_CANVAS):
         st.session_state[at_entry(canvas)] = st.session_state.get(drawing(canvas))
+
+
+def linked(key: str) -> str:
+    """The key of the view that the address told last of a page whose view is at `key`."""
+    return f"{key}_linked"
 
 
 def varied(name: str) -> str:

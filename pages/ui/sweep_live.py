@@ -126,9 +126,9 @@ def _winner(sweep: Sweep, plan: Plan) -> None:
         st.markdown(f"##### The winner: trial {found['trial']}")
         st.write(components.plain(space.in_words(found["settings"])))
         mean, test, links = st.columns(3)
-        spread = "" if found.get("spread") is None else f" ± {shown(found['spread'])}"
-        mean.metric(f"{MEASURES[plan.measure].capitalize()}, mean of {len(found['runs'])} seeds",
-                    f"{shown(found['mean'])}{spread}")  # fmt: skip
+        spread = None if found.get("spread") is None else f"± {shown(found['spread'])}"
+        mean.metric(f"{MEASURES[plan.measure].capitalize()}, mean of {len(found['runs'])} seeds", shown(found["mean"]),
+                    spread, delta_color="off", delta_arrow="off")  # fmt: skip
         if isinstance(found.get("test_accuracy"), float):
             test.metric("Test accuracy of the best of them", f"{100 * found['test_accuracy']:.2f} %")
         links.page_link("pages/draw.py", label="Open on the canvas", icon=":material/draw:",

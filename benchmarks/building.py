@@ -1,0 +1,78 @@
+"""The builder of networks: what a change of a layer has to wait for, how near the estimate of an epoch comes to the
+truth, and how long measuring the machine takes.
+
+    python benchmarks/building.py [--times N]
+
+The truth is a training of the full MNIST by the product's own worker: the images that it trains in some seconds, after
+its graphs are built. An epoch's seconds follow from that, whatever the epoch's length.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import tempfile
+import time
+
+import click
+import results
+import together
+
+from mnist_core import building, cost, diagram, jobs, keras_json, links, mending, speed
+from mnist_core.architecture import Architecture, to_source
+from mnist_core.recipes import RECIPES
+from mnist_core.workers import cores
+
+WITHIN = 1.3  # the estimate is asked to be right within 30 %
+
+
+CHANGES = 200
+
+
+def change(place: int) -> float:
+    """Milliseconds of all that the builder works out after one change of the shipped network."""
+    layers = RECIPES["canvas"].settings.layers
+    began = time.perf_counter()
+    layers = building.changed(layers, 1, filters=8 + place % 40)
+    cost.layers(layers), mending.diagnose(layers), diagram.svg(layers, 28, set()), diagram.told(layers, 28)
+    to_source(Architecture(layers)), links.encode(layers), keras_json.write(layers)
+    return 1000 * (time.perf_counter() - began)
+
+
+def error(recipe: str, known: speed.Speed) -> float:
+    """How many times too long or too short the estimate is, at least 1."""
+    (images_per_second,) = together.speeds(recipe, 1)
+    settings = RECIPES[recipe].settings
+    true = speed.training_images(settings, "full") / images_per_second
+    estimate = known.epoch_seconds(settings, "full")
+    print(f"  {recipe}: an epoch takes {true:.1f} s, estimated {estimate:.1f} s", flush=True)
+    return max(true / estimate, estimate / true)
+
+
+@click.command()
+@click.option("--times", default=1, show_default=True)
+def main(times: int) -> None:
+    """Prints the figures."""
+    changes = [change(place) for place in range(CHANGES)]
+    results.figure("a change of a layer: cost, mends, diagram, source, link, JSON", changes, "ms", "≤ 100")
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["DIGITLAB_RUNS"] = folder
+        took, errors = [], {}
+        for _ in range(times):
+            began = time.perf_counter()
+            speed.measure(max(1, cores() // jobs.max_running()))
+            took.append(time.perf_counter() - began)
+            known = speed.read()
+            if known is None:
+                raise RuntimeError("the machine was measured, and nothing is known of it")
+            for recipe in RECIPES:
+                errors[recipe] = [*errors.get(recipe, []), error(recipe, known)]
+        results.figure("measuring the machine for the builder's estimates", took, "s")
+        for recipe, found in errors.items():
+            results.figure(f"seconds of an epoch of {recipe}, estimated, off by", found, "×", f"≤ {WITHIN}")
+        whole = [math.exp(sum(map(math.log, row)) / len(row)) for row in zip(*errors.values(), strict=True)]
+        results.figure("the same, geometric mean of all recipes", whole, "×")
+
+
+if __name__ == "__main__":
+    main()
