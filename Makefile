@@ -29,7 +29,7 @@ app: app-ready ## the app, on port 8501 or the next free one. PORT=8600, HOST=0.
 	@exec $(RUN) .ci/serve.py
 
 test: dev-ready ## the whole test suite, in two processes. ARGS="-k drawing -x" goes to pytest
-	$(RUN) -m pytest -n 2 --dist worksteal $(ARGS)
+	$(RUN) -m pytest -n 2 --dist worksteal --ignore=tests/cluster $(ARGS)
 
 test-cluster: dev-ready ## trainings on a real Ray cluster of two nodes, on this machine; installs Ray. ARGS goes to pytest
 	@sh .ci/venv.sh requirements-cluster.txt
