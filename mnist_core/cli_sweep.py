@@ -73,11 +73,12 @@ def show_sweep(sweep_id: str | None, json_output: bool) -> None:
 @sweep.command("resume")
 @click.argument("sweep_id", metavar="SWEEP")
 @click.option("--trials", type=int, help="How many in all from now on; by default as before.")
+@click.option("--backend", type=click.Choice(BACKENDS), help="Who trains from now on; by default as before.")
 @as_json
-def resume_sweep(sweep_id: str, trials: int | None, json_output: bool) -> None:
+def resume_sweep(sweep_id: str, trials: int | None, backend: str | None, json_output: bool) -> None:
     """Goes on with a sweep that is paused or has ended; with more trials where that is asked for."""
     found = find_sweep(sweep_id)
-    sweeps.resume(found, trials)
+    sweeps.resume(found, trials, backend)
     _follow(found)
     _tell(found, json_output)
 

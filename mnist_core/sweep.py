@@ -28,7 +28,6 @@ from mnist_core.attempts import Attempts
 from mnist_core.errors import ArchitectureError, DigitLabError, SettingError, SweepError
 from mnist_core.heart import Heart
 from mnist_core.jobs import JobBackend, LocalBackend
-from mnist_core.plans import Plan
 from mnist_core.runs import Metrics, Run, Status
 from mnist_core.study import Study, Trial
 from mnist_core.sweeps import Sweep
@@ -261,9 +260,13 @@ def common_cause(trials: list[Trial]) -> str:
     return "For different reasons: " + " ".join(f"({trial.trial}) {trial.message}" for trial in trials)
 
 
-def backend_of(plan: Plan) -> JobBackend:
-    """Who trains the runs of a sweep. Raises ClusterError where that is a cluster which cannot be reached."""
-    return backends.met(sweep=True) if plan.backend == "ray" else LocalBackend(warm=False, stay=True)
+def backend_of(name: str) -> JobBackend:
+    """Who trains the runs of a sweep; `name`: one of plans.BACKENDS.
+
+    Raises:
+        ClusterError: it is a cluster, and that cannot be reached.
+    """
+    return backends.met(sweep=True) if name == "ray" else LocalBackend(warm=False, stay=True)
 
 
 def main(arguments: list[str]) -> int:
@@ -282,7 +285,7 @@ def main(arguments: list[str]) -> int:
     heart.update(state="running")  # from now on it is this process's
     with heart.beating():
         try:
-            Conductor(sweep, heart, backend_of(sweep.plan())).conduct()
+            Conductor(sweep, heart, backend_of(sweep.backend(sweep.plan()))).conduct()
         except DigitLabError as error:
             log.error(str(error))
             heart.update(state="failed", message=str(error), seconds_left=None)

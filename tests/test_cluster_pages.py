@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -11,12 +12,12 @@ from support import wait_until
 from test_pages import app, button, opened, shown
 from test_ray_jobs import Cluster
 
-from mnist_core import backends, claims, jobs, ray_client, ray_jobs, sweeps
+from mnist_core import backends, claims, jobs, plans, ray_client, ray_jobs, sweeps
 from mnist_core.backends import Beside
 from mnist_core.cluster import Capacity
 from mnist_core.errors import ClusterError
 from mnist_core.ray_jobs import RayBackend
-from mnist_core.runs import Run, create, list_runs, make_spec
+from mnist_core.runs import Run, Status, create, list_runs, make_spec, owned
 from pages.ui import caches, state
 
 __all__ = ["app"]  # a fixture
@@ -109,6 +110,24 @@ def test_a_sweep_is_told_who_trains_it(app: AppTest, cloud: Cluster, monkeypatch
     app.session_state[state.TRAIN_HERE] = True
     app.button(key="ready_batch-size-and-learning-rate").click().run()
     assert sorted(made.plan().backend for made in sweeps.list_sweeps()) == ["local", "ray"]
+
+
+def test_a_sweep_that_lost_its_cluster_goes_on_here(
+    app: AppTest, cloud: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeps, "launch", lambda made: None)
+    made = sweeps.create(replace(plans.READY["batch-size-and-learning-rate"].plan(), backend="ray"))
+    made.files.write_status(owned(Status("failed", GONE, step=3, steps=20)))
+    assert made.backend(made.plan()) == "ray"
+    cloud.fails = ClusterError(GONE)
+    opened(app, "pages/sweep.py")
+    served()
+    app.run()
+    button(app, "Train on this machine instead").click().run()
+    button(app, "Resume").click().run()
+    assert made.backend(made.plan()) == "local" and made.status().state == "queued"
+    made.ask(backend="somewhere")
+    assert made.backend(made.plan()) == "ray", "nonsense counts for nothing"
 
 
 def test_each_run_is_asked_of_whoever_has_it(cloud: Cluster, here: list[Run]) -> None:
