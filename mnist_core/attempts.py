@@ -140,6 +140,7 @@ class Attempts:
     def _again(self, run: Run) -> None:
         if checkpoints.exists(run.path):
             return jobs.resume(self._backend, run)
+        claims.fence(run)
         run.trim_metrics(0)  # what it reported of an epoch that was not finished
         run.ask(stop=False, paused=False)
         epochs = run.spec().settings.epochs

@@ -245,6 +245,7 @@ class LocalBackend:
                     continue
                 if status.final:
                     if run.left_waiting():
+                        claims.fence(run)  # should a cluster still have it, too
                         run.write_status(owned(replace(status, state="queued", message="Waiting for its turn.")))
                         self._jobs[run.id] = _Job(run)
                 elif status.pid != os.getpid() and status.state != "queued":

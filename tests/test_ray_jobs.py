@@ -16,6 +16,7 @@ import pytest
 from support import ROOT, environment, wait_until
 
 from mnist_core import claims, cluster, jobs, passing, ray_client, ray_jobs, ray_tasks, ray_watch
+from mnist_core.attempts import Attempts
 from mnist_core.cluster import Capacity, Job, JobState
 from mnist_core.errors import ClusterError, QueueFullError, RunError, SettingError
 from mnist_core.heart import Heart
@@ -437,6 +438,59 @@ def test_a_run_that_waits_is_not_taken_for_abandoned_on_other_machines(
     run.write_status(replace(run.status(), host="elsewhere", heartbeat=old))
     os.utime(run.path / "status.json", (old, old))
     wait_until(lambda: run.status().state == "queued", "a sign of life")
+
+
+def test_what_waited_for_a_cluster_is_taken_from_it_before_it_is_trained_here(
+    cloud: Cluster, queue: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_worker(run: Run, threads: int) -> None:
+        raise OSError("this is a test")
+
+    monkeypatch.setattr(jobs, "start_worker", no_worker)
+    monkeypatch.setattr(Run, "left_waiting", lambda run: True)
+    monkeypatch.setattr(Status, "final", property(lambda status: status.state != "running"))
+    backend, run = queue(), make_run()
+    backend.submit(run)
+    given(cloud, run)
+    backend.close()
+    jobs.LocalBackend(running=1, warm=False).adopt([run])
+    wait_until(lambda: run.written_state == "failed", "its turn")
+    assert claims.read(run) == claims.Claim(2, "")
+
+
+def test_a_sweeps_run_without_a_checkpoint_is_taken_from_whoever_may_have_it(runs_root: Path) -> None:
+    class Here:
+        """Trains nothing."""
+
+        submitted: list[str] = []
+
+        def submit(self, run: Run) -> None:
+            self.submitted.append(run.id)
+
+    run = make_run()
+    claims.take(run)
+    elsewhere(run, "interrupted")
+    made = Attempts(Here(), runs_root, "")  # type: ignore[arg-type]
+    made.take_over(run)
+    assert made.ended() == [] and Here.submitted == [run.id] and claims.read(run) == claims.Claim(2, "")
+
+
+@pytest.mark.parametrize(
+    ("heartbeat", "file", "state"),
+    [
+        (0, 0, "running"),
+        (-3600, 0, "running"),  # its clock is behind ours, and the storage's is not
+        (0, -3600, "running"),  # the storage's is
+        (3600, 0, "running"),
+        (-3600, -3600, "interrupted"),
+        (3600, -3600, "interrupted"),  # ahead of us, and it has not written for an hour
+    ],
+)
+def test_life_on_another_machine_goes_by_heart_and_by_file(heartbeat: float, file: float, state: str) -> None:
+    run = make_run()
+    elsewhere(run, "running", heartbeat=time.time() + heartbeat)
+    os.utime(run.path / "status.json", (time.time() + file,) * 2)
+    assert run.status().state == state
 
 
 # the worker's side
