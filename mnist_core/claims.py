@@ -53,7 +53,12 @@ def take(run: Run, *, retried: bool = False, job: str = "") -> Claim:
         OSError: that cannot be written.
     """
     number = read(run).number + 1
-    return _write(run, Claim(number, job or f"{run.id}-{number}", retried))
+    return _write(run, Claim(number, job or own_job(run, number), retried))
+
+
+def own_job(run: Run, number: int) -> str:
+    """The name of the job that is submitted for a run under this number."""
+    return f"{run.id}-{number}"
 
 
 def fence(run: Run) -> None:

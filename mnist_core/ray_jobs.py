@@ -137,8 +137,9 @@ class RayBackend:
                 state, claim = run.written_state, claims.read(run)
                 if self._tasks.get(run) or state in FINAL_STATES or not (claim.job or run.left_waiting()):
                     continue
-                submitted = state != "queued"  # else once more, by the same name
-                self._tasks.add(Task(run, claim if claim.job else Claim(), submitted, retried=claim.retried))
+                passed = claim.job not in ("", claims.own_job(run, claim.number))
+                submitted = passed or state != "queued"  # else once more, by the same name
+                self._tasks.add(Task(run, claim if claim.job else Claim(), submitted, passed, claim.retried))
         self._wake.set()
 
     def holds(self, run: Run) -> bool:

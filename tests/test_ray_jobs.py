@@ -712,6 +712,23 @@ def test_a_run_whose_worker_has_left_is_had_back(cloud: Cluster, queue: Any) -> 
     assert not claims.read(second).retried, "it is no fault of the run's"
 
 
+def test_a_run_that_was_passed_on_is_taken_over_by_the_next_process(cloud: Cluster, queue: Any) -> None:
+    backend, first, second = queue(sweep=True), make_run(), make_run()
+    backend.submit(first)
+    job = begun(cloud, first)
+    elsewhere(first, "finished")
+    wait_until(lambda: job.name in backend._tasks._idle, "its worker being idle")
+    backend.submit(second)
+    wait_until(lambda: claims.read(second).job == job.name, "its being passed on")
+    backend.close()
+    cloud.states[job.name] = JobState("ended", 0)  # the worker has left without it
+    later = queue(sweep=True)
+    later.adopt([first, second])
+    assert later.holds(second) and not later.holds(first)
+    given(cloud, second, 3)
+    assert second.status().state == "queued" and cloud.calls == 2
+
+
 def test_workers_of_a_sweep_leave_where_others_wait(
     cloud: Cluster, queue: Any, runs_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
