@@ -15,13 +15,13 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install app test lint bench clean app-ready dev-ready
+.PHONY: help install app test test-cluster lint bench clean app-ready dev-ready
 
 help: ## this list
 	@echo 'Digit Lab: make TARGET'
 	@echo
-	@sed -n 's/^\([a-z]*\):[^#]*## /\1|/p' Makefile | \
-	    while IFS='|' read -r name does; do printf '  %-9s %s\n' "$$name" "$$does"; done
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1|/p' Makefile | \
+	    while IFS='|' read -r name does; do printf '  %-13s %s\n' "$$name" "$$does"; done
 
 install: dev-ready ## .venv with everything for running and testing
 
@@ -29,7 +29,11 @@ app: app-ready ## the app, on port 8501 or the next free one. PORT=8600, HOST=0.
 	@exec $(RUN) .ci/serve.py
 
 test: dev-ready ## the whole test suite, in two processes. ARGS="-k drawing -x" goes to pytest
-	$(RUN) -m pytest -n 2 --dist worksteal $(ARGS)
+	$(RUN) -m pytest -n 2 --dist worksteal --ignore=tests/cluster $(ARGS)
+
+test-cluster: dev-ready ## trainings on a real Ray cluster of two nodes, on this machine; installs Ray. ARGS goes to pytest
+	@sh .ci/venv.sh requirements-cluster.txt
+	$(RUN) -m pytest tests/cluster $(ARGS)
 
 lint: dev-ready ## ruff and mypy
 	$(RUN) -m ruff check .

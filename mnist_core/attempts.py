@@ -3,6 +3,8 @@
 A sweep has a queue of its own, and the app has another on the same cores. So a sweep goes last: it begins a run only
 while fewer runs than DIGITLAB_MAX_RUNNING are training or waiting on this machine, whoever's they are. Who presses
 Train while a trial runs shares the cores with that one trial until it ends, and the next one waits for them.
+
+On a cluster there are as many at once as it has room for, and it is the backend that takes up again what was lost.
 """
 
 from __future__ import annotations
@@ -13,13 +15,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from mnist_core import checkpoints, jobs
+from mnist_core import checkpoints, claims, jobs
 from mnist_core.jobs import JobBackend, LocalBackend, max_running
+from mnist_core.ray_jobs import RayBackend
 from mnist_core.runs import Run, RunSpec, Status, create, list_runs, owned
 
 RETRIES = 1
 """How often a run whose worker has died is taken up again."""
 LOOK_SECONDS = 0.5  # between two looks at what others train
+CROWDED = "Waits while others train on this machine: they go first."
 END_SECONDS = 15.0  # that workers have to be gone, once they were killed
 
 
@@ -62,6 +66,7 @@ class Attempts:
 
     def __init__(self, backend: JobBackend, root: Path, owner: str) -> None:
         self._backend, self._root, self._owner = backend, root, owner
+        self._cluster = backend if isinstance(backend, RayBackend) else None
         self._crowd = Crowd(root)
         self._going: dict[str, int] = {}  # run id -> how often it was taken up again
         self._closing = False
@@ -69,7 +74,7 @@ class Attempts:
     @property
     def most(self) -> int:
         """How many may be under way at once."""
-        return max_running()
+        return max_running() if self._cluster is None else self._cluster.places
 
     @property
     def count(self) -> int:
@@ -78,14 +83,20 @@ class Attempts:
 
     def room(self) -> bool:
         """Whether one more may begin."""
+        if self._cluster is not None:
+            return self._cluster.room()
         local = isinstance(self._backend, LocalBackend)
         others = self._crowd.others(set(self._going)) if local and len(self._going) < max_running() else 0
         return len(self._going) + others < max_running()
 
     @property
-    def crowded(self) -> bool:
-        """Whether it is others who leave no room."""
-        return not self._going and not self.room()
+    def waits_for(self) -> str:
+        """Why nothing begins although nothing is under way, for people; empty where it does."""
+        if self._cluster is not None and self._cluster.trouble:
+            return f"Waits for the cluster. {self._cluster.trouble}"
+        if self._going or self.room():
+            return ""
+        return CROWDED if self._cluster is None else "Waits for a free place on the cluster."
 
     def begin(self, spec: RunSpec, mark: dict[str, object], note: Callable[[Run], None]) -> Run:
         """Makes a run and has it trained. `note`: told of it before it is. Raises as runs.create."""
@@ -98,6 +109,9 @@ class Attempts:
     def take_over(self, run: Run) -> None:
         """A run that an earlier process began: it may have ended, still train, or have died with it."""
         self._going[run.id] = -1  # it is no fault of the run's that it was left alone
+        if self._cluster is not None:
+            self._cluster.adopt([run])
+            self._going[run.id] = 0 if self._cluster.holds(run) else -1
         if isinstance(self._backend, LocalBackend):
             self._backend.adopt([run])
 
@@ -109,7 +123,9 @@ class Attempts:
             status = run.status()
             if run.path.is_dir() and not status.final:
                 continue
-            if run.path.is_dir() and status.state == "interrupted" and self._going[run_id] < retries:
+            if status.state == "interrupted" and self._cluster is not None and self._cluster.holds(run):
+                continue
+            if run.path.is_dir() and status.state == "interrupted" and self._tries(run) < retries:
                 self._going[run_id] += 1
                 self._again(run)
                 continue
@@ -117,9 +133,14 @@ class Attempts:
             found.append(run)
         return found
 
+    def _tries(self, run: Run) -> int:
+        """How often it was taken up again, by the cluster's backend where its node was lost."""
+        return self._going[run.id] + (self._cluster is not None and claims.read(run).retried)
+
     def _again(self, run: Run) -> None:
         if checkpoints.exists(run.path):
             return jobs.resume(self._backend, run)
+        claims.fence(run)
         run.trim_metrics(0)  # what it reported of an epoch that was not finished
         run.ask(stop=False, paused=False)
         epochs = run.spec().settings.epochs

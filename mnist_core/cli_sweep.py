@@ -8,11 +8,12 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import click
 
-from mnist_core import plans, sweeps
+from mnist_core import backends, plans, sweeps
 from mnist_core.cli import as_json, main, table
 from mnist_core.errors import SettingError, SweepError
 from mnist_core.plans import BACKENDS, HOWS, MEASURES, READY, make_plan
@@ -34,7 +35,7 @@ POLL_SECONDS = 0.2
 @click.option("--prune/--no-prune", default=True, show_default=True, help="End trials early that most are better than.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the search, and of every trial.")
 @click.option("--seeds", type=int, default=plans.SEEDS, show_default=True, help="To train the winner anew with.")
-@click.option("--backend", type=click.Choice(BACKENDS), default="local", show_default=True, help="Who trains.")
+@click.option("--backend", type=click.Choice(BACKENDS), help="Who trains; by default the cluster, where one is named.")
 @click.option("--storage", metavar="URL", default="", help="Optuna's database; by default a file of the sweep's own.")
 @click.option("--ready", type=click.Choice(list(READY)), help="A sweep that needs no choice, on the offline sample.")
 @as_json
@@ -45,7 +46,10 @@ def sweep(context: click.Context, /, json_output: bool, ready: str | None, base:
         return
     if (ready is None) == (base is None):
         raise SettingError("Give --base NAME with --vary SETTING=VALUES, or --ready NAME; `sweep --help` tells more.")
-    plan = READY[ready].plan() if ready else make_plan(str(base), **given)
+    given["backend"] = given["backend"] or backends.usual()
+    plan = replace(READY[ready].plan(), backend=given["backend"]) if ready else make_plan(str(base), **given)
+    if plan.backend == "ray":
+        backends.met().close()  # said here and now, where it cannot be reached
     made = sweeps.create(plan)
     click.echo(f"{made.id}: {plans.title(plan)}, {plan.trials} trials. Ctrl-C pauses it.", err=True)
     sweeps.launch(made)
@@ -69,11 +73,12 @@ def show_sweep(sweep_id: str | None, json_output: bool) -> None:
 @sweep.command("resume")
 @click.argument("sweep_id", metavar="SWEEP")
 @click.option("--trials", type=int, help="How many in all from now on; by default as before.")
+@click.option("--backend", type=click.Choice(BACKENDS), help="Who trains from now on; by default as before.")
 @as_json
-def resume_sweep(sweep_id: str, trials: int | None, json_output: bool) -> None:
+def resume_sweep(sweep_id: str, trials: int | None, backend: str | None, json_output: bool) -> None:
     """Goes on with a sweep that is paused or has ended; with more trials where that is asked for."""
     found = find_sweep(sweep_id)
-    sweeps.resume(found, trials)
+    sweeps.resume(found, trials, backend)
     _follow(found)
     _tell(found, json_output)
 

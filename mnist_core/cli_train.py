@@ -12,11 +12,17 @@ from typing import Any
 
 import click
 
-from mnist_core import networks
+from mnist_core import backends, jobs, networks
 from mnist_core.cli import as_json, main, result_of, table
 from mnist_core.errors import RunError
+from mnist_core.plans import BACKENDS
+from mnist_core.ray_jobs import RayBackend
 from mnist_core.recipes import OPTIMIZERS, RECIPES, Recipe, find, parse_override
 from mnist_core.runs import Run, Status, create, find_run, make_spec
+
+on_backend = click.option(
+    "--backend", type=click.Choice(BACKENDS), help="Who trains; by default the cluster, where one is named."
+)
 
 
 @main.command()
@@ -58,10 +64,11 @@ def _recipe_row(recipe: Recipe) -> dict[str, Any]:
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any other setting: --set beta_1=0.8.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of weights, order, dropout and augmentation.")
 @click.option("--data", default="full", show_default=True, help="`full`, `sample`, or a path.")
+@on_backend
 @as_json
 def train(
     recipe: str, network: str | None, seed: int, data: str, settings: tuple[str, ...], augmentation: bool | None,
-    json_output: bool, **given: Any,
+    backend: str | None, json_output: bool, **given: Any,
 ) -> None:  # fmt: skip
     """Trains in the foreground. Ctrl-C stops cleanly and keeps the model."""
     overrides = {name: value for name, value in given.items() if value is not None}
@@ -70,33 +77,43 @@ def train(
     overrides |= dict(parse_override(text) for text in settings)
     if network is not None:
         overrides = {**networks.named(network).overrides, **overrides}
-    _tell(_train(recipe, overrides, data, seed), json_output)
+    _tell(_train(recipe, overrides, data, seed, backend or backends.usual()), json_output)
 
 
 @main.command()
 @click.argument("run_id", metavar="RUN")
 @click.option("--epochs", type=int, help="How many in all from now on; by default as before.")
+@on_backend
 @as_json
-def resume(run_id: str, epochs: int | None, json_output: bool) -> None:
+def resume(run_id: str, epochs: int | None, backend: str | None, json_output: bool) -> None:
     """Goes on with a run that has ended, from its last finished epoch."""
-    from mnist_core import jobs
-
     run = find_run(run_id)
-    jobs.prepare_resume(run, epochs)
-    follow(run)
+    cluster = _cluster(backend or backends.usual())
+    if cluster is None:
+        jobs.prepare_resume(run, epochs)
+    else:
+        jobs.resume(cluster, run, epochs)
+    follow(run, cluster)
     _tell(run, json_output)
 
 
-def _train(recipe: str, overrides: dict[str, Any], data: str, seed: int) -> Run:
-    run = create(make_spec(recipe, overrides, data, seed))
+def _cluster(backend: str) -> RayBackend | None:
+    """None for this machine. Raises ClusterError where a cluster is asked for and cannot be reached."""
+    return backends.met() if backend == "ray" else None
+
+
+def _train(recipe: str, overrides: dict[str, Any], data: str, seed: int, backend: str = "local") -> Run:
+    spec, cluster = make_spec(recipe, overrides, data, seed), _cluster(backend)
+    run = create(spec) if cluster is None else jobs.start(cluster, spec)
     click.echo(f"{run.id}: {recipe}, seed {seed}. Ctrl-C stops it and keeps the model.", err=True)
-    follow(run)
+    follow(run, cluster)
     return run
 
 
-def follow(run: Run) -> None:
-    """Trains a run to its end, with a progress bar on standard error."""
-    from mnist_core.jobs import conclude
+def follow(run: Run, cluster: RayBackend | None = None) -> None:
+    """Trains a run to its end, here or on a cluster, with a progress bar on standard error."""
+    if cluster is not None:
+        return _follow_afar(run, cluster)
     from mnist_core.workers import cores, start_worker
 
     with _stopped_by_signals(run):
@@ -111,7 +128,21 @@ def follow(run: Run) -> None:
             if process.poll() is None:
                 process.terminate()
                 process.wait()
-    conclude(run, process.returncode)
+    jobs.conclude(run, process.returncode)
+
+
+def _follow_afar(run: Run, cluster: RayBackend) -> None:
+    """A run that a cluster has."""
+    with _stopped_by_signals(run), click.progressbar(
+        length=1000, file=sys.stderr, item_show_func=_line, show_eta=False
+    ) as bar:
+        while cluster.holds(run):
+            time.sleep(0.2)
+            if run.control().get("stop") is True:  # one that still waits ends at once
+                cluster.request_stop(run)
+            _advance(bar, run.status())
+        _advance(bar, run.status())
+    cluster.close()
 
 
 @contextmanager

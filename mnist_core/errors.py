@@ -11,6 +11,7 @@ Each message says what was given, what was expected and how to mend it.
     │   └── RunNotFoundError  no such run
     ├── TrainingError         a training that cannot go on
     ├── QueueFullError        the queue of runs takes no more
+    ├── ClusterError          a cluster that cannot be reached or used
     ├── SweepError            a sweep that cannot be read, or cannot go on
     │   └── SweepNotFoundError  no such sweep
     ├── NotYoursError         a run or a drawing of somebody else
@@ -63,6 +64,10 @@ class TrainingError(DigitLabError):
 
 class QueueFullError(DigitLabError):
     """The queue of runs takes no more."""
+
+
+class ClusterError(DigitLabError):
+    """A cluster that cannot be reached or used."""
 
 
 class SweepError(DigitLabError):

@@ -22,8 +22,8 @@ from typing import Protocol
 
 import psutil
 
-from mnist_core import checkpoints, owners
-from mnist_core.errors import QueueFullError, RunError, SettingError
+from mnist_core import checkpoints, claims, owners
+from mnist_core.errors import ClusterError, QueueFullError, RunError, SettingError
 from mnist_core.fairness import next_turns
 from mnist_core.files import write_json
 from mnist_core.recipes import setting_rules
@@ -66,11 +66,12 @@ def start(backend: JobBackend, spec: RunSpec, owner: str = owners.NOBODY, root: 
 
     Raises:
         QueueFullError: the queue takes no more, of anybody or of this owner; nothing is left behind then.
+        ClusterError: the cluster cannot be reached; nothing is left behind then, either.
     """
     run = create(spec, root, owner)
     try:
         backend.submit(run)
-    except QueueFullError:
+    except (QueueFullError, ClusterError):
         shutil.rmtree(run.path)
         raise
     return run
@@ -87,13 +88,13 @@ def resume(backend: JobBackend, run: Run, epochs: int | None = None) -> None:
     Raises:
         RunError: it still goes on, or has no checkpoint.
         SettingError: there cannot be so many epochs.
-        QueueFullError: the queue takes no more; the run is as it was.
+        QueueFullError, ClusterError: the queue takes no more, or there is none; the run is as it was.
     """
     before, control = run.status(), run.control()
     prepare_resume(run, epochs)
     try:
         backend.submit(run)
-    except QueueFullError:
+    except (QueueFullError, ClusterError):
         write_json(run.path / "control.json", control)
         run.write_status(before)
         raise
@@ -109,6 +110,7 @@ def prepare_resume(run: Run, epochs: int | None) -> None:
     rule = setting_rules()["epochs"]
     if epochs is not None and not rule.accepts(epochs):
         raise SettingError(f"epochs is {epochs!r}, expected {rule}.")
+    claims.fence(run)  # a worker that is cut off somewhere must not come back to it
     run.ask(stop=False, paused=False, **({} if epochs is None else {"epochs": epochs}))
     run.write_status(owned(replace(before, state="queued", message="Waiting for its turn.", seconds_left=None)))
 
@@ -143,6 +145,28 @@ def _count(name: str, default: int) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise SettingError(f"{name} is {text!r}, expected a whole number of 1 or more. Mend or unset it.")
     return int(text)
+
+
+def refuse_too_many(waiting: Sequence[str], owner: str, queued: int, each: int) -> None:
+    """Raises QueueFullError where more runs would wait than may.
+
+    Args:
+        waiting: the owners of those that would.
+        owner: of the run that is to be queued.
+        queued: how many may wait.
+        each: how many of one owner.
+    """
+    if len(waiting) > queued:
+        raise QueueFullError(
+            f"{len(waiting) - 1} runs are waiting already, and {queued} may. Try again when one has ended, "
+            "or raise DIGITLAB_MAX_QUEUED."
+        )
+    own = sum(other == owner for other in waiting)
+    if own > each:
+        raise QueueFullError(
+            f"{own - 1} runs of yours are waiting already, and {each} of one person may. Wait until one of "
+            "them has begun, or stop one. Whoever runs this server may raise DIGITLAB_MAX_QUEUED_EACH."
+        )
 
 
 def conclude(run: Run, exit_status: int) -> None:
@@ -221,6 +245,7 @@ class LocalBackend:
                     continue
                 if status.final:
                     if run.left_waiting():
+                        claims.fence(run)  # should a cluster still have it, too
                         run.write_status(owned(replace(status, state="queued", message="Waiting for its turn.")))
                         self._jobs[run.id] = _Job(run)
                 elif status.pid != os.getpid() and status.state != "queued":
@@ -237,18 +262,8 @@ class LocalBackend:
 
     def _refuse_too_many(self, job: _Job) -> None:
         """Those count that would wait still when every free place is taken."""
-        waiting = self._turns([job])[self._free() :]
-        if len(waiting) > self._queued:
-            raise QueueFullError(
-                f"{len(waiting) - 1} runs are waiting already, and {self._queued} may. Try again when one has ended, "
-                "or raise DIGITLAB_MAX_QUEUED."
-            )
-        own = sum(other.owner == job.owner for other in waiting)
-        if own > self._each:
-            raise QueueFullError(
-                f"{own - 1} runs of yours are waiting already, and {self._each} of one person may. Wait until one of "
-                "them has begun, or stop one. Whoever runs this server may raise DIGITLAB_MAX_QUEUED_EACH."
-            )
+        waiting = [other.owner for other in self._turns([job])[self._free() :]]
+        refuse_too_many(waiting, job.owner, self._queued, self._each)
 
     def _started(self) -> list[_Job]:
         return [job for job in self._jobs.values() if job.process is not None]

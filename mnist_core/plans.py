@@ -22,7 +22,8 @@ SCHEMA = 1
 HOWS = ("grid", "random", "tpe")
 MEASURES = {"accuracy": "validation accuracy", "loss": "validation loss"}
 """What a sweep can go by. The test set is none of it."""
-BACKENDS = ("local",)
+BACKENDS = ("local", "ray")
+"""This machine, or the cluster that DIGITLAB_RAY_ADDRESS names."""
 MAX_TRIALS = 10_000
 NETWORK_BASE = "network:"
 """Before the name of a network of one's own, where it is the base; it is trained as the recipe TRAINED_AS is."""

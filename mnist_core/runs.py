@@ -10,6 +10,7 @@
       snapshots/      its weights before the first step and at ends of epochs, to look back on; they stay at home
       label.json      what people call it
       owner.json      whose it is: see owners
+      claim.json      which worker it belongs to, where it is trained on a cluster: see claims
       sweep.json      the sweep and the trial that it is of, where it is of one: see sweeps
       card.json model.keras model.tflite    at the end, also of a stopped run
       events/         the same for TensorBoard
@@ -21,6 +22,7 @@ Every file is written beside its place and moved there, or appended to by whole 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -230,11 +232,17 @@ class Run:
         status = replace(Status(), **known)
         if not _plausible(status):
             return Status("failed", "Its status.json was changed by hand and cannot be read.")
-        return _interrupted(status) if _abandoned(status) else status
+        return _interrupted(status) if _abandoned(status, self.path / "status.json") else status
+
+    @property
+    def written_state(self) -> str:
+        """The state that its last writer gave it, whatever has become of that one since; empty where none is."""
+        state = read_json(self.path / "status.json").get("state")
+        return state if isinstance(state, str) else ""
 
     def left_waiting(self) -> bool:
         """Whether it still waited for its turn when the server that would have started it ended."""
-        return self.status().state == "interrupted" and read_json(self.path / "status.json").get("state") == "queued"
+        return self.status().state == "interrupted" and self.written_state == "queued"
 
     def write_status(self, status: Status) -> None:
         """Replaces status.json."""
@@ -343,15 +351,19 @@ def _plausible(status: Status) -> bool:
     return status.state in STATES and all(isinstance(value, kind) for value, kind in kinds)
 
 
-def _abandoned(status: Status) -> bool:
+def _abandoned(status: Status, path: Path) -> bool:
     """A heartbeat that is stale, of a process that is gone, or is on a machine that cannot be asked.
 
-    One of the future is stale, too, if it is from this machine: its clock was put back. Another's clock may differ.
+    Another machine's clock may differ from this one's: there it counts, too, when the file was written, by the clock of
+    the storage that both share.
     """
-    age, here = time.time() - status.heartbeat, status.host == socket.gethostname()
-    if status.final or (abs(age) if here else age) < STALE_SECONDS:
+    if status.final or abs(time.time() - status.heartbeat) < STALE_SECONDS:
         return False
-    return not here or not _alive(status)
+    if status.host == socket.gethostname():
+        return not _alive(status)
+    with contextlib.suppress(OSError):
+        return not status.host or abs(time.time() - path.stat().st_mtime) >= STALE_SECONDS
+    return True
 
 
 def _alive(status: Status) -> bool:

@@ -104,13 +104,18 @@ def next_run() -> Path | None:
     folder = Path(os.fsdecode(line[:-1]))
     if not folder.is_dir():  # deleted meanwhile
         return next_run()
+    write_to_log_of(folder)
+    return folder
+
+
+def write_to_log_of(folder: Path) -> None:
+    """In the worker: from now on what it prints goes to the log of this run."""
     sys.stdout.flush()
     sys.stderr.flush()
     log = os.open(Run(folder).log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     for stream in (sys.stdout.fileno(), sys.stderr.fileno()):
         os.dup2(log, stream)
     os.close(log)
-    return folder
 
 
 def begin_anew() -> None:

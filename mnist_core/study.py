@@ -196,7 +196,7 @@ def _sampler(plan: Plan, seen: int) -> Any:
     seed = int(np.random.SeedSequence([plan.seed, seen]).generate_state(1)[0])
     if plan.how == "tpe":
         first = min(10, max(4, plan.trials // 4))  # at random: it has to know something first
-        return optuna.samplers.TPESampler(seed=seed, n_startup_trials=first)
+        return optuna.samplers.TPESampler(seed=seed, n_startup_trials=first, constant_liar=plan.backend == "ray")
     return optuna.samplers.RandomSampler(seed=seed)
 
 

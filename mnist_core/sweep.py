@@ -23,18 +23,19 @@ import time
 from pathlib import Path
 from typing import Any
 
-from mnist_core import owners, plans, space, sweeps, winner
+from mnist_core import backends, owners, plans, space, sweeps, winner
 from mnist_core.attempts import Attempts
 from mnist_core.errors import ArchitectureError, DigitLabError, SettingError, SweepError
 from mnist_core.heart import Heart
 from mnist_core.jobs import JobBackend, LocalBackend
-from mnist_core.plans import Plan
 from mnist_core.runs import Metrics, Run, Status
 from mnist_core.study import Study, Trial
 from mnist_core.sweeps import Sweep
 
 POLL_SECONDS = 0.1
 TELL_SECONDS = 0.5
+PUBLISH_PAUSE = 9.0
+"""So many times as long as it took to write trials.json, it is not written again: of thousands it takes a second."""
 HOPELESS = 3
 """So many failed trials end a sweep of which nothing has worked; later it takes twice as many one after another."""
 PAUSED = "Waits: its sweep is paused."
@@ -81,6 +82,7 @@ class Conductor:
         self._began = time.time()
         self._before = len(self._study.ended)  # what failed under an earlier process may have been mended
         self._told = ("", 0.0)
+        self._publish_after = 0.0  # monotonic seconds
 
     def conduct(self) -> None:
         """Tries everything, then crowns the winner. It ends early where it is asked to, or where nothing works."""
@@ -124,6 +126,7 @@ class Conductor:
             self._despair()
             self._tell()
             time.sleep(POLL_SECONDS)
+        self._study.publish()
 
     def _launch(self, trial: Trial) -> None:
         """Has a trial trained. What cannot be trained at all has failed at once."""
@@ -216,9 +219,11 @@ class Conductor:
 
     def _tell(self, message: str = "") -> None:
         """Writes how it stands, for all who look on."""
-        self._study.publish()
-        waits = "Waits while others train on this machine: they go first." if self._attempts.crowded else ""
-        message = message or waits or "Trying."
+        began = time.monotonic()
+        if began >= self._publish_after:
+            self._study.publish()
+            self._publish_after = time.monotonic() + PUBLISH_PAUSE * (time.monotonic() - began)
+        message = message or self._attempts.waits_for or "Trying."
         if message != self._told[0] or time.monotonic() - self._told[1] > TELL_SECONDS:
             self._told = (message, time.monotonic())
             self._update(state="running", message=message, seconds_left=self._seconds_left())
@@ -255,9 +260,13 @@ def common_cause(trials: list[Trial]) -> str:
     return "For different reasons: " + " ".join(f"({trial.trial}) {trial.message}" for trial in trials)
 
 
-def backend_of(plan: Plan) -> JobBackend:
-    """Who trains the runs of a sweep."""
-    return LocalBackend(warm=False, stay=True)
+def backend_of(name: str) -> JobBackend:
+    """Who trains the runs of a sweep; `name`: one of plans.BACKENDS.
+
+    Raises:
+        ClusterError: it is a cluster, and that cannot be reached.
+    """
+    return backends.met(sweep=True) if name == "ray" else LocalBackend(warm=False, stay=True)
 
 
 def main(arguments: list[str]) -> int:
@@ -276,7 +285,7 @@ def main(arguments: list[str]) -> int:
     heart.update(state="running")  # from now on it is this process's
     with heart.beating():
         try:
-            Conductor(sweep, heart, backend_of(sweep.plan())).conduct()
+            Conductor(sweep, heart, backend_of(sweep.backend(sweep.plan()))).conduct()
         except DigitLabError as error:
             log.error(str(error))
             heart.update(state="failed", message=str(error), seconds_left=None)

@@ -33,7 +33,7 @@ from typing import Any
 from mnist_core import owners, space
 from mnist_core.errors import RunError, SettingError, SweepError, SweepNotFoundError
 from mnist_core.files import read_json, write_json
-from mnist_core.plans import Plan, best_of, check_trials, title
+from mnist_core.plans import BACKENDS, Plan, best_of, check_trials, title
 from mnist_core.runs import Run, Status, list_runs, owned, runs_dir
 from mnist_core.workers import environment
 
@@ -107,6 +107,11 @@ class Sweep:
             return plan.trials
         return min(wanted, space.grid_size(plan.vary)) if plan.how == "grid" else wanted
 
+    def backend(self, plan: Plan) -> str:
+        """Who trains its runs: as planned, or as it was resumed last."""
+        asked = self.files.control().get("backend")
+        return asked if asked in BACKENDS else plan.backend
+
     def trials(self) -> list[dict[str, Any]]:
         """Every trial so far, as study.Trial writes it; those whose line was changed by hand are left out."""
         found = read_json(self.path / "trials.json").get("trials")
@@ -179,10 +184,17 @@ def launch(sweep: Sweep) -> subprocess.Popen[bytes]:
     return child
 
 
-def resume(sweep: Sweep, trials: int | None = None) -> subprocess.Popen[bytes] | None:
+def resume(
+    sweep: Sweep, trials: int | None = None, backend: str | None = None
+) -> subprocess.Popen[bytes] | None:
     """Goes on with a sweep that is paused, or has ended; with more trials where that is asked for.
 
     A sweep that runs is extended, and no process is started.
+
+    Args:
+        sweep: the sweep.
+        trials: how many in all; by default as before.
+        backend: one of plans.BACKENDS, who trains from now on; by default as before. One that runs keeps its own.
 
     Raises:
         SettingError: there cannot be so many trials.
@@ -192,6 +204,8 @@ def resume(sweep: Sweep, trials: int | None = None) -> subprocess.Popen[bytes] |
     wishes: dict[str, Any] = {"paused": False, "stop": False}
     if trials is not None:
         wishes["trials"] = check_trials(trials)
+    if backend is not None and not sweep.live:
+        wishes["backend"] = backend
     if sweep.live:
         sweep.ask(**wishes)
         return None

@@ -1,5 +1,5 @@
 """Trains one run in a process of its own: `python -m mnist_core.worker RUN_DIR`, or `--wait` for one: see `workers`.
-`--stay` trains one after another: see `steady`.
+`--stay` trains one after another: see `steady`; on a cluster that is asked of it otherwise: see `passing`.
 A test of learning rates is made likewise: see `rate_finder`.
 
 It reads spec.json and control.json, and writes everything else. It ends by itself: finished, stopped (by control.json,
@@ -23,7 +23,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
-from mnist_core import rate_finder, steady, teaching, training, workers
+from mnist_core import passing, rate_finder, steady, teaching, training, workers
 from mnist_core.course import Course
 from mnist_core.errors import DigitLabError
 from mnist_core.finishing import finish
@@ -54,7 +54,14 @@ def main(arguments: list[str]) -> int:
     if arguments[0] == steady.STAY:
         return _stay()
     folder = workers.await_run() if arguments[0] == workers.WAIT else Path(arguments[0])
-    return 0 if folder is None else _train(folder)
+    if folder is None:
+        return 0
+    exit_status = _train(folder)
+    while Run(folder).status().final and (folder := passing.next_run()) is not None:
+        steady.write_to_log_of(folder)
+        steady.begin_anew()
+        exit_status = _train(folder)
+    return exit_status
 
 
 def _stay() -> int:

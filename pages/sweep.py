@@ -6,7 +6,7 @@ import streamlit as st
 
 from mnist_core.runs import runs_dir
 from mnist_core.sweeps import Sweep, find_sweep, list_sweeps
-from pages.ui import components, navigation, state, sweep_form, sweep_live, sweep_menu
+from pages.ui import cluster_line, components, navigation, state, sweep_form, sweep_live, sweep_menu
 
 
 def shown() -> Sweep | None:
@@ -26,6 +26,7 @@ def page() -> None:
     """The whole of it."""
     left, right = st.columns([1.2, 2.4], gap="large")
     with left:
+        cluster_line.show()
         sweep_form.show()
     with right:
         sweep = shown()

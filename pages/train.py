@@ -9,6 +9,7 @@ from mnist_core.runs import Run, find_run
 from pages.ui import (
     builder,
     caches,
+    cluster_line,
     components,
     monitor,
     navigation,
@@ -71,6 +72,7 @@ left, right = st.columns([1.2, 2], gap="large")
 with left:
     settings_form.controls()
     rate_search.show()
+    cluster_line.show()
     components.attempt(train, st.button("Train", type="primary", width="stretch"))
     run = components.attempt(shown_run, True)
     watching.pad(run)

@@ -13,21 +13,36 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from mnist_core import data, figures, runs
+from mnist_core import backends, data, figures, runs
 from mnist_core import history as runs_history
 from mnist_core import reports as runs_reports
 from mnist_core.augmentation import AUGMENTATIONS, augment
+from mnist_core.backends import Beside
 from mnist_core.classifier import Classifier
 from mnist_core.jobs import JobBackend, LocalBackend
 from mnist_core.workers import cores
+from pages.ui import state
+
+
+def backend() -> JobBackend:
+    """Who trains what this session starts: the server's one queue, or its cluster."""
+    found = _backend()
+    return found.here if isinstance(found, Beside) and st.session_state.get(state.TRAIN_HERE) else found
+
+
+def beside() -> Beside | None:
+    """The cluster, with this machine beside it; None where no cluster is named."""
+    found = _backend()
+    return found if isinstance(found, Beside) else None
 
 
 @st.cache_resource(show_spinner=False)
-def backend() -> JobBackend:
-    """The one queue of this server, with what an earlier one left."""
+def _backend() -> LocalBackend | Beside:
+    """Of this server, with what an earlier one left."""
     local = LocalBackend()
-    local.adopt(reversed(runs.list_runs()))
-    return local
+    found = Beside(backends.cluster(), local) if backends.usual() == "ray" else local
+    found.adopt(reversed(runs.list_runs()))
+    return found
 
 
 def classifier(path: Path) -> Classifier:

@@ -113,6 +113,7 @@ OWN_START = "own_start"  # what to start from
 OWN_NAME = "own_name"
 OWN_KEPT = "own_kept"  # id of the network chosen in the library
 METRICS = "metrics"  # (run id, reports read so far): only new ones are read
+TRAIN_HERE = "train_here"  # what is started is trained on this machine, although there is a cluster
 SWEEP = "sweep"  # id of the sweep that is shown
 SWEEP_BASE = "sweep_base"
 SWEEP_VARIED = "sweep_varied"  # names of the settings that vary

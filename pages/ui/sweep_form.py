@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import streamlit as st
 
 from mnist_core import data, networks, plans, space, sweeps
@@ -10,7 +12,7 @@ from mnist_core.plans import HOWS, MEASURES, READY, Plan
 from mnist_core.recipes import RECIPES
 from mnist_core.runs import MAX_SEED, runs_dir
 from mnist_core.sweeps import Sweep
-from pages.ui import caches, components, owner, state
+from pages.ui import caches, cluster_line, components, owner, state
 from pages.ui.settings_form import DATA
 
 RUNS_OFFERED = 30
@@ -120,7 +122,7 @@ def plan() -> Plan:
 
 def _start(made: Plan) -> Sweep:
     """Starts it in a process of its own, and puts it into the address."""
-    sweep = sweeps.create(made, owner=owner.me())
+    sweep = sweeps.create(replace(made, backend=cluster_line.chosen()), owner=owner.me())
     sweeps.launch(sweep)
     st.query_params["sweep"] = st.session_state[state.SWEEP] = sweep.id
     return sweep

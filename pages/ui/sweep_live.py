@@ -10,7 +10,7 @@ from mnist_core import figures, figures_sweep, plans, space, sweeps
 from mnist_core.plans import MEASURES, Plan
 from mnist_core.runs import Status
 from mnist_core.sweeps import Sweep
-from pages.ui import components, exhibit, owner, sweep_analysis
+from pages.ui import cluster_line, components, exhibit, owner, sweep_analysis
 
 REDRAW_SECONDS = 1.0
 BADGES = {
@@ -61,7 +61,7 @@ def _heading(sweep: Sweep, plan: Plan, status: Status, live: bool) -> None:
 
 
 def _controls(sweep: Sweep, status: Status, live: bool) -> None:
-    locked = owner.locked(sweep.files)
+    locked, who = owner.locked(sweep.files), {"backend": cluster_line.chosen()}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if live:
             ask = owner.checked(sweep.files, sweep.ask)
@@ -69,11 +69,13 @@ def _controls(sweep: Sweep, status: Status, live: bool) -> None:
             st.button("Stop", icon=":material/stop:", on_click=ask, kwargs={"stop": True}, disabled=locked)
         elif status.state != "finished":
             resume = owner.checked(sweep.files, sweeps.resume)
-            st.button("Resume", icon=":material/play_arrow:", on_click=resume, args=(sweep,), disabled=locked)
+            st.button("Resume", icon=":material/play_arrow:", on_click=resume, args=(sweep,), kwargs=who,
+                      disabled=locked)  # fmt: skip
         more = st.number_input("More trials", 1, 1000, 10, key=f"more_{sweep.id}", width=140)
         extend = owner.checked(sweep.files, sweeps.resume)
         wanted = min(plans.MAX_TRIALS, status.steps + int(more))
-        st.button("Extend", icon=":material/add:", on_click=extend, args=(sweep, wanted), disabled=locked)
+        st.button("Extend", icon=":material/add:", on_click=extend, args=(sweep, wanted), kwargs=who,
+                  disabled=locked)  # fmt: skip
 
 
 def _best(trials: list[dict[str, Any]], plan: Plan, live: bool) -> None:

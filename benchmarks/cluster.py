@@ -1,0 +1,267 @@
+"""What a trial costs on a Ray cluster above its training, and by that how many an hour 2, 16 and 1,000 cores train.
+
+    make test-cluster ARGS=--collect-only              # installs Ray
+    .venv/bin/python benchmarks/cluster.py [--trials N]
+
+Measured, on this machine: a sweep over a head and one node of two cores on loopback, one trial at a time, so that a
+trial has both cores to itself; and, without a cluster, what the sweep's own process does for each trial. Simulated,
+from these figures: the same process before many nodes, event by event. docs/cluster.md says what they mean.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import os
+import statistics
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import click
+import psutil
+import results
+
+ROOT = Path(__file__).parents[1]
+sys.path += [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "cluster")]
+
+from mnist_core import cluster, ray_client, ray_jobs, sweep, sweeps  # noqa: E402
+from mnist_core.architecture import Dense, Flatten, Rescaling  # noqa: E402
+from mnist_core.plans import Plan, make_plan  # noqa: E402
+from mnist_core.recipes import Settings  # noqa: E402
+from mnist_core.runs import RunSpec, Status, create, owned  # noqa: E402
+from mnist_core.space import parse_all  # noqa: E402
+from mnist_core.study import Study  # noqa: E402
+
+SPACE = ("learning_rate=1e-4..1e-1:log", "dropout=0..0.6")
+CORES_EACH = 2
+TRAINING = (20.0, 120.0)  # seconds of a trial on two cores: `fast` for two epochs of the sample, and for one of MNIST
+EPOCHS = 4
+LAYERS = (Rescaling(1 / 255), Flatten(), Dense(10, "softmax"))
+SMALL = RunSpec("fast", Settings(LAYERS, batch_size=500, epochs=EPOCHS), "sample")
+HOUR = 3600.0
+FAR_SECONDS = 0.001
+"""Assumed, not measured: of opening, or asking after, one file on storage that is reached over a network."""
+FAR_FILES = 4  # of a run, once around: status twice, reports, control
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Seconds. Of one trial, but for those that say otherwise.
+
+    Attributes:
+        submit: a call to Ray's job server that queues a job; one after another.
+        ray_start: from there to the worker's first line: Ray's own process on the node.
+        worker_start: from there to the first batch: Python, the images, TensorFlow.
+        passed: from the end of a trial to the first batch of the next, in a worker that stays.
+        finish: from the last batch to the end: test, model, its conversion.
+        look: at one run that trains, once around, by the sweep's process.
+        listen: the same by the backend's thread.
+        ask, ask_growth: for one proposal, and what each trial before it adds.
+        report: an epoch.
+        tell: the end of a trial.
+        publish: trials.json, for each trial in it.
+    """
+
+    submit: float
+    ray_start: float
+    worker_start: float
+    passed: float
+    finish: float
+    look: float
+    listen: float
+    ask: float
+    ask_growth: float
+    report: float
+    tell: float
+    publish: float
+
+
+# measured
+
+
+def one_job(address: str) -> tuple[float, float, float, float]:
+    """Seconds to submit, of Ray's start, of the worker's start, and of the finish, of one run with its own job."""
+    jobs = ray_client.connect(address)
+    run = create(replace(make_plan("fast", SPACE, 1, data="sample", epochs=2).base, created=time.time()))
+    job = cluster.Job(f"{run.id}-1", run, 1, cluster.Needs(CORES_EACH))
+    began = time.time()
+    jobs.submit(job)
+    submitted = time.time()
+    seen: dict[str, float] = {}
+    while run.written_state not in ("finished", "failed"):
+        if run.log.exists():
+            seen.setdefault("log", time.time())  # the shell opens it the moment before the worker is started
+        if run.written_state == "running":
+            status = run.status()
+            if status.step:
+                seen.setdefault("batch", status.started)
+            if status.message.startswith("Testing"):
+                seen.setdefault("tested", time.time())
+        time.sleep(0.005)
+    ended = time.time()
+    return submitted - began, seen["log"] - submitted, seen["batch"] - seen["log"], ended - seen["tested"]
+
+
+def a_sweep(trials: int) -> tuple[list[float], float]:
+    """Of a sweep on the cluster: seconds between the beginnings of two trials above the training of the first, and
+    those that its process computed, a trial."""
+    plan = make_plan("fast", SPACE, trials, data="sample", epochs=2, how="random", seeds=0, prune=False, backend="ray")
+    made = sweeps.create(plan)
+    process, used = psutil.Process(sweeps.launch(made).pid), 0.0
+    while made.live:
+        times = process.cpu_times()
+        used = times.user + times.system
+        time.sleep(0.2)
+    if made.status().state != "finished":
+        raise RuntimeError(made.status().message)
+    rows = made.trials()
+    pairs = zip(rows[1:-1], rows[2:], strict=True)
+    return [after["began"] - before["began"] - before["seconds"] for before, after in pairs], used / trials
+
+
+def of_the_process(trials: int = 400) -> dict[str, float]:
+    """What the sweep's process does for a trial, without any cluster."""
+    plan = Plan(SMALL, parse_all(SPACE), trials=trials, created=time.time())
+    made = sweeps.create(plan)
+    study, seconds = Study(made, plan), {name: [] for name in ("ask", "report", "tell", "publish")}  # type: ignore
+    for number in range(trials):
+        began = time.perf_counter()
+        trial = study.ask()
+        seconds["ask"].append(time.perf_counter() - began)
+        for epoch in range(1, EPOCHS + 1):
+            began = time.perf_counter()
+            study.report(trial, epoch, 0.9)
+            seconds["report"].append(time.perf_counter() - began)
+        began = time.perf_counter()
+        study.end(trial, "finished", 0.9)
+        seconds["tell"].append(time.perf_counter() - began)
+        began = time.perf_counter()
+        study.publish()
+        seconds["publish"].append((time.perf_counter() - began) / (number + 1))
+    quarter = trials // 4
+    early, late = statistics.median(seconds["ask"][quarter : 2 * quarter]), statistics.median(seconds["ask"][-quarter:])
+    growth = max(0.0, (late - early) / (2 * quarter))
+    return {
+        "ask": max(0.0, early - growth * 1.5 * quarter), "ask_growth": growth,
+        **{name: statistics.median(seconds[name]) for name in ("report", "tell")},
+        "publish": statistics.median(seconds["publish"][-quarter:]),
+    }  # fmt: skip
+
+
+def of_a_look(count: int = 100) -> tuple[float, float]:
+    """Seconds that the sweep's process, and the backend's thread, spend on a run that trains, once around."""
+    made = [create(SMALL) for _ in range(count)]
+    for run in made:
+        run.write_status(owned(Status("running", step=1)))
+        run.append_metrics({"step": 1, "epoch": 1, "loss": 1.0})
+    seen = {run.id: run.metrics() for run in made}
+    began = time.perf_counter()
+    for run in made:
+        run.status(), run.metrics(seen[run.id])
+    look = (time.perf_counter() - began) / count
+    began = time.perf_counter()
+    for run in made:
+        run.status(), run.written_state, run.path.is_dir()
+    return look, (time.perf_counter() - began) / count
+
+
+# simulated
+
+
+def simulate(costs: Costs, cores: int, training: float, hours: float = 1.0) -> tuple[int, dict[str, float]]:
+    """Trials that end within these hours on so many cores, and the share of the time that each part was busy.
+
+    One process conducts, once around every POLL_SECONDS at best, and everything that it does takes its time one after
+    the other. Its backend's thread submits jobs, or passes runs to workers that stay, at its own turns. Workers do the
+    rest side by side. Nothing else is bounded: neither storage nor network nor Ray's head.
+    """
+    places = cores // CORES_EACH
+    now, thread, trials, done = 0.0, 0.0, 0, 0
+    busy = {"process": 0.0, "thread": 0.0}
+    free, fresh = 0, places  # workers that stay and have nothing to do; places without a worker yet
+    reports: list[float] = []
+    ends: list[float] = []
+    publish_after = 0.0
+    while now < hours * HOUR:
+        going = len(ends)
+        work = going * costs.look
+        while reports and reports[0] <= now:
+            heapq.heappop(reports)
+            work += costs.report
+        while ends and ends[0] <= now:
+            heapq.heappop(ends)
+            work += costs.tell
+            done, free = done + 1, free + 1
+        begun = 0
+        while free + fresh > 0 and begun < places:
+            work += costs.ask + costs.ask_growth * trials
+            trials, begun = trials + 1, begun + 1
+            thread = max(thread, now + work)
+            if free:
+                free -= 1
+                first = thread + (ray_jobs.POLL_SECONDS + going * costs.listen) / 2 + costs.passed
+            else:
+                fresh -= 1
+                thread += costs.submit
+                busy["thread"] += costs.submit
+                first = thread + costs.ray_start + costs.worker_start
+            heapq.heappush(ends, first + training + costs.finish)
+            for epoch in range(EPOCHS):
+                heapq.heappush(reports, first + training * (epoch + 1) / EPOCHS)
+        if now >= publish_after:  # as Conductor does it: a tenth of its time at most
+            spent = costs.publish * trials
+            publish_after = now + work + spent * (1 + sweep.PUBLISH_PAUSE)
+            work += spent
+        busy["process"] += work
+        busy["thread"] += going * costs.listen * (work + sweep.POLL_SECONDS) / ray_jobs.POLL_SECONDS
+        now += work + sweep.POLL_SECONDS
+    return done, {name: min(1.0, seconds / now) for name, seconds in busy.items()}
+
+
+def cost_sheet(costs: Costs) -> None:
+    """Trials an hour by cores."""
+    far = FAR_FILES * FAR_SECONDS
+    kinds = {
+        "TPE": costs, "at random": replace(costs, ask_growth=0.0),
+        "at random, far storage": replace(costs, ask_growth=0.0, look=costs.look + far, listen=costs.listen + far),
+    }  # fmt: skip
+    print("cores  seconds a trial  how                     trials an hour  of what trainings allow  process busy")
+    for training, cores, (how, found) in itertools.product(TRAINING, (2, 16, 1000), kinds.items()):
+        done, busy = simulate(found, cores, training)
+        share = done / (HOUR / training * (cores // CORES_EACH))
+        print(f"{cores:5,}  {training:15g}  {how:22}  {done:14,}  {share:23.0%}  {busy['process']:12.0%}")
+
+
+@click.command()
+@click.option("--trials", default=12, show_default=True, help="Of the sweep that is measured.")
+@click.option("--jobs", default=5, show_default=True, help="Runs with a job of their own.")
+def main(trials: int, jobs: int) -> None:
+    """Prints what was measured, and the cost sheet."""
+    from nodes import RayCluster
+
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory(prefix="ray") as ray_folder:
+        os.environ |= {"DIGITLAB_RUNS": folder, "DIGITLAB_RAY_CPUS": str(CORES_EACH)}
+        process, (look, listen) = of_the_process(), of_a_look()
+        ray_cluster = RayCluster(Path(ray_folder), nodes=1)
+        try:
+            os.environ["DIGITLAB_RAY_ADDRESS"] = ray_cluster.address
+            measured = [one_job(ray_cluster.address) for _ in range(jobs)]
+            parts = [statistics.median(part) for part in zip(*measured, strict=True)]
+            above, computed = a_sweep(trials)
+        finally:
+            ray_cluster.close()
+    submit, ray_start, worker_start, finish = parts
+    results.figure("of a trial above its training, on Ray", above, "s", "≤ 6")
+    passed = max(0.0, statistics.median(above) - finish - ray_jobs.POLL_SECONDS / 2)
+    costs = Costs(submit, ray_start, worker_start, passed, finish, look, listen, **process)
+    for name, value in asdict(costs).items():
+        print(f"{name:14} {1000 * value:10.3f} ms")
+    print(f"the sweep's process computed {computed:.2f} s a trial")
+    cost_sheet(costs)
+
+
+if __name__ == "__main__":
+    main()
