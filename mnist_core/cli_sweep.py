@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -15,12 +10,11 @@ import click
 
 from mnist_core import backends, plans, sweeps
 from mnist_core.cli import as_json, main, table
+from mnist_core.cli_progress import signals_ask, watch
 from mnist_core.errors import SettingError, SweepError
 from mnist_core.plans import BACKENDS, HOWS, MEASURES, READY, make_plan
 from mnist_core.runs import Status
 from mnist_core.sweeps import Sweep, find_sweep, list_sweeps
-
-POLL_SECONDS = 0.2
 
 
 @main.group(invoke_without_command=True)
@@ -84,36 +78,12 @@ def resume_sweep(sweep_id: str, trials: int | None, backend: str | None, json_ou
 
 
 def _follow(found: Sweep) -> None:
-    """A progress bar on standard error, until the sweep's process has ended. Signals pause the sweep meanwhile."""
-    with _paused_by_signals(found), click.progressbar(
-        length=1000, file=sys.stderr, item_show_func=_line, show_eta=False
-    ) as bar:
-        while found.live:
-            time.sleep(POLL_SECONDS)
-            _advance(bar, found.status())
-        _advance(bar, found.status())
+    """A progress bar until the sweep's process has ended. Signals pause the sweep: its runs are put aside, not lost."""
+    with signals_ask(lambda: found.ask(paused=True)):
+        watch(lambda: found.live, found.status, _line)
 
 
-@contextmanager
-def _paused_by_signals(found: Sweep) -> Iterator[None]:
-    """Ctrl-C, SIGTERM and a terminal that is closed ask the sweep to pause; its runs are put aside, not lost."""
-    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    heeded = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]  # as with nohup
-    before = {number: signal.signal(number, lambda *_: found.ask(paused=True)) for number in heeded}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _advance(bar: Any, status: Status) -> None:
-    bar.update(int(1000 * status.progress) - bar.pos, status)
-
-
-def _line(status: Status | None) -> str:
-    if status is None:
-        return ""
+def _line(status: Status) -> str:
     left = f", {status.seconds_left:.0f} s left" if status.seconds_left is not None else ""
     return f"{status.step}/{status.steps} trials{left}. {status.message}"
 

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import signal
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
 import click
 
 from mnist_core import backends, jobs, networks
 from mnist_core.cli import as_json, main, result_of, table
+from mnist_core.cli_progress import signals_ask, watch
 from mnist_core.errors import RunError
 from mnist_core.plans import BACKENDS
 from mnist_core.ray_jobs import RayBackend
@@ -119,11 +116,7 @@ def follow(run: Run, cluster: RayBackend | None = None) -> None:
     with _stopped_by_signals(run):
         process = start_worker(run, cores())
         try:
-            with click.progressbar(length=1000, file=sys.stderr, item_show_func=_line, show_eta=False) as bar:
-                while process.poll() is None:
-                    time.sleep(0.2)
-                    _advance(bar, run.status())
-                _advance(bar, run.status())
+            watch(lambda: process.poll() is None, run.status, _line)
         finally:  # a full disk, a terminal that is gone: its worker is not left behind
             if process.poll() is None:
                 process.terminate()
@@ -133,29 +126,20 @@ def follow(run: Run, cluster: RayBackend | None = None) -> None:
 
 def _follow_afar(run: Run, cluster: RayBackend) -> None:
     """A run that a cluster has."""
-    with _stopped_by_signals(run), click.progressbar(
-        length=1000, file=sys.stderr, item_show_func=_line, show_eta=False
-    ) as bar:
-        while cluster.holds(run):
-            time.sleep(0.2)
-            if run.control().get("stop") is True:  # one that still waits ends at once
-                cluster.request_stop(run)
-            _advance(bar, run.status())
-        _advance(bar, run.status())
+
+    def goes_on() -> bool:
+        if run.control().get("stop") is True:  # one that still waits ends at once
+            cluster.request_stop(run)
+        return cluster.holds(run)
+
+    with _stopped_by_signals(run):
+        watch(goes_on, run.status, _line)
     cluster.close()
 
 
-@contextmanager
-def _stopped_by_signals(run: Run) -> Iterator[None]:
-    """Meanwhile Ctrl-C, SIGTERM and a terminal that is closed ask the run to stop: it keeps its model."""
-    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    heeded = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]  # as with nohup
-    before = {number: signal.signal(number, lambda *_: run.ask(stop=True, paused=False)) for number in heeded}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def _stopped_by_signals(run: Run) -> AbstractContextManager[None]:
+    """Signals ask the run to stop: it keeps its model."""
+    return signals_ask(lambda: run.ask(stop=True, paused=False))
 
 
 def _tell(run: Run, json_output: bool) -> None:
@@ -170,13 +154,9 @@ def _tell(run: Run, json_output: bool) -> None:
         raise RunError(f"{run.id} {result['state']}: {run.status().message}")
 
 
-def _advance(bar: Any, status: Status) -> None:
-    bar.update(int(1000 * status.progress) - bar.pos, status)
-
-
-def _line(status: Status | None) -> str:
-    if status is None or not status.step or not status.epochs:
-        return status.message if status else ""
+def _line(status: Status) -> str:
+    if not status.step or not status.epochs:
+        return status.message
     left = f", {status.seconds_left:.0f} s left" if status.seconds_left is not None else ""
     epoch = min(status.epoch + 1, status.epochs)
     return f"epoch {epoch}/{status.epochs}, {status.images_per_second:,.0f} images/s{left}"
