@@ -295,6 +295,25 @@ def test_a_lost_run_says_that_it_was_interrupted(
     assert run.metrics().rows == () and run.status().step == 0, "no epoch was finished: it begins again"
 
 
+def test_a_worker_that_goes_on_writing_is_believed_whatever_ray_says(
+    cloud: Cluster, queue: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its node is cut off from the head, and not from the files."""
+    monkeypatch.setattr(ray_watch, "QUIET_SECONDS", 5.0)
+    backend, run = queue(), make_run()
+    backend.submit(run)
+    job = begun(cloud, run)
+    wait_until(lambda: not backend._tasks.pending, "its being seen")
+    cloud.states[job.name] = JobState("lost")
+    for step in range(10):
+        elsewhere(run, "running", step=step)
+        time.sleep(0.1)
+    assert claims.read(run).number == 1 and backend.holds(run)
+    elsewhere(run, "finished")
+    wait_until(lambda: not backend.holds(run), "the end")
+    assert list(cloud.jobs) == [job.name]
+
+
 def test_a_lost_run_that_was_to_stop_is_not_taken_up(cloud: Cluster, queue: Any) -> None:
     backend, run = queue(), make_run()
     backend.submit(run)
