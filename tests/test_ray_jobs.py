@@ -775,9 +775,9 @@ def test_a_sweep_queues_one_at_ray_where_others_have_it_all_and_has_it_back_for_
     cloud.there = replace(NODES, busy=6.0)
     begun(cloud, first)
     wait_until(lambda: backend.room(), "room")
-    cloud.there = replace(NODES, busy=8.0)
     backend.submit(second)
     pending = given(cloud, second)
+    cloud.there = replace(NODES, busy=8.0)  # somebody was quicker: it waits in Ray's queue
     elsewhere(first, "finished")
     assert passed_on(runs_root, job.name, monkeypatch) == second.path
     wait_until(lambda: pending.name in cloud.stopped, "the other job's end")
