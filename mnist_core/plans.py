@@ -169,6 +169,11 @@ def check_trials(trials: object) -> int:
     return trials
 
 
+def most_trials(plan: Plan) -> int:
+    """As many as it can be extended to: MAX_TRIALS, or the points of its grid, if these are fewer."""
+    return min(MAX_TRIALS, space.grid_size(plan.vary)) if plan.how == "grid" else MAX_TRIALS
+
+
 def best_of(trials: Sequence[dict[str, Any]], plan: Plan) -> dict[str, Any] | None:
     """The best of the trials that were trained to their end; the first of equals; None where there is none."""
     done = [row for row in trials if row.get("state") == "finished" and row.get("value") is not None]

@@ -30,10 +30,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mnist_core import owners, space
+from mnist_core import owners
 from mnist_core.errors import RunError, SettingError, SweepError, SweepNotFoundError
 from mnist_core.files import read_json, write_json
-from mnist_core.plans import BACKENDS, Plan, best_of, check_trials, title
+from mnist_core.plans import BACKENDS, Plan, best_of, check_trials, most_trials, title
 from mnist_core.runs import Run, Status, list_runs, owned, runs_dir
 from mnist_core.workers import environment
 
@@ -105,7 +105,7 @@ class Sweep:
             wanted = check_trials(asked)
         except SettingError:
             return plan.trials
-        return min(wanted, space.grid_size(plan.vary)) if plan.how == "grid" else wanted
+        return min(wanted, most_trials(plan))
 
     def backend(self, plan: Plan) -> str:
         """Who trains its runs: as planned, or as it was resumed last."""

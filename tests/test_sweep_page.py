@@ -125,6 +125,13 @@ def test_running_sweep_is_paused_stopped_and_extended_by_its_owner(app: AppTest)
     assert not app.exception
 
 
+def test_a_whole_grid_cannot_be_extended(app: AppTest) -> None:
+    made(TRIALS[:4], Status("finished", "Trial 2 is the best.", step=4, steps=4), how="grid",
+         vary=["learning_rate=0.001,0.01", "batch_size=32,128"])  # fmt: skip
+    opened(app)
+    assert "Extend" not in [button.label for button in app.button]
+
+
 def test_somebody_elses_sweep_is_only_looked_at(app: AppTest) -> None:
     sweep = made(TRIALS[:4], Status("running", "Trying.", step=4, steps=9))
     owners.claim(sweep.path, "0" * 64)

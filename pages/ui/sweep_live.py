@@ -57,10 +57,10 @@ def _heading(sweep: Sweep, plan: Plan, status: Status, live: bool) -> None:
         st.progress(status.progress, text=f"{status.step} of {status.steps} trials{left} · {status.message}")
     else:
         SAID.get(status.state, st.error)(components.plain(status.message))
-    _controls(sweep, status, live)
+    _controls(sweep, plan, status, live)
 
 
-def _controls(sweep: Sweep, status: Status, live: bool) -> None:
+def _controls(sweep: Sweep, plan: Plan, status: Status, live: bool) -> None:
     locked, who = owner.locked(sweep.files), {"backend": cluster_line.chosen()}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if live:
@@ -71,11 +71,13 @@ def _controls(sweep: Sweep, status: Status, live: bool) -> None:
             resume = owner.checked(sweep.files, sweeps.resume)
             st.button("Resume", icon=":material/play_arrow:", on_click=resume, args=(sweep,), kwargs=who,
                       disabled=locked)  # fmt: skip
-        more = st.number_input("More trials", 1, 1000, 10, key=f"more_{sweep.id}", width=140)
-        extend = owner.checked(sweep.files, sweeps.resume)
-        wanted = min(plans.MAX_TRIALS, status.steps + int(more))
-        st.button("Extend", icon=":material/add:", on_click=extend, args=(sweep, wanted), kwargs=who,
-                  disabled=locked)  # fmt: skip
+        most = plans.most_trials(plan)
+        if status.steps < most:
+            more = st.number_input("More trials", 1, 1000, 10, key=f"more_{sweep.id}", width=140)
+            extend = owner.checked(sweep.files, sweeps.resume)
+            wanted = min(most, status.steps + int(more))
+            st.button("Extend", icon=":material/add:", on_click=extend, args=(sweep, wanted), kwargs=who,
+                      disabled=locked)  # fmt: skip
 
 
 def _best(trials: list[dict[str, Any]], plan: Plan, live: bool) -> None:
