@@ -136,7 +136,11 @@ def test_the_command_line_trains_there(on_cluster: RayCluster, runs_root: Path) 
 def test_ctrl_c_stops_it_there(on_cluster: RayCluster, runs_root: Path) -> None:
     settings = {"DIGITLAB_RAY_ADDRESS": on_cluster.address, "DIGITLAB_RAY_CPUS": "1"}
     command = command_line("train", "--recipe", "fast", "--epochs", "900", "--data", "sample", "--backend", "ray")
-    process = subprocess.Popen(command, env=environment(runs_root, **settings), cwd=ROOT)
+    process = subprocess.Popen(
+        command, env=environment(runs_root, **settings), cwd=ROOT,
+        # A background job of a shell ignores Ctrl-C, and its children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
     try:
         (run,) = wait_until(lambda: list_runs(runs_root), "the run", 60)
         wait_until(lambda: run.status().step > 0, "the first batch", SECONDS)
