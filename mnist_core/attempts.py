@@ -76,11 +76,6 @@ class Attempts:
         """How many may be under way at once."""
         return max_running() if self._cluster is None else self._cluster.places
 
-    @property
-    def count(self) -> int:
-        """How many are under way."""
-        return len(self._going)
-
     def room(self) -> bool:
         """Whether one more may begin."""
         if self._cluster is not None:

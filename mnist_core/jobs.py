@@ -27,7 +27,7 @@ from mnist_core.errors import ClusterError, QueueFullError, RunError, SettingErr
 from mnist_core.fairness import next_turns
 from mnist_core.files import write_json
 from mnist_core.recipes import setting_rules
-from mnist_core.runs import Run, RunSpec, Status, create, owned
+from mnist_core.runs import Run, RunSpec, Status, create, owned, write_owned
 from mnist_core.steady import SteadyWorker, Turn
 from mnist_core.workers import Adopted, WarmWorker, cores, start_worker
 
@@ -178,13 +178,7 @@ def conclude(run: Run, exit_status: int) -> None:
     last = next((line for line in reversed(lines) if line.strip()), "it left no message")
     killed = exit_status < 0 or exit_status == 137
     reason = "Its worker was ended from outside, perhaps for want of memory." if killed else f"Its worker ended: {last}"
-    _end(run, replace(status, state="interrupted" if killed else "failed", message=reason))
-
-
-def _end(run: Run, status: Status) -> None:
-    """Writes how it ended, unless somebody has deleted its folder meanwhile."""
-    if run.path.is_dir():
-        run.write_status(owned(status))
+    write_owned(run, replace(status, state="interrupted" if killed else "failed", message=reason))
 
 
 @dataclass
@@ -297,7 +291,7 @@ class LocalBackend:
 
     def _withdraw(self, run: Run) -> None:
         del self._jobs[run.id]
-        _end(run, replace(run.status(), state="stopped", message="Stopped before its turn came."))
+        write_owned(run, replace(run.status(), state="stopped", message="Stopped before its turn came."))
 
     def position(self, run: Run) -> int:
         with self._lock:
@@ -344,7 +338,7 @@ class LocalBackend:
                 job.process = self._take(job.run)
             except OSError as error:  # the directory was deleted, or the machine takes no more processes
                 del self._jobs[job.run.id]
-                _end(job.run, Status("failed", f"The worker could not be started: {error}."))
+                write_owned(job.run, Status("failed", f"The worker could not be started: {error}."))
 
     def _take(self, run: Run) -> subprocess.Popen[bytes] | Turn:
         """The process that trains it."""

@@ -69,6 +69,10 @@ class Plan:
     def higher_is_better(self) -> bool:
         return self.measure == "accuracy"
 
+    def cost(self, value: float) -> float:
+        """A value of the measure, turned so that the smallest is the best."""
+        return -value if self.higher_is_better else value
+
     def settings_of(self, settings: Mapping[str, Any], seed: int) -> RunSpec:
         """What one trial trains. Raises SettingError or ArchitectureError where these cannot go together."""
         changed = override(self.base.settings, settings)
@@ -177,8 +181,7 @@ def most_trials(plan: Plan) -> int:
 def best_of(trials: Sequence[dict[str, Any]], plan: Plan) -> dict[str, Any] | None:
     """The best of the trials that were trained to their end; the first of equals; None where there is none."""
     done = [row for row in trials if row.get("state") == "finished" and row.get("value") is not None]
-    sign = -1 if plan.higher_is_better else 1
-    return min(done, key=lambda row: sign * row["value"], default=None)
+    return min(done, key=lambda row: plan.cost(row["value"]), default=None)
 
 
 def title(plan: Plan) -> str:

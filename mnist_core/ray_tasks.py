@@ -15,7 +15,7 @@ from mnist_core import claims, owners, passing
 from mnist_core.claims import Claim
 from mnist_core.cluster import Capacity, Job, Needs
 from mnist_core.fairness import next_turns
-from mnist_core.runs import Run, Status, owned, runs_dir
+from mnist_core.runs import Run, runs_dir, write_owned
 
 AHEAD = 2
 """Runs that wait in Ray's queue, so that a place that falls free is taken at once."""
@@ -66,13 +66,7 @@ class Task:
 
     def write(self, **changes: object) -> None:
         """Changes the run's status, unless somebody has deleted its folder meanwhile."""
-        write_status(self.run, replace(self.run.status(), **changes))  # type: ignore[arg-type]
-
-
-def write_status(run: Run, status: Status) -> None:
-    """Writes the status, unless somebody has deleted the run's folder meanwhile."""
-    if run.path.is_dir():
-        run.write_status(owned(status))
+        write_owned(self.run, replace(self.run.status(), **changes))  # type: ignore[arg-type]
 
 
 class Tasks:

@@ -13,8 +13,8 @@ from dataclasses import replace
 from mnist_core import checkpoints, claims, passing
 from mnist_core.cluster import Jobs, JobState
 from mnist_core.jobs import conclude
-from mnist_core.ray_tasks import Task, Tasks, write_status
-from mnist_core.runs import FINAL_STATES, Run, Status, runs_dir
+from mnist_core.ray_tasks import Task, Tasks
+from mnist_core.runs import FINAL_STATES, Run, Status, runs_dir, write_owned
 
 QUIET_SECONDS = 4.0
 """A worker that has not written for so long is asked after."""
@@ -112,7 +112,7 @@ class Watch:
             if not checkpoints.exists(run.path):
                 run.trim_metrics(0)  # what it reported of an epoch that was not finished
                 status = Status(epochs=status.epochs)
-            write_status(run, replace(status, state="queued", message=message, seconds_left=None))
+            write_owned(run, replace(status, state="queued", message=message, seconds_left=None))
             task.retried = True
             task.wait_here()
 

@@ -321,6 +321,12 @@ def owned(status: Status) -> Status:
     return replace(status, pid=os.getpid(), host=socket.gethostname(), heartbeat=time.time())
 
 
+def write_owned(run: Run, status: Status) -> None:
+    """Writes the status as this process does, unless somebody has deleted the run's folder meanwhile."""
+    if run.path.is_dir():
+        run.write_status(owned(status))
+
+
 def find_run(run_id: str, root: Path | None = None) -> Run:
     """The run of this id.
 

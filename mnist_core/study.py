@@ -142,8 +142,7 @@ class Study:
     def best(self) -> Trial | None:
         """The best of those that were trained to their end."""
         done = [trial for trial in self.trials.values() if trial.state == "finished" and trial.value is not None]
-        sign = -1 if self._plan.higher_is_better else 1
-        return min(done, key=lambda trial: sign * (trial.value or 0.0), default=None)
+        return min(done, key=lambda trial: self._plan.cost(trial.value or 0.0), default=None)
 
     @property
     def ended(self) -> list[Trial]:

@@ -252,5 +252,3 @@ def summary(sweep: Sweep) -> dict[str, Any]:
         "sweep": sweep.id, "title": title(plan), "state": status.state, "trials": status.step, "of": status.steps,
         "best": best["value"] if best else None, "measure": plan.measure, "created": plan.created,
     }  # fmt: skip
-
-

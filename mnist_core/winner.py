@@ -99,8 +99,7 @@ class Crowning:
 
     def _result(self) -> dict[str, Any]:
         values = [row["value"] for row in self._done]
-        sign = -1 if self._plan.higher_is_better else 1
-        chosen = min(self._done, key=lambda row: (sign * row["value"], row["seed"]))["run"]
+        chosen = min(self._done, key=lambda row: (self._plan.cost(row["value"]), row["seed"]))["run"]
         return {
             "mean": statistics.fmean(values), "spread": statistics.stdev(values) if len(values) > 1 else None,
             "run": chosen, **_scored_once(Run(self._sweep.root / chosen)),

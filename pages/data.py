@@ -28,7 +28,7 @@ navigation.through_app()
 st.title("Data")
 st.write("The images that networks here learn from and are measured on, one by one and as a whole.")
 components.guarded(lambda: st.caption(f"MNIST: {which()}."))
-view = navigation.view({name: title for name, (title, _) in VIEWS.items()}, state.DATA_VIEW)
+view = navigation.view(VIEWS, state.DATA_VIEW)
 if view == "kept":
     keeping.show()  # parts that fail one by one
 else:

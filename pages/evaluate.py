@@ -27,7 +27,7 @@ def menus() -> None:
         choice = components.model_menu("Model", state.MODEL)
     with images:
         source = measured.source_menu()
-    view = navigation.view({name: title for name, (title, _) in VIEWS.items()}, state.EVALUATED_VIEW)
+    view = navigation.view(VIEWS, state.EVALUATED_VIEW)
     components.fragment(lambda: page(choice, source, view))
 
 

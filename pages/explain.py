@@ -61,7 +61,7 @@ def page() -> None:
             st.info("Draw a digit, or choose a test image.")
             return
         components.answer(caches.classifier(components.model_path(choice)).read(image), "", image)
-    view = navigation.view({name: title for name, (title, _) in VIEWS.items()}, state.EXPLAIN_VIEW)
+    view = navigation.view(VIEWS, state.EXPLAIN_VIEW)
     components.guarded(lambda: VIEWS[view][1](choice, image))
 
 

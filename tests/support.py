@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -31,6 +32,12 @@ def environment(runs: Path, **changes: str) -> dict[str, str]:
 def command_line(*arguments: str) -> list[str]:
     """The real command line."""
     return [sys.executable, "-m", "mnist_core", *arguments]
+
+
+def hears_signals() -> None:
+    """For Popen's `preexec_fn`: a background job of a shell ignores Ctrl-C, and its children inherit that."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def wait_until(condition: Callable[[], Any], what: str, seconds: float = 60) -> Any:

@@ -19,7 +19,7 @@ import numpy as np
 import psutil
 import pytest
 from click.testing import CliRunner, Result
-from support import ROOT, Trained, command_line, environment, wait_until
+from support import ROOT, Trained, command_line, environment, hears_signals, wait_until
 
 from mnist_core import __main__ as cli
 from mnist_core import cli_train, history, worker
@@ -134,8 +134,7 @@ def test_ctrl_c_and_its_like_keep_the_model(tmp_path: Path, number: str) -> None
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # A background job of a shell ignores Ctrl-C, and its children inherit that.
-        preexec_fn=lambda: [signal.signal(one, signal.SIG_DFL) for one in (signal.SIGINT, signal.SIGHUP)],
+        preexec_fn=hears_signals,
     )
     try:
         (run,) = wait_until(lambda: list_runs(root), "the run", 60)

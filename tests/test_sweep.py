@@ -20,7 +20,7 @@ import optuna
 import psutil
 import pytest
 from click.testing import CliRunner
-from support import ROOT, command_line, end_workers, environment, wait_until
+from support import ROOT, command_line, end_workers, environment, hears_signals, wait_until
 
 from mnist_core import __main__ as cli
 from mnist_core import attempts, history, networks, plans, steady, study, sweeps, winner
@@ -611,8 +611,7 @@ def test_ctrl_c_pauses_and_resume_goes_on(runs_root: Path) -> None:
     process = subprocess.Popen(
         command_line("sweep", *options), cwd=ROOT, env=environment(runs_root), text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        # A background job of a shell ignores Ctrl-C, and its children inherit that.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=hears_signals,
     )  # fmt: skip
     (made,) = wait_until(lambda: sweeps.list_sweeps(runs_root), "the sweep")
     wait_until(lambda: any(row["values"] for row in made.trials()), "the first epoch of a trial", 300)

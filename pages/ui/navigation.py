@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import runpy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import streamlit as st
@@ -38,22 +38,22 @@ def url_path(page: str) -> str:
     return "" if page == next(iter(PAGES)) else PAGES[page][0].lower()
 
 
-def view(titles: Mapping[str, str], key: str) -> str:
+def view(views: Mapping[str, tuple[str, Callable[..., None]]], key: str) -> str:
     """A menu of a page's views. The address names the one that is shown, `?view=map`, and a link opens it.
 
     Args:
-        titles: name in the address -> title; the first one is shown where nobody has chosen.
+        views: name in the address -> its title, and what shows it; the first one is shown where nobody has chosen.
         key: of the session.
 
     Returns:
         The name of the view that is shown.
     """
     linked, last = st.query_params.get("view"), state.linked(key)
-    if linked in titles and linked != st.session_state.get(last):  # not the one that was put there: a link was followed
+    if linked in views and linked != st.session_state.get(last):  # not the one that was put there: a link was followed
         st.session_state[key] = linked
-    state.default(key, next(iter(titles)))
-    name = str(st.segmented_control("View", list(titles), format_func=titles.__getitem__, key=key, required=True,
-                                    label_visibility="collapsed"))  # fmt: skip
+    state.default(key, next(iter(views)))
+    name = str(st.segmented_control("View", list(views), format_func=lambda name: views[name][0], key=key,
+                                    required=True, label_visibility="collapsed"))  # fmt: skip
     st.session_state[last] = name
     if linked != name:
         st.query_params["view"] = name

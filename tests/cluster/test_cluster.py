@@ -18,7 +18,7 @@ import optuna
 import psutil
 import pytest
 from nodes import CORES, RayCluster, free_port
-from support import ROOT, command_line, environment, wait_until
+from support import ROOT, command_line, environment, hears_signals, wait_until
 
 from mnist_core import backends, claims, jobs, plans, sweeps
 from mnist_core.architecture import Dense, Flatten, Rescaling
@@ -138,8 +138,7 @@ def test_ctrl_c_stops_it_there(on_cluster: RayCluster, runs_root: Path) -> None:
     command = command_line("train", "--recipe", "fast", "--epochs", "900", "--data", "sample", "--backend", "ray")
     process = subprocess.Popen(
         command, env=environment(runs_root, **settings), cwd=ROOT,
-        # A background job of a shell ignores Ctrl-C, and its children inherit that.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=hears_signals,
     )  # fmt: skip
     try:
         (run,) = wait_until(lambda: list_runs(runs_root), "the run", 60)
