@@ -26,9 +26,20 @@ from results import COLLECT, Figure
 
 HERE = Path(__file__).parent
 ORDER = (
-    "opening", "answering", "browsing", "looking", "history", "first_point", "memory", "together", "augmentation",
-    "building", "sweep", "fast", "training",
-)  # fmt: skip
+    "opening",
+    "answering",
+    "browsing",
+    "looking",
+    "history",
+    "first_point",
+    "memory",
+    "together",
+    "augmentation",
+    "building",
+    "sweep",
+    "fast",
+    "training",
+)
 PACKAGES = ("streamlit", "tensorflow", "keras", "ai-edge-litert", "numpy", "opencv-python-headless")
 
 

@@ -29,12 +29,13 @@ import numpy as np
 import results
 from streamlit.testing.v1 import AppTest
 
-from mnist_core import canvas, data, uploads
-from mnist_core.classifier import DEFAULT_MODEL, Classifier
-from mnist_core.drawing import normalise
-from mnist_core.strokes import PenDigit, render
-from mnist_core.workers import cores
-from pages.ui import components, state
+from mnist_core.data.mnist import load_mnist
+from mnist_core.drawing import canvas, uploads
+from mnist_core.drawing.normalize import normalise
+from mnist_core.drawing.strokes import PenDigit, render
+from mnist_core.models.classifier import DEFAULT_MODEL, Classifier
+from mnist_core.processes import cpu_count
+from pages.ui.shared import components, state
 
 PEER = Path(__file__).parent / "peers" / "keras_predict.py"
 WARM_UP = 5  # drawings, while the model is loaded
@@ -95,13 +96,13 @@ def computed(digits: list[PenDigit]) -> list[float]:
 
 def test_images(count: int) -> np.ndarray:
     """(count, 28, 28) uint8: MNIST's test images, over again where there are fewer."""
-    images = data.load("full").x_test
+    images = load_mnist("full").x_test
     return images[np.arange(count) % len(images)]
 
 
 def library(images: np.ndarray) -> float:
     """Images a second, on all cores."""
-    classifier = Classifier(DEFAULT_MODEL, cores())
+    classifier = Classifier(DEFAULT_MODEL, cpu_count())
     classifier.probabilities(images[:256])
     began = time.perf_counter()
     classifier.probabilities(images)

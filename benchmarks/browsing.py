@@ -25,10 +25,11 @@ import psutil
 import results
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
-from mnist_core.data import available
-from mnist_core.runs import Run, create, make_spec
-from mnist_core.strokes import PenDigit
-from mnist_core.workers import cores, start_worker
+from mnist_core.data.mnist import mnist_available
+from mnist_core.drawing.strokes import PenDigit
+from mnist_core.jobs.worker_pool import start_worker
+from mnist_core.processes import cpu_count
+from mnist_core.runs.run import Run, create_run, make_spec
 
 OBSERVER = """
 window.lab = {lifted: 0, answers: [], told: () => {}};
@@ -185,9 +186,9 @@ def _seconds(process: psutil.Process) -> float:
 def trainings(app: live.App, count: int) -> Iterator[None]:
     """So many trainings beside, each with the cores that the queue would give it when two may run."""
     os.environ["DIGITLAB_RUNS"] = str(app.runs)
-    data = "full" if available() else "sample"
-    runs = [create(make_spec("fleming-cnn", {"epochs": 50}, data)) for _ in range(count)]
-    processes = [start_worker(run, max(1, cores() // 2)) for run in runs]
+    data = "full" if mnist_available() else "sample"
+    runs = [create_run(make_spec("fleming-cnn", {"epochs": 50}, data)) for _ in range(count)]
+    processes = [start_worker(run, max(1, cpu_count() // 2)) for run in runs]
     try:
         while any(not run.metrics().rows for run in runs):
             _require_alive(runs, processes)

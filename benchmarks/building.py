@@ -18,10 +18,13 @@ import click
 import results
 import together
 
-from mnist_core import building, cost, diagram, jobs, keras_json, links, mending, speed
-from mnist_core.architecture import Architecture, to_source
-from mnist_core.recipes import RECIPES
-from mnist_core.workers import cores
+from mnist_core.charts import network_diagram
+from mnist_core.config import max_running
+from mnist_core.networks import cost, diagnose, edit, keras_json, share_link
+from mnist_core.networks.architecture import Architecture, to_source
+from mnist_core.processes import cpu_count
+from mnist_core.recipes.recipes import RECIPES
+from mnist_core.training import time_model
 
 WITHIN = 1.3  # the estimate is asked to be right within 30 %
 
@@ -33,17 +36,22 @@ def change(place: int) -> float:
     """Milliseconds of all that the builder works out after one change of the shipped network."""
     layers = RECIPES["canvas"].settings.layers
     began = time.perf_counter()
-    layers = building.changed(layers, 1, filters=8 + place % 40)
-    cost.layers(layers), mending.diagnose(layers), diagram.svg(layers, 28, set()), diagram.told(layers, 28)
-    to_source(Architecture(layers)), links.encode(layers), keras_json.write(layers)
+    layers = edit.changed(layers, 1, filters=8 + place % 40)
+    (
+        cost.layers(layers),
+        diagnose.diagnose(layers),
+        network_diagram.svg(layers, 28, set()),
+        network_diagram.told(layers, 28),
+    )
+    to_source(Architecture(layers)), share_link.encode(layers), keras_json.write(layers)
     return 1000 * (time.perf_counter() - began)
 
 
-def error(recipe: str, known: speed.Speed) -> float:
+def error(recipe: str, known: time_model.Speed) -> float:
     """How many times too long or too short the estimate is, at least 1."""
     (images_per_second,) = together.speeds(recipe, 1)
     settings = RECIPES[recipe].settings
-    true = speed.training_images(settings, "full") / images_per_second
+    true = time_model.training_images(settings, "full") / images_per_second
     estimate = known.epoch_seconds(settings, "full")
     print(f"  {recipe}: an epoch takes {true:.1f} s, estimated {estimate:.1f} s", flush=True)
     return max(true / estimate, estimate / true)
@@ -60,9 +68,9 @@ def main(times: int) -> None:
         took, errors = [], {}
         for _ in range(times):
             began = time.perf_counter()
-            speed.measure(max(1, cores() // jobs.max_running()))
+            time_model.measure(max(1, cpu_count() // max_running()))
             took.append(time.perf_counter() - began)
-            known = speed.read()
+            known = time_model.read()
             if known is None:
                 raise RuntimeError("the machine was measured, and nothing is known of it")
             for recipe in RECIPES:

@@ -27,13 +27,15 @@ import results
 ROOT = Path(__file__).parents[1]
 sys.path += [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "cluster")]
 
-from mnist_core import cluster, ray_client, ray_jobs, sweep, sweeps  # noqa: E402
-from mnist_core.architecture import Dense, Flatten, Rescaling  # noqa: E402
-from mnist_core.plans import Plan, make_plan  # noqa: E402
-from mnist_core.recipes import Settings  # noqa: E402
-from mnist_core.runs import RunSpec, Status, create, owned  # noqa: E402
-from mnist_core.space import parse_all  # noqa: E402
-from mnist_core.study import Study  # noqa: E402
+from mnist_core.jobs.ray import backend, client, cluster
+from mnist_core.networks.architecture import Dense, Flatten, Rescaling  # noqa: E402
+from mnist_core.recipes.recipes import Settings  # noqa: E402
+from mnist_core.runs.run import RunSpec, Status, create_run, stamp_status  # noqa: E402
+from mnist_core.sweeps import runner
+from mnist_core.sweeps.plans import Plan, make_plan  # noqa: E402
+from mnist_core.sweeps.search_space import parse_all  # noqa: E402
+from mnist_core.sweeps.store import create_sweep, launch_sweep  # noqa: E402
+from mnist_core.sweeps.study import Study  # noqa: E402
 
 SPACE = ("learning_rate=1e-4..1e-1:log", "dropout=0..0.6")
 CORES_EACH = 2
@@ -84,8 +86,8 @@ class Costs:
 
 def one_job(address: str) -> tuple[float, float, float, float]:
     """Seconds to submit, of Ray's start, of the worker's start, and of the finish, of one run with its own job."""
-    jobs = ray_client.connect(address)
-    run = create(replace(make_plan("fast", SPACE, 1, data="sample", epochs=2).base, created=time.time()))
+    jobs = client.connect(address)
+    run = create_run(replace(make_plan("fast", SPACE, 1, data="sample", epochs=2).base, created=time.time()))
     job = cluster.Job(f"{run.id}-1", run, 1, cluster.Needs(CORES_EACH))
     began = time.time()
     jobs.submit(job)
@@ -109,8 +111,8 @@ def a_sweep(trials: int) -> tuple[list[float], float]:
     """Of a sweep on the cluster: seconds between the beginnings of two trials above the training of the first, and
     those that its process computed, a trial."""
     plan = make_plan("fast", SPACE, trials, data="sample", epochs=2, how="random", seeds=0, prune=False, backend="ray")
-    made = sweeps.create(plan)
-    process, used = psutil.Process(sweeps.launch(made).pid), 0.0
+    made = create_sweep(plan)
+    process, used = psutil.Process(launch_sweep(made).pid), 0.0
     while made.live:
         times = process.cpu_times()
         used = times.user + times.system
@@ -125,7 +127,7 @@ def a_sweep(trials: int) -> tuple[list[float], float]:
 def of_the_process(trials: int = 400) -> dict[str, float]:
     """What the sweep's process does for a trial, without any cluster."""
     plan = Plan(SMALL, parse_all(SPACE), trials=trials, created=time.time())
-    made = sweeps.create(plan)
+    made = create_sweep(plan)
     study, seconds = Study(made, plan), {name: [] for name in ("ask", "report", "tell", "publish")}  # type: ignore
     for number in range(trials):
         began = time.perf_counter()
@@ -145,17 +147,18 @@ def of_the_process(trials: int = 400) -> dict[str, float]:
     early, late = statistics.median(seconds["ask"][quarter : 2 * quarter]), statistics.median(seconds["ask"][-quarter:])
     growth = max(0.0, (late - early) / (2 * quarter))
     return {
-        "ask": max(0.0, early - growth * 1.5 * quarter), "ask_growth": growth,
+        "ask": max(0.0, early - growth * 1.5 * quarter),
+        "ask_growth": growth,
         **{name: statistics.median(seconds[name]) for name in ("report", "tell")},
         "publish": statistics.median(seconds["publish"][-quarter:]),
-    }  # fmt: skip
+    }
 
 
 def of_a_look(count: int = 100) -> tuple[float, float]:
     """Seconds that the sweep's process, and the backend's thread, spend on a run that trains, once around."""
-    made = [create(SMALL) for _ in range(count)]
+    made = [create_run(SMALL) for _ in range(count)]
     for run in made:
-        run.write_status(owned(Status("running", step=1)))
+        run.write_status(stamp_status(Status("running", step=1)))
         run.append_metrics({"step": 1, "epoch": 1, "loss": 1.0})
     seen = {run.id: run.metrics() for run in made}
     began = time.perf_counter()
@@ -202,7 +205,7 @@ def simulate(costs: Costs, cores: int, training: float, hours: float = 1.0) -> t
             thread = max(thread, now + work)
             if free:
                 free -= 1
-                first = thread + (ray_jobs.POLL_SECONDS + going * costs.listen) / 2 + costs.passed
+                first = thread + (backend.POLL_SECONDS + going * costs.listen) / 2 + costs.passed
             else:
                 fresh -= 1
                 thread += costs.submit
@@ -213,11 +216,11 @@ def simulate(costs: Costs, cores: int, training: float, hours: float = 1.0) -> t
                 heapq.heappush(reports, first + training * (epoch + 1) / EPOCHS)
         if now >= publish_after:  # as Conductor does it: a tenth of its time at most
             spent = costs.publish * trials
-            publish_after = now + work + spent * (1 + sweep.PUBLISH_PAUSE)
+            publish_after = now + work + spent * (1 + runner.PUBLISH_PAUSE)
             work += spent
         busy["process"] += work
-        busy["thread"] += going * costs.listen * (work + sweep.POLL_SECONDS) / ray_jobs.POLL_SECONDS
-        now += work + sweep.POLL_SECONDS
+        busy["thread"] += going * costs.listen * (work + runner.POLL_SECONDS) / backend.POLL_SECONDS
+        now += work + runner.POLL_SECONDS
     return done, {name: min(1.0, seconds / now) for name, seconds in busy.items()}
 
 
@@ -225,9 +228,10 @@ def cost_sheet(costs: Costs) -> None:
     """Trials an hour by cores."""
     far = FAR_FILES * FAR_SECONDS
     kinds = {
-        "TPE": costs, "at random": replace(costs, ask_growth=0.0),
+        "TPE": costs,
+        "at random": replace(costs, ask_growth=0.0),
         "at random, far storage": replace(costs, ask_growth=0.0, look=costs.look + far, listen=costs.listen + far),
-    }  # fmt: skip
+    }
     print("cores  seconds a trial  how                     trials an hour  of what trainings allow  process busy")
     for training, cores, (how, found) in itertools.product(TRAINING, (2, 16, 1000), kinds.items()):
         done, busy = simulate(found, cores, training)
@@ -255,7 +259,7 @@ def main(trials: int, jobs: int) -> None:
             ray_cluster.close()
     submit, ray_start, worker_start, finish = parts
     results.figure("of a trial above its training, on Ray", above, "s", "≤ 6")
-    passed = max(0.0, statistics.median(above) - finish - ray_jobs.POLL_SECONDS / 2)
+    passed = max(0.0, statistics.median(above) - finish - backend.POLL_SECONDS / 2)
     costs = Costs(submit, ray_start, worker_start, passed, finish, look, listen, **process)
     for name, value in asdict(costs).items():
         print(f"{name:14} {1000 * value:10.3f} ms")

@@ -19,13 +19,15 @@ import cv2
 import numpy as np
 import product
 
-from mnist_core import data, drawings, pen
-from mnist_core.classifier import DEFAULT_MODEL, REJECT_ABOVE, Classifier
-from mnist_core.drawing import Steps, normalise, plain_resize
-from mnist_core.evaluation import calibration_error
-from mnist_core.figures import png
-from mnist_core.runs import find_run
-from mnist_core.strokes import PenDigit, render
+from mnist_core.charts.figures import png
+from mnist_core.data.mnist import Mnist, load_mnist
+from mnist_core.drawing.normalize import Steps, normalise, plain_resize
+from mnist_core.drawing.strokes import PenDigit, render
+from mnist_core.evaluation.metrics import calibration_error
+from mnist_core.handwriting import mixture
+from mnist_core.handwriting.pen_digits import CONDITIONS, draw_pen_digit, load_pen_digits, split_writers
+from mnist_core.models.classifier import DEFAULT_MODEL, REJECT_ABOVE, Classifier
+from mnist_core.runs.run import find_run
 
 Prepare = Callable[[np.ndarray], np.ndarray]
 """A canvas to the (28, 28) image that a model sees."""
@@ -58,14 +60,12 @@ def right(classifier: Classifier, images: np.ndarray, labels: np.ndarray) -> flo
     return 100 * float((classifier.probabilities(images).argmax(axis=1) == labels).mean())
 
 
-def row(
-    name: str, classifier: Classifier, prepare: Prepare, kept: Sequence[PenDigit], mnist: data.Mnist
-) -> list[float]:
+def row(name: str, classifier: Classifier, prepare: Prepare, kept: Sequence[PenDigit], mnist: Mnist) -> list[float]:
     """One line of the table, printed as soon as it is known: MNIST, then pen digits at each condition."""
     found = [right(classifier, np.stack([prepare(c) for c in mnist_on_canvas(mnist.x_test)]), mnist.y_test)]
     labels = np.array([digit.label for digit in kept])
-    for condition in pen.CONDITIONS:
-        found.append(right(classifier, np.stack([prepare(c) for c in pen.draw(kept, condition)]), labels))
+    for condition in CONDITIONS:
+        found.append(right(classifier, np.stack([prepare(c) for c in draw_pen_digit(kept, condition)]), labels))
     print(f"| {name} | " + " | ".join(f"{figure:.1f}" for figure in found) + " |", flush=True)
 
 
@@ -78,9 +78,12 @@ def trained(augmentation: str) -> Classifier:
 def same_answers(classifier: Classifier, kept: Sequence[PenDigit]) -> dict[str, float]:
     """Per cent of drawings that are read as the same when they are drawn otherwise."""
     ways: dict[str, Prepare | tuple[float, float, tuple[int, int] | None]] = {
-        "moved": (20, 168, (100, 184)), "at 0.3 of its size": (6, 50, None), "at 1.5 times its size": (30, 252, None),
-        "brush of 6 pixels": (6, 168, None), "brush of 34 pixels": (34, 168, None),
-    }  # fmt: skip
+        "moved": (20, 168, (100, 184)),
+        "at 0.3 of its size": (6, 50, None),
+        "at 1.5 times its size": (30, 252, None),
+        "brush of 6 pixels": (6, 168, None),
+        "brush of 34 pixels": (34, 168, None),
+    }
 
     def read(width: float, size: float, centre: tuple[int, int] | None, ink: Prepare = lambda c: c) -> np.ndarray:
         images = [normalise(ink(render(digit.strokes, width, size, centre))).image for digit in kept]
@@ -94,18 +97,18 @@ def same_answers(classifier: Classifier, kept: Sequence[PenDigit]) -> dict[str, 
 def honesty(classifier: Classifier, kept: Sequence[PenDigit]) -> None:
     """Prints how far the probabilities can be trusted, and what is taken for no digit."""
     labels = np.array([digit.label for digit in kept])
-    for condition in pen.CONDITIONS:
-        found = classifier.probabilities(np.stack([WHOLE(canvas) for canvas in pen.draw(kept, condition)]))
+    for condition in CONDITIONS:
+        found = classifier.probabilities(np.stack([WHOLE(canvas) for canvas in draw_pen_digit(kept, condition)]))
         error, rejected = calibration_error(found, labels), (found[:, 10:].sum(axis=1) > REJECT_ABOVE).mean()
         print(f"{condition}: calibration error {100 * error:.2f} %, digits rejected {100 * rejected:.2f} %")
-    images, _ = drawings.make(drawings.Mixture(0, 0, 2000), (), seed=12345, processes=2)
+    images, _ = mixture.make(mixture.Mixture(0, 0, 2000), (), seed=12345, processes=2)
     rejected = (classifier.probabilities(images)[:, 10:].sum(axis=1) > REJECT_ABOVE).mean()
     print(f"scribbles, letters and shapes made anew: {100 * rejected:.2f} % rejected")
 
 
 def speed(kept: Sequence[PenDigit]) -> None:
     """Prints the time of one drawing on one core: normalised, then read by the shipped model."""
-    one_core, canvases = Classifier(DEFAULT_MODEL, 1), list(pen.draw(kept[:300], "usual"))
+    one_core, canvases = Classifier(DEFAULT_MODEL, 1), list(draw_pen_digit(kept[:300], "usual"))
     images = [WHOLE(canvas) for canvas in canvases]
     for name, work in {
         "normalise": lambda i: normalise(canvases[i]),
@@ -123,13 +126,15 @@ def speed(kept: Sequence[PenDigit]) -> None:
 @click.option("--table/--no-table", default=True, help="Whether to train for the table; the rest takes a minute.")
 def main(digits: int, figure: Path | None, table: bool) -> None:
     """Prints the table of stages in per cent, then what else is measured of the shipped model."""
-    _, kept = pen.split_writers(pen.load())
-    kept, mnist, shipped = kept[:digits], data.load("full"), Classifier(DEFAULT_MODEL, 2)
-    print(f"{len(kept)} pen digits of {len({d.writer for d in kept})} people whom no model has seen; "
-          f"{mnist.notice or mnist.source}")  # fmt: skip
+    _, kept = split_writers(load_pen_digits())
+    kept, mnist, shipped = kept[:digits], load_mnist("full"), Classifier(DEFAULT_MODEL, 2)
+    print(
+        f"{len(kept)} pen digits of {len({d.writer for d in kept})} people whom no model has seen; "
+        f"{mnist.notice or mnist.source}"
+    )
     if table:
-        print("| | " + " | ".join([ON_CANVAS, *pen.CONDITIONS]) + " |")
-        print("|---" * (2 + len(pen.CONDITIONS)) + "|")
+        print("| | " + " | ".join([ON_CANVAS, *CONDITIONS]) + " |")
+        print("|---" * (2 + len(CONDITIONS)) + "|")
         published = trained("none")
         for name, prepare in STAGES.items():
             row(name, published, prepare, kept, mnist)
@@ -147,7 +152,7 @@ def main(digits: int, figure: Path | None, table: bool) -> None:
 def lost_drawings(classifier: Classifier, digits: Sequence[PenDigit]) -> np.ndarray:
     """Ten drawings in a row, under each its plain resize, then its normalised image: the first is misread, not that."""
     columns = []
-    for canvas, digit in zip(pen.draw(digits, "small thin corner"), digits, strict=True):
+    for canvas, digit in zip(draw_pen_digit(digits, "small thin corner"), digits, strict=True):
         plain, ours = plain_resize(canvas).image, normalise(canvas).image
         if classifier.read(plain).digit != digit.label == classifier.read(ours).digit and digit.label == len(columns):
             enlarged = [np.kron(image, np.ones((10, 10), np.uint8)) for image in (plain, ours)]

@@ -18,7 +18,7 @@ import numpy as np
 import product
 import results
 
-from mnist_core import data
+from mnist_core.data.mnist import load_mnist
 
 PEER = Path(__file__).parent / "peers" / "torch_fast.py"
 
@@ -31,7 +31,7 @@ def main(seeds: int, pairs: int, torch_python: str) -> None:
     """Prints the mean accuracy and the ratio of the training times."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "mnist.npz"
-        mnist = data.load("full")
+        mnist = load_mnist("full")
         np.savez(path, x_train=mnist.x_train, y_train=mnist.y_train, x_test=mnist.x_test, y_test=mnist.y_test)
         accuracies, ratios, torch_accuracies = [], [], []
         for seed in range(seeds):

@@ -12,20 +12,21 @@ import time
 import click
 import results
 
-from mnist_core.runs import create, make_spec
-from mnist_core.workers import WarmWorker, cores, start_worker
+from mnist_core.jobs.worker_pool import WarmWorker, start_worker
+from mnist_core.processes import cpu_count
+from mnist_core.runs.run import create_run, make_spec
 
 SETTLE_SECONDS = 15  # a worker that waits has loaded by then
 
 
 def seconds(recipe: str, warm: bool) -> float:
     """Until the first report is there to be drawn, with all cores."""
-    worker = WarmWorker(cores()) if warm else None
+    worker = WarmWorker(cpu_count()) if warm else None
     if worker is not None:
         time.sleep(SETTLE_SECONDS)
     began = time.perf_counter()
-    run = create(make_spec(recipe, {"epochs": 1}))
-    process = (worker.take(run) if worker is not None else None) or start_worker(run, cores())
+    run = create_run(make_spec(recipe, {"epochs": 1}))
+    process = (worker.take(run) if worker is not None else None) or start_worker(run, cpu_count())
     while not run.metrics().rows:
         if process.poll() is not None:
             raise RuntimeError(run.status().message)

@@ -26,10 +26,11 @@ import results
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from mnist_core import figures, history, index, reports
-from mnist_core.classifier import DEFAULT_MODEL
-from mnist_core.recipes import RECIPES
-from mnist_core.runs import Run, create, list_runs, make_spec
+from mnist_core.charts import figures
+from mnist_core.models.classifier import DEFAULT_MODEL
+from mnist_core.recipes.recipes import RECIPES
+from mnist_core.runs import history, index, reports
+from mnist_core.runs.run import Run, create_run, list_runs, make_spec
 
 COMPARED = 10
 REPEATS = 5
@@ -48,12 +49,16 @@ def make_runs(root: Path, count: int, steps: int) -> None:
     first.write_text("".join(json.dumps(report(step, steps)) + "\n" for step in range(1, steps + 1)), encoding="utf-8")
     names = list(RECIPES)
     for number in range(count):
-        run = create(make_spec(names[number % len(names)], {"epochs": 1 + number % 50}, seed=number), root)
+        run = create_run(make_spec(names[number % len(names)], {"epochs": 1 + number % 50}, seed=number), root)
         os.link(first, run.path / "metrics.jsonl")
         ended = replace(run.status(), state="finished", step=steps, steps=steps, epoch=50, epochs=50)
         run.write_status(replace(ended, train_seconds=60.0, images_per_second=2000.0))
-        card = {"test_accuracy": 0.9 + number % 97 / 1000, "test_loss": 0.1, "data": {"name": "full"},
-                "test": {"confusion": [[980] * 10] * 10}}  # fmt: skip
+        card = {
+            "test_accuracy": 0.9 + number % 97 / 1000,
+            "test_loss": 0.1,
+            "data": {"name": "full"},
+            "test": {"confusion": [[980] * 10] * 10},
+        }
         run.write_card(card)
         history.relabel(run, name=f"run {number}", note="made to be measured")
 

@@ -19,11 +19,12 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from mnist_core import forms, pen
-from mnist_core.classifier import DEFAULT_MODEL, Classifier
-from mnist_core.drawing import normalise
+from mnist_core.drawing.normalize import normalise
+from mnist_core.drawing.strokes import PenDigit, render
 from mnist_core.errors import DataError
-from mnist_core.strokes import PenDigit, render
+from mnist_core.handwriting import digit_forms
+from mnist_core.handwriting.pen_digits import load_pen_digits, split_writers
+from mnist_core.models.classifier import DEFAULT_MODEL, Classifier
 
 ROOT = Path(__file__).parents[1]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -66,8 +67,12 @@ def serving(home: Path, environment: Mapping[str, str]) -> Iterator[App]:
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "streamlit", "run", "app.py", *options],
-            cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-        )  # fmt: skip
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+        )
     try:
         yield App(f"http://127.0.0.1:{port}", psutil.Process(process.pid), home / "runs", log)
     finally:
@@ -130,13 +135,13 @@ def browser() -> str:
 def digits(count: int) -> list[PenDigit]:
     """Pen digits of people whom no model has seen; where there are none, invented ones."""
     try:
-        _, kept = pen.split_writers(pen.load())
+        _, kept = split_writers(load_pen_digits())
     except DataError:
         kept = ()
     if len(kept) >= count:
         return list(kept[:count])
     generator = np.random.default_rng(0)
-    return [forms.invent(generator) for _ in range(count)]
+    return [digit_forms.invent(generator) for _ in range(count)]
 
 
 def plain_digits(count: int) -> list[PenDigit]:
@@ -144,7 +149,7 @@ def plain_digits(count: int) -> list[PenDigit]:
     generator, classifier, found = np.random.default_rng(0), Classifier(DEFAULT_MODEL), list[PenDigit]()
     wanted = (0, 1, 2, 3, 6, 7, 8, 9)  # a 4 and a 5 are seldom drawn in one stroke
     while len(found) < count:
-        digit = forms.invent(generator, wanted[len(found) % len(wanted)])
+        digit = digit_forms.invent(generator, wanted[len(found) % len(wanted)])
         reading = classifier.read(normalise(render(digit.strokes, BRUSH, SIZE), BRUSH).image)
         if len(digit.strokes) == 1 and reading.digit == digit.label and reading.confidence > SURE:
             found.append(digit)

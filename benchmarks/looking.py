@@ -17,13 +17,16 @@ from typing import Any
 import click
 import results
 
-from mnist_core import data, evaluation, figures_layers, neighbours
-from mnist_core.activations import Layers
-from mnist_core.classifier import DEFAULT_MODEL, Classifier
-from mnist_core.counterfactual import smallest
-from mnist_core.helper import GradientHelper
-from mnist_core.occlusion import occlusion
-from mnist_core.workers import cores
+from mnist_core.charts import layers as layer_charts
+from mnist_core.data.mnist import Mnist, load_mnist
+from mnist_core.evaluation.metrics import evaluate
+from mnist_core.explain import neighbors
+from mnist_core.explain.counterfactual import smallest
+from mnist_core.explain.gradient_client import GradientHelper
+from mnist_core.explain.occlusion import occlusion
+from mnist_core.models.activations import Layers
+from mnist_core.models.classifier import DEFAULT_MODEL, Classifier
+from mnist_core.processes import cpu_count
 
 WARM_UP = 3
 
@@ -44,7 +47,7 @@ def look(images: Any) -> None:
 
     def activations(image: Any) -> None:
         for values in layers.outputs(image[None]).values():
-            figures_layers.quick_url(figures_layers.wall(values[0]))
+            layer_charts.quick_url(layer_charts.wall(values[0]))
 
     results.figure("activations of every layer, as pictures", milliseconds(activations, images), "ms", "≤ 100")
     taken = milliseconds(lambda image: occlusion(classifier, image, 3), images)
@@ -54,7 +57,7 @@ def look(images: Any) -> None:
 
 def gradients(images: Any) -> None:
     """From nothing to the first picture, and each later one."""
-    began, helper = time.perf_counter(), GradientHelper(cores())
+    began, helper = time.perf_counter(), GradientHelper(cpu_count())
     try:
         helper.explain("integrated", DEFAULT_MODEL.parent, images[0], [7])
         results.figure("first picture of gradients, TensorFlow not loaded", [time.perf_counter() - began], "s", "≤ 10")
@@ -67,16 +70,16 @@ def gradients(images: Any) -> None:
         helper.close()
 
 
-def whole_sets(mnist: data.Mnist) -> None:
+def whole_sets(mnist: Mnist) -> None:
     """All test images evaluated, all training images described."""
     began = time.perf_counter()
-    probabilities = Classifier(DEFAULT_MODEL, cores()).probabilities(mnist.x_test)
-    evaluation.evaluate(probabilities, mnist.y_test)
+    probabilities = Classifier(DEFAULT_MODEL, cpu_count()).probabilities(mnist.x_test)
+    evaluate(probabilities, mnist.y_test)
     seconds = time.perf_counter() - began
     results.figure(f"{len(mnist.x_test):,} test images evaluated for the first time", [seconds], "s", "≤ 5")
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
-        neighbours.build(Layers(DEFAULT_MODEL, cores()), mnist.x_train, Path(folder) / "neighbours.npy")
+        neighbors.build(Layers(DEFAULT_MODEL, cpu_count()), mnist.x_train, Path(folder) / "neighbours.npy")
         seconds = time.perf_counter() - began
     results.figure(f"{len(mnist.x_train):,} training digits described for the nearest", [seconds], "s", "≤ 20")
 
@@ -85,7 +88,7 @@ def whole_sets(mnist: data.Mnist) -> None:
 @click.option("--digits", default=20, show_default=True)
 def main(digits: int) -> None:
     """Prints milliseconds and seconds."""
-    mnist = data.load("full")
+    mnist = load_mnist("full")
     images = mnist.x_test[: digits + WARM_UP]
     look(images)
     gradients(images)

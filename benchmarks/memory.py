@@ -13,8 +13,9 @@ import click
 import psutil
 import results
 
-from mnist_core.runs import create, make_spec
-from mnist_core.workers import cores, start_worker
+from mnist_core.jobs.worker_pool import start_worker
+from mnist_core.processes import cpu_count
+from mnist_core.runs.run import create_run, make_spec
 
 
 @click.command()
@@ -23,8 +24,8 @@ def main(recipe: str) -> None:
     """Looks ten times a second until the worker has ended, with test and conversion."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ["DIGITLAB_RUNS"] = folder
-        run = create(make_spec(recipe, {"epochs": 1, "augmentation": "hand"}))
-        worker, most = start_worker(run, cores()), 0
+        run = create_run(make_spec(recipe, {"epochs": 1, "augmentation": "hand"}))
+        worker, most = start_worker(run, cpu_count()), 0
         process = psutil.Process(worker.pid)
         while worker.poll() is None:
             try:

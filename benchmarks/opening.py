@@ -26,8 +26,8 @@ import results
 from playwright.async_api import Browser, async_playwright
 from streamlit.testing.v1 import AppTest
 
-from mnist_core.strokes import render
-from pages.ui import navigation
+from mnist_core.drawing.strokes import render
+from pages.ui.shared import navigation
 
 SESSIONS = 10
 PAGE_RUNS = 10

@@ -18,9 +18,10 @@ import time
 import click
 import results
 
-from mnist_core import figures_sweep, plans, sweeps
-from mnist_core.plans import READY, Plan, make_plan
-from mnist_core.sweeps import Sweep
+from mnist_core.charts import sweep as sweep_charts
+from mnist_core.sweeps import plans
+from mnist_core.sweeps.plans import READY, Plan, make_plan
+from mnist_core.sweeps.store import Sweep, create_sweep, launch_sweep
 
 SPACE = ("learning_rate=1e-5..1e-1:log", "batch_size=16..1024:log", "dropout=0..0.9")
 BASE, EPOCHS, MEASURE = "zepeda-cnn", 6, "loss"
@@ -28,9 +29,9 @@ BASE, EPOCHS, MEASURE = "zepeda-cnn", 6, "loss"
 
 def searched(plan: Plan) -> tuple[Sweep, float]:
     """A sweep, to its end, and the seconds that it took by the clock."""
-    sweep = sweeps.create(plan)
+    sweep = create_sweep(plan)
     began = time.perf_counter()
-    sweeps.launch(sweep).wait()
+    launch_sweep(sweep).wait()
     if sweep.status().state != "finished":
         raise RuntimeError(sweep.status().message)
     return sweep, time.perf_counter() - began
@@ -38,7 +39,7 @@ def searched(plan: Plan) -> tuple[Sweep, float]:
 
 def until(sweep: Sweep, value: float) -> float:
     """Seconds of training until a trial was as good as `value`; infinite where none was."""
-    points = figures_sweep.progress(sweep.trials(), sweep.plan())
+    points = sweep_charts.progress(sweep.trials(), sweep.plan())
     reached = (point["seconds"] for point in points if point["best"] is not None and point["best"] <= value)
     return next(reached, math.inf)
 

@@ -14,8 +14,9 @@ import time
 import click
 import results
 
-from mnist_core.runs import Run, create, make_spec
-from mnist_core.workers import cores, start_worker
+from mnist_core.jobs.worker_pool import start_worker
+from mnist_core.processes import cpu_count
+from mnist_core.runs.run import Run, create_run, make_spec
 
 SECONDS = 12.0  # that are measured
 SKIPPED = 5  # reports at the beginning: graphs are built then
@@ -23,8 +24,8 @@ SKIPPED = 5  # reports at the beginning: graphs are built then
 
 def speeds(recipe: str, count: int) -> list[float]:
     """Images a second of each of so many trainings at once."""
-    runs = [create(make_spec(recipe, {"epochs": 50})) for _ in range(count)]
-    processes = [start_worker(run, max(1, cores() // count)) for run in runs]
+    runs = [create_run(make_spec(recipe, {"epochs": 50})) for _ in range(count)]
+    processes = [start_worker(run, max(1, cpu_count() // count)) for run in runs]
     try:
         while any(len(run.metrics().rows) < SKIPPED for run in runs):
             if any(process.poll() is not None for process in processes):

@@ -24,9 +24,9 @@ import click
 import product
 import results
 
-from mnist_core import data
-from mnist_core.recipes import RECIPES
-from mnist_core.runs import find_run
+from mnist_core.data.mnist import load_mnist
+from mnist_core.recipes.recipes import RECIPES
+from mnist_core.runs.run import find_run
 
 PEER = Path(__file__).parent / "peers" / "keras_fit.py"
 ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
@@ -83,9 +83,12 @@ def measure(names: tuple[str, ...], processor: Mapping[str, str], pairs: int) ->
     medians = []
     for name in names:
         figure = results.figure(
-            f"{name}{where}: images a second", ratios(name, processor, pairs), "×", "≥ 1.0",
+            f"{name}{where}: images a second",
+            ratios(name, processor, pairs),
+            "×",
+            "≥ 1.0",
             "model.fit of Keras as it comes",
-        )  # fmt: skip
+        )
         medians.append(figure.value)
     mean, target = [statistics.geometric_mean(medians)], "≥ 1.5" if processor else ""
     results.figure(f"geometric mean of these{where}", mean, "×", target, "model.fit")
@@ -99,7 +102,7 @@ def measure(names: tuple[str, ...], processor: Mapping[str, str], pairs: int) ->
 def main(names: tuple[str, ...], pairs: int, processors: str | None) -> None:
     """Prints a ratio for each recipe, and their geometric mean."""
     chosen = names or tuple(name for name, recipe in RECIPES.items() if recipe.published)
-    data.load("full")
+    load_mnist("full")
     if processors != "plain":
         measure(chosen, HERE, pairs)
     if processors != "here":

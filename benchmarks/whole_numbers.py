@@ -17,13 +17,13 @@ import click
 import cv2
 import numpy as np
 
-from mnist_core import pen
-from mnist_core.classifier import DEFAULT_MODEL, Classifier
-from mnist_core.drawing import normalise
-from mnist_core.ink import HALF, above
-from mnist_core.numbers import read_number
-from mnist_core.runs import find_run
-from mnist_core.strokes import PenDigit, Strokes, render
+from mnist_core.drawing.ink import HALF, above
+from mnist_core.drawing.normalize import normalise
+from mnist_core.drawing.strokes import PenDigit, Strokes, render
+from mnist_core.drawing.whole_numbers import read_number
+from mnist_core.handwriting.pen_digits import load_pen_digits, split_writers
+from mnist_core.models.classifier import DEFAULT_MODEL, Classifier
+from mnist_core.runs.run import find_run
 
 HEIGHT, WIDTH, MARGIN = 280, 560, 8  # pixels of the canvas and around the number
 COUNTS = (2, 3, 4, 5)  # digits of a number
@@ -48,8 +48,10 @@ def compose(digits: Sequence[PenDigit], touching: bool, generator: np.random.Gen
             break
         size *= 0.95
     canvas = np.zeros((HEIGHT, WIDTH), np.uint8)
-    top, left = (generator.integers(MARGIN, whole - side - MARGIN + 1)
-                 for whole, side in zip(canvas.shape, row.shape, strict=True))  # fmt: skip
+    top, left = (
+        generator.integers(MARGIN, whole - side - MARGIN + 1)
+        for whole, side in zip(canvas.shape, row.shape, strict=True)
+    )
     canvas[top : top + row.shape[0], left : left + row.shape[1]] = row
     strokes: list[np.ndarray] = []
     for digit, scale, place in zip(digits, sizes, places, strict=True):
@@ -128,7 +130,7 @@ def main(model: str, numbers: int) -> None:
     """Prints one line a kind of number: the share of numbers read right, in per cent, and milliseconds a number."""
     cv2.setNumThreads(1)
     classifier = Classifier(DEFAULT_MODEL if model == "default" else find_run(model).model, 1)
-    _, kept = pen.split_writers(pen.load())
+    _, kept = split_writers(load_pen_digits())
     print(f"model {model}; {numbers} numbers a line, by writers it was not trained on")
     names = ("digits", "neighbours", "read right", "with the pen's path", "component by component", "ms", "most ms")
     print(f"| {' | '.join(names)} |\n" + "|---" * len(names) + "|")

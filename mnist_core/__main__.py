@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from mnist_core import cli_models, cli_rate, cli_runs, cli_sweep, cli_train
-from mnist_core.cli import main
+from mnist_core.cli import models, rate, runs, sweep, train
+from mnist_core.cli.main import main
 
 # Each module adds its commands when it is imported.
-__all__ = ["cli_models", "cli_rate", "cli_runs", "cli_sweep", "cli_train", "main"]
+__all__ = ["main", "models", "rate", "runs", "sweep", "train"]
 
 if __name__ == "__main__":
     main(prog_name="python -m mnist_core")

@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 import re
 import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mnist_core.config import admin_token
 from mnist_core.errors import NotYoursError, RunError
 from mnist_core.files import read_json, write_json
 
@@ -64,11 +64,6 @@ def new_token() -> str:
 def is_token(text: object) -> bool:
     """Whether it could be one of `new_token`; a browser may send anything."""
     return isinstance(text, str) and _TOKEN.fullmatch(text) is not None
-
-
-def admin_token() -> str:
-    """DIGITLAB_ADMIN_TOKEN; empty where there is no administrator."""
-    return os.environ.get("DIGITLAB_ADMIN_TOKEN", "").strip()
 
 
 def admin_proof(token: str, given: str) -> str:

@@ -11,25 +11,22 @@ from __future__ import annotations
 import contextlib
 import errno
 import logging
-import os
 import signal
 import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
-# Read when TensorFlow is imported, later: without AVX-512 VNNI it leaves oneDNN off, which makes it twice as slow.
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-
-from mnist_core import passing, rate_finder, steady, teaching, training, workers
-from mnist_core.course import Course
 from mnist_core.errors import DigitLabError
-from mnist_core.finishing import finish
-from mnist_core.heart import Heart
-from mnist_core.materials import gather
-from mnist_core.runs import Run
+from mnist_core.jobs.persistent_worker import STAY
+from mnist_core.jobs.worker_pool import WAIT
+from mnist_core.processes import lower_priority, set_tensorflow_defaults, thread_limit
+from mnist_core.runs.heartbeat import Heart
+from mnist_core.runs.run import Run
+from mnist_core.training import fine_tune, inbox, loop, rate_finder
+from mnist_core.training.dataset import gather
+from mnist_core.training.finish import finish
+from mnist_core.training.trainer import Course
 
 log = logging.getLogger("digitlab.worker")
 
@@ -49,29 +46,30 @@ class Stop:
 def main(arguments: list[str]) -> int:
     """Trains the run in the directory given. Returns the exit status: 0 finished or stopped, 1 failed, 2 misused."""
     if len(arguments) != 1:
-        print(f"Usage: python -m mnist_core.worker RUN_DIR, or {workers.WAIT}, or {steady.STAY}", file=sys.stderr)
+        print(f"Usage: python -m mnist_core.worker RUN_DIR, or {WAIT}, or {STAY}", file=sys.stderr)
         return 2
-    if arguments[0] == steady.STAY:
-        return _stay()
-    folder = workers.await_run() if arguments[0] == workers.WAIT else Path(arguments[0])
-    if folder is None:
-        return 0
-    exit_status = _train(folder)
-    while Run(folder).status().final and (folder := passing.next_run()) is not None:
-        steady.write_to_log_of(folder)
-        steady.begin_anew()
-        exit_status = _train(folder)
+    set_tensorflow_defaults()
+    if arguments[0] == STAY:
+        return _train_each(inbox.next_from_pipe)
+    if arguments[0] == WAIT:
+        inbox.warm_up()
+        folder = inbox.next_from_pipe()
+        return 0 if folder is None else _train(folder)
+    exit_status = _train(Path(arguments[0]))
+    if inbox.has_mailbox() and Run(Path(arguments[0])).status().final:
+        inbox.reset_keras()
+        return _train_each(inbox.next_from_mailbox, exit_status)
     return exit_status
 
 
-def _stay() -> int:
-    """Trains whatever it is told, until nobody is there to tell it, or a run could not say how it ended."""
-    while (folder := steady.next_run()) is not None:
-        _train(folder)
-        if not Run(folder).status().final:
+def _train_each(next_run: Callable[[], Path | None], exit_status: int = 0) -> int:
+    """Trains one run after another until there is no next one. Returns the exit status of the last one."""
+    while (folder := next_run()) is not None:
+        exit_status = _train(folder)
+        if not Run(folder).status().final:  # the next run would not get a clean process
             return 1
-        steady.begin_anew()
-    return 0
+        inbox.reset_keras()
+    return exit_status
 
 
 def _train(folder: Path) -> int:
@@ -107,12 +105,12 @@ def _work(run: Run, heart: Heart, stop: Callable[[], bool]) -> None:
     heart.update(state="running", message="Reading the images.")
     spec = run.spec()
     heart.update(epochs=spec.settings.epochs)
-    materials = gather(spec, lambda message: heart.update(message=message), threads())
-    training.check_fits(spec.settings, len(materials.split.x_train))
+    materials = gather(spec, lambda message: heart.update(message=message), thread_limit())
+    loop.check_fits(spec.settings, len(materials.split.x_train))
     heart.update(data=materials.notice, message="Starting TensorFlow.")
-    model = training.make_model(spec.settings, spec.seed)
+    model = loop.make_model(spec.settings, spec.seed)
     if spec.base:
-        teaching.begin(model, spec.settings.architecture, spec.base, materials.non_digits)
+        fine_tune.begin(model, spec.settings.architecture, spec.base, materials.non_digits)
     heart.update(message="Preparing the first batch.")
     course = Course(run, heart, stop, spec, model, materials.split)
     ending = course.train()
@@ -121,17 +119,11 @@ def _work(run: Run, heart: Heart, stop: Callable[[], bool]) -> None:
         return
     state = "stopping" if ending.state == "stopped" else "running"
     heart.update(state=state, message="Testing and saving the model.", seconds_left=None)
-    test = finish(run, heart.status, spec, model, materials, threads())
+    test = finish(run, heart.status, spec, model, materials, thread_limit())
     right = f"{100 * test.accuracy:.2f} % of the test images are right."
     heart.update(state=ending.state, message=f"{ending.why}: {right}")
 
 
-def threads() -> int:
-    """Cores that this worker may use, as its backend says."""
-    first = (os.environ.get("OMP_NUM_THREADS") or "1").split(",")[0]
-    return max(1, int(first)) if first.isdecimal() else 1
-
-
 if __name__ == "__main__":
-    workers.step_back()
+    lower_priority()
     sys.exit(main(sys.argv[1:]))

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.ui import atlas, browse, caches, changing, components, dataset, keeping, navigation, state
+from pages.ui.data.augmentation_preview import show_augmentation_preview
+from pages.ui.data.browse import show_digit_browser
+from pages.ui.data.dataset_summary import show_dataset_summary
+from pages.ui.data.digit_map import show_digit_map
+from pages.ui.data.kept_drawings import show_kept_drawings
+from pages.ui.shared import caches, components, navigation, state
 
 VIEWS = {
-    "browse": ("Browse", browse.show),
-    "figures": ("In figures", dataset.show),
-    "augmentation": ("Augmentation", changing.show),
-    "map": ("Map", atlas.show),
-    "kept": ("Kept drawings", keeping.show),
+    "browse": ("Browse", show_digit_browser),
+    "figures": ("In figures", show_dataset_summary),
+    "augmentation": ("Augmentation", show_augmentation_preview),
+    "map": ("Map", show_digit_map),
+    "kept": ("Kept drawings", show_kept_drawings),
 }
 """Name in the address -> its title, and what shows it."""
 
@@ -30,6 +35,6 @@ st.write("The images that networks here learn from and are measured on, one by o
 components.guarded(lambda: st.caption(f"MNIST: {which()}."))
 view = navigation.view(VIEWS, state.DATA_VIEW)
 if view == "kept":
-    keeping.show()  # parts that fail one by one
+    show_kept_drawings()  # parts that fail one by one
 else:
     components.fragment(VIEWS[view][1])

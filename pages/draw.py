@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from mnist_core.uploads import decode
-from pages.ui import answers, components, exhibit, navigation, sketchpad, state, theme, tour
-from pages.ui.sketchpad import Drawing
+from mnist_core.drawing.uploads import decode
+from pages.ui.draw import answers, tour
+from pages.ui.shared import components, figure, navigation, sketchpad, state, theme
+from pages.ui.shared.sketchpad import Drawing, show_sketchpad
 
 DIGIT_CANVAS = (state.CANVAS, theme.CANVAS_PIXELS)
 NUMBER_CANVAS = (state.NUMBER_CANVAS, theme.NUMBER_PIXELS)
@@ -18,7 +19,7 @@ def workbench(number: bool, upload: Drawing | None, choices: list[str]) -> None:
     paper, reading = st.columns([3, 2] if number else [1, 2], gap="large")
     below = st.container()
     with paper:
-        drawn = sketchpad.show(*(NUMBER_CANVAS if number else DIGIT_CANVAS))
+        drawn = show_sketchpad(*(NUMBER_CANVAS if number else DIGIT_CANVAS))
         st.slider("Brush width", 6, 40, key=state.BRUSH, help="In pixels of the canvas, which is 280 high.")
     drawing = upload or drawn
     with reading:
@@ -34,11 +35,16 @@ def page() -> None:
     """The workbench, and under it what it works with."""
     with st.container(horizontal=True, vertical_alignment="center"):
         mode = st.segmented_control(
-            "What to draw", list(MODES), format_func=MODES.get, key=state.MODE, required=True,
-            on_change=state.enter_canvases, label_visibility="collapsed",
-        )  # fmt: skip
-        exhibit.how_to_read("answer", "How to read the answer")
-        exhibit.how_to_read("stages", "How a drawing is prepared")
+            "What to draw",
+            list(MODES),
+            format_func=MODES.get,
+            key=state.MODE,
+            required=True,
+            on_change=state.enter_canvases,
+            label_visibility="collapsed",
+        )
+        figure.how_to_read("answer", "How to read the answer")
+        figure.how_to_read("stages", "How a drawing is prepared")
         tour.invite()
     number = mode == "number"
     bench = st.container()
@@ -54,8 +60,9 @@ def menus(number: bool) -> tuple[Drawing | None, list[str]]:
         choice = components.model_menu("Model", state.MODEL)
     with second:
         other = components.model_menu("Beside it", state.OTHER_MODEL, optional=True)
-    way.toggle("Plain resize", key=state.PLAIN, help="Shrink the whole canvas to 28×28 and do nothing else.",
-               disabled=number)  # fmt: skip
+    way.toggle(
+        "Plain resize", key=state.PLAIN, help="Shrink the whole canvas to 28×28 and do nothing else.", disabled=number
+    )
     with st.expander("Read a picture instead"):
         upload = st.file_uploader("PNG or JPEG, dark on light or light on dark", ["png", "jpg", "jpeg"])
         picture = components.attempt(lambda: decode(upload.getvalue()), upload is not None)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.ui import comparing, components, confidence, measured, mistakes, navigation, scores, spoiling, state
+from pages.ui.evaluate import evaluated, mistakes
+from pages.ui.evaluate.calibration import show_calibration
+from pages.ui.evaluate.model_comparison import show_model_comparison
+from pages.ui.evaluate.robustness import show_robustness
+from pages.ui.evaluate.scores import show_scores
+from pages.ui.shared import components, navigation, state
 
 VIEWS = {
-    "scores": ("Figures", scores.show),
+    "scores": ("Figures", show_scores),
     "confusion": ("Confusions", mistakes.confusions),
     "worst": ("Worst mistakes", mistakes.worst),
-    "sure": ("How sure it is", confidence.show),
-    "spoilt": ("Spoilt digits", spoiling.show),
-    "other": ("Against another", comparing.show),
+    "sure": ("How sure it is", show_calibration),
+    "spoilt": ("Spoilt digits", show_robustness),
+    "other": ("Against another", show_model_comparison),
 }
 """Name in the address -> its title, and what shows it, given what a model made of the images."""
 
@@ -26,14 +31,14 @@ def menus() -> None:
     with model:
         choice = components.model_menu("Model", state.MODEL)
     with images:
-        source = measured.source_menu()
+        source = evaluated.source_menu()
     view = navigation.view(VIEWS, state.EVALUATED_VIEW)
     components.fragment(lambda: page(choice, source, view))
 
 
 def page(choice: str, source: str, view: str) -> None:
     """What its own widgets make run again."""
-    found = measured.of(choice, source)
+    found = evaluated.of(choice, source)
     st.caption(" ".join(found.caveats))
     VIEWS[view][1](found)
 

@@ -8,46 +8,47 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from pages.ui import (
-    beside,
-    caches,
-    components,
-    growth,
-    layers,
-    learned,
-    mind,
-    navigation,
-    neighbours,
-    reasons,
-    sketchpad,
-    state,
-    theme,
-)
+from pages.ui.explain.attribution import show_attribution
+from pages.ui.explain.counterfactual import show_counterfactual
+from pages.ui.explain.growth import show_growth
+from pages.ui.explain.layers import show_layers
+from pages.ui.explain.neighbors import show_neighbors
+from pages.ui.explain.two_models import show_two_models
+from pages.ui.explain.weights import show_weights
+from pages.ui.shared import caches, components, navigation, sketchpad, state, theme
+from pages.ui.shared.sketchpad import show_sketchpad
 
 SOURCES = {"draw": "Draw a digit", "test": "A test image"}
 View = Callable[[str, NDArray[np.uint8]], None]
 VIEWS: dict[str, tuple[str, View]] = {
-    "layers": ("Layer by layer", layers.show),
-    "learned": ("What it has learned", learned.show),
-    "reasons": ("Why this answer", reasons.show),
-    "mind": ("What would change its mind", mind.show),
-    "neighbours": ("Nearest training digits", neighbours.show),
-    "growth": ("Before and after training", growth.show),
-    "beside": ("Two models", beside.show),
+    "layers": ("Layer by layer", show_layers),
+    "learned": ("What it has learned", show_weights),
+    "reasons": ("Why this answer", show_attribution),
+    "mind": ("What would change its mind", show_counterfactual),
+    "neighbours": ("Nearest training digits", show_neighbors),
+    "growth": ("Before and after training", show_growth),
+    "beside": ("Two models", show_two_models),
 }
 """Name in the address -> its title, and what shows it, given the choice of a model and a (28, 28) uint8 image."""
 
 
 def digit() -> NDArray[np.uint8] | None:
     """The (28, 28) uint8 image to look at; None where nothing is drawn."""
-    source = st.segmented_control("Digit", list(SOURCES), format_func=SOURCES.get, key=state.EXPLAINED, required=True,
-                                  on_change=state.enter_canvases, label_visibility="collapsed")  # fmt: skip
+    source = st.segmented_control(
+        "Digit",
+        list(SOURCES),
+        format_func=SOURCES.get,
+        key=state.EXPLAINED,
+        required=True,
+        on_change=state.enter_canvases,
+        label_visibility="collapsed",
+    )
     if source == "test":
         found = caches.mnist(caches.at_hand())
         index = int(st.number_input("Number of the test image", 0, len(found.x_test) - 1, key=state.EXPLAINED_INDEX))
         st.caption(f"It is a {found.y_test[index]}.")
         return found.x_test[index]
-    return sketchpad.digit(sketchpad.show(state.CANVAS, theme.CANVAS_PIXELS))
+    return sketchpad.digit(show_sketchpad(state.CANVAS, theme.CANVAS_PIXELS))
 
 
 def page() -> None:

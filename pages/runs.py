@@ -6,10 +6,15 @@ from typing import Any
 
 import streamlit as st
 
-from mnist_core import history
+from mnist_core.config import runs_dir
 from mnist_core.errors import RunNotFoundError
-from mnist_core.runs import Run, find_run, runs_dir
-from pages.ui import caches, comparison, components, listing, navigation, owner, state, takeaway, wastebasket
+from mnist_core.runs import history
+from mnist_core.runs.run import Run, find_run
+from pages.ui.runs import run_tables, trash
+from pages.ui.runs.comparison import show_run_comparison
+from pages.ui.runs.trash import show_trash
+from pages.ui.shared import caches, components, export, navigation, state, visitor
+from pages.ui.shared.export import show_export
 
 
 def follow_link(known: dict[str, str]) -> None:
@@ -31,8 +36,12 @@ def linked_run(name: str) -> Run:
 
 def chosen(known: dict[str, str]) -> list[Run]:
     """The runs to look at, which the address then names."""
-    names = st.multiselect("Runs to look at: tick them in the table, or choose them here", list(known),
-                           format_func=known.get, key=state.COMPARED)  # fmt: skip
+    names = st.multiselect(
+        "Runs to look at: tick them in the table, or choose them here",
+        list(known),
+        format_func=known.get,
+        key=state.COMPARED,
+    )
     st.session_state[state.LINKED] = ",".join(names) or None
     if names:
         st.query_params["compare"] = ",".join(names)
@@ -44,31 +53,32 @@ def chosen(known: dict[str, str]) -> list[Run]:
 
 def one(run: Run) -> None:
     """What can be done with one run."""
-    said, locked = history.label(run), owner.locked(run)
-    owner.say_whose(run)
+    said, locked = history.label(run), visitor.locked(run)
+    visitor.say_whose(run)
     with st.form(f"label-{run.id}"):
         name = st.text_input("Name", said.name, placeholder=history.title(run), disabled=locked)
         starred = st.checkbox("Star", said.starred, disabled=locked)
         note = st.text_area("Note", said.note, disabled=locked)
         pressed = st.form_submit_button("Save", disabled=locked)
     wanted: dict[str, Any] = {"name": name, "starred": starred, "note": note}
-    if components.attempt(lambda: owner.change(run, history.relabel, run, **wanted), pressed):
+    if components.attempt(lambda: visitor.change(run, history.relabel, run, **wanted), pressed):
         caches.forget_runs()
         st.rerun()
     watch, again, remove = st.columns(3)
     watch.page_link("pages/train.py", label="Open", icon=":material/monitoring:", query_params={"run": run.id})
-    again.page_link("pages/train.py", label="Train again with a change", icon=":material/replay:",
-                    query_params={"like": run.id})  # fmt: skip
-    remove.button("Delete", key="delete", on_click=wastebasket.remove, args=([run],), disabled=locked)
+    again.page_link(
+        "pages/train.py", label="Train again with a change", icon=":material/replay:", query_params={"like": run.id}
+    )
+    remove.button("Delete", key="delete", on_click=trash.remove, args=([run],), disabled=locked)
     with st.expander("Take it home", icon=":material/download:"):
-        takeaway.show(run)
+        show_export(run)
 
 
 def many(runs: list[Run]) -> None:
     """What can be done with several."""
-    own = [run for run in runs if not owner.locked(run)]
+    own = [run for run in runs if not visitor.locked(run)]
     label = f"Delete these {len(runs)}" if len(own) == len(runs) else f"Delete the {len(own)} of these that are yours"
-    st.button(label, key="delete", on_click=wastebasket.remove, args=(own,), disabled=not own)
+    st.button(label, key="delete", on_click=trash.remove, args=(own,), disabled=not own)
 
 
 def page() -> None:
@@ -76,20 +86,20 @@ def page() -> None:
     rows = caches.history(runs_dir())
     known = {row["run"]: row["name"] for row in rows}
     follow_link(known)
-    wastebasket.undo()
-    left = listing.found(rows)
+    trash.undo()
+    left = run_tables.found(rows)
     if left:
-        listing.tables(left)
-        listing.best(left)
+        run_tables.tables(left)
+        run_tables.best(left)
     else:
         st.info("No run yet, or none that fits. Train one on the Train page.")
     if runs := chosen(known):
         one(runs[0]) if len(runs) == 1 else many(runs)
-        comparison.show(runs)
+        show_run_comparison(runs)
     with st.expander("Bring in a run", icon=":material/upload:"):
-        takeaway.bring_in()
-    wastebasket.show()
-    owner.administrator()
+        export.bring_in()
+    show_trash()
+    visitor.administrator()
 
 
 navigation.through_app()

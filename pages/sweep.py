@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
-from mnist_core.runs import runs_dir
-from mnist_core.sweeps import Sweep, find_sweep, list_sweeps
-from pages.ui import cluster_line, components, navigation, state, sweep_form, sweep_live, sweep_menu
+from mnist_core.config import runs_dir
+from mnist_core.sweeps.store import Sweep, find_sweep, list_sweeps
+from pages.ui.shared import components, navigation, state
+from pages.ui.shared.cluster_status import show_cluster_status
+from pages.ui.sweep import menu
+from pages.ui.sweep.form import show_sweep_form
+from pages.ui.sweep.monitor import show_sweep
 
 
 def shown() -> Sweep | None:
@@ -26,15 +30,15 @@ def page() -> None:
     """The whole of it."""
     left, right = st.columns([1.2, 2.4], gap="large")
     with left:
-        cluster_line.show()
-        sweep_form.show()
+        show_cluster_status()
+        show_sweep_form()
     with right:
         sweep = shown()
         if sweep is None:
             st.info("No sweep yet. Start one on the left; the ready one takes less than three minutes.")
             return
-        sweep = sweep_menu.choose(sweep)
-        sweep_live.show(sweep)
+        sweep = menu.choose(sweep)
+        show_sweep(sweep)
 
 
 navigation.through_app()

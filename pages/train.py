@@ -4,29 +4,24 @@ from __future__ import annotations
 
 import streamlit as st
 
-from mnist_core import data, jobs, probes, recipes
-from mnist_core.runs import Run, find_run
-from pages.ui import (
-    builder,
-    caches,
-    cluster_line,
-    components,
-    monitor,
-    navigation,
-    own,
-    owner,
-    rate_search,
-    settings_form,
-    state,
-    watching,
-)
+from mnist_core.data.mnist import mnist_available
+from mnist_core.jobs.local import start_run
+from mnist_core.recipes import recipes
+from mnist_core.runs import probes
+from mnist_core.runs.run import Run, find_run
+from pages.ui.shared import caches, components, custom_network, navigation, settings_form, state, visitor
+from pages.ui.shared.cluster_status import show_cluster_status
+from pages.ui.train import builder, monitor, probe_panel
+from pages.ui.train.builder import show_builder
+from pages.ui.train.monitor import show_run
+from pages.ui.train.rate_finder import show_rate_finder
 
 GALLERY = 20
 
 
 def train() -> None:
     """Starts the run and puts it into the address."""
-    run = jobs.start(caches.backend(), settings_form.spec(), owner.me())
+    run = start_run(caches.backend(), settings_form.spec(), visitor.me())
     st.query_params["run"] = run.id
     probes.write(run, st.session_state[state.PROBES])
 
@@ -58,7 +53,7 @@ navigation.through_app()
 caches.backend().prepare()
 state.default(state.RECIPE, recipes.DEFAULT_RECIPE)
 state.default(state.SEED, 0)
-state.default(state.DATA, "full" if data.available() else "sample")
+state.default(state.DATA, "full" if mnist_available() else "sample")
 state.default(state.PROBES, [])
 if state.EPOCHS not in st.session_state or state.CARRIED not in st.session_state:
     settings_form.fill()
@@ -66,24 +61,24 @@ components.attempt(settings_form.linked, True)
 st.title("Train a network")
 st.write("A network learns to read digits before your eyes: choose what it is and how it learns, and watch.")
 builder.switch()
-if own.is_on():
-    builder.show()
+if custom_network.is_on():
+    show_builder()
 left, right = st.columns([1.2, 2], gap="large")
 with left:
     settings_form.controls()
-    rate_search.show()
-    cluster_line.show()
+    show_rate_finder()
+    show_cluster_status()
     components.attempt(train, st.button("Train", type="primary", width="stretch"))
     run = components.attempt(shown_run, True)
-    watching.pad(run)
-    if not own.is_on():  # the builder has it: it changes with the network
+    probe_panel.pad(run)
+    if not custom_network.is_on():  # the builder has it: it changes with the network
         settings_form.link()
 with right:
     if run is not None:
-        monitor.show(run)
+        show_run(run)
     else:
         st.info("Choose a recipe, move a slider, and press Train. The curves begin to move within seconds.")
-    if not own.is_on():
+    if not custom_network.is_on():
         network()
     gallery()
     monitor.recent()

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
-from support import ROOT, SETTINGS, Trained, command_line, end_workers, environment
+
+from tests.support import ROOT, SETTINGS, Trained, command_line, end_workers, environment
 
 FULL_MNIST = os.environ.get("DIGITLAB_MNIST")  # read before any test hides it
 
@@ -39,19 +40,19 @@ def runs_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
 @pytest.fixture(scope="session")
 def sample() -> Any:
     """The offline sample: 4,000 training and 1,000 test digits."""
-    from mnist_core import data
+    from mnist_core.data.mnist import load_mnist
 
-    return data.load("sample")
+    return load_mnist("sample")
 
 
 @pytest.fixture(scope="session")
 def full_mnist() -> Any:
     """The full MNIST, for tests that mean nothing without it."""
-    from mnist_core import data
+    from mnist_core.data.mnist import read_mnist
 
     if not FULL_MNIST:
         pytest.skip("DIGITLAB_MNIST is not set: no full MNIST to test with")
-    return data.read(FULL_MNIST)
+    return read_mnist(FULL_MNIST)
 
 
 @pytest.fixture(scope="session")
@@ -76,7 +77,7 @@ def signals() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """A finished run: `fast`, two epochs of the offline sample."""
-    from mnist_core import runs
+    from mnist_core.runs.run import list_runs
 
     root = tmp_path_factory.mktemp("trained") / "runs"
     arguments = ("train", "--recipe", "fast", "--epochs", "2", "--seed", "1", "--data", "sample", "--json")
@@ -84,5 +85,5 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
         command_line(*arguments), env=environment(root), cwd=ROOT, capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stderr
-    (run,) = runs.list_runs(root)
+    (run,) = list_runs(root)
     return Trained(run, done.stdout, done.stderr)

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from mnist_core.__main__ import main
-from mnist_core.classifier import DEFAULT_MODEL
-from mnist_core.export import FORMATS
-from mnist_core.pen import CONDITIONS
-from mnist_core.recipes import RECIPES
-from pages.ui import more_settings, navigation
+from mnist_core.export.formats import FORMATS
+from mnist_core.handwriting.pen_digits import CONDITIONS
+from mnist_core.models.classifier import DEFAULT_MODEL
+from mnist_core.recipes.recipes import RECIPES
+from pages.ui.shared import advanced_settings, navigation
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -24,8 +24,10 @@ def test_recipe_has_its_row(name: str) -> None:
     row = next(line for line in README.splitlines() if line.startswith(f"| `{name}` |"))
     recipe = RECIPES[name]
     assert [cell.strip() for cell in row.split("|")[2:5]] == [
-        f"{recipe.parameters:,}", str(recipe.settings.epochs), f"{recipe.settings.batch_size:,}"
-    ]  # fmt: skip
+        f"{recipe.parameters:,}",
+        str(recipe.settings.epochs),
+        f"{recipe.settings.batch_size:,}",
+    ]
 
 
 @pytest.mark.parametrize("command", list(main.commands))
@@ -35,9 +37,12 @@ def test_command_is_named(command: str) -> None:
 
 
 OPTIONS = [
-    (command, option) for command, made in main.commands.items() for given in made.params
-    for option in (*given.opts, *given.secondary_opts) if option.startswith("--") and option != "--json"
-]  # fmt: skip
+    (command, option)
+    for command, made in main.commands.items()
+    for given in made.params
+    for option in (*given.opts, *given.secondary_opts)
+    if option.startswith("--") and option != "--json"
+]
 
 
 @pytest.mark.parametrize(("command", "option"), OPTIONS)
@@ -45,7 +50,7 @@ def test_option_is_named(command: str, option: str) -> None:
     assert option in README
 
 
-@pytest.mark.parametrize("name", more_settings.KEYS)
+@pytest.mark.parametrize("name", advanced_settings.KEYS)
 def test_setting_has_its_row(name: str) -> None:
     assert any(f"`{name}`" in line.split("|")[1] for line in README.splitlines() if line.startswith("| `"))
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import ROOT, wait_until
 
 from mnist_core.files import append_line, parse_lines, read_json, replacing, write_json
+from tests.support import ROOT, wait_until
 
 DEEP = "[" * 100_000
 

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from mnist_core import kept, owners
+from mnist_core import owners
 from mnist_core.errors import NotYoursError, RunError
+from mnist_core.handwriting.corrections import list_corrections, save_correction
 from mnist_core.owners import Visitor
-from mnist_core.runs import create, make_spec
+from mnist_core.runs.run import create_run, make_spec
 
 ANN, BEN = Visitor(owners.new_token()), Visitor(owners.new_token())
 
@@ -35,7 +36,7 @@ def test_what_a_browser_made_up_is_no_token(text: object) -> None:
 
 
 def test_only_the_hash_of_a_token_is_written() -> None:
-    run = create(make_spec("fast", {}, "sample"), owner=ANN.owner)
+    run = create_run(make_spec("fast", {}, "sample"), owner=ANN.owner)
     expected = hashlib.sha256(ANN.token.encode()).hexdigest()
     assert json.loads((run.path / "owner.json").read_text()) == {"owner": expected}
     assert not any(ANN.token.encode() in path.read_bytes() for path in run.path.iterdir())
@@ -49,7 +50,7 @@ def test_a_token_in_the_place_of_an_owner_is_refused(tmp_path: Path) -> None:
 
 
 def test_nobody_changes_what_is_somebody_elses() -> None:
-    run = create(make_spec("fast", {}, "sample"), owner=ANN.owner)
+    run = create_run(make_spec("fast", {}, "sample"), owner=ANN.owner)
     owner = owners.read(run.path)
     assert owners.may_change(owner, ANN) and not owners.may_change(owner, BEN)
     owners.require(owner, ANN)
@@ -58,7 +59,7 @@ def test_nobody_changes_what_is_somebody_elses() -> None:
 
 
 def test_what_is_nobodys_is_everybodys_until_there_is_an_administrator(monkeypatch: pytest.MonkeyPatch) -> None:
-    run = create(make_spec("fast", {}, "sample"))
+    run = create_run(make_spec("fast", {}, "sample"))
     assert not (run.path / "owner.json").exists()
     assert owners.may_change(owners.read(run.path), ANN) and owners.may_change(owners.read(run.path), BEN)
     monkeypatch.setenv("DIGITLAB_ADMIN_TOKEN", "secret")
@@ -97,8 +98,19 @@ def test_without_an_administrator_nobody_becomes_one() -> None:
         owners.admin_proof(ANN.token, "")
 
 
-NONSENSE = ["", "{", "[]", "7", '{"owner": 7}', '{"owner": [1]}', '{"owner": "x"}', '{"owner": null}', '{"owner": ""}',
-            "\0", '{"owner": "' + "A" * 64 + '"}']  # fmt: skip
+NONSENSE = [
+    "",
+    "{",
+    "[]",
+    "7",
+    '{"owner": 7}',
+    '{"owner": [1]}',
+    '{"owner": "x"}',
+    '{"owner": null}',
+    '{"owner": ""}',
+    "\0",
+    '{"owner": "' + "A" * 64 + '"}',
+]
 
 
 @pytest.mark.parametrize("content", NONSENSE)
@@ -117,13 +129,13 @@ def test_a_kept_drawing_remembers_its_owner(runs_root: Path) -> None:
     import numpy as np
 
     image = np.full((28, 28), 9, np.uint8)
-    name = kept.keep(image, 7, 1, owner=ANN.owner).name
-    assert kept.everything()[0].owner == ANN.owner
+    name = save_correction(image, 7, 1, owner=ANN.owner).name
+    assert list_corrections()[0].owner == ANN.owner
     path = runs_root / "drawings" / f"{name}.json"
     written = json.loads(path.read_text())
     for owner, expected in ((None, owners.NOBODY), (7, owners.UNKNOWN), ("x", owners.UNKNOWN)):
         path.write_text(json.dumps({**written, "owner": owner}))
-        assert kept.everything()[0].owner == expected
+        assert list_corrections()[0].owner == expected
     del written["owner"]  # as drawings were kept before there were owners
     path.write_text(json.dumps(written))
-    assert kept.everything()[0].owner == owners.NOBODY
+    assert list_corrections()[0].owner == owners.NOBODY

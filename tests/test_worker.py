@@ -14,19 +14,26 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support import ROOT, Trained, environment, wait_until
 
-from mnist_core import data, drawings, finishing, heart, materials, pen, training, worker
-from mnist_core.architecture import Dense, Flatten, Rescaling
-from mnist_core.classifier import Classifier
-from mnist_core.course import Course
+from mnist_core import worker
+from mnist_core.data import mnist
+from mnist_core.data.mnist import SAMPLE, Split, load_mnist, split_mnist, uncentered
+from mnist_core.drawing.strokes import PenDigit
 from mnist_core.errors import DownloadError, ModelError
 from mnist_core.files import read_json
-from mnist_core.forms import invent
-from mnist_core.recipes import RECIPES, Settings
-from mnist_core.runs import Run, RunSpec, create, make_spec
-from mnist_core.strokes import PenDigit
-from mnist_core.training import Report
+from mnist_core.handwriting import mixture
+from mnist_core.handwriting import pen_digits as pen_digits_module
+from mnist_core.handwriting.digit_forms import invent
+from mnist_core.handwriting.pen_digits import CONDITIONS
+from mnist_core.models.classifier import Classifier
+from mnist_core.networks.architecture import Dense, Flatten, Rescaling
+from mnist_core.recipes.recipes import RECIPES, Settings
+from mnist_core.runs import heartbeat
+from mnist_core.runs.run import Run, RunSpec, create_run, make_spec
+from mnist_core.training import dataset, finish, loop
+from mnist_core.training.loop import Report
+from mnist_core.training.trainer import Course
+from tests.support import ROOT, Trained, environment, wait_until
 
 SMALL = (Rescaling(1 / 255), Flatten(), Dense(32, "relu"), Dense(10, "softmax"))
 
@@ -35,8 +42,11 @@ def start(run: Run, **changes: str) -> subprocess.Popen[bytes]:
     with run.log.open("ab") as output:
         return subprocess.Popen(
             [sys.executable, "-m", "mnist_core.worker", str(run.path)],
-            cwd=ROOT, env=environment(run.path.parent, **changes), stdout=output, stderr=output,
-        )  # fmt: skip
+            cwd=ROOT,
+            env=environment(run.path.parent, **changes),
+            stdout=output,
+            stderr=output,
+        )
 
 
 def work(run: Run, **changes: str) -> int:
@@ -71,7 +81,7 @@ def test_finished_run_says_so(trained: Trained) -> None:
     assert (status.state, status.epoch, status.epochs, status.step, status.steps) == ("finished", 2, 2, 32, 32)
     assert status.message == f"Finished: {100 * card['test_accuracy']:.2f} % of the test images are right."
     assert status.final and status.progress == 1 and status.seconds_left is None
-    assert status.data == data.SAMPLE
+    assert status.data == SAMPLE
     assert 0 < status.train_seconds < status.heartbeat - status.started + 1
     assert status.images_per_second > 0
 
@@ -146,7 +156,7 @@ def test_keras_file_is_the_same_model(keras: Any, trained: Trained, sample: Any)
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows ends a process at once")
 def test_sigterm_stops_it_and_keeps_the_model() -> None:
-    run = create(make_spec("fast", {"epochs": 1000}, "sample"))
+    run = create_run(make_spec("fast", {"epochs": 1000}, "sample"))
     process = start(run)
     try:
         wait_until(lambda: len(run.metrics().rows) >= 3, "three reports", 120)
@@ -162,7 +172,7 @@ def test_sigterm_stops_it_and_keeps_the_model() -> None:
 
 
 def test_a_stop_before_the_first_batch_leaves_no_model() -> None:
-    run = create(make_spec("fast", {}, "sample"))
+    run = create_run(make_spec("fast", {}, "sample"))
     run.ask(stop=True)
     assert work(run) == 0
     assert (run.status().state, run.status().step) == ("stopped", 0)
@@ -171,7 +181,7 @@ def test_a_stop_before_the_first_batch_leaves_no_model() -> None:
 
 
 def test_weights_that_run_away_are_a_failure_that_says_what_to_try() -> None:
-    run = create(make_spec("singh-mlp", {"optimizer": "SGD", "learning_rate": 10.0}, "sample"))
+    run = create_run(make_spec("singh-mlp", {"optimizer": "SGD", "learning_rate": 10.0}, "sample"))
     assert work(run) == 1
     status = run.status()
     assert status.state == "failed" and "learning rate (it was 10" in status.message and "nan at step" in status.message
@@ -180,7 +190,7 @@ def test_weights_that_run_away_are_a_failure_that_says_what_to_try() -> None:
 
 
 def test_a_broken_spec_is_a_failure_that_names_the_file() -> None:
-    run = create(make_spec("fast", {}, "sample"))
+    run = create_run(make_spec("fast", {}, "sample"))
     (run.path / "spec.json").write_text("{")
     assert work(run) == 1
     assert run.status().state == "failed" and f"{run.path / 'spec.json'} cannot be read" in run.status().message
@@ -190,7 +200,7 @@ def test_a_broken_spec_is_a_failure_that_names_the_file() -> None:
 def test_data_that_cannot_be_used_is_a_failure_in_its_own_words(tmp_path: Path, how: str) -> None:
     wrong = tmp_path / "wrong.npz"
     wrong.write_text("no archive")
-    run = create(make_spec("fast", {}, str(wrong) if how == "named" else "full"))
+    run = create_run(make_spec("fast", {}, str(wrong) if how == "named" else "full"))
     assert work(run, **({"DIGITLAB_MNIST": str(wrong)} if how == "configured" else {})) == 1
     message = run.status().message
     assert run.status().state == "failed" and f"{wrong} " in message and "cannot be used as MNIST" in message
@@ -199,7 +209,7 @@ def test_data_that_cannot_be_used_is_a_failure_in_its_own_words(tmp_path: Path, 
 
 
 def test_a_batch_larger_than_the_sample_is_refused_before_tensorflow_starts() -> None:
-    run = create(make_spec("fast", {"batch_size": 5000}, "sample"))
+    run = create_run(make_spec("fast", {"batch_size": 5000}, "sample"))
     assert work(run) == 1
     assert "batch_size is 5,000, but there are only 4,000 training images" in run.status().message
     assert "oneDNN" not in run.log.read_text()
@@ -218,9 +228,9 @@ def test_misuse_says_how_it_is_used() -> None:
 def test_averaged_weights_of_uncentered_digits_are_what_is_tested_and_kept(sample: Any) -> None:
     """Card, LiteRT file and Keras file agree with each other: all have the average and not the last weights."""
     settings = Settings(SMALL, 500, 3, learning_rate=0.01, uncentered=True, split="half-test", weight_averaging=0.9)
-    run = create(RunSpec("lesson08-uncentered-mlp", settings, "sample"))
+    run = create_run(RunSpec("lesson08-uncentered-mlp", settings, "sample"))
     assert worker.main([str(run.path)]) == 0, run.status().message
-    parts = data.uncentered(data.split(sample, "half-test"))
+    parts = uncentered(split_mnist(sample, "half-test"))
     found = Classifier(run.model).probabilities(parts.x_test)
     card = run.card()
     assert (card["input_size"], np.sum(card["test"]["confusion"])) == (56, 500)
@@ -235,8 +245,8 @@ def test_averaged_weights_of_uncentered_digits_are_what_is_tested_and_kept(sampl
 
 @pytest.mark.usefixtures("keras", "signals")
 def test_a_conversion_that_changes_the_answers_is_not_kept(sample: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(finishing, "MAX_DIFFERENCE", -1.0)
-    run = create(RunSpec("fast", Settings(SMALL, 500, 1), "sample"))
+    monkeypatch.setattr(finish, "MAX_DIFFERENCE", -1.0)
+    run = create_run(RunSpec("fast", Settings(SMALL, 500, 1), "sample"))
     assert worker.main([str(run.path)]) == 1
     assert run.status().state == "failed" and "The converted model differs" in run.status().message
     assert not run.has_model and (run.path / "model.keras").is_file()
@@ -255,18 +265,18 @@ def test_drawings_are_trained_on_and_other_peoples_measured(
     monkeypatch: pytest.MonkeyPatch, outputs: int, drawn: int
 ) -> None:
     """A network without an eleventh output gets nothing that is no digit."""
-    monkeypatch.setitem(drawings.MIXTURES, "some", drawings.Mixture(pen=60, invented=40, non_digits=20))
-    monkeypatch.setattr(pen, "load", lambda *_: pen_digits(8, 3))
+    monkeypatch.setitem(mixture.MIXTURES, "some", mixture.Mixture(pen=60, invented=40, non_digits=20))
+    monkeypatch.setattr(pen_digits_module, "load_pen_digits", lambda *_: pen_digits(8, 3))
     layers = (*SMALL[:-1], Dense(outputs, "softmax"))
-    run = create(RunSpec("fast", Settings(layers, 500, 1, drawings="some", split="test-as-validation"), "sample"))
+    run = create_run(RunSpec("fast", Settings(layers, 500, 1, drawings="some", split="test-as-validation"), "sample"))
     assert worker.main([str(run.path)]) == 0, run.status().message
     assert sum(row["images"] for row in run.metrics().rows) == 4_000 + drawn
-    assert run.status().data == f"{data.SAMPLE}; {drawn} drawings by 2 people and invented hands"
+    assert run.status().data == f"{SAMPLE}; {drawn} drawings by 2 people and invented hands"
     found = run.card()["pen"]
     assert len(found["trained_on_writers"]) == 2 and len(found["measured_on_writers"]) == 6
     assert not set(found["trained_on_writers"]) & set(found["measured_on_writers"])
-    assert found["measured_on_digits"] == 18 and list(found["accuracy"]) == list(pen.CONDITIONS)
-    predicted = Classifier(run.model).probabilities(data.load("sample").x_test)
+    assert found["measured_on_digits"] == 18 and list(found["accuracy"]) == list(CONDITIONS)
+    predicted = Classifier(run.model).probabilities(load_mnist("sample").x_test)
     assert predicted.shape == (1000, outputs)
     assert np.sum(run.card()["test"]["confusion"]) == (predicted.argmax(1) <= 9).sum()
 
@@ -276,9 +286,9 @@ def test_without_pen_strokes_it_trains_on_what_there_is_and_says_so(monkeypatch:
     def nowhere(*_: Any) -> Any:
         raise DownloadError("no network")
 
-    monkeypatch.setitem(drawings.MIXTURES, "some", drawings.Mixture(pen=60, invented=40, non_digits=20))
-    monkeypatch.setattr(pen, "load", nowhere)
-    run = create(RunSpec("fast", Settings(SMALL, 500, 1, drawings="some"), "sample"))
+    monkeypatch.setitem(mixture.MIXTURES, "some", mixture.Mixture(pen=60, invented=40, non_digits=20))
+    monkeypatch.setattr(pen_digits_module, "load_pen_digits", nowhere)
+    run = create_run(RunSpec("fast", Settings(SMALL, 500, 1, drawings="some"), "sample"))
     assert worker.main([str(run.path)]) == 0, run.status().message
     assert "40 drawings by invented hands (no pen strokes at hand)" in run.status().data
     assert run.card()["pen"]["missing"] == "no network" and run.card()["pen"]["accuracy"] == {}
@@ -291,8 +301,8 @@ def test_whatever_goes_wrong_the_page_hears_of_it(monkeypatch: pytest.MonkeyPatc
         (KeyError("x" * 2000), "KeyError: "),
         (ModelError("in its own words"), "in its own words"),
     ):
-        run = create(make_spec("fast", {}, "sample"))
-        monkeypatch.setattr(data, "load", lambda *_, error=error: (_ for _ in ()).throw(error))
+        run = create_run(make_spec("fast", {}, "sample"))
+        monkeypatch.setattr(mnist, "load_mnist", lambda *_, error=error: (_ for _ in ()).throw(error))
         assert worker.main([str(run.path)]) == 1
         assert run.status().state == "failed" and words in run.status().message and len(run.status().message) < 700
 
@@ -300,16 +310,16 @@ def test_whatever_goes_wrong_the_page_hears_of_it(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.usefixtures("signals")
 def test_speed_forgets_the_first_batch_which_builds_the_graph(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else a short run would show a fraction of its speed. 10 images a second at first, then 1,000, at last 2,000."""
-    run = create(make_spec("fast", {}, "sample"))
+    run = create_run(make_spec("fast", {}, "sample"))
     speeds = (10, 1_000, 1_000, 2_000, *[2_000] * 8)
     reports = [Report(1 + step, 0, 1.0, 0.5, 0.01, speed, 1.0) for step, speed in enumerate(speeds)]
-    monkeypatch.setattr(training, "train", lambda *_: iter(reports))
-    monkeypatch.setattr(training, "looker", lambda _: lambda images: np.zeros((len(images), 10), np.float32))
-    monkeypatch.setattr(training, "shown_weights", lambda _: [np.zeros(3, np.float32)])
+    monkeypatch.setattr(loop, "train", lambda *_: iter(reports))
+    monkeypatch.setattr(loop, "looker", lambda _: lambda images: np.zeros((len(images), 10), np.float32))
+    monkeypatch.setattr(loop, "shown_weights", lambda _: [np.zeros(3, np.float32)])
     images = np.zeros((4_000, 28, 28), np.uint8)
     labels = np.zeros(4_000, np.uint8)
-    split = data.Split(images, labels, images, labels, images, labels)
-    ending = Course(run, heart.Heart(run), lambda: False, run.spec(), None, split).train()
+    split = Split(images, labels, images, labels, images, labels)
+    ending = Course(run, heartbeat.Heart(run), lambda: False, run.spec(), None, split).train()
     assert ending == ("finished", "Finished")
     assert [row["images_per_second"] for row in run.metrics().rows][:4] == [10, 1_000, 1_000, 1_200]
     assert (run.status().step, run.status().steps) == (12, 16)
@@ -317,9 +327,9 @@ def test_speed_forgets_the_first_batch_which_builds_the_graph(monkeypatch: pytes
 
 
 def test_the_heart_beats_while_the_work_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(heart, "HEARTBEAT_SECONDS", 0.01)
-    run = create(make_spec("fast", {}, "sample"))
-    beating = heart.Heart(run)
+    monkeypatch.setattr(heartbeat, "HEARTBEAT_SECONDS", 0.01)
+    run = create_run(make_spec("fast", {}, "sample"))
+    beating = heartbeat.Heart(run)
     beating.update(state="running", message="Reading.", step=3)
     first = read_json(run.path / "status.json")
     with beating.beating():
@@ -332,7 +342,7 @@ def test_the_heart_beats_while_the_work_is_silent(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_stop_is_asked_by_file_or_by_signal(signals: None) -> None:
-    run = create(make_spec("fast", {}, "sample"))
+    run = create_run(make_spec("fast", {}, "sample"))
     stop = worker.Stop(run)
     assert not stop.asked()
     for wish in ("no", 1, None, {}):
@@ -348,7 +358,7 @@ def test_a_stop_is_asked_by_file_or_by_signal(signals: None) -> None:
 
 def test_download_progress_is_told_now_and_then() -> None:
     told: list[str] = []
-    progress = materials._download_progress("MNIST", told.append)
+    progress = dataset._download_progress("MNIST", told.append)
     for done in range(0, 11_490_000, 100_000):
         progress(done, 11_490_434)
     assert told == ["Downloading MNIST: 0.0 of 11.5 MB."], "a hundred calls within half a second"

@@ -15,9 +15,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from mnist_core import data
-from mnist_core.architecture import build
-from mnist_core.recipes import find
+from mnist_core.data.mnist import load_mnist, split_mnist, uncentered
+from mnist_core.networks.architecture import build
+from mnist_core.recipes.recipes import find
 
 
 class Watch(keras.callbacks.Callback):
@@ -38,8 +38,8 @@ class Watch(keras.callbacks.Callback):
 def main(recipe: str, choice: str) -> None:
     """Trains two epochs and prints how long the second took."""
     settings = find(recipe).settings
-    split = data.split(data.load(choice), settings.split)
-    split = data.uncentered(split) if settings.uncentered else split
+    split = split_mnist(load_mnist(choice), settings.split)
+    split = uncentered(split) if settings.uncentered else split
     x, x_validation = (images[..., None].astype(np.float32) for images in (split.x_train, split.x_validation))
     y, y_validation = split.y_train, split.y_validation
     if settings.one_hot:
@@ -51,9 +51,14 @@ def main(recipe: str, choice: str) -> None:
     model.compile(optimizer=optimizer, loss=loss, metrics=["accuracy"])
     watch = Watch()
     model.fit(
-        x, y, batch_size=settings.batch_size, epochs=2, validation_data=(x_validation, y_validation),
-        callbacks=[watch], verbose=0,
-    )  # fmt: skip
+        x,
+        y,
+        batch_size=settings.batch_size,
+        epochs=2,
+        validation_data=(x_validation, y_validation),
+        callbacks=[watch],
+        verbose=0,
+    )
     print(json.dumps({"seconds": watch.seconds[1], "images": len(x)}))
 
 

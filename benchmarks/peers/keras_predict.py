@@ -12,7 +12,7 @@ import time
 import keras
 import numpy as np
 
-from mnist_core.classifier import DEFAULT_MODEL
+from mnist_core.models.classifier import DEFAULT_MODEL
 
 
 def main(path: str) -> None:

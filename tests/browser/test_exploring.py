@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from test_flows import SECONDS, choose, settled
 
-from mnist_core import networks, sweeps
-from mnist_core.architecture import Dense, Flatten, Rescaling
-from mnist_core.runs import Run
-from mnist_core.sweeps import Sweep
+from mnist_core.networks.architecture import Dense, Flatten, Rescaling
+from mnist_core.networks.library import save_network
+from mnist_core.runs.run import Run, sweep_mark
+from mnist_core.sweeps.store import Sweep, list_sweeps
+from tests.browser.test_flows import SECONDS, choose, settled
 
 pytestmark = pytest.mark.browser
 
@@ -90,7 +90,7 @@ def field(page: Page, label: str, value: str) -> None:
 def base(how: str, app_home: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The name of a kept network that trains in a moment."""
     monkeypatch.setenv("DIGITLAB_RUNS", str(app_home / "runs"))
-    return networks.save(f"tiny, {how}", (Rescaling(1 / 255), Flatten(), Dense(10, "softmax"))).name
+    return save_network(f"tiny, {how}", (Rescaling(1 / 255), Flatten(), Dense(10, "softmax"))).name
 
 
 @pytest.mark.parametrize(("how", "trials"), [("Grid", 4), ("Random", 20), ("TPE", 20)])
@@ -106,12 +106,12 @@ def test_sweep_to_its_winner_on_the_canvas(how: str, trials: int, base: str, pag
     ranges = {"learning rate": "1e-4..1e-1:log", "batch size": "64..512"}
     for name, values in (grid if how == "Grid" else ranges).items():
         field(page, name, values)
-    before = {sweep.id for sweep in sweeps.list_sweeps()}
+    before = {sweep.id for sweep in list_sweeps()}
     page.get_by_role("button", name="Start the sweep", exact=True).click()
     expect(page.get_by_text(re.compile(rf"of {trials} trials"))).to_be_visible(timeout=60 * SECONDS)
     expect(page.get_by_text(re.compile(r"left ·"))).to_be_visible(timeout=90 * SECONDS)
     expect(page.get_by_role("heading", name="The winner")).to_be_visible(timeout=240 * SECONDS)
-    (sweep,) = [sweep for sweep in sweeps.list_sweeps() if sweep.id not in before]
+    (sweep,) = [sweep for sweep in list_sweeps() if sweep.id not in before]
     check(sweep, trials)
     page.get_by_role("link", name="Open on the canvas").click()
     expect(page.get_by_role("heading", name="Draw a digit")).to_be_visible(timeout=30 * SECONDS)
@@ -125,6 +125,6 @@ def check(sweep: Sweep, trials: int) -> None:
     assert all(row["state"] in ("finished", "pruned") for row in found)
     assert len({row["run"] for row in found}) == trials
     for row in found:
-        mark = sweeps.mark_of(Run(sweep.root / row["run"]))
+        mark = sweep_mark(Run(sweep.root / row["run"]))
         assert (mark["sweep"], mark["trial"]) == (sweep.id, row["trial"])
     assert len(sweep.winner()["runs"]) == 3

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hands import ROUND_HAND, SLANTED_HAND, Stroke
 from playwright.sync_api import Browser, Page, expect
 
-from mnist_core.runs import Run
+from mnist_core.runs.run import Run
+from tests.browser.hands import ROUND_HAND, SLANTED_HAND, Stroke
 
 pytestmark = pytest.mark.browser
 SECONDS = 1000.0  # Playwright counts in milliseconds

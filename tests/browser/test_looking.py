@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import expect
-from test_flows import SECONDS, page, read, settled
+
+from tests.browser.test_flows import SECONDS, page, read, settled
 
 __all__ = ["page"]  # a fixture
 

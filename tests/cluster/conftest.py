@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from nodes import RayCluster
+
+from tests.cluster.nodes import RayCluster
 
 
 @pytest.fixture(autouse=True, scope="session")

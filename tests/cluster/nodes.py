@@ -15,7 +15,8 @@ from typing import Any
 
 import psutil
 import pytest
-from support import wait_until
+
+from tests.support import wait_until
 
 CORES = 2
 START_SECONDS = 120.0
@@ -40,16 +41,29 @@ class Node:
         self._log = log
         ray = Path(sys.executable).with_name("ray")
         environment = {
-            **os.environ, "RAY_USAGE_STATS_ENABLED": "0", "PATH": f"{ray.parent}{os.pathsep}{os.environ['PATH']}",
-        }  # fmt: skip
+            **os.environ,
+            "RAY_USAGE_STATS_ENABLED": "0",
+            "PATH": f"{ray.parent}{os.pathsep}{os.environ['PATH']}",
+        }
         for name in ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS"):
             environment.pop(name, None)
         with log.open("wb") as output:
             self._process = psutil.Popen(
-                [str(ray), "start", "--block", f"--object-store-memory={STORE_BYTES}", "--disable-usage-stats",
-                 "--dashboard-agent-listen-port=0", *arguments],
-                env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
-            )  # fmt: skip
+                [
+                    str(ray),
+                    "start",
+                    "--block",
+                    f"--object-store-memory={STORE_BYTES}",
+                    "--disable-usage-stats",
+                    "--dashboard-agent-listen-port=0",
+                    *arguments,
+                ],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
 
     def await_start(self) -> None:
         """Until it says that it runs."""
@@ -95,9 +109,14 @@ class RayCluster:
         self.folder, dashboard = folder, free_port()
         self.address, self._gcs = f"http://127.0.0.1:{dashboard}", f"127.0.0.1:{free_port()}"
         head = [
-            "--head", "--num-cpus=0", f"--port={self._gcs.partition(':')[2]}", f"--dashboard-port={dashboard}",
-            f"--ray-client-server-port={free_port()}", f"--temp-dir={folder}", "--node-ip-address=127.0.0.1",
-        ]  # fmt: skip
+            "--head",
+            "--num-cpus=0",
+            f"--port={self._gcs.partition(':')[2]}",
+            f"--dashboard-port={dashboard}",
+            f"--ray-client-server-port={free_port()}",
+            f"--temp-dir={folder}",
+            "--node-ip-address=127.0.0.1",
+        ]
         self.nodes: list[Node] = []
         self.head = Node(head, folder / "head.txt")
         try:

@@ -17,18 +17,22 @@ from typing import Any
 import optuna
 import psutil
 import pytest
-from nodes import CORES, RayCluster, free_port
-from support import ROOT, command_line, environment, hears_signals, wait_until
 
-from mnist_core import backends, claims, jobs, plans, sweeps
-from mnist_core.architecture import Dense, Flatten, Rescaling
 from mnist_core.errors import ClusterError
-from mnist_core.plans import Plan
-from mnist_core.ray_jobs import RayBackend
-from mnist_core.recipes import Settings
-from mnist_core.runs import Run, RunSpec, create, list_runs
-from mnist_core.space import parse_all
-from mnist_core.study import Study
+from mnist_core.jobs import routing
+from mnist_core.jobs.local import resume_run, start_run
+from mnist_core.jobs.ray.backend import RayBackend
+from mnist_core.networks.architecture import Dense, Flatten, Rescaling
+from mnist_core.recipes.recipes import Settings
+from mnist_core.runs import claims
+from mnist_core.runs.run import Run, RunSpec, create_run, list_runs, sweep_mark
+from mnist_core.sweeps import plans
+from mnist_core.sweeps.plans import Plan
+from mnist_core.sweeps.search_space import parse_all
+from mnist_core.sweeps.store import Sweep, create_sweep, launch_sweep, list_sweeps
+from mnist_core.sweeps.study import Study
+from tests.cluster.nodes import CORES, RayCluster, free_port
+from tests.support import ROOT, command_line, environment, hears_signals, wait_until
 
 TINY = Settings((Rescaling(1 / 255), Flatten(), Dense(10, "softmax")), batch_size=500, epochs=3, learning_rate=0.01)
 SECONDS = 240.0
@@ -37,7 +41,7 @@ SECONDS = 240.0
 
 @pytest.fixture
 def backend(on_cluster: RayCluster) -> Iterator[RayBackend]:
-    made = backends.met()
+    made = routing.met()
     yield made
     made.close()
 
@@ -57,7 +61,7 @@ def epochs_of(run: Run) -> list[int]:
 
 
 def test_a_run_is_trained_on_a_node_steered_and_gone_on_with(backend: RayBackend, on_cluster: RayCluster) -> None:
-    run = jobs.start(backend, spec(epochs=900))
+    run = start_run(backend, spec(epochs=900))
     wait_until(lambda: run.status().epoch > 0, "the first epoch", SECONDS)
     worker = psutil.Process(run.status().pid)
     nodes = [process.pid for node in on_cluster.nodes for process in node.processes]
@@ -69,14 +73,14 @@ def test_a_run_is_trained_on_a_node_steered_and_gone_on_with(backend: RayBackend
     backend.request_stop(run)
     assert ended(run, backend) == "stopped" and run.has_model
     before = run.status().epoch
-    jobs.resume(backend, run, before + 2)
+    resume_run(backend, run, before + 2)
     assert ended(run, backend) == "finished"
     assert epochs_of(run) == list(range(1, before + 3))
     assert on_cluster.jobs[f"{run.id}-1"] == "SUCCEEDED" and claims.read(run).number == 3
 
 
 def test_a_run_is_killed(backend: RayBackend) -> None:
-    run = jobs.start(backend, spec(epochs=900))
+    run = start_run(backend, spec(epochs=900))
     wait_until(lambda: run.status().step > 0, "the first batch", SECONDS)
     worker = psutil.Process(run.status().pid)
     backend.kill(run)
@@ -85,10 +89,10 @@ def test_a_run_is_killed(backend: RayBackend) -> None:
 
 
 def test_the_app_is_started_anew_meanwhile(backend: RayBackend, on_cluster: RayCluster) -> None:
-    run = jobs.start(backend, spec(epochs=900))
+    run = start_run(backend, spec(epochs=900))
     wait_until(lambda: run.status().step > 0, "the first batch", SECONDS)
     backend.close()
-    later = backends.met()
+    later = routing.met()
     later.adopt(reversed(list_runs()))
     assert later.holds(run)
     later.request_stop(run)
@@ -98,9 +102,9 @@ def test_the_app_is_started_anew_meanwhile(backend: RayBackend, on_cluster: RayC
 
 
 def test_submitted_twice_it_is_one_job(backend: RayBackend, on_cluster: RayCluster) -> None:
-    from mnist_core import cluster, ray_client
+    from mnist_core.jobs.ray import client, cluster
 
-    made, run = ray_client.connect(on_cluster.address), create(spec(epochs=1))
+    made, run = client.connect(on_cluster.address), create_run(spec(epochs=1))
     job = cluster.Job(claims.take(run).job, run, 1, cluster.Needs(1.0))
     made.submit(job)
     made.submit(job)
@@ -113,11 +117,11 @@ def test_submitted_twice_it_is_one_job(backend: RayBackend, on_cluster: RayClust
 def test_the_capacity_is_told(backend: RayBackend) -> None:
     wait_until(lambda: backend.capacity.cores == (2.0, 2.0), "two nodes of two cores", 60)
     assert backend.places == 4
-    assert backends.in_words(backend.capacity, 0).startswith("Cluster: 2 nodes, ")
+    assert routing.in_words(backend.capacity, 0).startswith("Cluster: 2 nodes, ")
 
 
 def test_who_talks_to_the_cluster_does_not_load_tensorflow(on_cluster: RayCluster) -> None:
-    code = "import sys; from mnist_core.backends import met; met(); print({'tensorflow', 'keras'} & {*sys.modules})"
+    code = "import sys; from mnist_core.jobs.routing import met; met(); print({'tensorflow', 'keras'} & {*sys.modules})"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.stdout == "set()\n", done.stderr
 
@@ -126,8 +130,12 @@ def test_the_command_line_trains_there(on_cluster: RayCluster, runs_root: Path) 
     settings = {"DIGITLAB_RAY_ADDRESS": on_cluster.address, "DIGITLAB_RAY_CPUS": "1"}
     done = subprocess.run(
         command_line("train", "--recipe", "fast", "--epochs", "1", "--data", "sample", "--json"),
-        env=environment(runs_root, **settings), cwd=ROOT, capture_output=True, text=True, timeout=SECONDS,
-    )  # fmt: skip
+        env=environment(runs_root, **settings),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+    )
     assert done.returncode == 0, done.stderr
     printed = json.loads(done.stdout)
     assert printed["state"] == "finished" and f"{printed['run']}-1" in on_cluster.jobs
@@ -137,9 +145,11 @@ def test_ctrl_c_stops_it_there(on_cluster: RayCluster, runs_root: Path) -> None:
     settings = {"DIGITLAB_RAY_ADDRESS": on_cluster.address, "DIGITLAB_RAY_CPUS": "1"}
     command = command_line("train", "--recipe", "fast", "--epochs", "900", "--data", "sample", "--backend", "ray")
     process = subprocess.Popen(
-        command, env=environment(runs_root, **settings), cwd=ROOT,
+        command,
+        env=environment(runs_root, **settings),
+        cwd=ROOT,
         preexec_fn=hears_signals,
-    )  # fmt: skip
+    )
     try:
         (run,) = wait_until(lambda: list_runs(runs_root), "the run", 60)
         wait_until(lambda: run.status().step > 0, "the first batch", SECONDS)
@@ -154,24 +164,28 @@ def test_ctrl_c_stops_it_there(on_cluster: RayCluster, runs_root: Path) -> None:
 def test_out_of_reach_the_command_line_says_so_and_what_to_do(runs_root: Path, command: list[str]) -> None:
     address = f"http://127.0.0.1:{free_port()}"
     done = subprocess.run(
-        command_line(*command), env=environment(runs_root, DIGITLAB_RAY_ADDRESS=address), cwd=ROOT,
-        capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
+        command_line(*command),
+        env=environment(runs_root, DIGITLAB_RAY_ADDRESS=address),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert done.returncode == 2 and f"Ray at {address} cannot be reached." in done.stderr
     assert "--backend local" in done.stderr and "Traceback" not in done.stderr
-    assert not list_runs(runs_root) and not sweeps.list_sweeps(runs_root)
+    assert not list_runs(runs_root) and not list_sweeps(runs_root)
 
 
 def test_a_head_that_takes_calls_and_never_answers_is_waited_for_some_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
-    from mnist_core import ray_client
+    from mnist_core.jobs.ray import client
 
-    monkeypatch.setattr(ray_client, "ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr(client, "ANSWER_SECONDS", 0.5)
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         with pytest.raises(ClusterError, match=f"Ray at {url} does not answer"):
-            ray_client.connect(url)
+            client.connect(url)
 
 
 # a sweep, and a node that is lost in the middle of it
@@ -179,11 +193,17 @@ def test_a_head_that_takes_calls_and_never_answers_is_waited_for_some_seconds(mo
 
 def test_a_node_is_lost_in_the_middle_of_a_sweep_and_no_trial_with_it(on_cluster: RayCluster, runs_root: Path) -> None:
     plan = Plan(
-        RunSpec("fast", replace(TINY, epochs=4), "sample"), parse_all(["learning_rate=1e-4..1e-1:log"]), how="random",
-        trials=12, prune=False, seeds=0, backend="ray", created=time.time(),
-    )  # fmt: skip
-    made = sweeps.create(plan)
-    process = sweeps.launch(made)
+        RunSpec("fast", replace(TINY, epochs=4), "sample"),
+        parse_all(["learning_rate=1e-4..1e-1:log"]),
+        how="random",
+        trials=12,
+        prune=False,
+        seeds=0,
+        backend="ray",
+        created=time.time(),
+    )
+    made = create_sweep(plan)
+    process = launch_sweep(made)
     try:
         victims = wait_until(lambda: _trained_on(on_cluster, made, 1), "trials on the node that is to be lost", SECONDS)
         on_cluster.nodes[1].lose()
@@ -200,7 +220,7 @@ def test_a_node_is_lost_in_the_middle_of_a_sweep_and_no_trial_with_it(on_cluster
     assert {claims.read(run).number for run in resumed} == {3}, "given away, had back, given away once more"
 
 
-def _trained_on(ray_cluster: RayCluster, made: sweeps.Sweep, number: int) -> list[Run]:
+def _trained_on(ray_cluster: RayCluster, made: Sweep, number: int) -> list[Run]:
     """The trials that train on a node at this moment; none, until some other trials have ended."""
     if sum(row["state"] == "finished" for row in made.trials()) < 3:
         return []
@@ -209,11 +229,11 @@ def _trained_on(ray_cluster: RayCluster, made: sweeps.Sweep, number: int) -> lis
     return [run for run in runs if run.written_state == "running" and run.status().pid in there]
 
 
-def _none_lost_none_doubled(made: sweeps.Sweep, plan: Plan) -> None:
+def _none_lost_none_doubled(made: Sweep, plan: Plan) -> None:
     trials = made.trials()
     assert [row["trial"] for row in trials] == list(range(12))
     assert {row["state"] for row in trials} == {"finished"}, [row["message"] for row in trials]
-    marks = Counter(sweeps.mark_of(run)["trial"] for run in list_runs(made.root))
+    marks = Counter(sweep_mark(run)["trial"] for run in list_runs(made.root))
     assert marks == dict.fromkeys(range(12), 1), "one run for each trial"
     for run in list_runs(made.root):
         assert epochs_of(run) == [1, 2, 3, 4], f"{run.id}: each epoch once"

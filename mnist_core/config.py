@@ -1,0 +1,118 @@
+"""Every environment variable that the app reads, with its type and default.
+
+Each function reads its variable when it is called, so a test or a notebook can change it at any time. `click`'s types
+do the parsing: the command line uses them already, and pydantic-settings would add 0.1 s to the start of every command.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from mnist_core.errors import SettingError
+from mnist_core.processes import cpu_count
+
+T = TypeVar("T")
+
+DEFAULT_MAX_QUEUED = 20
+"""Runs that may wait in the queue."""
+DEFAULT_MAX_QUEUED_EACH = 3
+"""Runs that may wait in the queue for one owner."""
+DEFAULT_RAY_CPUS = 2.0
+"""Cores that a run gets on the cluster."""
+
+_RAY_ADDRESS = re.compile(r"https?://[^/\s:]+(:[0-9]{1,5})?/?|https?://\[[0-9a-fA-F:]+\](:[0-9]{1,5})?/?")
+
+
+def mnist_path() -> Path | None:
+    """DIGITLAB_MNIST: the full MNIST, an `.npz` with Keras's four keys or a folder of the four idx files."""
+    return _path("DIGITLAB_MNIST")
+
+
+def pen_path() -> Path | None:
+    """DIGITLAB_PEN: pen digits, as JSON lines or in one of UCI's formats."""
+    return _path("DIGITLAB_PEN")
+
+
+def runs_dir() -> Path:
+    """DIGITLAB_RUNS: the folder for runs, sweeps, networks and drawings. Default: `runs` in the working directory."""
+    return _path("DIGITLAB_RUNS") or Path("runs")
+
+
+def keras_home() -> Path:
+    """KERAS_HOME: Keras's own folder, where downloaded data is cached. Default: `~/.keras`."""
+    return _path("KERAS_HOME") or Path("~/.keras").expanduser()
+
+
+def max_running() -> int:
+    """DIGITLAB_MAX_RUNNING: runs that train at the same time. Default: one for every two cores."""
+    return _parse("DIGITLAB_MAX_RUNNING", click.IntRange(1), "a whole number of 1 or more", max(1, cpu_count() // 2))
+
+
+def max_queued() -> int:
+    """DIGITLAB_MAX_QUEUED: runs that may wait. Default: 20."""
+    return _parse("DIGITLAB_MAX_QUEUED", click.IntRange(1), "a whole number of 1 or more", DEFAULT_MAX_QUEUED)
+
+
+def max_queued_each() -> int:
+    """DIGITLAB_MAX_QUEUED_EACH: runs of one owner that may wait. Default: 3."""
+    return _parse("DIGITLAB_MAX_QUEUED_EACH", click.IntRange(1), "a whole number of 1 or more", DEFAULT_MAX_QUEUED_EACH)
+
+
+def warm_worker() -> bool:
+    """DIGITLAB_WARM: 1 keeps one worker ready with TensorFlow loaded, 0 does not. Default: 1."""
+    return _parse("DIGITLAB_WARM", click.Choice(["0", "1"]), "0 or 1", "1") == "1"
+
+
+def admin_token() -> str:
+    """DIGITLAB_ADMIN_TOKEN: the administrator's password. Default: empty, and nobody is an administrator."""
+    return _text("DIGITLAB_ADMIN_TOKEN")
+
+
+def ray_address() -> str:
+    """DIGITLAB_RAY_ADDRESS: the Ray dashboard, as `http://HEAD:8265`. Default: empty, and runs train on this machine."""
+    text = _text("DIGITLAB_RAY_ADDRESS")
+    url = text if "://" in text or not text else f"http://{text}"
+    if url and not _RAY_ADDRESS.fullmatch(url):
+        raise _invalid("DIGITLAB_RAY_ADDRESS", text, "the address of the cluster's dashboard, http://HEAD:8265")
+    return url.rstrip("/")
+
+
+def ray_cpus() -> float:
+    """DIGITLAB_RAY_CPUS: cores that a run gets on the cluster. Default: 2."""
+    return _parse("DIGITLAB_RAY_CPUS", click.FloatRange(0.1, 9999), "a number from 0.1 to 9999", DEFAULT_RAY_CPUS)
+
+
+def ray_gpus() -> float | None:
+    """DIGITLAB_RAY_GPUS: GPUs that a run gets on the cluster. Default: None, an equal share where every node has one."""
+    return _parse("DIGITLAB_RAY_GPUS", click.FloatRange(0, 9999), "a number from 0 to 9999", None)
+
+
+def _text(name: str) -> str:
+    return os.environ.get(name, "").strip()
+
+
+def _path(name: str) -> Path | None:
+    text = _text(name)
+    return Path(text).expanduser() if text else None
+
+
+def _parse(name: str, kind: click.ParamType[Any], expected: str, default: T) -> T:
+    text = _text(name)
+    if not text:
+        return default
+    try:
+        value: T = kind.convert(text, None, None)
+    except click.BadParameter:
+        raise _invalid(name, text, expected) from None
+    if value != value:  # float("nan") lies in every range
+        raise _invalid(name, text, expected)
+    return value
+
+
+def _invalid(name: str, text: str, expected: str) -> SettingError:
+    return SettingError(f"{name} is {text!r}, expected {expected}. Correct or unset it.")

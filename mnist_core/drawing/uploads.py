@@ -1,0 +1,85 @@
+"""Pictures that people upload, read as arrays: PNG and JPEG of any kind, and nothing that would hurt the server."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ImageOps
+from PIL.Image import Image
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+
+from mnist_core.errors import DrawingError
+
+Pixels = NDArray[np.uint8]
+
+# Reading. A phone's picture has 12 to 24 million pixels; anything far beyond is a mistake or an attack.
+MAX_PIXELS = 40_000_000
+MIN_UPLOAD_SIDE = 8  # pixels; below, a digit and the rim of paper around it do not fit
+LOOKS_LIKE = {
+    b"GIF8": "a GIF",
+    b"BM": "a BMP",
+    b"II*\0": "a TIFF",
+    b"MM\0*": "a TIFF",
+    b"%PDF": "a PDF",
+    b"PK": "a ZIP file",
+    b"RIFF": "a WebP or another RIFF file",
+    b"<": "an SVG, HTML or XML text",
+    b"\x93NUMPY": "a NumPy array",
+}
+
+
+def decode(content: bytes) -> Pixels:
+    """Reads an upload, turned upright as its EXIF says.
+
+    Args:
+        content: a PNG or JPEG file of at most 40 million pixels, at least 8 on either side.
+
+    Returns:
+        (H, W), (H, W, 3) or (H, W, 4) uint8, 0..255, RGB order.
+
+    Raises:
+        DrawingError: not such a file; says what it looks like. Its size is checked before a pixel is decoded.
+    """
+    picture = _open(content)
+    width, height = picture.size
+    if width * height > MAX_PIXELS:
+        limit = f"{MAX_PIXELS // 1_000_000} million"
+        raise DrawingError(f"The picture has {width} x {height} pixels, more than {limit}. Make it smaller first.")
+    if min(width, height) < MIN_UPLOAD_SIDE:
+        least = f"{MIN_UPLOAD_SIDE} x {MIN_UPLOAD_SIDE}"
+        raise DrawingError(f"The picture has {width} x {height} pixels: a digit with paper around it needs {least}.")
+    try:
+        return _pixels(ImageOps.exif_transpose(picture))
+    except Exception as error:  # a broken file makes Pillow raise nearly anything
+        raise DrawingError(f"The picture is damaged and cannot be read ({error}). Save it again as PNG.") from error
+
+
+def _open(content: bytes) -> Image:
+    """Reads the header only. Not by `PIL.Image.open`, whose size limit is a warning and global to the process."""
+    reader = PngImageFile if content.startswith(b"\x89PNG") else JpegImageFile
+    try:
+        return reader(io.BytesIO(content))
+    except Exception as error:  # a broken header makes Pillow raise nearly anything
+        raise DrawingError(f"Expected a PNG or JPEG picture. Received: {_looks_like(content)}.") from error
+
+
+def _looks_like(content: bytes) -> str:
+    if not content:
+        return "an empty file"
+    if content.startswith((b"\x89PNG", b"\xff\xd8")):
+        return "a PNG or JPEG with a damaged header"
+    if content[4:8] == b"ftyp":
+        return "a HEIC, AVIF or MP4 file"
+    found = [name for start, name in LOOKS_LIKE.items() if content.lstrip().startswith(start)]
+    return found[0] if found else f"a file that begins with {content[:8]!r}"
+
+
+def _pixels(picture: Image) -> Pixels:
+    """(H, W), (H, W, 3) or (H, W, 4) uint8."""
+    if picture.mode.startswith("I"):  # 16-bit grey, which Pillow would clip, not scale
+        return (np.asarray(picture) >> 8).astype(np.uint8)
+    mode = "RGBA" if picture.has_transparency_data else "L" if picture.mode in ("1", "L") else "RGB"
+    return np.array(picture.convert(mode))

@@ -1,0 +1,59 @@
+"""Which images a model reads wrong, and which of them weigh most. An answer past the tenth output is no digit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist_core.constants import NUM_CLASSES
+from mnist_core.evaluation.metrics import NO_DIGIT, answers
+
+Probabilities = NDArray[np.floating[Any]]
+Labels = NDArray[np.integer[Any]]
+
+
+def name(answer: int) -> str:
+    """An answer for people."""
+    return "no digit" if answer == NO_DIGIT else str(answer)
+
+
+def worst(probabilities: Probabilities, labels: Labels) -> NDArray[np.int64]:
+    """Indices of the images read wrong, the surest mistake first; of equals the earlier image.
+
+    Args:
+        probabilities: (N, C), 0..1.
+        labels: (N,) 0..9.
+    """
+    wrong = np.flatnonzero(answers(probabilities) != labels)
+    return wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")]
+
+
+def in_cell(probabilities: Probabilities, labels: Labels, true: int, read: int) -> NDArray[np.int64]:
+    """Indices of the images of one digit that are read as `read`, 0..9 or NO_DIGIT; the surest first."""
+    found = np.flatnonzero((labels == true) & (answers(probabilities) == read))
+    return found[np.argsort(-probabilities[found].max(axis=1), kind="stable")]
+
+
+def table(probabilities: Probabilities, labels: Labels) -> NDArray[np.int64]:
+    """The confusion matrix with a column for "no digit" at its end, (10, 11) counts: row = true digit."""
+    cells = (NUM_CLASSES + 1) * labels.astype(np.int64) + answers(probabilities)
+    return np.bincount(cells, minlength=NUM_CLASSES * (NUM_CLASSES + 1)).reshape(NUM_CLASSES, NUM_CLASSES + 1)
+
+
+def likeliest(probabilities: NDArray[np.floating[Any]], count: int = 3) -> list[tuple[str, float]]:
+    """The likeliest answers to one image, each (name, probability), the likeliest first. All past the tenth are one.
+
+    Args:
+        probabilities: (C,), 0..1.
+        count: at most so many.
+    """
+    folded = np.append(probabilities[:NUM_CLASSES], probabilities[NUM_CLASSES:].sum())
+    order = np.argsort(-folded, kind="stable")[:count]
+    return [(name(int(answer)), float(folded[answer])) for answer in order]
+
+
+def number(called: str) -> int:
+    """An answer from what `name` calls it."""
+    return int(called) if called.isdigit() else NO_DIGIT

@@ -1,0 +1,39 @@
+"""Tries a model.tflite that came from elsewhere: `python -m mnist_core.export.try_model FILE`. Exit status 0: it reads images.
+
+LiteRT checks little of what it is given, and a broken file can end its process: this one is there to be ended.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from mnist_core.constants import NUM_CLASSES
+from mnist_core.errors import ModelError
+from mnist_core.models.activations import Layers, NoLayersError
+from mnist_core.models.classifier import Classifier
+
+
+def main(arguments: list[str]) -> int:
+    """Reads a black and a white image. Returns the exit status: 0 it can, 1 it cannot."""
+    try:
+        model = Classifier(Path(arguments[0]))
+        size = model.input_size
+        images = np.stack([np.zeros((size, size), np.uint8), np.full((size, size), 255, np.uint8)])
+        probabilities = model.probabilities(images)
+        with contextlib.suppress(NoLayersError):
+            layers = Layers(Path(arguments[0]))
+            layers.outputs(images)
+            layers.penultimate(images)
+    except (ModelError, ValueError, RuntimeError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    usable = probabilities.shape[1] >= NUM_CLASSES and np.isfinite(probabilities).all()
+    return 0 if usable and np.allclose(probabilities.sum(axis=1), 1, atol=1e-3) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

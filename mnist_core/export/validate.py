@@ -1,0 +1,258 @@
+"""Whether the files of a run that came from elsewhere are what they should be. Nothing is executed, and no pickle read.
+
+The app never loads a `.keras` file in the web process; a worker takes nothing but weights from one. All the same one
+with a layer that Digit Lab does not know, such as a Lambda, which holds code, is refused here.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import subprocess  # noqa: S404 - starts this package's own module
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from mnist_core.errors import RunError
+from mnist_core.files import parse_lines
+from mnist_core.networks.architecture import LAYERS
+from mnist_core.processes import run_module
+from mnist_core.recipes.recipes import acceptable
+from mnist_core.runs.checkpoints import FILE as CHECKPOINT
+from mnist_core.runs.run import Run, RunSpec
+
+RUN_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,79}")
+RECIPE = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+LONGEST_TEXT = 1000  # characters of `data` and `base`
+LATEST = 4e9  # seconds since the epoch, in 2096: later ones are no dates of a run
+MOST_ARRAYS = 5000
+
+NUMBERS = (
+    "step",
+    "epoch",
+    "loss",
+    "accuracy",
+    "learning_rate",
+    "images",
+    "seconds",
+    "val_loss",
+    "val_accuracy",
+    "val_seconds",
+    "images_per_second",
+    "elapsed",
+)
+KERAS_FILES = {"config.json": 5_000_000, "metadata.json": 100_000, "model.weights.h5": 120_000_000}
+KERAS_CLASSES = {
+    *LAYERS,
+    "Sequential",
+    "InputLayer",
+    "DTypePolicy",
+    "Zeros",
+    "Ones",
+    "GlorotUniform",
+    "GlorotNormal",
+    "HeUniform",
+    "HeNormal",
+    "RandomNormal",
+}
+KERAS_MODULES = {"keras", "keras.layers", "keras.initializers"}
+TRIAL_SECONDS = 120
+
+_BROKEN = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    EOFError,
+    RecursionError,
+    MemoryError,
+    NotImplementedError,
+    RuntimeError,
+    OverflowError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+
+def inspect(run: Run) -> None:
+    """Looks into every file of a run that has just been unpacked.
+
+    Raises:
+        RunError: names the first file that is not what it should be, and says why.
+    """
+    for name, check in _CHECKS.items():
+        if (run.path / name).exists():
+            try:
+                check(run.path / name)
+            except RunError as error:
+                raise RunError(f"The run's {name} cannot be taken in: {error}. Export it again.") from None
+            except _BROKEN as error:
+                why = " ".join(str(error).split())[:200] or type(error).__name__
+                raise RunError(f"The run's {name} cannot be taken in: {why}. Export it again.") from None
+
+
+def _spec(path: Path) -> None:
+    _checked_spec(_json(path))
+
+
+def _checked_spec(value: Any) -> RunSpec:
+    spec = RunSpec.from_json(value)
+    if not RECIPE.fullmatch(spec.recipe):
+        raise RunError(f"its recipe is {spec.recipe[:80]!r}, expected lower-case letters, digits and hyphens")
+    if max(len(spec.data), len(spec.base)) > LONGEST_TEXT or not (spec.data + spec.base).isprintable():
+        raise RunError(f"its data or base is no name: at most {LONGEST_TEXT} characters are expected")
+    if not 0 <= spec.created < LATEST:
+        raise RunError(f"it was made at {spec.created:g}, which is no time")
+    for name, given in spec.overrides.items():
+        if not acceptable(name, given):
+            raise RunError(f"it overrides {str(name)[:80]!r} with {str(given)[:80]!r}")
+    return spec
+
+
+def _json(path: Path) -> dict[str, Any]:
+    """The JSON object in a file, all of whose numbers are finite."""
+    return _object(path.read_bytes())
+
+
+def _any_json(path: Path) -> None:
+    _json(path)
+
+
+def _object(content: bytes) -> dict[str, Any]:
+    value = json.loads(content.decode("utf-8"))
+    if not isinstance(value, dict):
+        raise RunError("it is not a JSON object")
+    if any(isinstance(each, float) and not math.isfinite(each) for each in _leaves(value)):
+        raise RunError("it holds a number that is not finite")
+    return value
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    if isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _leaves(each)
+    else:
+        yield value
+
+
+def _metrics(path: Path) -> None:
+    """A last line that is not whole may be there: a crash leaves one. What is read must be numbers."""
+    rows, _, broken = parse_lines(path.read_bytes())
+    if broken:
+        raise RunError(f"{broken} of its lines are no JSON objects")
+    for row in rows:
+        for name in NUMBERS:
+            if name in row and not _is_number(row[name]):
+                raise RunError(f"a report says that {name} is {str(row[name])[:80]!r}, expected a number")
+        changed = row.get("changed", {})
+        if "step" not in row or not isinstance(changed, dict) or not all(map(_is_number, changed.values())):
+            raise RunError("a report has no step, or changes that are no numbers")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < math.inf
+
+
+def _card(path: Path) -> None:
+    """Its settings must be the run's: a lesson begins from the card."""
+    card, spec = _json(path), _checked_spec(_json(path.with_name("spec.json")))
+    asked = card.get("data")
+    if not isinstance(asked, dict) or not all(isinstance(asked.get(name), str) for name in ("asked", "name", "source")):
+        raise RunError("it does not say what the run was trained on")
+    if _checked_spec({**card, "data": asked["asked"]}).settings != spec.settings:
+        raise RunError("it is of another run: its settings are not those of spec.json")
+    for name in ("test_accuracy", "test_loss"):
+        if not _is_number(card.get(name)):
+            raise RunError(f"its {name} is {str(card.get(name))[:80]!r}, expected a number")
+    counts = np.array(card["test"]["confusion"])
+    if counts.shape != (10, 10) or counts.dtype.kind != "i" or counts.min() < 0:
+        raise RunError("its confusion matrix is not 10×10 counts")
+
+
+def _arrays(limit: int) -> Callable[[Path], None]:
+    """A check of an .npz: plain numbers, as many as there are bytes for, `limit` bytes at most."""
+
+    def check(path: Path) -> None:
+        with zipfile.ZipFile(path) as archive:
+            infos = archive.infolist()
+            if len(infos) > MOST_ARRAYS or sum(info.file_size for info in infos) > limit:
+                raise RunError(f"it holds {len(infos)} arrays, or larger ones than a run has")
+            if len({info.filename for info in infos}) != len(infos):
+                raise RunError("it holds an array twice")
+            for info in infos:
+                with archive.open(info) as file:
+                    _check_array(file, info.file_size)
+
+    return check
+
+
+def _check_array(file: IO[bytes], size: int) -> None:
+    version = np.lib.format.read_magic(file)
+    reader = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    shape, _, dtype = reader[version](file)
+    if dtype.hasobject or dtype.kind not in "biuf":
+        raise RunError(f"it holds {dtype}: only numbers are read, never a pickle")
+    if min(shape, default=0) < 0 or file.tell() + math.prod(shape) * dtype.itemsize != size:
+        raise RunError(f"it announces {shape} {dtype}, and holds {size - file.tell():,} bytes of it")
+
+
+def _keras(path: Path) -> None:
+    with zipfile.ZipFile(path) as archive:
+        sizes = {info.filename: info.file_size for info in archive.infolist()}
+        if len(archive.infolist()) != len(sizes) or set(sizes) != set(KERAS_FILES):
+            raise RunError(f"it holds {', '.join(sizes)[:200]}, expected {', '.join(KERAS_FILES)}")
+        if any(sizes[name] > most for name, most in KERAS_FILES.items()):
+            raise RunError("it holds a file that is larger than the largest network's")
+        config = _object(archive.read("config.json"))
+    if not isinstance(config.get("class_name"), str):
+        raise RunError("its config.json names no model")
+    for name, module, registered in _classes(config):
+        if name not in KERAS_CLASSES or module not in KERAS_MODULES or registered is not None:
+            raise RunError(
+                f"it holds {str(name)[:80]!r} of {str(module)[:80]!r}, which is no layer that Digit Lab knows"
+            )
+
+
+def _classes(value: Any) -> Iterator[tuple[Any, Any, Any]]:
+    """Class, module and registered name of everything in a Keras configuration that is to be made."""
+    if isinstance(value, dict):
+        if "class_name" in value:
+            yield value["class_name"], value.get("module"), value.get("registered_name")
+        for each in value.values():
+            yield from _classes(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _classes(each)
+
+
+def _tflite(path: Path) -> None:
+    """Tried in a process of its own: a broken model can take the process that runs it down."""
+    with path.open("rb") as file:
+        if file.read(8)[4:] != b"TFL3":
+            raise RunError("it is no LiteRT model")
+    try:
+        done = run_module("mnist_core.export.try_model", str(path.resolve()), threads=1, timeout=TRIAL_SECONDS)
+    except subprocess.TimeoutExpired:
+        raise RunError("it does not answer") from None
+    if done.returncode:
+        raise RunError("it is broken, or is no model for images of digits")
+
+
+_CHECKS: dict[str, Callable[[Path], None]] = {
+    "spec.json": _spec,
+    "status.json": _any_json,
+    "control.json": _any_json,
+    "label.json": _any_json,
+    "probes.json": _any_json,
+    "metrics.jsonl": _metrics,
+    "card.json": _card,
+    "wall.npz": _arrays(1_000_000),
+    str(CHECKPOINT): _arrays(800_000_000),
+    "model.keras": _keras,
+    "model.tflite": _tflite,
+}

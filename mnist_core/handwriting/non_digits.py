@@ -1,0 +1,298 @@
+"""Drawings that are no digits: what a model has to see before it can say "that does not look like a digit".
+
+Made up, like the forms of `forms.py`. What some hand may well mean for a digit is left out: O, I, l, Z, S, B, g, q, D,
+o, s, z, b, but also C, G, J, L, Q, a, c, d, e, f, i, j, r, t, y and a square.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist_core.drawing.strokes import Strokes, fit, vary
+from mnist_core.errors import SettingError
+from mnist_core.handwriting.digit_forms import invent
+from mnist_core.handwriting.templates import Template, smooth, template, write
+
+Points = NDArray[np.float64]
+Generator = np.random.Generator
+
+_SPREAD = 14.0  # of each point of a shape, before another hand writes it: of 1000
+
+
+def _templates(texts: dict[str, tuple[str, ...]]) -> dict[str, tuple[Template, ...]]:
+    return {name: tuple(map(template, variants)) for name, variants in texts.items()}
+
+
+LETTERS = _templates(
+    {
+        "A": (
+            "0,1000 420,0 | 800,1000 ; 160,640 660,640",
+            "420,0 60,1000 ; 420,0 800,1000 ; 120,600 740,620",
+            "40,1000 150,300 400,0 650,300 760,1000 ; 100,560 720,550",
+            "0,1000 400,0 | 700,980 | 640,640 130,650",
+        ),
+        "E": (
+            "600,0 60,10 | 60,1000 | 640,990 ; 60,480 520,470",
+            "60,0 60,1000 ; 60,10 620,0 ; 60,500 520,490 ; 60,990 650,980",
+            "620,60 250,0 60,120 70,880 260,1000 640,940 ; 60,500 500,490",
+        ),
+        "F": ("80,0 60,500 70,1000 ; 80,10 640,0 ; 70,450 520,440", "640,10 100,0 | 80,1000 ; 90,480 540,460"),
+        "H": (
+            "60,0 60,1000 ; 660,0 660,1000 ; 60,500 660,490",
+            "100,0 40,1000 ; 760,0 700,1000 ; 60,520 720,480",
+            "60,0 60,1000 | 60,520 660,500 | 680,0 670,1000",
+        ),
+        "K": (
+            "60,0 60,1000 ; 640,30 80,520 | 680,1000",
+            "80,0 60,1000 ; 620,60 100,560 ; 260,440 660,990",
+            "60,0 60,1000 ; 600,40 300,420 110,540 300,600 640,1000",
+        ),
+        "M": (
+            "0,1000 100,0 | 450,620 | 800,0 | 900,1000",
+            "40,1000 60,0 | 440,760 | 820,0 | 840,1000",
+            "20,1000 120,80 250,60 450,640 | 640,80 760,60 880,1000",
+        ),
+        "N": (
+            "40,1000 60,0 | 660,1000 | 680,0",
+            "0,1000 120,20 | 600,980 | 740,0",
+            "40,1000 100,120 180,60 560,940 640,900 700,0",
+        ),
+        "P": ("80,0 70,1000 ; 70,30 450,0 640,200 520,450 80,520",),
+        "R": (
+            "80,0 70,1000 ; 70,30 450,0 620,180 500,420 90,500 | 650,1000",
+            "90,1000 90,20 | 450,10 600,230 460,430 110,480 | 670,990",
+            "90,1000 80,30 350,0 600,120 560,360 150,520 | 400,640 660,990",
+        ),
+        "T": ("0,10 800,0 ; 400,10 400,1000", "30,60 30,0 | 780,0 | 790,70 ; 410,10 390,1000"),
+        "U": (
+            "60,0 50,600 180,950 400,1000 620,930 720,600 720,0",
+            "50,0 60,700 300,990 600,900 700,600 700,0 | 720,1000",
+        ),
+        "V": ("0,0 380,1000 | 760,0", "20,20 200,500 400,990 | 600,480 800,0"),
+        "W": (
+            "0,0 220,1000 | 450,300 | 680,1000 | 900,0",
+            "0,0 100,700 260,990 430,700 450,250 | 500,750 680,1000 840,650 900,0",
+        ),
+        "X": ("40,0 720,1000 ; 720,0 40,1000", "0,40 350,480 800,980 ; 760,0 400,500 40,1000"),
+        "Y": ("0,0 380,480 | 760,0 ; 380,480 380,1000", "0,0 390,480 380,1000 ; 770,0 390,480"),
+        "h": ("60,0 60,1000 | 70,620 300,430 520,560 540,1000",),
+        "k": ("80,0 60,1000 ; 520,380 80,680 | 560,1000",),
+        "m": (
+            "40,120 50,900 | 60,350 220,120 380,300 400,900 | 410,350 580,120 760,300 780,900",
+            "0,100 80,200 80,900 | 160,200 320,120 400,300 400,900 | 460,220 640,110 760,280 780,880 860,920",
+        ),
+        "n": (
+            "60,100 70,900 | 90,400 320,110 560,200 640,500 640,900",
+            "0,160 90,130 120,880 | 160,380 400,110 600,280 610,800 700,900",
+        ),
+        "u": ("40,100 50,600 220,880 460,820 620,500 | 630,100 | 640,700 740,900",),
+        "v": ("0,100 300,900 | 620,100", "0,120 80,110 300,880 | 560,140 680,100"),
+        "w": (
+            "0,100 200,900 | 400,350 | 600,900 | 800,100",
+            "20,100 60,650 220,890 400,700 410,200 | 420,680 600,890 760,650 800,90",
+        ),
+        "x": (
+            "0,100 680,900 ; 680,100 0,900",
+            "0,160 120,100 300,480 500,880 640,860 ; 640,120 500,120 300,500 120,880 0,860",
+        ),
+    }
+)
+
+SHAPES = _templates(
+    {
+        "house": (
+            "100,1000 100,450 | 900,450 | 900,1000 | 100,1000 ; 40,470 500,0 | 960,470",
+            "80,980 90,420 | 500,0 | 910,420 | 920,980 | 80,980 ; 430,980 430,700 | 590,700 | 590,980",
+            "100,1000 100,450 | 900,450 | 900,1000 | 100,1000 ; 40,470 500,0 | 960,470 ; 420,1000 420,720 | 580,720 "
+            "| 580,1000 ; 200,550 340,550 | 340,680 | 200,680 | 200,550",
+        ),
+        "smiley": (
+            "520,0 150,130 0,500 150,870 500,1000 860,860 1000,500 850,140 500,0 ; 330,350 ; 660,350 ; 250,620 "
+            "400,760 600,770 760,620",
+            "520,0 150,130 0,500 150,870 500,1000 860,860 1000,500 850,140 500,0 ; 330,300 330,420 ; 670,300 670,420 "
+            "; 220,600 500,800 780,600",
+            "520,0 150,130 0,500 150,870 500,1000 860,860 1000,500 850,140 500,0 ; 330,350 ; 660,350 ; 500,480 "
+            "480,560 ; 300,770 500,660 720,770",
+        ),
+        "star": (
+            "200,1000 500,0 | 800,1000 | 0,370 | 1000,370 | 200,1000",
+            "500,0 610,340 | 980,350 | 690,570 | 800,940 | 500,720 | 200,940 | 310,570 | 20,350 | 390,340 | 500,0",
+        ),
+        "heart": ("500,300 350,30 90,40 0,330 160,620 500,1000 | 840,620 1000,330 900,40 650,30 500,300",),
+        "question mark": (
+            "130,250 200,60 420,0 640,90 660,300 500,460 420,560 420,720 ; 420,960",
+            "60,300 180,60 450,0 700,140 640,400 420,520 390,700 ; 380,930 400,990",
+        ),
+        "arrow": (
+            "0,500 1000,500 ; 700,250 1000,500 | 700,750",
+            "1000,500 0,500 ; 300,250 0,500 | 300,750",
+            "500,1000 500,0 ; 220,300 500,0 | 780,300",
+            "500,0 500,1000 ; 220,700 500,1000 | 780,700",
+        ),
+        "plus": ("500,0 500,1000 ; 0,500 1000,500",),
+        "equals": ("0,100 1000,100 ; 0,500 1000,500", "0,50 800,30 ; 20,300 820,290"),
+        "dash": ("0,0 500,20 1000,0", "0,0 300,-60 650,60 1000,0"),
+        "triangle": ("500,0 0,870 | 1000,870 | 500,0", "0,700 600,0 | 1000,720 | 0,700"),
+        "hash": ("350,0 250,1000 ; 750,0 650,1000 ; 0,330 1000,330 ; 0,670 1000,670",),
+        "percent": ("900,0 100,1000 ; 250,40 60,200 250,380 420,200 250,40 ; 750,620 580,800 750,970 940,800 750,620",),
+        "tick": ("0,550 280,1000 | 1000,0",),
+        "flower": (
+            "500,1000 500,480 ; 500,480 380,330 500,180 620,330 500,480 ; 500,480 250,520 180,330 400,300 500,480 ; "
+            "500,480 750,520 820,330 600,300 500,480",
+        ),
+        "stick figure": (
+            "500,0 390,60 390,180 500,240 610,180 610,60 500,0 ; 500,240 500,650 ; 500,650 300,1000 ; 500,650 "
+            "700,1000 ; 250,400 750,400",
+        ),
+        "cup": ("50,100 120,900 | 680,900 | 750,100 | 50,100 ; 740,250 950,250 950,600 710,650",),
+        "lightning": ("600,0 200,480 | 560,480 | 150,1000 ; 600,0 900,0 | 600,330 | 850,330 | 150,1000",),
+        "cross in a ring": (
+            "520,0 150,130 0,500 150,870 500,1000 860,860 1000,500 850,140 500,0 ; 200,200 800,800 ; 800,200 200,800",
+        ),
+        "asterisk": (
+            "500,0 500,1000 ; 70,250 930,750 ; 930,250 70,750",
+            "0,0 1000,1000 ; 1000,0 0,1000 ; 0,500 1000,500",
+        ),
+    }
+)
+
+
+def _dots(generator: Generator) -> Strokes:
+    """One to six, apart from each other."""
+    count = int(generator.integers(1, 7))
+    return fit(generator.uniform(0, 1000, (count, 1, 2)))
+
+
+def _blob(generator: Generator) -> Strokes:
+    """A patch filled to and fro."""
+    rows = int(generator.integers(20, 40))
+    angles = np.linspace(0.15, np.pi - 0.15, rows)
+    half_width, y = np.sin(angles) * generator.uniform(300, 500), -np.cos(angles) * generator.uniform(250, 500)
+    x = half_width * np.where(np.arange(rows) % 2, 1, -1) * generator.uniform(0.8, 1.0, rows)
+    return fit([_turned(np.stack([x, y], axis=1), generator.uniform(0, np.pi))])
+
+
+def _scrawl(generator: Generator) -> Strokes:
+    """A line with no aim."""
+    count = int(generator.integers(10, 26))
+    points = generator.uniform(0, 1000, (count, 2)) * (1, generator.uniform(0.4, 1.0))
+    return fit([smooth(points)])
+
+
+def _waves(generator: Generator) -> Strokes:
+    """Writing that no one can read: loops or waves from left to right."""
+    count = int(generator.integers(5, 11))
+    phase = np.linspace(0, 2 * np.pi * count, 12 * count)
+    swing = generator.uniform(0.0, 120)
+    x = phase * (1000 / phase[-1]) + swing * np.cos(phase)
+    y = generator.uniform(60, 180) * np.sin(phase) * (1 + 0.4 * np.sin(phase * generator.uniform(0.1, 0.4)))
+    return fit([np.stack([x, y], axis=1)])
+
+
+def _zigzag(generator: Generator) -> Strokes:
+    """Four to nine teeth, in any direction."""
+    count = 2 * int(generator.integers(4, 10)) + 1
+    x = np.linspace(0, 1000, count) + generator.uniform(-25, 25, count)
+    y = np.where(np.arange(count) % 2, 1, 0) * generator.uniform(150, 700) + generator.uniform(-50, 50, count)
+    return fit([_turned(np.stack([x, y], axis=1), generator.choice([0, np.pi / 2, generator.uniform(0, np.pi)]))])
+
+
+def _spiral(generator: Generator) -> Strokes:
+    """Two and a half to five turns: with fewer, it might be a 6 or a 9."""
+    turns = generator.uniform(2.5, 5)
+    angle = np.linspace(0, 2 * np.pi * turns, int(20 * turns))
+    radius = 40 + angle / angle[-1] * 460
+    points = np.stack([radius * np.cos(angle), radius * np.sin(angle) * generator.uniform(0.7, 1.0)], axis=1)
+    points *= (generator.choice([-1, 1]), 1)
+    return fit([_turned(points, generator.uniform(0, 2 * np.pi))])
+
+
+def _crossing_lines(generator: Generator) -> Strokes:
+    """Four to eight straight lines across each other."""
+    count = int(generator.integers(4, 9))
+    angles = generator.uniform(0, np.pi) + np.arange(count) * np.pi / count + generator.uniform(-0.25, 0.25, count)
+    along = np.stack([np.cos(angles), np.sin(angles)], axis=1) * generator.uniform(300, 500, (count, 1))
+    middles = generator.uniform(-180, 180, (count, 2))
+    return fit([(middle - half, middle + half) for middle, half in zip(middles, along, strict=True)])
+
+
+def _hatching(generator: Generator) -> Strokes:
+    """Lines beside each other."""
+    count = int(generator.integers(4, 9))
+    places = np.linspace(0, generator.uniform(500, 1000), count)
+    ends = [((place, 0), (place + generator.uniform(-60, 60), generator.uniform(600, 900))) for place in places]
+    angle = generator.uniform(0, np.pi)
+    return fit([_turned(np.array(line), angle) for line in ends])
+
+
+def _side_by_side(make: Callable[[Generator], Strokes]) -> Callable[[Generator], Strokes]:
+    """Two or three: a number or a word, but no digit."""
+
+    def row(generator: Generator) -> Strokes:
+        strokes: list[NDArray[Any]] = []
+        right = 0.0
+        for _ in range(int(generator.integers(2, 4))):
+            scale, offset = generator.uniform(0.85, 1.1), (right, generator.uniform(-80, 80))
+            placed = [stroke * scale + offset for stroke in make(generator)]
+            strokes += placed
+            right = max(float(stroke[:, 0].max()) for stroke in placed) + generator.uniform(120, 350)
+        return fit(strokes)
+
+    return row
+
+
+def _written(shapes: dict[str, tuple[Template, ...]]) -> Callable[[Generator], Strokes]:
+    names = list(shapes)
+
+    def make(generator: Generator) -> Strokes:
+        variants = shapes[names[generator.integers(len(names))]]
+        return write(variants[generator.integers(len(variants))], generator, _SPREAD)
+
+    return make
+
+
+def _turned(points: Points, angle: float) -> Points:
+    cosine, sine = np.cos(angle), np.sin(angle)
+    return np.asarray(points @ np.array([[cosine, sine], [-sine, cosine]]))
+
+
+KINDS: dict[str, tuple[float, Callable[[Generator], Strokes]]] = {
+    "letter": (9, _written(LETTERS)),
+    "shape": (6, _written(SHAPES)),
+    "dots": (1, _dots),
+    "blob": (1, _blob),
+    "scrawl": (2, _scrawl),
+    "waves": (1, _waves),
+    "zigzag": (1, _zigzag),
+    "spiral": (1, _spiral),
+    "crossing lines": (1, _crossing_lines),
+    "hatching": (1, _hatching),
+    "number": (2, _side_by_side(lambda generator: invent(generator).strokes)),
+    "word": (1, _side_by_side(_written(LETTERS))),
+}
+"""Name -> how often, in relation to the others, and what draws it."""
+
+
+def scribble(generator: np.random.Generator, kind: str | None = None) -> Strokes:
+    """Strokes that are no digit, as some hand would have drawn them.
+
+    Args:
+        generator: where the draws come from; the same state gives the same strokes.
+        kind: one of KINDS; by default any, as often as it says there.
+
+    Returns:
+        Strokes, fitted: 0..1000.
+
+    Raises:
+        SettingError: there is no such kind.
+    """
+    if kind is None:
+        often = np.array([weight for weight, _ in KINDS.values()])
+        kind = list(KINDS)[generator.choice(len(KINDS), p=often / often.sum())]
+    if kind not in KINDS:
+        raise SettingError(f"Unknown kind of scribble {kind!r}. Expected one of: {', '.join(KINDS)}.")
+    return vary(KINDS[kind][1](generator), generator)

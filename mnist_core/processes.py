@@ -1,0 +1,134 @@
+"""Child processes: how many cores there are, and how this package starts its own modules.
+
+child = start_module("mnist_core.worker", run_dir, threads=2, stdout=log, stderr=log)   # returns at once
+done = run_module("mnist_core.training.time_probes", "2", threads=2, timeout=120)        # waits for it
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess  # noqa: S404 - starts this package's own modules only
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+NICE = 5
+"""Niceness of a training, of 19: the process that answers people gets three times its share of a busy core."""
+TENSORFLOW_DEFAULTS = {
+    # Without AVX-512 VNNI, TensorFlow leaves oneDNN off, which is twice as slow.
+    "TF_ENABLE_ONEDNN_OPTS": "1",
+    "TF_CPP_MIN_LOG_LEVEL": "2",
+    "KERAS_BACKEND": "tensorflow",
+}
+"""Variables that must be set before TensorFlow is imported."""
+
+_PACKAGE_PARENT = Path(__file__).resolve().parents[1]
+
+
+def cpu_count() -> int:
+    """Cores that this process may use, at least 1."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def set_tensorflow_defaults() -> None:
+    """Sets TENSORFLOW_DEFAULTS where the user has not. Call it before anything imports TensorFlow."""
+    for name, value in TENSORFLOW_DEFAULTS.items():
+        os.environ.setdefault(name, value)
+
+
+def child_environment(threads: int) -> dict[str, str]:
+    """The environment of a child process that may use this many threads and can import this package."""
+    return {
+        **os.environ,
+        "OMP_NUM_THREADS": str(threads),
+        "TF_NUM_INTRAOP_THREADS": str(threads),
+        "TF_NUM_INTEROP_THREADS": str(threads),
+        "PYTHONPATH": os.pathsep.join(filter(None, (str(_PACKAGE_PARENT), os.environ.get("PYTHONPATH")))),
+    }
+
+
+def thread_limit() -> int:
+    """Threads that this process may use, as `child_environment` set them; 1 where nobody set any."""
+    first = (os.environ.get("OMP_NUM_THREADS") or "1").split(",")[0]
+    return max(1, int(first)) if first.isdecimal() else 1
+
+
+def start_module(module: str, *arguments: str, threads: int, **options: Any) -> subprocess.Popen[bytes]:
+    """Starts `python -m module` in its own session, so that Ctrl-C on the parent does not reach it.
+
+    Args:
+        module: dotted name of a module of this package.
+        arguments: for its command line.
+        threads: cores that it may use.
+        options: for subprocess.Popen; standard input is empty unless they say otherwise.
+
+    Raises:
+        OSError: the machine takes no more processes.
+    """
+    options = {"stdin": subprocess.DEVNULL, **options}
+    return subprocess.Popen(  # noqa: S603 - our own module
+        [sys.executable, "-m", module, *arguments],
+        env=child_environment(threads),
+        start_new_session=True,
+        **options,
+    )
+
+
+def run_module(module: str, *arguments: str, threads: int, timeout: float) -> subprocess.CompletedProcess[str]:
+    """Runs `python -m module` to its end, with its output captured as text.
+
+    Args:
+        module: dotted name of a module of this package.
+        arguments: for its command line.
+        threads: cores that it may use.
+        timeout: seconds after which it is killed.
+
+    Raises:
+        subprocess.TimeoutExpired: it took longer.
+        OSError: the machine takes no more processes.
+    """
+    return subprocess.run(  # noqa: S603 - our own module
+        [sys.executable, "-m", module, *arguments],
+        env=child_environment(threads),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+def last_error_line(done: subprocess.CompletedProcess[str]) -> str:
+    """The last line that a process wrote to standard error: what went wrong."""
+    return (done.stderr.strip().splitlines() or ["the process was killed"])[-1]
+
+
+def end_child(child: subprocess.Popen[bytes]) -> None:
+    """Kills a child at once and closes the pipe to it."""
+    child.kill()
+    child.wait()
+    if child.stdin is not None:
+        child.stdin.close()
+
+
+def redirect_output(path: Path) -> None:
+    """From now on, appends everything that this process prints to a file."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    log = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    for stream in (sys.stdout.fileno(), sys.stderr.fileno()):
+        os.dup2(log, stream)
+    os.close(log)
+
+
+def lower_priority() -> None:
+    """Makes this process yield to those that answer people. It still uses all cores that are free."""
+    process = psutil.Process()
+    with contextlib.suppress(psutil.Error, OSError):
+        process.nice(getattr(psutil, "BELOW_NORMAL_PRIORITY_CLASS", NICE))  # a class on Windows, elsewhere a number
+    if hasattr(os, "getsid") and os.getsid(0) == os.getpid():  # leads a session: nobody else is in its group
+        with contextlib.suppress(OSError):  # Linux divides the cores by session first
+            Path("/proc/self/autogroup").write_text(str(NICE), encoding="ascii")

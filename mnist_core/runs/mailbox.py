@@ -1,0 +1,58 @@
+"""How a backend gives the next run to a worker on a cluster: one file per Ray job.
+
+    RUNS_DIR/.passed/<job>.json      {"run": "20261121-…", "number": 3}; {} sends the worker home
+
+Starting a Ray job takes two seconds, and loading TensorFlow several more. So a worker that has trained one trial of a
+sweep waits STAY_SECONDS for the next: its backend writes the run's id and the number of the claim on it. Whoever wants
+the file moves it away first, so a run is either received by the worker or taken back, never both.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from mnist_core.files import read_json, write_json
+from mnist_core.runs.run import Run
+
+FOLDER = ".passed"
+VARIABLE = "MNIST_CORE_STAYS"
+"""Environment variable of a worker that stays: the id of its Ray job."""
+STAY_SECONDS = 15.0
+"""How long a worker waits for its next run."""
+TAKE_SECONDS = 6.0
+"""A worker that has waited longer than STAY_SECONDS less TAKE_SECONDS gets nothing more: it may be leaving."""
+
+
+def send(root: Path, job: str, run: Run, number: int) -> None:
+    """Gives a run to the worker of a Ray job. Raises OSError if the file cannot be written."""
+    _write(root, job, {"run": run.id, "number": number})
+
+
+def dismiss(root: Path, job: str) -> None:
+    """Sends the worker of a Ray job home: another job needs its cores."""
+    _write(root, job, {})
+
+
+def take_back(root: Path, job: str) -> bool:
+    """Withdraws what was sent. Returns False if the worker has it already, or nothing was sent."""
+    return receive(root, job) is not None
+
+
+def receive(root: Path, job: str) -> dict[str, Any] | None:
+    """What was sent to a Ray job, for the one caller who moves the file away; None for everybody else."""
+    path = root / FOLDER / f"{job}.json"
+    mine = path.with_suffix(f".{os.getpid()}")
+    try:
+        path.replace(mine)
+    except OSError:
+        return None
+    content = read_json(mine)
+    mine.unlink(missing_ok=True)
+    return content
+
+
+def _write(root: Path, job: str, content: dict[str, Any]) -> None:
+    (root / FOLDER).mkdir(exist_ok=True)
+    write_json(root / FOLDER / f"{job}.json", content)

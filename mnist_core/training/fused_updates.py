@@ -1,0 +1,85 @@
+"""A step of an optimizer by TensorFlow's fused kernels: what Keras computes, in one pass over the memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+LARGE = 300_000
+"""Weights of a dense layer from which on it pays: 1.1 to 1.5 times the images a second. Other networks spend their time
+on convolutions, and take Keras's own steps, so that a Keras script sees the same losses to the last digit."""
+
+Update = Callable[[Any, Any, Sequence[Any], Sequence[Any]], None]
+
+
+def apply(optimizer: Any, rate: Any, gradients: Sequence[Any], variables: Sequence[Any]) -> None:
+    """As `optimizer.apply`, inside a tf.function.
+
+    Args:
+        optimizer: of Keras, built for these variables.
+        rate: its learning rate in this step, a float32 scalar.
+        gradients: a tensor for each variable.
+        variables: of Keras, float32.
+    """
+    update = FUSED.get(type(optimizer).__name__)
+    dense = max((int(np.prod(variable.shape)) for variable in variables if len(variable.shape) == 2), default=0)
+    if update is None or dense < LARGE or not _plain(optimizer):
+        optimizer.learning_rate.assign(rate)
+        optimizer.apply(gradients, variables)
+        return
+    update(optimizer, rate, gradients, variables)
+    optimizer.iterations.assign_add(1)
+
+
+def _plain(optimizer: Any) -> bool:
+    """Whether it does nothing that the fused kernels know nothing of."""
+    more = (optimizer.weight_decay, optimizer.global_clipnorm)
+    return not optimizer.use_ema and more == (None, None) and getattr(optimizer, "momentum", None) != 0
+
+
+def _adam(optimizer: Any, rate: Any, gradients: Sequence[Any], variables: Sequence[Any]) -> None:
+    import tensorflow as tf
+
+    step = tf.cast(optimizer.iterations.value + 1, tf.float32)
+    beta_1, beta_2 = (tf.constant(beta, tf.float32) for beta in (optimizer.beta_1, optimizer.beta_2))
+    # The kernel takes 1 - 0.999 in single precision, Keras in double: 13 millionths apart. This makes up for it.
+    first, second = (_of_single_precision(beta) for beta in (optimizer.beta_1, optimizer.beta_2))
+    rate = rate * tf.constant(np.sqrt(second) / first, tf.float32)
+    powers = {"beta1_power": beta_1**step, "beta2_power": beta_2**step}
+    moments = zip(variables, optimizer._momentums, optimizer._velocities, gradients, strict=True)
+    for variable, momentum, velocity, gradient in moments:
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.value.handle,
+            m=momentum.value.handle,
+            v=velocity.value.handle,
+            lr=rate,
+            beta1=beta_1,
+            beta2=beta_2,
+            epsilon=optimizer.epsilon,
+            grad=gradient,
+            **powers,
+        )
+
+
+def _of_single_precision(beta: float) -> float:
+    """1 - beta as the kernel computes it, as a multiple of what it is."""
+    return float((np.float32(1) - np.float32(beta)) / np.float32(1 - beta))
+
+
+def _momentum(optimizer: Any, rate: Any, gradients: Sequence[Any], variables: Sequence[Any]) -> None:
+    import tensorflow as tf
+
+    for variable, momentum, gradient in zip(variables, optimizer.momentums, gradients, strict=True):
+        tf.raw_ops.ResourceApplyKerasMomentum(
+            var=variable.value.handle,
+            accum=momentum.value.handle,
+            lr=rate,
+            grad=gradient,
+            momentum=tf.constant(optimizer.momentum, tf.float32),
+            use_nesterov=optimizer.nesterov,
+        )
+
+
+FUSED: dict[str, Update] = {"Adam": _adam, "SGD": _momentum}

@@ -1,0 +1,87 @@
+"""Where a worker gets its next run: from its parent's pipe, or on a cluster from a file.
+
+All functions here run inside the worker. The other ends are `jobs/worker_pool.py`, `jobs/persistent_worker.py` and
+`runs/mailbox.py`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+from mnist_core.config import runs_dir
+from mnist_core.errors import RunError
+from mnist_core.processes import redirect_output
+from mnist_core.runs import claims, mailbox
+from mnist_core.runs.run import Run, find_run
+
+POLL_SECONDS = 0.1
+
+
+def next_from_pipe() -> Path | None:
+    """Waits for a run directory on standard input and appends all further output to its log.
+
+    Returns:
+        The run directory; None once the parent has closed the pipe or is gone.
+    """
+    while (line := sys.stdin.buffer.readline()).endswith(b"\n"):
+        folder = Path(os.fsdecode(line[:-1]))
+        if folder.is_dir():  # else it was deleted while it waited
+            redirect_output(Run(folder).log)
+            return folder
+    return None
+
+
+def has_mailbox() -> bool:
+    """True in a worker on a cluster that stays for further runs."""
+    return bool(os.environ.get(mailbox.VARIABLE))
+
+
+def next_from_mailbox() -> Path | None:
+    """Waits up to mailbox.STAY_SECONDS for the next run, takes over its claim, and appends further output to its log.
+
+    Returns:
+        The run directory; None if none came.
+    """
+    job = os.environ[mailbox.VARIABLE]
+    root, deadline = runs_dir(), time.monotonic() + mailbox.STAY_SECONDS
+    while time.monotonic() < deadline:
+        if (sent := mailbox.receive(root, job)) is not None:
+            try:
+                run = find_run(str(sent.get("run")), root)
+            except RunError:  # the worker was sent home, or the run was deleted
+                return None
+            os.environ[claims.VARIABLE] = str(sent.get("number"))
+            redirect_output(run.log)
+            return run.path
+        time.sleep(POLL_SECONDS)
+    return None
+
+
+def warm_up() -> None:
+    """Imports TensorFlow and trains a tiny network on blank images: the first time of everything takes longest."""
+    import numpy as np
+
+    from mnist_core.data.mnist import Split
+    from mnist_core.networks.architecture import Conv2D, Dense, Flatten, Rescaling
+    from mnist_core.recipes.recipes import Settings
+    from mnist_core.training import loop
+
+    settings = Settings((Rescaling(1 / 255), Conv2D(2, 5), Flatten(), Dense(10, "softmax")), batch_size=2, epochs=1)
+    images, labels = np.zeros((4, 28, 28), np.uint8), np.zeros(4, np.uint8)
+    split = Split(images, labels, images, labels, images, labels)
+    for _ in loop.train(loop.make_model(settings, 0), settings, split, 0):
+        pass
+    reset_keras()
+
+
+def reset_keras() -> None:
+    """Frees what the last run left in Keras and names layers from 1 again, as in a new process."""
+    import gc
+
+    import keras
+
+    keras.utils.clear_session()
+    gc.collect()

@@ -1,0 +1,115 @@
+"""Measures how fast this machine trains: `python -m mnist_core.training.time_probes THREADS`, twenty seconds; see `speed`.
+
+Each probe is a small network that is trained, as a run is, for a few tenths of a second. Together they have every kind
+of work in several proportions, so that what each costs can be told apart.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from mnist_core.data.mnist import Split
+from mnist_core.networks.architecture import (
+    AveragePooling2D,
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    DepthwiseConv2D,
+    Dropout,
+    Flatten,
+    GlobalAveragePooling2D,
+    Layer,
+    MaxPooling2D,
+    ReLU,
+    Rescaling,
+)
+from mnist_core.processes import lower_priority, set_tensorflow_defaults
+from mnist_core.recipes.recipes import Settings
+from mnist_core.training import loop, time_model
+
+SECONDS = 0.3  # measured of each probe, after its graph is built
+UNMEASURED = 4  # reports at the beginning: the first builds the graph, the next are short and have the worst of it
+IMAGES = 400_000  # all the same one: an epoch does not end meanwhile
+
+_SCALE, _END = Rescaling(1 / 255), Dense(10, "softmax")
+
+
+def _probe(batch_size: int, *layers: Layer, **changes: Any) -> Settings:
+    return Settings((*layers, _END), batch_size=batch_size, epochs=1, **changes)
+
+
+def _conv(filters: int, kernel_size: int, strides: int = 1) -> Conv2D:
+    return Conv2D(filters, kernel_size, strides, activation="relu")
+
+
+PROBES = (
+    _probe(32, Flatten(), Dense(64, "relu")),
+    _probe(32, Flatten(), *[Dense(64, "relu")] * 6),
+    _probe(200, _SCALE, Flatten(), Dense(800, "relu")),
+    _probe(1024, _SCALE, Flatten(), Dense(512, "relu"), Dense(256, "relu")),
+    _probe(512, _SCALE, Flatten(), Dense(512, "relu"), uncentered=True),
+    _probe(64, _SCALE, _conv(32, 3), MaxPooling2D(), _conv(64, 3), MaxPooling2D(), Flatten(), Dense(64, "relu")),
+    _probe(256, _SCALE, _conv(16, 5), MaxPooling2D(), _conv(32, 3), GlobalAveragePooling2D()),
+    _probe(128, _conv(32, 3), _conv(32, 3, 2), _conv(64, 3), GlobalAveragePooling2D()),
+    _probe(200, _SCALE, _conv(32, 5), MaxPooling2D(), Dropout(0.2), Flatten(), Dense(128, "relu")),
+    _probe(
+        128,
+        _SCALE,
+        Conv2D(24, 3, use_bias=False),
+        BatchNormalization(),
+        ReLU(),
+        Conv2D(24, 3, use_bias=False),
+        BatchNormalization(),
+        ReLU(),
+        MaxPooling2D(),
+        GlobalAveragePooling2D(),
+    ),
+    _probe(
+        128,
+        _SCALE,
+        _conv(32, 3),
+        MaxPooling2D(),
+        _conv(64, 3),
+        MaxPooling2D(),
+        _conv(64, 3),
+        Flatten(),
+        uncentered=True,
+    ),
+    _probe(128, _SCALE, _conv(8, 3), DepthwiseConv2D(5, activation="relu"), AveragePooling2D(2), Flatten()),
+    _probe(128, _SCALE, Flatten(), Dense(64, "relu"), augmentation="hand"),
+)
+
+
+def step_seconds(settings: Settings) -> float:
+    """How long a step of these settings takes here, on the average of some tenths of a second."""
+    size = settings.architecture.input_size
+    generator = np.random.default_rng(0)
+    images = np.broadcast_to(generator.integers(0, 256, (size, size), np.uint8), (IMAGES, size, size))
+    labels = generator.integers(0, 10, IMAGES, np.uint8)  # nothing to learn: no gradient becomes denormal, and slow
+    split = Split(images, labels, images[:1], labels[:1], images[:1], labels[:1])
+    reports = loop.train(loop.make_model(settings, 0), replace(settings, epochs=1), split, 0)
+    seconds, images_trained = 0.0, 0
+    for report in islice(reports, UNMEASURED, None):
+        seconds, images_trained = seconds + report.seconds, images_trained + report.images
+        if seconds >= SECONDS:
+            break
+    reports.close()  # type: ignore[attr-defined]
+    return seconds * settings.batch_size / images_trained
+
+
+def main(arguments: list[str]) -> int:
+    """Measures all of PROBES and keeps what comes of it. Returns the exit status."""
+    set_tensorflow_defaults()
+    measured = [(settings, step_seconds(settings)) for settings in PROBES]
+    time_model.keep(time_model.fit(measured, int(arguments[0])))
+    return 0
+
+
+if __name__ == "__main__":
+    lower_priority()  # as a training does
+    sys.exit(main(sys.argv[1:]))

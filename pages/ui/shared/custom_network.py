@@ -1,0 +1,64 @@
+"""One's own network as the session keeps it: its layers, what they were before, and whether it is the one to train."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from mnist_core.networks.architecture import NETWORK, Layer
+from mnist_core.recipes import recipes
+from mnist_core.recipes.recipes import Settings
+from pages.ui.shared import state
+
+MOST_PAST = 100  # steps back
+
+
+def is_on() -> bool:
+    """Whether one's own network is to be trained, and not the recipe's."""
+    return bool(st.session_state.get(state.OWN))
+
+
+def layers() -> tuple[Layer, ...]:
+    """The network as it stands; at first the recipe's."""
+    if state.OWN_LAYERS not in st.session_state:
+        st.session_state[state.OWN_LAYERS] = recipes.find(st.session_state[state.RECIPE]).settings.layers
+    return tuple(st.session_state[state.OWN_LAYERS])
+
+
+def put(changed: Sequence[Layer], place: int | None = None) -> None:
+    """Replaces the network; what it was before can be had back.
+
+    Args:
+        changed: the new one.
+        place: index of the layer to change next; the same one by default, as far as there are so many.
+    """
+    before = layers() if state.OWN_LAYERS in st.session_state else ()
+    if tuple(changed) != before:
+        past = st.session_state.get(state.OWN_PAST, ())
+        st.session_state[state.OWN_PAST] = (*past, before)[-MOST_PAST:] if before else past
+        st.session_state[state.OWN_LAYERS] = tuple(changed)
+    wanted = st.session_state.get(state.OWN_PLACE) if place is None else place
+    last = max(0, len(changed) - 1)
+    st.session_state[state.OWN_PLACE] = min(max(wanted, 0), last) if isinstance(wanted, int) else 0
+
+
+def can_undo() -> bool:
+    """Whether there is a step to take back."""
+    return bool(st.session_state.get(state.OWN_PAST))
+
+
+def undo() -> None:
+    """The network as it was before the last change."""
+    past = st.session_state.get(state.OWN_PAST, ())
+    if past:
+        put(past[-1])
+        st.session_state[state.OWN_PAST] = past[:-1]
+
+
+def take(settings: Settings, base: Settings) -> None:
+    """Trains what a run trained: its network as one's own, where it is not its recipe's."""
+    built = NETWORK in recipes.differences(settings, base)
+    st.session_state[state.OWN] = built
+    if built:
+        put(settings.layers)

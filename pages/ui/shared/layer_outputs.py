@@ -1,0 +1,97 @@
+"""Models that can be looked into: what several views of the Explain page share."""
+
+from __future__ import annotations
+
+import html
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from mnist_core.charts import figures
+from mnist_core.charts import layers as layer_charts
+from mnist_core.models.activations import Layers, NoLayersError, kind
+from mnist_core.networks.architecture import describe
+from mnist_core.training import reconvert
+from pages.ui.shared import analysis_caches, components, figure
+
+Outputs = dict[str, NDArray[np.float32]]
+"""Name of a layer -> what it makes of one image, (H, W, C) or (W,) float32."""
+
+
+def opened(choice: str, key: str) -> Layers | None:
+    """The model, to look into; None, with an offer to mend it, where its file gives answers only.
+
+    Args:
+        choice: of components.model_menu.
+        key: of the button, one for the page.
+    """
+    try:
+        return analysis_caches.layers(components.model_path(choice))
+    except NoLayersError:
+        st.info(
+            "The file of this model gives answers, and not what its layers make of an image: an older version of "
+            "Digit Lab converted it, or another program. Its weights are there, so it can be converted again; its "
+            "answers stay the same."
+        )
+        if st.button("Convert it again", key=key):
+            with st.spinner("TensorFlow starts in a process of its own and converts the model: about ten seconds …"):
+                done = components.attempt(lambda: [reconvert.in_process(choice)], True)
+            if done:
+                st.rerun()
+        return None
+
+
+def outputs(layers: Layers, image: NDArray[np.uint8]) -> Outputs:
+    """What every layer makes of a (28, 28) uint8 image."""
+    return {name: values[0] for name, values in layers.outputs(image[None]).items()}
+
+
+def title(name: str) -> str:
+    """`2 · Conv2D` of `002_Conv2D`."""
+    return f"{int(name[:3])} · {kind(name)}"
+
+
+def wall(found: Outputs, key: str) -> None:
+    """Every layer's channels as small pictures, each layer in a frame of its own."""
+    st.markdown("##### What each layer makes of the digit")
+    st.html(f'<div class="lab-layers">{"".join(_figure(name, values) for name, values in found.items())}</div>')
+    with st.container(horizontal=True, vertical_alignment="center"):
+        figure.how_to_read("layer wall")
+        rows = [
+            {
+                "layer": title(name),
+                "output": describe(values.shape),
+                "smallest": float(values.min()),
+                "mean": float(values.mean()),
+                "largest": float(values.max()),
+                "zero": f"{100 * float((values == 0).mean()):.0f} %",
+            }
+            for name, values in found.items()
+        ]
+        st.download_button(
+            "CSV",
+            lambda: figures.csv(rows),
+            "layers.csv",
+            "text/csv",
+            key=f"{key}_csv",
+            on_click="ignore",
+            type="tertiary",
+            icon=":material/download:",
+        )
+
+
+def _figure(name: str, values: NDArray[np.float32]) -> str:
+    shown = layer_charts.wall(values)
+    most, channels = layer_charts.MOST_CHANNELS, values.shape[-1] if values.ndim == 3 else 1
+    cut = f", the first {most} shown" if channels > most else ""
+    lit = int((layer_charts.pictures(values).max(axis=(1, 2)) > 0).sum())
+    alt = (
+        f"Layer {title(name)}: {channels} pictures of {layer_charts.pictures(values).shape[2]} columns, {lit} of "
+        f"them with something above zero; values from {values.min():.2g} to {values.max():.2g}"
+    )
+    caption = f"<figcaption><b>{html.escape(title(name))}</b><br>{describe(values.shape)}{cut}</figcaption>"
+    return (
+        f'<figure class="lab-figure"><img class="lab-picture" width="{shown.shape[1]}" alt="{html.escape(alt)}" '
+        f'src="{layer_charts.quick_url(shown)}">{caption}</figure>'
+    )

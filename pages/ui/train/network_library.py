@@ -1,0 +1,138 @@
+"""Where networks come from and go to: recipes, runs, one's own library, a link, Keras's JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import IO
+
+import streamlit as st
+
+from mnist_core import owners
+from mnist_core.config import runs_dir
+from mnist_core.errors import ArchitectureError
+from mnist_core.networks import keras_json
+from mnist_core.networks.architecture import Layer
+from mnist_core.networks.library import (
+    MAX_NAME,
+    Network,
+    delete_network,
+    find_network,
+    list_networks,
+    rename_network,
+    save_network,
+)
+from mnist_core.recipes import recipes
+from mnist_core.runs.run import find_run
+from pages.ui.shared import caches, components, custom_network, settings_form, state, visitor
+
+MOST_RUNS = 50  # to start from: the last ones
+
+
+def start() -> None:
+    """A menu of what there is, and a button that begins with it."""
+    names = {f"recipe {name}": f"recipe {settings_form.recipe_title(name)}" for name in recipes.RECIPES}
+    names |= {f"kept {each.id}": f"kept network {each.name}" for each in list_networks()}
+    names |= {f"run {row['run']}": f"run {row['name']}" for row in caches.history(runs_dir())[:MOST_RUNS]}
+    if st.session_state.get(state.OWN_START) not in names:
+        st.session_state[state.OWN_START] = f"recipe {st.session_state[state.RECIPE]}"
+    st.selectbox("Start from the network of", list(names), format_func=names.__getitem__, key=state.OWN_START)
+    pressed = st.button("Start from it", key="own_start_button")
+    if components.attempt(_begin, pressed):
+        st.rerun()
+
+
+def _begin() -> bool:
+    kind, _, name = str(st.session_state[state.OWN_START]).partition(" ")
+    if kind == "recipe":
+        found = recipes.find(name).settings.layers
+    else:
+        found = find_network(name).layers if kind == "kept" else find_run(name).spec().settings.layers
+    custom_network.put(found, 0)
+    return True
+
+
+def library(layers: tuple[Layer, ...], size: int, broken: bool) -> None:
+    """One's own networks by name: keep this one, open, rename or delete another."""
+    name = st.text_input("Name", key=state.OWN_NAME, max_chars=MAX_NAME, placeholder="deep and narrow")
+    pressed = st.button("Keep this network", key="own_keep", icon=":material/save:", disabled=broken)
+    if network := components.attempt(lambda: save_network(name, layers, size, visitor.me()), pressed):
+        st.session_state[state.OWN_KEPT] = network.id
+        st.toast(components.plain(f"Kept as {network.name}."), icon=":material/save:")
+    kept = {each.id: each for each in list_networks()}
+    if not kept:
+        st.caption("None is kept yet. Whoever opens this app sees what is kept; only you change what is yours.")
+        return
+    if st.session_state.get(state.OWN_KEPT) not in kept:
+        st.session_state[state.OWN_KEPT] = next(iter(kept))
+    titles = {each.id: _title(each) for each in kept.values()}
+    chosen = kept[str(st.selectbox("Kept networks", list(kept), format_func=titles.__getitem__, key=state.OWN_KEPT))]
+    with st.container(horizontal=True):
+        st.button(
+            "Open", key="own_open", icon=":material/folder_open:", on_click=custom_network.put, args=(chosen.layers, 0)
+        )
+        locked = not owners.may_change(chosen.owner, visitor.visitor())
+        over = st.button("Save this one in its place", key="own_over", disabled=locked or broken)
+        again = st.button("Give it the name above", key="own_rename", disabled=locked)
+        gone = st.button("Delete", key="own_delete", icon=":material/delete:", disabled=locked)
+    done = [
+        components.attempt(lambda: _over(chosen, layers, size), over),
+        components.attempt(lambda: _changed(chosen, lambda: rename_network(chosen.id, name)), again),
+        components.attempt(lambda: _changed(chosen, lambda: delete_network(chosen.id)), gone),
+    ]
+    if any(done):
+        st.rerun()
+
+
+def _title(network: Network) -> str:
+    """Its name, and what sets it apart from another of that name."""
+    mine = " · yours" if network.owner == visitor.me() else ""
+    return f"{network.name} · {len(network.layers)} layers{mine}"
+
+
+def _changed(network: Network, change: Callable[[], object]) -> bool:
+    """Does something to a kept network. Raises NotYoursError where it is somebody else's."""
+    owners.require(network.owner, visitor.visitor(), f"The network {network.name}")
+    change()
+    return True
+
+
+def _over(network: Network, layers: tuple[Layer, ...], size: int) -> bool:
+    return _changed(network, lambda: save_network(network.name, layers, size, network.owner, network.id))
+
+
+def share(layers: tuple[Layer, ...], size: int, broken: bool) -> None:
+    """A link that holds the network, and Keras's JSON, out and in."""
+    if broken:
+        st.caption("A network that cannot be built cannot be shared: mend it first.")
+    else:
+        settings_form.link()
+        st.download_button(
+            "Keras JSON",
+            lambda: keras_json.write(layers, size),
+            "network.json",
+            "application/json",
+            key="own_json",
+            on_click="ignore",
+            icon=":material/download:",
+        )
+        st.caption("`keras.models.model_from_json(open('network.json').read())` builds it.")
+    with st.form("own_import", clear_on_submit=True, border=False):
+        uploaded = st.file_uploader("A Sequential model as JSON, as `model.to_json()` writes it", ["json"])
+        pressed = st.form_submit_button("Bring it in")
+    if pressed and uploaded is None:
+        st.info("Choose a file first.")
+    if components.attempt(lambda: _brought_in(uploaded, size), pressed and uploaded is not None):
+        st.rerun()
+
+
+def _brought_in(file: IO[bytes], size: int) -> bool:
+    """Takes a network out of a file, whether or not its layers fit: what does not can be mended."""
+    try:
+        text = file.read(keras_json.MOST_TEXT + 1).decode("utf-8")
+    except UnicodeDecodeError:
+        raise ArchitectureError("The file is no text. Write one in Keras with `model.to_json()`.") from None
+    found = keras_json.read(text)
+    custom_network.put(found.layers, 0)
+    if found.input_size != size:
+        st.toast(f"It was made for {found.input_size}×{found.input_size} pixels; here it reads {size}×{size}.")
+    return True

@@ -1,0 +1,72 @@
+"""A network on paper: its diagram, what each layer costs and sees, its Keras source."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from mnist_core.charts import network_diagram
+from mnist_core.networks import cost
+from mnist_core.networks.architecture import Architecture, Layer, describe, to_source
+from mnist_core.networks.cost import Cost
+from mnist_core.networks.diagnose import Problem
+from pages.ui.shared import figure
+
+COLUMNS = {name: st.column_config.NumberColumn(format="localized") for name in ("parameters", "multiply-adds")}
+
+
+def drawing(layers: tuple[Layer, ...], size: int, problems: Sequence[Problem]) -> None:
+    """Boxes to scale."""
+    marked = {problem.position for problem in problems if problem.error}
+    figure.drawing(
+        network_diagram.svg(layers, size, marked),
+        "The network, box by box",
+        network_diagram.told(layers, size),
+        "network diagram",
+        "network",
+    )
+
+
+def table(rows: Sequence[Cost]) -> None:
+    """Shapes, parameters, multiply-adds and receptive field of each layer, as far as they fit together."""
+    if not rows:
+        st.caption("Nothing can be counted before the first layer fits.")
+        return
+    told = [_row(str(number), row) for number, row in enumerate(rows, 1)] + [_row("", cost.total(rows))]
+    figure.table(
+        told, "What each layer costs, and how much of the image it sees", "network cost", "cost", column_config=COLUMNS
+    )
+
+
+def _row(number: str, row: Cost) -> dict[str, object]:
+    seen = f"{row.receptive_field} × {row.receptive_field}"
+    return {
+        "": number,
+        "layer": row.layer,
+        "output": describe(row.output_shape),
+        "parameters": row.parameters,
+        "MB": round(cost.megabytes(row.parameters), 3),
+        "multiply-adds": row.multiply_adds,
+        "sees pixels": seen,
+        "step in pixels": str(row.stride or "–"),
+    }
+
+
+def source(layers: tuple[Layer, ...], size: int, broken: bool) -> None:
+    """The lines of Python that build it."""
+    if broken:
+        st.caption("There is no source of a network that cannot be built: mend it first.")
+        return
+    text = f"import keras\nfrom keras import layers\n\n{to_source(Architecture(layers, size))}"
+    st.code(text, language="python")
+    st.download_button(
+        "PY",
+        text,
+        "network.py",
+        "text/x-python",
+        key="network_source",
+        on_click="ignore",
+        type="tertiary",
+        icon=":material/download:",
+    )

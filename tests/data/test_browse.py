@@ -1,0 +1,123 @@
+"""Which digits are found, and what the data set looks like as a whole, against counts by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mnist_core.charts import data as data_charts
+from mnist_core.data import browse, summary
+from mnist_core.data.browse import NOT_A_DIGIT, Wanted
+from mnist_core.errors import SettingError
+
+LABELS = np.array([7, 2, 1, 7, 4, 7], np.uint8)
+READ_AS = np.array([7, 7, 1, 1, NOT_A_DIGIT, 7], np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "numbers"),
+    [
+        (Wanted(), [0, 1, 2, 3, 4, 5]),
+        (Wanted(label=7), [0, 3, 5]),
+        (Wanted(answer=7), [0, 1, 5]),
+        (Wanted(answer=NOT_A_DIGIT), [4]),
+        (Wanted(wrong=True), [1, 3, 4]),
+        (Wanted(label=7, wrong=True), [3]),
+        (Wanted(answer=7, wrong=True), [1]),
+        (Wanted(label=0), []),
+    ],
+)
+def test_finds_what_is_wanted(wanted: Wanted, numbers: list[int]) -> None:
+    assert browse.find(LABELS, wanted, READ_AS).tolist() == numbers
+
+
+@pytest.mark.parametrize("read_as", [None, READ_AS[:-1]])
+@pytest.mark.parametrize("wanted", [Wanted(answer=3), Wanted(wrong=True)])
+def test_a_question_to_a_model_needs_all_its_answers(wanted: Wanted, read_as: Any) -> None:
+    with pytest.raises(SettingError, match="6 digits"):
+        browse.find(LABELS, wanted, read_as)
+
+
+def test_labels_alone_need_no_model() -> None:
+    assert browse.find(LABELS, Wanted(label=1)).tolist() == [2]
+
+
+@pytest.mark.parametrize("outputs", [10, 11, 100])
+def test_outputs_past_the_tenth_are_no_digit(outputs: int) -> None:
+    probabilities = np.eye(outputs, dtype=np.float32)
+    expected = [min(output, NOT_A_DIGIT) for output in range(outputs)]
+    assert browse.answers(probabilities).tolist() == expected
+
+
+@pytest.mark.parametrize(("found", "pages"), [(0, 1), (1, 1), (100, 1), (101, 2), (60_000, 600)])
+def test_pages_hold_each_digit_once(found: int, pages: int) -> None:
+    assert browse.page_count(found) == pages
+    numbers = np.arange(found)
+    shown = [browse.on_page(numbers, page) for page in range(1, pages + 1)]
+    assert np.concatenate(shown).tolist() == numbers.tolist()
+    assert all(len(page) == browse.PER_PAGE for page in shown[:-1])
+    assert not len(browse.on_page(numbers, pages + 1))
+
+
+def test_portrait_counts_each_image_and_pixel(sample: Any) -> None:
+    found = summary.portrait(sample)
+    assert found.training.tolist() == [400] * 10 and found.test.tolist() == [100] * 10
+    counts, _ = np.histogram(sample.x_train, bins=summary.BINS, range=(0, 256))
+    assert found.intensities.tolist() == counts.tolist()
+    assert found.black == np.mean(sample.x_train == 0) and found.white == np.mean(sample.x_train == 255)
+
+
+def test_mean_digits_are_the_class_centroids(sample: Any) -> None:
+    which = np.eye(10)[sample.y_train]  # (N, 10)
+    centroids = which.T @ sample.x_train.reshape(-1, 784) / which.sum(axis=0)[:, None]
+    assert np.abs(summary.portrait(sample).means.reshape(10, 784) - centroids).max() <= 0.5 + 1e-9
+
+
+def test_full_mnist_is_the_published_one(full_mnist: Any) -> None:
+    found = summary.portrait(full_mnist)
+    assert found.training.tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
+    assert found.test.tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
+
+
+def test_row_and_plate_keep_the_order(sample: Any) -> None:
+    images = sample.x_train[:4]
+    row, plate = summary.in_a_row(images), summary.plate(images)
+    assert row.shape == (28, 112) and plate.shape == (56, 56)
+    assert (row[:, 28:56] == images[1]).all()
+    assert (plate[:28, 28:] == images[1]).all() and (plate[28:, :28] == images[2]).all()
+
+
+def test_plate_of_fewer_is_black_where_none_is() -> None:
+    plate = summary.plate(np.full((1, 28, 28), 9, np.uint8))
+    assert (plate[:28, :28] == 9).all() and plate.sum() == 9 * 784
+
+
+def test_uncentered_digits_lose_no_ink(sample: Any) -> None:
+    images = sample.x_train[:5]
+    both = summary.centred_and_not(images)
+    assert both.shape == (112, 280)
+    for place, image in enumerate(images):
+        for top in (0, 56):
+            field = both[top : top + 56, 56 * place : 56 * place + 56]
+            assert field.sum(dtype=int) == image.sum(dtype=int)
+        assert (both[14:42, 56 * place + 14 : 56 * place + 42] == image).all()
+
+
+def test_wall_says_where_answer_and_label_differ() -> None:
+    images = np.zeros((3, 28, 28), np.uint8)
+    read_as = np.array([7, 3, NOT_A_DIGIT], np.uint8)
+    drawn = data_charts.wall(images, np.array([0, 14, 999]), np.array([7, 5, 4], np.uint8), read_as)
+    rows = drawn.data["values"]
+    assert [row["number"] for row in rows] == [0, 14, 999]
+    assert [row["caption"] for row in rows] == ["7", "5 → 3", "4 → no digit"]
+    assert [row["wrong"] for row in rows] == [False, True, True]
+    assert [row["read as"] for row in rows] == ["7", "3", "not a digit"]
+
+
+def test_pixels_of_a_digit_are_all_there(sample: Any) -> None:
+    image = sample.x_train[3]
+    rows = data_charts.pixels(image).data["values"]
+    assert len(rows) == 784
+    assert all(image[row["row"], row["column"]] == row["value"] for row in rows)

@@ -1,0 +1,176 @@
+"""The arithmetic of single units, against what LiteRT makes of the same image, for every kind of layer."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mnist_core.errors import ModelError
+from mnist_core.explain import arithmetic
+from mnist_core.models import convert
+from mnist_core.models.activations import Layers
+from mnist_core.models.weights import layer_weights
+from mnist_core.networks.architecture import (
+    ACTIVATIONS,
+    LAYERS,
+    Architecture,
+    AveragePooling2D,
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    DepthwiseConv2D,
+    Dropout,
+    Flatten,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling2D,
+    LeakyReLU,
+    MaxPooling2D,
+    ReLU,
+    Rescaling,
+    Softmax,
+    SpatialDropout2D,
+)
+from tests.models.test_activations import lively
+
+_SCALE = Rescaling(1 / 255)
+NETWORKS = {
+    "windows that do not fit": Architecture(
+        (
+            _SCALE,
+            Conv2D(6, 4, 3, "same", "relu"),
+            MaxPooling2D(3, 2, "same"),
+            BatchNormalization(),
+            LeakyReLU(),
+            DepthwiseConv2D(2, 2, "same", "gelu"),
+            AveragePooling2D(2, 2, "same"),
+            ReLU(),
+            SpatialDropout2D(0.2),
+            Flatten(),
+            Dropout(0.3),
+            Dense(10, use_bias=False),
+            Softmax(),
+        )
+    ),
+    "large, pooled to one": Architecture(
+        (
+            _SCALE,
+            Conv2D(4, 5, 4, activation="softmax"),
+            AveragePooling2D(3),
+            GlobalMaxPooling2D(),
+            Dense(100, "softmax"),
+        ),
+        56,
+    ),
+    "mean of each channel": Architecture(
+        (
+            _SCALE,
+            Conv2D(5, 3, 2, use_bias=False),
+            BatchNormalization(),
+            GlobalAveragePooling2D(),
+            Dense(12, "softmax"),
+        )
+    ),
+    "every activation": Architecture(
+        (
+            _SCALE,
+            Flatten(),
+            *(Dense(7, name) for name in ACTIVATIONS),
+            Dense(10, "softmax"),
+        )
+    ),
+}
+
+
+@pytest.fixture(scope="module", params=NETWORKS)
+def made(request: Any, keras: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Architecture, Any, Path]:
+    architecture, folder = NETWORKS[request.param], tmp_path_factory.mktemp("made")
+    model = lively(architecture)
+    model.save(folder / "model.keras")
+    (folder / "model.tflite").write_bytes(convert.convert(model, architecture))
+    return architecture, model, folder
+
+
+def test_all_layers_are_tried() -> None:
+    tried = {type(layer) for architecture in NETWORKS.values() for layer in architecture.layers}
+    assert tried == set(LAYERS.values())
+
+
+def test_weights_are_those_of_keras(made: tuple[Architecture, Any, Path]) -> None:
+    architecture, model, folder = made
+    for found, layer in zip(layer_weights(folder / "model.keras", architecture), model.layers, strict=True):
+        for weights, expected in zip(found, layer.get_weights(), strict=True):
+            np.testing.assert_array_equal(weights, expected)
+
+
+def test_every_unit_comes_out_as_in_litert(made: tuple[Architecture, Any, Path], sample: Any) -> None:
+    architecture, _, folder = made
+    layers, weights = Layers(folder / "model.tflite"), layer_weights(folder / "model.keras", architecture)
+    image, generator = sample.x_test[:1], np.random.default_rng(0)
+    for position, found in enumerate(layers.outputs(image).values()):
+        layer, before = architecture.layers[position], layers.before(image, position)[0]
+        corners = [tuple(0 for _ in found[0].shape), tuple(size - 1 for size in found[0].shape)]
+        others = [tuple(int(generator.integers(size)) for size in found[0].shape) for _ in range(25)]
+        for place in (*corners, *others):
+            unit = arithmetic.unit(layer, weights[position], before, place)
+            assert unit.value == pytest.approx(float(found[0][place]), abs=1e-4), (layer, place)
+
+
+def test_the_parts_of_a_convolution_add_up(made: tuple[Architecture, Any, Path], sample: Any) -> None:
+    architecture, _, folder = made
+    layers, weights = Layers(folder / "model.tflite"), layer_weights(folder / "model.keras", architecture)
+    position = next((n for n, layer in enumerate(architecture.layers) if isinstance(layer, Conv2D | Dense)), 0)
+    before = layers.before(sample.x_test[:1], position)[0]
+    place = (2, 3, 1) if before.ndim == 3 else (1,)
+    unit = arithmetic.unit(architecture.layers[position], weights[position], before, place)
+    if unit.patch is not None and unit.kernel is not None:
+        total = float((unit.patch.astype(np.float64) * unit.kernel).sum())
+    else:
+        total = sum(value * weight for value, weight in unit.terms)
+    assert total == pytest.approx(unit.steps[0][1], abs=1e-4)
+
+
+def test_by_hand() -> None:
+    before = np.array([[[1], [2]], [[3], [-4]]], np.float32)
+    pooled = arithmetic.unit(MaxPooling2D(2), (), before, (0, 0, 0))
+    assert pooled.value == 3 and pooled.box == (0, 0, 2, 2)
+    kernel, bias = np.array([[[[2.0]], [[1.0]]], [[[0.5]], [[1.0]]]], np.float32), np.array([1.0], np.float32)
+    unit = arithmetic.unit(Conv2D(1, 2, activation="relu"), (kernel, bias), before, (0, 0, 0))
+    assert [value for _, value in unit.steps] == [1.5, 1.0, 2.5, 2.5]  # 2 + 2 + 1.5 - 4
+    logits = np.log(np.array([1, 2, 5], np.float32))
+    assert arithmetic.unit(Softmax(), (), logits, (2,)).value == pytest.approx(5 / 8, abs=1e-6)
+    dense = Dense(3, "softmax", use_bias=False)
+    unit = arithmetic.unit(dense, (np.diag(logits),), np.ones(3, np.float32), (1,))
+    expected = [np.log(2), 2 / 5, 8 / 5, 2 / 8]  # its number, the power less the largest, all powers, the share
+    assert [value for _, value in unit.steps] == pytest.approx(expected, abs=1e-6)
+    with pytest.raises(ModelError, match=r"none at \(3,\)"):
+        arithmetic.unit(Softmax(), (), logits, (3,))
+
+
+def test_files_that_are_no_weights_are_refused(made: tuple[Architecture, Any, Path], tmp_path: Path) -> None:
+    import h5py
+
+    architecture, _, folder = made
+    path = tmp_path / "model.keras"
+    with pytest.raises(ModelError, match="cannot be read"):
+        layer_weights(path, architecture)
+    whole = (folder / "model.keras").read_bytes()
+    for content in (b"", whole[: len(whole) // 2], b"PK" * 100):
+        path.write_bytes(content)
+        with pytest.raises(ModelError, match="cannot be read"):
+            layer_weights(path, architecture)
+    with pytest.raises(ModelError, match="of another network"):
+        layer_weights(folder / "model.keras", Architecture((Flatten(), Dense(10), Dense(11, "softmax"))))
+    secret = tmp_path / "secret.bin"
+    secret.write_bytes(bytes(28 * 28 * 40))
+    with h5py.File(tmp_path / "model.weights.h5", "w") as file:
+        group = file.create_group("layers/dense/vars")
+        group.create_dataset("0", (784, 10), "f4", external=[(str(secret), 0, 784 * 40)])
+        group["1"] = h5py.ExternalLink(str(secret), "/")
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.write(tmp_path / "model.weights.h5", "model.weights.h5")
+    with pytest.raises(ModelError, match="cannot be read"):
+        layer_weights(path, Architecture((Flatten(), Dense(10, "softmax"))))

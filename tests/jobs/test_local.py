@@ -1,0 +1,582 @@
+"""The local queue with workers of a few lines in the real one's place, and one run with the real one."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from mnist_core.config import max_queued, max_queued_each, max_running
+from mnist_core.errors import QueueFullError, SettingError
+from mnist_core.jobs import local
+from mnist_core.jobs.fair_queue import next_turns
+from mnist_core.jobs.local import LocalBackend, conclude_run, start_run
+from mnist_core.processes import cpu_count
+from mnist_core.runs.run import Run, Status, create_run, list_runs, make_spec
+from tests.support import ROOT, environment, wait_until
+
+# What a fake worker does is written in its run's folder; `-S` starts Python in a few milliseconds.
+FAKE_WORKER = """
+import json, os, signal, sys, time
+folder, host = sys.argv[1:]
+deed = open(folder + "/deed").read()
+def status(state):
+    with open(folder + "/.new", "w") as file:
+        json.dump({"state": state, "message": "fake", "pid": os.getpid(), "host": host, "heartbeat": time.time()}, file)
+    os.replace(folder + "/.new", folder + "/status.json")
+def terminated(*_):
+    open(folder + "/terminated", "w").close()
+    status("stopped")
+    os._exit(0)
+if deed == "obey SIGTERM":
+    signal.signal(signal.SIGTERM, terminated)
+if deed == "ignore SIGTERM":
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+if deed == "die":
+    print("first words", flush=True)
+    print("its last words\\n", file=sys.stderr)
+    sys.exit(3)
+if deed == "vanish":
+    import shutil
+    shutil.rmtree(folder)
+    sys.exit(0)
+status("running")
+open(folder + "/started", "w").close()
+for _ in range(12_000):  # two minutes, should nobody end it
+    time.sleep(0.01)
+    if os.path.exists(folder + "/go"):
+        status("finished")
+        sys.exit(0)
+    if deed == "obey" and os.path.exists(folder + "/control.json"):
+        status("stopped")
+        sys.exit(0)
+"""
+
+
+class Workers:
+    """Starts fake workers, and remembers in which order and how many lived at once."""
+
+    def __init__(self) -> None:
+        self.queues: list[LocalBackend] = []
+        self.closed = False
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.threads: list[int] = []
+        self.most_alive = 0
+
+    def queue(self, *, running: int = 1, queued: int = 5, grace: float = 60.0, each: int = 5) -> LocalBackend:
+        self.queues.append(LocalBackend(running, queued, grace, each))
+        return self.queues[-1]
+
+    def start(self, run: Run, threads: int) -> subprocess.Popen[bytes]:
+        if self.closed:
+            raise OSError("the test is over")
+        command = [sys.executable, "-S", "-c", FAKE_WORKER, str(run.path), socket.gethostname()]
+        with run.log.open("ab") as log:
+            process = subprocess.Popen(command, stdout=log, stderr=log)
+        self.processes[run.id] = process
+        self.threads.append(threads)
+        self.most_alive = max(self.most_alive, sum(psutil.pid_exists(one.pid) for one in self.processes.values()))
+        return process
+
+    def close(self) -> None:
+        """Empties the queues: their threads live on, and would start real workers."""
+        self.closed = True
+
+        def emptied() -> bool:
+            for process in list(self.processes.values()):  # one more may be starting just now
+                process.kill()
+            return not any(queue._jobs for queue in self.queues)
+
+        wait_until(emptied, "empty queues")
+
+    @property
+    def order(self) -> list[str]:
+        return list(self.processes)
+
+
+@pytest.fixture
+def workers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Workers]:
+    workers = Workers()
+    monkeypatch.setattr(local, "start_worker", workers.start)
+    monkeypatch.setattr(local, "POLL_SECONDS", 0.02)
+    yield workers
+    workers.close()
+
+
+def make_run(deed: str = "wait", owner: str = "") -> Run:
+    run = create_run(make_spec("fast", {}, "sample"), owner=owner)
+    (run.path / "deed").write_text(deed)
+    return run
+
+
+def started(run: Run) -> Callable[[], bool]:
+    return lambda: (run.path / "started").exists()
+
+
+def let_go(run: Run) -> None:
+    (run.path / "go").touch()
+
+
+def ended(run: Run) -> Status:
+    wait_until(lambda: run.status().final, f"the end of {run.id}")
+    return run.status()
+
+
+def test_runs_one_after_the_other_in_order_of_submission(workers: Workers) -> None:
+    backend, made = workers.queue(running=1, queued=5), [make_run() for _ in range(3)]
+    for run in made:
+        backend.submit(run)
+    wait_until(started(made[0]), "the first worker")
+    assert [backend.position(run) for run in made] == [0, 1, 2]
+    assert [run.status().state for run in made] == ["running", "queued", "queued"]
+    let_go(made[0])
+    wait_until(started(made[1]), "the second worker")
+    assert [backend.position(run) for run in made] == [0, 0, 1]
+    for run in made[1:]:
+        let_go(run)
+        assert ended(run).state == "finished"
+    wait_until(lambda: backend.position(made[2]) == 0, "an empty queue")
+    assert workers.order == [run.id for run in made] and workers.most_alive == 1
+    assert workers.threads == [cpu_count()] * 3
+
+
+def test_at_most_so_many_at_once(workers: Workers) -> None:
+    backend, made = workers.queue(running=2, queued=5), [make_run() for _ in range(5)]
+    for run in made:
+        backend.submit(run)
+    wait_until(started(made[1]), "the second worker")
+    for run in made:
+        let_go(run)
+    assert [ended(run).state for run in made] == ["finished"] * 5
+    assert workers.most_alive == 2 and workers.order == [run.id for run in made]
+    assert workers.threads == [max(1, cpu_count() // 2)] * 5
+
+
+def test_a_full_queue_refuses_and_takes_again_later(workers: Workers) -> None:
+    backend, made = workers.queue(running=1, queued=2), [make_run() for _ in range(4)]
+    for run in made[:3]:
+        backend.submit(run)
+    with pytest.raises(QueueFullError, match=r"2 runs are waiting already, and 2 may.*DIGITLAB_MAX_QUEUED"):
+        wait_until(started(made[0]), "the first worker")
+        backend.submit(made[3])
+    assert backend.position(made[3]) == 0
+    let_go(made[0])
+    wait_until(started(made[1]), "the second worker")
+    backend.submit(made[3])
+    assert backend.position(made[3]) == 2
+
+
+def test_as_many_as_may_run_and_wait_are_taken_before_any_has_started(workers: Workers) -> None:
+    backend = workers.queue(running=2, queued=1)
+    with backend._lock:  # the queue's own thread cannot start any of them meanwhile
+        for run in (make_run(), make_run(), make_run()):
+            backend.submit(run)
+        with pytest.raises(QueueFullError):
+            backend.submit(make_run())
+
+
+def test_start_leaves_nothing_behind_where_the_queue_is_full(workers: Workers) -> None:
+    backend = workers.queue(running=1, queued=1)
+    with backend._lock:
+        made = [start_run(backend, make_spec("fast", {}, "sample")) for _ in range(2)]
+        with pytest.raises(QueueFullError):
+            start_run(backend, make_spec("fast", {}, "sample"))
+        assert {run.id for run in list_runs()} == {run.id for run in made}
+        for run in made:
+            (run.path / "deed").write_text("obey")
+            run.ask(stop=True)
+    assert {ended(run).state for run in made} == {"stopped"}
+
+
+def test_a_stop_before_its_turn_is_at_once(workers: Workers) -> None:
+    backend, first, second, third = workers.queue(running=1, queued=5), make_run(), make_run(), make_run()
+    for run in (first, second, third):
+        backend.submit(run)
+    wait_until(started(first), "the first worker")
+    backend.request_stop(second)
+    assert (second.status().state, second.status().message) == ("stopped", "Stopped before its turn came.")
+    assert second.control() == {"stop": True} and backend.position(second) == 0 and backend.position(third) == 1
+    let_go(first)
+    wait_until(started(third), "the third worker")
+    assert second.id not in workers.order
+
+
+def test_a_worker_that_is_asked_stops_by_itself(workers: Workers) -> None:
+    backend, run = workers.queue(running=1), make_run("obey")
+    backend.submit(run)
+    wait_until(started(run), "the worker")
+    backend.request_stop(run)
+    assert ended(run).state == "stopped" and workers.processes[run.id].wait(10) == 0
+
+
+posix = pytest.mark.skipif(os.name == "nt", reason="Windows has no signals: it ends processes at once")
+
+
+@posix
+def test_a_worker_that_does_not_listen_gets_sigterm(workers: Workers) -> None:
+    backend, run = workers.queue(running=1, grace=0.3), make_run("obey SIGTERM")
+    backend.submit(run)
+    wait_until(started(run), "the worker")
+    asked = time.monotonic()
+    backend.request_stop(run)
+    assert ended(run).state == "stopped" and (run.path / "terminated").exists()
+    assert time.monotonic() - asked >= 0.3, "it had its time"
+
+
+@posix
+def test_a_worker_that_ignores_sigterm_is_killed(workers: Workers) -> None:
+    backend, run, next_run = workers.queue(running=1, grace=0.3), make_run("ignore SIGTERM"), make_run()
+    backend.submit(run)
+    backend.submit(next_run)
+    wait_until(started(run), "the worker")
+    asked = time.monotonic()
+
+    def asked_again() -> bool:
+        """Which does not give it more time."""
+        backend.request_stop(run)
+        return run.status().final
+
+    wait_until(asked_again, "the end", 20)
+    assert run.status().state == "interrupted"
+    assert time.monotonic() - asked >= 0.6
+    assert workers.processes[run.id].returncode == -signal.SIGKILL
+    wait_until(started(next_run), "the next worker")
+
+
+def test_kill_is_at_once(workers: Workers) -> None:
+    backend, run = workers.queue(running=1), make_run("ignore SIGTERM")
+    backend.submit(run)
+    wait_until(started(run), "the worker")
+    backend.kill(run)
+    assert ended(run).state == ("interrupted" if os.name != "nt" else "failed")
+    assert not run.has_model and not psutil.pid_exists(workers.processes[run.id].pid)
+
+
+def test_a_killed_run_that_waits_never_starts(workers: Workers) -> None:
+    backend, first, second, third = workers.queue(running=1), make_run(), make_run(), make_run()
+    for run in (first, second, third):
+        backend.submit(run)
+    wait_until(started(first), "the first worker")
+    backend.kill(second)
+    assert second.status().final and backend.position(second) == 0
+    let_go(first)
+    wait_until(started(third), "the third worker")
+    assert second.id not in workers.order
+
+
+def test_a_worker_that_dies_without_a_word_leaves_its_last_line(workers: Workers) -> None:
+    backend, run, next_run = workers.queue(running=1), make_run("die"), make_run()
+    backend.submit(run)
+    backend.submit(next_run)
+    assert (ended(run).state, run.status().message) == ("failed", "Its worker ended: its last words")
+    wait_until(started(next_run), "the next worker")
+
+
+@posix
+def test_a_worker_ended_from_outside_is_an_interruption(workers: Workers) -> None:
+    backend, run = workers.queue(running=1), make_run()
+    backend.submit(run)
+    wait_until(started(run), "the worker")
+    workers.processes[run.id].send_signal(signal.SIGKILL)
+    assert ended(run).state == "interrupted" and "ended from outside" in run.status().message
+
+
+def test_the_queue_survives_runs_whose_folder_was_deleted(workers: Workers) -> None:
+    backend, vanishing, deleted, next_run = workers.queue(running=1), make_run("vanish"), make_run(), make_run()
+    with backend._lock:
+        for run in (vanishing, deleted, next_run):
+            backend.submit(run)
+        shutil.rmtree(deleted.path)
+    wait_until(started(next_run), "the worker after those of deleted folders")
+    assert not vanishing.path.exists() and not deleted.path.exists()
+    let_go(next_run)
+    assert ended(next_run).state == "finished"
+
+
+def test_a_stop_of_a_deleted_run_is_no_error(workers: Workers) -> None:
+    backend, run = workers.queue(running=1), make_run()
+    shutil.rmtree(run.path)
+    backend.request_stop(run)
+    backend.kill(run)
+    assert not run.path.exists()
+
+
+def test_a_machine_that_starts_no_process_is_a_failure_of_the_run_only(
+    workers: Workers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(run: Run, threads: int) -> Any:
+        monkeypatch.setattr(local, "start_worker", workers.start)
+        raise OSError("no more processes")
+
+    monkeypatch.setattr(local, "start_worker", refuse)
+    backend, run, next_run = workers.queue(running=1), make_run(), make_run()
+    backend.submit(run)
+    backend.submit(next_run)
+    assert (ended(run).state, run.status().message) == ("failed", "The worker could not be started: no more processes.")
+    wait_until(started(next_run), "the next worker")
+
+
+@pytest.mark.parametrize(
+    ("state", "exit_status", "expected"),
+    [
+        ("finished", 0, "finished"),
+        ("stopped", 0, "stopped"),
+        ("failed", 1, "failed"),
+        ("finished", -9, "finished"),
+        ("running", 0, "failed"),
+        ("queued", 1, "failed"),
+        ("running", -15, "interrupted"),
+        ("stopping", 137, "interrupted"),
+    ],
+)
+def test_conclude_says_what_the_worker_did_not(state: str, exit_status: int, expected: str) -> None:
+    run = make_run()
+    run.write_status(Status(state, "so it was", epoch=2, heartbeat=time.time()))
+    conclude_run(run, exit_status)
+    status = run.status()
+    assert (status.state, status.epoch) == (expected, 2)
+    words = {"failed": "it left no message", "interrupted": "ended from outside"}
+    assert ("so it was" if state == expected else words[expected]) in status.message
+
+
+# settings
+
+
+@pytest.mark.parametrize("function", [max_running, max_queued, max_queued_each])
+def test_limits_come_from_the_environment(function: Callable[[], int], monkeypatch: pytest.MonkeyPatch) -> None:
+    name = f"DIGITLAB_{function.__name__.upper()}"
+    assert function() >= 1
+    monkeypatch.setenv(name, " 7 ")
+    assert function() == 7
+    monkeypatch.setenv(name, "")
+    assert function() >= 1
+    for wrong in ("0", "-1", "two", "1.5", "²"):
+        monkeypatch.setenv(name, wrong)
+        with pytest.raises(SettingError, match=rf"{name} is '{wrong}', expected a whole number of 1 or more"):
+            function()
+
+
+def test_defaults_are_one_run_for_two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert [
+        monkeypatch.setattr(local, "cpu_count", lambda count=count: count) or max_running() for count in (1, 2, 5, 8)
+    ] == [1, 1, 2, 4]
+    assert (max_queued(), max_queued_each()) == (20, 3)
+
+
+# many people at once
+
+ANN, BEN, CAT = (character * 64 for character in "abc")  # owners, as they stand in owner.json
+
+
+def names(runs: dict[Run, str], order: list[str]) -> str:
+    """The order of run ids, as letters."""
+    letters = {run.id: letter for run, letter in runs.items()}
+    return "".join(letters[run_id] for run_id in order)
+
+
+def test_turns_are_shared_out_among_owners(workers: Workers) -> None:
+    """Ann queues three after the one that runs, and Ben one after them: he need not wait for all of hers."""
+    backend, first = workers.queue(running=1), make_run("wait", ANN)
+    backend.submit(first)
+    wait_until(started(first), "the first worker")
+    waiting = {make_run("wait", owner): letter for owner, letter in ((ANN, "1"), (ANN, "2"), (ANN, "3"), (BEN, "b"))}
+    for run in waiting:
+        backend.submit(run)
+    foretold = sorted(waiting, key=backend.position)
+    assert sorted(map(backend.position, waiting)) == [1, 2, 3, 4]
+    assert names(waiting, [run.id for run in foretold]) == "b123"
+    let_go(first)
+    for run in foretold:
+        wait_until(started(run), "the next in turn")
+        let_go(run)
+    assert names(waiting, workers.order[1:]) == "b123"
+
+
+def test_three_and_one_go_in_the_order_a_b_a_a(workers: Workers) -> None:
+    backend = workers.queue(running=1)
+    runs = {make_run("wait", owner): letter for owner, letter in ((ANN, "a"), (ANN, "a"), (ANN, "a"), (BEN, "b"))}
+    with backend._lock:
+        for run in runs:
+            backend.submit(run)
+        assert names(runs, [run.id for run in sorted(runs, key=backend.position)]) == "abaa"
+    for run in runs:
+        let_go(run)
+    assert {ended(run).state for run in runs} == {"finished"}
+    assert names(runs, workers.order) == "abaa"
+
+
+@pytest.mark.parametrize(
+    ("waiting", "running", "served", "expected"),
+    [
+        ("aab", {}, {}, "aba"),
+        ("aaab", {"a": 1}, {"a": 1}, "baaa"),
+        ("aabbcc", {}, {}, "abcabc"),
+        ("ab", {}, {"a": 2, "b": 1}, "ba"),
+        ("ab", {"b": 2}, {"a": 5, "b": 1}, "ab"),
+        ("aabc", {"a": 1, "b": 1}, {"a": 1, "b": 2}, "caba"),
+        ("", {"a": 1}, {}, ""),
+    ],
+)
+def test_turns_by_hand(waiting: str, running: dict[str, int], served: dict[str, int], expected: str) -> None:
+    order = next_turns(waiting, running, served)
+    assert "".join(waiting[index] for index in order) == expected
+    for owner in set(waiting):  # one's own stay in order
+        own = [index for index in order if waiting[index] == owner]
+        assert own == sorted(own)
+
+
+def test_one_owner_may_have_so_many_waiting_and_others_still_queue(workers: Workers) -> None:
+    backend = workers.queue(running=1, queued=20, each=2)
+    with backend._lock:  # nothing starts meanwhile
+        for _ in range(3):
+            backend.submit(make_run("wait", ANN))  # one of them has the free place
+        with pytest.raises(QueueFullError, match=r"2 runs of yours are waiting already, and 2 of one person may"):
+            start_run(backend, make_spec("fast", {}, "sample"), ANN)
+        assert len(list_runs()) == 3, "nothing is left behind"
+        backend.submit(make_run("wait", BEN))
+
+
+def test_runs_without_an_owner_count_as_one_owners(workers: Workers) -> None:
+    backend = workers.queue(running=1, queued=20, each=1)
+    with backend._lock:
+        backend.submit(make_run())
+        backend.submit(make_run())
+        with pytest.raises(QueueFullError, match="DIGITLAB_MAX_QUEUED_EACH"):
+            backend.submit(make_run())
+
+
+def test_a_queue_that_is_taken_over_keeps_its_owners(workers: Workers) -> None:
+    owners = ((ANN, "a"), (ANN, "a"), (BEN, "b"), (CAT, "c"))
+    runs = {dead(make_run("wait", owner)): letter for owner, letter in owners}
+    queue = workers.queue(running=1)
+    with queue._lock:
+        queue.adopt(runs)
+        assert names(runs, [run.id for run in sorted(runs, key=queue.position)]) == "abca"
+
+
+# the interpreter's end
+
+ENDING = """
+import subprocess, sys, time
+from mnist_core import jobs
+from mnist_core.runs.run import create, make_spec
+jobs.start_worker = lambda run, threads: subprocess.Popen(
+    [sys.executable, "-S", "-c", "import time; time.sleep(120)"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+backend = jobs.LocalBackend(running=1, queued=5)
+runs = [create(make_spec("fast", {}, "sample")) for _ in range(3)]
+for run in runs:
+    backend.submit(run)
+while backend.position(runs[0]):
+    time.sleep(0.01)
+print(backend._jobs[runs[0].id].process.pid, [backend.position(run) for run in runs], flush=True)
+"""
+
+
+def test_an_interpreter_with_waiting_runs_ends_at_once(tmp_path: Path) -> None:
+    """A pool of `concurrent.futures` would wait for every queued run to be trained."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore::ResourceWarning", "-c", ENDING],
+        cwd=ROOT,
+        env=environment(tmp_path / "runs"),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    pid, positions = done.stdout.split(maxsplit=1)
+    left = psutil.Process(int(pid))
+    try:
+        assert done.returncode == 0, done.stderr
+        assert json.loads(positions) == [0, 1, 2]
+        assert left.is_running(), "the worker trains on"
+    finally:
+        left.kill()
+
+
+# the real worker
+
+
+def test_a_real_worker_asked_to_stop_keeps_its_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    backend, run = LocalBackend(running=1), create_run(make_spec("fast", {"epochs": 1000}, "sample"))
+    backend.submit(run)
+    wait_until(lambda: len(run.metrics().rows) >= 3, "three reports", 120)
+    middle = run.status()
+    assert middle.state == "running" and middle.message == "Training." and 0 < middle.progress < 1
+    backend.request_stop(run)
+    status = ended(run)
+    assert status.state == "stopped" and run.has_model, status.message
+    assert f"Stopped in epoch {status.epoch + 1}: " in status.message and status.epoch < 1000
+    assert run.card()["epochs_trained"] == pytest.approx(status.step / 16)
+    wait_until(lambda: not backend._jobs, "the worker's end")
+
+
+def dead(run: Run, **changes: Any) -> Run:
+    """As a server leaves it that is no more: nobody has written its status for an hour, and its process is gone."""
+    process = subprocess.Popen([sys.executable, "-S", "-c", ""])
+    process.wait()
+    status = replace(run.status(), pid=process.pid, heartbeat=time.time() - 3600, **changes)
+    run.write_status(status)
+    return run
+
+
+def test_a_queue_survives_its_server(workers: Workers) -> None:
+    first, second = dead(make_run()), dead(make_run())
+    gone, over = dead(make_run(), state="running"), dead(make_run(), state="finished")
+    queue = workers.queue(running=1)
+    queue.adopt([first, second, gone, over])
+    wait_until(started(first), "the first run")
+    assert queue.position(second) == 1
+    assert (gone.status().state, over.status().state) == ("interrupted", "finished")
+    let_go(first)
+    wait_until(started(second), "the second run")
+    let_go(second)
+    assert ended(second).state == "finished"
+    assert workers.order == [first.id, second.id]
+
+
+def test_a_worker_of_an_earlier_server_keeps_its_place_and_is_followed(workers: Workers) -> None:
+    running, waiting = make_run(), make_run()
+    worker = workers.start(running, 1)
+    wait_until(started(running), "the worker of the earlier server")
+    running.write_status(replace(running.status(), state="running", pid=worker.pid, heartbeat=time.time()))
+    queue = workers.queue(running=1)
+    queue.adopt([running])
+    queue.submit(waiting)
+    time.sleep(0.2)
+    assert queue.position(waiting) == 1, "the cores are taken"
+    worker.kill()
+    worker.wait()
+    wait_until(started(waiting), "the run that waited")
+    assert running.status().state == "interrupted"
+    let_go(waiting)
+    assert ended(waiting).state == "finished"
+
+
+def test_an_adopted_worker_that_does_not_listen_is_ended(workers: Workers) -> None:
+    run = make_run()
+    worker = workers.start(run, 1)
+    wait_until(started(run), "the worker")
+    run.write_status(replace(run.status(), state="running", pid=worker.pid, heartbeat=time.time()))
+    queue = workers.queue(grace=0.1)
+    queue.adopt([run])
+    queue.request_stop(run)
+    wait_until(lambda: worker.poll() is not None, "its end")
+
+
+def test_a_run_of_another_machine_is_left_alone(workers: Workers) -> None:
+    run = dead(make_run(), host="elsewhere")
+    queue = workers.queue()
+    queue.adopt([run])
+    assert queue.position(run) == 0 and not queue._jobs

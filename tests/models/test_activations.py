@@ -1,0 +1,225 @@
+"""What every layer makes of an image, against Keras's own layers, for every recipe."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mnist_core.errors import ModelError
+from mnist_core.files import write_json
+from mnist_core.models import convert, select_graph
+from mnist_core.models.activations import Layers, NoLayersError
+from mnist_core.models.classifier import DEFAULT_MODEL, Classifier
+from mnist_core.networks.architecture import (
+    Architecture,
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    DepthwiseConv2D,
+    Dropout,
+    Flatten,
+    GlobalAveragePooling2D,
+    LeakyReLU,
+    MaxPooling2D,
+    ReLU,
+    Rescaling,
+    Softmax,
+    build,
+)
+from mnist_core.recipes.recipes import RECIPES
+from mnist_core.training import fine_tune
+from tests.support import ROOT, Trained, environment
+
+ODD = {
+    "drops first, depthwise, no bias, softmax apart": (
+        Dropout(0.5),
+        Rescaling(1 / 255),
+        Conv2D(4, 3),
+        BatchNormalization(),
+        LeakyReLU(),
+        DepthwiseConv2D(3, 2, "same"),
+        BatchNormalization(),
+        ReLU(),
+        GlobalAveragePooling2D(),
+        Dense(12),
+        BatchNormalization(),
+        Dense(10),
+        Softmax(),
+    ),
+    "no dense layer": (
+        Rescaling(1 / 255),
+        Conv2D(10, 5, 3),
+        MaxPooling2D(3),
+        Dropout(0.2),
+        GlobalAveragePooling2D(),
+        Softmax(),
+    ),
+    "nothing but a dense layer": (Flatten(), Dropout(0.1), Dense(10, "softmax")),
+}
+NETWORKS = {
+    **{name: recipe.settings.architecture for name, recipe in RECIPES.items()},
+    **{name: Architecture(layers) for name, layers in ODD.items()},
+}
+
+
+def lively(architecture: Architecture) -> Any:
+    """A Keras model whose moving statistics, offsets and biases are none of those that it begins with."""
+    model, generator = build(architecture), np.random.default_rng(1)
+    for layer in model.layers:
+        weights = layer.get_weights()
+        if type(layer).__name__ == "BatchNormalization":
+            low = (0.3, -1, -1, 0.3)
+            layer.set_weights([generator.uniform(a, 1.5, w.shape) for a, w in zip(low, weights, strict=True)])
+        elif len(weights) == 2:
+            layer.set_weights([weights[0], generator.normal(0, 0.1, weights[1].shape)])
+    return model
+
+
+def by_keras(model: Any, images: np.ndarray) -> list[np.ndarray]:
+    values, found = images[..., None].astype(np.float32), []
+    for layer in model.layers:
+        values = layer(values, training=False)
+        found.append(np.asarray(values))
+    return found
+
+
+@pytest.fixture(scope="module", params=NETWORKS)
+def converted(request: Any, keras: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Architecture, Any, Path]:
+    architecture = NETWORKS[request.param]
+    model = lively(architecture)
+    path = tmp_path_factory.mktemp("converted") / "model.tflite"
+    path.write_bytes(convert.convert(model, architecture))
+    return architecture, model, path
+
+
+def digits(sample: Any, size: int, count: int = 3) -> np.ndarray:
+    margin = (size - 28) // 2
+    return np.pad(sample.x_test[:count], ((0, 0), (margin, margin), (margin, margin)))
+
+
+def test_every_layer_gives_what_it_gives_in_keras(converted: tuple[Architecture, Any, Path], sample: Any) -> None:
+    architecture, model, path = converted
+    images = digits(sample, architecture.input_size)
+    layers = Layers(path)
+    found, expected = layers.outputs(images), by_keras(model, images)
+    assert [name.partition("_")[2] for name in found] == [type(layer).__name__ for layer in architecture.layers]
+    for (name, values), wanted in zip(found.items(), expected, strict=True):
+        assert values.dtype == np.float32
+        scale = max(1.0, float(np.abs(wanted).max()))  # of raw pixels, thousands
+        np.testing.assert_allclose(values / scale, wanted / scale, atol=1e-4, err_msg=name)
+    np.testing.assert_array_equal(layers.before(images, 0)[..., 0], images)
+
+
+def test_what_the_last_dense_layer_gets_and_gives(converted: tuple[Architecture, Any, Path], sample: Any) -> None:
+    architecture, model, path = converted
+    images = digits(sample, architecture.input_size, 70)  # more than one batch
+    kinds = [type(layer).__name__ for layer in architecture.layers]
+    last = max([place for place, kind in enumerate(kinds) if kind == "Dense"], default=len(kinds) - 1)
+    expected = (by_keras(model, images)[last - 1]).reshape(70, -1)
+    layers = Layers(path, 2)
+    found = layers.penultimate(images)
+    assert found.dtype == np.float32
+    scale = max(1.0, float(np.abs(expected).max()))
+    np.testing.assert_allclose(found / scale, expected / scale, atol=1e-4)
+    logits = layers.logits(images[:5]).astype(np.float64)
+    shares = np.exp(logits - logits.max(axis=1, keepdims=True))
+    expected = Classifier(path).probabilities(images[:5])
+    np.testing.assert_allclose(shares / shares.sum(axis=1, keepdims=True), expected, atol=1e-4)
+
+
+def test_answers_are_bit_for_bit_those_of_the_plain_file(
+    converted: tuple[Architecture, Any, Path], sample: Any, tmp_path: Path
+) -> None:
+    import tensorflow as tf
+
+    architecture, model, path = converted
+    plain = tmp_path / "plain.tflite"
+    plain.write_bytes(tf.lite.TFLiteConverter.from_keras_model(model).convert())
+    images = digits(sample, architecture.input_size, 70)
+    np.testing.assert_array_equal(Classifier(path).probabilities(images), Classifier(plain).probabilities(images))
+    assert path.stat().st_size < plain.stat().st_size + 25_000, "no weights are stored twice"
+
+
+def test_a_batch_normalisation_that_cannot_be_undone_is_kept_apart(keras: Any, sample: Any, tmp_path: Path) -> None:
+    """A channel that is multiplied by nothing does not come back by a division."""
+    architecture = Architecture((Conv2D(3, 3), BatchNormalization(), ReLU(), Flatten(), Dense(10, "softmax")))
+    model = lively(architecture)
+    gamma, *rest = model.layers[1].get_weights()
+    gamma[1] = 0
+    model.layers[1].set_weights([gamma, *rest])
+    path = tmp_path / "model.tflite"
+    path.write_bytes(convert.convert(model, architecture))
+    images = sample.x_test[:2]
+    for values, wanted in zip(Layers(path).outputs(images).values(), by_keras(model, images), strict=True):
+        np.testing.assert_allclose(values, wanted, rtol=1e-4, atol=1e-3)
+
+
+def test_only_the_graph_that_is_asked_for_is_loaded() -> None:
+    from ai_edge_litert.interpreter import Interpreter
+
+    content = DEFAULT_MODEL.read_bytes()
+    shown = select_graph.showing(content)
+    assert shown is not None
+    for part, signature in ((select_graph.answering(content), "serving_default"), (shown, "layers")):
+        assert list(Interpreter(model_content=part).get_signature_list()) == [signature]
+    assert list(Interpreter(model_content=content).get_signature_list()) == ["serving_default", "layers"]
+    for broken in (b"", b"T", content[:1000], bytes(5000), b"\xff" * 5000):
+        assert select_graph.answering(broken) == broken and select_graph.showing(broken) is None
+        assert select_graph.describing(broken) is None
+
+
+def test_wrong_images_and_missing_files_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"Expected images \(N, 28, 28\) uint8"):
+        Layers(DEFAULT_MODEL).outputs(np.zeros((1, 27, 28), np.uint8))
+    with pytest.raises(ModelError, match="There is no model at"):
+        Layers(tmp_path / "model.tflite")
+
+
+def test_an_older_run_says_what_it_lacks_and_is_converted_again(
+    trained: Trained, runs_root: Path, tmp_path: Path, keras: Any, sample: Any
+) -> None:
+    import shutil
+
+    import tensorflow as tf
+
+    run = runs_root / trained.run.id
+    shutil.copytree(trained.run.path, run)
+    model = fine_tune.with_weights(fine_tune.settings_of(run.name).architecture, run / "model.keras")
+    (run / "model.tflite").write_bytes(tf.lite.TFLiteConverter.from_keras_model(model).convert())
+    before = Classifier(run / "model.tflite").probabilities(sample.x_test[:50])
+    with pytest.raises(NoLayersError, match="Convert it again from the model.keras"):
+        Layers(run / "model.tflite")
+    done = subprocess.run(
+        [sys.executable, "-m", "mnist_core.training.reconvert", run.name],
+        cwd=ROOT,
+        env=environment(runs_root),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    assert Layers(run / "model.tflite").names[0] == "001_Rescaling"
+    np.testing.assert_array_equal(Classifier(run / "model.tflite").probabilities(sample.x_test[:50]), before)
+
+
+def test_weights_of_another_network_are_not_converted(trained: Trained, runs_root: Path, keras: Any) -> None:
+    import shutil
+
+    from mnist_core.training.reconvert import reconvert
+
+    run = runs_root / trained.run.id
+    shutil.copytree(trained.run.path, run)
+    whole = (run / "model.tflite").read_bytes()
+    shutil.copy(DEFAULT_MODEL.with_name("model.keras"), run / "model.keras")
+    with pytest.raises(ModelError, match="model.keras cannot be used"):
+        reconvert(run.name)
+    card = trained.run.card()
+    write_json(run / "card.json", {**card, "settings": {}})
+    with pytest.raises(ModelError, match="card of .* cannot be read"):
+        reconvert(run.name)
+    assert (run / "model.tflite").read_bytes() == whole

@@ -1,0 +1,151 @@
+"""Shapes and counts against Keras, multiply-adds by hand, receptive fields by changing pixels and seeing what moves."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mnist_core.models.classifier import DEFAULT_MODEL
+from mnist_core.networks import cost
+from mnist_core.networks.architecture import (
+    Architecture,
+    AveragePooling2D,
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    DepthwiseConv2D,
+    Dropout,
+    Flatten,
+    GlobalAveragePooling2D,
+    Layer,
+    LeakyReLU,
+    MaxPooling2D,
+    Rescaling,
+    Softmax,
+    build,
+)
+from mnist_core.recipes.recipes import RECIPES
+from tests.networks.test_architecture import EXAMPLES
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_shapes_and_parameters_are_keras_own(keras: Any, name: str) -> None:
+    network = RECIPES[name].settings.architecture
+    model, rows = build(network), cost.layers(network.layers, network.input_size)
+    assert [row.output_shape for row in rows] == [tuple(layer.output.shape[1:]) for layer in model.layers]
+    assert [row.input_shape for row in rows] == [tuple(layer.input.shape[1:]) for layer in model.layers]
+    assert [row.parameters for row in rows] == [layer.count_params() for layer in model.layers]
+    assert cost.total(rows).parameters == model.count_params()
+
+
+def test_multiply_adds_of_a_published_network_by_hand() -> None:
+    """fleming-cnn: scaled 784; 26²·32·3²; 11²·64·3²·32; 3²·64·3²·64; 576·64; 64·10."""
+    rows = cost.layers(RECIPES["fleming-cnn"].settings.layers)
+    assert [row.multiply_adds for row in rows] == [784, 194_688, 0, 2_230_272, 0, 331_776, 0, 36_864, 640]
+    assert cost.total(rows).multiply_adds == 2_795_024
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "expected"),
+    [
+        (Conv2D(8, 5, 2, "same"), (28, 28, 3), 14 * 14 * 8 * 25 * 3),
+        (DepthwiseConv2D(3), (28, 28, 6), 26 * 26 * 6 * 9),
+        (BatchNormalization(), (5, 5, 4), 100),
+        (Dense(7), (11,), 77),
+        (MaxPooling2D(), (28, 28, 1), 0),
+        (Dropout(0.5), (28, 28, 1), 0),
+    ],
+)
+def test_multiply_adds_of_a_layer_by_hand(layer: Layer, shape: tuple[int, ...], expected: int) -> None:
+    assert cost._multiply_adds(layer, shape, layer.output_shape(shape)) == expected
+
+
+IMAGE_STACKS: tuple[tuple[Layer, ...], ...] = (
+    (Conv2D(2, 3),),
+    (Conv2D(2, 3), MaxPooling2D(), Conv2D(2, 3)),
+    (Conv2D(2, 5, 2), Conv2D(2, 3, 1, "same")),
+    (AveragePooling2D(3, 2), DepthwiseConv2D(3), BatchNormalization(), LeakyReLU()),
+    (Rescaling(0.5), Conv2D(2, 3), Dropout(0.5), Conv2D(2, 3, 2), MaxPooling2D(3, 1)),
+    (MaxPooling2D(3, 2, "same"), Conv2D(3, 3, activation="softmax"), Softmax()),
+)
+
+
+def seen_rows(layers: tuple[Layer, ...], size: int = 28) -> list[tuple[int, int]]:
+    """First and last pixel row that can change a unit of the middle column, for each of its rows, found by trying.
+
+    Each pixel of a few images is raised and lowered: a maximum moves by the one or by the other.
+    """
+    import keras
+
+    keras.utils.set_random_seed(3)
+    stack = [getattr(keras.layers, type(layer).__name__)(**dataclasses.asdict(layer)) for layer in layers]
+    model = keras.Sequential([keras.Input((size, size, 1)), *stack])
+    for layer in model.layers:  # no weight that happens to be next to nothing
+        layer.set_weights([np.abs(weight) + 0.1 for weight in layer.get_weights()])
+    pixels = np.arange(size * size)
+    found: dict[int, list[int]] = {}
+    for image in np.random.default_rng(0).uniform(1, 2, (8, size, size, 1)).astype(np.float32):
+        before = np.asarray(model(image[None]))[0]
+        column = before.shape[1] // 2
+        for value in (0.0, 3.0):
+            changed = np.repeat(image[None], size * size, axis=0)
+            changed.reshape(size * size, -1)[pixels, pixels] = value
+            off = np.abs(np.asarray(model(changed))[:, :, column] - before[:, column])  # (pixels, out rows, channels)
+            moved = (off > 1e-5).any(axis=-1)  # rounding differs from batch to batch
+            for pixel, unit in np.argwhere(moved).tolist():
+                found.setdefault(unit, []).append(pixel // size)
+    return [(min(rows), max(rows)) for _, rows in sorted(found.items())]
+
+
+@pytest.mark.usefixtures("keras")
+@pytest.mark.parametrize("layers", IMAGE_STACKS)
+def test_receptive_field_is_what_changes_a_unit(layers: tuple[Layer, ...]) -> None:
+    last = cost.layers(layers)[-1]
+    ranges = seen_rows(layers)
+    middle = len(ranges) // 2
+    first, end = ranges[middle]
+    assert end - first + 1 == last.receptive_field
+    assert ranges[middle + 1][0] - first == last.stride
+
+
+def test_units_that_see_everything() -> None:
+    rows = cost.layers((Conv2D(4, 3), MaxPooling2D(), Flatten(), Dense(5), Dense(10, "softmax")))
+    assert [(row.receptive_field, row.stride) for row in rows] == [(3, 1), (4, 2), (4, 2), (28, 0), (28, 0)]
+    pooled = cost.layers((Conv2D(4, 3, 5), GlobalAveragePooling2D()))
+    assert pooled[-1].receptive_field == 28, "six windows of 3, five pixels apart: 3 + 5·5"
+    assert cost.layers((Conv2D(4, 3, 8), GlobalAveragePooling2D()))[-1].receptive_field == 27, "3 + 3·8"
+    assert cost.layers((Flatten(), Softmax()))[-1].receptive_field == 28
+    assert cost.layers((Conv2D(4, 3), Softmax()))[-1].receptive_field == 3
+
+
+def test_no_field_is_larger_than_the_image() -> None:
+    for layers, size in itertools.product(EXAMPLES, (28, 56)):
+        assert all(1 <= row.receptive_field <= size for row in cost.layers(layers, size))
+
+
+def test_counts_as_far_as_the_network_can_be_built() -> None:
+    assert len(cost.layers((Conv2D(2, 3), Dense(10), Flatten()))) == 1
+    assert cost.layers((Conv2D(0, 3),)) == ()
+    assert cost.layers(()) == ()
+
+
+@pytest.mark.parametrize("layers", EXAMPLES)
+def test_total_is_what_the_architecture_counts(layers: tuple[Layer, ...]) -> None:
+    assert cost.total(cost.layers(layers)).parameters == Architecture(layers).parameters
+
+
+def test_megabytes_are_those_of_the_shipped_file() -> None:
+    told = cost.megabytes(RECIPES["best"].parameters)
+    assert told == pytest.approx(DEFAULT_MODEL.stat().st_size / 1e6, rel=0.03)
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(7, "7"), (1_500, "1.5 thousand"), (2_795_024, "2.8 million"), (123_400_000, "123 million"), (10**9, "1 billion")],
+)
+def test_counts_for_people(count: int, text: str) -> None:
+    assert cost.rounded(count) == text

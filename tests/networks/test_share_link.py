@@ -1,0 +1,87 @@
+"""Networks in an address: there and back, and what somebody may have put there instead."""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mnist_core.errors import ArchitectureError
+from mnist_core.networks import share_link
+from mnist_core.networks.architecture import MAX_LAYERS, Conv2D, Dense, Flatten, ReLU, Rescaling, to_json
+from mnist_core.recipes.recipes import RECIPES
+
+
+def packed(value: Any) -> str:
+    """As a link has it, whatever it is."""
+    content = value if isinstance(value, bytes) else json.dumps(value).encode()
+    return base64.urlsafe_b64encode(zlib.compress(content, 9)).decode().rstrip("=")
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_there_and_back(name: str) -> None:
+    network = RECIPES[name].settings.architecture
+    text = share_link.encode(network.layers)
+    assert share_link.decode(text, network.input_size) == network.layers
+    assert text.isascii() and len(text) < 600 and not set(text) & set("+/=&#%")
+
+
+def test_the_largest_network_fits() -> None:
+    layers = (
+        Rescaling(1 / 255),
+        *[Conv2D(1 + n, 3, 1, "same", "leaky_relu", n % 2 == 0, "he_normal") for n in range(MAX_LAYERS - 3)],
+        Flatten(),
+        Dense(10, "softmax"),
+    )
+    text = share_link.encode(layers)
+    assert len(text) < share_link.MOST_TEXT / 2
+    assert share_link.decode(text) == layers
+
+
+def test_json_of_a_stranger_is_read_the_same() -> None:
+    layers = (Flatten(), Dense(10, "softmax"))
+    assert share_link.decode(packed(to_json(layers))) == layers
+
+
+MANY = [{"layer": "Conv2D", "filters": 1024, "kernel_size": 28, "padding": "same"}] * 40
+"""10^9 parameters and more."""
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("A" * 1_000_000, r"takes 1,000,000 characters; at most 8,000"),
+        (
+            packed([*MANY, {"layer": "Flatten"}, {"layer": "Dense", "units": 10, "activation": "softmax"}]),
+            r"parameters; at most 20,000,000",
+        ),
+        (packed([{"layer": "Dense", "units": 10**9}]), r"units is 1000000000"),
+        (packed(b"[" * 5000), "is no network"),
+        (packed(b'["' + b"a" * 3_000_000 + b'"]'), "larger than any network"),
+        (packed(to_json([ReLU()] * 5000)), "5,000 layers; at most 100"),
+        (packed(to_json((Flatten(), Dense(3)))), r"cannot be opened.*ends in 3 values"),
+        (packed([{"layer": "Lambda", "function": "print"}]), "'Lambda' is not a layer"),
+        (packed({"layer": "Flatten"}), "Expected a list of layers"),
+        (packed("Flatten"), "Expected a list of layers"),
+        (packed(b"\xff\xfe"), "is no network"),
+        ("", "is no network"),
+        ("%%%", "is no network"),
+        ("AAAA", "is no network"),
+        ("A", "is no network"),
+        (share_link.encode((Flatten(), Dense(10, "softmax")))[:-9], "is no network"),
+    ],
+)
+def test_refused_in_plain_words(text: str, words: str) -> None:
+    with pytest.raises(ArchitectureError, match=words):
+        share_link.decode(text)
+
+
+@given(st.text(alphabet="ABCxyz019-_", max_size=60) | st.binary(max_size=60).map(packed))
+def test_nonsense_never_raises_anything_else(text: str) -> None:
+    with pytest.raises(ArchitectureError):
+        share_link.decode(text)

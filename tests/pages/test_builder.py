@@ -1,0 +1,297 @@
+"""Your own network, through AppTest: built, mended, undone, kept, shared, brought in, and trained as it stands."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlparse
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from mnist_core.errors import ArchitectureError, RunError
+from mnist_core.export import keras_script, validate
+from mnist_core.fields import complaints
+from mnist_core.networks import edit, share_link
+from mnist_core.networks.architecture import (
+    LAYERS,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    MaxPooling2D,
+    ReLU,
+    Rescaling,
+    to_json,
+)
+from mnist_core.networks.library import list_networks, save_network
+from mnist_core.recipes import recipes
+from mnist_core.recipes.recipes import RECIPES
+from mnist_core.runs import history
+from mnist_core.runs.run import Run, create_run, make_spec
+from pages.ui.shared import caches, state
+from tests.pages.test_pages import button, opened, shown
+from tests.pages.test_runs_page import app, at
+from tests.pages.test_train_page import started
+
+__all__ = ["app", "started"]  # fixtures
+
+SMALL = (Rescaling(1 / 255), Flatten(), Dense(16, "relu"), Dense(10, "softmax"))
+
+
+@pytest.fixture
+def built(app: AppTest) -> AppTest:
+    """The Train page with a small network in the builder."""
+    opened(app, "pages/train.py")
+    app.toggle(key=state.OWN).set_value(True).run()
+    app.session_state[state.OWN_LAYERS] = SMALL
+    app.session_state[state.OWN_PLACE] = 2
+    return app.run()
+
+
+def layers(app: AppTest) -> tuple[Any, ...]:
+    assert not app.exception
+    return tuple(app.session_state[state.OWN_LAYERS])
+
+
+def press(app: AppTest, key: str) -> AppTest:
+    return app.button(key=key).click().run()
+
+
+def test_it_begins_with_the_recipe_that_is_chosen(app: AppTest) -> None:
+    opened(app, "pages/train.py")
+    app.selectbox(key=state.RECIPE).select("fleming-cnn").run()
+    app.toggle(key=state.OWN).set_value(True).run()
+    assert not app.exception and not app.error
+    assert layers(app) == RECIPES["fleming-cnn"].settings.layers
+    assert "93,322 parameters" in shown(app) and "2.8 million multiply-adds" in shown(app)
+    (table,) = [each.value for each in app.dataframe if "sees pixels" in each.value.columns]
+    assert table["parameters"].tolist()[-1] == 93_322
+    assert "model = keras.Sequential" in "".join(block.value for block in app.code)
+
+
+def test_layers_are_moved_copied_added_and_removed(built: AppTest) -> None:
+    rescaling, flatten, hidden, end = SMALL
+    press(built, "own_up")
+    assert layers(built) == (rescaling, hidden, flatten, end)
+    press(built, "own_down")
+    assert layers(built) == SMALL and built.session_state[state.OWN_PLACE] == 2
+    press(built, "own_duplicate")
+    assert layers(built) == (rescaling, flatten, hidden, hidden, end)
+    press(built, "own_remove")
+    assert layers(built) == SMALL
+    built.selectbox(key=state.OWN_KIND).select("Dropout").run()
+    built.radio(key=state.OWN_PLACE).set_value(2).run()
+    press(built, "own_add")
+    assert layers(built) == (rescaling, flatten, hidden, Dropout(0.25), end)
+    assert built.session_state[state.OWN_PLACE] == 3, "the new one is the one to set"
+
+
+def test_settings_of_a_layer_are_changed_and_undone(built: AppTest) -> None:
+    built.number_input(key=state.own_field("Dense", "units")).set_value(99).run()
+    built.selectbox(key=state.own_field("Dense", "activation")).select("tanh").run()
+    built.toggle(key=state.own_field("Dense", "use_bias")).set_value(False).run()
+    assert layers(built)[2] == Dense(99, "tanh", False)
+    assert f"{784 * 99 + 99 * 10 + 10:,} parameters" in shown(built)
+    for expected in (Dense(99, "tanh"), Dense(99, "relu"), Dense(16, "relu")):
+        press(built, "own_undo")
+        assert layers(built)[2] == expected
+    assert built.button(key="own_undo").disabled
+    assert built.number_input(key=state.own_field("Dense", "units")).value == 16, "the form goes back too"
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+def test_every_kind_of_layer_can_be_put_in_and_set(built: AppTest, kind: str) -> None:
+    built.selectbox(key=state.OWN_KIND).select(kind).run()
+    built.radio(key=state.OWN_PLACE).set_value(0).run()
+    press(built, "own_add")
+    assert type(layers(built)[1]).__name__ == kind
+    assert not built.error or "Layer" in built.error[0].value
+    for name in edit.settings(layers(built)[1]):
+        assert state.own_field(kind, name) in built.session_state
+
+
+def test_what_cannot_work_is_marked_and_mended(built: AppTest) -> None:
+    built.radio(key=state.OWN_PLACE).set_value(1).run()
+    press(built, "own_remove")
+    assert layers(built) == (SMALL[0], *SMALL[2:])
+    assert "needs a flat list" in built.error[0].value.replace("\\", "")
+    assert any("red" in option for option in built.radio(key=state.OWN_PLACE).options)
+    (mend,) = [each for each in built.button if each.label == "Insert Flatten before it"]
+    mend.click().run()
+    assert layers(built) == SMALL and not built.error
+
+
+def test_an_emptied_network_is_begun_anew(built: AppTest) -> None:
+    for _ in SMALL:
+        press(built, "own_remove")
+    assert layers(built) == ()
+    assert "no layer yet" in built.error[0].value
+    press(built, "own_add")
+    assert len(layers(built)) == 1
+
+
+def test_what_cannot_be_built_is_not_trained(built: AppTest, started: list[Run]) -> None:
+    built.session_state[state.OWN_LAYERS] = SMALL[2:]
+    button(built.run(), "Train").click().run()
+    assert not started and not built.exception
+    assert any(each.value.startswith("Layer 1 (Dense) needs a flat list") for each in built.error)
+
+
+def test_it_is_trained_as_it_stands(built: AppTest, started: list[Run]) -> None:
+    built.slider(key=state.EPOCHS).set_value(2).run()
+    button(built, "Train").click().run()
+    (run,) = started
+    spec = run.spec()
+    assert spec.settings.layers == SMALL and spec.kind == "own" and "-own-" in run.id
+    assert dict(spec.overrides) == {"layers": to_json(SMALL), "epochs": 2}
+    assert spec.settings == recipes.override(RECIPES["canvas"].settings, spec.overrides)
+    assert history.summary(run)["recipe"] == "own"
+    assert history.summary(run)["changed"] == "4 layers of one's own, trained as canvas, epochs 2"
+    assert re.search(r"Dense\((units=)?16\b", keras_script.source(run))
+    validate.inspect(run)
+
+
+def test_train_again_with_a_change_opens_it(built: AppTest, started: list[Run]) -> None:
+    button(built, "Train").click().run()
+    built.session_state[state.OWN_LAYERS] = (Flatten(), Dense(10, "softmax"))
+    built.toggle(key=state.OWN).set_value(False).run()
+    at(built, "pages/train.py", like=started[0].id)
+    assert built.toggle(key=state.OWN).value
+    assert layers(built) == SMALL
+
+
+def test_train_again_of_a_recipe_switches_it_off(built: AppTest) -> None:
+    run = create_run(make_spec("fast", {"dropout": 0.3}))
+    at(built, "pages/train.py", like=run.id)
+    assert not built.toggle(key=state.OWN).value
+    assert layers(built) == SMALL, "it is still there"
+
+
+def test_link_opens_the_network_with_its_settings(built: AppTest, started: list[Run]) -> None:
+    built.slider(key=state.EPOCHS).set_value(3).run()
+    (link,) = [block.value for block in built.code if "net=" in block.value]
+    given = {name: value[0] for name, value in parse_qs(urlparse(link).query).items()}
+    assert share_link.decode(given["net"]) == SMALL
+    built.session_state[state.OWN_LAYERS] = (Flatten(), Dense(10, "softmax"))
+    built.toggle(key=state.OWN).set_value(False).run()
+    at(built, "pages/train.py", **given)
+    assert not built.error and layers(built) == SMALL
+    button(built, "Train").click().run()
+    assert started[0].spec().settings.layers == SMALL and started[0].spec().settings.epochs == 3
+
+
+@pytest.mark.parametrize(("net", "words"), [("A" * 20_000, "20,000 characters"), ("%%", "no network")])
+def test_bad_link_is_said_in_plain_words(app: AppTest, net: str, words: str) -> None:
+    at(app, "pages/train.py", net=net)
+    assert not app.exception
+    assert words in app.error[0].value
+    assert not app.toggle(key=state.OWN).value
+
+
+def test_kept_opened_renamed_and_deleted(built: AppTest) -> None:
+    built.text_input(key=state.OWN_NAME).set_value("two layers").run()
+    press(built, "own_keep")
+    (kept,) = list_networks()
+    assert kept.name == "two layers" and kept.layers == SMALL and kept.owner
+    press(built, "own_remove")
+    press(built, "own_open")
+    assert layers(built) == SMALL
+    built.text_input(key=state.OWN_NAME).set_value("another name").run()
+    press(built, "own_rename")
+    assert list_networks()[0].name == "another name"
+    built.radio(key=state.OWN_PLACE).set_value(2).run()
+    press(built, "own_remove")
+    press(built, "own_over")
+    assert list_networks()[0].layers == (*SMALL[:2], SMALL[3])
+    press(built, "own_delete")
+    assert list_networks() == []
+
+
+def test_a_name_that_is_none_is_said(built: AppTest) -> None:
+    press(built, "own_keep")
+    assert "expected 1 to 60" in built.error[0].value
+
+
+def test_somebody_elses_network_is_opened_and_not_changed(built: AppTest) -> None:
+    save_network("theirs", (Flatten(), Dense(10, "softmax")), owner="ab" * 32)
+    built.run()
+    assert all(built.button(key=f"own_{name}").disabled for name in ("over", "rename", "delete"))
+    press(built, "own_open")
+    assert layers(built) == (Flatten(), Dense(10, "softmax"))
+
+
+@pytest.mark.parametrize("source", ["recipe fast", "run", "kept"])
+def test_it_starts_from_a_recipe_a_run_or_a_kept_network(built: AppTest, source: str) -> None:
+    expected = RECIPES["fast"].settings.layers
+    if source == "run":
+        source = f"run {create_run(make_spec('fast')).id}"
+    if source == "kept":
+        source = f"kept {save_network('as fast', expected).id}"
+    caches.forget_runs()
+    built.run()
+    built.selectbox(key=state.OWN_START).set_value(source).run()
+    press(built, "own_start_button")
+    assert layers(built) == expected
+    press(built, "own_undo")
+    assert layers(built) == SMALL
+
+
+def test_it_outlives_a_change_of_page(built: AppTest) -> None:
+    built.switch_page("pages/runs.py").run()
+    built.switch_page("pages/train.py").run()
+    assert built.toggle(key=state.OWN).value and layers(built) == SMALL
+
+
+def test_seconds_an_epoch_are_not_measured_yet(built: AppTest) -> None:
+    assert "not measured yet" in shown(built)
+    assert built.button(key="own_measure")
+
+
+def test_an_imported_run_of_ones_own_must_have_real_layers(runs_root: Path) -> None:
+    run = create_run(make_spec("fast", {"layers": to_json(SMALL)}))
+    validate.inspect(run)
+    path = run.path / "spec.json"
+    value = json.loads(path.read_text())
+    value["overrides"]["layers"] = [7]
+    path.write_text(json.dumps(value))
+    with pytest.raises(RunError, match="overrides 'layers'"):
+        validate.inspect(run)
+
+
+def test_differences_of_networks_are_the_layers_and_dropout_alone_is_not() -> None:
+    base = RECIPES["zepeda-cnn"].settings
+    own = recipes.override(base, {"layers": to_json(SMALL), "epochs": 3})
+    assert recipes.differences(own, base) == {"layers": to_json(SMALL), "epochs": 3}
+    assert recipes.differences(recipes.override(base, {"dropout": 0.4}), base) == {"dropout": 0.4}
+    with pytest.raises(ArchitectureError, match="not a layer"):
+        recipes.override(base, {"layers": [{"layer": "Lambda"}]})
+
+
+def test_dropout_is_set_within_ones_own() -> None:
+    found = recipes.override(RECIPES["fast"].settings, {"layers": to_json(SMALL), "dropout": 0.5})
+    assert found.layers == (*SMALL[:3], Dropout(0.5), SMALL[3])
+
+
+def test_edits_leave_the_old_list_as_it_was() -> None:
+    stack = (Conv2D(2, 3), ReLU(), MaxPooling2D())
+    assert edit.moved(stack, 0, 5) == (ReLU(), MaxPooling2D(), Conv2D(2, 3))
+    assert edit.moved(stack, 1, -5) == (ReLU(), Conv2D(2, 3), MaxPooling2D())
+    assert edit.inserted(stack, 3, ReLU()) == (*stack, ReLU())
+    assert edit.removed(stack, 1) == (Conv2D(2, 3), MaxPooling2D())
+    assert edit.changed(stack, 0, filters=9) == (Conv2D(9, 3), *stack[1:])
+    assert stack == (Conv2D(2, 3), ReLU(), MaxPooling2D())
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+def test_a_fresh_layer_is_one_that_is_allowed(kind: str) -> None:
+    layer = edit.fresh(kind)
+    assert type(layer).__name__ == kind and complaints(layer) == []
+    assert set(edit.settings(layer)) == {name for name in layer.__dataclass_fields__}
+
+
+def test_there_is_no_other_kind() -> None:
+    with pytest.raises(ArchitectureError, match="'Lambda' is not a layer"):
+        edit.fresh("Lambda")

@@ -1,0 +1,298 @@
+"""The Data page through AppTest: each view, its address, what it shows of each kind of model, and what it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from mnist_core.constants import NOT_A_DIGIT
+from mnist_core.data.mnist import Mnist
+from mnist_core.explain import pca
+from mnist_core.models.activations import Layers, NoLayersError
+from mnist_core.models.classifier import DEFAULT_MODEL, Classifier
+from pages.ui.data import browse
+from pages.ui.shared import analysis_caches, caches, components, state
+from tests.support import ROOT
+
+VIEWS = ["browse", "figures", "augmentation", "map", "kept"]
+
+
+@pytest.fixture
+def app() -> AppTest:
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    return AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+
+
+def opened(app: AppTest, view: str) -> AppTest:
+    app.run()
+    app.query_params["view"] = view
+    app.switch_page("pages/data.py")
+    app.run()
+    assert not app.exception and not app.error
+    return app
+
+
+@dataclass(frozen=True)
+class Chart:
+    """What the browser gets of a chart: its alternative text, and its data sets, the largest first."""
+
+    alt: str
+    datasets: list[list[dict[str, Any]]]
+
+
+def charts(app: AppTest) -> list[Chart]:
+    """All that are shown."""
+    return [Chart(found.proto.alt, datasets(found.proto)) for found in app.get("vega_lite_chart")]
+
+
+def datasets(proto: Any) -> list[list[dict[str, Any]]]:
+    """Streamlit sends them as Arrow."""
+    sent = [each.data.data for each in proto.datasets] + [proto.data.data] * bool(proto.data.data)
+    tables = [pyarrow.ipc.open_stream(each).read_all() for each in sent]
+    return sorted((table.to_pylist() for table in tables), key=len, reverse=True)
+
+
+def rows(chart: Chart) -> list[dict[str, Any]]:
+    """Of its largest data set."""
+    return chart.datasets[0]
+
+
+def address(app: AppTest) -> str:
+    """The view that it names."""
+    value = app.query_params["view"]
+    return value[0] if isinstance(value, list) else value
+
+
+def titles(app: AppTest) -> str:
+    return "\n".join(part.value for part in app.markdown)
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_view_opens_by_its_address_with_one_sentence(app: AppTest, view: str) -> None:
+    opened(app, view)
+    assert address(app) == view
+    assert "networks here learn from" in titles(app)
+    assert "offline sample, 5,000 digits" in app.caption[0].value
+    assert all(chart.alt for chart in charts(app))
+
+
+def test_unknown_view_opens_the_first(app: AppTest) -> None:
+    opened(app, "nonsense")
+    assert address(app) == "browse"
+
+
+def test_only_the_chosen_view_is_computed(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(analysis_caches, "portrait", lambda choice: asked.append(choice))
+    opened(app, "browse")
+    assert asked == []
+
+
+def test_hundred_digits_a_page_in_the_order_of_the_file(app: AppTest, sample: Mnist) -> None:
+    opened(app, "browse")
+    app.number_input(key=state.BROWSED_PAGE).set_value(40).run()
+    shown = rows(charts(app)[0])
+    assert [row["number"] for row in shown] == list(range(3900, 4000))
+    assert [row["label"] for row in shown] == sample.y_train[3900:].tolist()
+
+
+def test_label_leaves_only_its_digits_and_begins_at_the_first_page(app: AppTest, sample: Mnist) -> None:
+    opened(app, "browse")
+    app.number_input(key=state.BROWSED_PAGE).set_value(7).run()
+    app.selectbox(key=state.BROWSED_LABEL).select(3).run()
+    numbers = [row["number"] for row in rows(charts(app)[0])]
+    assert numbers == np.flatnonzero(sample.y_train == 3)[:100].tolist()
+    assert app.number_input(key=state.BROWSED_PAGE).value == 1
+
+
+def test_number_shows_that_digit_large(app: AppTest, sample: Mnist) -> None:
+    opened(app, "browse")
+    app.number_input(key=state.BROWSED_INDEX).set_value(999).run()
+    assert f"Training digit 999: a {sample.y_train[999]}" in titles(app)
+    pixels = rows(charts(app)[1])
+    assert sum(row["value"] for row in pixels) == sample.x_train[999].sum(dtype=int)
+
+
+def test_mistakes_of_a_model_are_those_that_it_reads_wrong(
+    app: AppTest, sample: Mnist, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    probabilities = np.eye(12, dtype=np.float32)[sample.y_test]
+    for number, answer in ((5, 11), (17, 3), (18, 4)):
+        probabilities[number] = np.eye(12)[answer]
+    monkeypatch.setattr(caches, "predictions", lambda *_: probabilities)
+    opened(app, "browse")
+    app.segmented_control(key=state.BROWSED_PART).set_value("test").run()
+    app.toggle(key=state.BROWSED_WRONG).set_value(True).run()
+    wrong = [number for number, answer in ((5, 11), (17, 3), (18, 4)) if sample.y_test[number] != answer]
+    assert [row["number"] for row in rows(charts(app)[0])] == wrong
+    app.selectbox(key=state.BROWSED_ANSWER).select(NOT_A_DIGIT).run()
+    assert [row["number"] for row in rows(charts(app)[0])] == [5]
+    app.selectbox(key=state.BROWSED_LABEL).select((int(sample.y_test[5]) + 1) % 10).run()
+    assert "there are none" in app.info[0].value
+
+
+def test_model_of_100_outputs_and_56_pixels_is_said_in_plain_words(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Large:
+        input_size = 56
+
+        def probabilities(self, images: np.ndarray) -> np.ndarray:
+            return np.eye(100, dtype=np.float32)[np.full(len(images), 42)]
+
+    monkeypatch.setattr(caches, "classifier", lambda path: Large())
+    opened(app, "browse")
+    said = "\n".join(caption.value for caption in app.caption)
+    assert "not a digit" in said and "56×56 pixels" in said
+
+
+def test_broken_model_leaves_the_digits_to_see(app: AppTest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    broken = tmp_path / "model.tflite"
+    broken.write_bytes(b"nonsense")
+    monkeypatch.setattr(components, "model_path", lambda choice: broken)
+    app.run()
+    app.switch_page("pages/data.py")
+    app.run()
+    assert "not a LiteRT model" in app.error[0].value and not app.exception
+    assert len(charts(app)) == 2
+
+
+def test_many_digits_are_read_only_when_asked(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(browse, "AT_ONCE", 3999)
+    asked: list[str] = []
+
+    def predictions(path: Path, choice: str, part: str) -> np.ndarray:
+        asked.append(part)
+        return np.eye(10, dtype=np.float32)[caches.mnist(choice).y_train]
+
+    monkeypatch.setattr(caches, "predictions", predictions)
+    opened(app, "browse")
+    app.toggle(key=state.BROWSED_WRONG).set_value(True).run()
+    assert "4,000" in app.info[0].value and not asked
+    next(button for button in app.button if button.label == "Read 4,000 digits").click().run()
+    assert asked == ["train"]
+    assert "there are none" in app.info[0].value
+
+
+def test_test_digit_is_looked_into_on_the_explain_page(app: AppTest) -> None:
+    opened(app, "browse")
+    assert not [button for button in app.button if button.label.startswith("Look inside")]
+    app.segmented_control(key=state.BROWSED_PART).set_value("test").run()
+    app.number_input(key=state.BROWSED_INDEX).set_value(321).run()
+    next(button for button in app.button if button.label.startswith("Look inside")).click().run()
+    assert app.title[0].value == "Look inside"
+    assert app.session_state[state.EXPLAINED] == "test" and app.session_state[state.EXPLAINED_INDEX] == 321
+
+
+def test_figures_tell_balance_hashes_and_licence(app: AppTest, sample: Mnist) -> None:
+    opened(app, "figures")
+    balance = [row for row in rows(charts(app)[0]) if row["part"] == "training"]
+    assert [row["images"] for row in balance] == [400] * 10
+    assert app.dataframe[0].value["SHA-256"].tolist() == list(sample.sha256.values())
+    assert "CC BY-SA 3.0" in titles(app) and "CC BY 4.0" in titles(app)
+    pictures = "\n".join(part.proto.body for part in app.get("html"))
+    assert ", ".join(map(str, sample.y_train[:10])) in pictures
+
+
+def test_slider_changes_its_row_and_no_other(app: AppTest) -> None:
+    opened(app, "augmentation")
+    before = rows(charts(app)[0])
+    app.slider(key=state.change("rotation")).set_value(40.0).run()
+    after = rows(charts(app)[0])
+    changed = {row["change"].split()[0] for row, old in zip(after, before, strict=True) if row["image"] != old["image"]}
+    assert changed == {"rotation"}
+    assert {row["change"] for row in after if row["change"].startswith("rotation")} == {"rotation ±40°"}
+
+
+def drawn(app: AppTest, *points: tuple[int, int]) -> None:
+    """As if somebody had drawn one stroke on the Draw page."""
+    path = [["M", *points[0]], *(["L", *point] for point in points[1:])]
+    stroke = {"type": "path", "strokeWidth": 20, "path": path}
+    app.session_state[state.drawing(state.CANVAS)] = {"objects": [stroke]}
+
+
+def test_map_has_5000_digits_and_marks_ones_own(app: AppTest) -> None:
+    opened(app, "map")
+    assert len(rows(charts(app)[0])) == 5000
+    assert "No drawing of yours" in charts(app)[0].alt
+    drawn(app, (140, 40), (140, 240))
+    app.run()
+    (chart,) = charts(app)
+    (own,) = chart.datasets[1]
+    ones = np.array([(row["x"], row["y"]) for row in rows(chart) if row["digit"] == 1])
+    zeros = np.array([(row["x"], row["y"]) for row in rows(chart) if row["digit"] == 0])
+    place = np.array([own["x"], own["y"]])
+    assert np.linalg.norm(place - ones.mean(axis=0)) < np.linalg.norm(place - zeros.mean(axis=0))
+
+
+@pytest.fixture
+def fake_layers(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Instead of a model's: so many sums of rows of pixels."""
+
+    def install(width: int) -> None:
+        class Layers:
+            def penultimate(self, images: np.ndarray) -> np.ndarray:
+                return images.reshape(len(images), 28, 28).sum(axis=2)[:, 8 : 8 + width].astype(np.float32)
+
+        monkeypatch.setattr(analysis_caches, "layers", lambda path: Layers())
+
+    return install
+
+
+def by_layer(app: AppTest) -> None:
+    opened(app, "map")
+    app.segmented_control(key=state.MAP_OF).set_value("layer").run()
+
+
+def test_map_by_a_layer(app: AppTest, fake_layers: Callable[[int], None]) -> None:
+    fake_layers(2)
+    by_layer(app)
+    assert not app.error and not app.exception
+    (chart,) = charts(app)
+    assert "100% of the variance" in chart.alt  # two values have no third direction
+
+
+def test_layer_too_narrow_for_a_map_is_said_in_plain_words(app: AppTest, fake_layers: Callable[[int], None]) -> None:
+    fake_layers(1)
+    by_layer(app)
+    assert "A map needs" in app.error[0].value
+    assert not charts(app)
+
+
+def test_model_of_an_older_version_is_offered_to_be_converted(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    def answers_only(path: Path) -> None:
+        raise NoLayersError(f"{path} gives answers only.")
+
+    monkeypatch.setattr(analysis_caches, "layers", answers_only)
+    by_layer(app)
+    assert not app.error and "converted again" in app.info[0].value and not charts(app)
+    assert any(button.label == "Convert it again" for button in app.button)
+
+
+def test_map_of_the_shipped_model_has_what_its_layer_says(app: AppTest, sample: Mnist) -> None:
+    by_layer(app)
+    assert not app.error and not app.exception
+    values = Layers(DEFAULT_MODEL).penultimate(np.concatenate([sample.x_train, sample.x_test])[:5000])
+    points = pca.principal_plane(values).project(values)
+    found = np.array([(row["x"], row["y"]) for row in rows(charts(app)[0])])
+    assert found == pytest.approx(points, abs=1e-2)
+
+
+def test_shipped_model_makes_the_mistakes_that_the_page_lists(app: AppTest, sample: Mnist) -> None:
+    """Its outputs past the tenth count as no digit."""
+    opened(app, "browse")
+    app.segmented_control(key=state.BROWSED_PART).set_value("test").run()
+    app.toggle(key=state.BROWSED_WRONG).set_value(True).run()
+    read = Classifier(DEFAULT_MODEL).probabilities(sample.x_test).argmax(axis=1)
+    wrong = np.flatnonzero(read != sample.y_test).tolist()
+    shown = [row["number"] for row in rows(charts(app)[0])]
+    assert wrong and shown == wrong

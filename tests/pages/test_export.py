@@ -1,0 +1,112 @@
+"""Buttons to take a run home, and the place to bring one in, through AppTest."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from mnist_core.export import formats, keras_script
+from mnist_core.export.archive import pack_run
+from mnist_core.runs.run import Run, create_run, find_run, make_spec
+from tests.support import Trained
+
+SHOW = """
+from pages.ui import takeaway
+from mnist_core.runs.run import find_run
+takeaway.show(find_run({run_id!r}))
+"""
+BRING_IN = """
+import streamlit as st
+from pages.ui import takeaway
+run = takeaway.bring_in()
+st.session_state["brought"] = run and run.id
+"""
+
+
+@pytest.fixture
+def offered(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What each download button was given, by turns; `data` is what a click calls."""
+    found: list[dict[str, Any]] = []
+    original = st.delta_generator.DeltaGenerator.download_button
+
+    def listening(self: Any, label: str, data: Any, file_name: str, mime: str, **options: Any) -> Any:
+        found.append({"label": label, "data": data, "file_name": file_name, "mime": mime, **options})
+        return original(self, label, data, file_name, mime, **options)
+
+    monkeypatch.setattr(st.delta_generator.DeltaGenerator, "download_button", listening)
+    return found
+
+
+def shown(run: Run) -> None:
+    app = AppTest.from_string(SHOW.format(run_id=run.id), default_timeout=30).run()
+    assert not app.exception
+
+
+def test_every_format_has_its_button_and_its_bytes(
+    trained: Trained, runs_root: Path, offered: list[dict[str, Any]]
+) -> None:
+    run = Run(shutil.copytree(trained.run.path, runs_root / trained.run.id))
+    shown(run)
+    assert [each["label"] for each in offered] == [how.title for how in formats.FORMATS.values()]
+    assert not any(each["disabled"] for each in offered)
+    files = {each["file_name"]: each["data"] for each in offered}
+    assert files[f"{run.id}.tflite"]() == run.model.read_bytes()
+    assert files[f"{run.id}.csv"]() == formats.metrics_csv(run)
+    with zipfile.ZipFile(io.BytesIO(files[f"{run.id}-script.zip"]())) as packed:  # the sample lies beside the script
+        assert {name: packed.read(name) for name in packed.namelist()} == keras_script.files(run)
+
+
+def test_nothing_is_computed_before_a_click(
+    trained: Trained, runs_root: Path, offered: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> bytes:
+        raise AssertionError("nobody has clicked")
+
+    run = Run(shutil.copytree(trained.run.path, runs_root / trained.run.id))
+    for name, how in formats.FORMATS.items():
+        monkeypatch.setitem(formats.FORMATS, name, replace(how, make=refuse))
+    monkeypatch.setattr(keras_script, "archive", refuse)
+    shown(run)
+    with pytest.raises(AssertionError, match="nobody"):
+        offered[0]["data"]()
+
+
+def test_what_is_not_there_yet_cannot_be_pressed(offered: list[dict[str, Any]]) -> None:
+    shown(create_run(make_spec("fast")))
+    enabled = {each["file_name"].rpartition(".")[2] for each in offered if not each["disabled"]}
+    assert enabled == {"py", "zip"}
+
+
+def brought(app: AppTest) -> AppTest:
+    app.run()
+    return next(button for button in app.button if button.label == "Bring it in").click().run()
+
+
+@pytest.mark.parametrize("good", [True, False])
+def test_a_zip_is_brought_in_or_refused_in_plain_words(
+    trained: Trained, runs_root: Path, monkeypatch: pytest.MonkeyPatch, good: bool
+) -> None:
+    content = pack_run(trained.run)
+    monkeypatch.setattr(st, "file_uploader", lambda *_, **__: io.BytesIO(content if good else content[:-100]))
+    app = brought(AppTest.from_string(BRING_IN, default_timeout=60))
+    assert not app.exception
+    if good:
+        assert app.session_state["brought"] == trained.run.id and trained.run.id in app.success[0].value
+        assert find_run(trained.run.id).card() == trained.run.card()
+    else:
+        assert "cut short" in app.error[0].value and app.session_state["brought"] is None
+        assert os.listdir(runs_root) == []
+
+
+def test_without_a_file_it_says_so() -> None:
+    app = brought(AppTest.from_string(BRING_IN, default_timeout=30))
+    assert "Choose a zip" in app.info[0].value and not app.error

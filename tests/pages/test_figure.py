@@ -1,0 +1,50 @@
+"""Figures as every page shows them: how to read them, what is taken home, and curves drawn once for all."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mnist_core.charts import figures
+from mnist_core.runs.run import Run
+from pages.ui.shared import caches
+from pages.ui.shared.figure_guides import GUIDES
+from tests.support import ROOT
+
+PAGES = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "pages").rglob("*.py") if path.stem != "guides")
+
+
+@pytest.mark.parametrize("name", GUIDES)
+def test_guide_is_short_has_a_term_and_a_source_and_is_shown(name: str) -> None:
+    guide = GUIDES[name]
+    assert len(guide.text.split()) <= 80
+    assert guide.term and re.fullmatch(r"https://\S+", guide.link)
+    assert f'"{name}"' in PAGES
+
+
+def test_csv_of_rows_that_differ_in_their_keys() -> None:
+    rows = [{"digit": 7, "share": 0.5}, {"digit": 1, "note": 'a "b", c'}]
+    assert figures.csv(rows).decode() == 'digit,share,note\n7,0.5,\n1,,"a ""b"", c"\n'
+    assert figures.csv([]) == b"\n"
+
+
+ROWS: list[dict[str, Any]] = [
+    {"step": 10, "loss": 2.0, "accuracy": 0.25, "elapsed": 0.5},
+    {"step": 20, "loss": 1.0, "accuracy": 0.5, "elapsed": 1.0, "changed": {"learning_rate": 0.01}},
+    {"step": 30, "loss": 0.5, "accuracy": 0.75, "elapsed": 1.5, "val_loss": 0.25, "val_accuracy": 0.875},
+]
+
+
+def test_curve_is_the_chart_and_is_drawn_again_only_when_there_is_more(tmp_path: Path) -> None:
+    run = Run(tmp_path / "run")
+    drawn = caches.curve(run, ROWS, "loss", 10.0)
+    chart = figures.curve(ROWS, "loss", 10.0)
+    assert drawn["data"]["values"].to_pylist() == chart.data["values"]
+    assert drawn["layer"] == chart.to_dict()["layer"] and len(drawn["layer"]) == 4, "a rule where something was changed"
+    assert caches.curve(run, list(ROWS), "loss", 10.0) is drawn
+    assert caches.curve(run, [*ROWS, {**ROWS[2], "step": 40}], "loss", 10.0) is not drawn
+    assert caches.curve(run, [*ROWS[:2], {**ROWS[2], "loss": 0.4}], "loss", 10.0) is not drawn, "a resumed run's"
+    assert caches.curve(Run(tmp_path / "other"), ROWS, "loss", 10.0) is not drawn

@@ -1,0 +1,66 @@
+"""The web process does not search all modules for garbage after every stroke, and still finds what is garbage."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import weakref
+from collections.abc import Iterator
+from types import ModuleType
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from pages.ui.shared import gc_freeze
+from tests.support import ROOT
+
+
+@pytest.fixture(autouse=True)
+def nothing_set_aside() -> Iterator[None]:
+    """Before, as in a fresh process, and after."""
+    gc_freeze._set_aside.cache_clear()
+    gc.unfreeze()
+    yield
+    gc_freeze._set_aside.cache_clear()
+    gc.unfreeze()
+
+
+class Ring:
+    """Refers to itself: only a search finds that nobody else does."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+def test_an_opened_page_sets_its_modules_aside() -> None:
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30).run()
+    assert not app.exception
+    assert gc.get_freeze_count() > 10_000  # objects: Streamlit's, NumPy's, OpenCV's modules
+    assert not any(found is gc_freeze.__dict__ for found in gc.get_objects())
+
+
+def test_it_happens_again_only_when_modules_were_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    gc_freeze.set_aside_modules()
+    later = [Ring() for _ in range(100)]
+    gc_freeze.set_aside_modules()
+    searched = {id(found) for found in gc.get_objects()}
+    assert all(id(ring) in searched for ring in later)
+    monkeypatch.setitem(sys.modules, "imported_later", ModuleType("imported_later"))
+    gc_freeze.set_aside_modules()
+    searched = {id(found) for found in gc.get_objects()}
+    assert not any(id(ring) in searched for ring in later)
+
+
+def test_garbage_is_found_before_and_after() -> None:
+    gc.disable()  # nobody else is to find it first
+    try:
+        before = weakref.ref(Ring())
+        assert before() is not None
+        gc_freeze.set_aside_modules()
+        assert before() is None
+        after = weakref.ref(Ring())
+        assert after() is not None
+        gc.collect()
+        assert after() is None
+    finally:
+        gc.enable()

@@ -1,0 +1,222 @@
+"""Why this answer, and before and after training: the two views of the Explain page that ask the helper."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from mnist_core.charts import attribution as attribution_charts
+from mnist_core.charts import growth as growth_charts
+from mnist_core.explain.gradient_client import GradientHelper
+from mnist_core.runs.run import Run
+from mnist_core.runs.snapshots import write_snapshot
+from pages.ui.explain import attribution, growth
+from pages.ui.shared import analysis_caches, state
+from tests.support import Trained
+
+APP = Path(__file__).parents[2] / "app.py"
+
+
+@pytest.fixture(scope="module")
+def helper() -> Iterator[GradientHelper]:
+    """One for all these tests: it takes seconds to start."""
+    made = GradientHelper(2)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def app(helper: GradientHelper, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    """The Explain page on the first test image."""
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    monkeypatch.setattr(analysis_caches, "gradient_helper", lambda: helper)
+    monkeypatch.setattr(growth, "SECONDS", 0.0)
+    app = AppTest.from_file(str(APP), default_timeout=120)
+    app.session_state[state.EXPLAINED] = "test"
+    app.session_state[state.REASONS_METHOD] = "integrated"
+    return app
+
+
+@pytest.fixture
+def run(trained: Trained, runs_root: Path) -> Run:
+    shutil.copytree(trained.run.path, runs_root / trained.run.id)
+    return Run(runs_root / trained.run.id)
+
+
+def opened(app: AppTest, view: str, model: str = "default") -> AppTest:
+    app.session_state[state.EXPLAIN_VIEW] = view
+    app.session_state[state.MODEL] = model
+    app.run()
+    app.switch_page("pages/explain.py")
+    app.run()
+    assert not app.exception and not app.error, [each.value for each in app.error]
+    return app
+
+
+def shown(app: AppTest) -> str:
+    elements = [*app.markdown, *app.caption, *app.info, *app.get("html")]
+    return "\n".join(str(getattr(element, "value", None) or element.proto.body) for element in elements)
+
+
+def choose(app: AppTest, key: str, value: Any) -> AppTest:
+    app.session_state[key] = value
+    app.run()
+    assert not app.exception and not app.error, [each.value for each in app.error]
+    return app
+
+
+# why this answer
+
+
+def test_every_method_shows_a_picture_of_the_shipped_model(app: AppTest) -> None:
+    opened(app, "reasons")
+    assert "**Completeness:** the attributions sum to" in shown(app) and "at most 1 % is asked for" in shown(app)
+    for name, method in attribution.METHODS.items():
+        page = shown(choose(app, state.REASONS_METHOD, name))
+        assert f"##### {method.title}: what speaks for a" in page
+        assert f'alt="{method.title} over the digit' in page
+
+
+def test_another_digit_and_all_ten_of_them(app: AppTest, run: Run) -> None:
+    opened(app, "reasons", run.id)
+    assert "what speaks for a 3" in shown(choose(app, state.REASONS_DIGIT, 3))
+    page = shown(choose(app, state.REASONS_TEN, True))
+    assert "what speaks for each digit" in page and page.count("speaks most") == 10
+    rows = app.dataframe[0].value
+    assert rows["digit"].tolist() == list(range(10))
+    gaps = (rows["sum of attributions"] - rows["difference of logits"]).abs()
+    assert (gaps <= 0.0101 * rows["difference of logits"].abs() + 0.002).sum() >= 9
+
+
+def test_grad_cam_of_any_convolution(app: AppTest) -> None:
+    opened(app, "reasons")
+    choose(app, state.REASONS_METHOD, "grad_cam")
+    menu = next(each for each in app.selectbox if each.key == state.REASONS_LAYER)
+    assert len(menu.options) == 7 and menu.value == 17
+    for layer in (1, 21):
+        choose(app, state.REASONS_LAYER, layer)
+
+
+def without(run: Run, layers: tuple[Any, ...], keras: Any, uncentered: bool = False) -> None:
+    """Makes the run one of another network, whose weights nobody has trained."""
+    from mnist_core.networks.architecture import build
+
+    spec = run.spec()
+    changed = replace(spec, settings=replace(spec.settings, layers=layers, uncentered=uncentered))
+    (run.path / "spec.json").write_text(json.dumps(changed.to_json()), encoding="utf-8")
+    model = build(changed.settings.architecture)
+    model.save(run.path / "model.keras")
+    import tensorflow as tf
+
+    run.model.write_bytes(tf.lite.TFLiteConverter.from_keras_model(model).convert())
+    shutil.rmtree(run.path / "snapshots")
+    write_snapshot(run.path, 0, model.get_weights())
+    write_snapshot(run.path, 1, [value * 1.1 for value in model.get_weights()])
+
+
+def test_a_network_without_convolutions_says_so(app: AppTest, run: Run, keras: Any) -> None:
+    from mnist_core.networks.architecture import Dense, Flatten, Rescaling
+
+    without(run, (Rescaling(1 / 255), Flatten(), Dense(12, "relu"), Dense(100, "softmax")), keras)
+    opened(app, "reasons", run.id)
+    assert "Completeness" in shown(app)
+    assert "this network has none" in shown(choose(app, state.REASONS_METHOD, "grad_cam"))
+    page = shown(choose(app, state.EXPLAIN_VIEW, "growth"))
+    assert "layer 3: Dense, 12 values" in page and "Filters of the first layer" in page
+
+
+def test_a_network_for_larger_images_shows_their_middle(app: AppTest, run: Run, keras: Any) -> None:
+    from mnist_core.networks.architecture import Conv2D, Dense, Flatten, MaxPooling2D, Rescaling
+
+    layers = (Rescaling(1 / 255), Conv2D(3, 5), MaxPooling2D(4), Flatten(), Dense(10, "softmax"))
+    without(run, layers, keras, uncentered=True)
+    opened(app, "reasons", run.id)
+    assert "reads 56×56 pixels" in shown(app)
+    assert "Its answer after 1 epoch" in shown(choose(app, state.EXPLAIN_VIEW, "growth"))
+
+
+def test_a_run_without_its_keras_model_says_so(app: AppTest, run: Run) -> None:
+    (run.path / "model.keras").unlink()
+    assert "has no `model.keras`" in shown(opened(app, "reasons", run.id))
+
+
+def test_a_blank_map_has_a_colour_scale_all_the_same() -> None:
+    sheet = attribution_charts.sheet(np.zeros((1, 28, 28), np.float32), np.zeros((28, 28), np.uint8), ["x"], "u", 4, 1)
+    assert sheet.dtype == np.uint8 and sheet.ndim == 3
+
+
+def test_occlusion_comes_first_and_needs_no_tensorflow(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(analysis_caches, "gradient_helper")
+    app.session_state[state.REASONS_METHOD] = next(iter(attribution.METHODS))
+    page = shown(opened(app, "reasons"))
+    assert "Occlusion: what speaks for a " in page
+
+
+def test_teal_speaks_for_and_orange_against() -> None:
+    maps = np.zeros((28, 28), np.float32)
+    maps[3, 4], maps[5, 6], maps[7, 8] = 2.0, -2.0, 1.0
+    picture = attribution_charts.overlay(maps, np.zeros((28, 28), np.uint8), 2.0)
+    red, green, blue = picture[3, 4].tolist()
+    assert green == 255 and blue > red, "teal"
+    red, green, blue = picture[5, 6].tolist()
+    assert red == 255 and green > blue, "orange"
+    assert picture[7, 8][1] < picture[3, 4][1]
+    assert len(set(picture[0, 0].tolist())) == 1  # grey where nothing speaks
+
+
+# before and after training
+
+
+def test_the_slider_moves_through_the_training(app: AppTest, run: Run) -> None:
+    page = shown(opened(app, "growth", run.id))
+    assert "Its answer after 2 epochs" in page and "Filters of the first layer, before and after training" in page
+    assert "##### Its answer, epoch by epoch" in page
+    page = shown(choose(app, state.GROWTH_EPOCH, 0))
+    assert "Its answer before its first step" in page
+    next(button for button in app.button if button.label == "Play").click().run()
+    assert not app.exception and "Its answer after 2 epochs" in shown(app)
+
+
+def test_the_last_snapshot_answers_as_the_model_does(helper: GradientHelper, trained: Trained, sample: Any) -> None:
+    from mnist_core.models.classifier import Classifier
+
+    found = helper.growth(trained.run.path, sample.x_test[7], 1)
+    assert found.epochs == (0, 1, 2) and found.activations.shape[0] == 3
+    expected = Classifier(trained.run.model).digits(sample.x_test[7:8])[0]
+    assert found.probabilities[-1] == pytest.approx(expected, abs=5e-3)
+    assert found.probabilities.sum(axis=1) == pytest.approx(np.ones(3), abs=1e-5)
+    assert found.before.shape == found.after.shape and (found.before != found.after).any()
+
+
+def test_the_shipped_model_and_older_runs_say_why_there_is_nothing(app: AppTest, run: Run) -> None:
+    assert "comes trained, without snapshots" in shown(opened(app, "growth"))
+    shutil.rmtree(run.path / "snapshots")
+    assert "This run has no snapshots" in shown(choose(app, state.MODEL, run.id))
+
+
+def test_snapshots_of_another_network_are_told(helper: GradientHelper, trained: Trained, tmp_path: Path) -> None:
+    from mnist_core.errors import ModelError
+
+    folder = shutil.copytree(trained.run.path, tmp_path / "run")
+    write_snapshot(folder, 3, [np.zeros(3, np.float32)])
+    with pytest.raises(ModelError, match="of another network"):
+        helper.growth(folder, np.zeros((28, 28), np.uint8), 1)
+
+
+def test_pictures_of_layers_have_a_tile_for_each_channel() -> None:
+    wall = growth_charts.activations(np.ones((7, 7, 10), np.float32), 0.0, 1.0)
+    assert wall.shape == (2 * 60, 8 * 60)
+    assert growth_charts.activations(np.arange(20, dtype=np.float32), 0, 19).shape == (2 * 24, 16 * 24)
+    chart = growth_charts.answers([0, 5], np.eye(10, dtype=np.float32)[[3, 7]], 5)
+    names = {row["digit"]: row["what"] for row in chart.data["values"]}
+    assert names[7] == "7, its last answer" and names[3] == "3, the closest rival" and names[0] == "other digits"

@@ -1,0 +1,525 @@
+"""The Runs page, and the hand on a run on the Train page, through AppTest."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from mnist_core import owners
+from mnist_core.handwriting.corrections import list_corrections, save_correction
+from mnist_core.jobs.local import LocalBackend
+from mnist_core.runs import history
+from mnist_core.runs.run import Run, create_run, make_spec, stamp_status, write_json
+from pages.ui.shared import caches, state, visitor
+from tests.pages.test_pages import ONE, button, drawing, opened, shown
+from tests.support import Trained
+
+APP = Path(__file__).parents[2] / "app.py"
+
+
+@pytest.fixture
+def app() -> AppTest:
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    return AppTest.from_file(str(APP), default_timeout=30)
+
+
+@pytest.fixture
+def two(trained: Trained, runs_root: Path) -> list[Run]:
+    """Two finished runs that differ in one setting."""
+    made = []
+    for name, overrides in (("20260101-000000-fast-aaaa", {"epochs": 2}), ("20260102-000000-fast-bbbb", {"epochs": 3})):
+        shutil.copytree(trained.run.path, runs_root / name)
+        spec = make_spec("fast", overrides, "sample", 1)
+        write_json(runs_root / name / "spec.json", spec.to_json())
+        made.append(Run(runs_root / name))
+    return made
+
+
+def at(app: AppTest, page: str, **query: str) -> AppTest:
+    app.run()
+    for name, value in query.items():
+        app.query_params[name] = value
+    app.switch_page(page)
+    return app.run()
+
+
+def test_empty_history_invites(app: AppTest) -> None:
+    opened(app, "pages/runs.py")
+    assert "No run yet" in app.info[0].value
+
+
+def test_history_shows_every_run_and_search_narrows_it(app: AppTest, two: list[Run]) -> None:
+    history.relabel(two[0], name="the good one")
+    opened(app, "pages/runs.py")
+    assert set(app.dataframe[0].value["run"]) == {run.id for run in two}
+    app.text_input(key=state.SEARCH).set_value("good FAST").run()
+    assert list(app.dataframe[0].value["run"]) == [two[0].id]
+    app.text_input(key=state.SEARCH).set_value("nothing of the kind").run()
+    assert "none that fits" in app.info[0].value
+
+
+def test_comparison_by_link_marks_the_one_setting_that_differs(app: AppTest, two: list[Run]) -> None:
+    at(app, "pages/runs.py", compare=",".join(run.id for run in two))
+    assert not app.exception and not app.error
+    assert app.multiselect(key=state.COMPARED).value == [run.id for run in two]
+    assert list(app.table[0].value["setting"]) == ["epochs"]
+    assert "".join(app.query_params["compare"]) == ",".join(run.id for run in two)
+    assert len(app.get("vega_lite_chart")) + len(app.get("arrow_vega_lite_chart")) >= 3
+
+
+def test_same_drawing_is_read_by_each(app: AppTest, two: list[Run]) -> None:
+    app.session_state[state.COMPARISON_CANVAS] = drawing(*ONE)
+    at(app, "pages/runs.py", compare=",".join(run.id for run in two))
+    assert shown(app).count("data-digit") == 2
+
+
+@pytest.mark.parametrize("linked", ["20260101-000000-fast-0000", "../../etc/passwd", ",,,"])
+def test_link_to_runs_that_are_gone_is_said(app: AppTest, two: list[Run], linked: str) -> None:
+    at(app, "pages/runs.py", compare=linked)
+    assert app.error and not app.exception
+    assert app.multiselect(key=state.COMPARED).value == []
+
+
+def choose(app: AppTest, run: Run) -> AppTest:
+    opened(app, "pages/runs.py")
+    return app.multiselect(key=state.COMPARED).select(run.id).run()
+
+
+def test_run_is_renamed_starred_and_annotated(app: AppTest, two: list[Run]) -> None:
+    choose(app, two[0])
+    app.text_input[1].set_value("<b>mine</b>")
+    app.checkbox[0].check()
+    app.text_area[0].set_value("for the class")
+    button(app, "Save").click().run()
+    assert history.label(two[0]) == history.Label("<b>mine</b>", True, "for the class")
+    assert app.dataframe[0].value["name"][0] == "<b>mine</b>", "starred ones come first"
+
+
+def test_name_that_is_too_long_is_said(app: AppTest, two: list[Run]) -> None:
+    choose(app, two[0])
+    app.text_input[1].set_value("x" * 10_000)
+    button(app, "Save").click().run()
+    assert "10,000 characters" in app.error[0].value
+
+
+def test_run_is_deleted_and_had_back(app: AppTest, two: list[Run]) -> None:
+    choose(app, two[0])
+    button(app, "Delete").click().run()
+    assert list(app.dataframe[0].value["run"]) == [two[1].id]
+    button(app, "Undo").click().run()
+    assert set(app.dataframe[0].value["run"]) == {run.id for run in two}
+    assert not app.error and not app.exception
+
+
+# many people
+
+
+def visit(app: AppTest, token: str, proof: str = "") -> AppTest:
+    """As a browser that keeps this token."""
+    app.session_state[state.OWNER] = (token, proof)
+    return app
+
+
+def of(token: str, run: Run) -> Run:
+    owners.claim(run.path, owners.Visitor(token).owner)
+    return run
+
+
+ANN, BEN = owners.new_token(), owners.new_token()
+
+
+def test_own_runs_come_first_and_mine_leaves_only_them(app: AppTest, two: list[Run]) -> None:
+    of(ANN, two[0])
+    of(BEN, two[1])
+    opened(visit(app, ANN), "pages/runs.py")
+    assert [list(table.value["run"]) for table in app.dataframe[:2]] == [[two[0].id], [two[1].id]]
+    assert "Your runs" in shown(app) and "Other runs" in shown(app)
+    app.toggle(key=state.MINE).set_value(True).run()
+    assert list(app.dataframe[0].value["run"]) == [two[0].id] and "Other runs" not in shown(app)
+
+
+def test_menus_of_states_and_recipes_narrow_the_list(app: AppTest, two: list[Run]) -> None:
+    two[1].write_status(replace(two[1].status(), state="failed"))
+    opened(app, "pages/runs.py")
+    assert app.multiselect(key=state.STATES).options == ["failed", "finished"]
+    assert app.multiselect(key=state.RECIPES).options == ["fast"]
+    app.multiselect(key=state.STATES).select("failed").run()
+    assert list(app.dataframe[0].value["run"]) == [two[1].id]
+    shutil.rmtree(two[1].path)
+    st.cache_data.clear()
+    app.run()
+    assert app.multiselect(key=state.STATES).value == [], "a state that no run has any more hides nothing"
+    assert list(app.dataframe[0].value["run"]) == [two[0].id] and not app.exception
+
+
+@pytest.fixture
+def all_buttons(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Lets a button be pressed that is greyed: a browser may send what it likes."""
+    return lambda: monkeypatch.setattr(visitor, "locked", lambda run: False)
+
+
+def test_nobody_changes_what_is_somebody_elses(app: AppTest, two: list[Run], all_buttons: Callable[[], None]) -> None:
+    of(ANN, two[0])
+    choose(visit(app, BEN), two[0])
+    assert button(app, "Delete").disabled and button(app, "Save").disabled
+    assert "Somebody else's run" in shown(app)
+    all_buttons()
+    app.run()
+    button(app, "Delete").click().run()
+    assert two[0].path.is_dir() and history.deleted() == {}
+    assert any("somebody else's" in toast.value.replace("\\", "") for toast in app.toast)
+    app.text_input[1].set_value("stolen")
+    button(app, "Save").click().run()
+    assert history.label(two[0]) == history.Label()
+    assert any("somebody else's" in error.value for error in app.error) and not app.exception
+
+
+def test_the_owner_deletes_and_has_back(app: AppTest, two: list[Run]) -> None:
+    of(ANN, two[0])
+    choose(visit(app, ANN), two[0])
+    button(app, "Delete").click().run()
+    assert list(history.deleted()) == [two[0].id]
+    button(app, "Undo").click().run()
+    assert two[0].path.is_dir() and not app.toast
+
+
+def test_nobody_has_back_what_somebody_else_deleted(app: AppTest, two: list[Run]) -> None:
+    history.delete(of(ANN, two[0]))
+    opened(visit(app, BEN), "pages/runs.py")
+    app.multiselect(key=state.HAD_BACK).select(two[0].id).run()
+    button(app, "Have them back").click().run()
+    assert list(history.deleted()) == [two[0].id]
+    assert "somebody else's" in app.toast[0].value.replace("\\", "")
+
+
+def test_many_are_deleted_and_had_back_together(app: AppTest, two: list[Run]) -> None:
+    at(app, "pages/runs.py", compare=",".join(run.id for run in two))
+    button(app, "Delete these 2").click().run()
+    assert set(history.deleted()) == {run.id for run in two}
+    assert "2 runs are deleted" in app.info[0].value and "compare" not in app.query_params
+    button(app, "Undo").click().run()
+    assert set(app.dataframe[0].value["run"]) == {run.id for run in two}
+    history.delete(two[0])
+    st.cache_data.clear()
+    app.run()
+    app.multiselect(key=state.HAD_BACK).select(two[0].id).run()
+    button(app, "Have them back").click().run()
+    assert history.deleted() == {} and not app.exception and not app.error
+
+
+def test_of_many_only_ones_own_are_deleted(app: AppTest, two: list[Run]) -> None:
+    of(ANN, two[0])
+    of(BEN, two[1])
+    at(visit(app, ANN), "pages/runs.py", compare=",".join(run.id for run in two))
+    button(app, "Delete the 1 of these that are yours").click().run()
+    assert list(history.deleted()) == [two[0].id]
+    assert app.multiselect(key=state.COMPARED).value == [two[1].id]
+
+
+def test_a_run_that_goes_on_is_not_deleted_and_the_others_are(app: AppTest, two: list[Run]) -> None:
+    status = two[1].status()
+    two[1].write_status(stamp_status(replace(status, state="running")))
+    at(app, "pages/runs.py", compare=",".join(run.id for run in two))
+    button(app, "Delete these 2").click().run()
+    assert list(history.deleted()) == [two[0].id] and "Stop it before" in app.toast[0].value.replace("\\", "")
+    two[1].write_status(status)
+
+
+def test_the_administrator_names_a_token_and_changes_everything(
+    app: AppTest, two: list[Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DIGITLAB_ADMIN_TOKEN", "secret")
+    of(ANN, two[0])  # the other one is nobody's: only the administrator's now
+    at(visit(app, BEN), "pages/runs.py", compare=",".join(run.id for run in two))
+    assert button(app, "Delete the 0 of these that are yours").disabled
+    given = next(field for field in app.text_input if "administrator" in field.label)
+    given.set_value("a guess")
+    button(app, "Change what others have made").click().run()
+    assert "not the administrator's token" in app.error[0].value
+    next(field for field in app.text_input if "administrator" in field.label).set_value("secret")
+    button(app, "Change what others have made").click().run()
+    assert "secret" not in str(app.session_state[state.OWNER])
+    button(app, "Delete these 2").click().run()
+    assert set(history.deleted()) == {run.id for run in two}
+    button(app, "Undo").click().run()
+    button(app, "Be an administrator no longer").click().run()
+    app.multiselect(key=state.COMPARED).set_value([two[0].id]).run()
+    assert button(app, "Delete").disabled
+
+
+def test_no_administrator_no_field_for_one(app: AppTest, two: list[Run]) -> None:
+    opened(app, "pages/runs.py")
+    assert not any("administrator" in field.label for field in app.text_input)
+
+
+def test_somebody_elses_training_is_watched_and_not_steered(
+    app: AppTest, live: Run, all_buttons: Callable[[], None]
+) -> None:
+    of(ANN, live)
+    at(visit(app, BEN), "pages/train.py", run=live.id)
+    names = ("Pause", "One batch", "One epoch", "Stop")
+    assert all(button(app, name).disabled for name in names) and "Somebody else's run" in shown(app)
+    all_buttons()
+    for name in names:
+        live.write_status(stamp_status(replace(live.status(), state="running" if name == "Pause" else "paused")))
+        app.run()
+        button(app, name).click().run()
+    app.select_slider(key=f"rate-{live.id}").set_value(0.0003).run()
+    app.number_input(key=f"epochs-{live.id}").set_value(9).run()
+    assert live.control() == {} and not app.exception
+    assert "somebody else's" in app.toast[0].value.replace("\\", "")
+
+
+def test_somebody_elses_run_is_not_taken_up(
+    app: AppTest, two: list[Run], monkeypatch: pytest.MonkeyPatch, all_buttons: Callable[[], None]
+) -> None:
+    started: list[Run] = []
+    monkeypatch.setattr(LocalBackend, "submit", lambda _, run: started.append(run))
+    at(visit(app, BEN), "pages/train.py", run=of(ANN, two[0]).id)
+    assert button(app, "Train on").disabled
+    all_buttons()
+    app.run()
+    button(app, "Train on").click().run()
+    assert not started and "somebody else's" in app.error[0].value
+
+
+def test_a_run_begun_on_the_page_is_its_visitors(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[Run] = []
+    monkeypatch.setattr(LocalBackend, "submit", lambda _, run: started.append(run))
+    at(visit(app, ANN), "pages/train.py")
+    button(app, "Train").click().run()
+    assert owners.read(started[0].path) == owners.Visitor(ANN).owner
+    assert ANN not in str(app.query_params) and ANN not in started[0].path.joinpath("owner.json").read_text()
+
+
+def test_a_session_without_cookies_gets_a_token_and_keeps_it(app: AppTest) -> None:
+    app.run()
+    token, proof = app.session_state[state.OWNER]
+    assert owners.is_token(token) and proof == ""
+    opened(app, "pages/runs.py")
+    assert app.session_state[state.OWNER] == (token, "")
+    assert any(f"digitlab_owner={token}; path=/" in html.proto.body for html in app.get("html"))
+
+
+COOKIES = {
+    "a token": ANN,
+    "none": "",
+    "short": "short",
+    "long": "x" * 5000,
+    "no ASCII": "é" * 43,
+    "cut": ANN[:-1] + ";",
+}
+
+
+@pytest.mark.parametrize("sent", COOKIES.values(), ids=COOKIES.keys())
+def test_a_browser_is_who_its_cookie_says_unless_that_is_nonsense(
+    sent: str, app: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(visitor, "_sent", lambda name: {visitor.COOKIE: sent}.get(name, ""))
+    app.run()
+    token, _ = app.session_state[state.OWNER]
+    assert owners.is_token(token) and (token == ANN) is (sent == ANN)
+    given = [html.proto.body for html in app.get("html") if "document.cookie" in html.proto.body]
+    assert sum(visitor.COOKIE in body for body in given) == (sent != ANN), "what it has already is not given again"
+
+
+def test_kept_drawings_are_deleted_by_who_kept_them(
+    app: AppTest, runs_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = np.full((28, 28), 9, np.uint8)
+    mine, others = (
+        save_correction(image, 1, 7, owner=owners.Visitor(ANN).owner),
+        save_correction(image, 2, 7, owner="b" * 64),
+    )
+    opened(visit(app, ANN), "pages/data.py", view="kept")
+    assert not app.button(key=f"delete-{mine.name}").disabled and app.button(key=f"delete-{others.name}").disabled
+    with monkeypatch.context() as patch:  # a browser may send what it likes
+        patch.setattr(owners, "may_change", lambda *_: True)
+        app.run()
+    app.button(key=f"delete-{others.name}").click().run()
+    assert len(list_corrections()) == 2 and not app.exception
+    button(app, "Delete them").click().run()
+    assert [drawing.name for drawing in list_corrections()] == [others.name]
+
+
+# what is best
+
+
+def test_leaderboard_keeps_data_sets_apart_and_marks_what_is_not_finished(app: AppTest, two: list[Run]) -> None:
+    card = two[0].card()
+    two[0].write_card({**card, "data": {**card["data"], "name": "full"}, "test_accuracy": 0.5})
+    two[0].write_status(replace(two[0].status(), state="stopped"))
+    opened(app, "pages/runs.py")
+    board = app.dataframe[1].value
+    assert list(board["run"]) == [two[0].id] and list(board["mark"]) == ["stopped"], "the full MNIST first"
+    app.radio(key=state.LEADERBOARD).set_value("sample").run()
+    board = app.dataframe[1].value
+    assert list(board["run"]) == [two[1].id] and list(board["mark"]) == [""]
+
+
+# links and ticks
+
+
+def test_a_link_does_not_undo_what_is_chosen_after_it(app: AppTest, two: list[Run]) -> None:
+    at(app, "pages/runs.py", compare=two[0].id)
+    app.multiselect(key=state.COMPARED).select(two[1].id).run()
+    assert app.multiselect(key=state.COMPARED).value == [two[0].id, two[1].id]
+    assert "".join(app.query_params["compare"]) == f"{two[0].id},{two[1].id}"
+    app.multiselect(key=state.COMPARED).set_value([]).run()
+    assert "compare" not in app.query_params and app.multiselect(key=state.COMPARED).value == []
+
+
+def test_a_link_to_a_deleted_run_says_how_to_have_it_back(app: AppTest, two: list[Run]) -> None:
+    history.delete(two[0])
+    at(app, "pages/runs.py", compare=f"{two[0].id},{two[1].id}")
+    assert "was deleted" in app.error[0].value and "had back" in app.error[0].value
+    assert app.multiselect(key=state.COMPARED).value == [two[1].id]
+
+
+def test_ticks_follow_their_runs_when_rows_come_between(app: AppTest, two: list[Run], runs_root: Path) -> None:
+    at(app, "pages/runs.py", compare=two[1].id)
+    assert list(app.dataframe[0].value["run"]).index(two[1].id) == 0
+    assert app.session_state["table-others"]["selection"]["rows"] == [0]
+    newer = runs_root / "20260103-000000-fast-cccc"
+    shutil.copytree(two[0].path, newer)
+    st.cache_data.clear()
+    app.run()
+    assert list(app.dataframe[0].value["run"]).index(two[1].id) == 1
+    assert app.session_state["table-others"]["selection"]["rows"] == [1]
+    assert app.multiselect(key=state.COMPARED).value == [two[1].id]
+
+
+def test_reports_are_read_again_only_when_there_are_more(
+    app: AppTest, two: list[Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`app`: for empty caches."""
+    read: list[str] = []
+    metrics = Run.metrics
+
+    def noticed(run: Run, *seen: Any) -> Any:
+        read.append(run.id)
+        return metrics(run, *seen)
+
+    monkeypatch.setattr(Run, "metrics", noticed)
+    first = caches.reports(two[0])
+    assert caches.reports(two[0]) is first and read == [two[0].id]
+    two[0].append_metrics({"step": 10_000, "loss": 0.25})
+    assert len(caches.reports(two[0])) == len(first) + 1 and len(read) == 2
+    two[1].path.joinpath("metrics.jsonl").unlink()
+    assert caches.reports(two[1]) == []
+
+
+# bad input
+
+
+@pytest.mark.parametrize("name", ["<img src=x onerror=alert(1)>", "![x](http://127.0.0.1/x.png) :red[y] $z$", "   "])
+def test_any_name_is_shown_as_it_stands(name: str, app: AppTest, two: list[Run]) -> None:
+    for run in two:
+        history.relabel(run, name=name)
+    at(app, "pages/runs.py", compare=",".join(run.id for run in two))
+    assert not app.exception and not app.error
+    expected = name if name.strip() else history.title(two[1])
+    assert app.dataframe[0].value["name"][0] == expected
+    assert not any(name in html.proto.body for html in app.get("html") if name.strip())
+    titles = [each.value.removeprefix("##### ") for each in app.markdown if each.value.startswith("#####")]
+    titles = [title for title in titles if "%" in title]
+    assert len(titles) == 2, "over the confusion matrices, and titles are Markdown"
+    if name.strip():
+        assert all(re.sub(r"\\(.)", r"\1", title).startswith(name) for title in titles)
+        assert not any(re.search(r"(?<!\\)[<>\[\]$!]", title) for title in titles), "all of it is escaped"
+
+
+def test_broken_runs_leave_the_page_and_the_other_runs_alone(app: AppTest, two: list[Run], runs_root: Path) -> None:
+    broken = runs_root / "20260103-000000-fast-cccc"
+    shutil.copytree(two[0].path, broken)
+    for name in ("spec.json", "status.json", "card.json", "label.json", "owner.json"):
+        (broken / name).write_text("[1]")
+    (broken / "metrics.jsonl").write_bytes(b'{"step": "x"}\n[]\n{"step": 1, "loss": "low"}\n\xff\n')
+    opened(app, "pages/runs.py")
+    assert set(app.dataframe[0].value["run"]) == {*(run.id for run in two), broken.name}
+    at(app, "pages/runs.py", compare=f"{broken.name},{two[0].id}")
+    assert not app.exception
+    assert "spec.json cannot be read" in app.error[0].value
+    assert button(app, "Delete the 1 of these that are yours")
+
+
+def test_train_again_fills_every_control(app: AppTest, runs_root: Path) -> None:
+    overrides = {"epochs": 77, "batch_size": 96, "learning_rate": 0.007, "schedule": "cosine", "optimizer": "AdamW"}
+    run = create_run(make_spec("fast", overrides, "sample", 5))
+    at(app, "pages/train.py", like=run.id)
+    assert not app.exception and not app.error
+    assert app.slider(key=state.EPOCHS).value == 77
+    assert app.select_slider(key=state.BATCH_SIZE).value == 96
+    assert app.select_slider(key=state.LEARNING_RATE).value == 0.007
+    assert (app.selectbox(key=state.RECIPE).value, app.number_input(key=state.SEED).value) == ("fast", 5)
+    assert app.session_state[state.SCHEDULE] == "cosine"
+    assert any("schedule" in fold.label for fold in app.expander), "the fold says what is changed in it"
+    started: list[Run] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LocalBackend, "submit", lambda _, run: started.append(run))
+        app.slider(key=state.EPOCHS).set_value(78).run()
+        button(app, "Train").click().run()
+    assert started[0].spec().overrides == {**overrides, "epochs": 78}
+    assert started[0].spec().seed == 5
+
+
+def test_like_a_run_that_is_gone_is_said(app: AppTest) -> None:
+    at(app, "pages/train.py", like="20260101-000000-fast-0000")
+    assert "There is no run" in app.error[0].value
+    assert app.button
+
+
+@pytest.fixture
+def live(monkeypatch: pytest.MonkeyPatch) -> Run:
+    """A run that says it goes on."""
+    run = create_run(make_spec("fast", {"epochs": 5}, "sample"))
+    status = stamp_status(replace(run.status(), state="running", step=3, steps=80, epochs=5, message="Training."))
+    run.write_status(status)
+    monkeypatch.setattr(LocalBackend, "adopt", lambda *_: None)
+    return run
+
+
+def press(app: AppTest, label: str, run: Run, state_name: str = "paused") -> dict[str, Any]:
+    run.write_status(stamp_status(replace(run.status(), state=state_name)))
+    app.run()
+    button(app, label).click().run()
+    return run.control()
+
+
+def test_buttons_ask_for_what_they_say(app: AppTest, live: Run) -> None:
+    at(app, "pages/train.py", run=live.id)
+    assert button(app, "One batch").disabled and button(app, "One epoch").disabled
+    assert press(app, "Pause", live, "running")["paused"] is True
+    assert press(app, "One batch", live)["batches"] == 1
+    assert press(app, "One batch", live)["batches"] == 2
+    assert press(app, "One epoch", live)["whole_epochs"] == 1
+    assert press(app, "Resume", live)["paused"] is False
+    assert press(app, "Stop", live)["stop"] is True
+    assert not app.error and not app.exception
+
+
+def test_rate_and_epochs_are_changed_while_it_runs(app: AppTest, live: Run) -> None:
+    at(app, "pages/train.py", run=live.id)
+    app.select_slider(key=f"rate-{live.id}").set_value(0.0003).run()
+    app.number_input(key=f"epochs-{live.id}").set_value(9).run()
+    assert (live.control()["learning_rate"], live.control()["epochs"]) == (0.0003, 9)
+
+
+def test_ended_run_is_taken_up(app: AppTest, two: list[Run], monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[Run] = []
+    monkeypatch.setattr(LocalBackend, "submit", lambda _, run: started.append(run))
+    at(app, "pages/train.py", run=two[0].id)
+    app.number_input(key=f"more-{two[0].id}").set_value(6).run()
+    button(app, "Train on").click().run()
+    assert [run.id for run in started] == [two[0].id]
+    assert two[0].control()["epochs"] == 6 and two[0].status().state == "queued"

@@ -1,0 +1,355 @@
+"""The Sweep page through AppTest, and its charts: what they are drawn from, by hand-made trials."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from typing import Any
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from mnist_core import owners
+from mnist_core.charts import sweep as sweep_charts
+from mnist_core.charts import sweep_settings as sweep_settings_charts
+from mnist_core.files import write_json
+from mnist_core.networks.architecture import Dense, Flatten
+from mnist_core.networks.library import save_network
+from mnist_core.runs.run import RunSpec, Status, make_spec, stamp_status
+from mnist_core.sweeps import importance, plans, store
+from mnist_core.sweeps.plans import Plan
+from mnist_core.sweeps.search_space import parse, parse_all
+from mnist_core.sweeps.store import Sweep, create_sweep, list_sweeps
+from pages.ui.shared import state
+from tests.support import ROOT
+
+PAGE = "pages/sweep.py"
+
+
+@pytest.fixture
+def app() -> AppTest:
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    return AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+
+
+def opened(app: AppTest, **address: str) -> AppTest:
+    app.run()
+    for name, value in address.items():
+        app.query_params[name] = value
+    app.switch_page(PAGE)
+    app.run()
+    assert not app.exception
+    return app
+
+
+def shown(app: AppTest) -> str:
+    elements = [*app.markdown, *app.caption, *app.info, *app.error, *app.success]
+    return "\n".join(str(element.value) for element in elements)
+
+
+def plan(**how: Any) -> Plan:
+    base: RunSpec = make_spec("lesson08-mlp", data="sample")
+    varies = parse_all(how.pop("vary", ["learning_rate=1e-4..1e-1:log", "batch_size=32,128,512"]))
+    return Plan(base, varies, **{"trials": 9, "created": time.time(), **how})
+
+
+def trial(number: int, rate: float, batch: int, value: float | None, state: str = "finished") -> dict[str, Any]:
+    values = [] if value is None else [[1, value - 0.1], [2, value]]
+    return {
+        "trial": number,
+        "settings": {"learning_rate": rate, "batch_size": batch},
+        "state": state,
+        "value": value,
+        "values": values,
+        "run": "",
+        "began": 100.0 + number,
+        "ended": 101.0 + number,
+        "seconds": 2.0,
+        "message": "",
+    }
+
+
+TRIALS = [
+    trial(0, 1e-4, 32, 0.80),
+    trial(1, 1e-3, 32, 0.90),
+    trial(2, 1e-2, 32, 0.95),
+    trial(3, 1e-1, 32, 0.60),
+    trial(4, 1e-4, 128, 0.81),
+    trial(5, 1e-3, 128, 0.91),
+    trial(6, 1e-2, 128, 0.96),
+    trial(7, 1e-1, 512, 0.30, "pruned"),
+    trial(8, 1e-3, 512, None, "failed"),
+]
+
+
+def made(trials: list[dict[str, Any]], status: Status, **how: Any) -> Sweep:
+    sweep = create_sweep(plan(**how))
+    write_json(sweep.path / "trials.json", {"sweep": sweep.id, "trials": trials})
+    sweep.files.write_status(stamp_status(status))
+    return sweep
+
+
+WINNER = {
+    "trial": 6,
+    "settings": {"learning_rate": 0.01, "batch_size": 128},
+    "of": 3,
+    "mean": 0.9512,
+    "spread": 0.0031,
+    "runs": [{"run": "a", "seed": 1, "value": 0.95}, {"run": "b", "seed": 2, "value": 0.951}],
+    "run": "b",
+    "test_accuracy": 0.9444,
+    "test_loss": 0.2,
+}
+
+
+# the page
+
+
+def test_without_a_sweep_it_says_how_to_begin(app: AppTest) -> None:
+    opened(app)
+    assert "No sweep yet" in shown(app)
+    assert "Batch size × learning rate" in shown(app)
+
+
+def test_finished_sweep_with_its_winner(app: AppTest) -> None:
+    sweep = made(TRIALS, Status("finished", "Trial 6 is the best.", step=9, steps=9))
+    write_json(sweep.path / "winner.json", WINNER)
+    opened(app)
+    text = shown(app)
+    assert not app.error
+    assert "Trial 6 is the best" in text and "The winner: trial 6" in text
+    metrics = {metric.label: metric.value for metric in app.metric}
+    spreads = {metric.label: metric.delta for metric in app.metric}
+    assert metrics["Best validation accuracy"] == "96.0 %"
+    assert metrics["Validation accuracy, mean of 2 seeds"] == "95.12 %"
+    assert spreads["Validation accuracy, mean of 2 seeds"] == "± 0.31 %"
+    assert metrics["Test accuracy of the best of them"] == "94.44 %"
+    for title in (
+        "All settings at once",
+        "Which settings matter",
+        "Best so far against trials",
+        "Best so far against seconds of training",
+        "learning rate × batch size",
+        "By learning rate",
+        "Validation accuracy by epoch",
+        "Trials",
+    ):
+        assert title in text
+    table = next(frame.value for frame in app.dataframe if "trial" in frame.value)
+    assert list(table["trial"]) == list(range(8, -1, -1)) and table["value"].max() == 0.96
+    assert app.query_params["sweep"] in (sweep.id, [sweep.id])
+
+
+def test_running_sweep_is_paused_stopped_and_extended_by_its_owner(app: AppTest) -> None:
+    sweep = made(TRIALS[:4], Status("running", "Trying.", step=4, steps=9, seconds_left=125.0))
+    opened(app)
+    assert any(
+        "4 of 9 trials" in str(bar.proto.text) and "2 min 05 s left" in str(bar.proto.text)
+        for bar in app.get("progress")
+    )
+    {button.label: button for button in app.button}["Pause"].click().run()
+    assert sweep.files.control() == {"paused": True}
+    {button.label: button for button in app.button}["Extend"].click().run()
+    assert sweep.files.control() == {"paused": False, "stop": False, "trials": 19}
+    {button.label: button for button in app.button}["Stop"].click().run()
+    assert sweep.files.control()["stop"] is True
+    assert not app.exception
+
+
+def test_a_whole_grid_cannot_be_extended(app: AppTest) -> None:
+    made(
+        TRIALS[:4],
+        Status("finished", "Trial 2 is the best.", step=4, steps=4),
+        how="grid",
+        vary=["learning_rate=0.001,0.01", "batch_size=32,128"],
+    )
+    opened(app)
+    assert "Extend" not in [button.label for button in app.button]
+
+
+def test_somebody_elses_sweep_is_only_looked_at(app: AppTest) -> None:
+    sweep = made(TRIALS[:4], Status("running", "Trying.", step=4, steps=9))
+    owners.claim(sweep.path, "0" * 64)
+    opened(app)
+    buttons = {button.label: button for button in app.button}
+    assert buttons["Pause"].disabled and buttons["Stop"].disabled and buttons["Extend"].disabled
+
+
+@pytest.mark.parametrize("state", ["failed", "paused", "stopped"])
+def test_ended_sweep_says_why_and_can_be_resumed(app: AppTest, state: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(store, "launch_sweep", lambda sweep: asked.append(sweep.id))
+    sweep = made(TRIALS[:3], Status(state, "study.db is locked by another program.", step=3, steps=9))
+    opened(app)
+    assert "locked by another program" in shown(app).replace("\\", "")
+    {button.label: button for button in app.button}["Resume"].click().run()
+    assert asked == [sweep.id] and sweep.status().state == "queued"
+
+
+def test_starting_one_makes_its_plan(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[Sweep] = []
+    monkeypatch.setattr(store, "launch_sweep", started.append)
+    app.session_state[state.SWEEP_BASE] = "lesson08-mlp"
+    app.session_state[state.SWEEP_HOW] = "random"
+    app.session_state[state.SWEEP_TRIALS] = 7
+    app.session_state[state.varied("batch_size")] = "16,64"
+    opened(app)
+    {button.label: button for button in app.button}["Start the sweep"].click().run()
+    assert not app.error and not app.exception
+    (sweep,) = started
+    found = sweep.plan()
+    assert (found.base.recipe, found.how, found.trials) == ("lesson08-mlp", "random", 7)
+    assert [str(vary) for vary in found.vary] == ["learning_rate=0.0001..0.1:log", "batch_size=16,64"]
+    assert found.base.data == "sample" and found.base.settings.epochs == 2
+
+
+@pytest.mark.parametrize(
+    ("values", "complaint"),
+    [
+        ("5..1", "is empty"),
+        ("0..1:log", "would be 0"),
+        ("nonsense", "expected a number above"),
+        ("", "says not what to vary"),
+    ],
+)
+def test_bad_input_is_said_on_the_spot(app: AppTest, values: str, complaint: str) -> None:
+    app.session_state[state.varied("learning_rate")] = values
+    opened(app)
+    {button.label: button for button in app.button}["Start the sweep"].click().run()
+    assert any(complaint in error.value for error in app.error) and list_sweeps() == []
+
+
+def test_what_was_typed_outlives_a_change_of_page(app: AppTest) -> None:
+    opened(app)
+    app.text_input(key=state.varied("batch_size")).set_value("8,16").run()
+    app.switch_page("pages/train.py").run()
+    app.switch_page(PAGE).run()
+    assert app.text_input(key=state.varied("batch_size")).value == "8,16" and not app.exception
+
+
+def test_a_kept_network_is_a_base(app: AppTest) -> None:
+    kept = save_network("seven", (Flatten(), Dense(7, "relu"), Dense(10, "softmax")))
+    opened(app)
+    base = app.selectbox(key=state.SWEEP_BASE)
+    assert "your network: seven" in base.options
+    base.set_value(f"{plans.NETWORK_BASE}{kept.id}").run()
+    assert not app.exception and app.selectbox(key=state.SWEEP_BASE).value == f"{plans.NETWORK_BASE}{kept.id}"
+
+
+def test_a_million_points_are_counted(app: AppTest) -> None:
+    app.session_state[state.SWEEP_HOW] = "grid"
+    app.session_state[state.SWEEP_VARIED] = ["batch_size", "epochs"]
+    app.session_state[state.varied("batch_size")] = "1..1000"
+    app.session_state[state.varied("epochs")] = "1..1000"
+    opened(app)
+    assert "The grid has 1,000,000 points" in shown(app)
+    {button.label: button for button in app.button}["Start the sweep"].click().run()
+    assert any("Sample it" in error.value for error in app.error)
+
+
+def test_damaged_files_are_plain_words(app: AppTest) -> None:
+    sweep = made(TRIALS, Status("finished", "", step=9, steps=9))
+    (sweep.path / "sweep.json").write_text("[1, 2]")
+    (sweep.path / "trials.json").write_text("nonsense")
+    opened(app)
+    assert any("cannot be read" in error.value for error in app.error)
+    opened(app, sweep="nonsense")
+    assert any("There is no sweep" in error.value for error in app.error)
+
+
+def test_two_sweeps_beside_each_other(app: AppTest) -> None:
+    first = made(TRIALS, Status("finished", "", step=9, steps=9))
+    other = made(TRIALS[:3], Status("finished", "", step=3, steps=3))
+    app.session_state[state.SWEEP_BESIDE] = other.id
+    opened(app, sweep=first.id)
+    assert "Two sweeps" in shown(app)
+    (table,) = [table.value for table in app.table]
+    assert list(table["trials"]) == ["9", "3"] and list(table["best"]) == ["0.9600", "0.9500"]
+
+
+# the charts
+
+
+def test_progress_is_the_running_best_in_the_order_of_endings() -> None:
+    found = sweep_charts.progress([TRIALS[3], TRIALS[1], TRIALS[2], TRIALS[8], TRIALS[7]], plan())
+    assert [point["trial"] for point in found] == [1, 2, 3, 7, 8]
+    assert [point["best"] for point in found] == [0.90, 0.95, 0.95, 0.95, 0.95]
+    assert [point["seconds"] for point in found] == [2, 4, 6, 8, 10]
+    found = sweep_charts.progress(TRIALS[:3], plan(measure="loss"))
+    assert [point["best"] for point in found] == [0.8, 0.8, 0.8], "of a loss the smallest"
+
+
+def test_a_pruned_trial_is_never_the_best() -> None:
+    rows = [trial(0, 0.01, 32, 0.5), trial(1, 0.01, 32, 0.99, "pruned")]
+    assert [point["best"] for point in sweep_charts.progress(rows, plan())] == [0.5, 0.5]
+
+
+@pytest.mark.parametrize("measure", list(plans.MEASURES))
+def test_every_chart_can_be_drawn(measure: str) -> None:
+    searched = plan(measure=measure)
+    charts = [
+        sweep_charts.best_so_far(sweep_charts.progress(TRIALS, searched), searched, "seconds"),
+        sweep_charts.curves(TRIALS, searched),
+        sweep_settings_charts.parallel(TRIALS, searched),
+        *(sweep_settings_charts.slices(TRIALS, searched, vary) for vary in searched.vary),
+        sweep_settings_charts.contour(TRIALS, searched, *searched.vary),
+        sweep_settings_charts.contour(TRIALS, searched, *searched.vary[::-1]),
+        sweep_settings_charts.importance([{"setting": "a", "share": 0.7, "low": 0.6, "high": 0.8}]),
+    ]
+    for chart in charts:
+        assert json.dumps(chart.to_dict())
+
+
+def test_places_on_an_axis() -> None:
+    assert sweep_settings_charts.place(parse("learning_rate=1e-4..1e-2:log"), 1e-3) == pytest.approx(0.5)
+    assert sweep_settings_charts.place(parse("dropout=0..0.5"), 0.125) == pytest.approx(0.25)
+    assert [sweep_settings_charts.place(parse("batch_size=32,128,512"), size) for size in (32, 128, 512)] == [0, 0.5, 1]
+
+
+def test_the_map_between_trials_is_theirs_at_the_trials() -> None:
+    """Shepard's mean: near a trial its own value, everywhere between the smallest and the largest."""
+    across, up = parse("dropout=0..0.9"), parse("learning_rate=1e-4..1e-2:log")
+    rows = [
+        {"settings": {"dropout": 0.1, "learning_rate": 1e-3}, "value": 0.2},
+        {"settings": {"dropout": 0.8, "learning_rate": 1e-3}, "value": 0.8},
+    ]
+    cells = sweep_settings_charts.surface(rows, across, up)
+    assert len(cells) == sweep_settings_charts.CELLS**2
+    assert all(0.2 <= cell["value"] <= 0.8 for cell in cells)
+
+    def at(dropout: float, rate: float) -> float:
+        return next(
+            cell["value"]
+            for cell in cells
+            if cell["across"] <= dropout <= cell["across2"] and cell["up"] <= rate <= cell["up2"]
+        )
+
+    assert at(0.1, 1e-3) == pytest.approx(0.2, abs=0.02) and at(0.8, 1e-3) == pytest.approx(0.8, abs=0.02)
+    assert at(0.45, 1e-3) == pytest.approx(0.5, abs=0.05)
+
+
+def test_importance_finds_the_setting_that_was_built_in() -> None:
+    """The measure is made of the learning rate's power of ten alone; the batch size is noise that does nothing."""
+    varies = parse_all(["learning_rate=1e-4..1e-1:log", "batch_size=32,128,512"])
+    rows = [
+        trial(number, 10 ** (-4 + 3 * number / 29), (32, 128, 512)[number % 3], number / 29) for number in range(30)
+    ]
+    found = importance.importances(rows, varies)
+    assert [row["setting"] for row in found] == ["learning_rate", "batch_size"]
+    assert found[0]["share"] > 0.9 and sum(row["share"] for row in found) == pytest.approx(1)
+    assert all(0 <= row["low"] <= row["share"] <= row["high"] <= 1 for row in found)
+    assert found[0]["low"] < found[0]["high"], "forests disagree a little"
+
+
+def test_importance_says_nothing_of_too_few_or_of_equals() -> None:
+    varies = plan().vary
+    assert importance.importances(TRIALS[:5], varies) == []
+    assert importance.importances([{**row, "value": 0.5} for row in TRIALS], varies) == []
+    assert importance.importances([replace_value(row) for row in TRIALS[:7]], varies) != []
+
+
+def replace_value(row: dict[str, Any]) -> dict[str, Any]:
+    return {**row, "value": math.log10(row["settings"]["learning_rate"])}

@@ -1,0 +1,191 @@
+"""The guided tour through AppTest: each step's page and state, leaving it, taking it up, and links to it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from mnist_core.drawing.normalize import normalise, plain_resize
+from mnist_core.drawing.strokes import render
+from mnist_core.models.classifier import DEFAULT_MODEL, Classifier
+from pages.ui.draw import tour
+from pages.ui.shared import navigation, state
+from tests.support import ROOT, Trained
+
+TITLES = ["Draw a digit", "Draw a digit", "Train a network", "Runs", "Look inside", "Data"]
+
+
+@pytest.fixture
+def app() -> AppTest:
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    return AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+
+
+def press(app: AppTest, key: str) -> None:
+    app.button(key=key).click().run()
+    assert not app.exception and not app.error
+
+
+def at_step(app: AppTest, number: int) -> None:
+    """By the buttons, from the first."""
+    app.run()
+    press(app, "tour_begin")
+    for _ in range(number - 1):
+        press(app, "tour_next")
+    assert bar(app).startswith(f"**Guided tour, {number} of 6: {tour.STEPS[number - 1].title}.**")
+
+
+def bar(app: AppTest) -> str:
+    return next((part.value for part in app.markdown if part.value.startswith("**Guided tour")), "")
+
+
+def address(app: AppTest) -> str:
+    value = app.query_params["tour"]
+    return value[0] if isinstance(value, list) else value
+
+
+def has(app: AppTest, key: str) -> bool:
+    return any(button.key == key for button in app.button)
+
+
+@pytest.mark.parametrize("number", range(1, 7))
+def test_step_opens_its_page_and_the_address_names_it(app: AppTest, number: int) -> None:
+    at_step(app, number)
+    assert app.title[0].value == TITLES[number - 1]
+    assert address(app) == str(number)
+    assert has(app, "tour_next") == (number < 6) and has(app, "tour_back") == (number > 1)
+    assert not has(app, "tour_here") and not has(app, "tour_begin")
+
+
+@pytest.mark.parametrize("number", range(1, 7))
+def test_link_opens_a_step_from_the_first_page(app: AppTest, number: int) -> None:
+    app.query_params["tour"] = str(number)
+    app.run()
+    assert app.title[0].value == TITLES[number - 1]
+    assert bar(app).startswith(f"**Guided tour, {number} of 6")
+
+
+@pytest.mark.parametrize("named", ["0", "7", "x", "", "1.5", "-1"])
+def test_link_to_no_step_is_no_tour(app: AppTest, named: str) -> None:
+    app.query_params["tour"] = named
+    app.run()
+    assert not bar(app) and not app.exception and not app.error
+    assert "tour" not in app.query_params
+
+
+def test_no_tour_no_bar(app: AppTest) -> None:
+    for page in navigation.PAGES:
+        app.run()
+        app.switch_page(page)
+        assert not bar(app.run())
+
+
+def test_second_step_shows_what_plain_resize_loses(app: AppTest) -> None:
+    at_step(app, 2)
+    assert app.toggle[0].value is True
+    assert app.session_state[state.at_entry(state.CANVAS)]["objects"][0]["path"][0] == ["M", *tour.SMALL_THREE[0]]
+    points = np.array(tour.SMALL_THREE, np.float32)
+    low, high = points.min(axis=0), points.max(axis=0)
+    drawn = render((points,), tour.BRUSH, float((high - low).max()), tuple((low + high) / 2))
+    model = Classifier(DEFAULT_MODEL)
+    plain = model.read(plain_resize(drawn).image)
+    assert plain.rejected or plain.digit != 3
+    reading = model.read(normalise(drawn, tour.BRUSH).image)
+    assert reading.digit == 3 and not reading.rejected and reading.confidence > 0.9
+
+
+def test_third_step_has_the_quick_recipe_and_few_epochs_set(app: AppTest) -> None:
+    at_step(app, 3)
+    assert app.selectbox(key=state.RECIPE).value == "fast"
+    assert app.slider(key=state.EPOCHS).value == 3
+
+
+def test_fourth_step_says_that_two_runs_are_needed(app: AppTest) -> None:
+    at_step(app, 4)
+    assert "Two trained runs are needed" in bar(app)
+
+
+def test_fourth_step_compares_the_two_latest(app: AppTest, trained: Trained, runs_root: Path) -> None:
+    ids = [f"{trained.run.id[:-1]}{end}" for end in "xyz"]
+    for name in ids:
+        shutil.copytree(trained.run.path, runs_root / name)
+    at_step(app, 4)
+    assert sorted(app.multiselect(key=state.COMPARED).value) == ids[1:]
+    assert "two latest runs" in bar(app)
+
+
+def test_fifth_step_looks_at_the_drawing(app: AppTest) -> None:
+    app.run()
+    own = {"objects": [{"type": "path", "strokeWidth": 20, "path": [["M", 140, 40], ["L", 140, 240]]}]}
+    app.session_state[state.drawing(state.CANVAS)] = own
+    app.query_params["tour"] = "5"
+    app.run()
+    assert app.session_state[state.EXPLAINED] == "draw"
+    assert app.session_state[state.at_entry(state.CANVAS)] == own
+
+
+def test_sixth_step_teaches(app: AppTest) -> None:
+    at_step(app, 6)
+    assert "Teach" in [part.value for part in app.subheader]
+
+
+def test_back_goes_back(app: AppTest) -> None:
+    at_step(app, 3)
+    press(app, "tour_back")
+    assert bar(app).startswith("**Guided tour, 2 of 6") and app.title[0].value == "Draw a digit"
+
+
+def test_a_page_beside_the_way_leads_back_to_the_step(app: AppTest) -> None:
+    at_step(app, 4)
+    app.switch_page("pages/data.py")
+    app.run()
+    assert app.title[0].value == "Data" and bar(app).startswith("**Guided tour, 4 of 6")
+    press(app, "tour_here")
+    assert app.title[0].value == "Runs"
+
+
+def test_left_tour_is_taken_up_where_it_was_left(app: AppTest) -> None:
+    at_step(app, 3)
+    press(app, "tour_leave")
+    assert not bar(app) and "tour" not in app.query_params
+    app.switch_page("pages/draw.py")
+    app.run()
+    assert app.button(key="tour_begin").label == "Go on with the tour at step 3"
+    press(app, "tour_begin")
+    assert app.title[0].value == "Train a network"
+
+
+def test_tour_that_was_ended_begins_anew(app: AppTest) -> None:
+    at_step(app, 6)
+    press(app, "tour_leave")
+    app.switch_page("pages/draw.py")
+    app.run()
+    assert app.button(key="tour_begin").label == "Take the tour"
+
+
+def test_link_to_settings_is_no_hindrance(app: AppTest) -> None:
+    at_step(app, 3)
+    app.query_params["recipe"], app.query_params["epochs"] = "canvas", "2"
+    app.run()
+    assert not app.error and not app.exception
+    assert app.selectbox(key=state.RECIPE).value == "canvas" and bar(app)
+
+
+@pytest.mark.parametrize("page", ["pages/draw.py", "pages/explain.py"])
+def test_drawing_that_was_brought_up_is_read_before_anybody_touches_it(app: AppTest, page: str) -> None:
+    at_step(app, 2)
+    app.toggle(key=state.PLAIN).set_value(False).run()
+    app.switch_page(page)
+    app.run()
+    assert any('data-digit="3"' in part.proto.body for part in app.get("html"))
+
+
+def test_plain_resize_makes_nothing_of_it(app: AppTest) -> None:
+    at_step(app, 2)
+    assert any("not look like a digit" in part.proto.body for part in app.get("html"))

@@ -1,0 +1,234 @@
+"""The history of runs: rows of figures, names of people, and a bin that gives back what was thrown away."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mnist_core.errors import RunError, RunNotFoundError
+from mnist_core.recipes.recipes import RECIPES
+from mnist_core.runs import history, ranking
+from mnist_core.runs.run import Run, create_run, list_runs, make_spec
+from tests.support import Trained
+
+
+@pytest.fixture
+def finished(trained: Trained, runs_root: Path) -> Run:
+    shutil.copytree(trained.run.path, runs_root / trained.run.id)
+    return Run(runs_root / trained.run.id)
+
+
+def made(**overrides: object) -> Run:
+    return create_run(make_spec("fast", overrides, "sample"))
+
+
+def over(run: Run) -> Run:
+    run.write_status(replace(run.status(), state="stopped"))
+    return run
+
+
+def test_row_has_the_figures_of_the_card(finished: Run) -> None:
+    row, card = history.summary(finished), finished.card()
+    assert (row["run"], row["recipe"], row["state"], row["data"]) == (finished.id, "fast", "finished", "sample")
+    assert (row["test_accuracy"], row["test_loss"]) == (card["test_accuracy"], card["test_loss"])
+    assert row["parameters"] == RECIPES["fast"].parameters
+    assert row["epochs"] == 2 and row["changed"] == "epochs 2, seed 1"
+    assert row["train_seconds"] > 0 and row["images_per_second"] > 0
+
+
+def test_run_without_a_model_has_a_row() -> None:
+    row = history.summary(made(dropout=0.5) if RECIPES["fast"].settings.dropout else made(epochs=3))
+    assert row["state"] == "queued" and row["test_accuracy"] is None and row["epochs"] == 3
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"schema": 99, "settings": {}}', "\0"])
+def test_broken_run_has_a_row_and_spoils_no_other(content: str, finished: Run) -> None:
+    broken = made()
+    (broken.path / "spec.json").write_text(content)
+    (broken.path / "card.json").write_text('{"data": [1]}' if content == "[]" else content)
+    rows = {row["run"]: row for row in history.everything()}
+    assert rows[broken.id]["recipe"] is None
+    assert rows[finished.id]["test_accuracy"] is not None
+
+
+def test_name_star_and_note_are_kept() -> None:
+    run = made()
+    assert history.label(run) == history.Label()
+    history.relabel(run, name="  the  good\none ", note="first line\nsecond line ")
+    history.relabel(run, starred=True)
+    assert history.label(run) == history.Label("the good one", True, "first line\nsecond line")
+    assert history.summary(run)["name"] == "the good one"
+    history.relabel(run, name="   ")
+    assert history.title(run).startswith("fast ")
+
+
+@pytest.mark.parametrize("changes", [{"name": "x" * 10_000}, {"note": "x" * 10_000}])
+def test_label_that_is_too_long_is_refused_and_nothing_is_lost(changes: dict[str, str]) -> None:
+    run = made()
+    history.relabel(run, name="before")
+    with pytest.raises(RunError, match="10,000 characters"):
+        history.relabel(run, **changes)
+    assert history.label(run).name == "before"
+
+
+@pytest.mark.parametrize("content", ["{", "[1]", '{"name": 5, "note": [], "starred": "yes"}', '{"name": null}'])
+def test_nonsense_in_a_label_is_no_label(content: str) -> None:
+    run = made()
+    (run.path / "label.json").write_text(content)
+    assert history.label(run) == history.Label()
+
+
+@given(st.text(max_size=300))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_name_is_one_visible_line_or_refused(tmp_path: Path, text: str) -> None:
+    tmp_path.joinpath("run").mkdir(exist_ok=True)
+    run = Run(tmp_path / "run")
+    try:
+        name = history.relabel(run, name=text).name
+    except RunError:
+        assert len(text.strip()) > history.MAX_NAME
+    else:
+        assert name == history.label(run).name and name.isprintable() and len(name) <= history.MAX_NAME
+
+
+def test_deleted_run_comes_back_whole(finished: Run, runs_root: Path) -> None:
+    files = {path.name: path.read_bytes() for path in finished.path.iterdir() if path.is_file()}
+    history.delete(finished)
+    assert list_runs() == [] and list(history.deleted()) == [finished.id]
+    history.restore(finished.id)
+    assert {path.name: path.read_bytes() for path in finished.path.iterdir() if path.is_file()} == files
+    assert history.deleted() == {}
+
+
+def test_bin_is_emptied_after_a_day(finished: Run, runs_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    history.delete(finished)
+    history.empty_bin()
+    assert list(history.deleted()) == [finished.id]
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + history.KEPT_SECONDS + 60)
+    history.empty_bin()
+    assert history.deleted() == {} and list((runs_root / history.BIN).iterdir()) == []
+
+
+def test_running_run_is_not_deleted() -> None:
+    run = made()
+    with pytest.raises(RunError, match="Stop it"):
+        history.delete(run)
+    assert run.path.is_dir()
+
+
+@pytest.mark.parametrize("name", ["../x", "nothing", "", "x" * 500])
+def test_what_is_not_in_the_bin_is_not_restored(name: str) -> None:
+    history.delete(over(made()))
+    with pytest.raises(RunNotFoundError):
+        history.restore(name)
+
+
+def test_strangers_in_the_bin_are_left_alone(runs_root: Path) -> None:
+    (runs_root / history.BIN / "notes").mkdir(parents=True)
+    (runs_root / history.BIN / "1-file").write_text("x")
+    history.empty_bin()
+    assert history.deleted() == {}
+    assert len(list((runs_root / history.BIN).iterdir())) == 2
+
+
+def test_settings_side_by_side_mark_what_differs() -> None:
+    specs = [make_spec("fast"), make_spec("fast", {"learning_rate": 0.5}, seed=7)]
+    rows = {row["setting"]: row for row in history.settings_table(specs)}
+    assert {name for name, row in rows.items() if row["differs"]} == {"learning_rate", "seed"}
+    assert rows["learning_rate"]["values"] == ["0.01", "0.5"]
+    assert "215,194 parameters" in rows["network"]["values"][0]
+    json.dumps(list(rows.values()))
+
+
+# what a hand, a newer version or a clock can do
+
+
+def unchanged_beside(finished: Run, broken: Run) -> dict[str, object]:
+    """The broken run's row, where the other's is as ever."""
+    rows = {row["run"]: row for row in history.everything()}
+    assert rows[finished.id]["test_accuracy"] == finished.card()["test_accuracy"]
+    assert set(rows[broken.id]) == set(history.ROW)
+    json.dumps(rows, allow_nan=False)
+    return rows[broken.id]
+
+
+@pytest.mark.parametrize("accuracy", ['"high"', "[1]", "true", "NaN", "Infinity", "-1", "1" + "0" * 400, "null", "{}"])
+def test_figures_that_are_none_are_not_known(accuracy: str, finished: Run) -> None:
+    broken = over(made())
+    content = f'{{"test_accuracy": {accuracy}, "test_loss": {accuracy}, "data": {{"name": 7}}}}'
+    (broken.path / "card.json").write_text(content)
+    row = unchanged_beside(finished, broken)
+    assert row["test_accuracy"] is None and row["data"] == "sample"
+    assert list(ranking.leaderboards(history.everything())) == ["sample"]
+
+
+def test_run_of_a_newer_version_without_status_or_with_a_list_has_a_row(finished: Run) -> None:
+    newer = over(made())
+    spec = json.loads((newer.path / "spec.json").read_text())
+    (newer.path / "spec.json").write_text(json.dumps({**spec, "schema": 99}))
+    assert unchanged_beside(finished, newer)["recipe"] is None
+    bare = made()
+    (bare.path / "status.json").unlink()
+    assert unchanged_beside(finished, bare)["state"] == "interrupted"
+    (bare.path / "spec.json").write_text("[]")
+    (bare.path / "status.json").write_text('{"state": ["running"], "epoch": "many"}')
+    assert unchanged_beside(finished, bare)["state"] == "failed"
+    history.delete(bare)
+    assert list(history.deleted()) == [bare.id]
+
+
+def test_run_of_a_clock_that_was_put_back_is_interrupted_when_its_process_is_gone(finished: Run) -> None:
+    ahead, remote = made(), made()
+    status = replace(ahead.status(), state="running", pid=2**22 + 1, heartbeat=time.time() + 86_400)
+    ahead.write_status(status)
+    assert unchanged_beside(finished, ahead)["state"] == "interrupted"
+    ahead.write_status(replace(status, pid=os.getpid()))
+    assert unchanged_beside(finished, ahead)["state"] == "running", "its process is there"
+    remote.write_status(replace(status, host="elsewhere"))
+    assert unchanged_beside(finished, remote)["state"] == "running", "whose clock is ahead of ours"
+
+
+def test_run_made_in_the_future_has_a_row(finished: Run) -> None:
+    future = over(create_run(replace(make_spec("fast", {}, "sample"), created=time.time() + 1e6)))
+    assert unchanged_beside(finished, future)["created"] > time.time()
+    spec = json.loads((future.path / "spec.json").read_text())
+    (future.path / "spec.json").write_text(json.dumps({**spec, "created": 1e300}))
+    assert unchanged_beside(finished, future)["created"] is None
+
+
+def test_what_was_deleted_in_the_future_is_emptied_a_day_from_now(
+    finished: Run, runs_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.time()
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "time", lambda: now + 1e6)
+        history.delete(finished)
+    assert history.deleted()[finished.id] <= time.time()
+    history.empty_bin()
+    assert list(history.deleted()) == [finished.id]
+    monkeypatch.setattr(time, "time", lambda: now + history.KEPT_SECONDS + 60)
+    history.empty_bin()
+    assert history.deleted() == {} and list((runs_root / history.BIN).iterdir()) == []
+
+
+def test_label_of_a_deleted_run_is_read_in_the_bin(finished: Run) -> None:
+    history.relabel(finished, name="the good one")
+    history.delete(finished)
+    assert history.title(history.find_deleted(finished.id)) == "the good one"
+
+
+def test_run_is_not_restored_over_another(finished: Run) -> None:
+    history.delete(finished)
+    shutil.copytree(history.find_deleted(finished.id).path, finished.path)
+    with pytest.raises(RunError, match="cannot be restored"):
+        history.restore(finished.id)
+    assert list(history.deleted()) == [finished.id] and finished.has_model

@@ -1,0 +1,235 @@
+"""What a training is watched by: drawings of one's own and a wall of test digits."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mnist_core import worker
+from mnist_core.charts import figures
+from mnist_core.data.mnist import load_mnist, split_mnist
+from mnist_core.errors import DrawingError
+from mnist_core.jobs.local import start_worker
+from mnist_core.networks.architecture import Dense, Flatten, Rescaling
+from mnist_core.recipes.recipes import Settings
+from mnist_core.runs import probes
+from mnist_core.runs.probes import Probe
+from mnist_core.runs.run import Run, RunSpec, create_run, make_spec
+from mnist_core.training import loop
+from tests.support import wait_until
+
+SMALL = (Rescaling(1 / 255), Flatten(), Dense(16, "relu"), Dense(11, "softmax"))
+SETTINGS = Settings(SMALL, batch_size=200, epochs=2, learning_rate=0.01)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return create_run(make_spec("fast", data="sample"), tmp_path)
+
+
+def drawn(value: int) -> Probe:
+    return probes.probe(np.full((28, 28), value, np.uint8))
+
+
+def test_probes_come_back_as_they_were(run: Run) -> None:
+    image = np.arange(784).reshape(28, 28).astype(np.uint8)
+    probes.write(run, [probes.probe(image), drawn(7)])
+    first, second = probes.read(run)
+    assert (first.image == image).all() and (second.image == 7).all()
+    assert first.name != second.name
+
+
+def test_seventh_probe_is_refused_and_nothing_is_written(run: Run) -> None:
+    probes.write(run, [drawn(1)])
+    with pytest.raises(DrawingError, match="7 drawings .* 6 may be"):
+        probes.write(run, [drawn(value) for value in range(7)])
+    assert len(probes.read(run)) == 1
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[]",
+        '{"probes": 3}',
+        '{"probes": [3, null, {}]}',
+        '{"probes": [{"name": "00000000", "image": "%%"}]}',
+        json.dumps({"probes": [{"name": "00000000", "image": base64.b64encode(b"short").decode()}]}),
+        json.dumps({"probes": [{"name": "../../x", "image": base64.b64encode(bytes(784)).decode()}]}),
+        json.dumps({"probes": [{"name": 5, "image": base64.b64encode(bytes(784)).decode()}]}),
+    ],
+)
+def test_probes_changed_by_hand_are_left_out(run: Run, content: str) -> None:
+    (run.path / "probes.json").write_text(content)
+    assert probes.read(run) == ()
+
+
+def test_wall_has_six_of_each_digit_in_order() -> None:
+    sample = load_mnist("sample")
+    wall = probes.choose_wall(sample.x_test, sample.y_test)
+    assert wall.labels.tolist() == [digit for digit in range(10) for _ in range(6)]
+    firsts = [np.flatnonzero(sample.y_test == digit)[0] for digit in range(10)]
+    assert (wall.images[::6] == sample.x_test[firsts]).all()
+
+
+def watching(run: Run, probabilities: Callable[[Any], Any], size: int = 28) -> probes.Watch:
+    wall = probes.Wall(np.zeros((60, size, size), np.uint8), np.repeat(np.arange(10), 6).astype(np.uint8))
+    return probes.Watch(run, wall, probabilities)
+
+
+def test_report_has_what_the_model_says(run: Run) -> None:
+    """The oracle: a model that takes the brightness of the first pixel for the class."""
+
+    def one_hot(images: Any) -> Any:
+        return np.eye(12, dtype=np.float32)[images[:, 14, 14] % 12]
+
+    watch = watching(run, one_hot)
+    assert watch.look() == {"wall": "0" * 60}
+    assert watch.look() == {}, "the wall is not looked at with every report"
+    probes.write(run, [drawn(3), drawn(10)])
+    three, ten = probes.read(run)
+    report = watch.look(at_wall=True)
+    assert report["probes"][three.name] == [0, 0, 0, 1, 0, 0, 0, 0, 0, 0]
+    assert report["probes"][ten.name] == [0] * 10, "an eleventh output is no digit"
+    assert report["wall"] == "0" * 60
+    probes.write(run, [])
+    assert watch.look() == {}
+
+
+@pytest.mark.parametrize(("cost", "expected"), [(0.001, 1.0), (0.02, 4.0)])
+def test_wall_of_a_slow_network_is_looked_at_less_often(
+    run: Run, monkeypatch: pytest.MonkeyPatch, cost: float, expected: float
+) -> None:
+    """A clock of our own, on which only the model takes time: three seconds for the first look, then `cost`."""
+    clock, took = [0.0], [3.0]
+
+    def slow(images: Any) -> Any:
+        clock[0] += took[0]
+        return np.eye(10, dtype=np.float32)[np.zeros(len(images), int)]
+
+    monkeypatch.setattr(probes.time, "monotonic", lambda: clock[0])
+    watch, took[0], looks = watching(run, slow), 3.0, []
+    for _ in range(2000):
+        began = clock[0]
+        if watch.look():
+            looks.append(began)
+            took[0] = cost
+        clock[0] += 0.01
+    gaps = np.diff(looks)
+    assert gaps[0] == pytest.approx(4.0, abs=0.02), "the first look, and then a second"
+    assert gaps[1:] == pytest.approx(expected + cost, abs=0.02) and len(gaps) > 3
+
+
+def test_drawing_stands_in_the_middle_of_a_larger_field(run: Run) -> None:
+    seen = []
+
+    def keep(images: Any) -> Any:
+        seen.append(images)
+        return np.zeros((len(images), 100), np.float32)
+
+    probes.write(run, [drawn(9)])
+    watching(run, keep, 56).look()
+    assert seen[0].shape == (61, 56, 56)
+    assert (seen[0][0, 14:42, 14:42] == 9).all() and seen[0][0].sum() == 9 * 784
+
+
+def test_history_leaves_out_what_is_nonsense() -> None:
+    ten = [0.1] * 10
+    rows: list[dict[str, Any]] = [
+        {"step": 1},
+        {"step": 2, "probes": {"a": ten}, "wall": "1x"},
+        {"step": 3, "probes": {"b": ten}, "wall": "12"},
+        {"step": 4, "probes": {"a": [1]}, "wall": "123"},
+        {"step": 5, "probes": 7, "wall": "zz"},
+        {"probes": {"a": ten}, "wall": "12"},
+        {"step": 6, "probes": {"a": ten}},
+    ]
+    steps, told = probes.history(rows, "a")
+    assert steps == [2, 6] and told.shape == (2, 10)
+    assert probes.history(rows, "none")[1].shape == (0, 10)
+    assert probes.wall_history(rows, 2) == [(2, "1x"), (3, "12")]
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"nonsense"])
+def test_spoilt_wall_is_no_wall(run: Run, content: bytes) -> None:
+    assert probes.read_wall(run) is None
+    (run.path / "wall.npz").write_bytes(content)
+    assert probes.read_wall(run) is None
+
+
+@pytest.mark.parametrize("averaging", [0.0, 0.9])
+def test_looker_tells_what_validation_tells_and_changes_nothing(keras: Any, averaging: float) -> None:
+    """The oracle: the network by hand in NumPy, with the averaged weights where there are some."""
+    settings = replace(SETTINGS, weight_averaging=averaging)
+    sample = split_mnist(load_mnist("sample"), "last-sixth")
+    model = loop.make_model(settings, 0)
+    look, images = loop.looker(model), sample.x_test[:50]
+    for number, _ in enumerate(loop.train(model, settings, sample, 0)):
+        if number > 3:
+            break
+    before = [np.array(value) for value in (*model.variables, *model.optimizer.variables)]
+    found = look(images)
+    after = [np.array(value) for value in (*model.variables, *model.optimizer.variables)]
+    assert all((a == b).all() for a, b in zip(before, after, strict=True))
+    averages = model.optimizer._model_variables_moving_average if averaging else model.trainable_variables
+    weights = [np.array(value) for value in averages]
+    hidden = np.maximum(images.reshape(50, 784) / 255 @ weights[0] + weights[1], 0)
+    logits = hidden @ weights[2] + weights[3]
+    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+    assert np.abs(found - odds / odds.sum(axis=1, keepdims=True)).max() < 1e-4
+
+
+@pytest.mark.usefixtures("keras")
+def test_worker_is_watched(monkeypatch: pytest.MonkeyPatch, runs_root: Path) -> None:
+    monkeypatch.setattr(worker.signal, "signal", lambda *_: None)
+    run = create_run(RunSpec("fast", SETTINGS, "sample", seed=3))
+    sample = load_mnist("sample")
+    probes.write(run, [probes.probe(sample.x_train[0])])
+    run.ask(paused=True, batches=3)
+    process = start_worker(run, 1)
+    try:
+        wait_until(lambda: run.status().state == "paused" and run.status().step == 3, "three batches")
+        probes.write(run, [*probes.read(run), drawn(40)])
+        run.ask(paused=False)
+        assert process.wait() == 0, run.log.read_text()
+    finally:
+        process.kill()
+    first, second = probes.read(run)
+    rows, wall = run.metrics().rows, probes.read_wall(run)
+    assert wall is not None
+    steps, told = probes.history(rows, first.name)
+    assert len(steps) >= 3 and np.allclose(told.sum(axis=1), 1, atol=0.2)
+    assert told[-1].argmax() == sample.y_train[0], "a training digit is learned in two epochs"
+    later, _ = probes.history(rows, second.name)
+    assert later and later[0] > 3 and later[-1] == steps[-1]
+    seen = probes.wall_history(rows, 60)
+    right = [sum(str(a) == b for a, b in zip(wall.labels.tolist(), read, strict=True)) for _, read in seen]
+    assert right[-1] > 40 and right[-1] > right[0]
+    assert seen[-1][0] == run.status().steps
+
+
+def test_wall_picture_frames_right_and_wrong() -> None:
+    images = np.zeros((4, 28, 28), np.uint8)
+    picture = figures.wall(images, np.array([1, 2, 3, 4], np.uint8), "1x34", columns=2)
+    assert picture.shape == (2 * 62, 2 * 62, 3)
+    corners = [tuple(picture[row, column].tolist()) for row in (0, 62) for column in (0, 62)]
+    assert corners == [figures.RIGHT, figures.WRONG, figures.RIGHT, figures.RIGHT]
+    assert picture[3:59, 65:121].any() and not picture[3:59, 3:59].any(), "only the wrong one is told of"
+
+
+def test_strip_is_bright_where_the_model_is_sure() -> None:
+    told = np.zeros((300, 10), np.float32)
+    told[:, 7] = np.linspace(0, 1, 300)
+    picture = figures.strip(told, 100)
+    assert picture.shape == (10, 100, 3)
+    assert picture[7, -1].max() == 255 and picture[7, 0].max() == 0
+    assert (np.diff(picture[7].sum(axis=1).astype(int)) >= 0).all()
+    assert not np.delete(picture, 7, axis=0).any()
+    assert figures.strip(told[:1], 100).shape == (10, 1, 3)

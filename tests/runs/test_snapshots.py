@@ -1,0 +1,108 @@
+"""Snapshots of a training: few, evenly spread, those of the weights that answered, and nothing else changes by them."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mnist_core.data.mnist import Split
+from mnist_core.errors import RunError
+from mnist_core.networks.architecture import BatchNormalization, Dense, Flatten, Rescaling
+from mnist_core.recipes.recipes import Settings
+from mnist_core.runs.snapshots import kept_of, most_of, read_snapshot, snapshot_epochs, thinned, write_snapshot
+from mnist_core.training import loop
+from tests.support import Trained
+
+LAYERS = (Rescaling(1 / 255), Flatten(), Dense(4, "relu"), BatchNormalization(), Dense(10, "softmax"))
+
+
+@given(last=st.integers(0, 300), most=st.integers(2, 20))
+def test_few_are_kept_evenly_as_more_and_more_come(last: int, most: int) -> None:
+    kept: list[int] = []
+    for epoch in range(last + 1):
+        kept = thinned([*kept, epoch], most)
+    assert kept[0] == 0 and kept[-1] == last and min(most, last + 1) / 2 <= len(kept) <= most
+    if most > 2:
+        assert np.diff(kept).max(initial=0) <= 2 * last / (most - 2) + 1
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    weights = [random.normal(size=(3, 3, 1, 8)).astype(np.float32), np.array([7e4, 1.0], np.float32)]
+    write_snapshot(tmp_path, 0, weights)
+    first, second = read_snapshot(tmp_path, 0)
+    assert first == pytest.approx(weights[0], rel=1e-3, abs=1e-6) and first.dtype == np.float32
+    assert (second == weights[1]).all()  # too large for float16
+    assert [path.name for path in (tmp_path / "snapshots").iterdir()] == ["0000.npz"]
+
+
+def test_at_most_twenty_and_fewer_of_large_ones(tmp_path: Path) -> None:
+    for epoch in range(40):
+        write_snapshot(tmp_path, epoch, [np.zeros(10, np.float32)])
+    assert snapshot_epochs(tmp_path) == [*range(0, 40, 4), 39]
+    for epoch in range(20):
+        write_snapshot(tmp_path / "twenty", epoch, [np.zeros(10, np.float32)])
+    assert snapshot_epochs(tmp_path / "twenty") == list(range(20))
+    assert most_of([np.zeros(5_000_000, np.float16)]) == kept_of(5_000_000) == 3
+    assert most_of([np.zeros(20_000_000, np.float16)]) == kept_of(20_000_000) == 2
+    assert kept_of(100_000) == 20
+
+
+def test_an_epoch_that_is_trained_again_replaces_what_came_after(tmp_path: Path) -> None:
+    for epoch in range(5):
+        write_snapshot(tmp_path, epoch, [np.full(3, epoch, np.float32)])
+    write_snapshot(tmp_path, 2, [np.full(3, 9, np.float32)])
+    assert snapshot_epochs(tmp_path) == [0, 1, 2]
+    assert read_snapshot(tmp_path, 2)[0].tolist() == [9, 9, 9]
+
+
+@pytest.mark.parametrize("content", [None, b"", b"PK\x03\x04nonsense"])
+def test_one_that_is_broken_is_told(tmp_path: Path, content: bytes | None) -> None:
+    (tmp_path / "snapshots").mkdir()
+    if content is not None:
+        (tmp_path / "snapshots" / "0003.npz").write_bytes(content)
+    (tmp_path / "snapshots" / "note.npz").write_bytes(b"")
+    assert snapshot_epochs(tmp_path) == ([] if content is None else [3])
+    with pytest.raises(RunError, match="Delete the folder snapshots"):
+        read_snapshot(tmp_path, 3)
+
+
+def test_no_pickle_is_read(tmp_path: Path) -> None:
+    (tmp_path / "snapshots").mkdir()
+    np.savez(tmp_path / "snapshots" / "0001.npz", np.array([{}], dtype=object))
+    with pytest.raises(RunError, match="allow_pickle"):
+        read_snapshot(tmp_path, 1)
+
+
+@pytest.mark.parametrize("averaging", [0.0, 0.9])
+def test_weights_are_those_that_validation_saw(keras: Any, sample: Any, averaging: float) -> None:
+    settings = Settings(LAYERS, batch_size=50, epochs=1, weight_averaging=averaging)
+    model = loop.make_model(settings, 3)
+    begun = model.get_weights()
+    assert all((a == b).all() for a, b in zip(loop.shown_weights(model), begun, strict=True))
+    x, y = sample.x_train[:500], sample.y_train[:500]
+    for _ in loop.train(model, settings, Split(x, y, x, y, x, y), 3):
+        pass
+    bare, shown = model.get_weights(), loop.shown_weights(model)
+    assert all((a == b).all() for a, b in zip(model.get_weights(), bare, strict=True))
+    assert all((a == b).all() for a, b in zip(shown, bare, strict=True)) == (averaging == 0)
+    with loop.averaged_weights(model):
+        assert all(a == pytest.approx(b, abs=1e-5) for a, b in zip(shown, model.get_weights(), strict=True))
+
+
+def test_a_run_leaves_them_and_its_model_is_the_last(trained: Trained, keras: Any, tmp_path: Path) -> None:
+    from mnist_core.explain.gradient_server import load
+
+    assert snapshot_epochs(trained.run.path) == [0, 1, 2]
+    model = load(Path(shutil.copytree(trained.run.path, tmp_path / "run")))
+    last = read_snapshot(trained.run.path, 2)
+    for found, expected in zip(last, model.get_weights(), strict=True):
+        assert found == pytest.approx(expected, rel=1e-3, abs=1e-5)
+    first = read_snapshot(trained.run.path, 0)
+    assert not np.allclose(first[0], last[0], atol=1e-2)

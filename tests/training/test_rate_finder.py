@@ -1,0 +1,212 @@
+"""The range test against NumPy's own descent, its end by explosion, its suggestion put to use, and its files."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mnist_core import worker
+from mnist_core.data.mnist import Split
+from mnist_core.errors import SettingError
+from mnist_core.networks.architecture import Dense, Flatten, Rescaling
+from mnist_core.recipes.recipes import RECIPES, Settings
+from mnist_core.runs.run import Run, RunSpec, Status, create_run, list_runs
+from mnist_core.training import loop, rate_finder
+from mnist_core.training.rate_finder import HIGHEST, LOWEST, STEPS, Point, ramp, search, suggest
+
+LINEAR = Settings((Rescaling(1 / 255), Flatten(), Dense(10, "softmax")), 200, 1, "SGD", momentum=0.0)
+DEEP = Settings((Flatten(), *(Dense(64, "relu"),) * 4, Dense(10, "softmax")), 32, 1, "SGD")
+
+
+@pytest.fixture(scope="session")
+def few(sample: Any) -> Split:
+    """200 training digits, in one batch."""
+    x, y = sample.x_test[:50], sample.y_test[:50]
+    return Split(sample.x_train[:200], sample.y_train[:200], x, y, x, y)
+
+
+def found(settings: Settings, split: Split, seed: int = 0) -> list[Point]:
+    return list(search(loop.make_model(settings, seed), settings, split, seed))
+
+
+def points(losses: list[float]) -> list[Point]:
+    """A test with these smoothed losses."""
+    return [
+        Point(step, float(rate), loss, loss)
+        for step, (rate, loss) in enumerate(zip(ramp(len(losses)), losses, strict=True), 1)
+    ]
+
+
+def test_the_ramp_rises_by_the_same_factor() -> None:
+    rates = ramp()
+    assert rates.dtype == np.float32 and len(rates) == STEPS
+    assert rates[[0, -1]].tolist() == pytest.approx([LOWEST, HIGHEST])
+    np.testing.assert_allclose(rates[1:] / rates[:-1], (HIGHEST / LOWEST) ** (1 / (STEPS - 1)), rtol=1e-4)
+
+
+def descent(split: Split, weights: list[np.ndarray], rates: np.ndarray) -> list[float]:
+    """The losses of softmax regression by plain gradient descent on all images, in double precision."""
+    kernel, bias = (array.astype(np.float64) for array in weights)
+    x, targets = split.x_train.reshape(len(split.x_train), -1) / 255, np.eye(10)[split.y_train]
+    losses = []
+    for rate in rates:
+        logits = x @ kernel + bias
+        shares = np.exp(logits - logits.max(1, keepdims=True))
+        shares /= shares.sum(1, keepdims=True)
+        losses.append(float(-np.log(shares[targets == 1]).mean()))
+        slope = (shares - targets) / len(x)
+        kernel, bias = kernel - rate * x.T @ slope, bias - rate * slope.sum(0)
+    return losses
+
+
+@pytest.mark.usefixtures("keras")
+def test_losses_are_those_of_descent_with_a_rising_rate(few: Split) -> None:
+    """Until the steps overshoot, after which single and double precision part."""
+    weights = loop.make_model(LINEAR, 3).get_weights()
+    told = found(LINEAR, few, 3)
+    calm = sum(point.rate < 0.3 for point in told)
+    assert calm > 90
+    expected = descent(few, weights, ramp()[:calm])
+    np.testing.assert_allclose([point.loss for point in told[:calm]], expected, rtol=1e-3)
+    np.testing.assert_allclose([point.rate for point in told], ramp()[: len(told)])
+    assert [point.step for point in told] == list(range(1, len(told) + 1))
+
+
+@pytest.mark.usefixtures("keras")
+def test_smoothed_losses_are_weighted_means(few: Split) -> None:
+    told = found(LINEAR, few)
+    for last in (0, 1, 5, 40):
+        weights = 0.8 ** np.arange(last, -1, -1)
+        mean = np.average([point.loss for point in told[: last + 1]], weights=weights)
+        assert told[last].smoothed == pytest.approx(mean, rel=1e-6)
+
+
+@pytest.mark.usefixtures("keras")
+def test_an_explosion_stops_it(sample: Any) -> None:
+    """Raw pixels, four layers, momentum: large steps ruin it long before the highest rate."""
+    split = Split(sample.x_train[:500], sample.y_train[:500], *(sample.x_test[:50], sample.y_test[:50]) * 2)
+    told = found(DEEP, split)
+    assert 10 < len(told) < STEPS
+    smoothed = [point.smoothed for point in told]
+    exploded = [loss > 4 * min(smoothed[: place + 1]) for place, loss in enumerate(smoothed)]
+    assert not any(exploded[:-1]), "it ends with the first batch that exploded, or before one that is no number"
+    assert all(np.isfinite(point.loss) for point in told)
+
+
+@pytest.mark.usefixtures("keras")
+def test_a_suggestion_is_good_to_train_with(few: Split) -> None:
+    """A convex loss: with the rate that is suggested it falls a long way; far below it hardly falls at all."""
+    suggestion = suggest(found(LINEAR, few))
+    assert suggestion is not None and suggestion.rate == pytest.approx(suggestion.lowest / 10, rel=0.06)
+
+    def last_loss(rate: float) -> float:
+        settings = replace(LINEAR, epochs=60, learning_rate=rate)
+        return [report.loss for report in loop.train(loop.make_model(settings, 1), settings, few, 1)][-1]
+
+    good, timid = last_loss(suggestion.rate), last_loss(suggestion.rate / 100)
+    assert good < 0.3 and timid > 1.5
+
+
+def test_suggestion_of_a_valley() -> None:
+    """By hand: it falls from 2.3, is lowest at place 80, and explodes."""
+    valley, explosion = [1.0 - 0.01 * step for step in range(1, 21)], [0.9 + 0.2 * step for step in range(59)]
+    losses = [*[2.3] * 60, 1.0, *valley, *explosion]
+    assert len(losses) == STEPS
+    suggestion, rates = suggest(points(losses)), ramp()
+    assert suggestion is not None
+    assert suggestion.lowest == pytest.approx(rates[80])
+    assert suggestion.rate == pytest.approx(float(rates[80]) / 10, rel=0.05)
+    assert suggestion.rate == float(f"{suggestion.rate:.1e}"), "two figures"
+
+
+@pytest.mark.parametrize(
+    "losses", [[], [2.3], [2.3] * 100, [2.3 + 0.1 * step for step in range(50)], [2.3, 2.2, 2.25, 9.0]]
+)
+def test_where_the_loss_never_fell_there_is_no_suggestion(losses: list[float]) -> None:
+    assert suggest(points(losses)) is None
+    assert "no suggestion. Try" in rate_finder.verdict(points(losses))
+
+
+@pytest.mark.usefixtures("keras")
+def test_several_epochs_and_a_short_last_batch(sample: Any) -> None:
+    """Seven batches of 99 and one of 7 an epoch: twenty epochs, and still one rate after the other."""
+    split = Split(sample.x_train[:700], sample.y_train[:700], *(sample.x_test[:50], sample.y_test[:50]) * 2)
+    told = found(replace(LINEAR, batch_size=99), split)
+    rates = [point.rate for point in told]
+    assert rates == sorted(set(rates)) and told[-1].step <= STEPS
+    np.testing.assert_allclose(rates, [ramp()[point.step - 1] for point in told], rtol=1e-6)
+
+
+@pytest.mark.usefixtures("keras")
+def test_a_batch_larger_than_the_data_is_refused(few: Split) -> None:
+    with pytest.raises(SettingError, match="only 200 training images"):
+        found(replace(LINEAR, batch_size=201), few)
+
+
+def test_drawings_and_averages_are_left_out_and_nothing_else() -> None:
+    before = replace(RECIPES["canvas"].settings, weight_averaging=0.9)
+    after = rate_finder.prepared(before)
+    assert (after.drawings, after.weight_averaging) == ("none", 0)
+    assert replace(after, drawings=before.drawings, weight_averaging=0.9) == before
+
+
+# in the worker
+
+
+def made(settings: Settings = LINEAR, data: str = "sample") -> Run:
+    return create_run(RunSpec("fast", settings, data), rate_finder.folder())
+
+
+@pytest.mark.usefixtures("keras", "signals")
+def test_worker_makes_a_test_and_no_run(runs_root: Path) -> None:
+    test = made()
+    assert test.path.parent == runs_root / ".rates" and rate_finder.is_test(test)
+    assert worker.main([str(test.path)]) == 0
+    status, told = test.status(), rate_finder.points(test)
+    assert status.state == "finished" and status.step == told[-1].step and status.steps == STEPS
+    suggestion = suggest(told)
+    assert suggestion is not None and f"a tenth of that: {suggestion.rate:g}" in status.message
+    assert list_runs() == [], "no list shows it"
+    assert {path.name for path in test.path.iterdir()} == {"spec.json", "status.json", "metrics.jsonl"}
+
+
+@pytest.mark.usefixtures("keras", "signals")
+def test_test_can_be_stopped() -> None:
+    test = made()
+    test.ask(stop=True)
+    assert worker.main([str(test.path)]) == 0
+    assert test.status().state == "stopped" and len(rate_finder.points(test)) == 1
+
+
+@pytest.mark.usefixtures("keras", "signals")
+def test_what_cannot_be_tested_is_said_in_plain_words(tmp_path: Path) -> None:
+    test = made(data=str(tmp_path / "none.npz"))
+    assert worker.main([str(test.path)]) == 1
+    assert test.status().state == "failed" and "none.npz" in test.status().message
+
+
+@pytest.mark.usefixtures("signals")
+def test_a_run_is_no_test() -> None:
+    assert not rate_finder.is_test(create_run(RunSpec("fast", LINEAR, "sample")))
+
+
+def test_points_that_cannot_be_read_are_left_out() -> None:
+    test = made()
+    point = Point(1, 1e-6, 2.3, 2.3)
+    for row in (asdict(point), {"step": 2}, {**asdict(point), "loss": "much"}, {}):
+        test.append_metrics(row)
+    assert rate_finder.points(test) == [point]
+
+
+def test_old_tests_are_deleted_and_those_that_go_on_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rate_finder, "KEPT", 2)
+    going = create_run(RunSpec("fast", LINEAR, created=1e9), rate_finder.folder())
+    ended = [create_run(RunSpec("fast", LINEAR, created=1e9 + day), rate_finder.folder()) for day in (1, 2, 3)]
+    for test in ended:
+        test.write_status(Status("finished"))
+    rate_finder.tidy()
+    assert {test.id for test in list_runs(rate_finder.folder())} == {going.id, ended[1].id, ended[2].id}

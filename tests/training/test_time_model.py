@@ -1,0 +1,129 @@
+"""Seconds an epoch: what is counted, what is fitted, what is kept; and one probe that is really trained."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mnist_core.data.mnist import Mnist, split_mnist
+from mnist_core.errors import TrainingError
+from mnist_core.networks.architecture import Conv2D, Dense, Flatten, MaxPooling2D, Rescaling
+from mnist_core.recipes.recipes import RECIPES, Settings
+from mnist_core.training import loop, time_model, time_probes
+from mnist_core.training.time_model import KINDS, Speed
+
+SETTINGS = Settings(
+    (Rescaling(1 / 255), Conv2D(4, 3), MaxPooling2D(), Flatten(), Dense(10, "softmax")), batch_size=10, epochs=1
+)
+COSTS = {kind: 10.0**-place for place, kind in enumerate(KINDS, 1)}
+
+
+def known(**changes: Any) -> Speed:
+    return replace(Speed(COSTS, 0.0, time_model.machine(), 1, 0.0), **changes)
+
+
+def test_work_of_a_step_by_hand() -> None:
+    assert time_model.work(SETTINGS) == {
+        "step": 1,
+        "layer": 4,
+        "weight": 40 + 6770,
+        "convolution": 10 * 26 * 26 * 4 * 9,
+        "convolved": 10 * 26 * 26 * 4,
+        "depthwise": 0,
+        "dense": 10 * 676 * 10,
+        "pooled": 10 * 26 * 26 * 4,
+        "normalised": 0,
+        "other": 10 * 784,
+        "pixel": 10 * 784,
+        "augmented": 0,
+    }
+
+
+def test_costs_that_are_known_are_found_again() -> None:
+    costs = {kind: 1e-3 / max(time_model.work(settings)[kind] for settings in time_probes.PROBES) for kind in KINDS}
+    truth = known(seconds=costs)
+    measured = [(settings, truth.step_seconds(settings)) for settings in time_probes.PROBES]
+    found = time_model.fit(measured, 2)
+    assert found.spread < 0.01 and found.threads == 2 and found.machine == time_model.machine()
+    for settings, seconds in measured:
+        assert found.step_seconds(settings) == pytest.approx(seconds, rel=0.03)
+
+
+def test_nothing_takes_less_than_no_time() -> None:
+    noise = np.random.default_rng(0).uniform(0.001, 0.1, len(time_probes.PROBES))
+    found = time_model.fit(list(zip(time_probes.PROBES, noise.tolist(), strict=True)), 1)
+    assert min(found.seconds.values()) >= 0
+
+
+def test_probes_have_all_kinds_of_work() -> None:
+    amounts = np.array([[time_model.work(settings)[kind] for kind in KINDS] for settings in time_probes.PROBES])
+    assert (amounts.max(axis=0) > 0).all()
+    assert np.linalg.matrix_rank(amounts / amounts.max(axis=0)) == len(KINDS), "each can be told from the others"
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_an_epoch_is_as_many_steps_as_are_trained(sample: Mnist, name: str) -> None:
+    settings = replace(RECIPES[name].settings, drawings="none")
+    parts = split_mnist(sample, settings.split)
+    images, validated = len(parts.x_train), len(parts.x_validation)
+    assert time_model.validation_images(settings, "sample") == validated
+    assert time_model.training_images(settings, "sample") == images
+    steps = loop.steps_per_epoch(images, settings)
+    assert known().epoch_seconds(settings, "sample") == pytest.approx(
+        (steps + validated / settings.batch_size / 3) * known().step_seconds(settings)
+    )
+
+
+def test_drawings_are_trained_on_too() -> None:
+    canvas = RECIPES["canvas"].settings
+    assert time_model.training_images(canvas, "full") == 50_000 + 12_000 + 5_000 + 5_000
+
+
+def test_kept_and_read_again(runs_root: Path) -> None:
+    assert time_model.read() is None
+    time_model.keep(known())
+    assert time_model.read() == known()
+    assert [path.name for path in runs_root.iterdir()] == [time_model.FILE]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"machine": "another"},
+        {"schema": 0},
+        {"seconds": {}},
+        {"seconds": None},
+        {"spread": "x"},
+        {"seconds": {**COSTS, "step": -1.0}},
+        {"seconds": {**COSTS, "step": None}},
+    ],
+)
+def test_what_is_not_of_this_machine_is_not_believed(runs_root: Path, change: dict[str, Any]) -> None:
+    time_model.keep(known())
+    path = runs_root / time_model.FILE
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    assert time_model.read() is None
+
+
+def test_why_it_could_not_be_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(*_: Any, **__: Any) -> Any:
+        return subprocess.CompletedProcess([], 1, "", "Traceback\nMemoryError: all of it")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    with pytest.raises(TrainingError, match="MemoryError: all of it"):
+        time_model.measure(1)
+
+
+def test_a_probe_is_really_trained(keras: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time_probes, "SECONDS", 0.02)
+    small, large = (
+        time_probes.step_seconds(replace(time_probes.PROBES[index], batch_size=size))
+        for index, size in ((0, 8), (3, 2048))
+    )
+    assert 0 < small < large
