@@ -21,7 +21,7 @@ from mnist_core.errors import DigitLabError
 from mnist_core.jobs.persistent_worker import STAY
 from mnist_core.jobs.worker_pool import WAIT
 from mnist_core.processes import lower_priority, set_tensorflow_defaults, thread_limit
-from mnist_core.runs.heartbeat import Heart
+from mnist_core.runs.heartbeat import Heartbeat
 from mnist_core.runs.run import Run
 from mnist_core.training import fine_tune, inbox, loop, rate_finder
 from mnist_core.training.dataset import gather
@@ -76,7 +76,7 @@ def _train(folder: Path) -> int:
     """Trains the run in the directory. Returns the exit status."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     run = Run(folder.resolve())
-    heart = Heart(run)
+    heart = Heartbeat(run)
     try:
         with heart.beating():
             (rate_finder.work if rate_finder.is_test(run) else _work)(run, heart, Stop(run).asked)
@@ -94,14 +94,14 @@ def _train(folder: Path) -> int:
     return 0
 
 
-def _fail(heart: Heart, message: str, state: str = "failed") -> int:
+def _fail(heart: Heartbeat, message: str, state: str = "failed") -> int:
     log.error(message)
     with contextlib.suppress(OSError):  # nor can this be written: without its worker, the run reads as interrupted
         heart.update(state=state, message=message, seconds_left=None)
     return 1
 
 
-def _work(run: Run, heart: Heart, stop: Callable[[], bool]) -> None:
+def _work(run: Run, heart: Heartbeat, stop: Callable[[], bool]) -> None:
     heart.update(state="running", message="Reading the images.")
     spec = run.spec()
     heart.update(epochs=spec.settings.epochs)

@@ -319,7 +319,7 @@ def test_speed_forgets_the_first_batch_which_builds_the_graph(monkeypatch: pytes
     images = np.zeros((4_000, 28, 28), np.uint8)
     labels = np.zeros(4_000, np.uint8)
     split = Split(images, labels, images, labels, images, labels)
-    ending = Course(run, heartbeat.Heart(run), lambda: False, run.spec(), None, split).train()
+    ending = Course(run, heartbeat.Heartbeat(run), lambda: False, run.spec(), None, split).train()
     assert ending == ("finished", "Finished")
     assert [row["images_per_second"] for row in run.metrics().rows][:4] == [10, 1_000, 1_000, 1_200]
     assert (run.status().step, run.status().steps) == (12, 16)
@@ -329,7 +329,7 @@ def test_speed_forgets_the_first_batch_which_builds_the_graph(monkeypatch: pytes
 def test_the_heart_beats_while_the_work_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(heartbeat, "HEARTBEAT_SECONDS", 0.01)
     run = create_run(make_spec("fast", {}, "sample"))
-    beating = heartbeat.Heart(run)
+    beating = heartbeat.Heartbeat(run)
     beating.update(state="running", message="Reading.", step=3)
     first = read_json(run.path / "status.json")
     with beating.beating():

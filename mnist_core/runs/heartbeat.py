@@ -15,7 +15,7 @@ from mnist_core.runs.run import Run, Status, stamp_status
 HEARTBEAT_SECONDS = 1.0
 
 
-class Heart:
+class Heartbeat:
     """The run's status, written by one thread at a time."""
 
     def __init__(self, run: Run) -> None:

@@ -27,7 +27,7 @@ from mnist_core import owners
 from mnist_core.errors import ArchitectureError, DigitLabError, SettingError, SweepError
 from mnist_core.jobs import routing
 from mnist_core.jobs.local import JobBackend, LocalBackend
-from mnist_core.runs.heartbeat import Heart
+from mnist_core.runs.heartbeat import Heartbeat
 from mnist_core.runs.run import Metrics, Run, Status
 from mnist_core.sweeps import plans, retrain_best, search_space
 from mnist_core.sweeps.store import Sweep, marked_runs
@@ -76,7 +76,7 @@ class Conductor:
         backend: who trains its runs.
     """
 
-    def __init__(self, sweep: Sweep, heart: Heart, backend: JobBackend) -> None:
+    def __init__(self, sweep: Sweep, heart: Heartbeat, backend: JobBackend) -> None:
         self._sweep, self._heart, self._plan = sweep, heart, sweep.plan()
         self._attempts = Attempts(backend, sweep.root, owners.read(sweep.path))
         self._wishes = Wishes(sweep)
@@ -279,7 +279,7 @@ def main(arguments: list[str]) -> int:
         return 2
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     sweep = Sweep(Path(arguments[0]).resolve())
-    heart = Heart(sweep.files)
+    heart = Heartbeat(sweep.files)
     before = sweep.files.status()
     if sweep.live and before.state != "queued" and before.pid != os.getpid():
         print(f"The sweep {sweep.id} is conducted already, by process {before.pid}.", file=sys.stderr)

@@ -26,7 +26,7 @@ from mnist_core.config import runs_dir
 from mnist_core.data.mnist import Mnist, Split, load_mnist, split_mnist, uncentered
 from mnist_core.errors import TrainingError
 from mnist_core.recipes.recipes import Settings
-from mnist_core.runs.heartbeat import Heart
+from mnist_core.runs.heartbeat import Heartbeat
 from mnist_core.runs.run import Run, RunSpec, list_runs
 from mnist_core.training import loop
 from mnist_core.training.loop import Steering
@@ -167,7 +167,7 @@ def _two_figures(value: float) -> float:
     return float(f"{value:.1e}")
 
 
-def work(run: Run, heart: Heart, stop: Callable[[], bool]) -> None:
+def work(run: Run, heart: Heartbeat, stop: Callable[[], bool]) -> None:
     """In the worker: makes the test, and reports every batch.
 
     Raises:

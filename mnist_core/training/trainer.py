@@ -25,7 +25,7 @@ from mnist_core.runs.checkpoints import (
     restore_weights,
     write_checkpoint,
 )
-from mnist_core.runs.heartbeat import Heart
+from mnist_core.runs.heartbeat import Heartbeat
 from mnist_core.runs.run import Run, RunSpec
 from mnist_core.runs.snapshots import write_snapshot
 from mnist_core.training import loop
@@ -80,7 +80,7 @@ class Course:
     """
 
     def __init__(
-        self, run: Run, heart: Heart, stop: Callable[[], bool], spec: RunSpec, model: Any, split: Split
+        self, run: Run, heart: Heartbeat, stop: Callable[[], bool], spec: RunSpec, model: Any, split: Split
     ) -> None:
         self._run, self._heart, self._stop, self._spec = run, heart, stop, spec
         self._model, self._split, self._settings = model, split, spec.settings

@@ -33,7 +33,7 @@ from mnist_core.networks.library import save_network
 from mnist_core.processes import cpu_count
 from mnist_core.recipes.recipes import Settings
 from mnist_core.runs import history
-from mnist_core.runs.heartbeat import Heart
+from mnist_core.runs.heartbeat import Heartbeat
 from mnist_core.runs.run import (
     Run,
     RunSpec,
@@ -165,7 +165,7 @@ class Slow(Oracle):
 
 def conduct(sweep: Sweep, backend: Any) -> conducting.Conductor:
     """The sweep in this process, to its end."""
-    heart = Heart(sweep.files)
+    heart = Heartbeat(sweep.files)
     conductor = conducting.Conductor(sweep, heart, backend)
     conductor.conduct()
     return conductor

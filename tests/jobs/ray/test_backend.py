@@ -23,7 +23,7 @@ from mnist_core.jobs.ray import client, cluster, monitor, tasks
 from mnist_core.jobs.ray.backend import RayBackend
 from mnist_core.jobs.ray.cluster import Capacity, Job, JobState
 from mnist_core.runs import claims, mailbox
-from mnist_core.runs.heartbeat import Heart
+from mnist_core.runs.heartbeat import Heartbeat
 from mnist_core.runs.run import Run, Status, create_run, make_spec
 from mnist_core.sweeps.trial_runs import Attempts
 from tests.support import ROOT, environment, wait_until
@@ -528,7 +528,7 @@ def test_a_run_that_was_given_to_another_is_not_written_to(runs_root: Path, monk
     before = (run.path / "status.json").read_bytes()
     monkeypatch.setattr(os, "_exit", lambda status: (_ for _ in ()).throw(SystemExit(status)))
     with pytest.raises(SystemExit) as caught:
-        Heart(run).update(state="running")
+        Heartbeat(run).update(state="running")
     assert caught.value.code == claims.EXIT_STATUS and (run.path / "status.json").read_bytes() == before
 
 
