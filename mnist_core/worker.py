@@ -20,7 +20,7 @@ from pathlib import Path
 from mnist_core.errors import DigitLabError
 from mnist_core.jobs.persistent_worker import STAY
 from mnist_core.jobs.worker_pool import WAIT
-from mnist_core.processes import lower_priority, set_tensorflow_defaults, thread_limit
+from mnist_core.processes import lower_priority, redirect_output, set_tensorflow_defaults, thread_limit
 from mnist_core.runs.heartbeat import Heartbeat
 from mnist_core.runs.run import Run
 from mnist_core.training import fine_tune, inbox, loop, rate_finder
@@ -54,7 +54,10 @@ def main(arguments: list[str]) -> int:
     if arguments[0] == WAIT:
         inbox.warm_up()
         folder = inbox.next_from_pipe()
-        return 0 if folder is None else _train(folder)
+        if folder is None:
+            return 0
+        redirect_output(Run(folder).log)
+        return _train(folder)
     exit_status = _train(Path(arguments[0]))
     if inbox.has_mailbox() and Run(Path(arguments[0])).status().final:
         inbox.reset_keras()
@@ -65,6 +68,7 @@ def main(arguments: list[str]) -> int:
 def _train_each(next_run: Callable[[], Path | None], exit_status: int = 0) -> int:
     """Trains one run after another until there is no next one. Returns the exit status of the last one."""
     while (folder := next_run()) is not None:
+        redirect_output(Run(folder).log)
         exit_status = _train(folder)
         if not Run(folder).status().final:  # the next run would not get a clean process
             return 1

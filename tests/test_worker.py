@@ -16,13 +16,11 @@ import numpy as np
 import pytest
 
 from mnist_core import worker
-from mnist_core.data import mnist
 from mnist_core.data.mnist import SAMPLE, Split, load_mnist, split_mnist, uncentered
 from mnist_core.drawing.strokes import PenDigit
 from mnist_core.errors import DownloadError, ModelError
 from mnist_core.files import read_json
 from mnist_core.handwriting import mixture
-from mnist_core.handwriting import pen_digits as pen_digits_module
 from mnist_core.handwriting.digit_forms import invent
 from mnist_core.handwriting.pen_digits import CONDITIONS
 from mnist_core.models.classifier import Classifier
@@ -266,7 +264,7 @@ def test_drawings_are_trained_on_and_other_peoples_measured(
 ) -> None:
     """A network without an eleventh output gets nothing that is no digit."""
     monkeypatch.setitem(mixture.MIXTURES, "some", mixture.Mixture(pen=60, invented=40, non_digits=20))
-    monkeypatch.setattr(pen_digits_module, "load_pen_digits", lambda *_: pen_digits(8, 3))
+    monkeypatch.setattr(dataset, "load_pen_digits", lambda *_: pen_digits(8, 3))
     layers = (*SMALL[:-1], Dense(outputs, "softmax"))
     run = create_run(RunSpec("fast", Settings(layers, 500, 1, drawings="some", split="test-as-validation"), "sample"))
     assert worker.main([str(run.path)]) == 0, run.status().message
@@ -287,7 +285,7 @@ def test_without_pen_strokes_it_trains_on_what_there_is_and_says_so(monkeypatch:
         raise DownloadError("no network")
 
     monkeypatch.setitem(mixture.MIXTURES, "some", mixture.Mixture(pen=60, invented=40, non_digits=20))
-    monkeypatch.setattr(pen_digits_module, "load_pen_digits", nowhere)
+    monkeypatch.setattr(dataset, "load_pen_digits", nowhere)
     run = create_run(RunSpec("fast", Settings(SMALL, 500, 1, drawings="some"), "sample"))
     assert worker.main([str(run.path)]) == 0, run.status().message
     assert "40 drawings by invented hands (no pen strokes at hand)" in run.status().data
@@ -302,7 +300,7 @@ def test_whatever_goes_wrong_the_page_hears_of_it(monkeypatch: pytest.MonkeyPatc
         (ModelError("in its own words"), "in its own words"),
     ):
         run = create_run(make_spec("fast", {}, "sample"))
-        monkeypatch.setattr(mnist, "load_mnist", lambda *_, error=error: (_ for _ in ()).throw(error))
+        monkeypatch.setattr(dataset, "load_mnist", lambda *_, error=error: (_ for _ in ()).throw(error))
         assert worker.main([str(run.path)]) == 1
         assert run.status().state == "failed" and words in run.status().message and len(run.status().message) < 700
 

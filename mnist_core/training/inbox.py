@@ -13,15 +13,14 @@ from pathlib import Path
 
 from mnist_core.config import runs_dir
 from mnist_core.errors import RunError
-from mnist_core.processes import redirect_output
 from mnist_core.runs import claims, mailbox
-from mnist_core.runs.run import Run, find_run
+from mnist_core.runs.run import find_run
 
 POLL_SECONDS = 0.1
 
 
 def next_from_pipe() -> Path | None:
-    """Waits for a run directory on standard input and appends all further output to its log.
+    """Waits for a run directory on standard input.
 
     Returns:
         The run directory; None once the parent has closed the pipe or is gone.
@@ -29,7 +28,6 @@ def next_from_pipe() -> Path | None:
     while (line := sys.stdin.buffer.readline()).endswith(b"\n"):
         folder = Path(os.fsdecode(line[:-1]))
         if folder.is_dir():  # else it was deleted while it waited
-            redirect_output(Run(folder).log)
             return folder
     return None
 
@@ -40,7 +38,7 @@ def has_mailbox() -> bool:
 
 
 def next_from_mailbox() -> Path | None:
-    """Waits up to mailbox.STAY_SECONDS for the next run, takes over its claim, and appends further output to its log.
+    """Waits up to mailbox.STAY_SECONDS for the next run and takes over its claim.
 
     Returns:
         The run directory; None if none came.
@@ -54,7 +52,6 @@ def next_from_mailbox() -> Path | None:
             except RunError:  # the worker was sent home, or the run was deleted
                 return None
             os.environ[claims.VARIABLE] = str(sent.get("number"))
-            redirect_output(run.log)
             return run.path
         time.sleep(POLL_SECONDS)
     return None

@@ -200,7 +200,7 @@ def test_every_control_of_the_page_has_its_option(options: tuple[str, ...], monk
         made.append(spec)
         raise RunError("far enough")
 
-    monkeypatch.setattr(train, "create", listening)
+    monkeypatch.setattr(train, "create_run", listening)
     assert "far enough" in refused("train", "--recipe", "canvas", "--seed", "7", "--data", "sample", *options)
     name, value = OPTIONS[options]
     assert (made[0].seed, made[0].data, dict(made[0].overrides)) == (7, "sample", {name: value})

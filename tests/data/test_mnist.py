@@ -658,10 +658,10 @@ def test_two_processes_download_at_once(cache: Path, archive: bytes, fetch_from:
     with serving(answer, "mnist.npz") as (url, asked):
         fetch_from(url)
         code = (
-            "import sys; from mnist_core import data; data.URL, data.SHA256 = sys.argv[1:];"
-            "mnist = data.load('full'); print(mnist.name, mnist.sha256['x_train'], mnist.notice)"
+            "import sys; from mnist_core.data import mnist as m; m.MNIST_URL, m.MNIST_SHA256 = sys.argv[1:];"
+            "mnist = m.load_mnist('full'); print(mnist.name, mnist.sha256['x_train'], mnist.notice)"
         )
-        command = [sys.executable, "-W", "error", "-c", code, MNIST_URL, MNIST_SHA256]
+        command = [sys.executable, "-W", "error", "-c", code, mnist_module.MNIST_URL, mnist_module.MNIST_SHA256]
         processes = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(2)]
         outputs = [process.communicate(timeout=60)[0] for process in processes]
     assert len(asked) == 2 and [process.returncode for process in processes] == [0, 0]

@@ -16,7 +16,7 @@ import pytest
 from mnist_core.data.augmentation import AUGMENTATIONS, augment
 from mnist_core.errors import RunError
 from mnist_core.export import keras_script, numpy_augment
-from mnist_core.handwriting import mixture, pen_digits
+from mnist_core.handwriting import mixture
 from mnist_core.networks.architecture import Dense, Flatten, Rescaling
 from mnist_core.processes import cpu_count
 from mnist_core.recipes.recipes import RECIPES, Settings, override
@@ -165,7 +165,7 @@ def both(
     patched.setenv("KERAS_HOME", str(folder / "keras"))
     for name in ("some", "many"):
         patched.setitem(mixture.MIXTURES, name, mixture.Mixture(0, 40, 20))
-    patched.setattr(pen_digits, "pen_digits_available", lambda: False)
+    patched.setattr(keras_script, "pen_digits_available", lambda: False)
     patched.setattr(dataset, "_pens", lambda *_: dataset.Pens())
     few = {
         "x_train": sample.x_train[:500],
@@ -269,7 +269,7 @@ def test_a_taught_model_has_no_script() -> None:
 def test_drawings_are_those_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """Made again, and not by the worker's own way through `materials`."""
     monkeypatch.setitem(mixture.MIXTURES, "some", mixture.Mixture(0, 12, 6))
-    monkeypatch.setattr(pen_digits, "pen_digits_available", lambda: False)
+    monkeypatch.setattr(keras_script, "pen_digits_available", lambda: False)
     run = create_run(make_spec("canvas", {}, "sample", seed=3))
     trained_on = dataset.gather(run.spec(), lambda _: None, cpu_count()).split
     images, labels = keras_script._drawings(run)

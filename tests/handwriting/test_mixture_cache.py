@@ -25,7 +25,7 @@ def digits() -> tuple[PenDigit, ...]:
 def test_they_are_made_once(digits: tuple[PenDigit, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     expected = mixture.make(MIXTURE, digits, mixture_cache.SEED)
     first = mixture_cache.load(MIXTURE, digits)
-    monkeypatch.setattr(mixture, "make", None)
+    monkeypatch.setattr(mixture_cache, "make", None)
     again = mixture_cache.load(MIXTURE, digits)
     for made, found, read in zip(expected, first, again, strict=True):
         assert (made == found).all() and (found == read).all() and read.dtype == np.uint8

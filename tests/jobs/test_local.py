@@ -18,6 +18,7 @@ from typing import Any
 import psutil
 import pytest
 
+from mnist_core import config
 from mnist_core.config import max_queued, max_queued_each, max_running
 from mnist_core.errors import QueueFullError, SettingError
 from mnist_core.jobs import local
@@ -370,7 +371,7 @@ def test_limits_come_from_the_environment(function: Callable[[], int], monkeypat
 
 def test_defaults_are_one_run_for_two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [
-        monkeypatch.setattr(local, "cpu_count", lambda count=count: count) or max_running() for count in (1, 2, 5, 8)
+        monkeypatch.setattr(config, "cpu_count", lambda count=count: count) or max_running() for count in (1, 2, 5, 8)
     ] == [1, 1, 2, 4]
     assert (max_queued(), max_queued_each()) == (20, 3)
 
@@ -470,8 +471,8 @@ def test_a_queue_that_is_taken_over_keeps_its_owners(workers: Workers) -> None:
 
 ENDING = """
 import subprocess, sys, time
-from mnist_core import jobs
-from mnist_core.runs.run import create, make_spec
+from mnist_core.jobs import local as jobs
+from mnist_core.runs.run import create_run as create, make_spec
 jobs.start_worker = lambda run, threads: subprocess.Popen(
     [sys.executable, "-S", "-c", "import time; time.sleep(120)"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 backend = jobs.LocalBackend(running=1, queued=5)

@@ -21,6 +21,7 @@ from mnist_core.runs.run import Run, Status, create_run, list_runs, make_spec, s
 from mnist_core.sweeps import plans, store
 from mnist_core.sweeps.store import create_sweep, list_sweeps
 from pages.ui.shared import caches, state
+from pages.ui.sweep import form
 from tests.jobs.ray.test_backend import Cluster
 from tests.pages.test_pages import app, button, opened, shown
 from tests.support import wait_until
@@ -108,7 +109,8 @@ def test_out_of_reach_it_is_said_and_one_click_trains_here(app: AppTest, cloud: 
 
 
 def test_a_sweep_is_told_who_trains_it(app: AppTest, cloud: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "launch_sweep", lambda made: None)
+    for module in (store, form):
+        monkeypatch.setattr(module, "launch_sweep", lambda made: None)
     opened(app, "pages/sweep.py")
     served()
     app.button(key="ready_batch-size-and-learning-rate").click().run()
@@ -120,7 +122,8 @@ def test_a_sweep_is_told_who_trains_it(app: AppTest, cloud: Cluster, monkeypatch
 def test_a_sweep_that_lost_its_cluster_goes_on_here(
     app: AppTest, cloud: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "launch_sweep", lambda made: None)
+    for module in (store, form):
+        monkeypatch.setattr(module, "launch_sweep", lambda made: None)
     made = create_sweep(replace(plans.READY["batch-size-and-learning-rate"].plan(), backend="ray"))
     made.files.write_status(stamp_status(Status("failed", GONE, step=3, steps=20)))
     assert made.backend(made.plan()) == "ray"

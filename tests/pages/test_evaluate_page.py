@@ -16,6 +16,7 @@ from streamlit.testing.v1 import AppTest
 
 from mnist_core.data.mnist import load_mnist
 from mnist_core.evaluation import mistakes
+from mnist_core.evaluation import robustness as distortions
 from mnist_core.evaluation.robustness import Distortion
 from mnist_core.models.classifier import DEFAULT_MODEL, Classifier
 from mnist_core.runs.run import Run, create_run, make_spec
@@ -186,12 +187,12 @@ def test_against_itself_is_not_compared(app: AppTest) -> None:
 def few_levels(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two distortions of two levels each, on fifty digits: the page is tested, not the patience."""
     few = {
-        "shift": Distortion("Shift", "pixels", (0, 8), 0, robustness.shift),
-        "contrast": Distortion("Contrast", "times as bright", (0.5, 1), 1, robustness.contrast),
+        "shift": Distortion("Shift", "pixels", (0, 8), 0, distortions.shift),
+        "contrast": Distortion("Contrast", "times as bright", (0.5, 1), 1, distortions.contrast),
     }
-    for module in (robustness, robustness):
+    for module in (distortions, robustness):
         monkeypatch.setattr(module, "DISTORTIONS", few)
-    monkeypatch.setattr(robustness.subset, "__defaults__", (50,))
+    monkeypatch.setattr(distortions.subset, "__defaults__", (50,))
 
 
 def button(app: AppTest, label: str) -> Any:
@@ -206,7 +207,7 @@ def test_spoilt_digits_are_measured_and_drawn(app: AppTest, trained_run: Run, fe
     button(app, "Measure this").click().run()
     curves = {key[0]: curve for key, curve in app.session_state[state.CURVES].items() if key[3] == "shift"}
     images, labels, _ = shipped()
-    chosen = robustness.subset(labels, 50)
+    chosen = distortions.subset(labels, 50)
     for choice, path in (("default", DEFAULT_MODEL), (trained_run.id, trained_run.model)):
         read = Classifier(path).probabilities(images[chosen]).argmax(axis=1)
         assert curves[choice][0] == pytest.approx((read == labels[chosen]).mean())

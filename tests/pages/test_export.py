@@ -20,14 +20,14 @@ from mnist_core.runs.run import Run, create_run, find_run, make_spec
 from tests.support import Trained
 
 SHOW = """
-from pages.ui import takeaway
+from pages.ui.shared import export
 from mnist_core.runs.run import find_run
-takeaway.show(find_run({run_id!r}))
+export.show_export(find_run({run_id!r}))
 """
 BRING_IN = """
 import streamlit as st
-from pages.ui import takeaway
-run = takeaway.bring_in()
+from pages.ui.shared import export
+run = export.bring_in()
 st.session_state["brought"] = run and run.id
 """
 

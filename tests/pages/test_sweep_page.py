@@ -23,6 +23,7 @@ from mnist_core.sweeps.plans import Plan
 from mnist_core.sweeps.search_space import parse, parse_all
 from mnist_core.sweeps.store import Sweep, create_sweep, list_sweeps
 from pages.ui.shared import state
+from pages.ui.sweep import form
 from tests.support import ROOT
 
 PAGE = "pages/sweep.py"
@@ -191,7 +192,7 @@ def test_ended_sweep_says_why_and_can_be_resumed(app: AppTest, state: str, monke
 
 def test_starting_one_makes_its_plan(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[Sweep] = []
-    monkeypatch.setattr(store, "launch_sweep", started.append)
+    monkeypatch.setattr(form, "launch_sweep", started.append)
     app.session_state[state.SWEEP_BASE] = "lesson08-mlp"
     app.session_state[state.SWEEP_HOW] = "random"
     app.session_state[state.SWEEP_TRIALS] = 7

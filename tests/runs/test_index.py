@@ -152,7 +152,7 @@ def test_a_run_whose_process_is_gone_is_looked_at_every_time(opened: list[str]) 
 
 READER = """
 import sys
-from mnist_core import history
+from mnist_core.runs import history
 for _ in range(30):
     rows = history.everything()
     assert len(rows) == int(sys.argv[1]), rows

@@ -18,10 +18,10 @@ from mnist_core.data import summary as portraits
 from mnist_core.data.summary import Portrait
 from mnist_core.errors import ModelError
 from mnist_core.evaluation import robustness
+from mnist_core.evaluation.pen_accuracy import normalised
 from mnist_core.explain import counterfactual, neighbors, pca
 from mnist_core.explain.gradient_client import GradientHelper, Growth, Reasons
 from mnist_core.explain.pca import Plane
-from mnist_core.handwriting import mixture
 from mnist_core.handwriting.pen_digits import load_pen_digits, split_writers
 from mnist_core.models.activations import Layers
 from mnist_core.models.classifier import Classifier
@@ -46,7 +46,7 @@ def pen_digits(path: str, condition: str) -> tuple[NDArray[np.uint8], NDArray[np
     """
     digits = split_writers(load_pen_digits())[1]
     labels = np.array([digit.label for digit in digits], np.uint8)
-    return mixture.normalised(digits, condition), labels, tuple(sorted({digit.writer for digit in digits}))
+    return normalised(digits, condition), labels, tuple(sorted({digit.writer for digit in digits}))
 
 
 def pen_predictions(path: Path, strokes: str, condition: str) -> NDArray[np.float32]:

@@ -26,6 +26,7 @@ from mnist_core.runs import claims, mailbox
 from mnist_core.runs.heartbeat import Heartbeat
 from mnist_core.runs.run import Run, Status, create_run, make_spec
 from mnist_core.sweeps.trial_runs import Attempts
+from mnist_core.training import inbox
 from tests.support import ROOT, environment, wait_until
 
 NODES = Capacity((4.0, 4.0), (0.0, 0.0))
@@ -674,11 +675,11 @@ def passed_on(runs_root: Path, job: str, monkeypatch: pytest.MonkeyPatch) -> Pat
     monkeypatch.setenv("DIGITLAB_RUNS", str(runs_root))
     monkeypatch.setenv(mailbox.VARIABLE, job)
     monkeypatch.setattr(mailbox, "STAY_SECONDS", 10.0)
-    return mailbox.next_run()
+    return inbox.next_from_mailbox()
 
 
 def test_a_worker_is_passed_a_run_and_the_claim_on_it(runs_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert mailbox.next_run() is None, "one that is not to stay does not wait"
+    assert inbox.next_from_mailbox() is None, "one that is not to stay does not wait"
     run = make_run()
     monkeypatch.setenv(claims.VARIABLE, "1")
     mailbox.send(runs_root, "job", run, 7)
@@ -691,12 +692,12 @@ def test_a_worker_is_passed_a_run_and_the_claim_on_it(runs_root: Path, monkeypat
     (runs_root / mailbox.FOLDER / "job.json").write_text('{"run": "../elsewhere", "number": 1}')
     assert passed_on(runs_root, "job", monkeypatch) is None
     monkeypatch.setattr(mailbox, "STAY_SECONDS", 0.2)
-    assert mailbox.next_run() is None
+    assert inbox.next_from_mailbox() is None
 
 
 def test_a_run_is_taken_by_the_worker_or_had_back_never_both(runs_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mailbox, "STAY_SECONDS", 0.05)
-    monkeypatch.setattr(mailbox, "POLL_SECONDS", 0.0)
+    monkeypatch.setattr(inbox, "POLL_SECONDS", 0.0)
     monkeypatch.setenv(mailbox.VARIABLE, "job")
     run, both = make_run(), []
     for number in range(1, 60):
@@ -704,7 +705,7 @@ def test_a_run_is_taken_by_the_worker_or_had_back_never_both(runs_root: Path, mo
         had: list[bool] = []
         other = threading.Thread(target=lambda had=had: had.append(mailbox.take_back(runs_root, "job")))
         other.start()
-        taken = mailbox.next_run()
+        taken = inbox.next_from_mailbox()
         other.join()
         both.append((taken is not None) + had[0])
     assert set(both) == {1}
