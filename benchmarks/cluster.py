@@ -27,11 +27,11 @@ import results
 ROOT = Path(__file__).parents[1]
 sys.path += [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "cluster")]
 
-from mnist_core.jobs.ray import backend, client, cluster
+from mnist_core.jobs.ray import backend, client, cluster  # noqa: E402
 from mnist_core.networks.architecture import Dense, Flatten, Rescaling  # noqa: E402
 from mnist_core.recipes.recipes import Settings  # noqa: E402
 from mnist_core.runs.run import RunSpec, Status, create_run, stamp_status  # noqa: E402
-from mnist_core.sweeps import runner
+from mnist_core.sweeps import runner  # noqa: E402
 from mnist_core.sweeps.plans import Plan, make_plan  # noqa: E402
 from mnist_core.sweeps.search_space import parse_all  # noqa: E402
 from mnist_core.sweeps.store import create_sweep, launch_sweep  # noqa: E402

@@ -74,7 +74,7 @@ def admin_token() -> str:
 
 
 def ray_address() -> str:
-    """DIGITLAB_RAY_ADDRESS: the Ray dashboard, as `http://HEAD:8265`. Default: empty, and runs train on this machine."""
+    """DIGITLAB_RAY_ADDRESS: the Ray dashboard, as `http://HEAD:8265`. Default: empty, runs train on this machine."""
     text = _text("DIGITLAB_RAY_ADDRESS")
     url = text if "://" in text or not text else f"http://{text}"
     if url and not _RAY_ADDRESS.fullmatch(url):
@@ -88,7 +88,7 @@ def ray_cpus() -> float:
 
 
 def ray_gpus() -> float | None:
-    """DIGITLAB_RAY_GPUS: GPUs that a run gets on the cluster. Default: None, an equal share where every node has one."""
+    """DIGITLAB_RAY_GPUS: GPUs that a run gets on the cluster. Default: None, a share where every node has one."""
     return _parse("DIGITLAB_RAY_GPUS", click.FloatRange(0, 9999), "a number from 0 to 9999", None)
 
 

@@ -1,4 +1,4 @@
-"""The helper that computes gradients: `python -m mnist_core.explain.gradient_server`, one process that alone holds TensorFlow.
+"""Computes gradients in a separate process: `python -m mnist_core.explain.gradient_server`.
 
 It reads requests from standard input and answers on standard output, as `frames` packs them, one after the other; see
 `helper` for who asks. It ends when its input does, which is when the server that started it is gone, and after ten

@@ -1,4 +1,4 @@
-"""Tries a model.tflite that came from elsewhere: `python -m mnist_core.export.try_model FILE`. Exit status 0: it reads images.
+"""Tries an imported model.tflite: `python -m mnist_core.export.try_model FILE`. Exit status 0: it reads images.
 
 LiteRT checks little of what it is given, and a broken file can end its process: this one is there to be ended.
 """

@@ -1,4 +1,4 @@
-"""Measures how fast this machine trains: `python -m mnist_core.training.time_probes THREADS`, twenty seconds; see `speed`.
+"""Measures how fast this machine trains: `python -m mnist_core.training.time_probes THREADS`.
 
 Each probe is a small network that is trained, as a run is, for a few tenths of a second. Together they have every kind
 of work in several proportions, so that what each costs can be told apart.

@@ -458,7 +458,8 @@ def test_source_is_data_set_81_and_the_file_the_json_lines_were_made_from() -> N
 
 def test_import_is_light() -> None:
     heavy = "streamlit tensorflow keras pooch requests mlxtend sklearn scipy matplotlib"
-    code = f"import sys, mnist_core.handwriting.pen_digits, mnist_core.handwriting.non_digits; print(*set('{heavy}'.split()) & set(sys.modules))"
+    code = "import sys, mnist_core.handwriting.pen_digits, mnist_core.handwriting.non_digits; "
+    code += f"print(*set('{heavy}'.split()) & set(sys.modules))"
     output = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert output.strip() == ""
 

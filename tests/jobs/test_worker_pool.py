@@ -64,7 +64,8 @@ def test_dead_worker_is_not_taken(warm: WarmWorker) -> None:
 
 def test_warm_worker_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
     script = (
-        "from mnist_core.jobs.worker_pool import WarmWorker; worker = WarmWorker(1); print(worker._process.pid, flush=True);"
+        "from mnist_core.jobs.worker_pool import WarmWorker; worker = WarmWorker(1);"
+        "print(worker._process.pid, flush=True);"
         "import os; os._exit(1)"
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=60)

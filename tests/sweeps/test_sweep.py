@@ -311,7 +311,7 @@ def test_one_worker_trains_all_and_as_a_process_of_its_own_would(runs_root: Path
 
 
 def test_steady_worker_goes_on_after_a_failed_run_and_is_replaced_when_it_dies(runs_root: Path) -> None:
-    worker = persistent_worker.SteadyWorker(1)
+    worker = persistent_worker.PersistentWorker(1)
     bad = create_run(RunSpec("fast", replace(TINY, batch_size=60_000), "sample"))
     turn = worker.take(bad)
     wait_until(lambda: turn.poll() is not None, "the end of the failed run", 300)

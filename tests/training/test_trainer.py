@@ -24,10 +24,10 @@ from mnist_core.jobs.local import conclude_run, resume_run, start_worker
 from mnist_core.networks.architecture import BatchNormalization, Dense, Dropout, Flatten, Rescaling
 from mnist_core.recipes.recipes import Settings
 from mnist_core.runs import run as run_module
-from mnist_core.runs import snapshots
 from mnist_core.runs.checkpoints import FILE, read_checkpoint
 from mnist_core.runs.run import Run, RunSpec, create_run
 from mnist_core.runs.snapshots import read_snapshot, snapshot_epochs
+from mnist_core.training import trainer
 from mnist_core.training.trainer import Wishes
 from tests.support import wait_until
 
@@ -133,7 +133,7 @@ def test_training_is_the_same_to_the_last_bit_without_snapshots(whole: Run, monk
     def refuse(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(snapshots, "write_snapshot", refuse)
+    monkeypatch.setattr(trainer, "write_snapshot", refuse)
     run = new_run()
     assert worker.main([str(run.path)]) == 0, run.status().message
     assert run.status().state == "finished" and not snapshot_epochs(run.path)

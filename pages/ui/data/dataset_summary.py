@@ -106,7 +106,8 @@ def provenance(mnist: Mnist) -> None:
         f"Read from `{found.name}`."
         if found
         else (
-            "It is not on this computer yet: 11 MB are downloaded at the first run. Shown is what comes with the app, the "
+            "It is not on this computer yet: 11 MB are downloaded at the first run. Shown is what comes with the app, "
+            "the "
             f"{mnist.source}."
         )
     )

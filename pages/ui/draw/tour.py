@@ -111,7 +111,8 @@ STEPS = (
         "pages/draw.py",
         draw,
         lambda: (
-            "Draw a digit in the black square. The answer comes when you lift the pen, with the image that the model sees."
+            "Draw a digit in the black square. The answer comes when you lift the pen, with the image that the model "
+            "sees."
         ),
     ),
     Step(
@@ -128,7 +129,8 @@ STEPS = (
         "pages/train.py",
         train,
         lambda: (
-            "The quickest recipe and three epochs are set. Press *Train* and watch loss and accuracy move. Then change one "
+            "The quickest recipe and three epochs are set. Press *Train* and watch loss and accuracy move. Then change "
+            "one "
             "thing and train again."
         ),
     ),
@@ -138,7 +140,8 @@ STEPS = (
         "pages/explain.py",
         inside,
         lambda: (
-            "What the layers of the network make of your drawing, and why it answers as it does. Change the drawing and "
+            "What the layers of the network make of your drawing, and why it answers as it does. Change the drawing "
+            "and "
             "watch."
         ),
     ),
@@ -147,7 +150,8 @@ STEPS = (
         "pages/data.py",
         teach,
         lambda: (
-            "Where the model was wrong, say so under its answer on the Draw page: the drawing is kept here. *Teach* makes "
+            "Where the model was wrong, say so under its answer on the Draw page: the drawing is kept here. *Teach* "
+            "makes "
             "a model that has learned it, and shows what it forgot."
         ),
     ),
