@@ -15,7 +15,7 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install app test test-cluster lint bench clean app-ready dev-ready
+.PHONY: help install app test test-fast test-cluster lint format bench clean app-ready dev-ready
 
 help: ## this list
 	@echo 'Digit Lab: make TARGET'
@@ -31,13 +31,21 @@ app: app-ready ## the app, on port 8501 or the next free one. PORT=8600, HOST=0.
 test: dev-ready ## the whole test suite, in two processes. ARGS="-k drawing -x" goes to pytest
 	$(RUN) -m pytest -n 2 --dist worksteal --ignore=tests/cluster $(ARGS)
 
+test-fast: dev-ready ## the tests that start no training, process or browser: what you run while you work
+	$(RUN) -m pytest -n 2 --dist worksteal --ignore=tests/cluster -m "not slow" $(ARGS)
+
 test-cluster: dev-ready ## trainings on a real Ray cluster of two nodes, on this machine; installs Ray. ARGS goes to pytest
 	@sh .ci/venv.sh requirements-cluster.txt
 	$(RUN) -m pytest tests/cluster $(ARGS)
 
-lint: dev-ready ## ruff and mypy
+lint: dev-ready ## ruff (rules and layout) and mypy
 	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
+
+format: dev-ready ## lays the code out and sorts the imports
+	$(RUN) -m ruff check --select I --fix .
+	$(RUN) -m ruff format .
 
 bench: dev-ready ## how fast it is, beside its peers: three quarters of an hour, on an idle machine. Writes benchmarks/RESULTS.md
 	$(RUN) benchmarks/_all.py $(ARGS)

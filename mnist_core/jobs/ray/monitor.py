@@ -102,7 +102,7 @@ class Watch:
         with self._tasks.lock:
             run, status = task.run, task.run.status()
             if not self._tasks.has(task):
-                return
+                return None
             if task.killed:
                 return self._conclude(task, JobState("lost"))
             if task.retried:

@@ -195,7 +195,7 @@ class Tasks:
         """A worker has nothing to do while a run waits in Ray's queue: that is had back, to be passed to the worker."""
         with self.lock:
             if not self.staying() or self.here:
-                return
+                return None
             for task in self._tasks.values():
                 long = task.job and not task.passed and task.silent > RECALL_SECONDS
                 if long and not task.begun:
