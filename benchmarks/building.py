@@ -40,8 +40,8 @@ def change(place: int) -> float:
     (
         cost.layers(layers),
         diagnose.diagnose(layers),
-        network_diagram.svg(layers, 28, set()),
-        network_diagram.told(layers, 28),
+        network_diagram.network_svg(layers, 28, set()),
+        network_diagram.describe_network(layers, 28),
     )
     to_source(Architecture(layers)), share_link.encode(layers), keras_json.write(layers)
     return 1000 * (time.perf_counter() - began)

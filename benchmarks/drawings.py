@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 import product
 
-from mnist_core.charts.figures import png
+from mnist_core.charts.common import encode_png
 from mnist_core.data.mnist import Mnist, load_mnist
 from mnist_core.drawing.normalize import Steps, normalise, plain_resize
 from mnist_core.drawing.strokes import PenDigit, render
@@ -146,7 +146,7 @@ def main(digits: int, figure: Path | None, table: bool) -> None:
         print(f"the same answer {name}: {share:.2f} %")
     speed(kept)
     if figure:
-        figure.write_bytes(png(lost_drawings(shipped, kept)))
+        figure.write_bytes(encode_png(lost_drawings(shipped, kept)))
 
 
 def lost_drawings(classifier: Classifier, digits: Sequence[PenDigit]) -> np.ndarray:

@@ -26,7 +26,7 @@ import results
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from mnist_core.charts import figures
+from mnist_core.charts import runs as run_charts
 from mnist_core.models.classifier import DEFAULT_MODEL
 from mnist_core.recipes.recipes import RECIPES
 from mnist_core.runs import history, index, reports
@@ -67,7 +67,7 @@ def prepare(runs: list[Run]) -> dict[str, Any]:
     """What the comparison draws: the curves of each, as an Altair chart, and the settings side by side."""
     curves = {run.id: reports.comparable(run.metrics().rows, 100) for run in runs}
     history.settings_table([run.spec() for run in runs])
-    chart: dict[str, Any] = figures.overlay(curves, "loss", "step", smoothing=0.5).to_dict()
+    chart: dict[str, Any] = run_charts.run_curves(curves, "loss", "step", smoothing=0.5).to_dict()
     return chart
 
 

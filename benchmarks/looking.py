@@ -21,9 +21,9 @@ from mnist_core.charts import layers as layer_charts
 from mnist_core.data.mnist import Mnist, load_mnist
 from mnist_core.evaluation.metrics import evaluate
 from mnist_core.explain import neighbors
-from mnist_core.explain.counterfactual import smallest
-from mnist_core.explain.gradient_client import GradientHelper
-from mnist_core.explain.occlusion import occlusion
+from mnist_core.explain.counterfactual import find_counterfactual
+from mnist_core.explain.gradient_client import GradientClient
+from mnist_core.explain.occlusion import occlusion_map
 from mnist_core.models.activations import Layers
 from mnist_core.models.classifier import DEFAULT_MODEL, Classifier
 from mnist_core.processes import cpu_count
@@ -47,17 +47,19 @@ def look(images: Any) -> None:
 
     def activations(image: Any) -> None:
         for values in layers.outputs(image[None]).values():
-            layer_charts.quick_url(layer_charts.wall(values[0]))
+            layer_charts.fast_data_url(layer_charts.activation_grid(values[0]))
 
     results.figure("activations of every layer, as pictures", milliseconds(activations, images), "ms", "≤ 100")
-    taken = milliseconds(lambda image: occlusion(classifier, image, 3), images)
+    taken = milliseconds(lambda image: occlusion_map(classifier, image, 3), images)
     results.figure("occlusion, 169 patches in one batch", taken, "ms")
-    results.figure("what would change its mind", milliseconds(lambda image: smallest(classifier, image), images), "ms")
+    results.figure(
+        "what would change its mind", milliseconds(lambda image: find_counterfactual(classifier, image), images), "ms"
+    )
 
 
 def gradients(images: Any) -> None:
     """From nothing to the first picture, and each later one."""
-    began, helper = time.perf_counter(), GradientHelper(cpu_count())
+    began, helper = time.perf_counter(), GradientClient(cpu_count())
     try:
         helper.explain("integrated", DEFAULT_MODEL.parent, images[0], [7])
         results.figure("first picture of gradients, TensorFlow not loaded", [time.perf_counter() - began], "s", "≤ 10")
@@ -79,7 +81,7 @@ def whole_sets(mnist: Mnist) -> None:
     results.figure(f"{len(mnist.x_test):,} test images evaluated for the first time", [seconds], "s", "≤ 5")
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
-        neighbors.build(Layers(DEFAULT_MODEL, cpu_count()), mnist.x_train, Path(folder) / "neighbours.npy")
+        neighbors.write_descriptors(Layers(DEFAULT_MODEL, cpu_count()), mnist.x_train, Path(folder) / "neighbours.npy")
         seconds = time.perf_counter() - began
     results.figure(f"{len(mnist.x_train):,} training digits described for the nearest", [seconds], "s", "≤ 20")
 

@@ -39,7 +39,7 @@ def searched(plan: Plan) -> tuple[Sweep, float]:
 
 def until(sweep: Sweep, value: float) -> float:
     """Seconds of training until a trial was as good as `value`; infinite where none was."""
-    points = sweep_charts.progress(sweep.trials(), sweep.plan())
+    points = sweep_charts.best_so_far(sweep.trials(), sweep.plan())
     reached = (point["seconds"] for point in points if point["best"] is not None and point["best"] <= value)
     return next(reached, math.inf)
 

@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_core.charts.figures import COLOURS, DIGIT_COLOURS, data_url
+from mnist_core.charts.common import COLORS, DIGIT_COLORS, data_url
 from mnist_core.constants import NOT_A_DIGIT
 from mnist_core.data.augmentation_preview import NAMES, PLACES, UNITS
 from mnist_core.data.summary import BINS, Portrait
 
 WALL_COLUMNS = 10
-PICKED = "digit"  # the selection of `wall`
+DIGIT_SELECTION = "digit"  # the selection of `wall`
 GREYS = 17  # a step between 16 of them: what hovers over a map is small, and a third lighter so
 
 
-def wall(
+def clickable_digits(
     images: NDArray[np.uint8],
     numbers: NDArray[np.int64],
     labels: NDArray[np.uint8],
@@ -58,7 +58,7 @@ def wall(
         "y": alt.Y("y:Q", axis=None, scale=alt.Scale(domain=[deep, 0], nice=False)),
         "tooltip": ["number:Q", "label:O", *([] if read_as is None else ["read as:N"])],
     }
-    picked = alt.selection_point(name=PICKED, fields=["number"], on="click", empty=False, toggle=False)
+    picked = alt.selection_point(name=DIGIT_SELECTION, fields=["number"], on="click", empty=False, toggle=False)
     side = alt.ExprRef(f"0.92 * min(width / {WALL_COLUMNS}, 0.76 * height / {deep})")
     digits: Any = (
         alt.Chart().mark_image(width=side, height=side, smooth=False, cursor="pointer").encode(url="image:N", **place)
@@ -68,7 +68,7 @@ def wall(
         .mark_text(fontSize=11, dy=alt.ExprRef(f"0.49 * height / {deep}"))
         .encode(
             text="caption:N",
-            color=alt.condition("datum.wrong", alt.value(COLOURS["validation"]), alt.value(COLOURS["muted"])),
+            color=alt.condition("datum.wrong", alt.value(COLORS["validation"]), alt.value(COLORS["muted"])),
             **place,
         )
     )
@@ -85,7 +85,7 @@ def _caption(label: int, answer: int) -> str:
     return str(label) if label == answer else f"{label} → {'no digit' if answer == NOT_A_DIGIT else answer}"
 
 
-def pixels(image: NDArray[np.uint8]) -> Any:
+def pixel_heatmap(image: NDArray[np.uint8]) -> Any:
     """One (28, 28) uint8 digit as a heat map, an Altair chart: hover tells row, column and value of a pixel."""
     import altair as alt
 
@@ -106,7 +106,7 @@ def pixels(image: NDArray[np.uint8]) -> Any:
     ).properties(height=440)
 
 
-def balance(found: Portrait) -> Any:
+def class_balance(found: Portrait) -> Any:
     """How many images of each digit there are, training and test beside one another, an Altair chart."""
     import altair as alt
 
@@ -115,7 +115,7 @@ def balance(found: Portrait) -> Any:
         for part, counts in (("training", found.training), ("test", found.test))
         for digit, count in enumerate(counts)
     ]
-    colours = alt.Scale(domain=["training", "test"], range=[COLOURS["training"], COLOURS["validation"]])
+    colours = alt.Scale(domain=["training", "test"], range=[COLORS["training"], COLORS["validation"]])
     chart: Any = alt.Chart({"values": rows}).mark_bar()
     return chart.encode(
         x=alt.X("digit:O", title="digit", axis=alt.Axis(labelAngle=0)),
@@ -126,7 +126,7 @@ def balance(found: Portrait) -> Any:
     ).properties(height=260)
 
 
-def intensities(found: Portrait) -> Any:
+def intensity_histogram(found: Portrait) -> Any:
     """How often each brightness occurs among the training pixels, on a logarithmic scale, an Altair chart."""
     import altair as alt
 
@@ -138,7 +138,7 @@ def intensities(found: Portrait) -> Any:
     ]
     tens = [10**power for power in range(1 + int(np.log10(max(1, max(row["pixels"] for row in rows)))))]
     floor = max(ten for ten in tens if ten <= min(row["pixels"] for row in rows))
-    chart: Any = alt.Chart({"values": rows}).mark_bar(color=COLOURS["training"])
+    chart: Any = alt.Chart({"values": rows}).mark_bar(color=COLORS["training"])
     return chart.encode(
         x=alt.X("from:Q", title="pixel value (0 black, 255 white)", scale=alt.Scale(domain=[0, 256], nice=False)),
         x2="end:Q",
@@ -153,7 +153,7 @@ def intensities(found: Portrait) -> Any:
     ).properties(height=260)
 
 
-def changes(pictures: dict[str, NDArray[np.uint8]], amounts: dict[str, float]) -> Any:
+def augmentation_grid(pictures: dict[str, NDArray[np.uint8]], amounts: dict[str, float]) -> Any:
     """Each change by itself, from one end of its range to the other, an Altair chart.
 
     Args:
@@ -198,12 +198,12 @@ def _amount(name: str, value: float) -> str:
     return f"{sign}{value:g}{UNITS[name]}"
 
 
-def light_image(image: NDArray[np.uint8]) -> str:
+def compact_data_url(image: NDArray[np.uint8]) -> str:
     """A (28, 28) uint8 digit in 16 greys as it can stand in a chart: 5,000 of them are to travel at once."""
     return data_url(image // GREYS * GREYS)
 
 
-def scatter(
+def digit_map(
     points: NDArray[np.float64],
     labels: NDArray[np.uint8],
     images: Sequence[str],
@@ -228,7 +228,7 @@ def scatter(
     titles = [
         f"{name} axis ({share:.1%} of the variance)" for name, share in zip(("first", "second"), shares, strict=True)
     ]
-    colours = alt.Scale(domain=list(range(len(DIGIT_COLOURS))), range=list(DIGIT_COLOURS))
+    colours = alt.Scale(domain=list(range(len(DIGIT_COLORS))), range=list(DIGIT_COLORS))
     place: dict[str, Any] = {
         "x": alt.X("x:Q", title=titles[0], scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=8)),
         "y": alt.Y("y:Q", title=titles[1], scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=8)),
@@ -248,7 +248,7 @@ def scatter(
     layers = [figures.add_params(some)]
     if own is not None:
         mine: Any = alt.Chart({"values": [{"x": own[0], "y": own[1], "image": own[2], "what": "your drawing"}]})
-        frame = mine.mark_point(shape="square", size=52**2, filled=True, color=COLOURS["validation"], opacity=1)
+        frame = mine.mark_point(shape="square", size=52**2, filled=True, color=COLORS["validation"], opacity=1)
         seen = mine.mark_image(width=44, height=44, smooth=False)
         where = {"x": "x:Q", "y": "y:Q", "tooltip": ["image:N", "what:N"]}
         layers += [frame.encode(**where), seen.encode(url="image:N", **where)]

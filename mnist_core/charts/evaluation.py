@@ -8,18 +8,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_core.charts.figures import COLOURS
+from mnist_core.charts.common import COLORS
 from mnist_core.evaluation.calibration import Bin, Coverage
 from mnist_core.evaluation.mistakes import name
 
-SERIES = (COLOURS["training"], COLOURS["validation"], COLOURS["third"])
+SERIES_COLORS = (COLORS["training"], COLORS["validation"], COLORS["third"])
 INK = "#1d2a35"  # on a tint
 EMPTY = "rgba(128, 128, 128, 0.1)"
-CELL = "cell"
+CELL_SELECTION = "cell"
 """Name of the selection that a click on a cell makes."""
 
 
-def confusion(table: NDArray[np.int64], shares: bool) -> Any:
+def clickable_confusion_matrix(table: NDArray[np.int64], shares: bool) -> Any:
     """A heat map to click on: a row for each true digit, a column for each answer; the more mistakes, the darker.
 
     Args:
@@ -32,7 +32,7 @@ def confusion(table: NDArray[np.int64], shares: bool) -> Any:
     cells = [_cell(table, true, read) for true in range(len(table)) for read in range(columns)]
     shown, form = ("share", ".1%") if shares else ("count", ",d")
     names = [name(read) for read in range(columns)]
-    clicked = alt.selection_point(name=CELL, fields=["true", "read"], on="click", toggle=False)
+    clicked = alt.selection_point(name=CELL_SELECTION, fields=["true", "read"], on="click", toggle=False)
     base: Any = alt.Chart().encode(
         x=alt.X("read:N", title="read as", sort=names, axis=alt.Axis(labelAngle=0, orient="top")),
         y=alt.Y("true:N", title="true digit"),
@@ -47,7 +47,7 @@ def confusion(table: NDArray[np.int64], shares: bool) -> Any:
         base.mark_rect(cornerRadius=2, strokeWidth=3)
         .encode(
             color=alt.Color("fill:N", scale=None),
-            stroke=alt.condition(clicked, alt.value(COLOURS["third"]), alt.value("transparent"), empty=False),
+            stroke=alt.condition(clicked, alt.value(COLORS["third"]), alt.value("transparent"), empty=False),
         )
         .add_params(clicked)
     )
@@ -60,7 +60,7 @@ def _cell(table: NDArray[np.int64], true: int, read: int) -> dict[str, Any]:
     """One point. The diagonal is always pale; beside it the shade goes by the root, so that single mistakes show."""
     count, most = int(table[true, read]), int((table * (1 - np.eye(*table.shape, dtype=np.int64))).max())
     shade = 0.3 if true == read else 0.15 + 0.85 * float(np.sqrt(count / max(most, 1)))
-    fill = _tint(COLOURS["training" if true == read else "validation"], shade) if count else EMPTY
+    fill = _tint(COLORS["training" if true == read else "validation"], shade) if count else EMPTY
     share = count / max(int(table[true].sum()), 1)
     return {"true": name(true), "read": name(read), "count": count, "share": share, "fill": fill}
 
@@ -71,7 +71,7 @@ def _tint(colour: str, strength: float) -> str:
     return "#" + "".join(f"{round(value):02x}" for value in mixed)
 
 
-def reliability(bins: Sequence[Bin]) -> Any:
+def reliability_diagram(bins: Sequence[Bin]) -> Any:
     """Accuracy by confidence: bars, a line where both are equal, and how many images each bar stands for."""
     import altair as alt
 
@@ -102,17 +102,17 @@ def reliability(bins: Sequence[Bin]) -> Any:
         scale=alt.Scale(domain=[0, 1.08]),
         axis=alt.Axis(format=".0%", values=[0, 0.2, 0.4, 0.6, 0.8, 1]),
     )
-    bars = base.mark_bar(color=COLOURS["training"], opacity=0.75).encode(y=y, y2=alt.datum(0))
-    ticks = base.mark_rule(color=COLOURS["validation"], size=3).encode(y=alt.Y("confidence:Q", title="accuracy"))
+    bars = base.mark_bar(color=COLORS["training"], opacity=0.75).encode(y=y, y2=alt.datum(0))
+    ticks = base.mark_rule(color=COLORS["validation"], size=3).encode(y=alt.Y("confidence:Q", title="accuracy"))
     middle: Any = alt.Chart().transform_calculate(middle="(datum.low + datum.high) / 2")
-    texts = middle.mark_text(dy=-7, fontSize=11, color=COLOURS["muted"])
+    texts = middle.mark_text(dy=-7, fontSize=11, color=COLORS["muted"])
     counts = texts.encode(x="middle:Q", y=y, text=alt.Text("count:Q", format=",d"))
     ends: Any = alt.Chart({"values": [{"even": 0}, {"even": 1}]})
-    even = ends.mark_line(color=COLOURS["muted"], strokeDash=[4, 4], size=2).encode(x="even:Q", y="even:Q")
+    even = ends.mark_line(color=COLORS["muted"], strokeDash=[4, 4], size=2).encode(x="even:Q", y="even:Q")
     return alt.layer(bars, even, ticks, counts, data={"values": points}).properties(height=400)
 
 
-def coverage(rows: Sequence[Coverage]) -> Any:
+def coverage_curve(rows: Sequence[Coverage]) -> Any:
     """Accuracy of the answers that are sure enough, and how many those are, by threshold of confidence."""
     import altair as alt
 
@@ -132,7 +132,7 @@ def coverage(rows: Sequence[Coverage]) -> Any:
         y=alt.Y("share:Q", title="share of the images", scale=alt.Scale(zero=False), axis=alt.Axis(format=".1%")),
         color=alt.Color(
             "series:N",
-            scale=alt.Scale(domain=names, range=list(SERIES[:2])),
+            scale=alt.Scale(domain=names, range=list(SERIES_COLORS[:2])),
             legend=alt.Legend(title=None, orient="top"),
         ),
         shape=alt.Shape("series:N", scale=alt.Scale(domain=names), legend=None),
@@ -145,7 +145,9 @@ def coverage(rows: Sequence[Coverage]) -> Any:
     ).properties(height=400)
 
 
-def robustness(curves: Mapping[str, Mapping[float, float]], unit: str, levels: Sequence[float], neutral: float) -> Any:
+def robustness_curves(
+    curves: Mapping[str, Mapping[float, float]], unit: str, levels: Sequence[float], neutral: float
+) -> Any:
     """Accuracy against the strength of a distortion, a line for each model; a dashed rule where nothing is changed.
 
     Args:
@@ -163,7 +165,7 @@ def robustness(curves: Mapping[str, Mapping[float, float]], unit: str, levels: S
     ]
     names = list(curves)
     legend = alt.Legend(title=None, orient="top", columns=1, labelLimit=400, symbolStrokeWidth=0)
-    colour = alt.Color("model:N", scale=alt.Scale(domain=names, range=list(SERIES[: len(names)])), legend=legend)
+    colour = alt.Color("model:N", scale=alt.Scale(domain=names, range=list(SERIES_COLORS[: len(names)])), legend=legend)
     # Told apart by their marks, too, where the colours are not.
     lines: Any = (
         alt.Chart()
@@ -177,5 +179,5 @@ def robustness(curves: Mapping[str, Mapping[float, float]], unit: str, levels: S
             tooltip=["model:N", alt.Tooltip("level:Q", title=unit), alt.Tooltip("accuracy:Q", format=".1%")],
         )
     )
-    rule: Any = alt.Chart({"values": [{"neutral": neutral}]}).mark_rule(color=COLOURS["muted"], strokeDash=[4, 4])
+    rule: Any = alt.Chart({"values": [{"neutral": neutral}]}).mark_rule(color=COLORS["muted"], strokeDash=[4, 4])
     return alt.layer(rule.encode(x="neutral:Q"), lines, data={"values": points}).properties(height=400)

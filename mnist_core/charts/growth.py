@@ -9,18 +9,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_core.charts.attribution import coloured
-from mnist_core.charts.figures import COLOURS
+from mnist_core.charts.attribution import blend_colors
+from mnist_core.charts.common import COLORS
 
 GAP = 2  # pixels between tiles
-TILE = 56  # pixels of a tile's side, about
+TILE_PIXELS = 56  # pixels of a tile's side, about
 COLUMNS = 8
-UNIT = 20  # pixels of the square of a unit
+UNIT_PIXELS = 20  # pixels of the square of a unit
 
-Picture = NDArray[np.uint8]
+Image = NDArray[np.uint8]
 
 
-def answers(epochs: Sequence[int], probabilities: NDArray[np.float32], shown: int) -> Any:
+def probability_curves(epochs: Sequence[int], probabilities: NDArray[np.float32], shown: int) -> Any:
     """The probability of each digit by epoch.
 
     Args:
@@ -43,7 +43,7 @@ def answers(epochs: Sequence[int], probabilities: NDArray[np.float32], shown: in
         for digit in drawn
     ]
     scale = alt.Scale(
-        domain=[*names.values(), "other digits"], range=[COLOURS[name] for name in ("training", "validation", "muted")]
+        domain=[*names.values(), "other digits"], range=[COLORS[name] for name in ("training", "validation", "muted")]
     )
     base: Any = alt.Chart().encode(
         x=alt.X("epoch:Q", title="epochs trained", scale=alt.Scale(nice=False), axis=alt.Axis(tickMinStep=1)),
@@ -52,12 +52,12 @@ def answers(epochs: Sequence[int], probabilities: NDArray[np.float32], shown: in
         color=alt.Color("what:N", scale=scale, legend=alt.Legend(title=None, orient="top")),
         tooltip=["digit:N", "epoch:Q", alt.Tooltip("probability:Q", format=".1%")],
     )
-    here = alt.Chart({"values": [{"epoch": shown}]}).mark_rule(strokeDash=[4, 4], size=2, color=COLOURS["muted"])
+    here = alt.Chart({"values": [{"epoch": shown}]}).mark_rule(strokeDash=[4, 4], size=2, color=COLORS["muted"])
     layers = here.encode(x="epoch:Q"), base.mark_line(strokeWidth=2), base.mark_circle(size=50, opacity=1)
     return alt.layer(*layers, data={"values": points}).properties(height=260)
 
 
-def activations(values: NDArray[np.float32], low: float, high: float) -> Picture:
+def activation_grid(values: NDArray[np.float32], low: float, high: float) -> Image:
     """What a layer gives, the brighter the larger.
 
     Args:
@@ -69,11 +69,11 @@ def activations(values: NDArray[np.float32], low: float, high: float) -> Picture
     """
     grey = np.clip((values - low) / max(high - low, 1e-9) * 255, 0, 255).astype(np.uint8)
     if grey.ndim == 1:
-        return _grid([np.full((UNIT, UNIT), value, np.uint8) for value in grey], 2 * COLUMNS)
+        return _grid([np.full((UNIT_PIXELS, UNIT_PIXELS), value, np.uint8) for value in grey], 2 * COLUMNS)
     return _grid([_enlarged(grey[..., channel]) for channel in range(grey.shape[-1])], COLUMNS)
 
 
-def filters(before: NDArray[np.float32], after: NDArray[np.float32]) -> Picture:
+def filter_grid(before: NDArray[np.float32], after: NDArray[np.float32]) -> Image:
     """The filters of a first layer before, above, and after, below; teal is positive, orange negative, one scale.
 
     Args:
@@ -96,17 +96,17 @@ def _tiles(weights: NDArray[np.float32]) -> list[NDArray[np.float32]]:
     return [weights[..., index] for index in range(min(24, weights.shape[-1]))]
 
 
-def _painted(tile: NDArray[np.float32], end: float) -> Picture:
-    return coloured(tile / end, np.zeros_like(tile))
+def _painted(tile: NDArray[np.float32], end: float) -> Image:
+    return blend_colors(tile / end, np.zeros_like(tile))
 
 
-def _enlarged(tile: Picture) -> Picture:
+def _enlarged(tile: Image) -> Image:
     """As large as TILE, by whole pixels; a larger one stays as it is."""
-    scale = max(1, TILE // max(tile.shape[:2]))
+    scale = max(1, TILE_PIXELS // max(tile.shape[:2]))
     return np.asarray(cv2.resize(tile, None, fx=scale, fy=scale, interpolation=cv2.INTER_NEAREST), np.uint8)
 
 
-def _grid(tiles: Sequence[Picture], columns: int) -> Picture:
+def _grid(tiles: Sequence[Image], columns: int) -> Image:
     """Tiles of one size in rows, with grey between them."""
     columns = min(columns, len(tiles))
     framed = [cv2.copyMakeBorder(tile, GAP, GAP, GAP, GAP, cv2.BORDER_CONSTANT, value=(60, 60, 60)) for tile in tiles]

@@ -12,27 +12,29 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_core.charts.figures import COLOURS, RIGHT, WRONG
+from mnist_core.charts.common import COLORS, CORRECT_RGB, WRONG_RGB
 
-ABOVE, BELOW = (np.array(colour, np.float32) * 255 / max(colour) for colour in (RIGHT, WRONG))
+POSITIVE_RGB, NEGATIVE_RGB = (np.array(colour, np.float32) * 255 / max(colour) for colour in (CORRECT_RGB, WRONG_RGB))
 _STEPS = np.arange(256)[:, None] / 255
-PALETTE = np.concatenate([(_STEPS * BELOW)[:0:-1], _STEPS * ABOVE]).astype(np.uint8)  # (511, 3), of −255 … 255
+PALETTE = np.concatenate([(_STEPS * NEGATIVE_RGB)[:0:-1], _STEPS * POSITIVE_RGB]).astype(
+    np.uint8
+)  # (511, 3), of −255 … 255
 GAP, GREY = 1, 110  # pixels between pictures, and their colour
 LIST_PIXELS = 7  # of the page for each number of a list
-MOST_CHANNELS = 32  # of a layer on the wall
+MAX_CHANNELS = 32  # of a layer on the wall
 ROW = 32  # numbers in a row, of a layer that gives a list
 BINS = 40
 COLUMNS = 8  # channels in a row, to click on
 CHOSEN = "#f2b632"
 
 
-def coloured(values: NDArray[np.float32], most: float) -> NDArray[np.uint8]:
+def colorize(values: NDArray[np.float32], most: float) -> NDArray[np.uint8]:
     """Numbers as colours. `values`: (…) float32; `most`: what is brightest. Returns (…, 3) uint8."""
     places = np.clip(values * np.float32(255 / (most or 1.0)), -255, 255).astype(np.int16) + 255
     return np.asarray(PALETTE[places], np.uint8)
 
 
-def pictures(values: NDArray[np.float32]) -> NDArray[np.float32]:
+def channel_images(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """What a layer gives for one image, (H, W, C) or (W,) float32, as (C, H, W): a list becomes one picture of rows."""
     if values.ndim == 3:
         return values.transpose(2, 0, 1)
@@ -41,12 +43,14 @@ def pictures(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.pad(values, (0, rows * columns - len(values))).reshape(1, rows, columns)
 
 
-def scale(values: NDArray[np.float32]) -> float:
+def largest_magnitude(values: NDArray[np.float32]) -> float:
     """The largest number of a layer without its sign: what is brightest."""
     return float(np.abs(values).max(initial=0))
 
 
-def wall(values: NDArray[np.float32], side: int = 28, most: int = MOST_CHANNELS, gap: int = GAP) -> NDArray[np.uint8]:
+def activation_grid(
+    values: NDArray[np.float32], side: int = 28, most: int = MAX_CHANNELS, gap: int = GAP
+) -> NDArray[np.uint8]:
     """A layer's channels side by side, on one scale.
 
     Args:
@@ -58,10 +62,10 @@ def wall(values: NDArray[np.float32], side: int = 28, most: int = MOST_CHANNELS,
     Returns:
         (H', W', 3) uint8.
     """
-    shown = pictures(values)[:most]
+    shown = channel_images(values)[:most]
     times = LIST_PIXELS if values.ndim == 1 else max(1, side // shown.shape[2])
     columns = min(COLUMNS, len(shown))
-    tiles = coloured(shown, scale(values)).repeat(times, axis=1).repeat(times, axis=2)
+    tiles = colorize(shown, largest_magnitude(values)).repeat(times, axis=1).repeat(times, axis=2)
     tiles = np.pad(tiles, ((0, -len(tiles) % columns), (0, 0), (0, 0), (0, 0)))
     framed = np.pad(tiles, ((0, 0), (0, gap), (0, gap), (0, 0)), constant_values=GREY)
     _, height, width, _ = framed.shape
@@ -69,13 +73,13 @@ def wall(values: NDArray[np.float32], side: int = 28, most: int = MOST_CHANNELS,
     return np.ascontiguousarray(rows.reshape(-1, columns * width, 3))
 
 
-def quick_url(image: NDArray[np.uint8]) -> str:
+def fast_data_url(image: NDArray[np.uint8]) -> str:
     """As figures.data_url, of (H, W, 3) uint8, packed less tightly: in a third of the time, at every stroke."""
     _, content = cv2.imencode(".png", image[..., ::-1], (cv2.IMWRITE_PNG_COMPRESSION, 1))
     return "data:image/png;base64," + base64.b64encode(content.tobytes()).decode("ascii")
 
 
-def thumbnails(values: NDArray[np.float32], chosen: int) -> Any:
+def clickable_channels(values: NDArray[np.float32], chosen: int) -> Any:
     """A layer's channels to click on, an Altair chart; a selection tells `channel`.
 
     Args:
@@ -83,7 +87,7 @@ def thumbnails(values: NDArray[np.float32], chosen: int) -> Any:
         chosen: the channel that is framed.
     """
     times = max(1, 56 // values.shape[1])
-    faces = coloured(pictures(values), scale(values)).repeat(times, axis=1).repeat(times, axis=2)
+    faces = colorize(channel_images(values), largest_magnitude(values)).repeat(times, axis=1).repeat(times, axis=2)
     largest = values.max(axis=(0, 1)).tolist()
     rows = [
         {
@@ -92,7 +96,7 @@ def thumbnails(values: NDArray[np.float32], chosen: int) -> Any:
             "row": channel // COLUMNS,
             "chosen": channel == chosen,
             "largest": round(largest[channel], 4),
-            "picture": quick_url(face),
+            "picture": fast_data_url(face),
         }
         for channel, face in enumerate(faces)
     ]
@@ -121,7 +125,7 @@ def _thumbnails() -> Any:
     return alt.layer(faces, frame.add_params(click))
 
 
-def grid(values: NDArray[np.float32], most: float, chosen: tuple[int, int] | None = None) -> Any:
+def clickable_channel(values: NDArray[np.float32], most: float, chosen: tuple[int, int] | None = None) -> Any:
     """One channel, large, to click on, an Altair chart; a selection tells `row` and `column`.
 
     Args:
@@ -152,7 +156,7 @@ def _grid() -> Any:
     import altair as alt
 
     click = alt.selection_point(name="clicked", fields=["row", "column"], on="click", empty=False)
-    colour = alt.Scale(domain=[-1, 0, 1], range=[_hex(BELOW), "#000000", _hex(ABOVE)], interpolate="rgb")
+    colour = alt.Scale(domain=[-1, 0, 1], range=[_hex(NEGATIVE_RGB), "#000000", _hex(POSITIVE_RGB)], interpolate="rgb")
     legend = alt.Legend(title=["of the layer's", "largest"], gradientLength=160, format=".0%")
     axis = alt.Axis(labelAngle=0, labelOverlap=True)
     base: Any = alt.Chart().mark_rect(cursor="pointer")
@@ -174,7 +178,7 @@ def _hex(colour: NDArray[Any]) -> str:
     return "#{:02x}{:02x}{:02x}".format(*(int(part) for part in colour))
 
 
-def bars(values: Sequence[float], name: str, title: str, chosen: int | None = None) -> Any:
+def clickable_bars(values: Sequence[float], name: str, title: str, chosen: int | None = None) -> Any:
     """A list of numbers as bars to click on, an Altair chart; a selection tells `unit`.
 
     Args:
@@ -192,7 +196,7 @@ def bars(values: Sequence[float], name: str, title: str, chosen: int | None = No
         chart.encode(
             x=alt.X("unit:O", title=name, axis=alt.Axis(labelAngle=0, labelOverlap=True)),
             y=alt.Y("value:Q", title=title),
-            color=alt.condition("datum.chosen", alt.value(COLOURS["validation"]), alt.value(COLOURS["training"])),
+            color=alt.condition("datum.chosen", alt.value(COLORS["validation"]), alt.value(COLORS["training"])),
             tooltip=["unit:O", alt.Tooltip("value:Q", format=".4f")],
         )
         .add_params(click)
@@ -200,7 +204,7 @@ def bars(values: Sequence[float], name: str, title: str, chosen: int | None = No
     )
 
 
-def histograms(weights: Mapping[str, NDArray[np.float32]]) -> Any:
+def weight_histograms(weights: Mapping[str, NDArray[np.float32]]) -> Any:
     """How the weights of each layer are spread, one histogram over the other, an Altair chart.
 
     Args:
@@ -227,7 +231,7 @@ def histograms(weights: Mapping[str, NDArray[np.float32]]) -> Any:
     axis = alt.Axis(
         values=[-place for place in range(len(names))], labelExpr=f"{names}[-datum.value]", grid=False, ticks=False
     )
-    chart: Any = alt.Chart({"values": rows}).mark_rect(color=COLOURS["training"])
+    chart: Any = alt.Chart({"values": rows}).mark_rect(color=COLORS["training"])
     return chart.encode(
         x=alt.X("from:Q", title="weight"),
         x2="to:Q",

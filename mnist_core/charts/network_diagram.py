@@ -12,18 +12,18 @@ from collections.abc import Collection, Sequence
 from html import escape
 from typing import Any
 
-from mnist_core.charts.figures import COLOURS
+from mnist_core.charts.common import COLORS
 from mnist_core.fields import changed
 from mnist_core.networks import cost
 from mnist_core.networks.architecture import Layer, Shape, describe
 from mnist_core.networks.cost import Cost
 
-COLUMN, TALLEST = 100, 112  # pixels: of one layer, and of its box
-PER_ROW = 10
-LINE = 13  # pixels from one line of text to the next
-LONGEST = 13  # characters of a name in one line
+COLUMN_WIDTH, MAX_HEIGHT = 100, 112  # pixels: of one layer, and of its box
+LAYERS_PER_ROW = 10
+LINE_HEIGHT = 13  # pixels from one line of text to the next
+MAX_LINE_LENGTH = 13  # characters of a name in one line
 
-FAMILIES = {
+LAYER_COLORS = {
     "Conv2D": "training",
     "DepthwiseConv2D": "training",
     "Dense": "validation",
@@ -41,7 +41,7 @@ _STYLE = (
 )
 
 
-def svg(layers: Sequence[Layer], input_size: int = 28, marked: Collection[int] = (), name: str = "") -> str:
+def network_svg(layers: Sequence[Layer], input_size: int = 28, marked: Collection[int] = (), name: str = "") -> str:
     """The drawing.
 
     Args:
@@ -58,23 +58,23 @@ def svg(layers: Sequence[Layer], input_size: int = 28, marked: Collection[int] =
     for position, layer in enumerate(layers, 1):
         row = rows[position - 1] if position <= len(rows) else None
         boxes.append(_layer(position, layer, row, position in marked, input_size))
-    row_height = TALLEST + 20 + LINE * max(box.count("</text>") for box in boxes)
-    width, height = min(PER_ROW, len(boxes)) * COLUMN, -(-len(boxes) // PER_ROW) * row_height
+    row_height = MAX_HEIGHT + 20 + LINE_HEIGHT * max(box.count("</text>") for box in boxes)
+    width, height = min(LAYERS_PER_ROW, len(boxes)) * COLUMN_WIDTH, -(-len(boxes) // LAYERS_PER_ROW) * row_height
     placed = [_at(place, box, row_height) for place, box in enumerate(boxes)]
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-        f'role="img"><title>{escape(title(layers, name))}</title><desc>{escape(told(layers, input_size))}</desc>'
+        f'role="img"><title>{escape(network_title(layers, name))}</title><desc>{escape(describe_network(layers, input_size))}</desc>'
         f"<style>{_STYLE}</style>{''.join(placed)}</svg>"
     )
 
 
-def title(layers: Sequence[Layer], name: str = "") -> str:
+def network_title(layers: Sequence[Layer], name: str = "") -> str:
     """What the drawing shows, in a few words."""
     count = f"{len(layers)} layer{'' if len(layers) == 1 else 's'}"
     return f"{name or 'A network'}: {count}"
 
 
-def told(layers: Sequence[Layer], input_size: int = 28) -> str:
+def describe_network(layers: Sequence[Layer], input_size: int = 28) -> str:
     """The drawing in words: `image 28 × 28 × 1, then Conv2D to 26 × 26 × 32 (320 parameters), …`."""
     rows = cost.layers(layers, input_size)
     parts = [f"image {describe((input_size, input_size, 1))}"]
@@ -83,7 +83,7 @@ def told(layers: Sequence[Layer], input_size: int = 28) -> str:
     return ", then ".join(parts) + (f"; what cannot work there: {', '.join(left)}" if left else "") + "."
 
 
-def settings(layer: Layer) -> str:
+def describe_settings(layer: Layer) -> str:
     """What is set of a layer, in few words: `32, 3×3, relu`."""
     values: dict[str, Any] = changed(layer)
     window = values.pop("kernel_size", None) or values.pop("pool_size", None)
@@ -101,47 +101,47 @@ def settings(layer: Layer) -> str:
 
 
 def _at(place: int, box: str, row_height: int) -> str:
-    line, column = divmod(place, PER_ROW)
-    return f'<g transform="translate({column * COLUMN} {line * row_height})">{box}</g>'
+    line, column = divmod(place, LAYERS_PER_ROW)
+    return f'<g transform="translate({column * COLUMN_WIDTH} {line * row_height})">{box}</g>'
 
 
 def _input(size: int) -> str:
     shape = (size, size, 1)
-    return _box(shape, size, COLOURS["muted"], False) + _text([("n", "image"), ("s", "0..255"), ("", describe(shape))])
+    return _box(shape, size, COLORS["muted"], False) + _text([("n", "image"), ("s", "0..255"), ("", describe(shape))])
 
 
 def _layer(position: int, layer: Layer, row: Cost | None, marked: bool, size: int) -> str:
     name = type(layer).__name__
     lines = [("n", part) for part in _folded(f"{position} " + " ".join(_WORD.findall(name)), "")]
-    lines += [("s", part) for part in _folded(settings(layer), " ")[:2]]
+    lines += [("s", part) for part in _folded(describe_settings(layer), " ")[:2]]
     if row is None:
         return _arrow() + _unknown() + _text([*lines, ("", "cannot work")])
     lines += [("", describe(row.output_shape)), ("s", f"{row.parameters:,} weights" if row.parameters else "")]
-    return _arrow() + _box(row.output_shape, size, COLOURS[FAMILIES.get(name, "muted")], marked) + _text(lines)
+    return _arrow() + _box(row.output_shape, size, COLORS[LAYER_COLORS.get(name, "muted")], marked) + _text(lines)
 
 
 def _arrow() -> str:
-    return f'<path d="M-6 {TALLEST // 2}h12" stroke="currentColor" opacity=".5"/>'
+    return f'<path d="M-6 {MAX_HEIGHT // 2}h12" stroke="currentColor" opacity=".5"/>'
 
 
 def _box(shape: Shape, size: int, colour: str, marked: bool) -> str:
     """To scale, in the middle of its column and of the height of the tallest."""
     if len(shape) == 3:
-        height, width = TALLEST * shape[0] / size, 4 + 6 * math.log2(1 + shape[2])
+        height, width = MAX_HEIGHT * shape[0] / size, 4 + 6 * math.log2(1 + shape[2])
     else:
-        height, width = min(TALLEST, 8 * math.log2(1 + shape[0])), 8.0
+        height, width = min(MAX_HEIGHT, 8 * math.log2(1 + shape[0])), 8.0
     edge = 'stroke-width="3" stroke-dasharray="5 3"' if marked else 'stroke-width="1.5"'
     return (
-        f'<rect x="{(COLUMN - width) / 2:.1f}" y="{(TALLEST - height) / 2 + 2:.1f}" width="{width:.1f}" '
+        f'<rect x="{(COLUMN_WIDTH - width) / 2:.1f}" y="{(MAX_HEIGHT - height) / 2 + 2:.1f}" width="{width:.1f}" '
         f'height="{max(height, 2):.1f}" rx="2" fill="{colour}" fill-opacity=".35" stroke="{colour}" {edge}/>'
     )
 
 
 def _unknown() -> str:
     return (
-        f'<rect x="{COLUMN / 2 - 20}" y="{TALLEST / 2 - 20}" width="40" height="40" rx="2" fill="none" '
-        f'stroke="{COLOURS["validation"]}" stroke-width="2" stroke-dasharray="4 3"/>'
-        f'<text x="{COLUMN / 2}" y="{TALLEST / 2 + 4}">?</text>'
+        f'<rect x="{COLUMN_WIDTH / 2 - 20}" y="{MAX_HEIGHT / 2 - 20}" width="40" height="40" rx="2" fill="none" '
+        f'stroke="{COLORS["validation"]}" stroke-width="2" stroke-dasharray="4 3"/>'
+        f'<text x="{COLUMN_WIDTH / 2}" y="{MAX_HEIGHT / 2 + 4}">?</text>'
     )
 
 
@@ -149,7 +149,7 @@ def _text(lines: Sequence[tuple[str, str]]) -> str:
     """Lines below the box, each (class of _STYLE, text)."""
     shown = [(kind, text) for kind, text in lines if text]
     return "".join(
-        f'<text x="{COLUMN / 2}" y="{TALLEST + 17 + LINE * place}"{f" class={kind!r}" if kind else ""}>{escape(text)}'
+        f'<text x="{COLUMN_WIDTH / 2}" y="{MAX_HEIGHT + 17 + LINE_HEIGHT * place}"{f" class={kind!r}" if kind else ""}>{escape(text)}'
         "</text>"
         for place, (kind, text) in enumerate(shown)
     )
@@ -163,7 +163,7 @@ def _folded(text: str, between: str) -> list[str]:
     lines: list[str] = []
     for word in text.split():
         joint = between if lines and not lines[-1].isdigit() else " "
-        if lines and len(lines[-1] + joint + word) <= LONGEST:
+        if lines and len(lines[-1] + joint + word) <= MAX_LINE_LENGTH:
             lines[-1] += joint + word
         else:
             lines.append(word)

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_core.charts.figures import COLOURS
+from mnist_core.charts.common import COLORS
 
 OVERSHOOT = 1.3  # of the largest loss before the lowest: what explodes would flatten the valley
 
 
-def schedule(rates: NDArray[np.float32], epochs: int) -> Any:
+def schedule_curve(rates: NDArray[np.float32], epochs: int) -> Any:
     """A learning-rate schedule.
 
     Args:
@@ -31,7 +31,7 @@ def schedule(rates: NDArray[np.float32], epochs: int) -> Any:
         for place, rate in zip(places.tolist(), rates.tolist(), strict=True)
     ]
     chart: Any = alt.Chart({"values": points})
-    encoded = chart.mark_line(strokeWidth=2, color=COLOURS["training"]).encode(
+    encoded = chart.mark_line(strokeWidth=2, color=COLORS["training"]).encode(
         x=alt.X("epoch:Q", title="epoch", scale=alt.Scale(domain=[0, epochs], nice=False)),
         y=alt.Y("learning rate:Q", title="learning rate", scale=alt.Scale(zero=True), axis=alt.Axis(format="~g")),
         tooltip=[alt.Tooltip("epoch:Q", format=".2f"), alt.Tooltip("learning rate:Q", format=".3~g")],
@@ -39,7 +39,7 @@ def schedule(rates: NDArray[np.float32], epochs: int) -> Any:
     return encoded.properties(height=200)
 
 
-def range_test(points: Sequence[Mapping[str, float]], ends: tuple[float, float], suggested: float | None) -> Any:
+def range_test_curve(points: Sequence[Mapping[str, float]], ends: tuple[float, float], suggested: float | None) -> Any:
     """The loss by the learning rate at which it was met.
 
     Args:
@@ -69,16 +69,16 @@ def range_test(points: Sequence[Mapping[str, float]], ends: tuple[float, float],
         alt.Tooltip("smoothed:Q", format=".4f"),
     ]
     base: Any = alt.Chart().encode(x=x, tooltip=tooltip)
-    dots = base.mark_circle(size=20, opacity=0.5, color=COLOURS["muted"], clip=True).encode(
+    dots = base.mark_circle(size=20, opacity=0.5, color=COLORS["muted"], clip=True).encode(
         y=alt.Y("loss:Q", title="loss of a batch", scale=loss)
     )
-    line = base.mark_line(strokeWidth=2.5, color=COLOURS["training"], clip=True).encode(
+    line = base.mark_line(strokeWidth=2.5, color=COLORS["training"], clip=True).encode(
         y=alt.Y("smoothed:Q", title="loss of a batch", scale=loss)
     )
     layers = [dots, line]
     if suggested is not None:
         mark = alt.Chart({"values": [{"learning rate": suggested, "name": f"{suggested:g}"}]}).encode(x=x)
-        layers.append(mark.mark_rule(strokeDash=[6, 4], size=2, color=COLOURS["validation"]))
-        text = mark.mark_text(align="left", dx=6, dy=8, fontSize=13, fontWeight="bold", color=COLOURS["validation"])
+        layers.append(mark.mark_rule(strokeDash=[6, 4], size=2, color=COLORS["validation"]))
+        text = mark.mark_text(align="left", dx=6, dy=8, fontSize=13, fontWeight="bold", color=COLORS["validation"])
         layers.append(text.encode(text="name:N", y=alt.value(0)))
     return alt.layer(*layers, data={"values": rows}).properties(height=260)

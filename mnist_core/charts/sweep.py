@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mnist_core.charts.figures import COLOURS
+from mnist_core.charts.common import COLORS
 from mnist_core.sweeps.plans import MEASURES, Plan, best_of
 
 HEIGHT = 280
@@ -13,17 +13,17 @@ HEIGHT = 280
 Trial = Mapping[str, Any]
 
 
-def measure_of(plan: Plan) -> tuple[str, str, str]:
+def metric_format(plan: Plan) -> tuple[str, str, str]:
     """Title of the measure, and the formats of its values in a tooltip and at an axis."""
     return (MEASURES[plan.measure], ".2%", ".0%") if plan.higher_is_better else (MEASURES[plan.measure], ".4f", ".2~f")
 
 
-def valued(trials: Sequence[Trial]) -> list[Trial]:
+def trials_with_value(trials: Sequence[Trial]) -> list[Trial]:
     """Those that came to something."""
     return [row for row in trials if row.get("value") is not None and row.get("state") in ("finished", "pruned")]
 
 
-def told(row: Trial, names: Sequence[str]) -> dict[str, Any]:
+def trial_row(row: Trial, names: Sequence[str]) -> dict[str, Any]:
     """A trial flat, as a table and a CSV have it."""
     plain = {name: row.get(name) for name in ("trial", "state", "value")}
     settings = {name: row["settings"].get(name) for name in names}
@@ -37,7 +37,7 @@ def told(row: Trial, names: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def progress(trials: Sequence[Trial], plan: Plan, name: str = "") -> list[dict[str, Any]]:
+def best_so_far(trials: Sequence[Trial], plan: Plan, name: str = "") -> list[dict[str, Any]]:
     """The best so far after each trial, in the order in which they ended.
 
     Returns:
@@ -65,7 +65,7 @@ def progress(trials: Sequence[Trial], plan: Plan, name: str = "") -> list[dict[s
     return points
 
 
-def best_so_far(points: Sequence[Mapping[str, Any]], plan: Plan, against: str) -> Any:
+def best_so_far_curve(points: Sequence[Mapping[str, Any]], plan: Plan, against: str) -> Any:
     """The best so far as a staircase, each trial as a dot.
 
     Args:
@@ -78,10 +78,10 @@ def best_so_far(points: Sequence[Mapping[str, Any]], plan: Plan, against: str) -
     """
     import altair as alt
 
-    title, number, ticks = measure_of(plan)
+    title, number, ticks = metric_format(plan)
     axis = {"number": "trials", "seconds": "seconds of training"}[against]
     names = list(dict.fromkeys(point["sweep"] for point in points))
-    colours = [COLOURS[name] for name in ("training", "validation", "third")]
+    colours = [COLORS[name] for name in ("training", "validation", "third")]
     colour = alt.Color(
         "sweep:N",
         scale=alt.Scale(domain=names, range=colours[: len(names)]),
@@ -95,7 +95,7 @@ def best_so_far(points: Sequence[Mapping[str, Any]], plan: Plan, against: str) -
     )
     dots = base.mark_point(filled=True, size=60, opacity=0.9).encode(
         y=alt.Y("value:Q", title=title, scale=height),
-        color=alt.condition("datum.state === 'pruned'", alt.value(COLOURS["muted"]), colour),
+        color=alt.condition("datum.state === 'pruned'", alt.value(COLORS["muted"]), colour),
         shape=alt.Shape(
             "state:N",
             scale=alt.Scale(domain=["finished", "pruned"], range=["circle", "cross"]),
@@ -113,7 +113,7 @@ def best_so_far(points: Sequence[Mapping[str, Any]], plan: Plan, against: str) -
     return alt.layer(stairs, dots, data={"values": [dict(point) for point in points]}).properties(height=HEIGHT)
 
 
-def curves(trials: Sequence[Trial], plan: Plan) -> Any:
+def trial_curves(trials: Sequence[Trial], plan: Plan) -> Any:
     """The measure by epoch of every trial: pruned ones grey, the best in front of the others.
 
     Returns:
@@ -121,7 +121,7 @@ def curves(trials: Sequence[Trial], plan: Plan) -> Any:
     """
     import altair as alt
 
-    title, number, ticks = measure_of(plan)
+    title, number, ticks = metric_format(plan)
     best = best_of([dict(row) for row in trials], plan)
     drawn = sorted(trials, key=lambda row: row is not None and best is not None and row["trial"] == best["trial"])
     points = [
@@ -130,7 +130,7 @@ def curves(trials: Sequence[Trial], plan: Plan) -> Any:
         for epoch, value in row["values"]
     ]
     kinds = ["best", "finished", "running", "pruned"]
-    colours = [COLOURS["training"], COLOURS["third"], COLOURS["validation"], COLOURS["muted"]]
+    colours = [COLORS["training"], COLORS["third"], COLORS["validation"], COLORS["muted"]]
     base: Any = alt.Chart().encode(
         x=alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1, format="d")),
         y=alt.Y("value:Q", title=title, scale=alt.Scale(zero=False), axis=alt.Axis(format=ticks)),

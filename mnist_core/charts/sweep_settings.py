@@ -6,17 +6,17 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mnist_core.charts.figures import COLOURS
-from mnist_core.charts.sweep import HEIGHT, Trial, measure_of, valued
+from mnist_core.charts.common import COLORS
+from mnist_core.charts.sweep import HEIGHT, Trial, metric_format, trials_with_value
 from mnist_core.sweeps.plans import Plan
 from mnist_core.sweeps.search_space import Range, Values, Vary
 
-SCHEME: Any = "viridis"  # reads in grey, too
-SPACED = "replace(datum.label, regexp('_', 'g'), ' ')"  # an axis's labels: learning rate, not learning_rate
+COLOR_SCHEME: Any = "viridis"  # reads in grey, too
+SPACED_LABELS = "replace(datum.label, regexp('_', 'g'), ' ')"  # an axis's labels: learning rate, not learning_rate
 CELLS = 24  # of a contour plot along a range
 
 
-def place(vary: Vary, value: Any) -> float:
+def axis_position(vary: Vary, value: Any) -> float:
     """Where a value lies on the axis of its setting, 0..1: by value, by power of ten, or by place in the list."""
     if isinstance(vary, Values):
         return vary.values.index(value) / (len(vary.values) - 1) if value in vary.values else 0.0
@@ -25,7 +25,7 @@ def place(vary: Vary, value: Any) -> float:
     return float((value - vary.low) / (vary.high - vary.low))
 
 
-def parallel(trials: Sequence[Trial], plan: Plan) -> Any:
+def parallel_coordinates(trials: Sequence[Trial], plan: Plan) -> Any:
     """Parallel coordinates: a line for each trial through its settings to what it came to. A box that is drawn over an
     axis, or over several, keeps the lines that go through it.
 
@@ -34,14 +34,14 @@ def parallel(trials: Sequence[Trial], plan: Plan) -> Any:
     """
     import altair as alt
 
-    title, number, _ = measure_of(plan)
-    rows = valued(trials)
+    title, number, _ = metric_format(plan)
+    rows = trials_with_value(trials)
     values = [row["value"] for row in rows]
     low, high = min(values, default=0.0), max(values, default=1.0)
     axes = [vary.name for vary in plan.vary]
     points, wide = [], {vary.name: vary for vary in plan.vary}
     for row in rows:
-        places = {name: place(wide[name], row["settings"][name]) for name in axes}
+        places = {name: axis_position(wide[name], row["settings"][name]) for name in axes}
         places[title] = (row["value"] - low) / (high - low) if high > low else 0.5
         all_of_it = {f"at {name}": round(at, 4) for name, at in places.items()}
         points += [
@@ -64,20 +64,20 @@ def parallel(trials: Sequence[Trial], plan: Plan) -> Any:
         title=None,
         sort=order,
         scale=alt.Scale(type="point", padding=0.4),
-        axis=alt.Axis(labelAngle=0, labelExpr=SPACED, domain=False, grid=True, labelLimit=160),
+        axis=alt.Axis(labelAngle=0, labelExpr=SPACED_LABELS, domain=False, grid=True, labelLimit=160),
     )
     up = alt.Y("at:Q", title=None, axis=None, scale=alt.Scale(domain=[-0.04, 1.1], nice=False))
     colour = alt.Color(
         "value:Q",
         title=title,
-        scale=alt.Scale(scheme=SCHEME, reverse=not plan.higher_is_better),
+        scale=alt.Scale(scheme=COLOR_SCHEME, reverse=not plan.higher_is_better),
         legend=alt.Legend(format=number),
     )
     base: Any = alt.Chart().encode(
         x=across,
         y=up,
         detail="trial:N",
-        color=alt.condition(inside, colour, alt.value(COLOURS["muted"])),
+        color=alt.condition(inside, colour, alt.value(COLORS["muted"])),
         opacity=alt.condition(inside, alt.value(0.9), alt.value(0.12)),
         tooltip=[
             "trial:Q",
@@ -91,7 +91,7 @@ def parallel(trials: Sequence[Trial], plan: Plan) -> Any:
     written = {"values": _labels(plan, title, low, high)}
     labels = alt.Chart(written).mark_text(align="left", dx=7, dy=-9, fontSize=12, fontWeight="bold")
     # In the grey that reads on white and on black.
-    text = labels.encode(x=across, y=up, text="text:N", color=alt.value(COLOURS["muted"]))
+    text = labels.encode(x=across, y=up, text="text:N", color=alt.value(COLORS["muted"]))
     return alt.layer(lines, dots, text, data={"values": points}).properties(height=HEIGHT + 40)
 
 
@@ -100,7 +100,7 @@ def _labels(plan: Plan, title: str, low: float, high: float) -> list[dict[str, A
     found = []
     for vary in plan.vary:
         shown = vary.values if isinstance(vary, Values) else (vary.low, vary.high)
-        found += [{"axis": vary.name, "at": place(vary, value), "text": _short(value)} for value in shown]
+        found += [{"axis": vary.name, "at": axis_position(vary, value), "text": _short(value)} for value in shown]
     ends = [f"{100 * end:.1f} %" if plan.higher_is_better else f"{end:.3f}" for end in (low, high)]
     places = (0.0, 1.0) if high > low else (0.5, 0.5)
     return found + [{"axis": title, "at": at, "text": text} for at, text in zip(places, ends, strict=True)]
@@ -128,7 +128,7 @@ def _shown(vary: Vary, value: Any) -> Any:
     return _short(value) if isinstance(vary, Values) else value
 
 
-def slices(trials: Sequence[Trial], plan: Plan, vary: Vary) -> Any:
+def slice_plot(trials: Sequence[Trial], plan: Plan, vary: Vary) -> Any:
     """What trials came to, against one of their settings; the later, the bluer.
 
     Returns:
@@ -136,7 +136,7 @@ def slices(trials: Sequence[Trial], plan: Plan, vary: Vary) -> Any:
     """
     import altair as alt
 
-    title, number, ticks = measure_of(plan)
+    title, number, ticks = metric_format(plan)
     points = [
         {
             vary.name: _shown(vary, row["settings"][vary.name]),
@@ -144,7 +144,7 @@ def slices(trials: Sequence[Trial], plan: Plan, vary: Vary) -> Any:
             "trial": row["trial"],
             "state": row["state"],
         }
-        for row in valued(trials)
+        for row in trials_with_value(trials)
     ]
     chart: Any = alt.Chart({"values": points}).mark_point(filled=True, size=80, opacity=0.85)
     return chart.encode(
@@ -159,13 +159,13 @@ def slices(trials: Sequence[Trial], plan: Plan, vary: Vary) -> Any:
         shape=alt.Shape(
             "state:N",
             scale=alt.Scale(domain=["finished", "pruned"], range=["circle", "cross"]),
-            legend=alt.Legend(title=None, orient="top", symbolFillColor=COLOURS["muted"]),
+            legend=alt.Legend(title=None, orient="top", symbolFillColor=COLORS["muted"]),
         ),
         tooltip=["trial:Q", "state:N", f"{vary.name}:N", alt.Tooltip("value:Q", title=title, format=number)],
     ).properties(height=HEIGHT)
 
 
-def contour(trials: Sequence[Trial], plan: Plan, across: Vary, up: Vary) -> Any:
+def contour_plot(trials: Sequence[Trial], plan: Plan, across: Vary, up: Vary) -> Any:
     """What trials came to over two of their settings: the trials as dots, and what lies between them as a map.
 
     Returns:
@@ -173,8 +173,8 @@ def contour(trials: Sequence[Trial], plan: Plan, across: Vary, up: Vary) -> Any:
     """
     import altair as alt
 
-    title, number, _ = measure_of(plan)
-    rows = [row for row in valued(trials) if row["state"] == "finished"]
+    title, number, _ = metric_format(plan)
+    rows = [row for row in trials_with_value(trials) if row["state"] == "finished"]
     points = [
         {
             "across": _shown(across, row["settings"][across.name]),
@@ -184,12 +184,12 @@ def contour(trials: Sequence[Trial], plan: Plan, across: Vary, up: Vary) -> Any:
         }
         for row in rows
     ]
-    cells = surface(rows, across, up)
+    cells = interpolate_surface(rows, across, up)
     colour = alt.Color(
         "value:Q",
         title=title,
         legend=alt.Legend(format=number),
-        scale=alt.Scale(scheme=SCHEME, reverse=not plan.higher_is_better),
+        scale=alt.Scale(scheme=COLOR_SCHEME, reverse=not plan.higher_is_better),
     )
     tooltip = [alt.Tooltip("value:Q", title=f"{title}, estimated", format=number)]
     encoded: dict[str, Any] = {
@@ -216,7 +216,7 @@ def contour(trials: Sequence[Trial], plan: Plan, across: Vary, up: Vary) -> Any:
     return alt.layer(map_, over, data={"values": points}).properties(height=HEIGHT + 60)
 
 
-def surface(rows: Sequence[Trial], across: Vary, up: Vary) -> list[dict[str, Any]]:
+def interpolate_surface(rows: Sequence[Trial], across: Vary, up: Vary) -> list[dict[str, Any]]:
     """A guess of the measure at each cell between trials: their mean, the nearer the heavier (Shepard, 1968).
 
     Args:
@@ -227,7 +227,8 @@ def surface(rows: Sequence[Trial], across: Vary, up: Vary) -> list[dict[str, Any
         For each cell `across`, `up` and `value`, and of a range `across2` or `up2`, its other end.
     """
     known = [
-        (place(across, row["settings"][across.name]), place(up, row["settings"][up.name]), row["value"]) for row in rows
+        (axis_position(across, row["settings"][across.name]), axis_position(up, row["settings"][up.name]), row["value"])
+        for row in rows
     ]
     cells = []
     for left, x in _cells(across, "across"):
@@ -241,7 +242,7 @@ def surface(rows: Sequence[Trial], across: Vary, up: Vary) -> list[dict[str, Any
 def _cells(vary: Vary, name: str) -> list[tuple[dict[str, Any], float]]:
     """The cells along an axis, each with the place of its middle."""
     if isinstance(vary, Values):
-        return [({name: _short(value)}, place(vary, value)) for value in vary.values]
+        return [({name: _short(value)}, axis_position(vary, value)) for value in vary.values]
     edges = [_at(vary, index / CELLS) for index in range(CELLS + 1)]
     return [({name: edges[i], f"{name}2": edges[i + 1]}, (i + 0.5) / CELLS) for i in range(CELLS)]
 
@@ -250,7 +251,7 @@ def _at(vary: Range, share: float) -> float:
     return vary.low * (vary.high / vary.low) ** share if vary.log else vary.low + (vary.high - vary.low) * share
 
 
-def importance(rows: Sequence[Mapping[str, Any]]) -> Any:
+def importance_bars(rows: Sequence[Mapping[str, Any]]) -> Any:
     """The share of each setting as a bar, and how far forests disagree as a line over it.
 
     Args:
@@ -261,10 +262,10 @@ def importance(rows: Sequence[Mapping[str, Any]]) -> Any:
     """
     import altair as alt
 
-    named = alt.Axis(labelLimit=200, labelExpr=SPACED)
+    named = alt.Axis(labelLimit=200, labelExpr=SPACED_LABELS)
     base: Any = alt.Chart().encode(y=alt.Y("setting:N", title=None, sort=None, axis=named))
     title, share = "share of the variance that it explains", alt.Scale(domain=[0, 1])
-    bars = base.mark_bar(color=COLOURS["training"], height=18).encode(
+    bars = base.mark_bar(color=COLORS["training"], height=18).encode(
         x=alt.X("share:Q", title=title, scale=share, axis=alt.Axis(format=".0%")),
         tooltip=[
             "setting:N",
@@ -273,5 +274,5 @@ def importance(rows: Sequence[Mapping[str, Any]]) -> Any:
             alt.Tooltip("high:Q", format=".1%"),
         ],
     )
-    reach = base.mark_rule(size=3, color=COLOURS["validation"]).encode(x=alt.X("low:Q", title=title), x2="high:Q")
+    reach = base.mark_rule(size=3, color=COLORS["validation"]).encode(x=alt.X("low:Q", title=title), x2="high:Q")
     return alt.layer(bars, reach, data={"values": [dict(row) for row in rows]}).properties(height=60 + 32 * len(rows))

@@ -95,7 +95,7 @@ def _compared(run: Run, settings: dict[str, str]) -> dict[str, Any]:
 def export(run_id: str, name: str, output: Path | None, force: bool, json_output: bool) -> None:
     """Writes a run's model, reports, curves, Keras script, or the whole of it."""
     run = find_run(run_id)
-    written = exporting.write(run, name, output or Path(exporting.filename(run, name)), force)
+    written = exporting.write_export(run, name, output or Path(exporting.export_filename(run, name)), force)
     if json_output:
         return click.echo(json.dumps({"run": run.id, "format": name, "files": [str(path) for path in written]}))
     for path in written:

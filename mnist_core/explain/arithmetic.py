@@ -18,11 +18,11 @@ from mnist_core.networks.architecture import Layer
 Array = NDArray[np.float32]
 Box = tuple[int, int, int, int]  # top, left, bottom, right of a patch in the layer's input; past it where it is padded
 
-LEAK = 0.2  # of Keras's activation leaky_relu; the layer LeakyReLU has its own
+LEAKY_RELU_SLOPE = 0.2  # of Keras's activation leaky_relu; the layer LeakyReLU has its own
 
 
 @dataclass(frozen=True, eq=False)
-class Unit:
+class UnitArithmetic:
     """How one number comes about.
 
     Attributes:
@@ -47,7 +47,7 @@ class Unit:
         return self.steps[-1][1]
 
 
-def unit(layer: Layer, weights: Weights, before: Array, place: tuple[int, ...]) -> Unit:
+def compute_unit(layer: Layer, weights: Weights, before: Array, place: tuple[int, ...]) -> UnitArithmetic:
     """One output of a layer.
 
     Args:
@@ -65,7 +65,7 @@ def unit(layer: Layer, weights: Weights, before: Array, place: tuple[int, ...]) 
     return _UNITS[type(layer)](layer, weights, before.astype(np.float32), place)
 
 
-def window(before: tuple[int, ...], size: int, strides: int, padding: str, place: tuple[int, ...]) -> Box:
+def window_box(before: tuple[int, ...], size: int, strides: int, padding: str, place: tuple[int, ...]) -> Box:
     """Where the window of an output lies in an input of shape `before`. With `same`, Keras adds half of what is missing
     above and to the left, and the rest, which is one more for odd numbers, below and to the right."""
     starts = []
@@ -75,7 +75,7 @@ def window(before: tuple[int, ...], size: int, strides: int, padding: str, place
     return starts[0], starts[1], starts[0] + size, starts[1] + size
 
 
-def cut(before: Array, box: Box, fill: float = 0.0) -> Array:
+def extract_patch(before: Array, box: Box, fill: float = 0.0) -> Array:
     """(k, k, C) float32: what lies in a box, `fill` where it is past the edge."""
     top, left, bottom, right = box
     patch = np.full((bottom - top, right - left, before.shape[2]), fill, np.float32)
@@ -88,7 +88,7 @@ def cut(before: Array, box: Box, fill: float = 0.0) -> Array:
     return patch
 
 
-def activated(name: str | None, values: Array) -> Array:
+def apply_activation(name: str | None, values: Array) -> Array:
     """Keras's activation of this name, along the last axis. `values`: (N,) float32."""
     wide = values.astype(np.float64)
     if name == "softmax":
@@ -104,7 +104,7 @@ def _sigmoid(x: float) -> float:
 _ACTIVATIONS: dict[str | None, Callable[[float], float]] = {
     None: lambda x: x,
     "relu": lambda x: max(x, 0.0),
-    "leaky_relu": lambda x: x if x > 0 else LEAK * x,
+    "leaky_relu": lambda x: x if x > 0 else LEAKY_RELU_SLOPE * x,
     "elu": lambda x: x if x > 0 else math.expm1(x),
     "gelu": lambda x: x * (1 + math.erf(x / math.sqrt(2))) / 2,
     "silu": lambda x: x * _sigmoid(x),
@@ -122,7 +122,7 @@ def _ending(layer: Any, sums: Array, biases: Array | None, index: int, what: str
     if layer.activation == "softmax":
         steps += _powers(sums, index)
     if layer.activation is not None:
-        steps.append((layer.activation, float(activated(layer.activation, sums)[index])))
+        steps.append((layer.activation, float(apply_activation(layer.activation, sums)[index])))
     return tuple(steps)
 
 
@@ -133,9 +133,9 @@ def _powers(numbers: Array, index: int) -> list[tuple[str, float]]:
     return [("e to the power of it less the largest", own), ("sum of all these powers", total)]
 
 
-def _conv(layer: Any, weights: Weights, before: Array, place: tuple[int, ...]) -> Unit:
-    box = window(before.shape, layer.kernel_size, layer.strides, layer.padding, place)
-    patch, kernel = cut(before, box), weights[0]
+def _conv(layer: Any, weights: Weights, before: Array, place: tuple[int, ...]) -> UnitArithmetic:
+    box = window_box(before.shape, layer.kernel_size, layer.strides, layer.padding, place)
+    patch, kernel = extract_patch(before, box), weights[0]
     if isinstance(layer, kinds.DepthwiseConv2D):
         channel = place[2]
         sums = np.einsum("ijc,ijc->c", patch, kernel[..., 0])
@@ -144,44 +144,48 @@ def _conv(layer: Any, weights: Weights, before: Array, place: tuple[int, ...]) -
         sums = np.tensordot(patch, kernel, 3)
         shown, about = kernel[..., place[2]], "of all channels"
     steps = _ending(layer, sums, weights[1] if layer.use_bias else None, place[2], "sum of patch × filter")
-    return Unit(f"Each pixel {about} under the filter times its weight, all added up", steps, patch, shown, box)
+    return UnitArithmetic(
+        f"Each pixel {about} under the filter times its weight, all added up", steps, patch, shown, box
+    )
 
 
-def _pool(layer: Any, weights: Weights, before: Array, place: tuple[int, ...]) -> Unit:
-    box = window(before.shape, layer.pool_size, layer.strides or layer.pool_size, layer.padding, place)
-    patch = cut(before, box, math.nan)[..., place[2] :][..., :1]
+def _pool(layer: Any, weights: Weights, before: Array, place: tuple[int, ...]) -> UnitArithmetic:
+    box = window_box(before.shape, layer.pool_size, layer.strides or layer.pool_size, layer.padding, place)
+    patch = extract_patch(before, box, math.nan)[..., place[2] :][..., :1]
     return _pooled(isinstance(layer, kinds.MaxPooling2D), patch, box)
 
 
-def _pooled(largest: bool, patch: Array, box: Box) -> Unit:
+def _pooled(largest: bool, patch: Array, box: Box) -> UnitArithmetic:
     """What is past the edge does not count."""
     value = float(np.nanmax(patch) if largest else np.nanmean(patch))
     what = "largest" if largest else "mean"
-    return Unit(f"The {what} number in the window", ((f"{what} of the window", value),), np.nan_to_num(patch), box=box)
+    return UnitArithmetic(
+        f"The {what} number in the window", ((f"{what} of the window", value),), np.nan_to_num(patch), box=box
+    )
 
 
-def _global_pool(layer: Any, weights: Weights, before: Array, place: tuple[int, ...]) -> Unit:
+def _global_pool(layer: Any, weights: Weights, before: Array, place: tuple[int, ...]) -> UnitArithmetic:
     rows, columns, _ = before.shape
     patch = before[..., place[0] : place[0] + 1]
     return _pooled(isinstance(layer, kinds.GlobalMaxPooling2D), patch, (0, 0, rows, columns))
 
 
-def _dense(layer: Any, weights: Weights, before: Array, place: tuple[int, ...]) -> Unit:
+def _dense(layer: Any, weights: Weights, before: Array, place: tuple[int, ...]) -> UnitArithmetic:
     sums, column = before @ weights[0], weights[0][:, place[0]]
     steps = _ending(layer, sums, weights[1] if layer.use_bias else None, place[0], "sum of input × weight")
     terms = tuple(zip(before.tolist(), column.tolist(), strict=True))
-    return Unit("Each input times its weight, all added up", steps, terms=terms)
+    return UnitArithmetic("Each input times its weight, all added up", steps, terms=terms)
 
 
-def _softmax(layer: Any, weights: Weights, before: Array, place: tuple[int, ...]) -> Unit:
+def _softmax(layer: Any, weights: Weights, before: Array, place: tuple[int, ...]) -> UnitArithmetic:
     row = before[place[:-1]]
-    shares, index = activated("softmax", row), place[-1]
+    shares, index = apply_activation("softmax", row), place[-1]
     steps = (("its number", float(row[index])), *_powers(row, index), ("its share of the sum", float(shares[index])))
     terms = tuple(zip(row.tolist(), shares.tolist(), strict=True))
-    return Unit("e to the power of each number, divided by the sum of all", steps, terms=terms)
+    return UnitArithmetic("e to the power of each number, divided by the sum of all", steps, terms=terms)
 
 
-def _normalise(layer: Any, weights: Weights, before: Array, place: tuple[int, ...]) -> Unit:
+def _normalise(layer: Any, weights: Weights, before: Array, place: tuple[int, ...]) -> UnitArithmetic:
     gamma, beta, mean, variance = (float(each[place[-1]]) for each in weights)
     value, deviation = float(before[place]), math.sqrt(variance + layer.epsilon)
     centred = (value - mean) / deviation
@@ -194,33 +198,39 @@ def _normalise(layer: Any, weights: Weights, before: Array, place: tuple[int, ..
         ("+ beta, learned", beta),
         ("output", gamma * centred + beta),
     )
-    return Unit("Less the channel's mean, divided by its deviation, then stretched and moved as learned", steps)
+    return UnitArithmetic(
+        "Less the channel's mean, divided by its deviation, then stretched and moved as learned", steps
+    )
 
 
-def _rescale(layer: Any, weights: Weights, before: Array, place: tuple[int, ...]) -> Unit:
+def _rescale(layer: Any, weights: Weights, before: Array, place: tuple[int, ...]) -> UnitArithmetic:
     value = float(before[place])
-    return Unit("Times a fixed number", (("input", value), ("scale", layer.scale), ("output", value * layer.scale)))
+    return UnitArithmetic(
+        "Times a fixed number", (("input", value), ("scale", layer.scale), ("output", value * layer.scale))
+    )
 
 
-def _rectify(layer: Any, weights: Weights, before: Array, place: tuple[int, ...]) -> Unit:
+def _rectify(layer: Any, weights: Weights, before: Array, place: tuple[int, ...]) -> UnitArithmetic:
     value, slope = float(before[place]), getattr(layer, "negative_slope", 0.0)
     fate = f"times {slope:g}" if slope else "0"
     given = value if value > 0 else slope * value
-    return Unit(f"A positive number stays, a negative one becomes {fate}", (("input", value), ("output", given)))
+    return UnitArithmetic(
+        f"A positive number stays, a negative one becomes {fate}", (("input", value), ("output", given))
+    )
 
 
-def _pass(layer: Any, weights: Weights, before: Array, place: tuple[int, ...]) -> Unit:
+def _pass(layer: Any, weights: Weights, before: Array, place: tuple[int, ...]) -> UnitArithmetic:
     value = float(before[place])
-    return Unit("Handed on as it is: numbers are dropped in training only", (("output", value),))
+    return UnitArithmetic("Handed on as it is: numbers are dropped in training only", (("output", value),))
 
 
-def _flatten(layer: Any, weights: Weights, before: Array, place: tuple[int, ...]) -> Unit:
+def _flatten(layer: Any, weights: Weights, before: Array, place: tuple[int, ...]) -> UnitArithmetic:
     where = tuple(int(index) for index in np.unravel_index(place[0], before.shape))
     names = "row {}, column {}, channel {}".format(*where) if len(where) == 3 else f"place {where[0]}"
-    return Unit(f"The number of {names}, now in a row with all others", (("output", float(before[where])),))
+    return UnitArithmetic(f"The number of {names}, now in a row with all others", (("output", float(before[where])),))
 
 
-_UNITS: dict[type[Layer], Callable[[Any, Weights, Array, tuple[int, ...]], Unit]] = {
+_UNITS: dict[type[Layer], Callable[[Any, Weights, Array, tuple[int, ...]], UnitArithmetic]] = {
     kinds.Rescaling: _rescale,
     kinds.Conv2D: _conv,
     kinds.DepthwiseConv2D: _conv,

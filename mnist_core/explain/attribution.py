@@ -25,11 +25,11 @@ from mnist_core.networks.architecture import Architecture, Conv2D, DepthwiseConv
 SIDE = 28  # of a digit and of each map
 WHITE = 255.0
 STEPS = 50  # from black to the image
-MOST_STEPS = 600
-TOLERANCE = 0.01  # of completeness: so much of the difference of the logits may be missing
+MAX_STEPS = 600
+COMPLETENESS_TOLERANCE = 0.01  # of completeness: so much of the difference of the logits may be missing
 NOISE = 0.15  # standard deviation, as a share of the range of brightness: the paper finds 0.1 to 0.2 best
 SAMPLES = 50  # noisy copies; more change little, says the paper
-BATCH = 50
+BATCH_SIZE = 50
 
 Maps = NDArray[np.float32]
 
@@ -58,7 +58,7 @@ class Completeness:
     @property
     def holds(self) -> bool:
         """Whether the gap is at most TOLERANCE."""
-        return self.gap <= TOLERANCE
+        return self.gap <= COMPLETENESS_TOLERANCE
 
 
 def conv_layers(architecture: Architecture) -> dict[int, str]:
@@ -71,7 +71,7 @@ def conv_layers(architecture: Architecture) -> dict[int, str]:
     }
 
 
-def telling_layer(architecture: Architecture) -> int | None:
+def default_grad_cam_layer(architecture: Architecture) -> int | None:
     """The last convolution whose map is more than a few pixels wide; the last of all, or None where there is none."""
     found, rows = list(conv_layers(architecture)), architecture.summary()
     wide = [index for index in found if min(rows[index].output_shape[:2]) >= 4]
@@ -158,12 +158,12 @@ class Explainer:
         while True:
             values = pixels[0] * np.tensordot(np.diff(edges), slopes.astype(np.float64), 1)
             complete = Completeness(float(values.sum()), float(heights[-1] - heights[0]), len(slopes))
-            if complete.holds or len(slopes) >= MOST_STEPS:
+            if complete.holds or len(slopes) >= MAX_STEPS:
                 return values.astype(np.float32), complete
             if len(heights) < len(edges):
                 heights = self._heights(edges, pixels, digit)
             sums = np.diff(edges) * (pixels[0] * slopes).sum(axis=(1, 2, 3), dtype=np.float64)
-            worst = np.sort(np.argsort(-np.abs(sums - np.diff(heights)))[: BATCH // 2])
+            worst = np.sort(np.argsort(-np.abs(sums - np.diff(heights)))[: BATCH_SIZE // 2])
             middles = (edges[worst] + edges[worst + 1]) / 2
             heights = np.insert(heights, worst + 1, self._heights(middles, pixels, digit))
             edges = np.insert(edges, worst + 1, middles)
@@ -217,7 +217,7 @@ class Explainer:
     def _slope(self, pixels: NDArray[np.float32], digit: int) -> NDArray[np.float32]:
         """d logit / d pixel, (N, size, size, 1) float32, as (N, size, size, 1) pixels."""
         self._checked(digit)
-        parts = [pixels[start : start + BATCH] for start in range(0, len(pixels), BATCH)]
+        parts = [pixels[start : start + BATCH_SIZE] for start in range(0, len(pixels), BATCH_SIZE)]
         return np.concatenate([np.asarray(self._slopes(part, digit)) for part in parts])
 
     def _pixels(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:

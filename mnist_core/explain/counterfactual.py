@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from mnist_core.constants import NOT_A_DIGIT, NUM_CLASSES
 from mnist_core.models.classifier import Classifier, Reading
 
-PATCHES = 12  # at most, of 2×2 pixels of 28: more would be another drawing
+MAX_PATCHES = 12  # at most, of 2×2 pixels of 28: more would be another drawing
 INK = 255
-WAYS = {"rub out": 0, "draw": INK}
+PATCH_VALUES = {"rub out": 0, "draw": INK}
 
 
 @dataclass(frozen=True, eq=False)
-class Change:
+class Counterfactual:
     """A change of an image.
 
     Attributes:
@@ -41,12 +41,12 @@ class Change:
     found: bool
 
 
-def answer(reading: Reading) -> int:
+def predicted_class(reading: Reading) -> int:
     """0..9, or NOT_A_DIGIT."""
     return NOT_A_DIGIT if reading.rejected else reading.digit
 
 
-def smallest(classifier: Classifier, image: NDArray[np.uint8], most: int = PATCHES) -> Change:
+def find_counterfactual(classifier: Classifier, image: NDArray[np.uint8], most: int = MAX_PATCHES) -> Counterfactual:
     """The change of fewest patches: some rubbed out, or some drawn on to the ink that there is.
 
     Args:
@@ -60,26 +60,28 @@ def smallest(classifier: Classifier, image: NDArray[np.uint8], most: int = PATCH
     Raises:
         ModelError: for an image of another shape.
     """
-    rubbed = search(classifier, image, "rub out", most)
+    rubbed = search_one_way(classifier, image, "rub out", most)
     enough = len(rubbed.patches) - 1 if rubbed.found else most  # drawing has to do with fewer
-    drawn = search(classifier, image, "draw", enough)
+    drawn = search_one_way(classifier, image, "draw", enough)
     return drawn if drawn.found else rubbed
 
 
-def search(classifier: Classifier, image: NDArray[np.uint8], way: str, most: int = PATCHES) -> Change:
+def search_one_way(
+    classifier: Classifier, image: NDArray[np.uint8], way: str, most: int = MAX_PATCHES
+) -> Counterfactual:
     """One way only, as `smallest`. `way`: one of WAYS."""
-    first = answer(classifier.read(image))
+    first = predicted_class(classifier.read(image))
     now, found, patches = image, first, list[tuple[int, int]]()
     while found == first and len(patches) < most:
         candidates = _candidates(now, way)
         if not candidates:
             break
-        images = np.stack([_painted(now, place, WAYS[way]) for place in candidates])
+        images = np.stack([_painted(now, place, PATCH_VALUES[way]) for place in candidates])
         best = int(_leads(classifier.probabilities(images), first).argmin())
         now = images[best]
         patches.append(candidates[best])
-        found = answer(classifier.read(now))
-    return Change(way, tuple(patches), image, now, (first, found), found != first)
+        found = predicted_class(classifier.read(now))
+    return Counterfactual(way, tuple(patches), image, now, (first, found), found != first)
 
 
 def _leads(outputs: NDArray[np.float32], first: int) -> NDArray[np.float64]:

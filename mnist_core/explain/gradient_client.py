@@ -1,6 +1,6 @@
 """The gradient helper as seen from the server: it is started when first asked, and again when it has ended.
 
-helper = GradientHelper(threads=2)
+helper = GradientClient(threads=2)
 maps, complete = helper.explain("integrated", folder, image, digits=[7])
 """
 
@@ -25,11 +25,11 @@ from mnist_core.explain.wire import Frame
 from mnist_core.processes import start_module
 
 START_SECONDS = 90.0  # to load TensorFlow and the model on a busy machine: it takes five on a quiet one
-ANSWER_SECONDS = 60.0
+RESPONSE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, eq=False)
-class Reasons:
+class Attribution:
     """What was found: `maps` (K, 28, 28) float32, and of integrated gradients whether they are complete, K of them."""
 
     maps: Maps
@@ -37,7 +37,7 @@ class Reasons:
 
 
 @dataclass(frozen=True, eq=False)
-class Growth:
+class SnapshotHistory:
     """What a run's snapshots make of one image.
 
     Attributes:
@@ -55,7 +55,7 @@ class Growth:
     after: NDArray[np.float32]
 
 
-class GradientHelper:
+class GradientClient:
     """One process for any number of threads: one request at a time, the others wait.
 
     Args:
@@ -69,7 +69,7 @@ class GradientHelper:
         threads: int,
         idle_seconds: float = IDLE_SECONDS,
         start_seconds: float = START_SECONDS,
-        answer_seconds: float = ANSWER_SECONDS,
+        answer_seconds: float = RESPONSE_SECONDS,
     ) -> None:
         self._threads, self._idle = threads, idle_seconds
         self._start_seconds, self._answer_seconds = start_seconds, answer_seconds
@@ -85,7 +85,7 @@ class GradientHelper:
 
     def explain(
         self, method: str, folder: Path, image: NDArray[np.uint8], digits: Sequence[int], layer: int | None = None
-    ) -> Reasons:
+    ) -> Attribution:
         """The reasons of an answer.
 
         Args:
@@ -101,9 +101,9 @@ class GradientHelper:
         said = {"do": method, "folder": str(folder.resolve()), "digits": list(digits), "layer": layer}
         found = self.ask(Frame(said, {"image": image}))
         complete = tuple(Completeness(**each) for each in found.said.get("complete", ()))
-        return Reasons(np.asarray(found.arrays["maps"], np.float32), complete)
+        return Attribution(np.asarray(found.arrays["maps"], np.float32), complete)
 
-    def growth(self, folder: Path, image: NDArray[np.uint8], layer: int) -> Growth:
+    def growth(self, folder: Path, image: NDArray[np.uint8], layer: int) -> SnapshotHistory:
         """What the snapshots of a run make of an image.
 
         Args:
@@ -116,7 +116,7 @@ class GradientHelper:
         """
         found = self.ask(Frame({"do": "growth", "folder": str(folder.resolve()), "layer": layer}, {"image": image}))
         arrays = {name: np.asarray(array, np.float32) for name, array in found.arrays.items()}
-        return Growth(tuple(found.said["epochs"]), **{"after": arrays["before"], **arrays})
+        return SnapshotHistory(tuple(found.said["epochs"]), **{"after": arrays["before"], **arrays})
 
     def ask(self, asked: Frame) -> Frame:
         """The answer to one request. Raises ModelError as `explain`."""
@@ -149,8 +149,8 @@ class GradientHelper:
         timer = threading.Timer(seconds, process.kill)
         timer.start()
         try:
-            wire.write(cast(IO[bytes], process.stdin), asked)
-            answer = wire.read(cast(IO[bytes], process.stdout))
+            wire.write_frame(cast(IO[bytes], process.stdin), asked)
+            answer = wire.read_frame(cast(IO[bytes], process.stdout))
         except (OSError, ValueError):
             return None
         finally:

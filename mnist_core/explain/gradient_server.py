@@ -34,15 +34,15 @@ from mnist_core.runs.snapshots import read_snapshot, snapshot_epochs
 from mnist_core.training import fine_tune
 
 IDLE_SECONDS = 600.0
-MODELS_KEPT = 4
-CHANNELS = 64  # of a layer that are told, at most
+MAX_MODELS = 4
+MAX_CHANNELS = 64  # of a layer that are told, at most
 
 """Read when TensorFlow is imported, which is later; as the worker has them."""
 
 log = logging.getLogger("digitlab.gradients")
 
 
-def architecture_of(folder: Path) -> Architecture:
+def load_architecture(folder: Path) -> Architecture:
     """The network of a run, or of the shipped model.
 
     Args:
@@ -60,7 +60,7 @@ def architecture_of(folder: Path) -> Architecture:
         raise ModelError(f"The card in {folder} cannot be read ({error}). Choose another model.") from None
 
 
-def load(folder: Path) -> Any:
+def load_keras_model(folder: Path) -> Any:
     """The Keras model in a folder: the network of its spec, with the weights of model.keras and nothing else of it.
 
     Raises:
@@ -69,10 +69,10 @@ def load(folder: Path) -> Any:
     path = folder / "model.keras"
     if not path.is_file():
         raise ModelError(f"{path} is missing: gradients need it. A run has one once it has finished or was stopped.")
-    return fine_tune.with_weights(architecture_of(folder), path)
+    return fine_tune.with_weights(load_architecture(folder), path)
 
 
-class Helper:
+class GradientServer:
     """Answers requests. It keeps the models that were asked about last."""
 
     def __init__(self) -> None:
@@ -81,7 +81,7 @@ class Helper:
     def answer(self, asked: Frame) -> Frame:
         """The answer; where there is none, a message for people under `error`."""
         try:
-            return METHODS[asked.said["do"]](self, asked)
+            return HANDLERS[asked.said["do"]](self, asked)
         except DigitLabError as error:
             return Frame({"error": str(error)})
         except Exception as error:  # it must not end for one bad request
@@ -91,14 +91,16 @@ class Helper:
     def _explainer(self, asked: Frame) -> Explainer:
         folder = Path(asked.said["folder"])
         path = folder / "model.keras"
-        return self._kept((str(folder), path.stat().st_mtime_ns if path.exists() else 0), lambda: load(folder))
+        return self._kept(
+            (str(folder), path.stat().st_mtime_ns if path.exists() else 0), lambda: load_keras_model(folder)
+        )
 
     def _kept(self, key: tuple[str, int], make: Callable[[], Any]) -> Explainer:
         """That of a folder and the time when its model.keras was written; -1 is for its snapshots."""
         if key not in self._models:
             self._models[key] = Explainer(make())
         self._models.move_to_end(key)
-        while len(self._models) > MODELS_KEPT:
+        while len(self._models) > MAX_MODELS:
             self._models.popitem(last=False)
         return self._models[key]
 
@@ -119,7 +121,7 @@ class Helper:
     def _growth(self, asked: Frame) -> Frame:
         """The answers of a run's snapshots, and what one of their layers gives: CHANNELS of it at most."""
         folder, layer, image = Path(asked.said["folder"]), int(asked.said["layer"]), asked.arrays["image"]
-        explainer = self._kept((str(folder), -1), lambda: build(architecture_of(folder)))
+        explainer = self._kept((str(folder), -1), lambda: build(load_architecture(folder)))
         model, found = explainer.model, snapshot_epochs(folder)
         if not found or not 0 <= layer < len(model.layers):
             raise ModelError(f"{folder.name} has {len(found)} snapshots; expected one or more, and layer {layer + 1}.")
@@ -127,19 +129,19 @@ class Helper:
         for epoch in found:
             _put(model, read_snapshot(folder, epoch))
             answers.append(_softmax(explainer.logits(image[None])[0])[:NUM_CLASSES])
-            values.append(explainer.activations(image, layer)[..., :CHANNELS])
+            values.append(explainer.activations(image, layer)[..., :MAX_CHANNELS])
             if epoch in (found[0], found[-1]):
                 filters["before" if epoch == found[0] else "after"] = _filters(model)
         arrays = {"probabilities": np.stack(answers), "activations": np.stack(values), **filters}
         return Frame({"epochs": found}, arrays)
 
 
-METHODS: dict[str, Callable[[Helper, Frame], Frame]] = {
-    "gradient": Helper._gradient,
-    "smooth": Helper._smooth,
-    "integrated": Helper._integrated,
-    "grad_cam": Helper._grad_cam,
-    "growth": Helper._growth,
+HANDLERS: dict[str, Callable[[GradientServer, Frame], Frame]] = {
+    "gradient": GradientServer._gradient,
+    "smooth": GradientServer._smooth,
+    "integrated": GradientServer._integrated,
+    "grad_cam": GradientServer._grad_cam,
+    "growth": GradientServer._growth,
 }
 """What can be asked for -> what answers it."""
 
@@ -162,7 +164,7 @@ def _filters(model: Any) -> NDArray[np.float32]:
     """The weights by which the first layer that has any looks at its input: (h, w, channels), or (inputs, units)."""
     kernels = (np.asarray(layer.kernel, np.float32) for layer in model.layers if hasattr(layer, "kernel"))
     kernel = next(kernels, np.empty((0, 0), np.float32))
-    return (kernel[..., 0, :] if kernel.ndim == 4 else kernel)[..., :CHANNELS]
+    return (kernel[..., 0, :] if kernel.ndim == 4 else kernel)[..., :MAX_CHANNELS]
 
 
 class _Idleness:
@@ -184,10 +186,10 @@ class _Idleness:
 
 def serve(source: IO[bytes], target: IO[bytes], idle_seconds: float = IDLE_SECONDS) -> None:
     """Answers until the input ends."""
-    helper, idleness = Helper(), _Idleness(idle_seconds)
-    while (asked := wire.read(source)) is not None:
+    helper, idleness = GradientServer(), _Idleness(idle_seconds)
+    while (asked := wire.read_frame(source)) is not None:
         idleness.note(busy=True)
-        wire.write(target, helper.answer(asked))
+        wire.write_frame(target, helper.answer(asked))
         idleness.note(busy=False)
 
 

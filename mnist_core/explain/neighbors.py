@@ -19,20 +19,20 @@ from mnist_core.errors import ModelError
 from mnist_core.files import replacing
 from mnist_core.models.activations import Layers
 
-CHUNK = 2048  # images between two words of progress
-SEARCHED = 8192  # rows at a time: a float32 copy of them is made
+BATCH_SIZE = 2048  # images between two words of progress
+SEARCH_BATCH_SIZE = 8192  # rows at a time: a float32 copy of them is made
 Progress = Callable[[float], None]
 
 
 @dataclass(frozen=True)
-class Neighbour:
+class Neighbor:
     """A training digit. `index`: among the training images; `similarity`: the cosine of the angle, -1..1."""
 
     index: int
     similarity: float
 
 
-def file_of(model: Path, folder: Path, data_hash: str) -> Path:
+def descriptor_path(model: Path, folder: Path, data_hash: str) -> Path:
     """Where the descriptions by a model lie: in `folder`, under a name of the model's content and the images' hash."""
     try:
         content = hashlib.sha256(model.read_bytes())
@@ -42,7 +42,9 @@ def file_of(model: Path, folder: Path, data_hash: str) -> Path:
     return folder / f"neighbours-{content.hexdigest()[:20]}.npy"
 
 
-def build(layers: Layers, images: NDArray[np.uint8], path: Path, progress: Progress = lambda share: None) -> None:
+def write_descriptors(
+    layers: Layers, images: NDArray[np.uint8], path: Path, progress: Progress = lambda share: None
+) -> None:
     """Writes the file, whole or not at all, and removes those of what the model was before.
 
     Args:
@@ -55,9 +57,9 @@ def build(layers: Layers, images: NDArray[np.uint8], path: Path, progress: Progr
         ModelError: it cannot be written.
     """
     parts = []
-    for start in range(0, len(images), CHUNK):
-        parts.append(_unit(layers.penultimate(images[start : start + CHUNK])).astype(np.float16))
-        progress(min(1.0, (start + CHUNK) / len(images)))
+    for start in range(0, len(images), BATCH_SIZE):
+        parts.append(_unit(layers.penultimate(images[start : start + BATCH_SIZE])).astype(np.float16))
+        progress(min(1.0, (start + BATCH_SIZE) / len(images)))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as temporary:
@@ -70,7 +72,7 @@ def build(layers: Layers, images: NDArray[np.uint8], path: Path, progress: Progr
         raise ModelError(f"{path} cannot be written: {error}. Make room, then try again.") from None
 
 
-def read(path: Path, count: int) -> NDArray[np.float16] | None:
+def load_descriptors(path: Path, count: int) -> NDArray[np.float16] | None:
     """The file, (N, W) float16, of which the system loads what is looked at; None where it is missing or not whole.
 
     Args:
@@ -85,7 +87,7 @@ def read(path: Path, count: int) -> NDArray[np.float16] | None:
     return found if fits else None
 
 
-def nearest(described: NDArray[np.float16], wanted: NDArray[np.float32], count: int = 10) -> list[Neighbour]:
+def nearest_neighbors(described: NDArray[np.float16], wanted: NDArray[np.float32], count: int = 10) -> list[Neighbor]:
     """The most similar training digits, nearest first.
 
     Args:
@@ -100,12 +102,12 @@ def nearest(described: NDArray[np.float16], wanted: NDArray[np.float32], count: 
         raise ModelError(f"The file describes digits by {described.shape[1]} numbers, the model by {len(wanted)}.")
     direction = _unit(wanted[None])[0]
     parts = [
-        described[start : start + SEARCHED].astype(np.float32) @ direction
-        for start in range(0, len(described), SEARCHED)
+        described[start : start + SEARCH_BATCH_SIZE].astype(np.float32) @ direction
+        for start in range(0, len(described), SEARCH_BATCH_SIZE)
     ]
     similarities = np.concatenate(parts)
     first = np.argsort(-similarities, kind="stable")[:count]
-    return [Neighbour(int(index), float(similarities[index])) for index in first]
+    return [Neighbor(int(index), float(similarities[index])) for index in first]
 
 
 def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:

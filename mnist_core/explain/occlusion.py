@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from mnist_core.errors import ModelError
 from mnist_core.models.classifier import Classifier
 
-PLACES = 13  # along each side: of 28 pixels, patches of 4 at a stride of 2
+PATCHES_PER_SIDE = 13  # along each side: of 28 pixels, patches of 4 at a stride of 2
 
 
-def occlusion(classifier: Classifier, image: NDArray[np.uint8], digit: int) -> NDArray[np.float32]:
+def occlusion_map(classifier: Classifier, image: NDArray[np.uint8], digit: int) -> NDArray[np.float32]:
     """How far the probability of a digit falls where a patch is rubbed out.
 
     Args:
@@ -29,24 +29,24 @@ def occlusion(classifier: Classifier, image: NDArray[np.uint8], digit: int) -> N
     Raises:
         ModelError: for another image, or where the model has no such output.
     """
-    probabilities = classifier.probabilities(np.concatenate([image[None], rubbed_out(image)]))
+    probabilities = classifier.probabilities(np.concatenate([image[None], occluded_images(image)]))
     if not 0 <= digit < probabilities.shape[1]:
         raise ModelError(f"The model has {probabilities.shape[1]} outputs; there is none of number {digit}.")
     drop = probabilities[0, digit] - probabilities[1:, digit]
-    return np.asarray(drop.reshape(PLACES, PLACES), np.float32)
+    return np.asarray(drop.reshape(PATCHES_PER_SIDE, PATCHES_PER_SIDE), np.float32)
 
 
-def rubbed_out(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def occluded_images(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """(169, size, size) uint8: the image with each of the patches black, row by row."""
     side, stride = len(image) // 7, len(image) // 14
-    images = np.repeat(image[None], PLACES**2, axis=0)
+    images = np.repeat(image[None], PATCHES_PER_SIDE**2, axis=0)
     for number, changed in enumerate(images):
-        top, left = stride * (number // PLACES), stride * (number % PLACES)
+        top, left = stride * (number // PATCHES_PER_SIDE), stride * (number % PATCHES_PER_SIDE)
         changed[top : top + side, left : left + side] = 0
     return images
 
 
-def spread(places: NDArray[np.float32], size: int = 28) -> NDArray[np.float32]:
+def upsample_occlusion(places: NDArray[np.float32], size: int = 28) -> NDArray[np.float32]:
     """(size, size) float32: each pixel the mean of the patches that cover it, to lay over the image."""
     side, stride = size // 7, size // 14
     total, count = np.zeros((size, size), np.float32), np.zeros((size, size), np.float32)

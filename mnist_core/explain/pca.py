@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from mnist_core.errors import DataError
 
-FEWEST = 3  # points: two always lie on a line
-NARROW = 64  # values
+MIN_POINTS = 3  # points: two always lie on a line
+MAX_DENSE_WIDTH = 64  # values
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,9 +48,9 @@ def principal_plane(values: NDArray[np.floating[Any]]) -> Plane:
     Raises:
         DataError: fewer values than that, or one that is no number.
     """
-    if values.ndim != 2 or values.shape[0] < FEWEST or values.shape[1] < 2 or not np.isfinite(values).all():
+    if values.ndim != 2 or values.shape[0] < MIN_POINTS or values.shape[1] < 2 or not np.isfinite(values).all():
         raise DataError(
-            f"A map needs finite values of shape (N, W), N of {FEWEST} and W of 2 or more; got {values.shape}. Take "
+            f"A map needs finite values of shape (N, W), N of {MIN_POINTS} and W of 2 or more; got {values.shape}. Take "
             "more images, or a layer that is wider."
         )
     mean = values.mean(axis=0, dtype=np.float64)
@@ -65,7 +65,7 @@ def principal_plane(values: NDArray[np.floating[Any]]) -> Plane:
 def _two_largest(centred: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The two largest eigenvalues of the scatter matrix, and their vectors, (2, W)."""
     width = centred.shape[1]
-    if width <= NARROW or not centred.any():  # Lanczos needs room, and something to find
+    if width <= MAX_DENSE_WIDTH or not centred.any():  # Lanczos needs room, and something to find
         values, vectors = np.linalg.eigh(centred.T @ centred) if centred.any() else (np.zeros(2), np.eye(width)[:, :2])
     else:  # a flattened convolution has thousands of values: the whole matrix would take minutes
         from scipy.sparse.linalg import LinearOperator, eigsh  # type: ignore[import-untyped]
@@ -75,6 +75,6 @@ def _two_largest(centred: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDA
     return np.asarray(values[:-3:-1]), np.asarray(vectors[:, :-3:-1].T)
 
 
-def pixels(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+def flatten_pixels(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     """(N, H, W) uint8 -> (N, H * W) float32, 0..1."""
     return np.asarray(images.reshape(len(images), -1) / np.float32(255), np.float32)

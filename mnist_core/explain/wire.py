@@ -14,8 +14,8 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-LONGEST_LINE = 1_000_000  # bytes
-LARGEST = 500_000_000  # bytes of an array
+MAX_LINE_BYTES = 1_000_000  # bytes
+MAX_ARRAY_BYTES = 500_000_000  # bytes of an array
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -28,7 +28,7 @@ class Frame:
     arrays: Arrays = field(default_factory=dict)
 
 
-def write(pipe: IO[bytes], frame: Frame) -> None:
+def write_frame(pipe: IO[bytes], frame: Frame) -> None:
     """Sends one message. Raises OSError where nobody listens any more, ValueError for an array of objects."""
     packed = {name: _packed(array) for name, array in frame.arrays.items()}
     line = json.dumps({**frame.said, "arrays": {name: len(content) for name, content in packed.items()}})
@@ -36,9 +36,9 @@ def write(pipe: IO[bytes], frame: Frame) -> None:
     pipe.flush()
 
 
-def read(pipe: IO[bytes]) -> Frame | None:
+def read_frame(pipe: IO[bytes]) -> Frame | None:
     """Waits for the next message. None where the pipe is closed; ValueError where what comes is none."""
-    line = pipe.readline(LONGEST_LINE)
+    line = pipe.readline(MAX_LINE_BYTES)
     if not line.endswith(b"\n"):
         return None
     said = json.loads(line)
@@ -55,7 +55,7 @@ def read(pipe: IO[bytes]) -> Frame | None:
 
 
 def _is_size(value: object) -> bool:
-    return isinstance(value, int) and 0 <= value <= LARGEST
+    return isinstance(value, int) and 0 <= value <= MAX_ARRAY_BYTES
 
 
 def _packed(array: NDArray[Any]) -> bytes:

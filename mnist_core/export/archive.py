@@ -30,7 +30,7 @@ from mnist_core.runs.run import Run, Status
 
 MEGABYTE = 1_000_000
 
-FILES: dict[str, int] = {
+ARCHIVE_FILES: dict[str, int] = {
     "spec.json": MEGABYTE,
     "status.json": MEGABYTE,
     "control.json": MEGABYTE,
@@ -49,9 +49,9 @@ what else lies in its folder, such as snapshots/, stays at home."""
 
 EVENTS = re.compile(r"events/(train|validation)/events\.out\.tfevents\.[A-Za-z0-9._-]{1,150}")
 EVENTS_SIZE = 50 * MEGABYTE  # of each
-MOST_FILES = 64
-MOST_BYTES = 1000 * MEGABYTE  # of a run, unpacked
-LONGEST_DIRECTORY = 64 * 1024  # bytes of the archive's list of files: 64 files need a tenth of it
+MAX_FILES = 64
+MAX_BYTES = 1000 * MEGABYTE  # of a run, unpacked
+MAX_DIRECTORY_BYTES = 64 * 1024  # bytes of the archive's list of files: 64 files need a tenth of it
 CHUNK = 1 << 20
 
 _END = b"PK\x05\x06"
@@ -75,10 +75,10 @@ def pack_run(run: Run) -> bytes:
 
 
 def _travelling(run: Run) -> list[Path]:
-    found = [run.path / name for name in FILES if (run.path / name).is_file()]
+    found = [run.path / name for name in ARCHIVE_FILES if (run.path / name).is_file()]
     events = sorted((run.path / "events").glob("*/*"))
     return (
-        found + [path for path in events if EVENTS.fullmatch(path.relative_to(run.path).as_posix())][: MOST_FILES // 2]
+        found + [path for path in events if EVENTS.fullmatch(path.relative_to(run.path).as_posix())][: MAX_FILES // 2]
     )
 
 
@@ -103,7 +103,7 @@ def unpack_run(source: Path | IO[bytes], root: Path | None = None) -> Run:
         with tempfile.TemporaryDirectory(prefix=_FOLDER, dir=root) as folder:
             run_id = _unpacked(source, Path(folder) / "run")
             arrived = Run(Path(folder) / "run")
-            validate.inspect(arrived)
+            validate.validate_run(arrived)
             _end(arrived)
             return _placed(arrived, run_id, root)
     except OSError as error:
@@ -140,15 +140,15 @@ def _check_directory(file: IO[bytes]) -> None:
     if len(end) < 22 or end[-22:-18] != _END or end[-2:] != b"\0\0":
         raise RunError("This is not a zip of a run, or it is cut short. Export the run again.")
     length = int.from_bytes(end[-10:-6], "little")
-    if end[:4] == _ZIP64 and len(end) == 42 or length > LONGEST_DIRECTORY:
-        raise RunError(f"The zip lists more files than a run has: at most {MOST_FILES} were expected.")
+    if end[:4] == _ZIP64 and len(end) == 42 or length > MAX_DIRECTORY_BYTES:
+        raise RunError(f"The zip lists more files than a run has: at most {MAX_FILES} were expected.")
 
 
 def _members(archive: zipfile.ZipFile) -> tuple[dict[str, zipfile.ZipInfo], str]:
     """Name within the run -> its entry, and the run's id. Raises RunError for anything that is not a file of a run."""
     files = [info for info in archive.infolist() if not _is_folder(info)]
-    if len(files) > MOST_FILES:
-        raise RunError(f"The zip holds {len(files):,} files, and a run has at most {MOST_FILES}.")
+    if len(files) > MAX_FILES:
+        raise RunError(f"The zip holds {len(files):,} files, and a run has at most {MAX_FILES}.")
     members: dict[str, zipfile.ZipInfo] = {}
     run_ids = set()
     for info in files:
@@ -180,7 +180,7 @@ def _is_folder(info: zipfile.ZipInfo) -> bool:
 
 def _limit(name: str) -> int:
     """The largest size of the file; 0 for a name that is no file of a run."""
-    return EVENTS_SIZE if EVENTS.fullmatch(name) else FILES.get(name, 0)
+    return EVENTS_SIZE if EVENTS.fullmatch(name) else ARCHIVE_FILES.get(name, 0)
 
 
 def _is_plain(info: zipfile.ZipInfo) -> bool:
@@ -200,10 +200,10 @@ def _write(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], folder
         with archive.open(info) as packed, path.open("xb") as file:
             while chunk := packed.read(CHUNK):
                 size, total = size + len(chunk), total + len(chunk)
-                if size > _limit(name) or total > MOST_BYTES:
+                if size > _limit(name) or total > MAX_BYTES:
                     raise RunError(
-                        f"{name} is larger than a run's can be: {min(_limit(name), MOST_BYTES) / 1e6:,.0f} MB at most, "
-                        f"{MOST_BYTES / 1e6:,.0f} MB in all. Nothing was unpacked."
+                        f"{name} is larger than a run's can be: {min(_limit(name), MAX_BYTES) / 1e6:,.0f} MB at most, "
+                        f"{MAX_BYTES / 1e6:,.0f} MB in all. Nothing was unpacked."
                     )
                 file.write(chunk)
 

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mnist_core.charts.figures import COLOURS
+from mnist_core.charts.common import COLORS
 from mnist_core.errors import ModelError, RunError
 from mnist_core.export import keras_script
 from mnist_core.export.archive import pack_run
 from mnist_core.files import replacing
 from mnist_core.runs.run import Run
 
-COLUMNS = (
+CSV_COLUMNS = (
     "step",
     "epoch",
     "elapsed",
@@ -36,11 +36,11 @@ COLUMNS = (
 """Of metrics.csv: what a report says, as in training.Report, and when."""
 
 DOTS_PER_INCH = 150
-RUN_AWAY = 1e3  # a loss above it would leave nothing to see of the rest of its curve
+MAX_LOSS = 1e3  # a loss above it would leave nothing to see of the rest of its curve
 
 
 @dataclass(frozen=True)
-class Format:
+class ExportFormat:
     """A way to take a run home.
 
     Attributes:
@@ -56,7 +56,7 @@ class Format:
     make: Callable[[Run], bytes]
 
 
-def content(run: Run, name: str) -> bytes:
+def export_run(run: Run, name: str) -> bytes:
     """The bytes of a run in one of FORMATS.
 
     Raises:
@@ -67,12 +67,12 @@ def content(run: Run, name: str) -> bytes:
     return _format(name).make(run)
 
 
-def filename(run: Run, name: str) -> str:
+def export_filename(run: Run, name: str) -> str:
     """What the file is called: after the run. Raises RunError where there is no such format."""
     return f"{run.id}.{_format(name).suffix}"
 
 
-def write(run: Run, name: str, path: Path, overwrite: bool = False) -> list[Path]:
+def write_export(run: Run, name: str, path: Path, overwrite: bool = False) -> list[Path]:
     """Writes a run in one of FORMATS, whole or not at all.
 
     Args:
@@ -90,7 +90,7 @@ def write(run: Run, name: str, path: Path, overwrite: bool = False) -> list[Path
     _format(name)
     if not overwrite:
         _refuse_taken(path)  # before anything is computed
-    contents = {path: content(run, name)} if name != "script" else _beside(path, keras_script.files(run))
+    contents = {path: export_run(run, name)} if name != "script" else _beside(path, keras_script.script_files(run))
     for target in contents:
         if not overwrite:
             _refuse_taken(target)
@@ -110,10 +110,10 @@ def _refuse_taken(path: Path) -> None:
 
 def _beside(path: Path, files: Mapping[str, bytes]) -> dict[Path, bytes]:
     """The script under the name asked for, and what it reads beside it."""
-    return {path if name == keras_script.SCRIPT else path.with_name(name): value for name, value in files.items()}
+    return {path if name == keras_script.SCRIPT_FILE else path.with_name(name): value for name, value in files.items()}
 
 
-def _format(name: str) -> Format:
+def _format(name: str) -> ExportFormat:
     if name not in FORMATS:
         raise RunError(f"There is no format {name!r}. Known: {', '.join(FORMATS)}.")
     return FORMATS[name]
@@ -129,7 +129,7 @@ def _model(run: Run, name: str) -> bytes:
         ) from None
 
 
-def reports(run: Run) -> list[dict[str, Any]]:
+def usable_reports(run: Run) -> list[dict[str, Any]]:
     """What it reported, in order. Raises RunError where it has reported nothing yet."""
     rows = [row for row in run.metrics().rows if _is_number(row.get("step"))]
     if not rows:
@@ -145,13 +145,13 @@ def metrics_csv(run: Run) -> bytes:
     """One line a report under a line of COLUMNS, UTF-8; what a report does not say is left empty."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    table.writerow(COLUMNS)
-    for row in reports(run):
-        table.writerow([row[name] if _is_number(row.get(name)) else "" for name in COLUMNS])
+    table.writerow(CSV_COLUMNS)
+    for row in usable_reports(run):
+        table.writerow([row[name] if _is_number(row.get(name)) else "" for name in CSV_COLUMNS])
     return text.getvalue().encode()
 
 
-def curves(run: Run, kind: str) -> bytes:
+def curves_image(run: Run, kind: str) -> bytes:
     """Loss and accuracy against epochs, training and validation, as the tutorials draw them.
 
     Args:
@@ -162,7 +162,7 @@ def curves(run: Run, kind: str) -> bytes:
     from matplotlib.figure import Figure  # never pyplot: it keeps figures between threads
 
     figure = Figure(figsize=(10, 4), layout="constrained")
-    rows = reports(run)
+    rows = usable_reports(run)
     for axes, measure in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
         _draw(axes, rows, measure)
     figure.suptitle(run.id)
@@ -176,21 +176,21 @@ def _draw(axes: Any, rows: Sequence[Mapping[str, Any]], measure: str) -> None:
     """One measure: each report of the training faintly, the mean of each epoch, and its validation."""
     epochs = epoch_means(rows, measure)
     per_epoch = _steps_per_epoch(rows)
-    told = [row for row in rows if _is_number(row.get(measure)) and row[measure] < RUN_AWAY]
+    told = [row for row in rows if _is_number(row.get(measure)) and row[measure] < MAX_LOSS]
     axes.plot(
         [row["step"] / per_epoch for row in told],
         [row[measure] for row in told],
-        color=COLOURS["training"],
+        color=COLORS["training"],
         alpha=0.35,
         linewidth=1,
     )
-    axes.plot(list(epochs), list(epochs.values()), "o-", color=COLOURS["training"], label="training")
+    axes.plot(list(epochs), list(epochs.values()), "o-", color=COLORS["training"], label="training")
     validated = [row for row in rows if _is_number(row.get(f"val_{measure}"))]
     axes.plot(
         [row["epoch"] for row in validated],
         [row[f"val_{measure}"] for row in validated],
         "o-",
-        color=COLOURS["validation"],
+        color=COLORS["validation"],
         label="validation",
     )
     axes.set(xlabel="epoch", ylabel=measure, title=f"{measure} of training and validation")
@@ -222,13 +222,15 @@ def _steps_per_epoch(rows: Sequence[Mapping[str, Any]]) -> float:
     return float(ends[0] if ends else rows[-1]["step"]) or 1.0
 
 
-FORMATS: dict[str, Format] = {
-    "keras": Format("Keras model", "keras", "application/zip", lambda run: _model(run, "model.keras")),
-    "tflite": Format("LiteRT model", "tflite", "application/octet-stream", lambda run: _model(run, "model.tflite")),
-    "csv": Format("Reports as a table", "csv", "text/csv", metrics_csv),
-    "script": Format("Keras script", "py", "text/x-python", lambda run: keras_script.source(run).encode()),
-    "png": Format("Curves as PNG", "png", "image/png", lambda run: curves(run, "png")),
-    "svg": Format("Curves as SVG", "svg", "image/svg+xml", lambda run: curves(run, "svg")),
-    "zip": Format("The whole run", "zip", "application/zip", pack_run),
+FORMATS: dict[str, ExportFormat] = {
+    "keras": ExportFormat("Keras model", "keras", "application/zip", lambda run: _model(run, "model.keras")),
+    "tflite": ExportFormat(
+        "LiteRT model", "tflite", "application/octet-stream", lambda run: _model(run, "model.tflite")
+    ),
+    "csv": ExportFormat("Reports as a table", "csv", "text/csv", metrics_csv),
+    "script": ExportFormat("Keras script", "py", "text/x-python", lambda run: keras_script.script_source(run).encode()),
+    "png": ExportFormat("Curves as PNG", "png", "image/png", lambda run: curves_image(run, "png")),
+    "svg": ExportFormat("Curves as SVG", "svg", "image/svg+xml", lambda run: curves_image(run, "svg")),
+    "zip": ExportFormat("The whole run", "zip", "application/zip", pack_run),
 }
 """Name -> how a run can be taken home."""

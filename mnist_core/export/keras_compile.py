@@ -7,7 +7,7 @@ import textwrap
 from mnist_core.recipes.recipes import LOSSES, OPTIMIZERS, Settings
 from mnist_core.recipes.schedules import WARM_UP_FROM, warm_up
 
-LINE = 79  # PEP 8
+LINE_LENGTH = 79  # PEP 8
 
 _COSINES = ("cosine", "one-cycle")
 _LOSS_NAMES = {
@@ -33,14 +33,14 @@ _WARM_UP = '''class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
 '''
 
 
-def warm_up_class(settings: Settings) -> str:
+def warm_up_class_source(settings: Settings) -> str:
     """A schedule that rises first; empty where none is wanted, and for the cosine, of which Keras has one."""
     if not warm_up(settings) or settings.schedule in _COSINES:
         return ""
     return _WARM_UP.format(begin=WARM_UP_FROM, rest=1 - WARM_UP_FROM).removesuffix("\n")
 
 
-def schedule(settings: Settings) -> list[str]:
+def schedule_lines(settings: Settings) -> list[str]:
     """Lines that make `rate`, with `steps` those of an epoch; none where the optimizer's own default will do."""
     rising, peak = warm_up(settings), repr(settings.learning_rate)
     if settings.schedule in _COSINES:
@@ -74,13 +74,13 @@ def _needs_rate(settings: Settings) -> bool:
     return settings.schedule != "constant" or settings.warm_up > 0 or not usual
 
 
-def optimizer(settings: Settings) -> list[str]:
+def optimizer_lines(settings: Settings) -> list[str]:
     """Lines of `model.compile(`, with `rate` as `schedule` makes it."""
     given = _optimizer_arguments(settings)
     whole = f"    optimizer=keras.optimizers.{settings.optimizer}({', '.join(given)}),"
-    if len(whole) <= LINE:
+    if len(whole) <= LINE_LENGTH:
         return [whole]
-    lines = textwrap.wrap(f"{', '.join(given)}),", LINE - 8, break_long_words=False, break_on_hyphens=False)
+    lines = textwrap.wrap(f"{', '.join(given)}),", LINE_LENGTH - 8, break_long_words=False, break_on_hyphens=False)
     return [f"    optimizer=keras.optimizers.{settings.optimizer}(", *("        " + line for line in lines)]
 
 
@@ -101,14 +101,14 @@ def _optimizer_arguments(settings: Settings) -> list[str]:
     return given
 
 
-def loss(settings: Settings) -> str:
+def loss_argument(settings: Settings) -> str:
     """For `model.compile(loss=`."""
     if settings.label_smoothing:
         return f"keras.losses.{LOSSES[settings.loss]}(label_smoothing={settings.label_smoothing!r})"
     return _LOSS_NAMES[settings.loss] if settings.categorical else '"sparse_categorical_crossentropy"'
 
 
-def metrics(settings: Settings) -> list[str]:
+def metrics_lines(settings: Settings) -> list[str]:
     """The last lines of `model.compile(`."""
     faster = "jit_compile=False)  # on a CPU that is faster"
     if not _waits_for_another(settings):
@@ -116,7 +116,7 @@ def metrics(settings: Settings) -> list[str]:
     return ['    metrics=["accuracy", "categorical_crossentropy"],', f"    {faster}"]
 
 
-def monitor(settings: Settings) -> list[str]:
+def monitor_lines(settings: Settings) -> list[str]:
     """Lines of `EarlyStopping(`."""
     return ['    monitor="val_categorical_crossentropy", mode="min",'] if _waits_for_another(settings) else []
 

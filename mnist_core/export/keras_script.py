@@ -21,7 +21,7 @@ from mnist_core.data.augmentation import AUGMENTATIONS
 from mnist_core.data.mnist import MNIST_KEYS, load_mnist
 from mnist_core.errors import DataError, RunError
 from mnist_core.export import keras_compile, numpy_augment
-from mnist_core.export.keras_compile import LINE
+from mnist_core.export.keras_compile import LINE_LENGTH
 from mnist_core.fields import changed
 from mnist_core.handwriting import mixture_cache
 from mnist_core.handwriting.mixture import ASSUMED_NON_DIGITS, MIXTURES, Mixture
@@ -31,37 +31,37 @@ from mnist_core.processes import cpu_count
 from mnist_core.recipes.recipes import Settings
 from mnist_core.runs.run import OWN, Run, RunSpec
 
-SCRIPT, SAMPLE, DRAWINGS = "train.py", "mnist.npz", "drawings.npz"
-MOST_LINES = 100
+SCRIPT_FILE, SAMPLE_FILE, DRAWINGS_FILE = "train.py", "mnist.npz", "drawings.npz"
+MAX_LINES = 100
 PER_ROW = 4  # layers without a setting
 
 
-def files(run: Run) -> dict[str, bytes]:
+def script_files(run: Run) -> dict[str, bytes]:
     """The script, and what it reads beside it: SCRIPT first, then SAMPLE and DRAWINGS where they are needed.
 
     Raises:
         RunError: the run was taught from another model's weights, or its files cannot be read.
         DataError: its drawings cannot be made again: the pen strokes are not to be had.
     """
-    found = {SCRIPT: source(run).encode()}
-    if data_of(run) == "sample":
-        found[SAMPLE] = _npz(**{key: getattr(load_mnist("sample"), key) for key in MNIST_KEYS})
+    found = {SCRIPT_FILE: script_source(run).encode()}
+    if dataset_name(run) == "sample":
+        found[SAMPLE_FILE] = _npz(**{key: getattr(load_mnist("sample"), key) for key in MNIST_KEYS})
     if run.spec().settings.drawings != "none":
         images, labels = _drawings(run)
-        found[DRAWINGS] = _npz(images=images, labels=labels)
+        found[DRAWINGS_FILE] = _npz(images=images, labels=labels)
     return found
 
 
 def stands_alone(run: Run) -> bool:
     """Whether the script needs no file beside it. Raises RunError where the run cannot be read."""
-    return data_of(run) != "sample" and run.spec().settings.drawings == "none"
+    return dataset_name(run) != "sample" and run.spec().settings.drawings == "none"
 
 
-def archive(run: Run) -> bytes:
+def script_zip(run: Run) -> bytes:
     """`files` as a zip. Raises as `files`."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as packed:
-        for name, each in files(run).items():
+        for name, each in script_files(run).items():
             packed.writestr(name, each)
     return content.getvalue()
 
@@ -72,7 +72,7 @@ def _npz(**arrays: Any) -> bytes:
     return content.getvalue()
 
 
-def data_of(run: Run) -> str:
+def dataset_name(run: Run) -> str:
     """What it was really trained on: `full`, `sample` (perhaps for want of a network) or `custom`."""
     known, asked = run.card().get("data"), run.spec().data
     if isinstance(known, dict) and isinstance(known.get("name"), str):
@@ -101,7 +101,7 @@ def _outputs(settings: Settings) -> int:
     return settings.architecture.summary()[-1].output_shape[0]
 
 
-def source(run: Run) -> str:
+def script_source(run: Run) -> str:
     """The script. Raises RunError where the run did not begin from scratch, or cannot be read."""
     spec = run.spec()
     if spec.base:
@@ -111,8 +111,8 @@ def source(run: Run) -> str:
         )
     blocks = [_head(run, spec), _imports(spec.settings), _constants(spec), _data(run, spec)]
     if spec.settings.augmentation != "none":
-        blocks.append(numpy_augment.source(spec.settings.architecture.input_size, _augmentation(spec.settings)))
-    blocks += [_batches(spec.settings), _limit(spec.settings), keras_compile.warm_up_class(spec.settings)]
+        blocks.append(numpy_augment.augment_source(spec.settings.architecture.input_size, _augmentation(spec.settings)))
+    blocks += [_batches(spec.settings), _limit(spec.settings), keras_compile.warm_up_class_source(spec.settings)]
     blocks += [_model(spec.settings), _training(spec.settings)]
     return "\n".join(filter(None, blocks)) + _ending(spec.settings)
 
@@ -122,10 +122,12 @@ def _augmentation(settings: Settings) -> Any:
 
 
 def _head(run: Run, spec: RunSpec) -> str:
-    beside = [name for name, needed in ((SAMPLE, data_of(run) == "sample"), (DRAWINGS, _drawn(spec))) if needed]
+    beside = [
+        name for name, needed in ((SAMPLE_FILE, dataset_name(run) == "sample"), (DRAWINGS_FILE, _drawn(spec))) if needed
+    ]
     what = "a network of one's own" if spec.kind == OWN else spec.recipe
     lines = [f'"""Trains {what} from scratch, as a run of Digit Lab did.', ""]
-    lines += [f"    python {SCRIPT} {'mnist.npz' if data_of(run) == 'custom' else '[mnist.npz]'}", ""]
+    lines += [f"    python {SCRIPT_FILE} {'mnist.npz' if dataset_name(run) == 'custom' else '[mnist.npz]'}", ""]
     needed = ["keras on TensorFlow", "numpy", "matplotlib", *(f"{name} beside it" for name in beside)]
     lines += [f"It needs {', '.join(needed[:-1])} and {needed[-1]}."]
     return "\n".join([*lines, *_by_hand(run), '"""', ""])
@@ -149,8 +151,8 @@ def _by_hand(run: Run) -> list[str]:
 def _imports(settings: Settings) -> str:
     kinds = ", ".join(sorted({"Input", *(type(layer).__name__ for layer in settings.layers)}))
     layers = f"from keras.layers import {kinds}"
-    if len(layers) > LINE:
-        layers = textwrap.fill(f"from keras.layers import ({kinds})", LINE, subsequent_indent=" " * 26)
+    if len(layers) > LINE_LENGTH:
+        layers = textwrap.fill(f"from keras.layers import ({kinds})", LINE_LENGTH, subsequent_indent=" " * 26)
     lines = ["import sys", *["import time"] * bool(settings.time_budget), "", "import keras"]
     return "\n".join([*lines, "import matplotlib.pyplot as plt", "import numpy as np", layers, ""])
 
@@ -161,7 +163,7 @@ def _constants(spec: RunSpec) -> str:
 
 
 def _data(run: Run, spec: RunSpec) -> str:
-    given, settings = data_of(run), spec.settings
+    given, settings = dataset_name(run), spec.settings
     read = [
         "file = np.load(path)",
         'x_train, y_train = file["x_train"], file["y_train"]',
@@ -175,7 +177,7 @@ def _data(run: Run, spec: RunSpec) -> str:
             "    (x_train, y_train), (x_test, y_test) = keras.datasets.mnist.load_data()",
         ]
     else:
-        path = f'sys.argv[1] if len(sys.argv) > 1 else "{SAMPLE}"' if given == "sample" else "sys.argv[1]"
+        path = f'sys.argv[1] if len(sys.argv) > 1 else "{SAMPLE_FILE}"' if given == "sample" else "sys.argv[1]"
         lines = [f"path = {path}", *read]
     return "\n".join(
         [*lines, *_SPLITS[settings.split], *_uncentered(settings), *_drawings_source(spec), *_labels(settings), ""]
@@ -229,7 +231,7 @@ def _drawings_source(spec: RunSpec) -> list[str]:
     if not _drawn(spec):
         return []
     return [
-        f'with np.load("{DRAWINGS}") as file:  # of people, invented, and no digits',
+        f'with np.load("{DRAWINGS_FILE}") as file:  # of people, invented, and no digits',
         '    x_train = np.concatenate([x_train, file["images"]])',
         '    y_train = np.concatenate([y_train, file["labels"]])',
     ]
@@ -295,7 +297,7 @@ def _model(settings: Settings) -> str:
     for layer in settings.layers:
         text = _layer(layer)
         heavy = isinstance(layer, Conv2D | DepthwiseConv2D | Dense)
-        if not heavy and len(lines[-1]) + len(text) + 2 <= LINE and len(lines) > 1:
+        if not heavy and len(lines[-1]) + len(text) + 2 <= LINE_LENGTH and len(lines) > 1:
             lines[-1] += f" {text},"
         else:
             lines.append(f"    {text},")
@@ -321,11 +323,11 @@ def _training(settings: Settings) -> str:
     return "\n".join(
         [
             "steps = -(-len(y_train) // BATCH_SIZE)  # the last batch may be smaller",
-            *keras_compile.schedule(settings),
+            *keras_compile.schedule_lines(settings),
             "model.compile(",
-            *keras_compile.optimizer(settings),
-            f"    loss={keras_compile.loss(settings)},",
-            *keras_compile.metrics(settings),
+            *keras_compile.optimizer_lines(settings),
+            f"    loss={keras_compile.loss_argument(settings)},",
+            *keras_compile.metrics_lines(settings),
             "history = model.fit(",
             "    batches(), steps_per_epoch=steps, epochs=EPOCHS, shuffle=False, verbose=2,",
             *_callbacks(settings),
@@ -342,7 +344,7 @@ def _callbacks(settings: Settings) -> list[str]:
     if settings.patience:
         given += [
             "keras.callbacks.EarlyStopping(",
-            *keras_compile.monitor(settings),
+            *keras_compile.monitor_lines(settings),
             f"    patience={settings.patience}, restore_best_weights=True),",
         ]
     if settings.time_budget or settings.target_accuracy:

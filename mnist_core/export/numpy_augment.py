@@ -44,7 +44,7 @@ def augment(images, seed):
 '''
 
 
-def source(size: int, how: Augmentation) -> str:
+def augment_source(size: int, how: Augmentation) -> str:
     """Defines `augment(images, seed)`, (N, size, size) of 0..255; it needs `import numpy as np`."""
     ranges = ", ".join(f"{value:g}" for value in (how.rotation, how.slant, how.scale, how.stretch))
     return (

@@ -28,11 +28,11 @@ from mnist_core.runs.run import Run, RunSpec
 
 RUN_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,79}")
 RECIPE = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
-LONGEST_TEXT = 1000  # characters of `data` and `base`
-LATEST = 4e9  # seconds since the epoch, in 2096: later ones are no dates of a run
-MOST_ARRAYS = 5000
+MAX_TEXT_LENGTH = 1000  # characters of `data` and `base`
+MAX_TIMESTAMP = 4e9  # seconds since the epoch, in 2096: later ones are no dates of a run
+MAX_ARRAYS = 5000
 
-NUMBERS = (
+REPORT_NUMBERS = (
     "step",
     "epoch",
     "loss",
@@ -61,7 +61,7 @@ KERAS_CLASSES = {
     "RandomNormal",
 }
 KERAS_MODULES = {"keras", "keras.layers", "keras.initializers"}
-TRIAL_SECONDS = 120
+TRY_MODEL_SECONDS = 120
 
 _BROKEN = (
     OSError,
@@ -79,7 +79,7 @@ _BROKEN = (
 )
 
 
-def inspect(run: Run) -> None:
+def validate_run(run: Run) -> None:
     """Looks into every file of a run that has just been unpacked.
 
     Raises:
@@ -104,9 +104,9 @@ def _checked_spec(value: Any) -> RunSpec:
     spec = RunSpec.from_json(value)
     if not RECIPE.fullmatch(spec.recipe):
         raise RunError(f"its recipe is {spec.recipe[:80]!r}, expected lower-case letters, digits and hyphens")
-    if max(len(spec.data), len(spec.base)) > LONGEST_TEXT or not (spec.data + spec.base).isprintable():
-        raise RunError(f"its data or base is no name: at most {LONGEST_TEXT} characters are expected")
-    if not 0 <= spec.created < LATEST:
+    if max(len(spec.data), len(spec.base)) > MAX_TEXT_LENGTH or not (spec.data + spec.base).isprintable():
+        raise RunError(f"its data or base is no name: at most {MAX_TEXT_LENGTH} characters are expected")
+    if not 0 <= spec.created < MAX_TIMESTAMP:
         raise RunError(f"it was made at {spec.created:g}, which is no time")
     for name, given in spec.overrides.items():
         if not acceptable(name, given):
@@ -146,7 +146,7 @@ def _metrics(path: Path) -> None:
     if broken:
         raise RunError(f"{broken} of its lines are no JSON objects")
     for row in rows:
-        for name in NUMBERS:
+        for name in REPORT_NUMBERS:
             if name in row and not _is_number(row[name]):
                 raise RunError(f"a report says that {name} is {str(row[name])[:80]!r}, expected a number")
         changed = row.get("changed", {})
@@ -180,7 +180,7 @@ def _arrays(limit: int) -> Callable[[Path], None]:
     def check(path: Path) -> None:
         with zipfile.ZipFile(path) as archive:
             infos = archive.infolist()
-            if len(infos) > MOST_ARRAYS or sum(info.file_size for info in infos) > limit:
+            if len(infos) > MAX_ARRAYS or sum(info.file_size for info in infos) > limit:
                 raise RunError(f"it holds {len(infos)} arrays, or larger ones than a run has")
             if len({info.filename for info in infos}) != len(infos):
                 raise RunError("it holds an array twice")
@@ -236,7 +236,7 @@ def _tflite(path: Path) -> None:
         if file.read(8)[4:] != b"TFL3":
             raise RunError("it is no LiteRT model")
     try:
-        done = run_module("mnist_core.export.try_model", str(path.resolve()), threads=1, timeout=TRIAL_SECONDS)
+        done = run_module("mnist_core.export.try_model", str(path.resolve()), threads=1, timeout=TRY_MODEL_SECONDS)
     except subprocess.TimeoutExpired:
         raise RunError("it does not answer") from None
     if done.returncode:

@@ -18,12 +18,12 @@ def matrix() -> np.ndarray:
 
 def test_confusion_has_a_point_a_cell_and_a_column_for_no_digit_where_there_is_one() -> None:
     table = matrix()
-    values = charts.confusion(table, False).data["values"]
+    values = charts.clickable_confusion_matrix(table, False).data["values"]
     assert len(values) == 100 and sum(cell["count"] for cell in values) == table.sum()
     by_cell = {(cell["true"], cell["read"]): cell for cell in values}
     assert by_cell["4", "9"]["share"] == pytest.approx(8 / 98)
     table[0, 10] = 1
-    values = charts.confusion(table, True).data["values"]
+    values = charts.clickable_confusion_matrix(table, True).data["values"]
     assert len(values) == 110 and {cell["read"] for cell in values} >= {"no digit"}
 
 
@@ -35,7 +35,7 @@ def luminance(colour: str) -> float:
 
 
 def test_counts_can_be_read_on_every_cell_and_more_mistakes_are_darker() -> None:
-    cells = charts.confusion(matrix(), False).data["values"]
+    cells = charts.clickable_confusion_matrix(matrix(), False).data["values"]
     filled = [cell for cell in cells if cell["count"]]
     contrasts = [(luminance(cell["fill"]) + 0.05) / (luminance(charts.INK) + 0.05) for cell in filled]
     assert min(contrasts) >= 4.5  # WCAG's AA
@@ -45,19 +45,19 @@ def test_counts_can_be_read_on_every_cell_and_more_mistakes_are_darker() -> None
 
 def test_confusion_without_a_mistake() -> None:
     table = np.diag(np.full(10, 5)).astype(np.int64)
-    chart = charts.confusion(np.hstack([table, np.zeros((10, 1), np.int64)]), False)
+    chart = charts.clickable_confusion_matrix(np.hstack([table, np.zeros((10, 1), np.int64)]), False)
     assert sum(cell["count"] for cell in chart.data["values"]) == 50 and chart.to_dict()
 
 
 def test_empty_bins_are_left_out() -> None:
-    chart = charts.reliability([Bin(0, 0.5, 0, None, None), Bin(0.5, 1, 4, 0.9, 0.75)])
+    chart = charts.reliability_diagram([Bin(0, 0.5, 0, None, None), Bin(0.5, 1, 4, 0.9, 0.75)])
     (point,) = chart.data["values"]
     assert chart.to_dict()
     assert (point["accuracy"], point["confidence"], point["count"]) == (0.75, 0.9, 4)
 
 
 def test_coverage_leaves_out_the_accuracy_of_no_answers() -> None:
-    chart = charts.coverage([Coverage(0.5, 0.9, 0.99, 3), Coverage(0.9999, 0.0, None, 0)])
+    chart = charts.coverage_curve([Coverage(0.5, 0.9, 0.99, 3), Coverage(0.9999, 0.0, None, 0)])
     points = [(point["threshold"], point["series"], point["share"]) for point in chart.data["values"]]
     assert chart.to_dict() and points == [
         ("50 %", "right, of those answered", 0.99),
@@ -67,7 +67,7 @@ def test_coverage_leaves_out_the_accuracy_of_no_answers() -> None:
 
 
 def test_robustness_has_a_line_a_model_told_apart_without_colour() -> None:
-    chart = charts.robustness({"a": {10: 0.5, 0: 1.0}, "b": {0: 0.9}}, "pixels", (0, 5, 10), 0)
+    chart = charts.robustness_curves({"a": {10: 0.5, 0: 1.0}, "b": {0: 0.9}}, "pixels", (0, 5, 10), 0)
     assert [point["level"] for point in chart.data["values"]] == [0, 10, 0]
     lines = next(layer for layer in chart.to_dict()["layer"] if layer["mark"]["type"] == "line")["encoding"]
     assert {"color", "shape", "strokeDash"} <= lines.keys()

@@ -6,17 +6,17 @@ import cv2
 import numpy as np
 import pytest
 
-from mnist_core.charts import figures
 from mnist_core.charts import layers as layer_charts
+from mnist_core.charts.common import data_url
 
 
 def test_colours_tell_sign_and_size() -> None:
     values = np.array([0, 1, -1, 0.5, 7, -7], np.float32)
-    zero, above, below, half, over, under = layer_charts.coloured(values, 1).astype(int)
+    zero, above, below, half, over, under = layer_charts.colorize(values, 1).astype(int)
     assert (zero == 0).all() and (above == over).all() and (below == under).all()
     assert above.argmax() == 1 and below.argmax() == 0, "teal and orange"
     np.testing.assert_allclose(half, above / 2, atol=1)
-    assert not layer_charts.coloured(np.zeros((2, 3), np.float32), 0).any()
+    assert not layer_charts.colorize(np.zeros((2, 3), np.float32), 0).any()
 
 
 @pytest.mark.parametrize(
@@ -25,13 +25,13 @@ def test_colours_tell_sign_and_size() -> None:
 )
 def test_a_wall_holds_every_channel(shape: tuple[int, ...], size: tuple[int, int]) -> None:
     values = np.random.default_rng(0).normal(0, 1, shape).astype(np.float32)
-    assert layer_charts.wall(values).shape == (*size, 3)
+    assert layer_charts.activation_grid(values).shape == (*size, 3)
 
 
 def test_a_wall_has_its_channels_in_order_and_one_scale() -> None:
     values = np.zeros((14, 14, 10), np.float32)
     values[..., 3], values[..., 9] = 1, -0.5
-    wall = layer_charts.wall(values, 28).astype(int)
+    wall = layer_charts.activation_grid(values, 28).astype(int)
     assert wall[5, 3 * 29 + 5].max() == 255 and wall[29 + 5, 29 + 5].max() == pytest.approx(127, abs=1)
     assert not wall[5, 5].any()
 
@@ -42,7 +42,7 @@ def test_the_quick_picture_is_the_same_picture() -> None:
     image = np.random.default_rng(0).integers(0, 256, (9, 13, 3), dtype=np.uint8)
     found = [
         cv2.imdecode(np.frombuffer(base64.b64decode(url.partition(",")[2]), np.uint8), cv2.IMREAD_COLOR)
-        for url in (figures.data_url(image), layer_charts.quick_url(image))
+        for url in (data_url(image), layer_charts.fast_data_url(image))
     ]
     np.testing.assert_array_equal(*found)
     np.testing.assert_array_equal(found[0][..., ::-1], image)
@@ -50,21 +50,26 @@ def test_the_quick_picture_is_the_same_picture() -> None:
 
 def test_charts_hold_what_they_were_given_and_share_nothing() -> None:
     values = np.random.default_rng(0).normal(0, 1, (6, 7, 12)).astype(np.float32)
-    first, second = layer_charts.grid(values[..., 0], 3, (2, 4)), layer_charts.grid(values[..., 1], 3)
+    first, second = (
+        layer_charts.clickable_channel(values[..., 0], 3, (2, 4)),
+        layer_charts.clickable_channel(values[..., 1], 3),
+    )
     cells = first.data["values"]
     assert len(cells) == 42 and [cell for cell in cells if cell["chosen"]][0]["column"] == 4
     assert cells[2 * 7 + 4]["value"] == pytest.approx(float(values[2, 4, 0]), abs=1e-4)
     assert not any(cell["chosen"] for cell in second.data["values"])
-    faces = layer_charts.thumbnails(values, 5).data["values"]
+    faces = layer_charts.clickable_channels(values, 5).data["values"]
     assert len(faces) == 12 and [face["channel"] for face in faces if face["chosen"]] == [5]
-    bars = layer_charts.bars([1.0, 2.0], "unit", "value", 1).data["values"]
+    bars = layer_charts.clickable_bars([1.0, 2.0], "unit", "value", 1).data["values"]
     assert [bar["value"] for bar in bars] == [1, 2]
 
 
 def test_histograms_count_every_weight() -> None:
     generator = np.random.default_rng(0)
     weights = {"1 · Conv2D": generator.normal(0, 1, (3, 3, 1, 8)), "2 · Dense": generator.normal(0, 0.1, (72, 10))}
-    rows = layer_charts.histograms({name: each.astype(np.float32) for name, each in weights.items()}).data["values"]
+    rows = layer_charts.weight_histograms({name: each.astype(np.float32) for name, each in weights.items()}).data[
+        "values"
+    ]
     for name, values in weights.items():
         mine = [row for row in rows if row["layer"] == name]
         assert sum(row["weights"] for row in mine) == values.size

@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 from mnist_core.charts import network_diagram
-from mnist_core.charts.figures import COLOURS
+from mnist_core.charts.common import COLORS
 from mnist_core.networks.architecture import Conv2D, Dense, Flatten, Layer, MaxPooling2D, ReLU, Rescaling, describe
 from mnist_core.recipes.recipes import RECIPES
 
@@ -27,7 +27,7 @@ def texts(text: str) -> list[str]:
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_layer_has_a_box_and_its_shape(name: str) -> None:
     network = RECIPES[name].settings.architecture
-    drawn = network_diagram.svg(network.layers, network.input_size)
+    drawn = network_diagram.network_svg(network.layers, network.input_size)
     rows = network.summary()
     assert len(boxes(drawn)) == len(rows) + 1
     shown = texts(drawn)
@@ -39,18 +39,18 @@ def test_every_layer_has_a_box_and_its_shape(name: str) -> None:
 
 
 def test_boxes_are_to_scale() -> None:
-    image, scaled, conv, pooled, flat, dense = boxes(network_diagram.svg(LAYERS))
+    image, scaled, conv, pooled, flat, dense = boxes(network_diagram.network_svg(LAYERS))
     heights = [float(box.get("height", 0)) for box in (image, scaled, conv, pooled)]
-    assert heights == pytest.approx([network_diagram.TALLEST * rows / 28 for rows in (28, 28, 26, 13)], abs=0.1)
+    assert heights == pytest.approx([network_diagram.MAX_HEIGHT * rows / 28 for rows in (28, 28, 26, 13)], abs=0.1)
     widths = [float(box.get("width", 0)) for box in (image, conv)]
     assert widths[1] - widths[0] == pytest.approx(6 * (math.log2(33) - math.log2(2)), abs=0.1)
     bars = [float(box.get("height", 0)) for box in (flat, dense)]
     assert bars[0] / bars[1] == pytest.approx(math.log2(5409) / math.log2(11), abs=0.02)
-    assert conv.get("fill") == COLOURS["training"] and dense.get("fill") == COLOURS["validation"]
+    assert conv.get("fill") == COLORS["training"] and dense.get("fill") == COLORS["validation"]
 
 
 def test_title_and_description_tell_what_is_drawn() -> None:
-    root = ElementTree.fromstring(network_diagram.svg(LAYERS, name="mine & <yours>"))
+    root = ElementTree.fromstring(network_diagram.network_svg(LAYERS, name="mine & <yours>"))
     assert root.get("role") == "img"
     assert root.findtext(f"{SVG}title") == "mine & <yours>: 5 layers"
     told = root.findtext(f"{SVG}desc") or ""
@@ -60,27 +60,29 @@ def test_title_and_description_tell_what_is_drawn() -> None:
 
 def test_what_cannot_work_is_drawn_without_a_size() -> None:
     layers: tuple[Layer, ...] = (Flatten(), Conv2D(8, 3), Dense(10, "softmax"))
-    drawn = network_diagram.svg(layers, marked={2})
+    drawn = network_diagram.network_svg(layers, marked={2})
     assert texts(drawn).count("cannot work") == 2 and texts(drawn).count("?") == 2
-    assert "what cannot work there: Conv2D, Dense" in network_diagram.told(layers)
+    assert "what cannot work there: Conv2D, Dense" in network_diagram.describe_network(layers)
 
 
 def test_a_marked_layer_stands_out() -> None:
-    plain, marked = boxes(network_diagram.svg(LAYERS)), boxes(network_diagram.svg(LAYERS, marked={2}))
+    plain, marked = boxes(network_diagram.network_svg(LAYERS)), boxes(network_diagram.network_svg(LAYERS, marked={2}))
     assert [box.get("stroke-dasharray") for box in plain] == [None] * 6
     assert [bool(box.get("stroke-dasharray")) for box in marked] == [False, False, True, False, False, False]
 
 
 def test_a_hundred_layers_stay_within_the_page() -> None:
-    root = ElementTree.fromstring(network_diagram.svg((*[ReLU()] * 98, Flatten(), Dense(10, "softmax"))))
-    assert float(root.get("width", 0)) <= network_diagram.PER_ROW * network_diagram.COLUMN
-    assert 11 * network_diagram.TALLEST < float(root.get("height", 0)) < 11 * 2 * network_diagram.TALLEST
+    root = ElementTree.fromstring(network_diagram.network_svg((*[ReLU()] * 98, Flatten(), Dense(10, "softmax"))))
+    assert float(root.get("width", 0)) <= network_diagram.LAYERS_PER_ROW * network_diagram.COLUMN_WIDTH
+    assert 11 * network_diagram.MAX_HEIGHT < float(root.get("height", 0)) < 11 * 2 * network_diagram.MAX_HEIGHT
     lowest = max(float(text.get("y", 0)) for text in root.iter(f"{SVG}text"))
     assert lowest < float(root.get("height", 0)) / 11, "no line of text reaches into the row below"
 
 
 def test_nothing_but_the_image_where_there_is_no_layer() -> None:
-    assert len(boxes(network_diagram.svg(()))) == 1 and network_diagram.title(()) == "A network: 0 layers"
+    assert (
+        len(boxes(network_diagram.network_svg(()))) == 1 and network_diagram.network_title(()) == "A network: 0 layers"
+    )
 
 
 @pytest.mark.parametrize(
@@ -95,10 +97,10 @@ def test_nothing_but_the_image_where_there_is_no_layer() -> None:
     ],
 )
 def test_settings_in_few_words(layer: Layer, words: str) -> None:
-    assert network_diagram.settings(layer) == words
+    assert network_diagram.describe_settings(layer) == words
 
 
 def test_long_names_are_folded() -> None:
-    shown = texts(network_diagram.svg(RECIPES["best"].settings.layers))
+    shown = texts(network_diagram.network_svg(RECIPES["best"].settings.layers))
     assert max(map(len, shown)) <= 20
     assert "3 Batch" in shown and "Normalization" in shown

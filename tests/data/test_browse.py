@@ -108,7 +108,7 @@ def test_uncentered_digits_lose_no_ink(sample: Any) -> None:
 def test_wall_says_where_answer_and_label_differ() -> None:
     images = np.zeros((3, 28, 28), np.uint8)
     read_as = np.array([7, 3, NOT_A_DIGIT], np.uint8)
-    drawn = data_charts.wall(images, np.array([0, 14, 999]), np.array([7, 5, 4], np.uint8), read_as)
+    drawn = data_charts.clickable_digits(images, np.array([0, 14, 999]), np.array([7, 5, 4], np.uint8), read_as)
     rows = drawn.data["values"]
     assert [row["number"] for row in rows] == [0, 14, 999]
     assert [row["caption"] for row in rows] == ["7", "5 → 3", "4 → no digit"]
@@ -118,6 +118,6 @@ def test_wall_says_where_answer_and_label_differ() -> None:
 
 def test_pixels_of_a_digit_are_all_there(sample: Any) -> None:
     image = sample.x_train[3]
-    rows = data_charts.pixels(image).data["values"]
+    rows = data_charts.pixel_heatmap(image).data["values"]
     assert len(rows) == 784
     assert all(image[row["row"], row["column"]] == row["value"] for row in rows)

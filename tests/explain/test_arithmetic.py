@@ -115,7 +115,7 @@ def test_every_unit_comes_out_as_in_litert(made: tuple[Architecture, Any, Path],
         corners = [tuple(0 for _ in found[0].shape), tuple(size - 1 for size in found[0].shape)]
         others = [tuple(int(generator.integers(size)) for size in found[0].shape) for _ in range(25)]
         for place in (*corners, *others):
-            unit = arithmetic.unit(layer, weights[position], before, place)
+            unit = arithmetic.compute_unit(layer, weights[position], before, place)
             assert unit.value == pytest.approx(float(found[0][place]), abs=1e-4), (layer, place)
 
 
@@ -125,7 +125,7 @@ def test_the_parts_of_a_convolution_add_up(made: tuple[Architecture, Any, Path],
     position = next((n for n, layer in enumerate(architecture.layers) if isinstance(layer, Conv2D | Dense)), 0)
     before = layers.before(sample.x_test[:1], position)[0]
     place = (2, 3, 1) if before.ndim == 3 else (1,)
-    unit = arithmetic.unit(architecture.layers[position], weights[position], before, place)
+    unit = arithmetic.compute_unit(architecture.layers[position], weights[position], before, place)
     if unit.patch is not None and unit.kernel is not None:
         total = float((unit.patch.astype(np.float64) * unit.kernel).sum())
     else:
@@ -135,19 +135,19 @@ def test_the_parts_of_a_convolution_add_up(made: tuple[Architecture, Any, Path],
 
 def test_by_hand() -> None:
     before = np.array([[[1], [2]], [[3], [-4]]], np.float32)
-    pooled = arithmetic.unit(MaxPooling2D(2), (), before, (0, 0, 0))
+    pooled = arithmetic.compute_unit(MaxPooling2D(2), (), before, (0, 0, 0))
     assert pooled.value == 3 and pooled.box == (0, 0, 2, 2)
     kernel, bias = np.array([[[[2.0]], [[1.0]]], [[[0.5]], [[1.0]]]], np.float32), np.array([1.0], np.float32)
-    unit = arithmetic.unit(Conv2D(1, 2, activation="relu"), (kernel, bias), before, (0, 0, 0))
+    unit = arithmetic.compute_unit(Conv2D(1, 2, activation="relu"), (kernel, bias), before, (0, 0, 0))
     assert [value for _, value in unit.steps] == [1.5, 1.0, 2.5, 2.5]  # 2 + 2 + 1.5 - 4
     logits = np.log(np.array([1, 2, 5], np.float32))
-    assert arithmetic.unit(Softmax(), (), logits, (2,)).value == pytest.approx(5 / 8, abs=1e-6)
+    assert arithmetic.compute_unit(Softmax(), (), logits, (2,)).value == pytest.approx(5 / 8, abs=1e-6)
     dense = Dense(3, "softmax", use_bias=False)
-    unit = arithmetic.unit(dense, (np.diag(logits),), np.ones(3, np.float32), (1,))
+    unit = arithmetic.compute_unit(dense, (np.diag(logits),), np.ones(3, np.float32), (1,))
     expected = [np.log(2), 2 / 5, 8 / 5, 2 / 8]  # its number, the power less the largest, all powers, the share
     assert [value for _, value in unit.steps] == pytest.approx(expected, abs=1e-6)
     with pytest.raises(ModelError, match=r"none at \(3,\)"):
-        arithmetic.unit(Softmax(), (), logits, (3,))
+        arithmetic.compute_unit(Softmax(), (), logits, (3,))
 
 
 def test_files_that_are_no_weights_are_refused(made: tuple[Architecture, Any, Path], tmp_path: Path) -> None:

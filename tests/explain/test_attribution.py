@@ -140,9 +140,9 @@ def test_grad_cam_takes_normalisation_and_activation_along(keras: Any, digit: np
 
 def test_which_layers_there_are_to_look_at() -> None:
     assert attribution.conv_layers(BENT) == {1: "layer 2: Conv2D, 26 × 26 × 6", 5: "layer 6: Conv2D, 11 × 11 × 8"}
-    assert attribution.telling_layer(BENT) == 5 and attribution.telling_layer(LINEAR) is None
+    assert attribution.default_grad_cam_layer(BENT) == 5 and attribution.default_grad_cam_layer(LINEAR) is None
     narrow = Architecture((SCALE, Conv2D(4, 3), Conv2D(4, 26), Flatten(), Dense(10, "softmax")))
-    assert attribution.telling_layer(narrow) == 1
+    assert attribution.default_grad_cam_layer(narrow) == 1
 
 
 def test_a_larger_input_has_the_digit_in_its_middle(keras: Any, digit: np.ndarray) -> None:
@@ -175,9 +175,9 @@ def test_what_cannot_be_explained_is_refused(keras: Any, digit: np.ndarray) -> N
 
 
 def test_the_shipped_model_is_explained_completely(keras: Any, sample: Any, tmp_path: Path) -> None:
-    from mnist_core.explain.gradient_server import load
+    from mnist_core.explain.gradient_server import load_keras_model
 
     folder = shutil.copytree(DEFAULT_MODEL.parent, tmp_path / "model")
     index = int((sample.y_test == 7).argmax())
-    maps, (complete,) = Explainer(load(folder)).integrated(sample.x_test[index], [7])
+    maps, (complete,) = Explainer(load_keras_model(folder)).integrated(sample.x_test[index], [7])
     assert complete.holds and complete.difference > 5 and maps.max() > 0.1

@@ -16,7 +16,7 @@ import pytest
 
 from mnist_core.errors import ModelError
 from mnist_core.explain import wire
-from mnist_core.explain.gradient_client import GradientHelper
+from mnist_core.explain.gradient_client import GradientClient
 from mnist_core.explain.wire import Frame
 from mnist_core.models.classifier import DEFAULT_MODEL, Classifier
 from tests.support import ROOT, Trained, wait_until
@@ -27,13 +27,13 @@ IMAGE[6:22, 13:16] = 255
 
 
 @pytest.fixture(scope="module")
-def helper() -> Iterator[GradientHelper]:
-    made = GradientHelper(2)
+def helper() -> Iterator[GradientClient]:
+    made = GradientClient(2)
     yield made
     made.close()
 
 
-def process(helper: GradientHelper) -> subprocess.Popen[bytes]:
+def process(helper: GradientClient) -> subprocess.Popen[bytes]:
     assert helper._process is not None
     return helper._process
 
@@ -44,11 +44,11 @@ def process(helper: GradientHelper) -> subprocess.Popen[bytes]:
 def test_what_is_sent_arrives() -> None:
     pipe = io.BytesIO()
     arrays = {"a": np.arange(6, dtype=np.float32).reshape(2, 3), "b": np.zeros((0, 4), np.uint8)}
-    wire.write(pipe, Frame({"do": "x", "digits": [1, 2]}, arrays))
-    wire.write(pipe, Frame({"then": 2}))
+    wire.write_frame(pipe, Frame({"do": "x", "digits": [1, 2]}, arrays))
+    wire.write_frame(pipe, Frame({"then": 2}))
     pipe.seek(0)
-    first, second = wire.read(pipe), wire.read(pipe)
-    assert first is not None and second is not None and wire.read(pipe) is None
+    first, second = wire.read_frame(pipe), wire.read_frame(pipe)
+    assert first is not None and second is not None and wire.read_frame(pipe) is None
     assert first.said == {"do": "x", "digits": [1, 2]} and second.said == {"then": 2}
     assert all((first.arrays[name] == arrays[name]).all() for name in arrays)
     assert first.arrays["a"].dtype == np.float32 and first.arrays["b"].shape == (0, 4)
@@ -56,27 +56,27 @@ def test_what_is_sent_arrives() -> None:
 
 def test_a_message_that_is_cut_short_is_none() -> None:
     pipe = io.BytesIO()
-    wire.write(pipe, Frame({}, {"a": np.zeros(100)}))
+    wire.write_frame(pipe, Frame({}, {"a": np.zeros(100)}))
     for length in (0, 5, 60, len(pipe.getvalue()) - 1):
-        assert wire.read(io.BytesIO(pipe.getvalue()[:length])) is None
+        assert wire.read_frame(io.BytesIO(pipe.getvalue()[:length])) is None
 
 
 def test_no_pickle_passes() -> None:
     with pytest.raises(ValueError, match="allow_pickle"):
-        wire.write(io.BytesIO(), Frame({}, {"a": np.array([object()])}))
+        wire.write_frame(io.BytesIO(), Frame({}, {"a": np.array([object()])}))
     content = io.BytesIO()
     np.save(content, np.array([{}]), allow_pickle=True)
     sent = b'{"arrays": {"a": %d}}\n' % len(content.getvalue()) + content.getvalue()
     with pytest.raises(ValueError, match="allow_pickle"):
-        wire.read(io.BytesIO(sent))
+        wire.read_frame(io.BytesIO(sent))
     with pytest.raises(ValueError, match="sizes of its arrays"):
-        wire.read(io.BytesIO(b'{"arrays": {"a": -1}}\n'))
+        wire.read_frame(io.BytesIO(b'{"arrays": {"a": -1}}\n'))
 
 
 # the process
 
 
-def test_it_answers_for_the_shipped_model(helper: GradientHelper) -> None:
+def test_it_answers_for_the_shipped_model(helper: GradientClient) -> None:
     found = helper.explain("integrated", SHIPPED, IMAGE, [1, 7])
     assert found.maps.shape == (2, 28, 28) and helper.ready
     for values, complete in zip(found.maps, found.complete, strict=True):
@@ -85,7 +85,7 @@ def test_it_answers_for_the_shipped_model(helper: GradientHelper) -> None:
     assert helper.explain("grad_cam", SHIPPED, IMAGE, [1], 17).maps.min() >= 0
 
 
-def test_it_answers_for_a_run_and_for_many_at_once(helper: GradientHelper, trained: Trained) -> None:
+def test_it_answers_for_a_run_and_for_many_at_once(helper: GradientClient, trained: Trained) -> None:
     """What each is told is its own: a logit's difference, which the probabilities of LiteRT tell as well."""
     images = [np.roll(IMAGE, shift, axis=1) for shift in range(-4, 4)]
     with ThreadPoolExecutor(8) as pool:
@@ -98,7 +98,7 @@ def test_it_answers_for_a_run_and_for_many_at_once(helper: GradientHelper, train
 
 
 def test_what_is_wrong_with_a_model_is_said_and_it_goes_on(
-    helper: GradientHelper, trained: Trained, tmp_path: Path
+    helper: GradientClient, trained: Trained, tmp_path: Path
 ) -> None:
     folder = shutil.copytree(trained.run.path, tmp_path / "run")
     (folder / "model.keras").write_bytes(b"nonsense")
@@ -114,14 +114,14 @@ def test_what_is_wrong_with_a_model_is_said_and_it_goes_on(
     assert process(helper).pid == before
 
 
-def test_a_model_of_another_network_is_refused(helper: GradientHelper, trained: Trained, tmp_path: Path) -> None:
+def test_a_model_of_another_network_is_refused(helper: GradientClient, trained: Trained, tmp_path: Path) -> None:
     folder = shutil.copytree(trained.run.path, tmp_path / "run")
     shutil.copy(SHIPPED / "model.keras", folder / "model.keras")
     with pytest.raises(ModelError, match="cannot be used"):
         helper.explain("gradient", folder, IMAGE, [1])
 
 
-def test_after_a_crash_another_is_started(helper: GradientHelper) -> None:
+def test_after_a_crash_another_is_started(helper: GradientClient) -> None:
     helper.explain("gradient", SHIPPED, IMAGE, [1])
     first = process(helper)
     first.kill()
@@ -133,7 +133,7 @@ def test_after_a_crash_another_is_started(helper: GradientHelper) -> None:
 
 def test_a_request_that_is_lost_is_told() -> None:
     """It takes seconds to load TensorFlow, and is given a moment."""
-    helper = GradientHelper(1, start_seconds=0.05)
+    helper = GradientClient(1, start_seconds=0.05)
     with pytest.raises(ModelError, match="started again when next asked"):
         helper.explain("gradient", SHIPPED, IMAGE, [1])
     assert helper._process is None
@@ -149,7 +149,7 @@ def test_it_ends_when_nobody_asks_and_when_its_server_is_gone() -> None:
     with idle:
         assert idle.wait(timeout=60) == 0
     server = (
-        "import sys, time; from mnist_core.explain.gradient_client import GradientHelper; h = GradientHelper(1); "
+        "import sys, time; from mnist_core.explain.gradient_client import GradientClient; h = GradientClient(1); "
         "print(h._started().pid, flush=True); time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", server], cwd=ROOT, stdout=subprocess.PIPE, text=True) as parent:
@@ -161,7 +161,7 @@ def test_it_ends_when_nobody_asks_and_when_its_server_is_gone() -> None:
 
 
 def test_one_that_ended_idly_is_started_again_without_a_word() -> None:
-    helper = GradientHelper(1, idle_seconds=0.1)
+    helper = GradientClient(1, idle_seconds=0.1)
     ended = helper._started()
     ended.wait(timeout=60)
     helper._idle = 600.0

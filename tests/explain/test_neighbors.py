@@ -19,22 +19,22 @@ COUNT = 400
 @pytest.fixture(scope="module")
 def built(sample: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Layers, Path, list[float]]:
     layers, told = Layers(DEFAULT_MODEL, 2), list[float]()
-    path = neighbors.file_of(DEFAULT_MODEL, tmp_path_factory.mktemp("neighbours") / "deeper", "some data")
+    path = neighbors.descriptor_path(DEFAULT_MODEL, tmp_path_factory.mktemp("neighbours") / "deeper", "some data")
     path.parent.mkdir()
     (path.parent / "neighbours-of-before.npy").write_bytes(b"")
-    neighbors.build(layers, sample.x_train[:COUNT], path, told.append)
+    neighbors.write_descriptors(layers, sample.x_train[:COUNT], path, told.append)
     return layers, path, told
 
 
 def test_they_are_those_of_a_search_by_brute_force(built: tuple[Layers, Path, list[float]], sample: Any) -> None:
     layers, path, _ = built
-    described = neighbors.read(path, COUNT)
+    described = neighbors.load_descriptors(path, COUNT)
     assert described is not None and described.shape == (COUNT, 192) and described.dtype == np.float16
     rows = layers.penultimate(sample.x_train[:COUNT]).astype(np.float64)
     for image in sample.x_test[:200:20]:
         wanted = layers.penultimate(image[None])[0]
         cosines = rows @ wanted / np.linalg.norm(rows, axis=1) / np.linalg.norm(wanted.astype(np.float64))
-        found = neighbors.nearest(described, wanted)
+        found = neighbors.nearest_neighbors(described, wanted)
         assert len(found) == 10
         expected = np.sort(cosines)[::-1][:10]
         np.testing.assert_allclose([each.similarity for each in found], expected, atol=1e-3)
@@ -43,20 +43,20 @@ def test_they_are_those_of_a_search_by_brute_force(built: tuple[Layers, Path, li
 
 def test_a_training_digit_is_its_own_nearest(built: tuple[Layers, Path, list[float]], sample: Any) -> None:
     layers, path, _ = built
-    described = neighbors.read(path, COUNT)
+    described = neighbors.load_descriptors(path, COUNT)
     assert described is not None
     for index in (0, 123, 399):
-        first = neighbors.nearest(described, layers.penultimate(sample.x_train[index : index + 1])[0], 1)[0]
+        first = neighbors.nearest_neighbors(described, layers.penultimate(sample.x_train[index : index + 1])[0], 1)[0]
         assert first.index == index and first.similarity == pytest.approx(1, abs=2e-3)
 
 
 def test_by_hand() -> None:
     described = np.array([[1, 0], [0, 1], [0.6, 0.8], [0, 0]], np.float16)
-    found = neighbors.nearest(described, np.array([0, 5], np.float32), 2)
+    found = neighbors.nearest_neighbors(described, np.array([0, 5], np.float32), 2)
     assert [each.index for each in found] == [1, 2]
     assert [each.similarity for each in found] == pytest.approx([1, 0.8], abs=1e-3)
     with pytest.raises(ModelError, match="by 2 numbers, the model by 3"):
-        neighbors.nearest(described, np.zeros(3, np.float32))
+        neighbors.nearest_neighbors(described, np.zeros(3, np.float32))
 
 
 def test_progress_rises_to_the_end(built: tuple[Layers, Path, list[float]]) -> None:
@@ -65,21 +65,21 @@ def test_progress_rises_to_the_end(built: tuple[Layers, Path, list[float]]) -> N
 
 def test_the_file_is_of_one_model_and_one_data_set(built: tuple[Layers, Path, list[float]], tmp_path: Path) -> None:
     _, path, _ = built
-    assert neighbors.file_of(DEFAULT_MODEL, path.parent, "some data") == path
-    assert neighbors.file_of(DEFAULT_MODEL, path.parent, "other data") != path
+    assert neighbors.descriptor_path(DEFAULT_MODEL, path.parent, "some data") == path
+    assert neighbors.descriptor_path(DEFAULT_MODEL, path.parent, "other data") != path
     other = tmp_path / "model.tflite"
     other.write_bytes(DEFAULT_MODEL.read_bytes() + b"\0")
-    assert neighbors.file_of(other, path.parent, "some data") != path
+    assert neighbors.descriptor_path(other, path.parent, "some data") != path
     with pytest.raises(ModelError, match="no model at"):
-        neighbors.file_of(tmp_path / "none.tflite", tmp_path, "")
+        neighbors.descriptor_path(tmp_path / "none.tflite", tmp_path, "")
 
 
 def test_a_file_that_is_not_whole_is_none(built: tuple[Layers, Path, list[float]], tmp_path: Path) -> None:
     _, path, _ = built
-    assert neighbors.read(path, COUNT + 1) is None
-    assert neighbors.read(tmp_path / "none.npy", COUNT) is None
+    assert neighbors.load_descriptors(path, COUNT + 1) is None
+    assert neighbors.load_descriptors(tmp_path / "none.npy", COUNT) is None
     cut = tmp_path / "cut.npy"
     for content in (b"", path.read_bytes()[:5000], b"nonsense" * 100):
         cut.write_bytes(content)
-        assert neighbors.read(cut, COUNT) is None
+        assert neighbors.load_descriptors(cut, COUNT) is None
     assert list(path.parent.iterdir()) == [path], "nothing temporary is left, and nothing of a former model"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mnist_core.errors import ModelError
-from mnist_core.explain.occlusion import occlusion, rubbed_out, spread
+from mnist_core.explain.occlusion import occluded_images, occlusion_map, upsample_occlusion
 from mnist_core.models import convert
 from mnist_core.models.classifier import DEFAULT_MODEL, Classifier
 from mnist_core.networks.architecture import Architecture, Dense, Flatten, build
@@ -38,7 +38,7 @@ def test_the_drop_is_the_one_worked_out_by_hand(linear: tuple[np.ndarray, Path],
         powers = np.exp(np.tensordot(image, weights.astype(np.float64), 2))
         return float(powers[4] / powers.sum())
 
-    found = occlusion(Classifier(path), np.pad(sample.x_test[3], margin), 4)
+    found = occlusion_map(Classifier(path), np.pad(sample.x_test[3], margin), 4)
     assert found.shape == (13, 13) and found.dtype == np.float32 and np.abs(found).max() > 1e-4
     for row, column in ((0, 0), (5, 6), (12, 12), (7, 3)):
         covered = digit.copy()
@@ -47,7 +47,7 @@ def test_the_drop_is_the_one_worked_out_by_hand(linear: tuple[np.ndarray, Path],
 
 
 def test_every_patch_and_nothing_else_is_rubbed_out() -> None:
-    images = rubbed_out(np.full((28, 28), 200, np.uint8))
+    images = occluded_images(np.full((28, 28), 200, np.uint8))
     assert images.shape == (169, 28, 28) and set(np.unique(images)) == {0, 200}
     assert ((images == 0).sum(axis=(1, 2)) == 16).all()
     assert len({image.tobytes() for image in images}) == 169
@@ -56,7 +56,7 @@ def test_every_patch_and_nothing_else_is_rubbed_out() -> None:
 
 def test_a_small_digit_in_a_large_field(linear: tuple[np.ndarray, Path], sample: Any) -> None:
     """The patches are of the digit then, and not of the black around it."""
-    found = occlusion(Classifier(linear[1]), sample.x_test[3], 4)
+    found = occlusion_map(Classifier(linear[1]), sample.x_test[3], 4)
     ink = np.array(
         [[sample.x_test[3][2 * r : 2 * r + 4, 2 * c : 2 * c + 4].any() for c in range(13)] for r in range(13)]
     )
@@ -64,13 +64,13 @@ def test_a_small_digit_in_a_large_field(linear: tuple[np.ndarray, Path], sample:
 
 
 def test_spread_covers_every_pixel_and_keeps_a_constant() -> None:
-    np.testing.assert_allclose(spread(np.full((13, 13), 0.25, np.float32)), 0.25)
+    np.testing.assert_allclose(upsample_occlusion(np.full((13, 13), 0.25, np.float32)), 0.25)
     single = np.zeros((13, 13), np.float32)
     single[0, 0] = 1
-    pixels = spread(single)
+    pixels = upsample_occlusion(single)
     assert pixels[0, 0] == 1 and pixels[3, 3] == 0.25 and pixels[4, 4] == 0
 
 
 def test_an_output_that_the_model_has_not() -> None:
     with pytest.raises(ModelError, match="there is none of number 11"):
-        occlusion(Classifier(DEFAULT_MODEL), np.zeros((28, 28), np.uint8), 11)
+        occlusion_map(Classifier(DEFAULT_MODEL), np.zeros((28, 28), np.uint8), 11)

@@ -18,7 +18,7 @@ from mnist_core.explain import pca
 
 @pytest.fixture(scope="module")
 def values(sample: Any) -> np.ndarray:
-    return pca.pixels(sample.x_train[:500])
+    return pca.flatten_pixels(sample.x_train[:500])
 
 
 def test_axes_shares_and_places_are_those_of_scikit_learn(values: np.ndarray) -> None:
@@ -30,7 +30,7 @@ def test_axes_shares_and_places_are_those_of_scikit_learn(values: np.ndarray) ->
     np.testing.assert_allclose(plane.project(values), known.transform(values) * signs, atol=1e-3)
 
 
-@pytest.mark.parametrize("width", [2, pca.NARROW, pca.NARROW + 1, 2000])
+@pytest.mark.parametrize("width", [2, pca.MAX_DENSE_WIDTH, pca.MAX_DENSE_WIDTH + 1, 2000])
 def test_axes_of_few_and_of_many_values(width: int) -> None:
     values = np.random.default_rng(1).normal(size=(90, width)) * np.linspace(9, 1, width) ** 2
     plane, known = pca.principal_plane(values), PCA(2, svd_solver="full").fit(values)
@@ -78,10 +78,10 @@ def test_values_of_another_width_are_refused(values: np.ndarray) -> None:
 
 def test_map_of_5000_stays_below_three_megabytes(sample: Any) -> None:
     images = np.concatenate([sample.x_train, sample.x_test])
-    light = [data_charts.light_image(image) for image in images]
+    light = [data_charts.compact_data_url(image) for image in images]
     labels = np.concatenate([sample.y_train, sample.y_test])
     places = np.linspace(-9.99, 9.99, 2 * len(images)).reshape(-1, 2)
-    drawn = data_charts.scatter(places, labels, light, (0.1, 0.07), (1.0, 2.0, light[0])).to_dict()
+    drawn = data_charts.digit_map(places, labels, light, (0.1, 0.07), (1.0, 2.0, light[0])).to_dict()
     assert sorted(map(len, drawn["datasets"].values())) == [1, 5000]
     assert len(json.dumps(drawn)) < 3_000_000
     (own,) = min(drawn["datasets"].values(), key=len)

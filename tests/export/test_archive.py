@@ -24,7 +24,7 @@ from mnist_core.config import runs_dir
 from mnist_core.errors import RunError
 from mnist_core.export import archive as archive_module
 from mnist_core.export import validate
-from mnist_core.export.archive import FILES, _travelling, pack_run, unpack_run
+from mnist_core.export.archive import ARCHIVE_FILES, _travelling, pack_run, unpack_run
 from mnist_core.runs.run import Run, Status, create_run, find_run, make_spec, stamp_status
 from tests.support import Trained
 
@@ -192,14 +192,14 @@ def test_two_of_a_name_two_runs_and_none_are_refused(files: Files, runs_root: Pa
 
 
 def test_a_file_that_is_too_large_is_refused(files: Files, runs_root: Path) -> None:
-    files["log.txt"] = b"\0" * (FILES["log.txt"] + 1)  # fifty megabytes in fifty kilobytes
+    files["log.txt"] = b"\0" * (ARCHIVE_FILES["log.txt"] + 1)  # fifty megabytes in fifty kilobytes
     refused(zipped((f"run/{name}", each) for name, each in files.items()), "log.txt is larger", runs_root)
 
 
 def test_all_files_together_are_bounded(files: Files, runs_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archive_module, "MOST_BYTES", sum(map(len, files.values())) - 1)
+    monkeypatch.setattr(archive_module, "MAX_BYTES", sum(map(len, files.values())) - 1)
     refused(zipped((f"run/{name}", each) for name, each in files.items()), "in all", runs_root)
-    monkeypatch.setattr(archive_module, "MOST_BYTES", sum(map(len, files.values())))
+    monkeypatch.setattr(archive_module, "MAX_BYTES", sum(map(len, files.values())))
     assert arrived(files).has_model
 
 
@@ -377,4 +377,4 @@ def test_a_folder_that_cannot_be_written_is_said(files: Files, tmp_path: Path) -
 
 
 def test_every_known_file_is_looked_into() -> None:
-    assert set(FILES) - set(validate._CHECKS) == {"log.txt"}  # text, shown as such
+    assert set(ARCHIVE_FILES) - set(validate._CHECKS) == {"log.txt"}  # text, shown as such

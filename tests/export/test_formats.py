@@ -21,15 +21,15 @@ from tests.support import Trained
 
 @pytest.mark.parametrize("name", ["keras", "tflite"])
 def test_models_are_handed_on_as_they_are(trained: Trained, name: str) -> None:
-    assert formats.content(trained.run, name) == (trained.run.path / f"model.{name}").read_bytes()
+    assert formats.export_run(trained.run, name) == (trained.run.path / f"model.{name}").read_bytes()
 
 
 def test_csv_says_what_the_reports_say(trained: Trained) -> None:
-    rows = list(csv.DictReader(io.StringIO(formats.content(trained.run, "csv").decode())))
+    rows = list(csv.DictReader(io.StringIO(formats.export_run(trained.run, "csv").decode())))
     told = trained.run.metrics().rows
     assert len(rows) == len(told)
     for row, report in zip(rows, told, strict=True):
-        for name in formats.COLUMNS:
+        for name in formats.CSV_COLUMNS:
             assert row[name] == ("" if name not in report else str(report[name]))
 
 
@@ -37,11 +37,11 @@ def test_csv_leaves_out_what_is_no_number() -> None:
     run = create_run(make_spec("fast"))
     run.append_metrics({"step": 1, "loss": "=HYPERLINK(1)", "accuracy": True, "wall": "0123"})
     row = formats.metrics_csv(run).decode().splitlines()[1]
-    assert row == "1" + "," * (len(formats.COLUMNS) - 1)
+    assert row == "1" + "," * (len(formats.CSV_COLUMNS) - 1)
 
 
 def test_png_is_a_picture_with_both_colours(trained: Trained) -> None:
-    picture = cv2.imdecode(np.frombuffer(formats.content(trained.run, "png"), np.uint8), cv2.IMREAD_COLOR)
+    picture = cv2.imdecode(np.frombuffer(formats.export_run(trained.run, "png"), np.uint8), cv2.IMREAD_COLOR)
     assert picture.shape == (4 * formats.DOTS_PER_INCH, 10 * formats.DOTS_PER_INCH, 3)
     for name in ("training", "validation"):
         colour = [int(formats.COLOURS[name][place : place + 2], 16) for place in (5, 3, 1)]
@@ -49,8 +49,8 @@ def test_png_is_a_picture_with_both_colours(trained: Trained) -> None:
 
 
 def test_svg_draws_a_line_through_each_epoch_and_is_the_same_twice(trained: Trained) -> None:
-    drawn = formats.content(trained.run, "svg")
-    assert drawn == formats.content(trained.run, "svg")
+    drawn = formats.export_run(trained.run, "svg")
+    assert drawn == formats.export_run(trained.run, "svg")
     paths = [element for element in ElementTree.fromstring(drawn).iter() if element.tag.endswith("}path")]
     lines = [element for element in paths if formats.COLOURS["validation"] in element.get("style", "")]
     epochs = sum("val_loss" in row for row in trained.run.metrics().rows)
@@ -60,9 +60,9 @@ def test_svg_draws_a_line_through_each_epoch_and_is_the_same_twice(trained: Trai
 def test_figure_survives_one_report_and_a_loss_that_ran_away() -> None:
     run = create_run(make_spec("fast"))
     run.append_metrics({"step": 1, "epoch": 0, "loss": 2.3, "accuracy": 0.1, "images": 5})
-    assert formats.curves(run, "png").startswith(b"\x89PNG")
+    assert formats.curves_image(run, "png").startswith(b"\x89PNG")
     run.append_metrics({"step": 2, "epoch": 0, "loss": 1e30, "accuracy": 0.1, "images": 5})
-    assert formats.curves(run, "png").startswith(b"\x89PNG")
+    assert formats.curves_image(run, "png").startswith(b"\x89PNG")
 
 
 def test_epoch_means_weigh_by_images() -> None:
@@ -79,30 +79,30 @@ def test_epoch_means_weigh_by_images() -> None:
 @pytest.mark.parametrize("name", ["csv", "png", "svg"])
 def test_a_run_that_said_nothing_has_nothing_to_show(name: str) -> None:
     with pytest.raises(RunError, match="has not reported anything"):
-        formats.content(create_run(make_spec("fast")), name)
+        formats.export_run(create_run(make_spec("fast")), name)
 
 
 @pytest.mark.parametrize("name", ["keras", "tflite"])
 def test_a_run_without_a_model_says_so(name: str) -> None:
     with pytest.raises(ModelError, match="it is queued"):
-        formats.content(create_run(make_spec("fast")), name)
+        formats.export_run(create_run(make_spec("fast")), name)
 
 
 def test_unknown_formats_are_refused(trained: Trained) -> None:
     with pytest.raises(RunError, match="no format 'h5'. Known: keras"):
-        formats.content(trained.run, "h5")
+        formats.export_run(trained.run, "h5")
 
 
 def test_files_are_written_once(trained: Trained, tmp_path: Path) -> None:
     target = tmp_path / "out" / "my.csv"
     with pytest.raises(RunError, match="cannot be written"):
-        formats.write(trained.run, "csv", target)
+        formats.write_export(trained.run, "csv", target)
     target.parent.mkdir()
-    assert formats.write(trained.run, "csv", target) == [target]
+    assert formats.write_export(trained.run, "csv", target) == [target]
     with pytest.raises(RunError, match="--force"):
-        formats.write(trained.run, "tflite", target)
+        formats.write_export(trained.run, "tflite", target)
     assert target.read_bytes() == formats.metrics_csv(trained.run)
-    formats.write(trained.run, "tflite", target, overwrite=True)
+    formats.write_export(trained.run, "tflite", target, overwrite=True)
     assert target.read_bytes() == trained.run.model.read_bytes()
     assert [path.name for path in target.parent.iterdir()] == ["my.csv"]
 
@@ -110,11 +110,13 @@ def test_files_are_written_once(trained: Trained, tmp_path: Path) -> None:
 def test_what_a_script_reads_is_not_overwritten_either(trained: Trained, tmp_path: Path) -> None:
     (tmp_path / "mnist.npz").write_bytes(b"somebody's")
     with pytest.raises(RunError, match="mnist.npz is there already"):
-        formats.write(trained.run, "script", tmp_path / "a.py")
+        formats.write_export(trained.run, "script", tmp_path / "a.py")
     assert [path.name for path in tmp_path.iterdir() if path.suffix] == ["mnist.npz"]
-    written = formats.write(trained.run, "script", tmp_path / "a.py", overwrite=True)
+    written = formats.write_export(trained.run, "script", tmp_path / "a.py", overwrite=True)
     assert [path.name for path in written] == ["a.py", "mnist.npz"]
 
 
 def test_names_are_the_runs(trained: Trained) -> None:
-    assert formats.filename(Run(Path("/x/20260101-000000-fast-1234")), "script") == "20260101-000000-fast-1234.py"
+    assert (
+        formats.export_filename(Run(Path("/x/20260101-000000-fast-1234")), "script") == "20260101-000000-fast-1234.py"
+    )

@@ -178,7 +178,7 @@ def both(
     for name in (*RECIPES, *VARIANTS):
         run = made(name, folder / "mnist.npz")
         (folder / name).mkdir()
-        for file, content in keras_script.files(run).items():
+        for file, content in keras_script.script_files(run).items():
             (folder / name / file).write_bytes(content)
         images = len(dataset.gather(run.spec(), lambda _: None, 1).split.y_train)
         ours[name] = means(losses(run, patched), images)
@@ -205,7 +205,7 @@ def test_script_sees_the_losses_of_the_run(both: dict[str, tuple[list[float], li
 
 @pytest.mark.parametrize("name", list(RECIPES))
 def test_script_is_short_and_in_pep_8(name: str, tmp_path: Path) -> None:
-    text = keras_script.source(create_run(make_spec(name)))
+    text = keras_script.script_source(create_run(make_spec(name)))
     assert len([line for line in text.splitlines() if line.strip()]) < MOST_LINES
     (tmp_path / "train.py").write_text(text, encoding="utf-8")
     checks = ["--isolated", "--line-length", "79", "--select", "E,F,W,N", str(tmp_path / "train.py")]
@@ -215,14 +215,14 @@ def test_script_is_short_and_in_pep_8(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", list(VARIANTS))
 def test_script_of_unusual_settings_is_in_pep_8(name: str, tmp_path: Path) -> None:
-    (tmp_path / "train.py").write_text(keras_script.source(made(name, tmp_path / "mnist.npz")), encoding="utf-8")
+    (tmp_path / "train.py").write_text(keras_script.script_source(made(name, tmp_path / "mnist.npz")), encoding="utf-8")
     checks = ["--isolated", "--line-length", "79", "--select", "E,F,W,N", str(tmp_path / "train.py")]
     done = subprocess.run([sys.executable, "-m", "ruff", "check", *checks], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
 
 
 def test_script_needs_three_packages_and_holds_only_what_is_used() -> None:
-    text = keras_script.source(create_run(make_spec("fleming-cnn")))
+    text = keras_script.script_source(create_run(make_spec("fleming-cnn")))
     lines = [line for line in text.splitlines() if line.startswith(("import ", "from "))]
     assert {line.split()[1].split(".")[0] for line in lines} == {"sys", "keras", "matplotlib", "numpy"}
     for word in ("augment", "drawings", "uncenter", "EarlyStopping", "Limit", "CosineDecay", "WarmUp", "share"):
@@ -237,33 +237,33 @@ def test_augmentation_of_the_script_makes_the_very_pixels_of_the_worker(sample: 
     margin = (size - 28) // 2
     images = np.pad(sample.x_train[:2000], ((0, 0), (margin, margin), (margin, margin)))
     names: dict[str, Any] = {"np": np}
-    exec(numpy_augment.source(size, how), names)
+    exec(numpy_augment.augment_source(size, how), names)
     expected = augment(images, how, np.random.default_rng([1, 2, 3]))
     assert (expected != images).mean() > 0.05
     np.testing.assert_array_equal(names["augment"](images, [1, 2, 3]), expected)
 
 
 def test_the_sample_lies_beside_its_script(sample: Any, tmp_path: Path) -> None:
-    files = keras_script.files(create_run(make_spec("fast", {}, "sample")))
-    assert list(files) == [keras_script.SCRIPT, keras_script.SAMPLE]
-    (tmp_path / "mnist.npz").write_bytes(files[keras_script.SAMPLE])
+    files = keras_script.script_files(create_run(make_spec("fast", {}, "sample")))
+    assert list(files) == [keras_script.SCRIPT_FILE, keras_script.SAMPLE_FILE]
+    (tmp_path / "mnist.npz").write_bytes(files[keras_script.SAMPLE_FILE])
     with np.load(tmp_path / "mnist.npz") as arrays:
         assert set(arrays.files) == {"x_train", "y_train", "x_test", "y_test"}
         np.testing.assert_array_equal(arrays["x_test"], sample.x_test)
-    assert list(keras_script.files(create_run(make_spec("fast")))) == [keras_script.SCRIPT]
+    assert list(keras_script.script_files(create_run(make_spec("fast")))) == [keras_script.SCRIPT_FILE]
 
 
 def test_what_was_done_by_hand_is_said() -> None:
     run = create_run(make_spec("fast"))
-    assert "by hand" not in keras_script.source(run)
+    assert "by hand" not in keras_script.script_source(run)
     run.append_metrics({"step": 7, "changed": {"learning_rate": 0.02}})
-    assert "At step 7 the run's learning rate was set to 0.02 by hand" in keras_script.source(run)
+    assert "At step 7 the run's learning rate was set to 0.02 by hand" in keras_script.script_source(run)
 
 
 def test_a_taught_model_has_no_script() -> None:
     spec = replace(make_spec("fast"), base=fine_tune.SHIPPED)
     with pytest.raises(RunError, match="no script can train it from scratch"):
-        keras_script.source(create_run(spec))
+        keras_script.script_source(create_run(spec))
 
 
 def test_drawings_are_those_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -150,8 +150,8 @@ def test_it_is_trained_as_it_stands(built: AppTest, started: list[Run]) -> None:
     assert spec.settings == recipes.override(RECIPES["canvas"].settings, spec.overrides)
     assert history.summary(run)["recipe"] == "own"
     assert history.summary(run)["changed"] == "4 layers of one's own, trained as canvas, epochs 2"
-    assert re.search(r"Dense\((units=)?16\b", keras_script.source(run))
-    validate.inspect(run)
+    assert re.search(r"Dense\((units=)?16\b", keras_script.script_source(run))
+    validate.validate_run(run)
 
 
 def test_train_again_with_a_change_opens_it(built: AppTest, started: list[Run]) -> None:
@@ -252,13 +252,13 @@ def test_seconds_an_epoch_are_not_measured_yet(built: AppTest) -> None:
 
 def test_an_imported_run_of_ones_own_must_have_real_layers(runs_root: Path) -> None:
     run = create_run(make_spec("fast", {"layers": to_json(SMALL)}))
-    validate.inspect(run)
+    validate.validate_run(run)
     path = run.path / "spec.json"
     value = json.loads(path.read_text())
     value["overrides"]["layers"] = [7]
     path.write_text(json.dumps(value))
     with pytest.raises(RunError, match="overrides 'layers'"):
-        validate.inspect(run)
+        validate.validate_run(run)
 
 
 def test_differences_of_networks_are_the_layers_and_dropout_alone_is_not() -> None:

@@ -62,7 +62,7 @@ def test_every_format_has_its_button_and_its_bytes(
     assert files[f"{run.id}.tflite"]() == run.model.read_bytes()
     assert files[f"{run.id}.csv"]() == formats.metrics_csv(run)
     with zipfile.ZipFile(io.BytesIO(files[f"{run.id}-script.zip"]())) as packed:  # the sample lies beside the script
-        assert {name: packed.read(name) for name in packed.namelist()} == keras_script.files(run)
+        assert {name: packed.read(name) for name in packed.namelist()} == keras_script.script_files(run)
 
 
 def test_nothing_is_computed_before_a_click(
@@ -74,7 +74,7 @@ def test_nothing_is_computed_before_a_click(
     run = Run(shutil.copytree(trained.run.path, runs_root / trained.run.id))
     for name, how in formats.FORMATS.items():
         monkeypatch.setitem(formats.FORMATS, name, replace(how, make=refuse))
-    monkeypatch.setattr(keras_script, "archive", refuse)
+    monkeypatch.setattr(keras_script, "script_zip", refuse)
     shown(run)
     with pytest.raises(AssertionError, match="nobody"):
         offered[0]["data"]()

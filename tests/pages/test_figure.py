@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from mnist_core.charts import figures
+from mnist_core.charts import runs as run_charts
+from mnist_core.charts.common import encode_csv
 from mnist_core.runs.run import Run
 from pages.ui.shared import caches
 from pages.ui.shared.figure_guides import GUIDES
@@ -27,8 +28,8 @@ def test_guide_is_short_has_a_term_and_a_source_and_is_shown(name: str) -> None:
 
 def test_csv_of_rows_that_differ_in_their_keys() -> None:
     rows = [{"digit": 7, "share": 0.5}, {"digit": 1, "note": 'a "b", c'}]
-    assert figures.csv(rows).decode() == 'digit,share,note\n7,0.5,\n1,,"a ""b"", c"\n'
-    assert figures.csv([]) == b"\n"
+    assert encode_csv(rows).decode() == 'digit,share,note\n7,0.5,\n1,,"a ""b"", c"\n'
+    assert encode_csv([]) == b"\n"
 
 
 ROWS: list[dict[str, Any]] = [
@@ -41,7 +42,7 @@ ROWS: list[dict[str, Any]] = [
 def test_curve_is_the_chart_and_is_drawn_again_only_when_there_is_more(tmp_path: Path) -> None:
     run = Run(tmp_path / "run")
     drawn = caches.curve(run, ROWS, "loss", 10.0)
-    chart = figures.curve(ROWS, "loss", 10.0)
+    chart = run_charts.training_curve(ROWS, "loss", 10.0)
     assert drawn["data"]["values"].to_pylist() == chart.data["values"]
     assert drawn["layer"] == chart.to_dict()["layer"] and len(drawn["layer"]) == 4, "a rule where something was changed"
     assert caches.curve(run, list(ROWS), "loss", 10.0) is drawn

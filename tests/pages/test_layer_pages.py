@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 
 from mnist_core.charts import attribution as attribution_charts
 from mnist_core.charts import growth as growth_charts
-from mnist_core.explain.gradient_client import GradientHelper
+from mnist_core.explain.gradient_client import GradientClient
 from mnist_core.runs.run import Run
 from mnist_core.runs.snapshots import write_snapshot
 from pages.ui.explain import attribution, growth
@@ -27,15 +27,15 @@ APP = Path(__file__).parents[2] / "app.py"
 
 
 @pytest.fixture(scope="module")
-def helper() -> Iterator[GradientHelper]:
+def helper() -> Iterator[GradientClient]:
     """One for all these tests: it takes seconds to start."""
-    made = GradientHelper(2)
+    made = GradientClient(2)
     yield made
     made.close()
 
 
 @pytest.fixture
-def app(helper: GradientHelper, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+def app(helper: GradientClient, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     """The Explain page on the first test image."""
     st.cache_resource.clear()
     st.cache_data.clear()
@@ -151,7 +151,9 @@ def test_a_run_without_its_keras_model_says_so(app: AppTest, run: Run) -> None:
 
 
 def test_a_blank_map_has_a_colour_scale_all_the_same() -> None:
-    sheet = attribution_charts.sheet(np.zeros((1, 28, 28), np.float32), np.zeros((28, 28), np.uint8), ["x"], "u", 4, 1)
+    sheet = attribution_charts.attribution_sheet(
+        np.zeros((1, 28, 28), np.float32), np.zeros((28, 28), np.uint8), ["x"], "u", 4, 1
+    )
     assert sheet.dtype == np.uint8 and sheet.ndim == 3
 
 
@@ -165,7 +167,7 @@ def test_occlusion_comes_first_and_needs_no_tensorflow(app: AppTest, monkeypatch
 def test_teal_speaks_for_and_orange_against() -> None:
     maps = np.zeros((28, 28), np.float32)
     maps[3, 4], maps[5, 6], maps[7, 8] = 2.0, -2.0, 1.0
-    picture = attribution_charts.overlay(maps, np.zeros((28, 28), np.uint8), 2.0)
+    picture = attribution_charts.attribution_overlay(maps, np.zeros((28, 28), np.uint8), 2.0)
     red, green, blue = picture[3, 4].tolist()
     assert green == 255 and blue > red, "teal"
     red, green, blue = picture[5, 6].tolist()
@@ -187,7 +189,7 @@ def test_the_slider_moves_through_the_training(app: AppTest, run: Run) -> None:
     assert not app.exception and "Its answer after 2 epochs" in shown(app)
 
 
-def test_the_last_snapshot_answers_as_the_model_does(helper: GradientHelper, trained: Trained, sample: Any) -> None:
+def test_the_last_snapshot_answers_as_the_model_does(helper: GradientClient, trained: Trained, sample: Any) -> None:
     from mnist_core.models.classifier import Classifier
 
     found = helper.growth(trained.run.path, sample.x_test[7], 1)
@@ -204,7 +206,7 @@ def test_the_shipped_model_and_older_runs_say_why_there_is_nothing(app: AppTest,
     assert "This run has no snapshots" in shown(choose(app, state.MODEL, run.id))
 
 
-def test_snapshots_of_another_network_are_told(helper: GradientHelper, trained: Trained, tmp_path: Path) -> None:
+def test_snapshots_of_another_network_are_told(helper: GradientClient, trained: Trained, tmp_path: Path) -> None:
     from mnist_core.errors import ModelError
 
     folder = shutil.copytree(trained.run.path, tmp_path / "run")
@@ -214,9 +216,9 @@ def test_snapshots_of_another_network_are_told(helper: GradientHelper, trained: 
 
 
 def test_pictures_of_layers_have_a_tile_for_each_channel() -> None:
-    wall = growth_charts.activations(np.ones((7, 7, 10), np.float32), 0.0, 1.0)
+    wall = growth_charts.activation_grid(np.ones((7, 7, 10), np.float32), 0.0, 1.0)
     assert wall.shape == (2 * 60, 8 * 60)
-    assert growth_charts.activations(np.arange(20, dtype=np.float32), 0, 19).shape == (2 * 24, 16 * 24)
-    chart = growth_charts.answers([0, 5], np.eye(10, dtype=np.float32)[[3, 7]], 5)
+    assert growth_charts.activation_grid(np.arange(20, dtype=np.float32), 0, 19).shape == (2 * 24, 16 * 24)
+    chart = growth_charts.probability_curves([0, 5], np.eye(10, dtype=np.float32)[[3, 7]], 5)
     names = {row["digit"]: row["what"] for row in chart.data["values"]}
     assert names[7] == "7, its last answer" and names[3] == "3, the closest rival" and names[0] == "other digits"

@@ -275,39 +275,43 @@ def test_two_sweeps_beside_each_other(app: AppTest) -> None:
 
 
 def test_progress_is_the_running_best_in_the_order_of_endings() -> None:
-    found = sweep_charts.progress([TRIALS[3], TRIALS[1], TRIALS[2], TRIALS[8], TRIALS[7]], plan())
+    found = sweep_charts.best_so_far([TRIALS[3], TRIALS[1], TRIALS[2], TRIALS[8], TRIALS[7]], plan())
     assert [point["trial"] for point in found] == [1, 2, 3, 7, 8]
     assert [point["best"] for point in found] == [0.90, 0.95, 0.95, 0.95, 0.95]
     assert [point["seconds"] for point in found] == [2, 4, 6, 8, 10]
-    found = sweep_charts.progress(TRIALS[:3], plan(measure="loss"))
+    found = sweep_charts.best_so_far(TRIALS[:3], plan(measure="loss"))
     assert [point["best"] for point in found] == [0.8, 0.8, 0.8], "of a loss the smallest"
 
 
 def test_a_pruned_trial_is_never_the_best() -> None:
     rows = [trial(0, 0.01, 32, 0.5), trial(1, 0.01, 32, 0.99, "pruned")]
-    assert [point["best"] for point in sweep_charts.progress(rows, plan())] == [0.5, 0.5]
+    assert [point["best"] for point in sweep_charts.best_so_far(rows, plan())] == [0.5, 0.5]
 
 
 @pytest.mark.parametrize("measure", list(plans.MEASURES))
 def test_every_chart_can_be_drawn(measure: str) -> None:
     searched = plan(measure=measure)
     charts = [
-        sweep_charts.best_so_far(sweep_charts.progress(TRIALS, searched), searched, "seconds"),
-        sweep_charts.curves(TRIALS, searched),
-        sweep_settings_charts.parallel(TRIALS, searched),
-        *(sweep_settings_charts.slices(TRIALS, searched, vary) for vary in searched.vary),
-        sweep_settings_charts.contour(TRIALS, searched, *searched.vary),
-        sweep_settings_charts.contour(TRIALS, searched, *searched.vary[::-1]),
-        sweep_settings_charts.importance([{"setting": "a", "share": 0.7, "low": 0.6, "high": 0.8}]),
+        sweep_charts.best_so_far_curve(sweep_charts.best_so_far(TRIALS, searched), searched, "seconds"),
+        sweep_charts.trial_curves(TRIALS, searched),
+        sweep_settings_charts.parallel_coordinates(TRIALS, searched),
+        *(sweep_settings_charts.slice_plot(TRIALS, searched, vary) for vary in searched.vary),
+        sweep_settings_charts.contour_plot(TRIALS, searched, *searched.vary),
+        sweep_settings_charts.contour_plot(TRIALS, searched, *searched.vary[::-1]),
+        sweep_settings_charts.importance_bars([{"setting": "a", "share": 0.7, "low": 0.6, "high": 0.8}]),
     ]
     for chart in charts:
         assert json.dumps(chart.to_dict())
 
 
 def test_places_on_an_axis() -> None:
-    assert sweep_settings_charts.place(parse("learning_rate=1e-4..1e-2:log"), 1e-3) == pytest.approx(0.5)
-    assert sweep_settings_charts.place(parse("dropout=0..0.5"), 0.125) == pytest.approx(0.25)
-    assert [sweep_settings_charts.place(parse("batch_size=32,128,512"), size) for size in (32, 128, 512)] == [0, 0.5, 1]
+    assert sweep_settings_charts.axis_position(parse("learning_rate=1e-4..1e-2:log"), 1e-3) == pytest.approx(0.5)
+    assert sweep_settings_charts.axis_position(parse("dropout=0..0.5"), 0.125) == pytest.approx(0.25)
+    assert [sweep_settings_charts.axis_position(parse("batch_size=32,128,512"), size) for size in (32, 128, 512)] == [
+        0,
+        0.5,
+        1,
+    ]
 
 
 def test_the_map_between_trials_is_theirs_at_the_trials() -> None:
@@ -317,7 +321,7 @@ def test_the_map_between_trials_is_theirs_at_the_trials() -> None:
         {"settings": {"dropout": 0.1, "learning_rate": 1e-3}, "value": 0.2},
         {"settings": {"dropout": 0.8, "learning_rate": 1e-3}, "value": 0.8},
     ]
-    cells = sweep_settings_charts.surface(rows, across, up)
+    cells = sweep_settings_charts.interpolate_surface(rows, across, up)
     assert len(cells) == sweep_settings_charts.CELLS**2
     assert all(0.2 <= cell["value"] <= 0.8 for cell in cells)
 

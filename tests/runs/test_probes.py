@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from mnist_core import worker
-from mnist_core.charts import figures
+from mnist_core.charts import digits as digit_charts
+from mnist_core.charts.common import CORRECT_RGB, WRONG_RGB
 from mnist_core.data.mnist import load_mnist, split_mnist
 from mnist_core.errors import DrawingError
 from mnist_core.jobs.local import start_worker
@@ -217,19 +218,19 @@ def test_worker_is_watched(monkeypatch: pytest.MonkeyPatch, runs_root: Path) -> 
 
 def test_wall_picture_frames_right_and_wrong() -> None:
     images = np.zeros((4, 28, 28), np.uint8)
-    picture = figures.wall(images, np.array([1, 2, 3, 4], np.uint8), "1x34", columns=2)
+    picture = digit_charts.digit_grid(images, np.array([1, 2, 3, 4], np.uint8), "1x34", columns=2)
     assert picture.shape == (2 * 62, 2 * 62, 3)
     corners = [tuple(picture[row, column].tolist()) for row in (0, 62) for column in (0, 62)]
-    assert corners == [figures.RIGHT, figures.WRONG, figures.RIGHT, figures.RIGHT]
+    assert corners == [CORRECT_RGB, WRONG_RGB, CORRECT_RGB, CORRECT_RGB]
     assert picture[3:59, 65:121].any() and not picture[3:59, 3:59].any(), "only the wrong one is told of"
 
 
 def test_strip_is_bright_where_the_model_is_sure() -> None:
     told = np.zeros((300, 10), np.float32)
     told[:, 7] = np.linspace(0, 1, 300)
-    picture = figures.strip(told, 100)
+    picture = digit_charts.probability_strip(told, 100)
     assert picture.shape == (10, 100, 3)
     assert picture[7, -1].max() == 255 and picture[7, 0].max() == 0
     assert (np.diff(picture[7].sum(axis=1).astype(int)) >= 0).all()
     assert not np.delete(picture, 7, axis=0).any()
-    assert figures.strip(told[:1], 100).shape == (10, 1, 3)
+    assert digit_charts.probability_strip(told[:1], 100).shape == (10, 1, 3)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mnist_core import owners
-from mnist_core.charts import figures
+from mnist_core.charts import runs as run_charts
 from mnist_core.runs import history, ranking
 from mnist_core.runs.reports import comparable
 
@@ -109,7 +109,7 @@ def test_overlay_of_ten_long_runs_keeps_their_extremes_in_500_points_each(logari
     curves["3"][1234]["loss"] = 99.0
     curves["7"][4321]["loss"] = 1e-4
     curves["8"][77]["loss"] = 0.0
-    chart = figures.overlay(curves, "loss", "step", logarithmic=logarithmic).to_dict()
+    chart = run_charts.run_curves(curves, "loss", "step", logarithmic=logarithmic).to_dict()
     (points,) = chart["datasets"].values()
     counts = {name: sum(point["run"] == name for point in points) for name in curves}
     assert all(200 < count <= 500 for count in counts.values())

@@ -56,7 +56,7 @@ def single(image: NDArray[np.uint8], name: str, how: augmentation.Augmentation) 
     )
     pictures = {change: augmentation_preview.alone(image, change, amount) for change, amount in amounts.items()}
     rows = [{"change": change, "amount": amount} for change, amount in amounts.items()]
-    drawn = data_charts.changes(pictures, amounts)
+    drawn = data_charts.augmentation_grid(pictures, amounts)
     figure.chart(drawn, "One change at a time", f"{alt}.", "augmentation", "changes", rows=lambda: rows)
 
 

@@ -132,7 +132,7 @@ def wall(part: str, found: NDArray[np.int64], read_as: NDArray[np.uint8] | None,
         f"{' '.join(map(str, labels[numbers]))}."
     )
     figure.chart(
-        data_charts.wall(images[numbers], numbers, labels[numbers], shown),
+        data_charts.clickable_digits(images[numbers], numbers, labels[numbers], shown),
         f"{what}: {len(found):,}",
         alt,
         "wall of digits",
@@ -154,7 +154,7 @@ def listed(
 
 def pick() -> None:
     """Shows the digit that was clicked."""
-    clicked = st.session_state[KEY].selection.get(data_charts.PICKED) or []
+    clicked = st.session_state[KEY].selection.get(data_charts.DIGIT_SELECTION) or []
     if clicked:
         st.session_state[state.BROWSED_INDEX] = int(clicked[0]["number"])
 
@@ -168,7 +168,7 @@ def one(part: str, choice: str) -> None:
     label = int(labels[number])
     name = f"{PARTS[part][:-1]} {number:,}: a {label}"
     ink = f"{np.count_nonzero(images[number])} of 784 pixels hold ink"
-    chart = caches.drawn(f"pixels {images[number].tobytes().hex()}", lambda: data_charts.pixels(images[number]))
+    chart = caches.drawn(f"pixels {images[number].tobytes().hex()}", lambda: data_charts.pixel_heatmap(images[number]))
     figure.chart(chart, name, f"{name}, large; {ink}.", "pixels of a digit", "pixels")
     st.caption(told(choice, images[number]))
     look_inside(part, number)

@@ -37,7 +37,7 @@ def balance(found: summary.Portrait) -> None:
         f"{found.training[fewest]:,} a {fewest}, the rarest. Of {found.test.sum():,} test digits "
         f"{found.test.min():,} to {found.test.max():,} are of one kind."
     )
-    figure.chart(data_charts.balance(found), "How many of each digit there are", alt, "class balance", "balance")
+    figure.chart(data_charts.class_balance(found), "How many of each digit there are", alt, "class balance", "balance")
 
 
 def brightness(found: summary.Portrait) -> None:
@@ -47,7 +47,11 @@ def brightness(found: summary.Portrait) -> None:
         "the others lie about evenly between."
     )
     figure.chart(
-        data_charts.intensities(found), "How bright the training pixels are", alt, "pixel intensities", "intensities"
+        data_charts.intensity_histogram(found),
+        "How bright the training pixels are",
+        alt,
+        "pixel intensities",
+        "intensities",
     )
 
 

@@ -9,7 +9,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from mnist_core.charts import data as data_charts
-from mnist_core.charts import figures
+from mnist_core.charts.common import data_url
 from pages.ui.shared import analysis_caches, caches, components, figure, layer_outputs, sketchpad, state, theme
 
 KINDS = {"pixels": "By their pixels", "layer": "By a model's last hidden layer"}
@@ -44,7 +44,9 @@ def chart(kind: str, found: analysis_caches.Map, own: tuple[float, float, str] |
         "Your own drawing is marked." if own else "No drawing of yours is marked."
     )
     figure.chart(
-        data_charts.scatter(found.points, found.labels, analysis_caches.mapped_pictures(caches.at_hand()), shares, own),
+        data_charts.digit_map(
+            found.points, found.labels, analysis_caches.mapped_pictures(caches.at_hand()), shares, own
+        ),
         f"{len(found.labels):,} digits in two dimensions, by {by}",
         alt,
         "map of digits",
@@ -64,4 +66,4 @@ def own_drawing() -> NDArray[np.uint8] | None:
 def place(image: NDArray[np.uint8], found: analysis_caches.Map, path: Path | None) -> tuple[float, float, str]:
     """Where a (28, 28) uint8 image lies on the map, and its picture."""
     x, y = found.plane.project(analysis_caches.map_values(image[None], path))[0].tolist()
-    return x, y, figures.data_url(image)
+    return x, y, data_url(image)

@@ -6,7 +6,7 @@ from functools import partial
 
 import streamlit as st
 
-from mnist_core.charts import figures
+from mnist_core.charts.common import encode_png
 from mnist_core.drawing.normalize import Normalised, normalise, plain_resize
 from mnist_core.drawing.whole_numbers import read_number
 from pages.ui.shared import caches, components, correction, state
@@ -62,7 +62,7 @@ def _stages(normalised: Normalised) -> None:
     components.strip([(stage.image, stage.name, stage.explanation) for stage in normalised.stages])
     st.download_button(
         "28×28 as PNG",
-        partial(figures.png, normalised.image),
+        partial(encode_png, normalised.image),
         "digit.png",
         "image/png",
         key="digit_download",

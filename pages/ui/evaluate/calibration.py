@@ -23,7 +23,7 @@ def reliability(found: Measured) -> None:
     error = found.figures.calibration_error
     apart = f"on average the two are {100 * error:.2f} points apart"
     alt = f"Accuracy in fifteen stretches of confidence, for {found.name}; {apart}."
-    chart = charts.reliability(calibration.reliability(found.probabilities, found.labels))
+    chart = charts.reliability_diagram(calibration.reliability(found.probabilities, found.labels))
     figure.chart(chart, "Is it right as often as it is sure?", alt, "reliability diagram", "reliability")
     st.markdown(f"Calibration error: **{100 * error:.2f} %**. The numbers over the bars are images.")
 
@@ -34,7 +34,7 @@ def coverage(found: Measured) -> None:
     reached = next((row for row in rows if row.accuracy is not None and row.accuracy >= WANTED), None)
     alt = f"Accuracy of the answers of {found.name}, and how many it gives, by the least confidence asked for."
     figure.chart(
-        charts.coverage(rows),
+        charts.coverage_curve(rows),
         "What if it may say nothing where it is not sure?",
         alt,
         "accuracy by threshold",

@@ -9,7 +9,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from mnist_core.charts import evaluation as charts
-from mnist_core.charts import figures
+from mnist_core.charts.common import encode_csv, format_percent
 from mnist_core.evaluation import mistakes
 from pages.ui.evaluate.evaluated import Measured
 from pages.ui.shared import components, figure, state
@@ -31,7 +31,7 @@ def confusions(found: Measured) -> None:
     told = f"{wrong} of {table.sum()} images are read wrong, most often {_worst(cells)}"
     alt = f"Confusion matrix of {found.name}: {told}."
     figure.chart(
-        charts.confusion(table, shares),
+        charts.clickable_confusion_matrix(table, shares),
         "What is taken for what: click a cell to see its digits",
         alt,
         "confusion cells",
@@ -60,7 +60,7 @@ def _worst(cells: dict[Cell, str]) -> str:
 
 def _clicked(cells: dict[Cell, str]) -> None:
     """Takes the click over into the menu, which who has no mouse uses instead."""
-    points = st.session_state[CHART].selection.get(charts.CELL) or []
+    points = st.session_state[CHART].selection.get(charts.CELL_SELECTION) or []
     for point in points:
         cell = str(point.get("true")), str(point.get("read"))
         if cell in cells:
@@ -92,7 +92,7 @@ def gallery(found: Measured, indices: NDArray[np.int64], key: str) -> None:
     page = st.number_input(f"Page, 1 to {pages:,}", 1, pages, key=f"{key}_page", width=160) if pages > 1 else 1
     st.download_button(
         "CSV",
-        lambda: figures.csv([_row(found, index) for index in indices.tolist()]),
+        lambda: encode_csv([_row(found, index) for index in indices.tolist()]),
         f"{key}.csv",
         "text/csv",
         key=f"{key}_download",
@@ -121,7 +121,7 @@ def _tile(found: Measured, index: int, key: str) -> None:
     st.html(
         f'<div class="lab-note">number {index:,}</div>'
         f"{components.picture(found.images[index], f'Image {index}: {text}', 96)}"
-        f"<b>{html.escape(text)}</b>, {html.escape(figures.percent(sure))}"
+        f"<b>{html.escape(text)}</b>, {html.escape(format_percent(sure))}"
         f"{components.bars(row[:10])}"
     )
     if found.of_mnist and st.button("Look inside", key=f"{key}_{index}", type="tertiary", icon=":material/visibility:"):

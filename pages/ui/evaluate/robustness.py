@@ -10,7 +10,7 @@ import numpy as np
 import streamlit as st
 
 from mnist_core.charts import evaluation as charts
-from mnist_core.charts import figures
+from mnist_core.charts.common import format_duration
 from mnist_core.config import runs_dir
 from mnist_core.evaluation.metrics import wilson_interval
 from mnist_core.evaluation.robustness import DISTORTIONS, WAYS, ways
@@ -153,7 +153,7 @@ def progress(steps: list[Step]) -> None:
     told = f"{DISTORTIONS[name].title}: {going.done} of {going.done + len(steps)}"
     if going.done:
         left = (time.monotonic() - going.begun) / going.done * len(steps)
-        told += f", about {figures.duration(left)} left"
+        told += f", about {format_duration(left)} left"
     st.progress(going.done / (going.done + len(steps)), told)
 
 
@@ -185,7 +185,7 @@ def curves(chosen: list[str], name: str) -> None:
     alt = f"Accuracy against {how.title.lower()}. Lowest: " + ", ".join(
         f"{model} {100 * told[model][level]:.1f} % at {level:g} {how.unit}" for model, level in worst.items()
     )
-    chart = charts.robustness(told, how.unit, how.levels, how.neutral)
+    chart = charts.robustness_curves(told, how.unit, how.levels, how.neutral)
     figure.chart(chart, f"Accuracy against {how.title.lower()}", alt, "robustness", "robustness")
     st.caption(f"Each point: {count:,} test images, as many of each digit. The dashed rule: nothing is changed.")
 

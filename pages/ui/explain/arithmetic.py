@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mnist_core.charts import layers as layer_charts
 from mnist_core.explain import arithmetic
-from mnist_core.explain.arithmetic import Unit
+from mnist_core.explain.arithmetic import UnitArithmetic
 from mnist_core.models.weights import Weights
 from mnist_core.networks.architecture import Layer
 from pages.ui.shared import figure
@@ -22,7 +22,7 @@ SIGNS = ("×", "=")
 
 def spelled_out(layer: Layer, weights: Weights, before: NDArray[np.float32], place: tuple[int, ...]) -> None:
     """The pictures and the lines of one unit; arguments as arithmetic.unit takes them."""
-    found = arithmetic.unit(layer, weights, before, place)
+    found = arithmetic.compute_unit(layer, weights, before, place)
     where = "row {}, column {}, channel {}".format(*place) if len(place) == 3 else f"unit {place[0]}"
     st.markdown(f"#### How this number comes about: {where}")
     st.write(f"{found.formula}.")
@@ -37,7 +37,7 @@ def spelled_out(layer: Layer, weights: Weights, before: NDArray[np.float32], pla
             terms(found)
 
 
-def sentence(found: Unit) -> str:
+def sentence(found: UnitArithmetic) -> str:
     """`0.73 + -0.1 → relu = 0.63`, as far as the steps are of that kind."""
     names = [name for name, _ in found.steps]
     values = [f"{value:.4g}".replace("-", "−") for _, value in found.steps]
@@ -49,7 +49,7 @@ def sentence(found: Unit) -> str:
     return f"{names[-1]} = {values[-1]}"
 
 
-def window(found: Unit) -> None:
+def window(found: UnitArithmetic) -> None:
     """What the unit sees, and its filter, of the channel that matters most; then all channels."""
     patch, kernel, box = found.patch, found.kernel, found.box
     if patch is None or box is None:
@@ -102,7 +102,11 @@ def side_by_side(parts: list[NDArray[np.float32]]) -> NDArray[np.uint8]:
 
 
 def _numbered(values: NDArray[np.float32], times: int) -> NDArray[np.uint8]:
-    picture = layer_charts.coloured(values, layer_charts.scale(values)).repeat(times, axis=0).repeat(times, axis=1)
+    picture = (
+        layer_charts.colorize(values, layer_charts.largest_magnitude(values))
+        .repeat(times, axis=0)
+        .repeat(times, axis=1)
+    )
     if times < FOR_NUMBERS:
         return picture
     picture = np.ascontiguousarray(picture)
@@ -116,7 +120,7 @@ def _numbered(values: NDArray[np.float32], times: int) -> NDArray[np.uint8]:
     return picture
 
 
-def terms(found: Unit) -> None:
+def terms(found: UnitArithmetic) -> None:
     """The inputs that matter most."""
     products = np.array([value * weight for value, weight in found.terms])
     shares = found.formula.startswith("e to the power")

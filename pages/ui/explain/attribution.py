@@ -14,8 +14,8 @@ from mnist_core.charts import attribution as attribution_charts
 from mnist_core.constants import NUM_CLASSES
 from mnist_core.explain import attribution, occlusion
 from mnist_core.explain.attribution import Completeness
-from mnist_core.explain.gradient_client import Reasons
-from mnist_core.explain.gradient_server import architecture_of
+from mnist_core.explain.gradient_client import Attribution
+from mnist_core.explain.gradient_server import load_architecture
 from mnist_core.networks.architecture import Architecture
 from mnist_core.training import fine_tune
 from pages.ui.shared import analysis_caches, caches, components, figure, state
@@ -46,26 +46,28 @@ class Method:
     title: str
     guide: str
     unit: str
-    find: Callable[[Path, Image, Sequence[int], int | None], Reasons]
+    find: Callable[[Path, Image, Sequence[int], int | None], Attribution]
     signed: bool = True
     layered: bool = False
     coarse: bool = False
 
 
-def _by_occlusion(folder: Path, image: Image, digits: Sequence[int], layer: int | None) -> Reasons:
+def _by_occlusion(folder: Path, image: Image, digits: Sequence[int], layer: int | None) -> Attribution:
     """With LiteRT: no gradients, and no waiting for them."""
     classifier = caches.classifier(folder / "model.tflite")
-    return Reasons(np.stack([occlusion.spread(occlusion.occlusion(classifier, image, digit)) for digit in digits]))
+    return Attribution(
+        np.stack([occlusion.upsample_occlusion(occlusion.occlusion_map(classifier, image, digit)) for digit in digits])
+    )
 
 
-def _by_gradient(name: str) -> Callable[[Path, Image, Sequence[int], int | None], Reasons]:
-    def find(folder: Path, image: Image, digits: Sequence[int], layer: int | None) -> Reasons:
+def _by_gradient(name: str) -> Callable[[Path, Image, Sequence[int], int | None], Attribution]:
+    def find(folder: Path, image: Image, digits: Sequence[int], layer: int | None) -> Attribution:
         if not (folder / "model.keras").is_file():
             st.info(
                 "This run has no `model.keras`, from which gradients are computed: it came without, or the file "
                 "was deleted. What needs only `model.tflite` works; for this, train it again."
             )
-            return Reasons(np.zeros((0, attribution.SIDE, attribution.SIDE), np.float32))
+            return Attribution(np.zeros((0, attribution.SIDE, attribution.SIDE), np.float32))
         with st.spinner(
             "Computing gradients …" if analysis_caches.gradient_helper().ready else STARTING, show_time=True
         ):
@@ -102,7 +104,7 @@ def show_attribution(choice: str, image: Image) -> None:
         image: (28, 28) uint8.
     """
     folder = fine_tune.model_folder(choice)
-    network = architecture_of(folder)
+    network = load_architecture(folder)
     answer = caches.classifier(components.model_path(choice)).read(image).digit
     state.default(state.REASONS_METHOD, next(iter(METHODS)))
     name = st.segmented_control(
@@ -143,14 +145,14 @@ def _layer_menu(network: Architecture) -> int | None:
     if not names:
         return None
     if st.session_state.get(state.REASONS_LAYER) not in names:
-        st.session_state[state.REASONS_LAYER] = attribution.telling_layer(network)
+        st.session_state[state.REASONS_LAYER] = attribution.default_grad_cam_layer(network)
     return int(st.selectbox("Convolution", list(names), format_func=names.__getitem__, key=state.REASONS_LAYER))
 
 
-def _picture(method: Method, found: Reasons, image: Image, digits: Sequence[int], answer: int) -> None:
+def _picture(method: Method, found: Attribution, image: Image, digits: Sequence[int], answer: int) -> None:
     one = len(digits) == 1
     headings = [f"for {digit}" if one else f"{digit}, answer" if digit == answer else str(digit) for digit in digits]
-    sheet = attribution_charts.sheet(
+    sheet = attribution_charts.attribution_sheet(
         found.maps,
         image,
         headings,
@@ -164,7 +166,7 @@ def _picture(method: Method, found: Reasons, image: Image, digits: Sequence[int]
     figure.image(sheet, title, _alternative(method, found, digits), method.guide, "reasons")
 
 
-def _alternative(method: Method, found: Reasons, digits: Sequence[int]) -> str:
+def _alternative(method: Method, found: Attribution, digits: Sequence[int]) -> str:
     told = []
     for digit, values in zip(digits, found.maps, strict=True):
         row, column = np.unravel_index(int(values.argmax()), values.shape)
@@ -173,7 +175,7 @@ def _alternative(method: Method, found: Reasons, digits: Sequence[int]) -> str:
     return f"{method.title} over the digit, {bar}, in {method.unit}: {'; '.join(told)}."
 
 
-def _notes(found: Reasons, digits: Sequence[int], network: Architecture) -> None:
+def _notes(found: Attribution, digits: Sequence[int], network: Architecture) -> None:
     if len(found.complete) == 1:
         st.markdown(_completeness(found.complete[0]))
     elif found.complete:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from mnist_core.charts import layers as layer_charts
 from mnist_core.constants import NOT_A_DIGIT
-from mnist_core.explain.counterfactual import PATCHES, Change
+from mnist_core.explain.counterfactual import MAX_PATCHES, Counterfactual
 from pages.ui.shared import analysis_caches, components, figure
 
 TIMES = 8  # pixels of the page for one of the image
@@ -23,7 +23,7 @@ def show_counterfactual(choice: str, image: NDArray[np.uint8]) -> None:
     patches = f"{count} {'patch' if count == 1 else 'patches'} of 2×2 pixels {done}"
     if not change.found:
         st.info(
-            f"Nothing was found: neither {PATCHES} patches of 2×2 pixels rubbed out nor as many drawn on to the ink, "
+            f"Nothing was found: neither {MAX_PATCHES} patches of 2×2 pixels rubbed out nor as many drawn on to the ink, "
             f"one after another, make the model read anything but {first}. It is sure of this digit."
         )
         return
@@ -37,11 +37,11 @@ def show_counterfactual(choice: str, image: NDArray[np.uint8]) -> None:
     )
 
 
-def picture(change: Change) -> NDArray[np.uint8]:
+def picture(change: Counterfactual) -> NDArray[np.uint8]:
     """(H, W, 3) uint8: before, what changes on the faint digit, after."""
     before, after = (np.repeat(image[..., None], 3, axis=2) for image in (change.before, change.after))
     difference = change.after.astype(np.float32) - change.before
-    marked = np.where((difference == 0)[..., None], before // 3, layer_charts.coloured(np.sign(difference), 1))
+    marked = np.where((difference == 0)[..., None], before // 3, layer_charts.colorize(np.sign(difference), 1))
     gap = np.full((len(before), 1, 3), 110, np.uint8)
     row = np.hstack([before, gap, marked.astype(np.uint8), gap, after])
     return row.repeat(TIMES, axis=0).repeat(TIMES, axis=1)

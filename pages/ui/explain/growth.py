@@ -9,11 +9,11 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from mnist_core.charts import figures
 from mnist_core.charts import growth as growth_charts
+from mnist_core.charts.common import data_url, format_percent
 from mnist_core.explain import attribution
-from mnist_core.explain.gradient_client import Growth
-from mnist_core.explain.gradient_server import CHANNELS, architecture_of
+from mnist_core.explain.gradient_client import SnapshotHistory
+from mnist_core.explain.gradient_server import MAX_CHANNELS, load_architecture
 from mnist_core.networks.architecture import Architecture, describe
 from mnist_core.runs.snapshots import MOST, kept_of, snapshot_epochs
 from mnist_core.training import fine_tune
@@ -36,7 +36,7 @@ def show_growth(choice: str, image: Image) -> None:
     if not snapshot_epochs(folder):
         st.info(_none(choice))
         return
-    network = architecture_of(folder)
+    network = load_architecture(folder)
     layer = _layer_menu(network)
     with st.spinner("Reading the snapshots …" if analysis_caches.gradient_helper().ready else STARTING, show_time=True):
         found = analysis_caches.growth(folder, image, layer)
@@ -49,7 +49,7 @@ def show_growth(choice: str, image: Image) -> None:
     _answers(found, at)
     if found.before.size and (found.before.ndim == 3 or len(found.before) == network.input_size**2):
         figure.image(
-            growth_charts.filters(found.before, found.after),
+            growth_charts.filter_grid(found.before, found.after),
             "Filters of the first layer, before and after training",
             f"Filters of the first layer at epoch {found.epochs[0]}, above, and at epoch {found.epochs[-1]}, below. "
             f"Their weights changed by {np.abs(found.after - found.before).mean():.3f} on the average.",
@@ -89,7 +89,7 @@ def _layer_menu(network: Architecture) -> int:
     return int(st.selectbox("Layer", list(names), format_func=names.__getitem__, key=state.GROWTH_LAYER))
 
 
-def _moment_menu(found: Growth) -> tuple[int, bool]:
+def _moment_menu(found: SnapshotHistory) -> tuple[int, bool]:
     """The slider: the index of the snapshot to show. And whether the button was pressed that moves through all."""
     if len(found.epochs) == 1:
         return 0, False
@@ -106,7 +106,7 @@ def _to_the_end(last: int) -> None:
     st.session_state[state.GROWTH_EPOCH] = last
 
 
-def _play(found: Growth, place: st.delta_generator.DeltaGenerator) -> None:
+def _play(found: SnapshotHistory, place: st.delta_generator.DeltaGenerator) -> None:
     """All moments, one after the other, where the one of the slider stands afterwards. Any click ends it."""
     for at, epoch in enumerate(found.epochs):
         pixels = _picture(found, at)
@@ -115,24 +115,24 @@ def _play(found: Growth, place: st.delta_generator.DeltaGenerator) -> None:
             '<div class="lab-answer"><div style="flex:2 1 16rem">'
             f"{components.bars(found.probabilities[at])}</div>"
             f'<img class="lab-picture" style="max-width:100%" alt="activations after {epoch} epochs" '
-            f'src="{figures.data_url(pixels)}"></div>'
+            f'src="{data_url(pixels)}"></div>'
         )
         time.sleep(SECONDS)
 
 
-def _picture(found: Growth, at: int) -> Image:
+def _picture(found: SnapshotHistory, at: int) -> Image:
     """The activations of one moment, on a scale that all moments share."""
     values = found.activations
-    return growth_charts.activations(values[at], min(0.0, float(values.min())), float(np.quantile(values, 0.999)))
+    return growth_charts.activation_grid(values[at], min(0.0, float(values.min())), float(np.quantile(values, 0.999)))
 
 
-def _moment(found: Growth, at: int, layer: str) -> None:
+def _moment(found: SnapshotHistory, at: int, layer: str) -> None:
     epoch, row = found.epochs[at], found.probabilities[at]
     digit = int(row.argmax())
     when = "before its first step" if epoch == 0 else f"after {epoch} epoch{'s' if epoch > 1 else ''}"
     answer, wall = st.columns([2, 3], gap="large")
     with answer:
-        st.markdown(f"##### Its answer {when}: {digit}, {figures.percent(float(row[digit]))}")
+        st.markdown(f"##### Its answer {when}: {digit}, {format_percent(float(row[digit]))}")
         st.html(components.bars(row))
     with wall:
         low, high = float(found.activations[at].min()), float(found.activations[at].max())
@@ -140,12 +140,12 @@ def _moment(found: Growth, at: int, layer: str) -> None:
         figure.image(_picture(found, at), f"Activations {when}, {layer}", alt, "growth", "growth")
 
 
-def _answers(found: Growth, at: int) -> None:
+def _answers(found: SnapshotHistory, at: int) -> None:
     if len(found.epochs) == 1:
         return
     first, last, epochs = found.probabilities[0], found.probabilities[-1], found.epochs
     figure.chart(
-        growth_charts.answers(found.epochs, found.probabilities, epochs[at]),
+        growth_charts.probability_curves(found.epochs, found.probabilities, epochs[at]),
         "Its answer, epoch by epoch",
         f"The probabilities of the ten digits for this image over {epochs[-1]} epochs: at epoch {epochs[0]} "
         f"{int(first.argmax())} leads with {first.max():.0%}, in the end "
@@ -155,7 +155,7 @@ def _answers(found: Growth, at: int) -> None:
     )
 
 
-def _notes(folder: Path, found: Growth, network: Architecture) -> None:
+def _notes(folder: Path, found: SnapshotHistory, network: Architecture) -> None:
     kept, epochs = len(found.epochs), found.epochs[-1]
     notes = []
     if found.epochs[0]:
@@ -164,7 +164,7 @@ def _notes(folder: Path, found: Growth, network: Architecture) -> None:
         most = kept_of(network.parameters)
         why = "" if most == MOST else f", since a network of {network.parameters:,} weights is large"
         notes.append(f"Kept are {kept} moments of {epochs} epochs: at most {most}{why}.")
-    if found.activations.shape[-1] == CHANNELS:
-        notes.append(f"At most {CHANNELS} channels or units are shown.")
+    if found.activations.shape[-1] == MAX_CHANNELS:
+        notes.append(f"At most {MAX_CHANNELS} channels or units are shown.")
     if notes:
         st.caption(" ".join(notes))

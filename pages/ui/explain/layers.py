@@ -66,7 +66,7 @@ def _image_place(name: str, values: NDArray[np.float32]) -> tuple[int, ...]:
     strongest = int(values.max(axis=(0, 1)).argmax())
     with small:
         figure.chart(
-            layer_charts.thumbnails(values, channel),
+            layer_charts.clickable_channels(values, channel),
             f"All channels of {layer_outputs.title(name)}: click one",
             f"{channels} small pictures of {rows} by {columns}; channel {strongest} has the largest value, "
             f"{values.max():.3g}. Channel {channel} is chosen.",
@@ -74,7 +74,7 @@ def _image_place(name: str, values: NDArray[np.float32]) -> tuple[int, ...]:
             "channels",
             lambda: [
                 {"channel": number, "largest": float(each.max()), "mean": float(each.mean())}
-                for number, each in enumerate(layer_charts.pictures(values))
+                for number, each in enumerate(layer_charts.channel_images(values))
             ],
             partial(_clicked, "channels", {"channel": state.EXPLAINED_CHANNEL}),
         )
@@ -82,7 +82,7 @@ def _image_place(name: str, values: NDArray[np.float32]) -> tuple[int, ...]:
     with large:
         picture = values[..., channel]
         figure.chart(
-            layer_charts.grid(picture, layer_charts.scale(values), (row, column)),
+            layer_charts.clickable_channel(picture, layer_charts.largest_magnitude(values), (row, column)),
             f"Channel {channel}: click a unit",
             f"{rows} by {columns} squares, from {picture.min():.3g} to {picture.max():.3g}. The one in row {row}, "
             f"column {column} is chosen: {picture[row, column]:.4g}.",
@@ -97,7 +97,7 @@ def _image_place(name: str, values: NDArray[np.float32]) -> tuple[int, ...]:
 def _list_place(name: str, values: NDArray[np.float32]) -> tuple[int, ...]:
     chosen = _bounded(state.EXPLAINED_CHANNEL, len(values))
     figure.chart(
-        layer_charts.bars(values.tolist(), "unit", "value", chosen),
+        layer_charts.clickable_bars(values.tolist(), "unit", "value", chosen),
         f"What {layer_outputs.title(name)} gives: click a unit",
         f"{len(values)} bars; the largest is unit {int(values.argmax())} with {values.max():.4g}. Unit {chosen} is "
         f"chosen: {values[chosen]:.4g}.",

@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from mnist_core.charts import figures
+from mnist_core.charts import digits as digit_charts
 from mnist_core.explain import neighbors
 from pages.ui.shared import analysis_caches, caches, components, figure, layer_outputs
 
@@ -18,13 +18,13 @@ def show_neighbors(choice: str, image: NDArray[np.uint8]) -> None:
         return
     path, source = components.model_path(choice), caches.at_hand()
     described, digits = analysis_caches.described(choice, path, source), caches.mnist(source)
-    found = neighbors.nearest(described, layers.penultimate(image[None])[0])
+    found = neighbors.nearest_neighbors(described, layers.penultimate(image[None])[0])
     places = [each.index for each in found]
     images, labels = digits.x_train[places], digits.y_train[places]
     read = caches.classifier(path).read(image).digit
     agree = int((labels == read).sum())
     figure.image(
-        figures.wall(images, labels, str(read) * len(found), 5),
+        digit_charts.digit_grid(images, labels, str(read) * len(found), 5),
         f"The ten training digits most alike to the model: {agree} of them are {read}, as it answers",
         "Ten digits, nearest first, two rows of five; their labels: " + ", ".join(map(str, labels.tolist())) + ".",
         "neighbours",

@@ -33,7 +33,7 @@ def show_weights(choice: str, image: NDArray[np.uint8]) -> None:
     else:
         some = f"the first {MOST_FILTERS} of {pictures.shape[2]}" if pictures.shape[2] > MOST_FILTERS else "all"
         figure.image(
-            layer_charts.wall(pictures, 56, MOST_FILTERS, 5),
+            layer_charts.activation_grid(pictures, 56, MOST_FILTERS, 5),
             f"What the first layer looks for: {first}, {some}",
             f"{min(pictures.shape[2], MOST_FILTERS)} pictures of {pictures.shape[0]} by {pictures.shape[1]} weights, "
             f"from {pictures.min():.2g} to {pictures.max():.2g}.",
@@ -42,7 +42,7 @@ def show_weights(choice: str, image: NDArray[np.uint8]) -> None:
         )
     widest = max(kernels, key=lambda name: float(kernels[name].std()))
     figure.chart(
-        layer_charts.histograms(kernels),
+        layer_charts.weight_histograms(kernels),
         "How the weights of each layer are spread",
         f"{len(kernels)} histograms; the widest is of {widest}.",
         "weight histograms",

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from mnist_core.charts import figures
+from mnist_core.charts import runs as run_charts
 from mnist_core.runs import history
 from mnist_core.runs.reports import MEASURES
 from mnist_core.runs.run import Run
@@ -33,13 +33,16 @@ def curves(runs: list[Run]) -> None:
     st.subheader("Curves")
     which, by, soft, log = st.columns([1.2, 1.2, 1.5, 0.8], vertical_alignment="bottom")
     measure = which.selectbox("Measure", MEASURES, format_func=lambda name: name.replace("val_", "validation "))
-    axis = by.selectbox("By", list(figures.AXES), format_func=figures.AXES.get)
+    axis = by.selectbox("By", list(run_charts.CURVE_AXES), format_func=run_charts.CURVE_AXES.get)
     smoothing = soft.slider("Smoothing", 0.0, 0.99, 0.0)
     logarithmic = log.toggle("Log scale")
     told = {_name(run): caches.reports(run) for run in runs}
-    chart, title = figures.overlay(told, measure, axis, smoothing, logarithmic), measure.replace("val_", "validation ")
-    alt = f"{title} by {figures.AXES[axis]} of {', '.join(told)}"
-    figure.chart(chart, f"{title.capitalize()} by {figures.AXES[axis]}", alt, "learning curves", "overlay")
+    chart, title = (
+        run_charts.run_curves(told, measure, axis, smoothing, logarithmic),
+        measure.replace("val_", "validation "),
+    )
+    alt = f"{title} by {run_charts.CURVE_AXES[axis]} of {', '.join(told)}"
+    figure.chart(chart, f"{title.capitalize()} by {run_charts.CURVE_AXES[axis]}", alt, "learning curves", "overlay")
 
 
 def _name(run: Run) -> str:
@@ -78,7 +81,7 @@ def confusions(runs: list[Run]) -> None:
         for column, (run, card) in zip(st.columns(3), tested[start : start + 3], strict=False):
             accuracy = f"{100 * card['test_accuracy']:.2f} %"
             title, alt = f"{components.plain(_name(run))}: {accuracy}", f"Confusion matrix of {_name(run)}: {accuracy}"
-            chart = figures.confusion(card["test"]["confusion"])
+            chart = run_charts.confusion_matrix(card["test"]["confusion"])
             with column:
                 figure.chart(chart, title, alt, "confusion matrix", f"confusion_{run.id}")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from mnist_core.charts import figures
+from mnist_core.charts import runs as run_charts
 from mnist_core.runs import ranking
 from pages.ui.shared import figure, state, visitor
 
@@ -116,7 +116,7 @@ def best(rows: list[Row]) -> None:
             title = f"Test accuracy against {AGAINST[against]}"
             with column:
                 figure.chart(
-                    figures.scatter(tested, against),
+                    run_charts.accuracy_scatter(tested, against),
                     title,
                     f"{title} of {len(tested)} runs",
                     "accuracy against cost",

@@ -83,7 +83,7 @@ def curve(settings: Settings) -> None:
         f"Learning rate by epoch, schedule {settings.schedule}: from {rates[0]:.2g} over at most {rates.max():.2g} to "
         f"{rates[-1]:.2g} at the end of epoch {settings.epochs}"
     )
-    drawn = rate_charts.schedule(rates, settings.epochs)
+    drawn = rate_charts.schedule_curve(rates, settings.epochs)
     figure.chart(drawn, "The learning rate, epoch by epoch", alt, "schedule", "schedule_chart")
 
 

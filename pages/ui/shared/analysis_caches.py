@@ -20,7 +20,7 @@ from mnist_core.errors import ModelError
 from mnist_core.evaluation import robustness
 from mnist_core.evaluation.pen_accuracy import normalised
 from mnist_core.explain import counterfactual, neighbors, pca
-from mnist_core.explain.gradient_client import GradientHelper, Growth, Reasons
+from mnist_core.explain.gradient_client import Attribution, GradientClient, SnapshotHistory
 from mnist_core.explain.pca import Plane
 from mnist_core.handwriting.pen_digits import load_pen_digits, split_writers
 from mnist_core.models.activations import Layers
@@ -134,7 +134,7 @@ def _digit_map(choice: str, path: str, changed: int) -> Map:
 def map_values(images: NDArray[np.uint8], path: Path | None) -> NDArray[np.float32]:
     """(N, W) float32: what a map is made of. Raises ModelError where the model has no such layer."""
     if path is None:
-        return pca.pixels(images)
+        return pca.flatten_pixels(images)
     return layers(path).penultimate(images)
 
 
@@ -149,7 +149,7 @@ def mapped_digits(choice: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
 @st.cache_resource(show_spinner=False, max_entries=2)
 def mapped_pictures(choice: str) -> list[str]:
     """Of these digits, as they can stand in a chart."""
-    return [data_charts.light_image(image) for image in mapped_digits(choice)[0]]
+    return [data_charts.compact_data_url(image) for image in mapped_digits(choice)[0]]
 
 
 def layers(path: Path) -> Layers:
@@ -182,15 +182,15 @@ def _weights(choice: str, changed: int) -> tuple[Weights, ...]:
     return layer_weights(fine_tune.model_folder(choice) / "model.keras", network(choice))
 
 
-def change_of_mind(path: Path, image: NDArray[np.uint8]) -> counterfactual.Change:
+def change_of_mind(path: Path, image: NDArray[np.uint8]) -> counterfactual.Counterfactual:
     """What would change a model's mind about a (28, 28) uint8 image."""
     return _change_of_mind(str(path), caches.changed(path), image.tobytes())
 
 
 @st.cache_resource(show_spinner="Trying what would change its mind …", max_entries=50)
-def _change_of_mind(path: str, changed: int, pixels: bytes) -> counterfactual.Change:
+def _change_of_mind(path: str, changed: int, pixels: bytes) -> counterfactual.Counterfactual:
     image = np.frombuffer(pixels, np.uint8).reshape(28, 28)
-    return counterfactual.smallest(caches.classifier(Path(path)), image)
+    return counterfactual.find_counterfactual(caches.classifier(Path(path)), image)
 
 
 def described(choice: str, path: Path, source: str) -> NDArray[np.float16]:
@@ -208,13 +208,15 @@ def described(choice: str, path: Path, source: str) -> NDArray[np.float16]:
 def _described(choice: str, path: str, changed: int, source: str) -> NDArray[np.float16]:
     found = caches.mnist(source)
     folder = runs_dir() / ".neighbours" if choice == fine_tune.SHIPPED else Path(path).parent
-    file = neighbors.file_of(Path(path), folder, found.sha256["x_train"])
-    if (rows := neighbors.read(file, len(found.x_train))) is not None:
+    file = neighbors.descriptor_path(Path(path), folder, found.sha256["x_train"])
+    if (rows := neighbors.load_descriptors(file, len(found.x_train))) is not None:
         return rows
     bar = st.progress(0.0, _READING)
-    neighbors.build(Layers(Path(path), cpu_count()), found.x_train, file, lambda share: bar.progress(share, _READING))
+    neighbors.write_descriptors(
+        Layers(Path(path), cpu_count()), found.x_train, file, lambda share: bar.progress(share, _READING)
+    )
     bar.empty()
-    rows = neighbors.read(file, len(found.x_train))
+    rows = neighbors.load_descriptors(file, len(found.x_train))
     if rows is None:
         raise ModelError(f"{file} was written and cannot be read again. Delete it, then reload the page.")
     return rows
@@ -224,13 +226,15 @@ _READING = "The model reads all training digits, once …"
 
 
 @st.cache_resource(show_spinner=False)
-def gradient_helper() -> GradientHelper:
+def gradient_helper() -> GradientClient:
     """The one process of this server that computes gradients. It is started when it is first asked."""
-    return GradientHelper(cpu_count())
+    return GradientClient(cpu_count())
 
 
-def reasons(method: str, folder: Path, image: NDArray[np.uint8], digits: Sequence[int], layer: int | None) -> Reasons:
-    """What GradientHelper.explain finds; computed once while it is among the last few asked for."""
+def reasons(
+    method: str, folder: Path, image: NDArray[np.uint8], digits: Sequence[int], layer: int | None
+) -> Attribution:
+    """What GradientClient.explain finds; computed once while it is among the last few asked for."""
     changed = (folder / "model.keras").stat().st_mtime_ns
     return _reasons(method, str(folder), changed, image.tobytes(), tuple(digits), layer)
 
@@ -238,19 +242,19 @@ def reasons(method: str, folder: Path, image: NDArray[np.uint8], digits: Sequenc
 @st.cache_resource(show_spinner=False, max_entries=200)
 def _reasons(
     method: str, folder: str, changed: int, image: bytes, digits: tuple[int, ...], layer: int | None
-) -> Reasons:
+) -> Attribution:
     pixels = np.frombuffer(image, np.uint8).reshape(28, 28)
     return gradient_helper().explain(method, Path(folder), pixels, digits, layer)
 
 
-def growth(folder: Path, image: NDArray[np.uint8], layer: int) -> Growth:
-    """What GradientHelper.growth finds; computed once while it is among the last few asked for."""
+def growth(folder: Path, image: NDArray[np.uint8], layer: int) -> SnapshotHistory:
+    """What GradientClient.growth finds; computed once while it is among the last few asked for."""
     changed = (folder / "snapshots").stat().st_mtime_ns
     return _growth(str(folder), changed, image.tobytes(), layer)
 
 
 @st.cache_resource(show_spinner=False, max_entries=20)
-def _growth(folder: str, changed: int, image: bytes, layer: int) -> Growth:
+def _growth(folder: str, changed: int, image: bytes, layer: int) -> SnapshotHistory:
     return gradient_helper().growth(Path(folder), np.frombuffer(image, np.uint8).reshape(28, 28), layer)
 
 

@@ -13,7 +13,8 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from mnist_core.charts import figures
+from mnist_core.charts import runs as run_charts
+from mnist_core.charts.common import vega_lite
 from mnist_core.data.augmentation import AUGMENTATIONS, augment
 from mnist_core.data.mnist import Mnist, load_mnist, mnist_available, split_mnist, uncentered_test
 from mnist_core.jobs import routing
@@ -114,9 +115,9 @@ def _reports(folder: str, number: int, size: int, steps_per_epoch: float) -> lis
 
 
 def curve(run: Run, rows: Sequence[Mapping[str, Any]], measure: str, steps_per_epoch: float) -> dict[str, Any]:
-    """figures.curve, drawn once for all who watch the run. `rows`: its reports, at least one."""
+    """runs.training_curve, drawn once for all who watch the run. `rows`: its reports, at least one."""
     key = f"{run.path} {len(rows)} {rows[-1]} {measure} {steps_per_epoch}"
-    return drawn(key, lambda: figures.curve(rows, measure, steps_per_epoch))
+    return drawn(key, lambda: run_charts.training_curve(rows, measure, steps_per_epoch))
 
 
 def drawn(key: str, draw: Callable[[], Any]) -> dict[str, Any]:
@@ -133,7 +134,7 @@ def drawn(key: str, draw: Callable[[], Any]) -> dict[str, Any]:
 def _drawn(key: str, _draw: Callable[[], Any]) -> dict[str, Any]:
     import pyarrow  # as Streamlit does: when a chart is first shown
 
-    found = figures.spec(_draw())
+    found = vega_lite(_draw())
     found["data"] = {"values": pyarrow.Table.from_pylist(found["data"]["values"])}
     return found
 

@@ -15,7 +15,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from mnist_core.charts import figures
+from mnist_core.charts.common import data_url, format_percent
 from mnist_core.config import runs_dir
 from mnist_core.drawing.whole_numbers import Number
 from mnist_core.errors import DigitLabError, ModelError
@@ -78,7 +78,7 @@ def answer(reading: Reading, title: str = "", seen: NDArray[np.uint8] | None = N
     heading = f'<div class="lab-note">{html.escape(title)}</div>' if title else ""
     beside = "" if seen is None else _captioned(seen, "as the model sees it", "28×28 pixels")
     unsure = " unsure" if reading.rejected or reading.confidence < 0.5 else ""
-    sure = "That does not look like a digit" if reading.rejected else figures.percent(reading.confidence)
+    sure = "That does not look like a digit" if reading.rejected else format_percent(reading.confidence)
     st.html(
         f'{heading}<div class="lab-answer" role="status" data-digit="{reading.digit}">'
         f'<div class="lab-digit{unsure}">{reading.digit}</div><div class="lab-sure">{sure}</div>{beside}</div>'
@@ -95,19 +95,19 @@ def number(found: Number, drawing: NDArray[np.uint8], title: str = "") -> None:
         title: whose answer it is.
     """
     heading = f'<div class="lab-note">{html.escape(title)}</div>' if title else ""
-    sure = "That does not look like a number" if found.rejected else figures.percent(found.confidence)
+    sure = "That does not look like a number" if found.rejected else format_percent(found.confidence)
     unsure = " unsure" if found.rejected or found.confidence < 0.5 else ""
     st.html(
         f'{heading}<div class="lab-answer" role="status" data-number="{found.text}">'
         f'<div class="lab-digit{unsure}">{found.text}</div><div class="lab-sure">{sure}</div></div>'
-        f'<img class="lab-boxes" alt="where each digit was found" src="{figures.data_url(_boxed(found, drawing))}">'
+        f'<img class="lab-boxes" alt="where each digit was found" src="{data_url(_boxed(found, drawing))}">'
     )
     readings = [(part.image, part.reading) for part in found.parts]
     strip([(image, str(reading.digit), _how_sure(reading)) for image, reading in readings], 84)
 
 
 def _how_sure(reading: Reading) -> str:
-    return "not a digit" if reading.rejected else figures.percent(reading.confidence)
+    return "not a digit" if reading.rejected else format_percent(reading.confidence)
 
 
 def _boxed(found: Number, drawing: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -130,7 +130,7 @@ def bars(probabilities: NDArray[np.float32]) -> str:
         mark = " first" if digit == first else ""
         rows.append(
             f'<span>{name}</span><span class="lab-track"><span class="lab-bar{mark}" style="width:{100 * value:.1f}%">'
-            f'</span></span><span class="lab-value">{html.escape(figures.percent(value))}</span>'
+            f'</span></span><span class="lab-value">{html.escape(format_percent(value))}</span>'
         )
     return f'<div class="lab-bars">{"".join(rows)}</div>'
 
@@ -138,8 +138,7 @@ def bars(probabilities: NDArray[np.float32]) -> str:
 def picture(image: NDArray[np.uint8], alt: str, pixels: int) -> str:
     """HTML: an (H, W) uint8 image, its pixels kept square."""
     return (
-        f'<img class="lab-picture" width="{pixels}" height="{pixels}" alt="{html.escape(alt)}" '
-        f'src="{figures.data_url(image)}">'
+        f'<img class="lab-picture" width="{pixels}" height="{pixels}" alt="{html.escape(alt)}" src="{data_url(image)}">'
     )
 
 
@@ -154,7 +153,7 @@ def tiles(images: NDArray[np.uint8], columns: int) -> None:
     count, height, width = images.shape
     rows = images.reshape(count // columns, columns, height, width).transpose(0, 2, 1, 3)  # rows, H, columns, W
     shown = rows.reshape(-1, columns * width)
-    st.html(f'<img class="lab-picture lab-tiles" alt="{count} digits" src="{figures.data_url(shown)}">')
+    st.html(f'<img class="lab-picture lab-tiles" alt="{count} digits" src="{data_url(shown)}">')
 
 
 def _captioned(image: NDArray[np.uint8], name: str, text: str, pixels: int = 112) -> str:

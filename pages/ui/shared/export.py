@@ -26,8 +26,8 @@ def show_export(run: Run) -> None:
         packed = name == "script" and not alone
         columns[place % COLUMNS].download_button(
             how.title,
-            partial(keras_script.archive, run) if packed else partial(formats.content, run, name),
-            f"{run.id}-script.zip" if packed else formats.filename(run, name),
+            partial(keras_script.script_zip, run) if packed else partial(formats.export_run, run, name),
+            f"{run.id}-script.zip" if packed else formats.export_filename(run, name),
             "application/zip" if packed else how.mime,
             key=f"take_{name}_{run.id}",
             on_click="ignore",

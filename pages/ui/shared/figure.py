@@ -13,7 +13,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from mnist_core.charts import figures
+from mnist_core.charts.common import data_url, encode_csv, encode_png
 from pages.ui.shared.figure_guides import GUIDES
 
 
@@ -52,7 +52,7 @@ def chart(
         found = st.altair_chart(drawn, width="stretch", key=key, on_select=on_select, alt=alt)
         told = rows or (lambda: drawn.data["values"])
     if not moving:
-        _under(guide, lambda: figures.csv(told()), f"{key}.csv", "text/csv", key)
+        _under(guide, lambda: encode_csv(told()), f"{key}.csv", "text/csv", key)
     return found
 
 
@@ -66,8 +66,8 @@ def image(shown: NDArray[np.uint8], title: str, alt: str, guide: str, key: str, 
     """
     st.markdown(f"##### {title}")
     width = f"width:{pixels or shown.shape[1]}px;height:auto;max-width:100%"
-    st.html(f'<img class="lab-picture" style="{width}" alt="{html.escape(alt)}" src="{figures.data_url(shown)}">')
-    _under(guide, partial(figures.png, shown), f"{key}.png", "image/png", key)
+    st.html(f'<img class="lab-picture" style="{width}" alt="{html.escape(alt)}" src="{data_url(shown)}">')
+    _under(guide, partial(encode_png, shown), f"{key}.png", "image/png", key)
 
 
 def drawing(svg: str, title: str, alt: str, guide: str, key: str) -> None:
@@ -82,7 +82,7 @@ def table(rows: list[dict[str, Any]], title: str, guide: str, key: str, **option
     """Rows of figures. `options`: as st.dataframe takes them. Returns what that returns."""
     st.markdown(f"##### {title}")
     found = st.dataframe(rows, hide_index=True, key=key, **options)
-    _under(guide, partial(figures.csv, rows), f"{key}.csv", "text/csv", key)
+    _under(guide, partial(encode_csv, rows), f"{key}.csv", "text/csv", key)
     return found
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from mnist_core.charts import figures
 from mnist_core.charts import layers as layer_charts
+from mnist_core.charts.common import encode_csv
 from mnist_core.models.activations import Layers, NoLayersError, kind
 from mnist_core.networks.architecture import describe
 from mnist_core.training import reconvert
@@ -71,7 +71,7 @@ def wall(found: Outputs, key: str) -> None:
         ]
         st.download_button(
             "CSV",
-            lambda: figures.csv(rows),
+            lambda: encode_csv(rows),
             "layers.csv",
             "text/csv",
             key=f"{key}_csv",
@@ -82,16 +82,16 @@ def wall(found: Outputs, key: str) -> None:
 
 
 def _figure(name: str, values: NDArray[np.float32]) -> str:
-    shown = layer_charts.wall(values)
-    most, channels = layer_charts.MOST_CHANNELS, values.shape[-1] if values.ndim == 3 else 1
+    shown = layer_charts.activation_grid(values)
+    most, channels = layer_charts.MAX_CHANNELS, values.shape[-1] if values.ndim == 3 else 1
     cut = f", the first {most} shown" if channels > most else ""
-    lit = int((layer_charts.pictures(values).max(axis=(1, 2)) > 0).sum())
+    lit = int((layer_charts.channel_images(values).max(axis=(1, 2)) > 0).sum())
     alt = (
-        f"Layer {title(name)}: {channels} pictures of {layer_charts.pictures(values).shape[2]} columns, {lit} of "
+        f"Layer {title(name)}: {channels} pictures of {layer_charts.channel_images(values).shape[2]} columns, {lit} of "
         f"them with something above zero; values from {values.min():.2g} to {values.max():.2g}"
     )
     caption = f"<figcaption><b>{html.escape(title(name))}</b><br>{describe(values.shape)}{cut}</figcaption>"
     return (
         f'<figure class="lab-figure"><img class="lab-picture" width="{shown.shape[1]}" alt="{html.escape(alt)}" '
-        f'src="{layer_charts.quick_url(shown)}">{caption}</figure>'
+        f'src="{layer_charts.fast_data_url(shown)}">{caption}</figure>'
     )

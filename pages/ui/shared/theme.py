@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mnist_core.charts.figures import COLOURS
+from mnist_core.charts.common import COLORS
 
 CANVAS_PIXELS = 280  # fits the narrowest phones, and is ten times 28
 NUMBER_PIXELS = 560  # wide, for a whole number
@@ -27,9 +27,9 @@ STYLE = f"""
 .lab-bars {{ display: grid; grid-template-columns: 1.2rem 1fr 4rem; gap: .2rem .6rem; align-items: center;
   font-variant-numeric: tabular-nums; font-size: .95rem; max-width: 30rem; }}
 .lab-track {{ background: rgba(128, 128, 128, .18); border-radius: 4px; height: .95rem; overflow: hidden; }}
-.lab-bar {{ display: block; background: {COLOURS["muted"]}; height: 100%; border-radius: 4px; min-width: 1px; }}
-.lab-bar.first {{ background: {COLOURS["training"]}; }}
-.lab-bars b {{ color: {COLOURS["training"]}; }}
+.lab-bar {{ display: block; background: {COLORS["muted"]}; height: 100%; border-radius: 4px; min-width: 1px; }}
+.lab-bar.first {{ background: {COLORS["training"]}; }}
+.lab-bars b {{ color: {COLORS["training"]}; }}
 .lab-value {{ text-align: right; }}
 .lab-tiles {{ width: 100%; max-width: 560px; }}
 .lab-boxes {{ max-width: 100%; border-radius: 6px; margin-bottom: 1rem; }}

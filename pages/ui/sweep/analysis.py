@@ -21,7 +21,7 @@ FEWEST = 3  # trials with a value, below which a chart of them says nothing
 def show_sweep_analysis(sweep: Sweep, plan: Plan, live: bool) -> None:
     """Drawn when it is asked for while the sweep goes on: a box that is being drawn would be lost every second."""
     trials = sweep.trials()
-    done = sweep_charts.valued(trials)
+    done = sweep_charts.trials_with_value(trials)
     if len(done) < FEWEST:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -30,7 +30,7 @@ def show_sweep_analysis(sweep: Sweep, plan: Plan, live: bool) -> None:
             st.button("Draw it again", icon=":material/refresh:", type="tertiary")
     said = f"{len(done)} trials by their settings and {MEASURES[plan.measure]}"
     figure.chart(
-        sweep_settings_charts.parallel(trials, plan),
+        sweep_settings_charts.parallel_coordinates(trials, plan),
         "All settings at once",
         f"Parallel coordinates of {said}",
         "parallel coordinates",
@@ -48,7 +48,7 @@ def show_sweep_analysis(sweep: Sweep, plan: Plan, live: bool) -> None:
 
 
 def _rows(trials: Any, plan: Plan) -> list[dict[str, Any]]:
-    return [sweep_charts.told(row, [vary.name for vary in plan.vary]) for row in trials]
+    return [sweep_charts.trial_row(row, [vary.name for vary in plan.vary]) for row in trials]
 
 
 def _menu(label: str, plan: Plan, key: str, other: str = "") -> str:
@@ -64,7 +64,9 @@ def _slice(trials: list[dict[str, Any]], plan: Plan) -> None:
     vary = next(vary for vary in plan.vary if vary.name == name)
     words = name.replace("_", " ")
     said = f"{MEASURES[plan.measure]} of each trial against its {words}"
-    figure.chart(sweep_settings_charts.slices(trials, plan, vary), f"By {words}", said, "slice", "sweep_slice_chart")
+    figure.chart(
+        sweep_settings_charts.slice_plot(trials, plan, vary), f"By {words}", said, "slice", "sweep_slice_chart"
+    )
 
 
 def _importance(sweep: Sweep, trials: list[dict[str, Any]], plan: Plan) -> None:
@@ -74,7 +76,7 @@ def _importance(sweep: Sweep, trials: list[dict[str, Any]], plan: Plan) -> None:
         return
     told = ", ".join(f"{row['setting'].replace('_', ' ')} {100 * row['share']:.0f} %" for row in found)
     figure.chart(
-        sweep_settings_charts.importance(found),
+        sweep_settings_charts.importance_bars(found),
         "Which settings matter",
         f"Share of the variance: {told}",
         "importance",
@@ -91,12 +93,12 @@ def _contour(trials: list[dict[str, Any]], plan: Plan) -> None:
     by_name = {vary.name: vary for vary in plan.vary}
     title = f"{across} × {up}".replace("_", " ")
     figure.chart(
-        sweep_settings_charts.contour(trials, plan, by_name[across], by_name[up]),
+        sweep_settings_charts.contour_plot(trials, plan, by_name[across], by_name[up]),
         title,
         f"{MEASURES[plan.measure]} over {title}, trials as dots, a guess between them",
         "contour",
         "sweep_contour",
-        rows=lambda: _rows(sweep_charts.valued(trials), plan),
+        rows=lambda: _rows(sweep_charts.trials_with_value(trials), plan),
     )
 
 
@@ -121,9 +123,9 @@ def _beside(sweep: Sweep, plan: Plan, trials: list[dict[str, Any]]) -> None:
     if other is None:
         return
     both = {"this sweep": (trials, plan), "the other": (other.trials(), other.plan())}
-    points = [point for label, (rows_, of) in both.items() for point in sweep_charts.progress(rows_, of, label)]
+    points = [point for label, (rows_, of) in both.items() for point in sweep_charts.best_so_far(rows_, of, label)]
     figure.chart(
-        sweep_charts.best_so_far(points, plan, "seconds"),
+        sweep_charts.best_so_far_curve(points, plan, "seconds"),
         "Two sweeps",
         "Best so far of two sweeps against seconds of training",
         "best so far",

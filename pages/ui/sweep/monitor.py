@@ -6,8 +6,8 @@ from typing import Any
 
 import streamlit as st
 
-from mnist_core.charts import figures
 from mnist_core.charts import sweep as sweep_charts
+from mnist_core.charts.common import format_duration, format_percent
 from mnist_core.runs.run import Status
 from mnist_core.sweeps import plans, search_space
 from mnist_core.sweeps.plans import MEASURES, Plan
@@ -51,7 +51,7 @@ def _live(sweep: Sweep, plan: Plan, live: bool) -> None:
     _best(trials, plan, live)
     if any(len(row["values"]) > 1 for row in trials):
         figure.chart(
-            sweep_charts.curves(trials, plan),
+            sweep_charts.trial_curves(trials, plan),
             f"{MEASURES[plan.measure].capitalize()} by epoch",
             f"{MEASURES[plan.measure]} by epoch of {len(trials)} trials, pruned ones in grey",
             "pruned curves",
@@ -67,7 +67,7 @@ def _heading(sweep: Sweep, plan: Plan, status: Status, live: bool) -> None:
     how = {"tpe": "TPE", "random": "at random", "grid": "grid"}[plan.how]
     st.caption(f"{varied} · {how} · by {MEASURES[plan.measure]} · {plan.base.data} data · seed {plan.seed}")
     if live:
-        left = f" · {figures.duration(status.seconds_left)} left" if status.seconds_left is not None else ""
+        left = f" · {format_duration(status.seconds_left)} left" if status.seconds_left is not None else ""
         st.progress(status.progress, text=f"{status.step} of {status.steps} trials{left} · {status.message}")
     else:
         SAID.get(status.state, st.error)(components.plain(status.message))
@@ -98,11 +98,11 @@ def _controls(sweep: Sweep, plan: Plan, status: Status, live: bool) -> None:
 
 def _best(trials: list[dict[str, Any]], plan: Plan, live: bool) -> None:
     """The best so far, against trials and against seconds."""
-    points = sweep_charts.progress(trials, plan, "this sweep")
+    points = sweep_charts.best_so_far(trials, plan, "this sweep")
     best = plans.best_of(trials, plan)
     if best is None:
         return
-    found = figures.percent(best["value"]) if plan.higher_is_better else f"{best['value']:.4f}"
+    found = format_percent(best["value"]) if plan.higher_is_better else f"{best['value']:.4f}"
     number, at, of = st.columns([1, 2, 1])
     number.metric(f"Best {MEASURES[plan.measure]}", found)
     at.markdown(f"Trial {best['trial']}: **{components.plain(search_space.in_words(best['settings']))}**")
@@ -111,7 +111,7 @@ def _best(trials: list[dict[str, Any]], plan: Plan, live: bool) -> None:
         words = {"number": "trials", "seconds": "seconds of training"}[against]
         with column:
             figure.chart(
-                sweep_charts.best_so_far(points, plan, against),
+                sweep_charts.best_so_far_curve(points, plan, against),
                 f"Best so far against {words}",
                 f"Best {MEASURES[plan.measure]} so far against {words}: {found} after {len(points)} trials",
                 "best so far",
@@ -122,7 +122,7 @@ def _best(trials: list[dict[str, Any]], plan: Plan, live: bool) -> None:
 
 def _table(trials: list[dict[str, Any]], plan: Plan, live: bool) -> None:
     names = [vary.name for vary in plan.vary]
-    rows = [sweep_charts.told(row, names) for row in reversed(trials)]
+    rows = [sweep_charts.trial_row(row, names) for row in reversed(trials)]
     for row in rows:
         row["open"] = f"train?run={row['run']}" if row["run"] else None
     shown = "percent" if plan.higher_is_better else "%.4f"

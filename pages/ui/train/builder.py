@@ -117,7 +117,9 @@ def _list(layers: Layers, rows: Sequence[Cost], problems: Sequence[Problem]) -> 
 def _label(position: int, layer: Layer, rows: Sequence[Cost], problem: Problem | None) -> str:
     """A layer in a line: what it is, what is set, what it makes of its input."""
     shape = describe(rows[position - 1].output_shape) if position <= len(rows) else "?"
-    text = f"{position} **{type(layer).__name__}** {components.plain(network_diagram.settings(layer))} → {shape}"
+    text = (
+        f"{position} **{type(layer).__name__}** {components.plain(network_diagram.describe_settings(layer))} → {shape}"
+    )
     if problem is None:
         return text
     return f":{'red' if problem.error else 'orange'}[:material/{'error' if problem.error else 'info'}:] {text}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from mnist_core.charts import figures
+from mnist_core.charts.common import format_duration
 from mnist_core.config import max_running
 from mnist_core.processes import cpu_count
 from mnist_core.recipes.recipes import Settings
@@ -19,7 +19,7 @@ def show_epoch_estimate(settings: Settings | None) -> None:
         _offer()
     elif settings is not None:
         seconds = known.epoch_seconds(settings, st.session_state[state.DATA])
-        shown = f"{seconds:.1f} s" if seconds < 10 else figures.duration(seconds)
+        shown = f"{seconds:.1f} s" if seconds < 10 else format_duration(seconds)
         st.caption(f"An epoch takes about **{shown}** on this machine, by what was measured of it.")
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from mnist_core.charts import figures
+from mnist_core.charts.common import format_duration
 from mnist_core.config import runs_dir
 from mnist_core.recipes import recipes
 from mnist_core.runs import history
@@ -79,7 +79,7 @@ def _progress(run: Run, status: Status) -> str:
         f"{status.images_per_second:,.0f} images/s",
     ]
     if status.seconds_left is not None:
-        parts.append(f"{figures.duration(status.seconds_left)} left")
+        parts.append(f"{format_duration(status.seconds_left)} left")
     return " · ".join(parts) if status.message == "Training." else status.message
 
 
@@ -113,7 +113,7 @@ def _result(run: Run, spec: RunSpec) -> None:
     accuracy.metric("Test accuracy", f"{100 * card['test_accuracy']:.2f} %")
     error.metric("Error", f"{100 * (1 - card['test_accuracy']):.2f} %")
     loss.metric("Test loss", f"{card['test_loss']:.4f}")
-    spent.metric("Training time", figures.duration(card["train_seconds"]))
+    spent.metric("Training time", format_duration(card["train_seconds"]))
     published = recipes.RECIPES[spec.kind].published if spec.kind in recipes.RECIPES else None
     notes = ["" if spec.base or not published else f"Published: {published.text}.", components.data_note(card)]
     st.caption(" ".join(filter(None, notes)))

@@ -20,9 +20,9 @@ def drawing(layers: tuple[Layer, ...], size: int, problems: Sequence[Problem]) -
     """Boxes to scale."""
     marked = {problem.position for problem in problems if problem.error}
     figure.drawing(
-        network_diagram.svg(layers, size, marked),
+        network_diagram.network_svg(layers, size, marked),
         "The network, box by box",
-        network_diagram.told(layers, size),
+        network_diagram.describe_network(layers, size),
         "network diagram",
         "network",
     )

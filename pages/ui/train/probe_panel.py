@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from mnist_core.charts import figures
+from mnist_core.charts import digits as digit_charts
+from mnist_core.charts.common import data_url, encode_png, format_percent
 from mnist_core.runs import probes
 from mnist_core.runs.probes import Probe
 from mnist_core.runs.run import Run
@@ -67,14 +68,14 @@ def show_probes(run: Run, rows: tuple[dict[str, Any], ...], live: bool) -> None:
     _drawings(run, [row for row in rows if row.get("step", 0) <= until], live)
     read_as = next(read for step, read in reversed(seen) if step <= until)
     right = sum(str(label) == read for label, read in zip(wall.labels.tolist(), read_as, strict=True))
-    wall_picture = figures.wall(wall.images, wall.labels, read_as, WALL_COLUMNS)
+    wall_picture = digit_charts.digit_grid(wall.images, wall.labels, read_as, WALL_COLUMNS)
     about = f"{right} of {len(wall.labels)} test digits are read right after {until:,} batches"
     st.html(
         f'<div class="lab-note">{about}; the others are framed in orange, with what they are read as.</div>'
-        f'<img class="lab-wall" alt="{about}" src="{figures.data_url(wall_picture)}">'
+        f'<img class="lab-wall" alt="{about}" src="{data_url(wall_picture)}">'
     )
     if not live:
-        figure.beside("wall", "wall", partial(figures.png, wall_picture))
+        figure.beside("wall", "wall", partial(encode_png, wall_picture))
 
 
 def _drawings(run: Run, rows: list[dict[str, Any]], live: bool) -> None:
@@ -92,9 +93,9 @@ def _drawing(each: Probe, rows: list[dict[str, Any]]) -> str:
         return ""
     before = np.zeros((len(rows) - len(told), 10), np.float32)  # reports from before it was drawn
     digit, sure = int(told[-1].argmax()), float(told[-1].max())
-    text = f"{digit}, {figures.percent(sure)}"
+    text = f"{digit}, {format_percent(sure)}"
     names = "".join(f"<span>{name}</span>" for name in range(10))
-    strip = figures.data_url(figures.strip(np.concatenate([before, told]), STRIP_PIXELS))
+    strip = data_url(digit_charts.probability_strip(np.concatenate([before, told]), STRIP_PIXELS))
     return (
         f'<figure class="lab-probe" data-probe="{digit}">{components.picture(each.image, "a drawing of yours", 56)}'
         f"<b>{html.escape(text)}</b><div class='lab-course'><div class='lab-names'>{names}</div>"
