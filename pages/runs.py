@@ -1,7 +1,8 @@
-"""Every run that was made: what it came to, what it is called, and any of them laid over one another."""
+"""The Runs page: every run in a searchable table, one of them to manage, several to compare."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -12,97 +13,120 @@ from mnist_core.runs import history
 from mnist_core.runs.run import Run, find_run
 from pages.ui.runs import run_tables, trash
 from pages.ui.runs.comparison import show_run_comparison
-from pages.ui.runs.trash import show_trash
 from pages.ui.shared import caches, components, export, navigation, state, visitor
 from pages.ui.shared.export import show_export
 
 
-def follow_link(known: dict[str, str]) -> None:
-    """Chooses the runs that the address names, where it is another address than the page itself wrote last."""
+def select_linked_runs(names: dict[str, str]) -> None:
+    """Selects the runs that the address names, `?compare=ID,ID`, and drops selected runs that no longer exist.
+
+    An address that this page wrote itself is not followed: it would undo what has been selected since.
+
+    Args:
+        names: run id -> name, of every run.
+    """
     linked = st.query_params.get("compare")
     if linked is not None and linked != st.session_state.get(state.LINKED):
-        names = [name for name in linked.split(",") if components.attempt(lambda name=name: linked_run(name), True)]
-        st.session_state[state.COMPARED] = [name for name in dict.fromkeys(names) if name in known]
-    kept = [name for name in st.session_state.get(state.COMPARED, []) if name in known]
-    st.session_state[state.COMPARED] = kept
+        ids = dict.fromkeys(linked.split(","))
+        st.session_state[state.COMPARED] = [
+            run_id for run_id in ids if components.attempt(partial(find_linked_run, run_id), True)
+        ]
+    selected = st.session_state.get(state.COMPARED, [])
+    st.session_state[state.COMPARED] = [run_id for run_id in selected if run_id in names]
 
 
-def linked_run(name: str) -> Run:
-    """The run of a link. Raises RunNotFoundError, which says of a deleted one how to have it back."""
-    if name in history.deleted():
-        raise RunNotFoundError(f"The run {name} was deleted. At the end of this page it can be had back for a day.")
-    return find_run(name)
+def find_linked_run(run_id: str) -> Run:
+    """The run that a link names.
+
+    Raises:
+        RunNotFoundError: there is no such run. For a deleted run the message says how to restore it.
+    """
+    if run_id in history.deleted():
+        raise RunNotFoundError(f"The run {run_id} was deleted. Restore it from the trash at the end of this page.")
+    return find_run(run_id)
 
 
-def chosen(known: dict[str, str]) -> list[Run]:
-    """The runs to look at, which the address then names."""
-    names = st.multiselect(
-        "Runs to look at: tick them in the table, or choose them here",
-        list(known),
-        format_func=known.get,
+def run_menu(names: dict[str, str]) -> list[Run]:
+    """A menu of all runs, in sync with the ticked rows and with the address. Returns the selected runs."""
+    ids = st.multiselect(
+        "Selected runs: tick them in the table, or choose them here",
+        list(names),
+        format_func=names.__getitem__,
         key=state.COMPARED,
     )
-    st.session_state[state.LINKED] = ",".join(names) or None
-    if names:
-        st.query_params["compare"] = ",".join(names)
+    st.session_state[state.LINKED] = ",".join(ids) or None
+    if ids:
+        st.query_params["compare"] = ",".join(ids)
     else:
         st.query_params.pop("compare", None)
-    found = [components.attempt(lambda name=name: find_run(name), True) for name in names]
-    return [run for run in found if run is not None]  # one may have been deleted a moment ago
+    runs = [components.attempt(partial(find_run, run_id), True) for run_id in ids]
+    return [run for run in runs if run is not None]  # None: deleted a moment ago
 
 
-def one(run: Run) -> None:
-    """What can be done with one run."""
-    said, locked = history.label(run), visitor.locked(run)
+def show_one_run(run: Run) -> None:
+    """Name, star and note of a run; links to watch and retrain it; delete and export."""
+    label, locked = history.label(run), visitor.locked(run)
     visitor.say_whose(run)
     with st.form(f"label-{run.id}"):
-        name = st.text_input("Name", said.name, placeholder=history.title(run), disabled=locked)
-        starred = st.checkbox("Star", said.starred, disabled=locked)
-        note = st.text_area("Note", said.note, disabled=locked)
-        pressed = st.form_submit_button("Save", disabled=locked)
-    wanted: dict[str, Any] = {"name": name, "starred": starred, "note": note}
-    if components.attempt(lambda: visitor.change(run, history.relabel, run, **wanted), pressed):
+        name = st.text_input("Name", label.name, placeholder=history.title(run), disabled=locked)
+        starred = st.checkbox("Star", label.starred, disabled=locked)
+        note = st.text_area("Note", label.note, disabled=locked)
+        saved = st.form_submit_button("Save", disabled=locked)
+    changes: dict[str, Any] = {"name": name, "starred": starred, "note": note}
+    if components.attempt(lambda: visitor.change(run, history.relabel, run, **changes), saved):
         caches.forget_runs()
         st.rerun()
-    watch, again, remove = st.columns(3)
+    watch, retrain, delete = st.columns(3)
     watch.page_link("pages/train.py", label="Open", icon=":material/monitoring:", query_params={"run": run.id})
-    again.page_link(
-        "pages/train.py", label="Train again with a change", icon=":material/replay:", query_params={"like": run.id}
+    retrain.page_link(
+        "pages/train.py", label="Retrain with changes", icon=":material/replay:", query_params={"like": run.id}
     )
-    remove.button("Delete", key="delete", on_click=trash.remove, args=([run],), disabled=locked)
-    with st.expander("Take it home", icon=":material/download:"):
+    delete.button("Delete", key="delete", on_click=trash.delete_runs, args=([run],), disabled=locked)
+    with st.expander("Export", icon=":material/download:"):
         show_export(run)
 
 
-def many(runs: list[Run]) -> None:
-    """What can be done with several."""
-    own = [run for run in runs if not visitor.locked(run)]
-    label = f"Delete these {len(runs)}" if len(own) == len(runs) else f"Delete the {len(own)} of these that are yours"
-    st.button(label, key="delete", on_click=trash.remove, args=(own,), disabled=not own)
+def show_delete_button(runs: list[Run]) -> None:
+    """A button that deletes those of several runs that this visitor may delete."""
+    mine = [run for run in runs if not visitor.locked(run)]
+    everything = len(mine) == len(runs)
+    label = f"Delete {len(runs)} runs" if everything else f"Delete my runs ({len(mine)} of {len(runs)})"
+    st.button(label, key="delete", on_click=trash.delete_runs, args=(mine,), disabled=not mine)
 
 
-def page() -> None:
-    """The whole of it."""
-    rows = caches.history(runs_dir())
-    known = {row["run"]: row["name"] for row in rows}
-    follow_link(known)
-    trash.undo()
-    left = run_tables.found(rows)
-    if left:
-        run_tables.tables(left)
-        run_tables.best(left)
+def show_history(rows: list[run_tables.Row]) -> None:
+    """The search, the tables of the runs that match, and the leaderboard."""
+    matches = run_tables.search(rows)
+    if matches:
+        run_tables.show_run_tables(matches)
+        run_tables.show_leaderboard(matches)
+    elif rows:
+        st.info("No run matches. Change the search or clear the filters.")
     else:
-        st.info("No run yet, or none that fits. Train one on the Train page.")
-    if runs := chosen(known):
-        one(runs[0]) if len(runs) == 1 else many(runs)
+        st.info("No runs yet. Train a network on the Train page.")
+
+
+def show_runs_page() -> None:
+    """The page below its title."""
+    rows = caches.history(runs_dir())
+    names = {row["run"]: row["name"] for row in rows}
+    select_linked_runs(names)
+    trash.show_undo()
+    show_history(rows)
+    runs = run_menu(names)
+    if len(runs) == 1:
+        show_one_run(runs[0])
+    elif runs:
+        show_delete_button(runs)
+    if runs:
         show_run_comparison(runs)
-    with st.expander("Bring in a run", icon=":material/upload:"):
+    with st.expander("Import a run", icon=":material/upload:"):
         export.bring_in()
-    show_trash()
+    trash.show_trash()
     visitor.administrator()
 
 
 navigation.through_app()
 st.title("Runs")
-st.write("Every training so far: what it came to, and any of them laid over one another.")
-components.guarded(page)
+st.write("All training runs. Select one to rename, export or delete it, or several to compare them.")
+components.guarded(show_runs_page)

@@ -1,6 +1,8 @@
-"""Search the settings of a training: choose what varies, watch the trials come, see what matters, take the best."""
+"""The Sweep page: start a hyperparameter search, follow its trials, see which settings matter, use the best trial."""
 
 from __future__ import annotations
+
+from functools import partial
 
 import streamlit as st
 
@@ -8,40 +10,39 @@ from mnist_core.config import runs_dir
 from mnist_core.sweeps.store import Sweep, find_sweep, list_sweeps
 from pages.ui.shared import components, navigation, state
 from pages.ui.shared.cluster_status import show_cluster_status
-from pages.ui.sweep import menu
 from pages.ui.sweep.form import show_sweep_form
+from pages.ui.sweep.menu import sweep_menu
 from pages.ui.sweep.monitor import show_sweep
 
 
-def shown() -> Sweep | None:
-    """The sweep that the address names, else the one shown last in this session, else the newest."""
-    name = st.query_params.get("sweep") or st.session_state.get(state.SWEEP)
-    st.session_state[state.SWEEP] = None  # one that cannot be opened is not tried again
-    named: Sweep | None = components.attempt(lambda: find_sweep(name), bool(name))
-    found = named or next(iter(list_sweeps(runs_dir())), None)
-    if found is None:
+def current_sweep() -> Sweep | None:
+    """The sweep that the address names, else the one shown last in this session, else the newest; None without any."""
+    sweep_id = st.query_params.get("sweep") or st.session_state.get(state.SWEEP) or ""
+    st.session_state[state.SWEEP] = None  # so that one that cannot be opened is not tried again
+    named: Sweep | None = components.attempt(partial(find_sweep, sweep_id), bool(sweep_id))
+    sweep = named or next(iter(list_sweeps(runs_dir())), None)
+    if sweep is None:
         st.query_params.pop("sweep", None)
         return None
-    st.query_params["sweep"] = st.session_state[state.SWEEP] = found.id
-    return found
+    st.query_params["sweep"] = st.session_state[state.SWEEP] = sweep.id
+    return sweep
 
 
-def page() -> None:
-    """The whole of it."""
+def show_sweep_page() -> None:
+    """The page below its title: the form on the left, a sweep on the right."""
     left, right = st.columns([1.2, 2.4], gap="large")
     with left:
         show_cluster_status()
         show_sweep_form()
     with right:
-        sweep = shown()
+        sweep = current_sweep()
         if sweep is None:
-            st.info("No sweep yet. Start one on the left; the ready one takes less than three minutes.")
-            return
-        sweep = menu.choose(sweep)
-        show_sweep(sweep)
+            st.info("No sweeps yet. Start one on the left. The predefined one takes less than three minutes.")
+        else:
+            show_sweep(sweep_menu(sweep))
 
 
 navigation.through_app()
 st.title("Sweep")
-st.write("Many trainings with different settings, one after another: which are good, and which settings matter?")
-components.guarded(page)
+st.write("Train many runs with different settings, to find good ones and see which settings matter.")
+components.guarded(show_sweep_page)

@@ -101,19 +101,19 @@ def test_sweep_to_its_winner_on_the_canvas(how: str, trials: int, base: str, pag
     page.get_by_role("radio", name=how, exact=True).click()
     settled(page)
     field(page, "Trials", str(trials))
-    field(page, "Epochs of each", "1")
+    field(page, "Epochs per trial", "1")
     grid = {"learning rate": "0.001,0.01", "batch size": "128,512"}
     ranges = {"learning rate": "1e-4..1e-1:log", "batch size": "64..512"}
     for name, values in (grid if how == "Grid" else ranges).items():
         field(page, name, values)
     before = {sweep.id for sweep in list_sweeps()}
-    page.get_by_role("button", name="Start the sweep", exact=True).click()
+    page.get_by_role("button", name="Start sweep", exact=True).click()
     expect(page.get_by_text(re.compile(rf"of {trials} trials"))).to_be_visible(timeout=60 * SECONDS)
     expect(page.get_by_text(re.compile(r"left ·"))).to_be_visible(timeout=90 * SECONDS)
-    expect(page.get_by_role("heading", name="The winner")).to_be_visible(timeout=240 * SECONDS)
+    expect(page.get_by_role("heading", name="Best trial")).to_be_visible(timeout=240 * SECONDS)
     (sweep,) = [sweep for sweep in list_sweeps() if sweep.id not in before]
     check(sweep, trials)
-    page.get_by_role("link", name="Open on the canvas").click()
+    page.get_by_role("link", name="Draw a digit for this model").click()
     expect(page.get_by_role("heading", name="Draw a digit")).to_be_visible(timeout=30 * SECONDS)
     expect(page.get_by_role("combobox", name="Model")).to_have_value(re.compile(r"^own"), timeout=30 * SECONDS)
 

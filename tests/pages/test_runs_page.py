@@ -55,7 +55,7 @@ def at(app: AppTest, page: str, **query: str) -> AppTest:
 
 def test_empty_history_invites(app: AppTest) -> None:
     opened(app, "pages/runs.py")
-    assert "No run yet" in app.info[0].value
+    assert "No runs yet" in app.info[0].value
 
 
 def test_history_shows_every_run_and_search_narrows_it(app: AppTest, two: list[Run]) -> None:
@@ -65,7 +65,7 @@ def test_history_shows_every_run_and_search_narrows_it(app: AppTest, two: list[R
     app.text_input(key=state.SEARCH).set_value("good FAST").run()
     assert list(app.dataframe[0].value["run"]) == [two[0].id]
     app.text_input(key=state.SEARCH).set_value("nothing of the kind").run()
-    assert "none that fits" in app.info[0].value
+    assert "No run matches" in app.info[0].value
 
 
 def test_comparison_by_link_marks_the_one_setting_that_differs(app: AppTest, two: list[Run]) -> None:
@@ -197,23 +197,23 @@ def test_nobody_has_back_what_somebody_else_deleted(app: AppTest, two: list[Run]
     history.delete(of(ANN, two[0]))
     opened(visit(app, BEN), "pages/runs.py")
     app.multiselect(key=state.HAD_BACK).select(two[0].id).run()
-    button(app, "Have them back").click().run()
+    button(app, "Restore").click().run()
     assert list(history.deleted()) == [two[0].id]
     assert "somebody else's" in app.toast[0].value.replace("\\", "")
 
 
 def test_many_are_deleted_and_had_back_together(app: AppTest, two: list[Run]) -> None:
     at(app, "pages/runs.py", compare=",".join(run.id for run in two))
-    button(app, "Delete these 2").click().run()
+    button(app, "Delete 2 runs").click().run()
     assert set(history.deleted()) == {run.id for run in two}
-    assert "2 runs are deleted" in app.info[0].value and "compare" not in app.query_params
+    assert "2 runs deleted" in app.info[0].value and "compare" not in app.query_params
     button(app, "Undo").click().run()
     assert set(app.dataframe[0].value["run"]) == {run.id for run in two}
     history.delete(two[0])
     st.cache_data.clear()
     app.run()
     app.multiselect(key=state.HAD_BACK).select(two[0].id).run()
-    button(app, "Have them back").click().run()
+    button(app, "Restore").click().run()
     assert history.deleted() == {} and not app.exception and not app.error
 
 
@@ -221,7 +221,7 @@ def test_of_many_only_ones_own_are_deleted(app: AppTest, two: list[Run]) -> None
     of(ANN, two[0])
     of(BEN, two[1])
     at(visit(app, ANN), "pages/runs.py", compare=",".join(run.id for run in two))
-    button(app, "Delete the 1 of these that are yours").click().run()
+    button(app, "Delete my runs (1 of 2)").click().run()
     assert list(history.deleted()) == [two[0].id]
     assert app.multiselect(key=state.COMPARED).value == [two[1].id]
 
@@ -230,7 +230,7 @@ def test_a_run_that_goes_on_is_not_deleted_and_the_others_are(app: AppTest, two:
     status = two[1].status()
     two[1].write_status(stamp_status(replace(status, state="running")))
     at(app, "pages/runs.py", compare=",".join(run.id for run in two))
-    button(app, "Delete these 2").click().run()
+    button(app, "Delete 2 runs").click().run()
     assert list(history.deleted()) == [two[0].id] and "Stop it before" in app.toast[0].value.replace("\\", "")
     two[1].write_status(status)
 
@@ -241,7 +241,7 @@ def test_the_administrator_names_a_token_and_changes_everything(
     monkeypatch.setenv("DIGITLAB_ADMIN_TOKEN", "secret")
     of(ANN, two[0])  # the other one is nobody's: only the administrator's now
     at(visit(app, BEN), "pages/runs.py", compare=",".join(run.id for run in two))
-    assert button(app, "Delete the 0 of these that are yours").disabled
+    assert button(app, "Delete my runs (0 of 2)").disabled
     given = next(field for field in app.text_input if "administrator" in field.label)
     given.set_value("a guess")
     button(app, "Change what others have made").click().run()
@@ -249,7 +249,7 @@ def test_the_administrator_names_a_token_and_changes_everything(
     next(field for field in app.text_input if "administrator" in field.label).set_value("secret")
     button(app, "Change what others have made").click().run()
     assert "secret" not in str(app.session_state[state.OWNER])
-    button(app, "Delete these 2").click().run()
+    button(app, "Delete 2 runs").click().run()
     assert set(history.deleted()) == {run.id for run in two}
     button(app, "Undo").click().run()
     button(app, "Be an administrator no longer").click().run()
@@ -382,7 +382,7 @@ def test_a_link_does_not_undo_what_is_chosen_after_it(app: AppTest, two: list[Ru
 def test_a_link_to_a_deleted_run_says_how_to_have_it_back(app: AppTest, two: list[Run]) -> None:
     history.delete(two[0])
     at(app, "pages/runs.py", compare=f"{two[0].id},{two[1].id}")
-    assert "was deleted" in app.error[0].value and "had back" in app.error[0].value
+    assert "was deleted" in app.error[0].value and "trash" in app.error[0].value
     assert app.multiselect(key=state.COMPARED).value == [two[1].id]
 
 
@@ -450,7 +450,7 @@ def test_broken_runs_leave_the_page_and_the_other_runs_alone(app: AppTest, two: 
     at(app, "pages/runs.py", compare=f"{broken.name},{two[0].id}")
     assert not app.exception
     assert "spec.json cannot be read" in app.error[0].value
-    assert button(app, "Delete the 1 of these that are yours")
+    assert button(app, "Delete my runs (1 of 2)")
 
 
 def test_train_again_fills_every_control(app: AppTest, runs_root: Path) -> None:

@@ -111,7 +111,7 @@ WINNER = {
 
 def test_without_a_sweep_it_says_how_to_begin(app: AppTest) -> None:
     opened(app)
-    assert "No sweep yet" in shown(app)
+    assert "No sweeps yet" in shown(app)
     assert "Batch size × learning rate" in shown(app)
 
 
@@ -121,18 +121,18 @@ def test_finished_sweep_with_its_winner(app: AppTest) -> None:
     opened(app)
     text = shown(app)
     assert not app.error
-    assert "Trial 6 is the best" in text and "The winner: trial 6" in text
+    assert "Trial 6 is the best" in text and "Best trial: 6" in text
     metrics = {metric.label: metric.value for metric in app.metric}
     spreads = {metric.label: metric.delta for metric in app.metric}
     assert metrics["Best validation accuracy"] == "96.0 %"
     assert metrics["Validation accuracy, mean of 2 seeds"] == "95.12 %"
     assert spreads["Validation accuracy, mean of 2 seeds"] == "± 0.31 %"
-    assert metrics["Test accuracy of the best of them"] == "94.44 %"
+    assert metrics["Test accuracy of the best seed"] == "94.44 %"
     for title in (
         "All settings at once",
-        "Which settings matter",
-        "Best so far against trials",
-        "Best so far against seconds of training",
+        "Importance of the settings",
+        "Best so far by trials",
+        "Best so far by seconds of training",
         "learning rate × batch size",
         "By learning rate",
         "Validation accuracy by epoch",
@@ -198,7 +198,7 @@ def test_starting_one_makes_its_plan(app: AppTest, monkeypatch: pytest.MonkeyPat
     app.session_state[state.SWEEP_TRIALS] = 7
     app.session_state[state.varied("batch_size")] = "16,64"
     opened(app)
-    {button.label: button for button in app.button}["Start the sweep"].click().run()
+    {button.label: button for button in app.button}["Start sweep"].click().run()
     assert not app.error and not app.exception
     (sweep,) = started
     found = sweep.plan()
@@ -219,7 +219,7 @@ def test_starting_one_makes_its_plan(app: AppTest, monkeypatch: pytest.MonkeyPat
 def test_bad_input_is_said_on_the_spot(app: AppTest, values: str, complaint: str) -> None:
     app.session_state[state.varied("learning_rate")] = values
     opened(app)
-    {button.label: button for button in app.button}["Start the sweep"].click().run()
+    {button.label: button for button in app.button}["Start sweep"].click().run()
     assert any(complaint in error.value for error in app.error) and list_sweeps() == []
 
 
@@ -247,7 +247,7 @@ def test_a_million_points_are_counted(app: AppTest) -> None:
     app.session_state[state.varied("epochs")] = "1..1000"
     opened(app)
     assert "The grid has 1,000,000 points" in shown(app)
-    {button.label: button for button in app.button}["Start the sweep"].click().run()
+    {button.label: button for button in app.button}["Start sweep"].click().run()
     assert any("Sample it" in error.value for error in app.error)
 
 
@@ -266,7 +266,7 @@ def test_two_sweeps_beside_each_other(app: AppTest) -> None:
     other = made(TRIALS[:3], Status("finished", "", step=3, steps=3))
     app.session_state[state.SWEEP_BESIDE] = other.id
     opened(app, sweep=first.id)
-    assert "Two sweeps" in shown(app)
+    assert "Both sweeps" in shown(app)
     (table,) = [table.value for table in app.table]
     assert list(table["trials"]) == ["9", "3"] and list(table["best"]) == ["0.9600", "0.9500"]
 

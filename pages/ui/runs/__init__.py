@@ -1,0 +1,1 @@
+"""Parts of the Runs page: tables of runs, their comparison, the trash."""

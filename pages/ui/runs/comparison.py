@@ -1,4 +1,4 @@
-"""Runs laid over one another: curves, settings, confusions, and one drawing read by each."""
+"""Runs compared: learning curves in one chart, settings that differ, confusion matrices, one drawing for all models."""
 
 from __future__ import annotations
 
@@ -13,91 +13,108 @@ from mnist_core.runs.run import Run
 from pages.ui.shared import caches, components, figure, sketchpad, state, theme
 from pages.ui.shared.sketchpad import show_sketchpad
 
-MOST = 10
-"""Runs at once: more curves in one chart nobody can tell apart."""
+MAX_RUNS = 10
+"""Runs compared at once. More curves in one chart cannot be told apart."""
+PER_ROW = 3
+"""Confusion matrices, or predictions, in a row."""
 
 
 def show_run_comparison(runs: list[Run]) -> None:
-    """All of it, for one run or more."""
-    if len(runs) > MOST:
-        st.caption(f"The first {MOST} of {len(runs)} runs are laid over one another.")
-    runs = runs[:MOST]
-    curves(runs)
-    settings(runs)
-    confusions(runs)
-    components.fragment(lambda: drawing(runs))
+    """The whole comparison, of one run or more."""
+    if len(runs) > MAX_RUNS:
+        st.caption(f"Comparing the first {MAX_RUNS} of {len(runs)} runs.")
+    runs = runs[:MAX_RUNS]
+    show_curves(runs)
+    show_settings(runs)
+    show_confusion_matrices(runs)
+    components.fragment(lambda: show_predictions(runs))
 
 
-def curves(runs: list[Run]) -> None:
-    """One measure of each run in one chart."""
-    st.subheader("Curves")
-    which, by, soft, log = st.columns([1.2, 1.2, 1.5, 0.8], vertical_alignment="bottom")
-    measure = which.selectbox("Measure", MEASURES, format_func=lambda name: name.replace("val_", "validation "))
-    axis = by.selectbox("By", list(run_charts.CURVE_AXES), format_func=run_charts.CURVE_AXES.get)
-    smoothing = soft.slider("Smoothing", 0.0, 0.99, 0.0)
-    logarithmic = log.toggle("Log scale")
-    told = {_name(run): caches.reports(run) for run in runs}
-    chart, title = (
-        run_charts.run_curves(told, measure, axis, smoothing, logarithmic),
-        measure.replace("val_", "validation "),
+def show_curves(runs: list[Run]) -> None:
+    """One metric of each run, in one chart."""
+    st.subheader("Learning curves")
+    columns = st.columns([1.2, 1.2, 1.5, 0.8], vertical_alignment="bottom")
+    metric = str(columns[0].selectbox("Metric", MEASURES, format_func=metric_title))
+    axis = str(
+        columns[1].selectbox("x-axis", list(run_charts.CURVE_AXES), format_func=run_charts.CURVE_AXES.__getitem__)
     )
-    alt = f"{title} by {run_charts.CURVE_AXES[axis]} of {', '.join(told)}"
-    figure.chart(chart, f"{title.capitalize()} by {run_charts.CURVE_AXES[axis]}", alt, "learning curves", "overlay")
+    smoothing = columns[2].slider("Smoothing", 0.0, 0.99, 0.0)
+    logarithmic = columns[3].toggle("Log scale")
+    reports = {unique_name(run): caches.reports(run) for run in runs}
+    title = f"{metric_title(metric)} by {run_charts.CURVE_AXES[axis]}"
+    figure.chart(
+        run_charts.run_curves(reports, metric, axis, smoothing, logarithmic),
+        title.capitalize(),
+        f"{title} of {', '.join(reports)}",
+        "learning curves",
+        "overlay",
+    )
 
 
-def _name(run: Run) -> str:
-    """Two runs of one name must not become one curve."""
+def metric_title(metric: str) -> str:
+    """`validation loss` for `val_loss`."""
+    return metric.replace("val_", "validation ")
+
+
+def unique_name(run: Run) -> str:
+    """The name of a run with the end of its id, so that runs of the same name stay two."""
     return f"{history.title(run)} · {run.id[-4:]}"
 
 
-def settings(runs: list[Run]) -> None:
-    """Only what differs, and the rest on request."""
+def show_settings(runs: list[Run]) -> None:
+    """The settings that differ, and all of them in a fold. Nothing if one of the runs has no readable spec."""
     specs = [spec for run in runs if (spec := components.attempt(run.spec, True)) is not None]
     if len(specs) != len(runs):
         return
-    rows, names = history.settings_table(specs), [_name(run) for run in runs]
-    differing = [row for row in rows if row["differs"]]
+    rows, names = history.settings_table(specs), [unique_name(run) for run in runs]
     st.subheader("Settings")
-    if len(runs) > 1 and differing:
-        st.table(_beside([components.plain(name) for name in names], differing))  # a table reads Markdown
-    elif len(runs) > 1:
-        st.write("All settings are the same.")
+    if len(runs) > 1:
+        differing = [row for row in rows if row["differs"]]
+        if differing:
+            st.table(_settings_columns([components.plain(name) for name in names], differing))  # Markdown in st.table
+        else:
+            st.write("All settings are the same.")
     with st.expander("All settings"):
-        st.dataframe(_beside(names, rows), hide_index=True)
+        st.dataframe(_settings_columns(names, rows), hide_index=True)
 
 
-def _beside(names: list[str], rows: list[dict[str, Any]]) -> list[dict[str, str]]:
+def _settings_columns(names: list[str], rows: list[dict[str, Any]]) -> list[dict[str, str]]:
+    """A row for each setting, a column for each run."""
     return [{"setting": row["setting"], **dict(zip(names, row["values"], strict=True))} for row in rows]
 
 
-def confusions(runs: list[Run]) -> None:
-    """The confusion matrix of each run with a model, side by side."""
-    tested = [(run, run.card()) for run in runs if run.has_model]
-    tested = [(run, card) for run, card in tested if isinstance(card.get("test"), dict)]
+def show_confusion_matrices(runs: list[Run]) -> None:
+    """The confusion matrix of every run that has been tested."""
+    cards = [(run, run.card()) for run in runs if run.has_model]
+    tested = [(run, card) for run, card in cards if isinstance(card.get("test"), dict)]
     if not tested:
         return
-    st.subheader("What is taken for what")
-    for start in range(0, len(tested), 3):
-        for column, (run, card) in zip(st.columns(3), tested[start : start + 3], strict=False):
+    st.subheader("Confusion matrices")
+    for start in range(0, len(tested), PER_ROW):
+        for column, (run, card) in zip(st.columns(PER_ROW), tested[start : start + PER_ROW], strict=False):
             accuracy = f"{100 * card['test_accuracy']:.2f} %"
-            title, alt = f"{components.plain(_name(run))}: {accuracy}", f"Confusion matrix of {_name(run)}: {accuracy}"
-            chart = run_charts.confusion_matrix(card["test"]["confusion"])
             with column:
-                figure.chart(chart, title, alt, "confusion matrix", f"confusion_{run.id}")
+                figure.chart(
+                    run_charts.confusion_matrix(card["test"]["confusion"]),
+                    f"{components.plain(unique_name(run))}: {accuracy}",
+                    f"Confusion matrix of {unique_name(run)}: {accuracy}",
+                    "confusion matrix",
+                    f"confusion_{run.id}",
+                )
 
 
-def drawing(runs: list[Run]) -> None:
-    """One drawing, read by each."""
-    readers = [run for run in runs if run.has_model]
-    if not readers:
+def show_predictions(runs: list[Run]) -> None:
+    """A canvas, and what each model predicts for the drawing on it."""
+    models = [run for run in runs if run.has_model]
+    if not models:
         return
-    st.subheader("The same drawing, read by each")
+    st.subheader("One drawing, every model")
     image = sketchpad.digit(show_sketchpad(state.COMPARISON_CANVAS, theme.CANVAS_PIXELS))
     if image is None:
-        st.info("Draw a digit, and see which of them reads it.")
+        st.info("Draw a digit to see what each model predicts.")
         return
-    for start in range(0, len(readers), 3):
-        for column, run in zip(st.columns(3), readers[start : start + 3], strict=False):
+    for start in range(0, len(models), PER_ROW):
+        for column, run in zip(st.columns(PER_ROW), models[start : start + PER_ROW], strict=False):
             with column:
                 reading = caches.classifier(run.model).read(image)
-                components.answer(reading, _name(run), image if start == 0 else None)
+                components.answer(reading, unique_name(run), image if start == 0 else None)

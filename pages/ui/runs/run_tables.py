@@ -1,4 +1,4 @@
-"""The history as tables: what to list, one's own runs and the others', rows to choose, and the best of them."""
+"""The history of runs as tables: search and filters, the visitor's runs and those of others, the leaderboard."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import streamlit as st
+from streamlit.elements.lib.column_types import ColumnConfig
 
 from mnist_core.charts import runs as run_charts
 from mnist_core.runs import ranking
@@ -13,7 +14,7 @@ from pages.ui.shared import figure, state, visitor
 
 Row = dict[str, Any]
 
-COLUMNS = {
+COLUMNS: dict[str, ColumnConfig | str | None] = {
     "starred": "★",
     "name": "name",
     "changed": "changed",
@@ -30,105 +31,126 @@ COLUMNS = {
     "sweep": "sweep",
     "run": "run",
 }
-BEST = ("place", "name", "test_accuracy", "parameters", "train_seconds", "epochs", "mark", "run")
-AGAINST = {"parameters": "parameters", "train_seconds": "seconds of training"}
-DATA = {"full": "MNIST, 10,000 test digits", "sample": "offline sample, 1,000 test digits"}
+"""Column of the run tables -> how it is shown."""
+LEADERBOARD_COLUMNS = ("place", "name", "test_accuracy", "parameters", "train_seconds", "epochs", "mark", "run")
+COSTS = {"parameters": "parameters", "train_seconds": "seconds of training"}
+"""What accuracy is plotted against -> its name."""
+DATA_TITLES = {
+    "full": "MNIST, 10,000 test digits",
+    "sample": "offline sample, 1,000 test digits",
+    "custom": "custom data",
+}
 
 
-def found(rows: list[Row]) -> list[Row]:
-    """The rows that the search and the menus leave, starred ones first."""
-    words, states, recipes, mine = st.columns([3, 2, 2, 1], vertical_alignment="bottom")
-    text = words.text_input("Search", key=state.SEARCH, placeholder="name, recipe, setting, state, note")
-    of_states = _menu(states, "State", state.STATES, {row["state"] for row in rows})
-    of_recipes = _menu(recipes, "Recipe", state.RECIPES, {row["recipe"] for row in rows if row["recipe"]})
-    only_mine = mine.toggle("Mine", key=state.MINE)
-    left = ranking.search(rows, text, of_states, of_recipes)
-    return ranking.divide(left, visitor.me())[0] if only_mine else left
+def search(rows: list[Row]) -> list[Row]:
+    """The search field and the filters. Returns the rows that match, starred runs first."""
+    text_column, state_column, recipe_column, mine_column = st.columns([3, 2, 2, 1], vertical_alignment="bottom")
+    text = text_column.text_input("Search", key=state.SEARCH, placeholder="name, recipe, setting, state, note")
+    states = _filter(state_column, "State", state.STATES, {row["state"] for row in rows})
+    recipes = _filter(recipe_column, "Recipe", state.RECIPES, {row["recipe"] for row in rows if row["recipe"]})
+    only_mine = mine_column.toggle("Only mine", key=state.MINE)
+    matches = ranking.search(rows, text, states, recipes)
+    return ranking.divide(matches, visitor.me())[0] if only_mine else matches
 
 
-def _menu(place: Any, label: str, key: str, options: set[str]) -> list[str]:
-    """A choice among what there is; what was chosen and is there no more is forgotten."""
+def _filter(column: Any, label: str, key: str, options: set[str]) -> list[str]:
+    """A multiselect that forgets values that are no longer among the options."""
     st.session_state[key] = [value for value in st.session_state.get(key, []) if value in options]
-    return list(place.multiselect(label, sorted(options), key=key, placeholder="any"))
+    return list(column.multiselect(label, sorted(options), key=key, placeholder="any"))
 
 
-def tables(rows: list[Row]) -> None:
-    """One's own runs, and below them the others'."""
+def show_run_tables(rows: list[Row]) -> None:
+    """The visitor's own runs, and below them everybody else's."""
     mine, others = ranking.divide(rows, visitor.me())
     if mine:
         st.markdown("##### Your runs")
-        _table("mine", mine)
+        _show_run_table("mine", mine)
     if mine and others:
         st.markdown("##### Other runs")
     if others:
-        _table("others", others)
+        _show_run_table("others", others)
 
 
-def _table(name: str, rows: list[Row]) -> None:
-    """A table whose ticked rows are those that the page compares, also when other rows have come between."""
+def _show_run_table(name: str, rows: list[Row]) -> None:
+    """A table in which the selected runs are ticked, also after rows have been inserted between them."""
     key, ids = f"table-{name}", [row["run"] for row in rows]
-    compared = set(st.session_state.get(state.COMPARED, []))
-    wanted = [index for index, run in enumerate(ids) if run in compared]
-    if set(_ticked(key)) != set(wanted):
-        st.session_state[key] = {"selection": {"rows": wanted, "columns": []}}
+    selected = set(st.session_state.get(state.COMPARED, []))
+    indices = [index for index, run_id in enumerate(ids) if run_id in selected]
+    if set(_ticked_rows(key)) != set(indices):
+        st.session_state[key] = {"selection": {"rows": indices, "columns": []}}
     st.dataframe(
         [_cells(row, COLUMNS) for row in rows],
         column_config=COLUMNS,
         hide_index=True,
         key=key,
         selection_mode="multi-row",
-        on_select=lambda: _tick(key, ids),
+        on_select=lambda: _select_ticked(key, ids),
     )
 
 
 def _cells(row: Row, columns: Iterable[str]) -> Row:
-    """The columns of a row as they are read: per cent with two places, and a star where there is one."""
+    """The cells of a row: accuracy in percent, a star for starred runs."""
     accuracy = row["test_accuracy"]
-    told = {"starred": "★" if row["starred"] else "", "test_accuracy": None if accuracy is None else 100 * accuracy}
-    return {name: told.get(name, row.get(name)) for name in columns}
+    shown = {"starred": "★" if row["starred"] else "", "test_accuracy": None if accuracy is None else 100 * accuracy}
+    return {name: shown.get(name, row.get(name)) for name in columns}
 
 
-def _ticked(key: str) -> list[int]:
+def _ticked_rows(key: str) -> list[int]:
     return list(st.session_state.get(key, {}).get("selection", {}).get("rows", []))
 
 
-def _tick(key: str, ids: list[str]) -> None:
-    """A row was ticked or let go. `ids`: of the rows as the browser had them, whatever has come since."""
-    ticked = [ids[index] for index in _ticked(key) if index < len(ids)]
-    kept = [run for run in st.session_state.get(state.COMPARED, []) if run in ticked or run not in ids]
-    st.session_state[state.COMPARED] = kept + [run for run in ticked if run not in kept]
+def _select_ticked(key: str, ids: list[str]) -> None:
+    """Callback: selects the runs whose rows are ticked.
+
+    Args:
+        key: of the table.
+        ids: run ids of its rows as the browser had them; others may have been added since.
+    """
+    ticked = [ids[index] for index in _ticked_rows(key) if index < len(ids)]
+    kept = [run_id for run_id in st.session_state.get(state.COMPARED, []) if run_id in ticked or run_id not in ids]
+    st.session_state[state.COMPARED] = kept + [run_id for run_id in ticked if run_id not in kept]
 
 
-def best(rows: list[Row]) -> None:
-    """The leaderboard of each data set, and accuracy against size and time."""
+def show_leaderboard(rows: list[Row]) -> None:
+    """The best runs on each test set, and charts of accuracy against size and training time."""
     boards = ranking.leaderboards(rows)
     if not boards:
         return
-    with st.expander("The best, and accuracy against size and time", icon=":material/leaderboard:"):
+    with st.expander("Leaderboard", icon=":material/leaderboard:"):
         if st.session_state.get(state.LEADERBOARD) not in boards:
             st.session_state[state.LEADERBOARD] = next(iter(boards))
-        chosen = str(st.radio("Tested with", list(boards), format_func=_data, key=state.LEADERBOARD, horizontal=True))
-        shown = [{**row, "mark": _mark(row)} for row in boards[chosen]]
-        columns = {"place": "", "mark": "", **COLUMNS}
-        st.dataframe([_cells(row, BEST) for row in shown], column_config=columns, hide_index=True)
-        tested = [row for row in rows if row["data"] == chosen]
-        for column, against in zip(st.columns(2), AGAINST, strict=True):
-            title = f"Test accuracy against {AGAINST[against]}"
+        data = str(
+            st.radio(
+                "Test set",
+                list(boards),
+                format_func=lambda name: DATA_TITLES.get(name, name),
+                key=state.LEADERBOARD,
+                horizontal=True,
+            )
+        )
+        st.dataframe(
+            [_cells({**row, "mark": _mark(row)}, LEADERBOARD_COLUMNS) for row in boards[data]],
+            column_config={"place": "", "mark": "", **COLUMNS},
+            hide_index=True,
+        )
+        tested = [row for row in rows if row["data"] == data]
+        for column, (cost, name) in zip(st.columns(2), COSTS.items(), strict=True):
+            title = f"Test accuracy against {name}"
             with column:
                 figure.chart(
-                    run_charts.accuracy_scatter(tested, against),
+                    run_charts.accuracy_scatter(tested, cost),
                     title,
                     f"{title} of {len(tested)} runs",
                     "accuracy against cost",
-                    f"against_{against}",
+                    f"against_{cost}",
                 )
 
 
-def _data(name: str) -> str:
-    return DATA.get(name, "digits of one's own" if name == "custom" else name)
-
-
 def _mark(row: Row) -> str:
-    """What sets a run apart from one that was trained to its end from new weights."""
-    marks = ["taught"] * row["taught"] + [row["state"]] * (row["state"] != "finished")
+    """How a run differs from one trained from scratch to the end: `fine-tuned`, its state, or both."""
+    marks = []
+    if row["taught"]:
+        marks.append("fine-tuned")
+    if row["state"] != "finished":
+        marks.append(row["state"])
     return ", ".join(marks)

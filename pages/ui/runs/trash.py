@@ -1,4 +1,4 @@
-"""Deleting runs, one or many, and having them back for a day."""
+"""Deleting runs, and restoring them from the trash, which keeps them for a day."""
 
 from __future__ import annotations
 
@@ -9,62 +9,63 @@ import streamlit as st
 from mnist_core import owners
 from mnist_core.errors import DigitLabError
 from mnist_core.runs import history
-from mnist_core.runs.run import Run
+from mnist_core.runs.run import Run, find_run
 from pages.ui.shared import caches, components, state, visitor
 
 
-def remove(runs: list[Run]) -> None:
-    """Callback: deletes those that may be; the others are said, and stay chosen."""
-    gone = _each([run.id for run in runs], lambda name: _delete({run.id: run for run in runs}[name]))
-    st.session_state[state.LAST_DELETED] = gone
-    st.session_state[state.COMPARED] = [name for name in st.session_state[state.COMPARED] if name not in gone]
+def delete_runs(runs: list[Run]) -> None:
+    """Callback: moves runs to the trash. Those that cannot be deleted are reported and stay selected."""
+    deleted = _apply_to_each([run.id for run in runs], _delete)
+    st.session_state[state.LAST_DELETED] = deleted
+    st.session_state[state.COMPARED] = [name for name in st.session_state[state.COMPARED] if name not in deleted]
 
 
-def _delete(run: Run) -> None:
+def _delete(run_id: str) -> None:
+    run = find_run(run_id)
     visitor.change(run, history.delete, run)
 
 
-def _have_back(names: Iterable[str]) -> None:
-    """Callback: takes runs out of the bin."""
-    _each(names, _restore)
+def restore_runs(run_ids: Iterable[str]) -> None:
+    """Callback: takes runs out of the trash. Those that cannot be restored are reported."""
+    _apply_to_each(run_ids, _restore)
     st.session_state[state.LAST_DELETED] = []
 
 
-def _restore(name: str) -> None:
-    owners.require(owners.read(history.find_deleted(name).path), visitor.visitor(), f"The run {name}")
-    history.restore(name)
+def _restore(run_id: str) -> None:
+    owners.require(owners.read(history.find_deleted(run_id).path), visitor.visitor(), f"The run {run_id}")
+    history.restore(run_id)
 
 
-def _each(names: Iterable[str], action: Callable[[str], None]) -> list[str]:
-    """Does it to each, and says of which it could not be done. Returns those it was done to."""
+def _apply_to_each(run_ids: Iterable[str], action: Callable[[str], None]) -> list[str]:
+    """Calls the action for each run and reports failures in a toast. Returns the ids for which it succeeded."""
     done = []
-    for name in names:
+    for run_id in run_ids:
         try:
-            action(name)
-            done.append(name)
+            action(run_id)
+            done.append(run_id)
         except DigitLabError as error:
             st.toast(components.plain(str(error)), icon=":material/block:")
     caches.forget_runs()
     return done
 
 
-def undo() -> None:
-    """Right after a deletion: its undoing."""
-    gone = [name for name in st.session_state.get(state.LAST_DELETED, []) if name in history.deleted()]
-    if not gone:
+def show_undo() -> None:
+    """An *Undo* button right after a deletion."""
+    deleted = [run_id for run_id in st.session_state.get(state.LAST_DELETED, []) if run_id in history.deleted()]
+    if not deleted:
         return
-    said, button = st.columns([4, 1], vertical_alignment="center")
-    said.info(f"{len(gone)} runs are deleted." if len(gone) > 1 else "The run is deleted.")
-    button.button("Undo", on_click=_have_back, args=(gone,), width="stretch")
+    message, button = st.columns([4, 1], vertical_alignment="center")
+    message.info(f"{len(deleted)} runs deleted." if len(deleted) > 1 else "Run deleted.")
+    button.button("Undo", on_click=restore_runs, args=(deleted,), width="stretch")
 
 
 def show_trash() -> None:
-    """What was deleted within a day, to be had back."""
+    """The runs deleted within the last day, to restore."""
     history.empty_bin()
-    gone = list(history.deleted())
-    if not gone:
+    deleted = list(history.deleted())
+    if not deleted:
         return
-    with st.expander(f"Deleted: {len(gone)}, kept for a day", icon=":material/delete:"):
-        titles = {name: f"{history.title(history.find_deleted(name))} · {name}" for name in gone}
-        chosen = st.multiselect("Runs to have back", gone, format_func=titles.get, key=state.HAD_BACK)
-        st.button("Have them back", on_click=_have_back, args=(chosen,), disabled=not chosen)
+    with st.expander(f"Trash: {len(deleted)} deleted in the last 24 hours", icon=":material/delete:"):
+        titles = {run_id: f"{history.title(history.find_deleted(run_id))} · {run_id}" for run_id in deleted}
+        chosen = st.multiselect("Runs to restore", deleted, format_func=titles.__getitem__, key=state.HAD_BACK)
+        st.button("Restore", on_click=restore_runs, args=(chosen,), disabled=not chosen)

@@ -1,145 +1,157 @@
-"""What a sweep teaches: which settings lead where, which matter, and how it fares beside another sweep."""
+"""What a sweep shows about its settings: which values work, which settings matter, and how another sweep compares."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import streamlit as st
 
 from mnist_core.charts import sweep as sweep_charts
 from mnist_core.charts import sweep_settings as sweep_settings_charts
-from mnist_core.config import runs_dir
 from mnist_core.sweeps import importance, plans
 from mnist_core.sweeps.plans import MEASURES, Plan
-from mnist_core.sweeps.store import Sweep, find_sweep, list_sweeps, summarize_sweep
+from mnist_core.sweeps.store import Sweep, find_sweep
 from pages.ui.shared import analysis_caches, components, figure, state
-from pages.ui.sweep import menu
+from pages.ui.sweep.form import setting_title
+from pages.ui.sweep.menu import summaries_by_id, sweep_title
 
-FEWEST = 3  # trials with a value, below which a chart of them says nothing
+MIN_TRIALS = 3
+"""Trials with a value that a chart of them needs to be of any use."""
+
+Trials = list[dict[str, Any]]
 
 
 def show_sweep_analysis(sweep: Sweep, plan: Plan, live: bool) -> None:
-    """Drawn when it is asked for while the sweep goes on: a box that is being drawn would be lost every second."""
+    """The charts, redrawn on request while the sweep runs: redrawing would discard what is selected in them."""
     trials = sweep.trials()
-    done = sweep_charts.trials_with_value(trials)
-    if len(done) < FEWEST:
+    evaluated = sweep_charts.trials_with_value(trials)
+    if len(evaluated) < MIN_TRIALS:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"#### What {len(done)} trials tell")
+        st.markdown(f"#### Analysis of {len(evaluated)} trials")
         if live:
-            st.button("Draw it again", icon=":material/refresh:", type="tertiary")
-    said = f"{len(done)} trials by their settings and {MEASURES[plan.measure]}"
+            st.button("Refresh", icon=":material/refresh:", type="tertiary")
     figure.chart(
         sweep_settings_charts.parallel_coordinates(trials, plan),
         "All settings at once",
-        f"Parallel coordinates of {said}",
+        f"Parallel coordinates of {len(evaluated)} trials by their settings and {MEASURES[plan.measure]}",
         "parallel coordinates",
         "sweep_parallel",
-        rows=lambda: _rows(done, plan),
+        rows=lambda: _trial_rows(evaluated, plan),
     )
     left, right = st.columns(2)
     with left:
-        _slice(trials, plan)
+        show_slice(trials, plan)
     with right:
-        _importance(sweep, trials, plan)
+        show_importance(sweep, trials, plan)
     if len(plan.vary) > 1:
-        _contour(trials, plan)
-    _beside(sweep, plan, trials)
+        show_contour(trials, plan)
+    show_sweep_comparison(sweep, plan, trials)
 
 
-def _rows(trials: Any, plan: Plan) -> list[dict[str, Any]]:
+def _trial_rows(trials: Any, plan: Plan) -> list[dict[str, Any]]:
+    """The trials as rows of a CSV."""
     return [sweep_charts.trial_row(row, [vary.name for vary in plan.vary]) for row in trials]
 
 
-def _menu(label: str, plan: Plan, key: str, other: str = "") -> str:
-    """One of the settings that vary, but for `other`."""
-    names = [vary.name for vary in plan.vary if vary.name != other]
+def setting_menu(label: str, plan: Plan, key: str, exclude: str = "") -> str:
+    """A menu of the settings that vary, without `exclude`. Returns the name of the chosen one."""
+    names = [vary.name for vary in plan.vary if vary.name != exclude]
     if st.session_state.get(key) not in names:
         st.session_state[key] = names[0]
-    return str(st.selectbox(label, names, format_func=lambda name: name.replace("_", " "), key=key))
+    return str(st.selectbox(label, names, format_func=setting_title, key=key))
 
 
-def _slice(trials: list[dict[str, Any]], plan: Plan) -> None:
-    name = _menu("Against", plan, state.SWEEP_SLICE)
+def show_slice(trials: Trials, plan: Plan) -> None:
+    """The metric of each trial by one setting."""
+    name = setting_menu("Setting", plan, state.SWEEP_SLICE)
     vary = next(vary for vary in plan.vary if vary.name == name)
-    words = name.replace("_", " ")
-    said = f"{MEASURES[plan.measure]} of each trial against its {words}"
     figure.chart(
-        sweep_settings_charts.slice_plot(trials, plan, vary), f"By {words}", said, "slice", "sweep_slice_chart"
+        sweep_settings_charts.slice_plot(trials, plan, vary),
+        f"By {setting_title(name)}",
+        f"{MEASURES[plan.measure]} of each trial by its {setting_title(name)}",
+        "slice",
+        "sweep_slice_chart",
     )
 
 
-def _importance(sweep: Sweep, trials: list[dict[str, Any]], plan: Plan) -> None:
-    found = analysis_caches.importances(str(sweep.path), sum(row["state"] == "finished" for row in trials))
-    if not found:
-        st.caption(f"Which settings matter is told from {importance.FEWEST} trials that were trained to their end.")
+def show_importance(sweep: Sweep, trials: Trials, plan: Plan) -> None:
+    """How much of the differences between trials each setting explains."""
+    shares = analysis_caches.importances(str(sweep.path), sum(row["state"] == "finished" for row in trials))
+    if not shares:
+        st.caption(f"Importance needs at least {importance.FEWEST} finished trials with different results.")
         return
-    told = ", ".join(f"{row['setting'].replace('_', ' ')} {100 * row['share']:.0f} %" for row in found)
+    in_words = ", ".join(f"{setting_title(row['setting'])} {100 * row['share']:.0f} %" for row in shares)
     figure.chart(
-        sweep_settings_charts.importance_bars(found),
-        "Which settings matter",
-        f"Share of the variance: {told}",
+        sweep_settings_charts.importance_bars(shares),
+        "Importance of the settings",
+        f"Share of the variance: {in_words}",
         "importance",
         "sweep_importance",
     )
 
 
-def _contour(trials: list[dict[str, Any]], plan: Plan) -> None:
+def show_contour(trials: Trials, plan: Plan) -> None:
+    """The metric by two settings, interpolated between the trials."""
     left, right = st.columns(2)
     with left:
-        across = _menu("Across", plan, state.SWEEP_ACROSS)
+        x_name = setting_menu("x-axis", plan, state.SWEEP_ACROSS)
     with right:
-        up = _menu("Up", plan, state.SWEEP_UP, other=across)
+        y_name = setting_menu("y-axis", plan, state.SWEEP_UP, exclude=x_name)
     by_name = {vary.name: vary for vary in plan.vary}
-    title = f"{across} × {up}".replace("_", " ")
+    title = f"{setting_title(x_name)} × {setting_title(y_name)}"
     figure.chart(
-        sweep_settings_charts.contour_plot(trials, plan, by_name[across], by_name[up]),
+        sweep_settings_charts.contour_plot(trials, plan, by_name[x_name], by_name[y_name]),
         title,
-        f"{MEASURES[plan.measure]} over {title}, trials as dots, a guess between them",
+        f"{MEASURES[plan.measure]} by {title}: trials as dots, interpolated in between",
         "contour",
         "sweep_contour",
-        rows=lambda: _rows(sweep_charts.trials_with_value(trials), plan),
+        rows=lambda: _trial_rows(sweep_charts.trials_with_value(trials), plan),
     )
 
 
-def _beside(sweep: Sweep, plan: Plan, trials: list[dict[str, Any]]) -> None:
-    """Another sweep by the same measure laid over this one."""
-    rows = {row["sweep"]: row for row in map(summarize_sweep, list_sweeps(runs_dir()))}
-    alike = [name for name, row in rows.items() if row["measure"] == plan.measure and row["trials"]]
-    others = [name for name in alike if name != sweep.id]
+def show_sweep_comparison(sweep: Sweep, plan: Plan, trials: Trials) -> None:
+    """Another sweep with the same metric in one chart with this one."""
+    summaries = summaries_by_id()
+    others = [
+        sweep_id
+        for sweep_id, row in summaries.items()
+        if sweep_id != sweep.id and row["measure"] == plan.measure and row["trials"]
+    ]
     if not others:
         return
     if st.session_state.get(state.SWEEP_BESIDE) not in others:
         st.session_state[state.SWEEP_BESIDE] = None
-    name = st.selectbox(
-        "Beside another sweep",
+    chosen = st.selectbox(
+        "Compare with",
         others,
-        format_func=lambda name: menu.title(rows[name]),
+        format_func=lambda sweep_id: sweep_title(summaries[sweep_id]),
         key=state.SWEEP_BESIDE,
         index=None,
-        placeholder="choose one",
+        placeholder="another sweep",
     )
-    other = components.attempt(lambda: find_sweep(name), name is not None)
+    other = components.attempt(partial(find_sweep, chosen or ""), chosen is not None)
     if other is None:
         return
     both = {"this sweep": (trials, plan), "the other": (other.trials(), other.plan())}
-    points = [point for label, (rows_, of) in both.items() for point in sweep_charts.best_so_far(rows_, of, label)]
+    points = [point for label, (rows, of) in both.items() for point in sweep_charts.best_so_far(rows, of, label)]
     figure.chart(
         sweep_charts.best_so_far_curve(points, plan, "seconds"),
-        "Two sweeps",
-        "Best so far of two sweeps against seconds of training",
+        "Both sweeps",
+        "Best so far of two sweeps by seconds of training",
         "best so far",
         "sweep_beside",
     )
-    st.table([_compared(label, rows_, of) for label, (rows_, of) in both.items()])
+    st.table([_comparison_row(label, rows, of) for label, (rows, of) in both.items()])
 
 
-def _compared(label: str, trials: list[dict[str, Any]], plan: Plan) -> dict[str, str]:
+def _comparison_row(label: str, trials: Trials, plan: Plan) -> dict[str, str]:
     best = plans.best_of(trials, plan)
     return {
         "": label,
-        "searched": ", ".join(str(vary) for vary in plan.vary),
-        "how": plan.how,
+        "search space": ", ".join(str(vary) for vary in plan.vary),
+        "sampler": plan.how,
         "data": plan.base.data,
         "trials": str(len(trials)),
         "pruned": str(sum(row["state"] == "pruned" for row in trials)),

@@ -1,8 +1,9 @@
-"""What is to be searched: the base, what varies, how, how many trials, how long each, by which measure."""
+"""The form that starts a sweep: what every trial has in common, which settings vary, and how they are searched."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import streamlit as st
 
@@ -13,36 +14,43 @@ from mnist_core.networks.library import list_networks
 from mnist_core.recipes.recipes import RECIPES
 from mnist_core.runs.run import MAX_SEED
 from mnist_core.sweeps import plans, search_space
-from mnist_core.sweeps.plans import HOWS, MEASURES, READY, Plan
+from mnist_core.sweeps.plans import HOWS, MEASURES, READY, Plan, Ready
 from mnist_core.sweeps.store import Sweep, create_sweep, launch_sweep
 from pages.ui.shared import caches, cluster_status, components, state, visitor
 from pages.ui.shared.settings_form import DATA
 
-RUNS_OFFERED = 30
-HOW = {
-    "tpe": ("TPE", "Learns from the trials so far where to look next."),
-    "random": ("Random", "Anywhere in the ranges: the yardstick for any other."),
-    "grid": ("Grid", "Every combination, once."),
+MAX_RUNS_OFFERED = 30
+"""Only so many of the newest runs are offered as a base."""
+SAMPLERS = {
+    "tpe": ("TPE", "Tree-structured Parzen estimator: uses finished trials to choose the next settings."),
+    "random": ("Random", "Draws settings at random from the ranges. The baseline for any other sampler."),
+    "grid": ("Grid", "Tries every combination once."),
 }
+"""Sampler -> its title and what it does."""
+RANGE_HELP = (
+    "A list such as 32,128,512 or a range such as 0..0.6. Append `:log` to search a range on a logarithmic scale, and "
+    "another number to set how many values of it a grid uses: 1e-4..1e-1:log:4."
+)
 
 
 def show_sweep_form() -> None:
-    """The ready sweeps, and the form for one's own."""
-    _defaults()
+    """The predefined sweeps, and a form for any other."""
+    _set_defaults()
     for name, ready in READY.items():
         with st.container(border=True):
             st.markdown(f"**{ready.title}**")
             st.caption(ready.story)
-            pressed = st.button("Start the ready sweep", key=f"ready_{name}", width="stretch", icon=":material/bolt:")
-            components.attempt(lambda ready=ready: _start(ready.plan()), pressed)
-    _base()
-    _what_varies()
-    _how()
-    _say_size()
-    components.attempt(lambda: _start(plan()), st.button("Start the sweep", type="primary", width="stretch"))
+            pressed = st.button("Start this sweep", key=f"ready_{name}", width="stretch", icon=":material/bolt:")
+            components.attempt(partial(_start_ready_sweep, ready), pressed)
+    show_base_menus()
+    show_search_space()
+    show_search_settings()
+    show_grid_size()
+    pressed = st.button("Start sweep", type="primary", width="stretch")
+    components.attempt(lambda: _start_sweep(plan_from_form()), pressed)
 
 
-def _defaults() -> None:
+def _set_defaults() -> None:
     state.default(state.SWEEP_BASE, "fast")
     state.default(state.SWEEP_VARIED, ["learning_rate", "batch_size"])
     state.default(state.SWEEP_HOW, HOWS[-1])
@@ -54,96 +62,105 @@ def _defaults() -> None:
     state.default(state.SWEEP_SEED, 0)
 
 
-def _base() -> None:
-    """A recipe, or one of the newest runs."""
-    names = {name: f"{name} · {recipe.title}" for name, recipe in RECIPES.items()}
+def show_base_menus() -> None:
+    """What all trials have in common: the settings of a recipe, a saved network or a recent run; and the data."""
+    titles = {name: f"{name} · {recipe.title}" for name, recipe in RECIPES.items()}
+    titles |= {f"{plans.NETWORK_BASE}{network.id}": f"your network: {network.name}" for network in list_networks()}
     rows = [row for row in caches.history(runs_dir()) if row["recipe"] and not row["sweep"] and not row["taught"]]
-    names |= {f"{plans.NETWORK_BASE}{kept.id}": f"your network: {kept.name}" for kept in list_networks()}
-    names |= {row["run"]: f"run: {row['name']}" for row in rows[:RUNS_OFFERED]}
-    if st.session_state[state.SWEEP_BASE] not in names:
+    titles |= {row["run"]: f"run: {row['name']}" for row in rows[:MAX_RUNS_OFFERED]}
+    if st.session_state[state.SWEEP_BASE] not in titles:
         st.session_state[state.SWEEP_BASE] = "fast"
-    st.selectbox("Base: what every trial begins with", list(names), format_func=names.__getitem__, key=state.SWEEP_BASE)
+    st.selectbox("Base: recipe, network or run", list(titles), format_func=titles.__getitem__, key=state.SWEEP_BASE)
     st.selectbox("Data", list(DATA), format_func=DATA.__getitem__, key=state.SWEEP_DATA)
 
 
-def _what_varies() -> None:
-    chosen = st.multiselect(
-        "What varies", search_space.variable(), format_func=lambda name: name.replace("_", " "), key=state.SWEEP_VARIED
+def show_search_space() -> None:
+    """The settings that vary, and a field for the values of each."""
+    varied = st.multiselect(
+        "Settings to vary", search_space.variable(), format_func=setting_title, key=state.SWEEP_VARIED
     )
-    for name in chosen:
+    for name in varied:
         state.default(state.varied(name), search_space.usual(name))
-        st.text_input(
-            name.replace("_", " "),
-            key=state.varied(name),
-            help="A list, 32,128,512, or a range, 0..0.6. `:log` behind a range searches by powers of ten, "
-            "and a number behind that is how many values a grid takes of it: 1e-4..1e-1:log:4.",
-        )
+        st.text_input(setting_title(name), key=state.varied(name), help=RANGE_HELP)
 
 
-def _how() -> None:
-    st.segmented_control("How", list(HOW), format_func=lambda name: HOW[name][0], key=state.SWEEP_HOW, required=True)
-    st.caption(HOW[st.session_state[state.SWEEP_HOW]][1])
+def setting_title(name: str) -> str:
+    """`learning rate` for `learning_rate`."""
+    return name.replace("_", " ")
+
+
+def show_search_settings() -> None:
+    """Sampler, number and length of the trials, metric, seed, pruning."""
+    st.segmented_control(
+        "Sampler", list(SAMPLERS), format_func=lambda name: SAMPLERS[name][0], key=state.SWEEP_HOW, required=True
+    )
+    st.caption(SAMPLERS[st.session_state[state.SWEEP_HOW]][1])
     trials, epochs = st.columns(2)
     trials.number_input("Trials", 1, plans.MAX_TRIALS, key=state.SWEEP_TRIALS)
     epochs.number_input(
-        "Epochs of each",
+        "Epochs per trial",
         1,
         1000,
         key=state.SWEEP_EPOCHS,
         disabled=_epochs_vary(),
-        help="They vary." if _epochs_vary() else None,
+        help="The number of epochs is one of the settings to vary." if _epochs_vary() else None,
     )
-    measure, seed = st.columns(2)
-    measure.selectbox("Measured by", list(MEASURES), format_func=MEASURES.__getitem__, key=state.SWEEP_MEASURE)
+    metric, seed = st.columns(2)
+    metric.selectbox("Metric", list(MEASURES), format_func=MEASURES.__getitem__, key=state.SWEEP_MEASURE)
     seed.number_input("Seed", 0, MAX_SEED, key=state.SWEEP_SEED)
     st.toggle(
-        "End bad trials early",
+        "Prune bad trials",
         key=state.SWEEP_PRUNE,
-        help="A trial that is worse than the median of the others at the same epoch is stopped.",
+        help="Stops a trial that is worse than the median of the other trials at the same epoch.",
     )
-    st.caption("The test images are not looked at, but once for the winner.")
+    st.caption("Trials are compared on validation images. Only the best trial is evaluated on the test images, once.")
 
 
 def _epochs_vary() -> bool:
     return "epochs" in st.session_state[state.SWEEP_VARIED]
 
 
-def _texts() -> list[str]:
+def _search_space_texts() -> list[str]:
+    """`batch_size=16,64` for each setting that varies."""
     return [f"{name}={st.session_state[state.varied(name)]}" for name in st.session_state[state.SWEEP_VARIED]]
 
 
-def _say_size() -> None:
-    """How many points a grid has, before somebody starts it; what is wrong is said where it is started."""
+def show_grid_size() -> None:
+    """How many points a grid has. Values that cannot be parsed are reported when the sweep is started."""
     if st.session_state[state.SWEEP_HOW] != "grid":
         return
     try:
-        size = search_space.grid_size(search_space.parse_all(_texts()))
+        points = search_space.grid_size(search_space.parse_all(_search_space_texts()))
     except DigitLabError:
         return
-    tried = min(size, st.session_state[state.SWEEP_TRIALS])
-    how_many = "all of them" if tried == size else f"{tried:,} of them"
-    st.caption(f"The grid has {size:,} points. Tried: {how_many}.")
+    tried = min(points, st.session_state[state.SWEEP_TRIALS])
+    count = "all of them" if tried == points else f"{tried:,} of them"
+    st.caption(f"The grid has {points:,} points. The sweep tries {count}.")
 
 
-def plan() -> Plan:
-    """What the form asks for. Raises DigitLabError where it cannot be searched."""
-    kept = st.session_state
+def plan_from_form() -> Plan:
+    """The plan of the sweep that is filled in. Raises DigitLabError if it cannot be searched."""
+    values = st.session_state
     return plans.make_plan(
-        kept[state.SWEEP_BASE],
-        _texts(),
-        trials=int(kept[state.SWEEP_TRIALS]),
-        epochs=None if _epochs_vary() else int(kept[state.SWEEP_EPOCHS]),
-        data=kept[state.SWEEP_DATA],
-        how=kept[state.SWEEP_HOW],
-        measure=kept[state.SWEEP_MEASURE],
-        prune=bool(kept[state.SWEEP_PRUNE]),
-        seed=int(kept[state.SWEEP_SEED]),
+        values[state.SWEEP_BASE],
+        _search_space_texts(),
+        trials=int(values[state.SWEEP_TRIALS]),
+        epochs=None if _epochs_vary() else int(values[state.SWEEP_EPOCHS]),
+        data=values[state.SWEEP_DATA],
+        how=values[state.SWEEP_HOW],
+        measure=values[state.SWEEP_MEASURE],
+        prune=bool(values[state.SWEEP_PRUNE]),
+        seed=int(values[state.SWEEP_SEED]),
     )
 
 
-def _start(made: Plan) -> Sweep:
-    """Starts it in a process of its own, and puts it into the address."""
-    sweep = create_sweep(replace(made, backend=cluster_status.chosen()), owner=visitor.me())
+def _start_ready_sweep(ready: Ready) -> Sweep:
+    return _start_sweep(ready.plan())
+
+
+def _start_sweep(plan: Plan) -> Sweep:
+    """Starts the sweep in a process of its own and opens it."""
+    sweep = create_sweep(replace(plan, backend=cluster_status.chosen()), owner=visitor.me())
     launch_sweep(sweep)
     st.query_params["sweep"] = st.session_state[state.SWEEP] = sweep.id
     return sweep

@@ -1,4 +1,4 @@
-"""Which sweep is looked at."""
+"""The menu of all sweeps."""
 
 from __future__ import annotations
 
@@ -11,25 +11,37 @@ from mnist_core.config import runs_dir
 from mnist_core.sweeps.store import Sweep, find_sweep, list_sweeps, summarize_sweep
 from pages.ui.shared import state
 
-SHOWN = "sweep_chosen"
+MENU_KEY = "sweep_chosen"
+"""Session key of the menu."""
 
 
-def choose(sweep: Sweep) -> Sweep:
-    """A menu of all sweeps, where there is more than one."""
-    rows = {row["sweep"]: row for row in map(summarize_sweep, list_sweeps(runs_dir()))}
-    if len(rows) < 2 or sweep.id not in rows:
+def sweep_menu(sweep: Sweep) -> Sweep:
+    """A menu of all sweeps if there are several. Returns the chosen one; `sweep` is preselected."""
+    summaries = summaries_by_id()
+    if len(summaries) < 2 or sweep.id not in summaries:
         return sweep
-    st.session_state[SHOWN] = sweep.id
-    name = st.selectbox("Sweep", list(rows), format_func=lambda name: title(rows[name]), key=SHOWN, on_change=_open)
-    return find_sweep(name)
+    st.session_state[MENU_KEY] = sweep.id
+    chosen = st.selectbox(
+        "Sweep",
+        list(summaries),
+        format_func=lambda sweep_id: sweep_title(summaries[sweep_id]),
+        key=MENU_KEY,
+        on_change=_open_chosen_sweep,
+    )
+    return find_sweep(str(chosen))
 
 
-def _open() -> None:
-    st.query_params["sweep"] = st.session_state[state.SWEEP] = st.session_state[SHOWN]
+def _open_chosen_sweep() -> None:
+    st.query_params["sweep"] = st.session_state[state.SWEEP] = st.session_state[MENU_KEY]
 
 
-def title(row: dict[str, Any]) -> str:
-    """A line of sweeps.summary for people."""
-    when = time.strftime("%d %b %H:%M", time.strptime(row["sweep"][:15], "%Y%m%d-%H%M%S"))
-    done = "" if row["of"] is None else f" · {row['trials']} of {row['of']} trials"
-    return f"{row['title']} · {when}{done} · {row['state']}"
+def summaries_by_id() -> dict[str, dict[str, Any]]:
+    """Sweep id -> its summary, newest first."""
+    return {row["sweep"]: row for row in map(summarize_sweep, list_sweeps(runs_dir()))}
+
+
+def sweep_title(summary: dict[str, Any]) -> str:
+    """A summary in one line: `Batch size × learning rate · 21 Nov 06:15 · 12 of 20 trials · running`."""
+    started = time.strftime("%d %b %H:%M", time.strptime(summary["sweep"][:15], "%Y%m%d-%H%M%S"))
+    trials = "" if summary["of"] is None else f" · {summary['trials']} of {summary['of']} trials"
+    return f"{summary['title']} · {started}{trials} · {summary['state']}"

@@ -13,21 +13,11 @@ from mnist_core.runs import history
 from mnist_core.runs.run import Metrics, Run, RunSpec, Status, list_runs
 from pages.ui.shared import caches, components, figure, run_controls, state
 from pages.ui.shared.export import show_export
+from pages.ui.shared.state_badge import state_badge
 from pages.ui.train.probe_panel import show_probes
 
 REDRAW_SECONDS = 0.5
 RECENT = 10
-
-_BADGES = {
-    "queued": "gray",
-    "running": "blue",
-    "paused": "orange",
-    "stopping": "orange",
-    "finished": "green",
-    "stopped": "green",
-    "failed": "red",
-    "interrupted": "red",
-}
 
 
 def show_run(run: Run) -> None:
@@ -56,7 +46,7 @@ def _show(run: Run, live: bool) -> None:
 def _heading(run: Run, spec: RunSpec, status: Status) -> None:
     changed = ", ".join(history.overridden(spec))
     taught = ", taught" if spec.base else ""
-    st.markdown(f"#### {spec.kind}{taught} :{_BADGES[status.state]}-badge[{status.state}]")
+    st.markdown(f"#### {spec.kind}{taught} {state_badge(status.state)}")
     st.caption(f"{changed or 'as the recipe says'} · seed {spec.seed} · {status.data or spec.data}")
     if not status.final:
         st.progress(status.progress, text=_progress(run, status))
