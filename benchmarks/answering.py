@@ -31,8 +31,8 @@ from streamlit.testing.v1 import AppTest
 
 from mnist_core.data.mnist import load_mnist
 from mnist_core.drawing import canvas, uploads
-from mnist_core.drawing.normalize import normalise
-from mnist_core.drawing.strokes import PenDigit, render
+from mnist_core.drawing.normalize import normalize_drawing
+from mnist_core.drawing.strokes import PenDigit, render_strokes
 from mnist_core.models.classifier import DEFAULT_MODEL, Classifier
 from mnist_core.processes import cpu_count
 from pages.ui.shared import components, state
@@ -43,7 +43,7 @@ WARM_UP = 5  # drawings, while the model is loaded
 
 def sent(digit: PenDigit) -> dict[str, Any]:
     """What the canvas sends for a digit: its PNG as a data URL, and the paths of the pen."""
-    ink = render(digit.strokes, live.BRUSH, live.SIZE)
+    ink = render_strokes(digit.strokes, live.BRUSH, live.SIZE)
     picture = np.dstack([ink, ink, ink, np.full_like(ink, 255)])
     url = "data:image/png;base64," + base64.b64encode(cv2.imencode(".png", picture)[1]).decode()
     paths = [_path(stroke) for stroke in digit.strokes]
@@ -84,9 +84,9 @@ def computed(digits: list[PenDigit]) -> list[float]:
     for digit in [*digits[:WARM_UP], *digits]:
         told = sent(digit)["drawing"]
         began = time.perf_counter()
-        image = uploads.decode(base64.b64decode(told["data"].partition(",")[2]))
-        canvas.strokes(told["raw"])
-        normalised = normalise(image, canvas.brush_width(told["raw"]))
+        image = uploads.decode_upload(base64.b64decode(told["data"].partition(",")[2]))
+        canvas.parse_strokes(told["raw"])
+        normalised = normalize_drawing(image, canvas.parse_brush_width(told["raw"]))
         components.bars(classifier.read(normalised.image).probabilities)
         for stage in normalised.stages:
             components.picture(stage.image, stage.name, 112)

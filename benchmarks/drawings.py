@@ -21,11 +21,11 @@ import product
 
 from mnist_core.charts.common import encode_png
 from mnist_core.data.mnist import Mnist, load_mnist
-from mnist_core.drawing.normalize import Steps, normalise, plain_resize
-from mnist_core.drawing.strokes import PenDigit, render
+from mnist_core.drawing.normalize import NormalizationSteps, normalize_drawing, plain_resize
+from mnist_core.drawing.strokes import PenDigit, render_strokes
 from mnist_core.evaluation.metrics import calibration_error
 from mnist_core.handwriting import mixture
-from mnist_core.handwriting.pen_digits import CONDITIONS, draw_pen_digit, load_pen_digits, split_writers
+from mnist_core.handwriting.pen_digits import DRAWING_CONDITIONS, draw_pen_digits, load_pen_digits, split_writers
 from mnist_core.models.classifier import DEFAULT_MODEL, REJECT_ABOVE, Classifier
 from mnist_core.runs.run import find_run
 
@@ -34,10 +34,14 @@ Prepare = Callable[[np.ndarray], np.ndarray]
 
 STAGES: dict[str, Prepare] = {
     "plain resize": lambda canvas: plain_resize(canvas).image,
-    "crop": lambda canvas: normalise(canvas, steps=Steps(True, False, False, False)).image,
-    "+ square, area average": lambda canvas: normalise(canvas, steps=Steps(True, True, False, False)).image,
-    "+ centre of mass": lambda canvas: normalise(canvas, steps=Steps(True, True, True, False)).image,
-    "+ stroke width": lambda canvas: normalise(canvas).image,
+    "crop": lambda canvas: normalize_drawing(canvas, steps=NormalizationSteps(True, False, False, False)).image,
+    "+ square, area average": lambda canvas: (
+        normalize_drawing(canvas, steps=NormalizationSteps(True, True, False, False)).image
+    ),
+    "+ centre of mass": lambda canvas: (
+        normalize_drawing(canvas, steps=NormalizationSteps(True, True, True, False)).image
+    ),
+    "+ stroke width": lambda canvas: normalize_drawing(canvas).image,
 }
 WHOLE = STAGES["+ stroke width"]
 ON_CANVAS = "MNIST on a canvas"
@@ -64,8 +68,8 @@ def row(name: str, classifier: Classifier, prepare: Prepare, kept: Sequence[PenD
     """One line of the table, printed as soon as it is known: MNIST, then pen digits at each condition."""
     found = [right(classifier, np.stack([prepare(c) for c in mnist_on_canvas(mnist.x_test)]), mnist.y_test)]
     labels = np.array([digit.label for digit in kept])
-    for condition in CONDITIONS:
-        found.append(right(classifier, np.stack([prepare(c) for c in draw_pen_digit(kept, condition)]), labels))
+    for condition in DRAWING_CONDITIONS:
+        found.append(right(classifier, np.stack([prepare(c) for c in draw_pen_digits(kept, condition)]), labels))
     print(f"| {name} | " + " | ".join(f"{figure:.1f}" for figure in found) + " |", flush=True)
 
 
@@ -86,7 +90,7 @@ def same_answers(classifier: Classifier, kept: Sequence[PenDigit]) -> dict[str, 
     }
 
     def read(width: float, size: float, centre: tuple[int, int] | None, ink: Prepare = lambda c: c) -> np.ndarray:
-        images = [normalise(ink(render(digit.strokes, width, size, centre))).image for digit in kept]
+        images = [normalize_drawing(ink(render_strokes(digit.strokes, width, size, centre))).image for digit in kept]
         return classifier.digits(np.stack(images)).argmax(axis=1)
 
     first = read(20, 168, None)
@@ -97,21 +101,21 @@ def same_answers(classifier: Classifier, kept: Sequence[PenDigit]) -> dict[str, 
 def honesty(classifier: Classifier, kept: Sequence[PenDigit]) -> None:
     """Prints how far the probabilities can be trusted, and what is taken for no digit."""
     labels = np.array([digit.label for digit in kept])
-    for condition in CONDITIONS:
-        found = classifier.probabilities(np.stack([WHOLE(canvas) for canvas in draw_pen_digit(kept, condition)]))
+    for condition in DRAWING_CONDITIONS:
+        found = classifier.probabilities(np.stack([WHOLE(canvas) for canvas in draw_pen_digits(kept, condition)]))
         error, rejected = calibration_error(found, labels), (found[:, 10:].sum(axis=1) > REJECT_ABOVE).mean()
         print(f"{condition}: calibration error {100 * error:.2f} %, digits rejected {100 * rejected:.2f} %")
-    images, _ = mixture.make(mixture.Mixture(0, 0, 2000), (), seed=12345, processes=2)
+    images, _ = mixture.make_mixture(mixture.Mixture(0, 0, 2000), (), seed=12345, processes=2)
     rejected = (classifier.probabilities(images)[:, 10:].sum(axis=1) > REJECT_ABOVE).mean()
     print(f"scribbles, letters and shapes made anew: {100 * rejected:.2f} % rejected")
 
 
 def speed(kept: Sequence[PenDigit]) -> None:
     """Prints the time of one drawing on one core: normalised, then read by the shipped model."""
-    one_core, canvases = Classifier(DEFAULT_MODEL, 1), list(draw_pen_digit(kept[:300], "usual"))
+    one_core, canvases = Classifier(DEFAULT_MODEL, 1), list(draw_pen_digits(kept[:300], "usual"))
     images = [WHOLE(canvas) for canvas in canvases]
     for name, work in {
-        "normalise": lambda i: normalise(canvases[i]),
+        "normalise": lambda i: normalize_drawing(canvases[i]),
         "read": lambda i: one_core.read(images[i]),
     }.items():
         began = time.perf_counter()
@@ -133,8 +137,8 @@ def main(digits: int, figure: Path | None, table: bool) -> None:
         f"{mnist.notice or mnist.source}"
     )
     if table:
-        print("| | " + " | ".join([ON_CANVAS, *CONDITIONS]) + " |")
-        print("|---" * (2 + len(CONDITIONS)) + "|")
+        print("| | " + " | ".join([ON_CANVAS, *DRAWING_CONDITIONS]) + " |")
+        print("|---" * (2 + len(DRAWING_CONDITIONS)) + "|")
         published = trained("none")
         for name, prepare in STAGES.items():
             row(name, published, prepare, kept, mnist)
@@ -152,8 +156,8 @@ def main(digits: int, figure: Path | None, table: bool) -> None:
 def lost_drawings(classifier: Classifier, digits: Sequence[PenDigit]) -> np.ndarray:
     """Ten drawings in a row, under each its plain resize, then its normalised image: the first is misread, not that."""
     columns = []
-    for canvas, digit in zip(draw_pen_digit(digits, "small thin corner"), digits, strict=True):
-        plain, ours = plain_resize(canvas).image, normalise(canvas).image
+    for canvas, digit in zip(draw_pen_digits(digits, "small thin corner"), digits, strict=True):
+        plain, ours = plain_resize(canvas).image, normalize_drawing(canvas).image
         if classifier.read(plain).digit != digit.label == classifier.read(ours).digit and digit.label == len(columns):
             enlarged = [np.kron(image, np.ones((10, 10), np.uint8)) for image in (plain, ours)]
             columns.append(np.vstack([canvas, *enlarged]))

@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from mnist_core.drawing.normalize import normalise
-from mnist_core.drawing.strokes import PenDigit, render
+from mnist_core.drawing.normalize import normalize_drawing
+from mnist_core.drawing.strokes import PenDigit, render_strokes
 from mnist_core.errors import DataError
 from mnist_core.handwriting import digit_forms
 from mnist_core.handwriting.pen_digits import load_pen_digits, split_writers
@@ -141,7 +141,7 @@ def digits(count: int) -> list[PenDigit]:
     if len(kept) >= count:
         return list(kept[:count])
     generator = np.random.default_rng(0)
-    return [digit_forms.invent(generator) for _ in range(count)]
+    return [digit_forms.generate_digit(generator) for _ in range(count)]
 
 
 def plain_digits(count: int) -> list[PenDigit]:
@@ -149,8 +149,8 @@ def plain_digits(count: int) -> list[PenDigit]:
     generator, classifier, found = np.random.default_rng(0), Classifier(DEFAULT_MODEL), list[PenDigit]()
     wanted = (0, 1, 2, 3, 6, 7, 8, 9)  # a 4 and a 5 are seldom drawn in one stroke
     while len(found) < count:
-        digit = digit_forms.invent(generator, wanted[len(found) % len(wanted)])
-        reading = classifier.read(normalise(render(digit.strokes, BRUSH, SIZE), BRUSH).image)
+        digit = digit_forms.generate_digit(generator, wanted[len(found) % len(wanted)])
+        reading = classifier.read(normalize_drawing(render_strokes(digit.strokes, BRUSH, SIZE), BRUSH).image)
         if len(digit.strokes) == 1 and reading.digit == digit.label and reading.confidence > SURE:
             found.append(digit)
     return found

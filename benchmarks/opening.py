@@ -26,7 +26,7 @@ import results
 from playwright.async_api import Browser, async_playwright
 from streamlit.testing.v1 import AppTest
 
-from mnist_core.drawing.strokes import render
+from mnist_core.drawing.strokes import render_strokes
 from pages.ui.shared import navigation
 
 SESSIONS = 10
@@ -114,7 +114,7 @@ def command(*arguments: str) -> float:
 def commands(folder: Path, times: int) -> None:
     """Those that people wait for."""
     picture, (digit,) = folder / "digit.png", live.plain_digits(1)
-    cv2.imwrite(str(picture), render(digit.strokes, live.BRUSH, live.SIZE))
+    cv2.imwrite(str(picture), render_strokes(digit.strokes, live.BRUSH, live.SIZE))
     asked: Sequence[tuple[str, str, tuple[str, ...]]] = (
         ("`python -m mnist_core recipes`", "≤ 0.5", ("recipes",)),
         ("`python -m mnist_core classify` of one image", "≤ 1", ("classify", str(picture))),

@@ -17,10 +17,10 @@ import click
 import cv2
 import numpy as np
 
-from mnist_core.drawing.ink import HALF, above
-from mnist_core.drawing.normalize import normalise
-from mnist_core.drawing.strokes import PenDigit, Strokes, render
-from mnist_core.drawing.whole_numbers import read_number
+from mnist_core.drawing.ink import HALF, binarize
+from mnist_core.drawing.normalize import normalize_drawing
+from mnist_core.drawing.strokes import PenDigit, Strokes, render_strokes
+from mnist_core.drawing.whole_numbers import recognize_number
 from mnist_core.handwriting.pen_digits import load_pen_digits, split_writers
 from mnist_core.models.classifier import DEFAULT_MODEL, Classifier
 from mnist_core.runs.run import find_run
@@ -63,11 +63,11 @@ def compose(digits: Sequence[PenDigit], touching: bool, generator: np.random.Gen
 
 def _drawn(digit: PenDigit, brush: float, size: float) -> np.ndarray:
     """One digit's ink, cropped."""
-    return _cropped(render(digit.strokes, brush, size, side=HEIGHT))
+    return _cropped(render_strokes(digit.strokes, brush, size, side=HEIGHT))
 
 
 def _cropped(ink: np.ndarray) -> np.ndarray:
-    left, top, width, height = cv2.boundingRect(above(ink, HALF))
+    left, top, width, height = cv2.boundingRect(binarize(ink, HALF))
     return ink[top : top + height, left : left + width]
 
 
@@ -90,26 +90,26 @@ def _row(
         np.maximum(place, ink, out=place)
         right = max(right, left + ink.shape[1])
         places.append(np.array([left, top]))
-    corner = cv2.boundingRect(above(row, HALF))[:2]
+    corner = cv2.boundingRect(binarize(row, HALF))[:2]
     return _cropped(row), [place - corner for place in places]
 
 
 def _contact(band: np.ndarray, ink: np.ndarray, right: int) -> int:
     """Where a digit comes to stand that is pushed to the left until its ink meets that of the row."""
-    pushed = above(ink, HALF)
+    pushed = binarize(ink, HALF)
     for left in range(right, 0, -1):
-        if (above(band[:, left : left + ink.shape[1]], HALF) & pushed).any():
+        if (binarize(band[:, left : left + ink.shape[1]], HALF) & pushed).any():
             return left
     return 0
 
 
 def component_by_component(canvas: np.ndarray, classifier: Classifier) -> str:
     """The peer: each connected part is a digit."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(above(canvas, HALF), connectivity=8)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(binarize(canvas, HALF), connectivity=8)
     areas = stats[:, cv2.CC_STAT_AREA]
     kept = [part for part in range(1, len(stats)) if areas[part] >= SPECK * areas[1:].max()]
     kept.sort(key=lambda part: int(stats[part, cv2.CC_STAT_LEFT]))
-    images = np.stack([normalise(np.where(labels == part, canvas, 0).astype(np.uint8)).image for part in kept])
+    images = np.stack([normalize_drawing(np.where(labels == part, canvas, 0).astype(np.uint8)).image for part in kept])
     return "".join(str(digit) for digit in classifier.digits(images).argmax(axis=1))
 
 
@@ -142,9 +142,9 @@ def main(model: str, numbers: int) -> None:
             for digits in numbers_of(kept, count, numbers, generator):
                 (canvas, strokes), text = compose(digits, touching, generator), "".join(str(d.label) for d in digits)
                 start = time.perf_counter()
-                answer = read_number(canvas, classifier).text
+                answer = recognize_number(canvas, classifier).text
                 times.append(1000 * (time.perf_counter() - start))
-                informed = read_number(canvas, classifier, strokes=strokes).text
+                informed = recognize_number(canvas, classifier, strokes=strokes).text
                 right += [found == text for found in (answer, informed, component_by_component(canvas, classifier))]
             how, shares = "touching" if touching else "apart", (100 * right / numbers).tolist()
             cells = (count, how, *(f"{share:.1f}" for share in shares), f"{np.median(times):.0f}", f"{max(times):.0f}")

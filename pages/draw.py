@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from mnist_core.drawing.uploads import decode
+from mnist_core.drawing.uploads import decode_upload
 from pages.ui.draw import answers, tour
 from pages.ui.shared import components, figure, navigation, sketchpad, state, theme
 from pages.ui.shared.sketchpad import Drawing, show_sketchpad
@@ -65,7 +65,7 @@ def menus(number: bool) -> tuple[Drawing | None, list[str]]:
     )
     with st.expander("Read a picture instead"):
         upload = st.file_uploader("PNG or JPEG, dark on light or light on dark", ["png", "jpg", "jpeg"])
-        picture = components.attempt(lambda: decode(upload.getvalue()), upload is not None)
+        picture = components.attempt(lambda: decode_upload(upload.getvalue()), upload is not None)
         if picture is not None:
             st.image(picture, caption=f"{upload.name}: remove it to draw again", width=theme.CANVAS_PIXELS)
     choices = [choice] if other in (components.NOBODY, choice) else [choice, other]

@@ -10,7 +10,7 @@ import pytest
 
 from mnist_core.__main__ import main
 from mnist_core.export.formats import FORMATS
-from mnist_core.handwriting.pen_digits import CONDITIONS
+from mnist_core.handwriting.pen_digits import DRAWING_CONDITIONS
 from mnist_core.models.classifier import DEFAULT_MODEL
 from mnist_core.recipes.recipes import RECIPES
 from pages.ui.shared import advanced_settings, navigation
@@ -84,7 +84,7 @@ def test_shipped_model_is_small_and_has_a_card() -> None:
     assert DEFAULT_MODEL.stat().st_size < 8_000_000
     assert sum(path.stat().st_size for path in DEFAULT_MODEL.parent.iterdir()) < 10_000_000
     assert card["test_accuracy"] >= 0.995
-    assert set(card["pen"]["accuracy"]) == set(CONDITIONS)
+    assert set(card["pen"]["accuracy"]) == set(DRAWING_CONDITIONS)
     assert all(accuracy >= 0.985 for accuracy in card["pen"]["accuracy"].values())
     assert not set(card["pen"]["trained_on_writers"]) & set(card["pen"]["measured_on_writers"])
     assert {"recipe", "data", "seed", "versions", "date"} <= card.keys()

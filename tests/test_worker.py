@@ -16,13 +16,13 @@ import numpy as np
 import pytest
 
 from mnist_core import worker
-from mnist_core.data.mnist import SAMPLE, Split, load_mnist, split_mnist, uncentered
+from mnist_core.data.mnist import SAMPLE, Split, load_mnist, split_mnist, uncenter_split
 from mnist_core.drawing.strokes import PenDigit
 from mnist_core.errors import DownloadError, ModelError
 from mnist_core.files import read_json
 from mnist_core.handwriting import mixture
-from mnist_core.handwriting.digit_forms import invent
-from mnist_core.handwriting.pen_digits import CONDITIONS
+from mnist_core.handwriting.digit_forms import generate_digit
+from mnist_core.handwriting.pen_digits import DRAWING_CONDITIONS
 from mnist_core.models.classifier import Classifier
 from mnist_core.networks.architecture import Dense, Flatten, Rescaling
 from mnist_core.recipes.recipes import RECIPES, Settings
@@ -228,7 +228,7 @@ def test_averaged_weights_of_uncentered_digits_are_what_is_tested_and_kept(sampl
     settings = Settings(SMALL, 500, 3, learning_rate=0.01, uncentered=True, split="half-test", weight_averaging=0.9)
     run = create_run(RunSpec("lesson08-uncentered-mlp", settings, "sample"))
     assert worker.main([str(run.path)]) == 0, run.status().message
-    parts = uncentered(split_mnist(sample, "half-test"))
+    parts = uncenter_split(split_mnist(sample, "half-test"))
     found = Classifier(run.model).probabilities(parts.x_test)
     card = run.card()
     assert (card["input_size"], np.sum(card["test"]["confusion"])) == (56, 500)
@@ -254,7 +254,7 @@ def test_a_conversion_that_changes_the_answers_is_not_kept(sample: Any, monkeypa
 def pen_digits(writers: int, each: int) -> tuple[PenDigit, ...]:
     """Digits of invented hands under the names of people."""
     generator = np.random.default_rng(0)
-    return tuple(replace(invent(generator), writer=f"w{number % writers}") for number in range(writers * each))
+    return tuple(replace(generate_digit(generator), writer=f"w{number % writers}") for number in range(writers * each))
 
 
 @pytest.mark.usefixtures("keras", "signals")
@@ -263,7 +263,7 @@ def test_drawings_are_trained_on_and_other_peoples_measured(
     monkeypatch: pytest.MonkeyPatch, outputs: int, drawn: int
 ) -> None:
     """A network without an eleventh output gets nothing that is no digit."""
-    monkeypatch.setitem(mixture.MIXTURES, "some", mixture.Mixture(pen=60, invented=40, non_digits=20))
+    monkeypatch.setitem(mixture.MIXTURES, "some", mixture.Mixture(60, 40, 20))
     monkeypatch.setattr(dataset, "load_pen_digits", lambda *_: pen_digits(8, 3))
     layers = (*SMALL[:-1], Dense(outputs, "softmax"))
     run = create_run(RunSpec("fast", Settings(layers, 500, 1, drawings="some", split="test-as-validation"), "sample"))
@@ -273,7 +273,7 @@ def test_drawings_are_trained_on_and_other_peoples_measured(
     found = run.card()["pen"]
     assert len(found["trained_on_writers"]) == 2 and len(found["measured_on_writers"]) == 6
     assert not set(found["trained_on_writers"]) & set(found["measured_on_writers"])
-    assert found["measured_on_digits"] == 18 and list(found["accuracy"]) == list(CONDITIONS)
+    assert found["measured_on_digits"] == 18 and list(found["accuracy"]) == list(DRAWING_CONDITIONS)
     predicted = Classifier(run.model).probabilities(load_mnist("sample").x_test)
     assert predicted.shape == (1000, outputs)
     assert np.sum(run.card()["test"]["confusion"]) == (predicted.argmax(1) <= 9).sum()
@@ -284,7 +284,7 @@ def test_without_pen_strokes_it_trains_on_what_there_is_and_says_so(monkeypatch:
     def nowhere(*_: Any) -> Any:
         raise DownloadError("no network")
 
-    monkeypatch.setitem(mixture.MIXTURES, "some", mixture.Mixture(pen=60, invented=40, non_digits=20))
+    monkeypatch.setitem(mixture.MIXTURES, "some", mixture.Mixture(60, 40, 20))
     monkeypatch.setattr(dataset, "load_pen_digits", nowhere)
     run = create_run(RunSpec("fast", Settings(SMALL, 500, 1, drawings="some"), "sample"))
     assert worker.main([str(run.path)]) == 0, run.status().message

@@ -15,7 +15,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from mnist_core.data.mnist import load_mnist, split_mnist, uncentered
+from mnist_core.data.mnist import load_mnist, split_mnist, uncenter_split
 from mnist_core.networks.architecture import build
 from mnist_core.recipes.recipes import find
 
@@ -39,7 +39,7 @@ def main(recipe: str, choice: str) -> None:
     """Trains two epochs and prints how long the second took."""
     settings = find(recipe).settings
     split = split_mnist(load_mnist(choice), settings.split)
-    split = uncentered(split) if settings.uncentered else split
+    split = uncenter_split(split) if settings.uncentered else split
     x, x_validation = (images[..., None].astype(np.float32) for images in (split.x_train, split.x_validation))
     y, y_validation = split.y_train, split.y_validation
     if settings.one_hot:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from mnist_core.charts.common import COLORS, DIGIT_COLORS, data_url
 from mnist_core.constants import NOT_A_DIGIT
-from mnist_core.data.augmentation_preview import NAMES, PLACES, UNITS
-from mnist_core.data.summary import BINS, Portrait
+from mnist_core.data.augmentation_preview import AUGMENTATION_NAMES, AUGMENTATION_UNITS, PREVIEW_POSITIONS
+from mnist_core.data.summary import INTENSITY_BINS, DatasetSummary
 
 WALL_COLUMNS = 10
 DIGIT_SELECTION = "digit"  # the selection of `wall`
@@ -106,7 +106,7 @@ def pixel_heatmap(image: NDArray[np.uint8]) -> Any:
     ).properties(height=440)
 
 
-def class_balance(found: Portrait) -> Any:
+def class_balance(found: DatasetSummary) -> Any:
     """How many images of each digit there are, training and test beside one another, an Altair chart."""
     import altair as alt
 
@@ -126,11 +126,11 @@ def class_balance(found: Portrait) -> Any:
     ).properties(height=260)
 
 
-def intensity_histogram(found: Portrait) -> Any:
+def intensity_histogram(found: DatasetSummary) -> Any:
     """How often each brightness occurs among the training pixels, on a logarithmic scale, an Altair chart."""
     import altair as alt
 
-    step = 256 // BINS
+    step = 256 // INTENSITY_BINS
     rows = [
         {"from": step * place, "to": step * (place + 1) - 1, "end": step * (place + 1), "pixels": int(count)}
         for place, count in enumerate(found.intensities)
@@ -162,13 +162,13 @@ def augmentation_grid(pictures: dict[str, NDArray[np.uint8]], amounts: dict[str,
     """
     import altair as alt
 
-    names = {name: f"{name} {_amount(name, amounts[name])}" for name in NAMES}
+    names = {name: f"{name} {_amount(name, amounts[name])}" for name in AUGMENTATION_NAMES}
     rows = [
         {"change": names[name], "place": place, "image": data_url(image)}
-        for name in NAMES
-        for place, image in zip(PLACES, pictures[name], strict=True)
+        for name in AUGMENTATION_NAMES
+        for place, image in zip(PREVIEW_POSITIONS, pictures[name], strict=True)
     ]
-    side = alt.ExprRef(f"0.92 * min(width / {len(PLACES)}, height / {len(NAMES)})")
+    side = alt.ExprRef(f"0.92 * min(width / {len(PREVIEW_POSITIONS)}, height / {len(AUGMENTATION_NAMES)})")
     chart: Any = alt.Chart({"values": rows}).mark_image(width=side, height=side, smooth=False)
     middle = "datum.value == 0 ? 'as it is' : format(datum.value, '+.0%')"
     return (
@@ -188,14 +188,14 @@ def augmentation_grid(pictures: dict[str, NDArray[np.uint8]], amounts: dict[str,
             ),
             url="image:N",
         )
-        .properties(height=92 * len(NAMES))
+        .properties(height=92 * len(AUGMENTATION_NAMES))
         .configure_view(stroke=None)
     )
 
 
 def _amount(name: str, value: float) -> str:
     sign = "up to " if name == "wobble" else "±"
-    return f"{sign}{value:g}{UNITS[name]}"
+    return f"{sign}{value:g}{AUGMENTATION_UNITS[name]}"
 
 
 def compact_data_url(image: NDArray[np.uint8]) -> str:

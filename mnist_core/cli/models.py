@@ -20,7 +20,7 @@ from mnist_core.models.classifier import BATCH, DEFAULT_MODEL, Classifier, Readi
 from mnist_core.runs.run import find_run
 
 if TYPE_CHECKING:
-    from mnist_core.drawing.normalize import Normalised
+    from mnist_core.drawing.normalize import NormalizedDrawing
 
 
 @main.command()
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 @click.option("--plain", is_flag=True, help="Resize only, without MNIST's normalisation.")
 def classify(files: tuple[Path, ...], model: str, plain: bool) -> None:
     """Reads drawings: PNG, JPEG, or .npz with `images`. One JSON line an image."""
-    from mnist_core.drawing.normalize import normalise, plain_resize
+    from mnist_core.drawing.normalize import normalize_drawing, plain_resize
     from mnist_core.processes import cpu_count
 
-    classifier, prepare = Classifier(_model_path(model), cpu_count()), plain_resize if plain else normalise
+    classifier, prepare = Classifier(_model_path(model), cpu_count()), plain_resize if plain else normalize_drawing
     unread = []
     for path in files:
         try:
@@ -44,14 +44,14 @@ def classify(files: tuple[Path, ...], model: str, plain: bool) -> None:
         raise DrawingError("\n".join(unread))
 
 
-def _readings(classifier: Classifier, drawings: Iterator[Normalised]) -> Iterator[dict[str, Any]]:
+def _readings(classifier: Classifier, drawings: Iterator[NormalizedDrawing]) -> Iterator[dict[str, Any]]:
     """What the model makes of each drawing; a batch at a time, which is faster than one by one."""
     while batch := list(islice(drawings, BATCH)):
         readings = classifier.readings(np.stack([normalised.image for normalised in batch]))
         yield from map(_told, batch, readings)
 
 
-def _told(normalised: Normalised, reading: Reading) -> dict[str, Any]:
+def _told(normalised: NormalizedDrawing, reading: Reading) -> dict[str, Any]:
     reason = None
     if normalised.blank:
         reason = "There is nothing drawn."
@@ -71,10 +71,10 @@ _NOT_AN_ARCHIVE = (OSError, ValueError, KeyError, EOFError, TypeError, MemoryErr
 
 
 def _drawings(path: Path) -> Iterator[NDArray[np.uint8]]:
-    from mnist_core.drawing.uploads import decode
+    from mnist_core.drawing.uploads import decode_upload
 
     if path.suffix.lower() != ".npz":
-        yield decode(path.read_bytes())
+        yield decode_upload(path.read_bytes())
         return
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
@@ -98,14 +98,14 @@ def _model_path(model: str) -> Path:
 @as_json
 def evaluate(model: str, data: str, json_output: bool) -> None:
     """Accuracy, loss, per-class figures, confusion matrix and calibration on the test images."""
-    from mnist_core.data.mnist import load_mnist, split_mnist, uncentered
+    from mnist_core.data.mnist import load_mnist, split_mnist, uncenter_split
     from mnist_core.evaluation.metrics import evaluate as metrics_evaluate
     from mnist_core.processes import cpu_count
 
     classifier, mnist = Classifier(_model_path(model), cpu_count()), load_mnist(data)
     name = "last-sixth" if model == "default" else find_run(model).spec().settings.split
     parts = split_mnist(mnist, name)
-    parts = uncentered(parts) if classifier.input_size == 56 else parts
+    parts = uncenter_split(parts) if classifier.input_size == 56 else parts
     found = metrics_evaluate(classifier.probabilities(parts.x_test), parts.y_test)
     if json_output:
         head = {"model": model, "data": mnist.source, "images": len(parts.y_test)}

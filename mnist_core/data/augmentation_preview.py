@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from mnist_core.data.augmentation import Augmentation, augment
 
-PLACES = (-1.0, -0.5, 0.0, 0.5, 1.0)
+PREVIEW_POSITIONS = (-1.0, -0.5, 0.0, 0.5, 1.0)
 """Of the range: its ends, half of the way, and the middle, where nothing is changed."""
 
-LARGEST = {
+PREVIEW_LIMITS = {
     "rotation": 60.0,
     "slant": 0.6,
     "scale": 0.5,
@@ -25,7 +25,7 @@ LARGEST = {
 }
 """How far each may be turned up to be looked at; trainings stay far below."""
 
-UNITS = {
+AUGMENTATION_UNITS = {
     "rotation": "°",
     "slant": " px a px",
     "scale": "",
@@ -35,7 +35,7 @@ UNITS = {
     "thickness": "",
 }
 
-NAMES = tuple(field.name for field in fields(Augmentation))
+AUGMENTATION_NAMES = tuple(field.name for field in fields(Augmentation))
 
 
 class _At(np.random.Generator):
@@ -50,7 +50,7 @@ class _At(np.random.Generator):
         return np.full(size, low + self._share * (high - low))
 
 
-def alone(image: NDArray[np.uint8], name: str, amount: float) -> NDArray[np.uint8]:
+def preview_one(image: NDArray[np.uint8], name: str, amount: float) -> NDArray[np.uint8]:
     """One change and no other, at each of PLACES.
 
     Args:
@@ -62,11 +62,15 @@ def alone(image: NDArray[np.uint8], name: str, amount: float) -> NDArray[np.uint
         (5, 28, 28) uint8. A wobble has no direction: its five grow from none to the whole amount.
     """
     if name == "wobble":
-        how = [Augmentation(wobble=amount * step / (len(PLACES) - 1)) for step in range(len(PLACES))]
+        how = [
+            Augmentation(wobble=amount * step / (len(PREVIEW_POSITIONS) - 1)) for step in range(len(PREVIEW_POSITIONS))
+        ]
         return np.concatenate([augment(image[None], each, np.random.default_rng(0)) for each in how])
-    return np.concatenate([augment(image[None], Augmentation(**{name: amount}), _At(place, 0)) for place in PLACES])
+    return np.concatenate(
+        [augment(image[None], Augmentation(**{name: amount}), _At(place, 0)) for place in PREVIEW_POSITIONS]
+    )
 
 
-def together(image: NDArray[np.uint8], how: Augmentation, count: int, seed: int = 0) -> NDArray[np.uint8]:
+def preview_all(image: NDArray[np.uint8], how: Augmentation, count: int, seed: int = 0) -> NDArray[np.uint8]:
     """(count, 28, 28) uint8: random draws of all changes at once, as a training makes them."""
     return augment(np.repeat(image[None], count, axis=0), how, np.random.default_rng(seed))

@@ -361,7 +361,7 @@ SPLITS: dict[str, Callable[[Mnist], Split]] = {
 }
 
 
-def uncenter(images: Array, generator: np.random.RandomState) -> Array:
+def uncenter_images(images: Array, generator: np.random.RandomState) -> Array:
     """Places each digit at random in a black field of twice its size.
 
     Args:
@@ -378,15 +378,17 @@ def uncenter(images: Array, generator: np.random.RandomState) -> Array:
     return fields
 
 
-def uncentered(parts: Split, seed: int = 1) -> Split:
+def uncenter_split(parts: Split, seed: int = 1) -> Split:
     """The 56×56 variant of Lesson 08: one generator runs through training, then validation, then test images."""
     generator = np.random.RandomState(seed)
-    x_train, x_validation, x_test = (uncenter(x, generator) for x in (parts.x_train, parts.x_validation, parts.x_test))
+    x_train, x_validation, x_test = (
+        uncenter_images(x, generator) for x in (parts.x_train, parts.x_validation, parts.x_test)
+    )
     return Split(x_train, parts.y_train, x_validation, parts.y_validation, x_test, parts.y_test)
 
 
-def uncentered_test(parts: Split, seed: int = 1) -> Array:
+def uncenter_test_images(parts: Split, seed: int = 1) -> Array:
     """The test images of `uncentered`, (N, 56, 56) uint8, without making the others: those take 200 MB."""
     generator = np.random.RandomState(seed)
     generator.randint(0, 28, size=(len(parts.y_train) + len(parts.y_validation), 2))
-    return uncenter(parts.x_test, generator)
+    return uncenter_images(parts.x_test, generator)

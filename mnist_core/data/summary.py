@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.constants import NUM_CLASSES
-from mnist_core.data.mnist import Mnist, uncenter
+from mnist_core.data.mnist import Mnist, uncenter_images
 
-BINS = 32  # of pixel values, 8 each
-ROW, PLATE = 10, 4  # digits that the tutorials print: in a row, and two by two
+INTENSITY_BINS = 32  # of pixel values, 8 each
+ROW_LENGTH, SQUARE_LENGTH = 10, 4  # digits that the tutorials print: in a row, and two by two
 
 
 @dataclass(frozen=True, eq=False)
-class Portrait:
+class DatasetSummary:
     """A data set at a glance.
 
     Attributes:
@@ -33,7 +33,7 @@ class Portrait:
     white: float
 
 
-def portrait(mnist: Mnist) -> Portrait:
+def summarize_dataset(mnist: Mnist) -> DatasetSummary:
     """The figures of a data set. Half a second for the full MNIST."""
     counts = np.zeros(256, np.int64)
     means = np.zeros((NUM_CLASSES, 28, 28), np.uint8)
@@ -42,29 +42,29 @@ def portrait(mnist: Mnist) -> Portrait:
         if len(images):
             counts += np.bincount(images.ravel(), minlength=256)
             means[digit] = np.rint(images.mean(axis=0))
-    return Portrait(
+    return DatasetSummary(
         training=np.bincount(mnist.y_train, minlength=NUM_CLASSES),
         test=np.bincount(mnist.y_test, minlength=NUM_CLASSES),
         means=means,
-        intensities=counts.reshape(BINS, -1).sum(axis=1),
+        intensities=counts.reshape(INTENSITY_BINS, -1).sum(axis=1),
         black=float(counts[0] / counts.sum()),
         white=float(counts[255] / counts.sum()),
     )
 
 
-def in_a_row(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def image_row(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """(N, S, S) images side by side, (S, N * S)."""
     return np.hstack(list(images))
 
 
-def plate(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def image_square(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The first four of (N, S, S) images two by two, (2 S, 2 S), black where there are fewer."""
-    four = np.zeros((PLATE, *images.shape[1:]), np.uint8)
-    four[: min(PLATE, len(images))] = images[:PLATE]
+    four = np.zeros((SQUARE_LENGTH, *images.shape[1:]), np.uint8)
+    four[: min(SQUARE_LENGTH, len(images))] = images[:SQUARE_LENGTH]
     return np.vstack([np.hstack(list(four[:2])), np.hstack(list(four[2:]))])
 
 
-def centred_and_not(images: NDArray[np.uint8], seed: int = 1) -> NDArray[np.uint8]:
+def centered_and_uncentered(images: NDArray[np.uint8], seed: int = 1) -> NDArray[np.uint8]:
     """Digits as they are above the same digits somewhere in a field of twice the size, as Lesson 08 places them.
 
     Args:
@@ -75,4 +75,4 @@ def centred_and_not(images: NDArray[np.uint8], seed: int = 1) -> NDArray[np.uint
         (112, 56 N) uint8: the upper half in the middle of its field, the lower half not.
     """
     centred = np.pad(images, ((0, 0), (14, 14), (14, 14)))
-    return np.vstack([in_a_row(centred), in_a_row(uncenter(images, np.random.RandomState(seed)))])
+    return np.vstack([image_row(centred), image_row(uncenter_images(images, np.random.RandomState(seed)))])

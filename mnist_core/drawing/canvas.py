@@ -19,7 +19,7 @@ MAX_WIDTH = 1000.0  # pixels; the page offers 6..40
 _AS_DRAWN = {"scaleX": 1, "scaleY": 1, "angle": 0, "skewX": 0, "skewY": 0}
 
 
-def brush_width(sent: Mapping[str, Any] | None) -> float | None:
+def parse_brush_width(sent: Mapping[str, Any] | None) -> float | None:
     """The brush in pixels of the canvas, where all strokes were drawn with one; None where that is not so.
 
     Args:
@@ -31,7 +31,7 @@ def brush_width(sent: Mapping[str, Any] | None) -> float | None:
     return width if width is not None and 0 < width <= MAX_WIDTH else None
 
 
-def strokes(sent: Mapping[str, Any] | None) -> Strokes:
+def parse_strokes(sent: Mapping[str, Any] | None) -> Strokes:
     """The pen's path, stroke by stroke: arrays (n, 2) float32 of x, y in pixels of the canvas, y down.
 
     Args:

@@ -7,7 +7,7 @@ from math import sqrt
 import numpy as np
 import numpy.typing as npt
 
-from mnist_core.drawing.ink import Floats, Pixels, resized
+from mnist_core.drawing.ink import Floats, Pixels, resize
 
 Mask = npt.NDArray[np.bool_]
 
@@ -18,7 +18,7 @@ ASIDE = 0.04  # what a step aside costs a path, as if it had crossed so many pix
 LEAST_INK = 0.02  # of a group's ink on either side of a cut
 
 
-def cuts(ink: Pixels, line_height: float) -> list[Mask]:
+def find_cuts(ink: Pixels, line_height: float) -> list[Mask]:
     """Cuts through ink that hangs together, wherever a digit may end.
 
     Args:
@@ -30,7 +30,7 @@ def cuts(ink: Pixels, line_height: float) -> list[Mask]:
     """
     height, width = ink.shape
     factor = min(1.0, CUT_ROWS / height)
-    small = resized(ink, max(1, round(height * factor)), max(1, round(width * factor))).astype(np.float32)
+    small = resize(ink, max(1, round(height * factor)), max(1, round(width * factor))).astype(np.float32)
     small /= np.float32(255)
     found: list[Mask] = []
     for path in _paths(small, APART * line_height * factor):

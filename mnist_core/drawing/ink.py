@@ -72,7 +72,7 @@ def _bounded(image: Pixels) -> Pixels:
     if factor >= 1:
         return image
     height, width = (max(1, round(n * factor)) for n in image.shape[:2])
-    return resized(image, height, width).reshape(height, width, -1)
+    return resize(image, height, width).reshape(height, width, -1)
 
 
 def _contrast(image: Pixels) -> Pixels:
@@ -103,7 +103,7 @@ def _difference(image: Pixels, paper: npt.NDArray[np.float64]) -> Pixels:
 def _photo_contrast(image: Pixels) -> Pixels:
     """As `_contrast`, for paper in uneven light: each pixel against the median of a wide window around it."""
     grey = image[..., 0] if image.shape[2] == 1 else cv2.cvtColor(image[..., :3], cv2.COLOR_RGB2GRAY)
-    small = cv2.medianBlur(resized(grey, BACKGROUND_SIDE, BACKGROUND_SIDE), BACKGROUND_WINDOW)
+    small = cv2.medianBlur(resize(grey, BACKGROUND_SIDE, BACKGROUND_SIDE), BACKGROUND_WINDOW)
     paper = cv2.resize(small, grey.shape[::-1], interpolation=cv2.INTER_LINEAR)
     darker, lighter = cv2.subtract(paper, grey), cv2.subtract(grey, paper)
     deviation = float(np.median(cv2.max(darker, lighter)))
@@ -125,7 +125,7 @@ def _stretched(difference: Pixels, deviation: float) -> Pixels:
 
 def _card(image: Pixels, ink: Pixels) -> tuple[slice, slice] | None:
     """Where the paper lies as a card on another ground (transparent, a frame): that part of the picture, or None."""
-    box = extent(ink, MIN_CONTRAST)
+    box = ink_extent(ink, MIN_CONTRAST)
     sides = [part.stop - part.start for part in box]
     if min(np.divide(sides, ink.shape)) < CARD_SIDE or np.mean(ink[box] > MIN_CONTRAST) < CARD_FILL:
         return None
@@ -139,24 +139,24 @@ def _card(image: Pixels, ink: Pixels) -> tuple[slice, slice] | None:
     return (rows, columns) if is_card else None
 
 
-def above(ink: Pixels, level: int) -> Pixels:
+def binarize(ink: Pixels, level: int) -> Pixels:
     """1 where the ink is brighter than a level, else 0."""
     mask: Pixels = cv2.threshold(ink, level, 1, cv2.THRESH_BINARY)[1]
     return mask
 
 
-def extent(ink: Pixels, level: int) -> tuple[slice, slice]:
+def ink_extent(ink: Pixels, level: int) -> tuple[slice, slice]:
     """Rows and columns of what is brighter than a level; of any ink at all where nothing is."""
-    left, top, width, height = cv2.boundingRect(above(ink, level))
+    left, top, width, height = cv2.boundingRect(binarize(ink, level))
     if width == 0:
         left, top, width, height = cv2.boundingRect(ink)
     return slice(top, top + height), slice(left, left + width)
 
 
-def resized(image: npt.NDArray[Any], height: int, width: int) -> npt.NDArray[Any]:
+def resize(image: npt.NDArray[Any], height: int, width: int) -> npt.NDArray[Any]:
     """Averages over areas where it shrinks, interpolates where it grows."""
     grows = height > image.shape[0] or width > image.shape[1]
-    resized: npt.NDArray[Any] = cv2.resize(
+    result: npt.NDArray[Any] = cv2.resize(
         image, (width, height), interpolation=cv2.INTER_LINEAR if grows else cv2.INTER_AREA
     )
-    return resized
+    return result

@@ -17,10 +17,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from mnist_core.drawing.ink import HALF, Floats, Pixels, above, extent, resized, to_ink
+from mnist_core.drawing.ink import HALF, Floats, Pixels, binarize, ink_extent, resize, to_ink
 from mnist_core.errors import DrawingError
 
-SIDE, BOX, CENTRE = 28, 20, 14  # LeCun: size-normalised to 20x20, centre of mass in the middle of 28x28
+SIDE, BOX, CENTER = 28, 20, 14  # LeCun: size-normalised to 20x20, centre of mass in the middle of 28x28
 
 # Parts of the digit.
 FAINT = 13  # ink up to this is blur or JPEG ringing: it moves no edge. 99 % of MNIST's outermost rows are brighter
@@ -49,7 +49,7 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Normalised:
+class NormalizedDrawing:
     """What `normalise` made of a drawing.
 
     Attributes:
@@ -66,20 +66,22 @@ class Normalised:
 
 
 @dataclass(frozen=True)
-class Steps:
+class NormalizationSteps:
     """Which steps to take; a benchmark leaves them out one by one. Without `crop` the whole picture is resized."""
 
     crop: bool = True
     square: bool = True
-    centre_of_mass: bool = True
+    center_of_mass: bool = True
     stroke_width: bool = True
 
 
-ALL_STEPS = Steps()
-PLAIN = Steps(crop=False, square=False, centre_of_mass=False, stroke_width=False)
+ALL_STEPS = NormalizationSteps()
+PLAIN_STEPS = NormalizationSteps(crop=False, square=False, center_of_mass=False, stroke_width=False)
 
 
-def normalise(drawing: Pixels, brush: float | None = None, steps: Steps = ALL_STEPS) -> Normalised:
+def normalize_drawing(
+    drawing: Pixels, brush: float | None = None, steps: NormalizationSteps = ALL_STEPS
+) -> NormalizedDrawing:
     """Treats a drawing as MNIST's makers treated theirs.
 
     Args:
@@ -96,11 +98,11 @@ def normalise(drawing: Pixels, brush: float | None = None, steps: Steps = ALL_ST
     ink = to_ink(drawing)
     stages = [Stage("Ink", ink, "What differs from the colour along the border is ink, and ink is bright.")]
     if not ink.any():
-        return Normalised(np.zeros((SIDE, SIDE), np.uint8), tuple(stages), True, 0.0)
+        return NormalizedDrawing(np.zeros((SIDE, SIDE), np.uint8), tuple(stages), True, 0.0)
     if not steps.crop:
-        image = resized(ink, SIDE, SIDE)
+        image = resize(ink, SIDE, SIDE)
         stages.append(Stage("28 x 28", image, "The whole picture made small, wherever and however large the digit is."))
-        return Normalised(image, tuple(stages), False, 0.0)
+        return NormalizedDrawing(image, tuple(stages), False, 0.0)
     stages.append(_without_specks(ink))
     box = _tight_box(stages[-1].image)
     width = _measured_width(box) if brush is None else _brush_width(brush, stages[-1].image, np.shape(drawing)[0])
@@ -108,17 +110,17 @@ def normalise(drawing: Pixels, brush: float | None = None, steps: Steps = ALL_ST
         stages.append(_with_stroke_width(box, width))
         box = stages[-1].image
     stages += _stages_to_28(box, steps)
-    return Normalised(stages[-1].image, tuple(stages), False, width)
+    return NormalizedDrawing(stages[-1].image, tuple(stages), False, width)
 
 
-def plain_resize(drawing: Pixels) -> Normalised:
+def plain_resize(drawing: Pixels) -> NormalizedDrawing:
     """The naive way, to see the difference: ink made bright, the whole picture resized to 28x28, nothing else."""
-    return normalise(drawing, steps=PLAIN)
+    return normalize_drawing(drawing, steps=PLAIN_STEPS)
 
 
 def _without_specks(ink: Pixels) -> Stage:
     """Drops dust and a slip of the pen far off; keeps the bar of a 5 and the dot that begins a 4."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(above(ink, FAINT), connectivity=8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(binarize(ink, FAINT), connectivity=8)
     if count <= 2:
         return Stage("Parts", ink, "The ink is one part.")
     stroke = _width(ink, FAINT) ** 2  # pixels
@@ -142,14 +144,14 @@ def _gaps(stats: npt.NDArray[np.int32], main: npt.NDArray[np.bool_]) -> npt.NDAr
 
 def _tight_box(ink: Pixels) -> Pixels:
     """The ink's box, enlarged until its edges are known to a tenth of a pixel of 28, less the blur around the ink."""
-    box = ink[extent(ink, FAINT)]
+    box = ink[ink_extent(ink, FAINT)]
     if max(box.shape) < 2 * BOX:  # already of MNIST's own size: its pixels are kept as they are
         return box
     factor = int(np.ceil(FINE * BOX / max(box.shape)))
     if factor > 1:
         framed = cv2.copyMakeBorder(box, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
         box = cv2.resize(framed, None, fx=factor, fy=factor, interpolation=cv2.INTER_LINEAR)
-        box = box[extent(box, FAINT)]
+        box = box[ink_extent(box, FAINT)]
     for _ in range(2):  # the second time with the scale that the first has found
         unit = max(box.shape) / BOX
         across, down = box.max(axis=0), box.max(axis=1)
@@ -167,7 +169,7 @@ def _blur(profile: Pixels, unit: float) -> int:
 
 def _width(ink: Pixels, level: int) -> float:
     """Mean stroke width in pixels: across a stroke of width w, the distance to its edge is w / 4 on average."""
-    mask = cv2.copyMakeBorder(above(ink, level), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    mask = cv2.copyMakeBorder(binarize(ink, level), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
     depth = _depth(mask)
     return max(0.0, 4 * float(cv2.mean(depth, mask)[0]) - 2)  # each pixel counts its own half
 
@@ -189,7 +191,7 @@ def _half(working: Pixels) -> int:
 
 def _brush_width(brush: float, ink: Pixels, height: int) -> float:
     """The brush in pixels of 28, for a drawing of this height."""
-    side = max(part.stop - part.start for part in extent(ink, FAINT))
+    side = max(part.stop - part.start for part in ink_extent(ink, FAINT))
     return BOX * min(1.0, float(brush * ink.shape[0] / (height * side)))
 
 
@@ -197,7 +199,7 @@ def _at_working_scale(box: Pixels) -> Pixels:
     """The longer side 160 pixels, a margin of 96 on every side."""
     factor, margin = BOX * STROKE_SCALE / max(box.shape), STROKE_MARGIN * STROKE_SCALE
     height, width = (max(1, round(n * factor)) for n in box.shape)
-    return np.pad(resized(box, height, width), margin)
+    return np.pad(resize(box, height, width), margin)
 
 
 def _wanted_width(width: float) -> float:
@@ -220,7 +222,7 @@ def _with_stroke_width(box: Pixels, width: float) -> Stage:
 def _grown(box: Pixels, width: float, wanted: float) -> Pixels:
     """Moves every edge out or in. The box grows along: (width + 2 g) / (side + 2 g) = wanted / 20 gives g."""
     working = _at_working_scale(box)
-    mask = above(working, _half(working))
+    mask = binarize(working, _half(working))
     outwards = BOX * STROKE_SCALE * (wanted - width) / (BOX - wanted) / 2  # pixels
     inside, outside = _depth(mask), _depth(1 - mask)
     depth = inside - outside
@@ -240,16 +242,16 @@ def _depth(mask: Pixels) -> Floats:
     return depth
 
 
-def _stages_to_28(box: Pixels, steps: Steps) -> list[Stage]:
+def _stages_to_28(box: Pixels, steps: NormalizationSteps) -> list[Stage]:
     if not steps.square:
-        return [Stage("28 x 28", resized(box, SIDE, SIDE), "The box around the ink, stretched to 28 x 28.")]
+        return [Stage("28 x 28", resize(box, SIDE, SIDE), "The box around the ink, stretched to 28 x 28.")]
     square = _squared(box)
     small = _averaged(square)
     stages = [
         Stage("Square", square, "The tight box around the ink, padded to a square so that nothing is stretched."),
         Stage("20 x 20", small, "Averaged over areas, the longer side now 20 pixels, the brightest pixel 255."),
     ]
-    if steps.centre_of_mass:
+    if steps.center_of_mass:
         why = "Placed so that the centre of mass falls on pixel 14 both ways, as in MNIST."
         return [*stages, Stage("28 x 28", _pasted(small, _offsets_by_mass(_trimmed(small))), why)]
     middle = [(SIDE - n) // 2 for n in _trimmed(small).shape]
@@ -267,7 +269,7 @@ def _squared(box: Pixels) -> Pixels:
 
 def _averaged(square: Pixels) -> Pixels:
     """(20, 20) uint8, peak 255. Every row and column that holds ink keeps some, so that the longer side is 20."""
-    small: Floats = resized(square.astype(np.float32), BOX, BOX)
+    small: Floats = resize(square.astype(np.float32), BOX, BOX)
     amount = UNSHARP * float(np.clip((_softness(square) - SHARP) / (SOFT - SHARP), 0, 1))
     if amount:
         kernel = np.array([-amount, 1 + 2 * amount, -amount], np.float32)
@@ -280,21 +282,21 @@ def _softness(square: Pixels) -> float:
     """Width of the ink's edges in pixels of 28: the steeper the slopes, the sharper. 0 where it cannot be told."""
     if square.shape[0] < 2 * BOX:
         return 0.0
-    fine = resized(square, BOX * STROKE_SCALE, BOX * STROKE_SCALE).astype(np.float32) / 255
+    fine = resize(square, BOX * STROKE_SCALE, BOX * STROKE_SCALE).astype(np.float32) / 255
     across, down = (cv2.Sobel(fine, cv2.CV_32F, dx, 1 - dx, scale=1 / 8) for dx in (1, 0))
     slope = cv2.magnitude(across, down)
     return float(slope.sum() / max(np.square(slope).sum(), 1e-6)) / STROKE_SCALE
 
 
 def _trimmed(small: Pixels) -> Pixels:
-    return small[extent(small, 0)]
+    return small[ink_extent(small, 0)]
 
 
 def _offsets_by_mass(digit: Pixels) -> list[int]:
     """Where the digit's first row and column go in 28x28: the nearest whole shift that keeps all of it inside."""
     totals = digit.sum(axis=1, dtype=float), digit.sum(axis=0, dtype=float)
     centroids = [float((total * np.arange(total.size)).sum() / total.sum()) for total in totals]
-    return [int(np.clip(np.floor(CENTRE - c + 0.5), 0, SIDE - n)) for c, n in zip(centroids, digit.shape, strict=True)]
+    return [int(np.clip(np.floor(CENTER - c + 0.5), 0, SIDE - n)) for c, n in zip(centroids, digit.shape, strict=True)]
 
 
 def _pasted(small: Pixels, offsets: list[int]) -> Pixels:

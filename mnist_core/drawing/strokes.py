@@ -16,7 +16,7 @@ Points = NDArray[np.float64]
 Canvas = NDArray[np.uint8]
 
 EXTENT = 1000.0  # the longer side of fitted strokes
-CANVAS = 280  # pixels a side, as the page's
+CANVAS_SIDE = 280  # pixels a side, as the page's
 
 _OVERSAMPLING = 4  # drawn so many times larger, then averaged
 _FRACTION_BITS = 6  # OpenCV takes coordinates in fixed point: 1/64 pixel
@@ -37,7 +37,7 @@ class PenDigit:
     strokes: Strokes
 
 
-def fit(strokes: Iterable[ArrayLike]) -> Strokes:
+def fit_strokes(strokes: Iterable[ArrayLike]) -> Strokes:
     """Shifts and scales strokes so that their box begins at 0, 0 and its longer side is 1000. Read-only arrays.
 
     Args:
@@ -54,8 +54,8 @@ def fit(strokes: Iterable[ArrayLike]) -> Strokes:
     return fitted
 
 
-def render(
-    strokes: Strokes, width: float, size: float, centre: tuple[float, float] | None = None, side: int = CANVAS
+def render_strokes(
+    strokes: Strokes, width: float, size: float, centre: tuple[float, float] | None = None, side: int = CANVAS_SIDE
 ) -> Canvas:
     """Draws strokes as a person draws them on the page: with round ends and corners, smooth edges, in one ink.
 
@@ -109,7 +109,7 @@ _SPACING = (14.0, 42.0)  # between two points, of 1000: tablets differ
 _SHORT = 60.0  # of 1000; a dot or a tick keeps its length
 
 
-def vary(strokes: Strokes, generator: np.random.Generator) -> Strokes:
+def vary_strokes(strokes: Strokes, generator: np.random.Generator) -> Strokes:
     """The same digit as another hand would have written it.
 
     It leans, turns, stretches and bends otherwise, its strokes start and end a little sooner or later and meet less
@@ -126,7 +126,7 @@ def vary(strokes: Strokes, generator: np.random.Generator) -> Strokes:
     rewritten = [_rewrite(stroke.astype(np.float64), generator) + _draw(drift, 2, generator) for stroke in strokes]
     together = np.concatenate(rewritten)
     together = _bend(together, generator) @ _lean(generator).T
-    return fit(np.split(together, np.cumsum([len(stroke) for stroke in rewritten])[:-1]))
+    return fit_strokes(np.split(together, np.cumsum([len(stroke) for stroke in rewritten])[:-1]))
 
 
 def _draw(deviation: float, count: int, generator: np.random.Generator) -> Points:

@@ -31,7 +31,7 @@ LOOKS_LIKE = {
 }
 
 
-def decode(content: bytes) -> Pixels:
+def decode_upload(content: bytes) -> Pixels:
     """Reads an upload, turned upright as its EXIF says.
 
     Args:

@@ -20,20 +20,20 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_core.constants import NUM_CLASSES
-from mnist_core.drawing.cuts import cuts
-from mnist_core.drawing.ink import MIN_CONTRAST, Floats, Pixels, above, to_ink
-from mnist_core.drawing.normalize import FAINT, SPECK, normalise
+from mnist_core.drawing.cuts import find_cuts
+from mnist_core.drawing.ink import MIN_CONTRAST, Floats, Pixels, binarize, to_ink
+from mnist_core.drawing.normalize import FAINT, SPECK, normalize_drawing
 from mnist_core.drawing.strokes import Strokes
 from mnist_core.models.classifier import Classifier, Reading
 
 Box = tuple[int, int, int, int]
 Mask = npt.NDArray[np.bool_]
 Labels = npt.NDArray[np.int32]
-Run = tuple[int, int]  # from one cut to another, by their numbers
+Span = tuple[int, int]  # from one cut to another, by their numbers
 
 # Bounds of the work: at most MAX_CUTS * LONGEST_RUN crops are read, one or two milliseconds each.
 MAX_CUTS = 40
-LONGEST_RUN = 5  # cuts or strokes that one digit may span
+MAX_SPAN_PIECES = 5  # cuts or strokes that one digit may span
 MAX_PIXELS = 10_000  # how far outside the drawing a pen is followed
 
 # Chosen on numbers that were composed of the training writers' pen digits.
@@ -55,43 +55,45 @@ DIRT_COST = 1.0  # for a small group that is left out
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class DigitPart:
     """One digit of a number.
 
     Attributes:
         box: left, top, right, bottom in pixels of the drawing; right and bottom are the first outside.
         image: (28, 28) uint8, ink bright: what the model saw.
-        reading: what it made of it.
+        prediction: what it made of it.
     """
 
     box: Box
     image: Pixels
-    reading: Reading
+    prediction: Reading
 
 
 @dataclass(frozen=True, eq=False)
-class Number:
+class WholeNumber:
     """A whole number. parts: its digits from left to right; none where nothing is drawn."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[DigitPart, ...]
 
     @property
     def text(self) -> str:
         """Its digits, also those that are rejected: "2026"."""
-        return "".join(str(part.reading.digit) for part in self.parts)
+        return "".join(str(part.prediction.digit) for part in self.parts)
 
     @property
     def confidence(self) -> float:
         """0..1, the product of the digits' probabilities, as if each was read for itself; 0 for no digits."""
-        return prod(part.reading.confidence for part in self.parts) if self.parts else 0.0
+        return prod(part.prediction.confidence for part in self.parts) if self.parts else 0.0
 
     @property
     def rejected(self) -> bool:
         """Whether any part more likely is no digit at all."""
-        return any(part.reading.rejected for part in self.parts)
+        return any(part.prediction.rejected for part in self.parts)
 
 
-def read_number(drawing: Pixels, classifier: Classifier, brush: float | None = None, strokes: Strokes = ()) -> Number:
+def recognize_number(
+    drawing: Pixels, classifier: Classifier, brush: float | None = None, strokes: Strokes = ()
+) -> WholeNumber:
     """Reads the digits of a whole number.
 
     Args:
@@ -109,12 +111,12 @@ def read_number(drawing: Pixels, classifier: Classifier, brush: float | None = N
     width = _stroke_width(ink) if brush is None else brush / scale
     line = _of_groups(ink, width, classifier)
     if line is None:
-        return Number(())
+        return WholeNumber(())
     written = None if line.is_settled() else _of_strokes(ink, width, classifier, strokes, scale)
     if written is not None and written.best()[0] + PATH_COST < line.best()[0]:
         line = written
     parts = [line.part(run, scale) for run in line.best()[1]]
-    return Number(tuple(sorted(parts, key=lambda part: part.box[0] + part.box[2])))
+    return WholeNumber(tuple(sorted(parts, key=lambda part: part.box[0] + part.box[2])))
 
 
 def _of_groups(ink: Pixels, width: float, classifier: Classifier) -> _Line | None:
@@ -150,14 +152,14 @@ def _traced(stroke: npt.NDArray[np.floating], width: float, ink: Pixels) -> Mask
 
 def _stroke_width(ink: Pixels) -> float:
     """Mean width in pixels: across a stroke, the distance to its edge is a quarter of its width on average."""
-    mask = cv2.copyMakeBorder(above(ink, FAINT), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    mask = cv2.copyMakeBorder(binarize(ink, FAINT), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
     depth = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
     return max(1.0, 4 * float(cv2.mean(depth, mask)[0]) - 2)
 
 
 def _groups(ink: Pixels, stroke: float) -> Labels:
     """(H, W) int32: 0 for paper and specks, 1 and up from left to right for parts that lie over one another."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(above(ink, FAINT), connectivity=8)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(binarize(ink, FAINT), connectivity=8)
     area = stats[:, cv2.CC_STAT_AREA].copy()
     area[0] = 0
     least = min(SPECK * stroke**2, float(area.max()))
@@ -204,43 +206,43 @@ class _Line:
         self.count = len(after) - 1
         self.boxes = {run: _box(self.mask(run)) for run in self.near()}
         self.height = height or _height([self.boxes[start, start + 1] for start in range(self.count)])
-        self.images: dict[Run, Pixels] = {}
-        self.outputs: dict[Run, Floats] = {}
-        self.groups: list[Run] = []  # as they were before cuts
+        self.images: dict[Span, Pixels] = {}
+        self.outputs: dict[Span, Floats] = {}
+        self.groups: list[Span] = []  # as they were before cuts
         self.slimness: dict[int, float] = {}  # of the group that a cut lies in: what it costs to part that
 
-    def near(self) -> list[Run]:
+    def near(self) -> list[Span]:
         """Runs over few enough cuts."""
         return [
             (start, stop)
             for start in range(self.count)
-            for stop in range(start + 1, min(start + LONGEST_RUN, self.count) + 1)
+            for stop in range(start + 1, min(start + MAX_SPAN_PIECES, self.count) + 1)
         ]
 
-    def mask(self, run: Run) -> Mask:
+    def mask(self, run: Span) -> Mask:
         """(H, W) bool: the ink of a run."""
         return np.asarray(self.after[run[0]] & ~self.after[run[1]])
 
-    def size(self, run: Run) -> tuple[float, float]:
+    def size(self, run: Span) -> tuple[float, float]:
         """Width and height of a run, in heights of the line."""
         left, top, right, bottom = self.boxes[run]
         return (right - left) / self.height, (bottom - top) / self.height
 
-    def read(self, runs: Sequence[Run]) -> None:
+    def read(self, runs: Sequence[Span]) -> None:
         """Reads runs, all in one batch, each with paper around it and nothing else."""
         for run in runs:
             left, top, right, bottom = self.boxes[run]
             alone = np.where(self.mask(run), self.ink, 0)[top:bottom, left:right].astype(np.uint8)
-            self.images[run] = normalise(np.pad(alone, 2), self.stroke).image
+            self.images[run] = normalize_drawing(np.pad(alone, 2), self.stroke).image
         if runs:
             outputs = self.classifier.probabilities(np.stack([self.images[run] for run in runs]))
             self.outputs.update(zip(runs, outputs, strict=True))
 
-    def probability(self, run: Run) -> float:
+    def probability(self, run: Span) -> float:
         """Of the likeliest digit."""
         return float(self.outputs[run][:NUM_CLASSES].max())
 
-    def settled(self, run: Run) -> bool:
+    def settled(self, run: Span) -> bool:
         """Whether a run is a digit beyond doubt, of a digit's shape."""
         width, height = self.size(run)
         return self.probability(run) >= SURE and width <= NARROW and height >= LOW
@@ -249,13 +251,13 @@ class _Line:
         """Whether all of it is read beyond doubt as it was found."""
         return all(self.settled(group) for group in self.groups)
 
-    def small(self, run: Run) -> bool:
+    def small(self, run: Span) -> bool:
         return max(self.size(run)) < SMALL
 
     def cut(self) -> _Line:
         """The same ink with more cuts: whatever is not settled is cut wherever a digit may end."""
         after: list[Mask] = []
-        groups: list[Run] = []
+        groups: list[Span] = []
         for run in list(self.outputs):
             start = len(after)
             after.append(self.after[run[0]])
@@ -272,19 +274,19 @@ class _Line:
             line.images[group], line.outputs[group] = self.images[run], self.outputs[run]
         return line
 
-    def cuts(self, run: Run) -> list[Mask]:
+    def cuts(self, run: Span) -> list[Mask]:
         """(H, W) bool for each cut through a run, from left to right: the ink to the right of it."""
         left, top, right, bottom = self.boxes[run]
         mask = self.mask(run)
         inner = np.where(mask, self.ink, 0)[top:bottom, left:right].astype(np.uint8)
         found = []
-        for beyond in cuts(inner, self.height):
+        for beyond in find_cuts(inner, self.height):
             whole = np.zeros_like(mask)
             whole[top:bottom, left:right] = mask[top:bottom, left:right] & beyond
             found.append(whole)
         return found
 
-    def runs(self) -> list[Run]:
+    def runs(self) -> list[Span]:
         """Runs that may be a digit and are not read yet."""
         settled = {start for start, stop in self.groups if self.settled((start, stop))}
         return [
@@ -293,17 +295,17 @@ class _Line:
             if run not in self.outputs and 0 < self.size(run)[0] <= WIDEST and settled.isdisjoint(range(*run))
         ]
 
-    def cost(self, run: Run) -> float:
+    def cost(self, run: Span) -> float:
         """What it costs to take a run for a digit, by its reading and by its shape."""
         width, height = self.size(run)
         doubt = min(DOUBTFUL, -log(max(1e-9, self.probability(run))))
         doubt += self.slimness.get(run[0], 0.0) if run not in self.groups else 0.0
         return doubt + LOW_COST * max(0.0, LOW - height) + WIDE_COST * max(0.0, width - WIDE)
 
-    def best(self) -> tuple[float, list[Run]]:
+    def best(self) -> tuple[float, list[Span]]:
         """What the likeliest number costs, and its runs. A cut that no run ends at is out of reach."""
         dirt = {group[1]: group[0] for group in self.groups if self.small(group)}
-        found: list[tuple[float, list[Run]]] = [(0.0, [])]
+        found: list[tuple[float, list[Span]]] = [(0.0, [])]
         for stop in range(1, self.count + 1):
             ways = [(inf, [])] if stop not in dirt else [(found[dirt[stop]][0] + DIRT_COST, found[dirt[stop]][1])]
             for run in self.outputs:
@@ -313,12 +315,12 @@ class _Line:
             found.append(min(ways, key=lambda way: way[0]))
         return found[-1]
 
-    def part(self, run: Run, scale: float) -> Part:
+    def part(self, run: Span, scale: float) -> DigitPart:
         """A run as a digit, its box in pixels of a drawing that is `scale` times as large as the ink."""
         left, top, right, bottom = (round(edge * scale) for edge in self.boxes[run])
         outputs = self.outputs[run]
         reading = Reading(outputs[:NUM_CLASSES], float(outputs[NUM_CLASSES:].sum()))
-        return Part((left, top, right, bottom), self.images[run], reading)
+        return DigitPart((left, top, right, bottom), self.images[run], reading)
 
 
 class _Written(_Line):
@@ -332,7 +334,7 @@ class _Written(_Line):
         self.masks = masks
         super().__init__(ink, [*masks, masks[-1]], stroke, classifier)
 
-    def mask(self, run: Run) -> Mask:
+    def mask(self, run: Span) -> Mask:
         return np.asarray(np.any(self.masks[slice(*run)], axis=0))
 
 

@@ -147,12 +147,6 @@ def top_accuracy(probabilities: NDArray[np.floating[Any]], labels: NDArray[np.in
     return float((before.sum(axis=1) < count).mean())
 
 
-def answers(probabilities: NDArray[np.floating[Any]]) -> NDArray[np.int64]:
-    """What each image is read as, (N,) 0..9, or NO_DIGIT where an output past the tenth wins. Takes (N, C)."""
-    found: NDArray[np.int64] = np.minimum(probabilities.argmax(axis=1), NO_DIGIT)
-    return found
-
-
 def confusion_matrix(labels: NDArray[np.integer[Any]], predicted: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
     """(10, 10) counts: row = true digit, column = predicted."""
     cells = NUM_CLASSES * labels.astype(np.int64) + predicted

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.constants import NUM_CLASSES
-from mnist_core.evaluation.metrics import NO_DIGIT, answers
+from mnist_core.data.labels import predicted_labels
+from mnist_core.evaluation.metrics import NO_DIGIT
 
 Probabilities = NDArray[np.floating[Any]]
 Labels = NDArray[np.integer[Any]]
@@ -26,19 +27,19 @@ def worst(probabilities: Probabilities, labels: Labels) -> NDArray[np.int64]:
         probabilities: (N, C), 0..1.
         labels: (N,) 0..9.
     """
-    wrong = np.flatnonzero(answers(probabilities) != labels)
+    wrong = np.flatnonzero(predicted_labels(probabilities) != labels)
     return wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")]
 
 
 def in_cell(probabilities: Probabilities, labels: Labels, true: int, read: int) -> NDArray[np.int64]:
     """Indices of the images of one digit that are read as `read`, 0..9 or NO_DIGIT; the surest first."""
-    found = np.flatnonzero((labels == true) & (answers(probabilities) == read))
+    found = np.flatnonzero((labels == true) & (predicted_labels(probabilities) == read))
     return found[np.argsort(-probabilities[found].max(axis=1), kind="stable")]
 
 
 def table(probabilities: Probabilities, labels: Labels) -> NDArray[np.int64]:
     """The confusion matrix with a column for "no digit" at its end, (10, 11) counts: row = true digit."""
-    cells = (NUM_CLASSES + 1) * labels.astype(np.int64) + answers(probabilities)
+    cells = (NUM_CLASSES + 1) * labels.astype(np.int64) + predicted_labels(probabilities)
     return np.bincount(cells, minlength=NUM_CLASSES * (NUM_CLASSES + 1)).reshape(NUM_CLASSES, NUM_CLASSES + 1)
 
 

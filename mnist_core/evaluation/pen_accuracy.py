@@ -9,9 +9,9 @@ from concurrent.futures import ProcessPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_core.drawing.normalize import normalise
+from mnist_core.drawing.normalize import normalize_drawing
 from mnist_core.drawing.strokes import PenDigit
-from mnist_core.handwriting.pen_digits import CONDITIONS, draw_pen_digit
+from mnist_core.handwriting.pen_digits import DRAWING_CONDITIONS, draw_pen_digits
 from mnist_core.models.classifier import Classifier
 
 Images = NDArray[np.uint8]
@@ -21,13 +21,19 @@ def accuracy_by_condition(classifier: Classifier, digits: Sequence[PenDigit], pr
     """How many of the digits a model reads right, 0..1, in each of pen.CONDITIONS. One taken for no digit is wrong."""
     labels = np.array([digit.label for digit in digits])
     with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
-        images = dict(zip(CONDITIONS, pool.map(normalised, [tuple(digits)] * len(CONDITIONS), CONDITIONS), strict=True))
+        images = dict(
+            zip(
+                DRAWING_CONDITIONS,
+                pool.map(normalised, [tuple(digits)] * len(DRAWING_CONDITIONS), DRAWING_CONDITIONS),
+                strict=True,
+            )
+        )
     return {
         condition: float((classifier.probabilities(images[condition]).argmax(axis=1) == labels).mean())
-        for condition in CONDITIONS
+        for condition in DRAWING_CONDITIONS
     }
 
 
 def normalised(digits: Sequence[PenDigit], condition: str) -> Images:
     """Each digit drawn as one of pen.CONDITIONS says, and normalised as the page does it: (N, 28, 28) uint8."""
-    return np.stack([normalise(canvas).image for canvas in draw_pen_digit(digits, condition)])
+    return np.stack([normalize_drawing(canvas).image for canvas in draw_pen_digits(digits, condition)])

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.constants import NUM_CLASSES
-from mnist_core.drawing.normalize import normalise
+from mnist_core.drawing.normalize import normalize_drawing
 from mnist_core.models.classifier import Classifier
 
 Images = NDArray[np.uint8]
@@ -200,7 +200,7 @@ def accuracy(classifier: Classifier, images: Images, labels: Labels, distortion:
 
 
 def _normalised(fields: Images) -> Images:
-    return np.stack([normalise(field).image for field in fields])
+    return np.stack([normalize_drawing(field).image for field in fields])
 
 
 def _resized(fields: Images) -> Images:

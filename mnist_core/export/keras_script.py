@@ -24,7 +24,7 @@ from mnist_core.export import keras_compile, numpy_augment
 from mnist_core.export.keras_compile import LINE_LENGTH
 from mnist_core.fields import changed
 from mnist_core.handwriting import mixture_cache
-from mnist_core.handwriting.mixture import ASSUMED_NON_DIGITS, MIXTURES, Mixture
+from mnist_core.handwriting.mixture import ASSUMED_NON_DIGIT_SHARE, MIXTURES, Mixture
 from mnist_core.handwriting.pen_digits import load_pen_digits, pen_digits_available, split_writers
 from mnist_core.networks.architecture import Conv2D, Dense, DepthwiseConv2D, Layer
 from mnist_core.processes import cpu_count
@@ -94,7 +94,7 @@ def _drawings(run: Run) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         )
     known_without = writers is not None and not writers
     digits = split_writers(load_pen_digits())[0] if pen_digits_available() and not known_without else ()
-    return mixture_cache.load(mixture, digits, cpu_count())
+    return mixture_cache.load_mixture(mixture, digits, cpu_count())
 
 
 def _outputs(settings: Settings) -> int:
@@ -375,7 +375,7 @@ def _share(settings: Settings) -> list[str]:
     """As training.assume_share does it: few drawings of people are no digits, and many of those trained on were."""
     if settings.drawings == "none" or _outputs(settings) <= NOT_A_DIGIT:
         return []
-    odds = ASSUMED_NON_DIGITS / (1 - ASSUMED_NON_DIGITS)
+    odds = ASSUMED_NON_DIGIT_SHARE / (1 - ASSUMED_NON_DIGIT_SHARE)
     which = "y_train[:, 10] == 1" if settings.categorical else "y_train == 10"
     return [
         f"odds = {odds:.4g} * (1 / np.mean({which}) - 1)  # 1 % will be no digits",

@@ -25,19 +25,19 @@ from numpy.typing import NDArray
 from mnist_core import owners
 from mnist_core.config import runs_dir
 from mnist_core.constants import NOT_A_DIGIT
-from mnist_core.drawing.strokes import Strokes, fit
+from mnist_core.drawing.strokes import Strokes, fit_strokes
 from mnist_core.errors import DrawingError
 from mnist_core.files import read_json, write_json
 
-MAX_KEPT = 2000
+MAX_CORRECTIONS = 2000
 """Drawings kept at most: a page of them still opens at once."""
 
-IMAGES, STROKES = "drawings.npz", "drawings.jsonl"
+ARCHIVE_IMAGES, ARCHIVE_STROKES = "drawings.npz", "drawings.jsonl"
 _NAME = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{8}")
 
 
 @dataclass(frozen=True, eq=False)
-class KeptDrawing:
+class Correction:
     """A drawing and what its maker says it is.
 
     Attributes:
@@ -46,7 +46,7 @@ class KeptDrawing:
         image: (28, 28) uint8, ink bright: what the model saw.
         strokes: the pen's path in pixels of the canvas; empty where a picture was read.
         width: of the brush in pixels of the canvas, 0 where it is not known.
-        read_as: what the model took it for, 0..9, or NOT_A_DIGIT.
+        predicted: what the model took it for, 0..9, or NOT_A_DIGIT.
         owner: whose it is: see `owners`.
     """
 
@@ -55,7 +55,7 @@ class KeptDrawing:
     image: NDArray[np.uint8]
     strokes: Strokes
     width: float
-    read_as: int
+    predicted: int
     owner: str = owners.NOBODY
 
     def to_json(self) -> dict[str, Any]:
@@ -63,7 +63,7 @@ class KeptDrawing:
         paths = [np.round(stroke, 2).tolist() for stroke in self.strokes]
         return {
             "label": self.label,
-            "read_as": self.read_as,
+            "read_as": self.predicted,
             "image": self.image.tolist(),
             "strokes": paths,
             "width": self.width,
@@ -71,22 +71,22 @@ class KeptDrawing:
         }
 
     @classmethod
-    def from_json(cls, name: str, value: Any) -> KeptDrawing:
+    def from_json(cls, name: str, value: Any) -> Correction:
         """What `to_json` wrote. Raises KeyError, TypeError or ValueError where it is not that."""
         image = np.array(value["image"])
         if image.shape != (28, 28) or image.min() < 0 or image.max() > 255:
             raise ValueError(f"an image of shape {image.shape}")
-        label, read_as = int(value["label"]), int(value["read_as"])
+        label, predicted = int(value["label"]), int(value["read_as"])
         if not 0 <= label <= NOT_A_DIGIT:
             raise ValueError(f"the label {label}")
         strokes = tuple(np.array(stroke, np.float32).reshape(-1, 2) for stroke in value["strokes"])
         if not all(len(stroke) and np.isfinite(stroke).all() for stroke in strokes):
             raise ValueError("strokes without points, or with points that are nowhere")
         owner = owners.known(value.get("owner"))
-        return cls(name, label, image.astype(np.uint8), strokes, float(value["width"]), read_as, owner)
+        return cls(name, label, image.astype(np.uint8), strokes, float(value["width"]), predicted, owner)
 
 
-def folder() -> Path:
+def corrections_dir() -> Path:
     """Where they are kept."""
     return runs_dir() / "drawings"
 
@@ -94,17 +94,17 @@ def folder() -> Path:
 def save_correction(
     image: NDArray[np.uint8],
     label: int,
-    read_as: int,
+    predicted: int,
     strokes: Strokes = (),
     width: float = 0.0,
     owner: str = owners.NOBODY,
-) -> KeptDrawing:
+) -> Correction:
     """Writes a drawing whose maker has agreed to its being kept.
 
     Args:
         image: (28, 28) uint8, ink bright.
         label: 0..9, or NOT_A_DIGIT.
-        read_as: what a model took it for.
+        predicted: what a model took it for.
         strokes: the pen's path, where it is known.
         width: of the brush in pixels of the canvas, where it is known.
         owner: whose it is: Visitor.owner.
@@ -116,26 +116,28 @@ def save_correction(
         raise DrawingError(f"Expected a (28, 28) uint8 image; got {image.shape} {image.dtype}.")
     if not 0 <= label <= NOT_A_DIGIT:
         raise DrawingError(f"Expected a digit from 0 to 9, or {NOT_A_DIGIT} for no digit; got {label}.")
-    if len(_files()) >= MAX_KEPT:
-        raise DrawingError(f"{MAX_KEPT:,} drawings are kept already, and no more may be. Delete some on the Data page.")
+    if len(_files()) >= MAX_CORRECTIONS:
+        raise DrawingError(
+            f"{MAX_CORRECTIONS:,} drawings are kept already, and no more may be. Delete some on the Data page."
+        )
     name = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(4)}"
-    drawing = KeptDrawing(name, label, image, strokes, width, read_as, owner)
+    drawing = Correction(name, label, image, strokes, width, predicted, owner)
     try:
-        folder().mkdir(parents=True, exist_ok=True)
-        write_json(folder() / f"{name}.json", drawing.to_json())
+        corrections_dir().mkdir(parents=True, exist_ok=True)
+        write_json(corrections_dir() / f"{name}.json", drawing.to_json())
     except OSError as error:
         raise DrawingError(
-            f"The drawing cannot be kept in {folder()}: {error}. Mend that, or set DIGITLAB_RUNS."
+            f"The drawing cannot be kept in {corrections_dir()}: {error}. Mend that, or set DIGITLAB_RUNS."
         ) from None
     return drawing
 
 
-def list_corrections() -> list[KeptDrawing]:
+def list_corrections() -> list[Correction]:
     """All that are kept, newest first. A file that cannot be read is left out."""
     found = []
     for path in _files():
         try:
-            found.append(KeptDrawing.from_json(path.stem, read_json(path)))
+            found.append(Correction.from_json(path.stem, read_json(path)))
         except (KeyError, TypeError, ValueError, OverflowError):
             continue
     return found
@@ -150,12 +152,12 @@ def delete_correction(name: str) -> None:
     if not _NAME.fullmatch(name):
         raise DrawingError(f"{name[:80]!r} is not the name of a kept drawing.")
     try:
-        (folder() / f"{name}.json").unlink(missing_ok=True)
+        (corrections_dir() / f"{name}.json").unlink(missing_ok=True)
     except OSError as error:
         raise DrawingError(f"{name} cannot be deleted: {error}.") from None
 
 
-def archive_corrections(drawings: Iterable[KeptDrawing]) -> bytes:
+def archive_corrections(drawings: Iterable[Correction]) -> bytes:
     """A zip to take home.
 
     Returns:
@@ -169,16 +171,20 @@ def archive_corrections(drawings: Iterable[KeptDrawing]) -> bytes:
     lines = [_line(drawing) for drawing in drawings if drawing.strokes and drawing.label != NOT_A_DIGIT]
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as packed:
-        packed.writestr(IMAGES, arrays.getvalue())
-        packed.writestr(STROKES, "".join(lines))
+        packed.writestr(ARCHIVE_IMAGES, arrays.getvalue())
+        packed.writestr(ARCHIVE_STROKES, "".join(lines))
     return content.getvalue()
 
 
-def _line(drawing: KeptDrawing) -> str:
-    strokes = [np.round(stroke).astype(int).tolist() for stroke in fit(drawing.strokes)]
+def _line(drawing: Correction) -> str:
+    strokes = [np.round(stroke).astype(int).tolist() for stroke in fit_strokes(drawing.strokes)]
     return json.dumps({"label": drawing.label, "writer": "kept", "strokes": strokes}) + "\n"
 
 
 def _files() -> list[Path]:
-    paths = [path for path in folder().glob("*.json") if _NAME.fullmatch(path.stem)] if folder().is_dir() else []
+    paths = (
+        [path for path in corrections_dir().glob("*.json") if _NAME.fullmatch(path.stem)]
+        if corrections_dir().is_dir()
+        else []
+    )
     return sorted(paths, reverse=True)

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from mnist_core.drawing.strokes import PenDigit, vary
+from mnist_core.drawing.strokes import PenDigit, vary_strokes
 from mnist_core.errors import SettingError
-from mnist_core.handwriting.templates import Template, template, write
+from mnist_core.handwriting.templates import Template, parse_template, write_template
 
-WRITER = "invented"
+GENERATED_WRITER = "invented"
 
 _SPREAD = 10.0  # of each point of a form, before another hand writes it: of 1000
 
 
 def _forms(**texts: str) -> dict[str, Template]:
-    return {name.replace("_", " "): template(text) for name, text in texts.items()}
+    return {name.replace("_", " "): parse_template(text) for name, text in texts.items()}
 
 
-FORMS: dict[int, dict[str, Template]] = {
+DIGIT_FORMS: dict[int, dict[str, Template]] = {
     0: _forms(
         closed="520,20 320,50 150,260 110,560 220,880 440,985 670,880 790,560 750,220 630,60 500,15",
         narrow="420,0 270,130 190,500 260,870 410,1000 560,860 630,480 560,130 410,5",
@@ -198,7 +198,7 @@ FORMS: dict[int, dict[str, Template]] = {
 }
 
 
-def invent(generator: np.random.Generator, label: int | None = None) -> PenDigit:
+def generate_digit(generator: np.random.Generator, label: int | None = None) -> PenDigit:
     """A digit in one of its forms, as some hand would have written it.
 
     Args:
@@ -212,8 +212,8 @@ def invent(generator: np.random.Generator, label: int | None = None) -> PenDigit
         SettingError: there is no such digit.
     """
     label = int(generator.integers(10)) if label is None else label
-    if label not in FORMS:
+    if label not in DIGIT_FORMS:
         raise SettingError(f"There is no digit {label}. Expected 0..9.")
-    forms = list(FORMS[label].values())
+    forms = list(DIGIT_FORMS[label].values())
     form = forms[generator.integers(len(forms))]
-    return PenDigit(label, WRITER, vary(write(form, generator, _SPREAD), generator))
+    return PenDigit(label, GENERATED_WRITER, vary_strokes(write_template(form, generator, _SPREAD), generator))

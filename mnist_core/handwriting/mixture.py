@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.constants import NOT_A_DIGIT
-from mnist_core.drawing.normalize import normalise
-from mnist_core.drawing.strokes import PenDigit, Strokes, render, vary
-from mnist_core.handwriting.digit_forms import invent
-from mnist_core.handwriting.non_digits import scribble
+from mnist_core.drawing.normalize import normalize_drawing
+from mnist_core.drawing.strokes import PenDigit, Strokes, render_strokes, vary_strokes
+from mnist_core.handwriting.digit_forms import generate_digit
+from mnist_core.handwriting.non_digits import generate_non_digit
 
-ASSUMED_NON_DIGITS = 0.01
+ASSUMED_NON_DIGIT_SHARE = 0.01
 """How many drawings are taken to be no digits, of all that a finished model will see. It trains on far more of them."""
 
 SIDE = 100  # pixels of the canvas drawn on: normalised they are as those of 280, in half the time
@@ -35,8 +35,8 @@ Labels = NDArray[np.uint8]
 class Mixture:
     """How many drawings of each kind."""
 
-    pen: int
-    invented: int
+    pen_digits: int
+    digit_forms: int
     non_digits: int
 
 
@@ -48,7 +48,7 @@ MIXTURES: dict[str, Mixture | None] = {
 }
 
 
-def make(mixture: Mixture, digits: Sequence[PenDigit], seed: int, processes: int = 1) -> tuple[Images, Labels]:
+def make_mixture(mixture: Mixture, digits: Sequence[PenDigit], seed: int, processes: int = 1) -> tuple[Images, Labels]:
     """Drawings of the mixture, in random order.
 
     Args:
@@ -60,8 +60,8 @@ def make(mixture: Mixture, digits: Sequence[PenDigit], seed: int, processes: int
     Returns:
         (N, 28, 28) uint8, ink bright, and (N,) uint8: 0..9, or NOT_A_DIGIT.
     """
-    mixture = mixture if digits else replace(mixture, pen=0)
-    kinds = np.repeat([0, 1, 2], [mixture.pen, mixture.invented, mixture.non_digits])
+    mixture = mixture if digits else replace(mixture, pen_digits=0)
+    kinds = np.repeat([0, 1, 2], [mixture.pen_digits, mixture.digit_forms, mixture.non_digits])
     np.random.default_rng([seed, 0]).shuffle(kinds)
     chunks = [kinds[start : start + CHUNK] for start in range(0, len(kinds), CHUNK)]
     seeds = [[seed, 1, number] for number in range(len(chunks))]
@@ -97,7 +97,7 @@ def _make_one(kind: int, generator: np.random.Generator) -> tuple[Images, int]:
     while True:
         strokes, label = _strokes(kind, generator)
         fattest = FATTEST_NON_DIGIT if label == NOT_A_DIGIT else BRUSHES[1]
-        normalised = normalise(_on_canvas(strokes, fattest, generator))
+        normalised = normalize_drawing(_on_canvas(strokes, fattest, generator))
         if not normalised.blank:
             return normalised.image, label
 
@@ -106,15 +106,15 @@ def _strokes(kind: int, generator: np.random.Generator) -> tuple[Strokes, int]:
     if kind == 0:
         digit = _digits[generator.integers(len(_digits))]
         rewritten = generator.random() < REWRITTEN
-        return vary(digit.strokes, generator) if rewritten else digit.strokes, digit.label
+        return vary_strokes(digit.strokes, generator) if rewritten else digit.strokes, digit.label
     if kind == 1:
-        digit = invent(generator)
+        digit = generate_digit(generator)
         return digit.strokes, digit.label
-    return scribble(generator), NOT_A_DIGIT
+    return generate_non_digit(generator), NOT_A_DIGIT
 
 
 def _on_canvas(strokes: Strokes, fattest: float, generator: np.random.Generator) -> Images:
     """Drawn with some brush, at some size."""
     size = SIDE * generator.uniform(*SHARES)
     width = size * np.exp(generator.uniform(*np.log((BRUSHES[0], fattest))))
-    return render(strokes, width, size, side=SIDE)
+    return render_strokes(strokes, width, size, side=SIDE)

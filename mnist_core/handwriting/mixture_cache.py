@@ -17,16 +17,16 @@ from mnist_core.drawing.strokes import PenDigit
 from mnist_core.files import replacing
 from mnist_core.handwriting import digit_forms, non_digits, pen_digits, templates
 from mnist_core.handwriting import mixture as mixture_module
-from mnist_core.handwriting.mixture import Images, Labels, Mixture, make
+from mnist_core.handwriting.mixture import Images, Labels, Mixture, make_mixture
 
 SEED = 0
-KEPT = 4  # files; those used longest ago go first
+MAX_FILES = 4  # files; those used longest ago go first
 
 # What they look like: with any other line in these, other drawings are made.
 _MAKERS = (normalize, mixture_module, digit_forms, ink, pen_digits, non_digits, strokes, templates)
 
 
-def load(mixture: Mixture, digits: Sequence[PenDigit], processes: int = 1) -> tuple[Images, Labels]:
+def load_mixture(mixture: Mixture, digits: Sequence[PenDigit], processes: int = 1) -> tuple[Images, Labels]:
     """As drawings.make: (N, 28, 28) uint8 and (N,) uint8. Read from the cache, where they were made before.
 
     Args:
@@ -40,7 +40,7 @@ def load(mixture: Mixture, digits: Sequence[PenDigit], processes: int = 1) -> tu
             images, labels = arrays["images"], arrays["labels"]
         path.touch()
         return images, labels
-    images, labels = make(mixture, digits, SEED, processes)
+    images, labels = make_mixture(mixture, digits, SEED, processes)
     with contextlib.suppress(OSError):  # a full or read-only disk: the next run makes them again
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as temporary:
@@ -63,5 +63,5 @@ def cache_path(mixture: Mixture, digits: Sequence[PenDigit]) -> Path:
 
 def _forget_old(folder: Path) -> None:
     kept = sorted(folder.glob("digitlab-drawings-*.npz"), key=lambda path: -path.stat().st_mtime)
-    for path in kept[KEPT:]:
+    for path in kept[MAX_FILES:]:
         path.unlink(missing_ok=True)

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_core.drawing.strokes import Strokes, fit, vary
+from mnist_core.drawing.strokes import Strokes, fit_strokes, vary_strokes
 from mnist_core.errors import SettingError
-from mnist_core.handwriting.digit_forms import invent
-from mnist_core.handwriting.templates import Template, smooth, template, write
+from mnist_core.handwriting.digit_forms import generate_digit
+from mnist_core.handwriting.templates import Template, parse_template, smooth_curve, write_template
 
 Points = NDArray[np.float64]
 Generator = np.random.Generator
@@ -24,7 +24,7 @@ _SPREAD = 14.0  # of each point of a shape, before another hand writes it: of 10
 
 
 def _templates(texts: dict[str, tuple[str, ...]]) -> dict[str, tuple[Template, ...]]:
-    return {name: tuple(map(template, variants)) for name, variants in texts.items()}
+    return {name: tuple(map(parse_template, variants)) for name, variants in texts.items()}
 
 
 LETTERS = _templates(
@@ -164,7 +164,7 @@ SHAPES = _templates(
 def _dots(generator: Generator) -> Strokes:
     """One to six, apart from each other."""
     count = int(generator.integers(1, 7))
-    return fit(generator.uniform(0, 1000, (count, 1, 2)))
+    return fit_strokes(generator.uniform(0, 1000, (count, 1, 2)))
 
 
 def _blob(generator: Generator) -> Strokes:
@@ -173,14 +173,14 @@ def _blob(generator: Generator) -> Strokes:
     angles = np.linspace(0.15, np.pi - 0.15, rows)
     half_width, y = np.sin(angles) * generator.uniform(300, 500), -np.cos(angles) * generator.uniform(250, 500)
     x = half_width * np.where(np.arange(rows) % 2, 1, -1) * generator.uniform(0.8, 1.0, rows)
-    return fit([_turned(np.stack([x, y], axis=1), generator.uniform(0, np.pi))])
+    return fit_strokes([_turned(np.stack([x, y], axis=1), generator.uniform(0, np.pi))])
 
 
 def _scrawl(generator: Generator) -> Strokes:
     """A line with no aim."""
     count = int(generator.integers(10, 26))
     points = generator.uniform(0, 1000, (count, 2)) * (1, generator.uniform(0.4, 1.0))
-    return fit([smooth(points)])
+    return fit_strokes([smooth_curve(points)])
 
 
 def _waves(generator: Generator) -> Strokes:
@@ -190,7 +190,7 @@ def _waves(generator: Generator) -> Strokes:
     swing = generator.uniform(0.0, 120)
     x = phase * (1000 / phase[-1]) + swing * np.cos(phase)
     y = generator.uniform(60, 180) * np.sin(phase) * (1 + 0.4 * np.sin(phase * generator.uniform(0.1, 0.4)))
-    return fit([np.stack([x, y], axis=1)])
+    return fit_strokes([np.stack([x, y], axis=1)])
 
 
 def _zigzag(generator: Generator) -> Strokes:
@@ -198,7 +198,9 @@ def _zigzag(generator: Generator) -> Strokes:
     count = 2 * int(generator.integers(4, 10)) + 1
     x = np.linspace(0, 1000, count) + generator.uniform(-25, 25, count)
     y = np.where(np.arange(count) % 2, 1, 0) * generator.uniform(150, 700) + generator.uniform(-50, 50, count)
-    return fit([_turned(np.stack([x, y], axis=1), generator.choice([0, np.pi / 2, generator.uniform(0, np.pi)]))])
+    return fit_strokes(
+        [_turned(np.stack([x, y], axis=1), generator.choice([0, np.pi / 2, generator.uniform(0, np.pi)]))]
+    )
 
 
 def _spiral(generator: Generator) -> Strokes:
@@ -208,7 +210,7 @@ def _spiral(generator: Generator) -> Strokes:
     radius = 40 + angle / angle[-1] * 460
     points = np.stack([radius * np.cos(angle), radius * np.sin(angle) * generator.uniform(0.7, 1.0)], axis=1)
     points *= (generator.choice([-1, 1]), 1)
-    return fit([_turned(points, generator.uniform(0, 2 * np.pi))])
+    return fit_strokes([_turned(points, generator.uniform(0, 2 * np.pi))])
 
 
 def _crossing_lines(generator: Generator) -> Strokes:
@@ -217,7 +219,7 @@ def _crossing_lines(generator: Generator) -> Strokes:
     angles = generator.uniform(0, np.pi) + np.arange(count) * np.pi / count + generator.uniform(-0.25, 0.25, count)
     along = np.stack([np.cos(angles), np.sin(angles)], axis=1) * generator.uniform(300, 500, (count, 1))
     middles = generator.uniform(-180, 180, (count, 2))
-    return fit([(middle - half, middle + half) for middle, half in zip(middles, along, strict=True)])
+    return fit_strokes([(middle - half, middle + half) for middle, half in zip(middles, along, strict=True)])
 
 
 def _hatching(generator: Generator) -> Strokes:
@@ -226,7 +228,7 @@ def _hatching(generator: Generator) -> Strokes:
     places = np.linspace(0, generator.uniform(500, 1000), count)
     ends = [((place, 0), (place + generator.uniform(-60, 60), generator.uniform(600, 900))) for place in places]
     angle = generator.uniform(0, np.pi)
-    return fit([_turned(np.array(line), angle) for line in ends])
+    return fit_strokes([_turned(np.array(line), angle) for line in ends])
 
 
 def _side_by_side(make: Callable[[Generator], Strokes]) -> Callable[[Generator], Strokes]:
@@ -240,7 +242,7 @@ def _side_by_side(make: Callable[[Generator], Strokes]) -> Callable[[Generator],
             placed = [stroke * scale + offset for stroke in make(generator)]
             strokes += placed
             right = max(float(stroke[:, 0].max()) for stroke in placed) + generator.uniform(120, 350)
-        return fit(strokes)
+        return fit_strokes(strokes)
 
     return row
 
@@ -250,7 +252,7 @@ def _written(shapes: dict[str, tuple[Template, ...]]) -> Callable[[Generator], S
 
     def make(generator: Generator) -> Strokes:
         variants = shapes[names[generator.integers(len(names))]]
-        return write(variants[generator.integers(len(variants))], generator, _SPREAD)
+        return write_template(variants[generator.integers(len(variants))], generator, _SPREAD)
 
     return make
 
@@ -260,7 +262,7 @@ def _turned(points: Points, angle: float) -> Points:
     return np.asarray(points @ np.array([[cosine, sine], [-sine, cosine]]))
 
 
-KINDS: dict[str, tuple[float, Callable[[Generator], Strokes]]] = {
+NON_DIGIT_KINDS: dict[str, tuple[float, Callable[[Generator], Strokes]]] = {
     "letter": (9, _written(LETTERS)),
     "shape": (6, _written(SHAPES)),
     "dots": (1, _dots),
@@ -271,13 +273,13 @@ KINDS: dict[str, tuple[float, Callable[[Generator], Strokes]]] = {
     "spiral": (1, _spiral),
     "crossing lines": (1, _crossing_lines),
     "hatching": (1, _hatching),
-    "number": (2, _side_by_side(lambda generator: invent(generator).strokes)),
+    "number": (2, _side_by_side(lambda generator: generate_digit(generator).strokes)),
     "word": (1, _side_by_side(_written(LETTERS))),
 }
 """Name -> how often, in relation to the others, and what draws it."""
 
 
-def scribble(generator: np.random.Generator, kind: str | None = None) -> Strokes:
+def generate_non_digit(generator: np.random.Generator, kind: str | None = None) -> Strokes:
     """Strokes that are no digit, as some hand would have drawn them.
 
     Args:
@@ -291,8 +293,8 @@ def scribble(generator: np.random.Generator, kind: str | None = None) -> Strokes
         SettingError: there is no such kind.
     """
     if kind is None:
-        often = np.array([weight for weight, _ in KINDS.values()])
-        kind = list(KINDS)[generator.choice(len(KINDS), p=often / often.sum())]
-    if kind not in KINDS:
-        raise SettingError(f"Unknown kind of scribble {kind!r}. Expected one of: {', '.join(KINDS)}.")
-    return vary(KINDS[kind][1](generator), generator)
+        often = np.array([weight for weight, _ in NON_DIGIT_KINDS.values()])
+        kind = list(NON_DIGIT_KINDS)[generator.choice(len(NON_DIGIT_KINDS), p=often / often.sum())]
+    if kind not in NON_DIGIT_KINDS:
+        raise SettingError(f"Unknown kind of scribble {kind!r}. Expected one of: {', '.join(NON_DIGIT_KINDS)}.")
+    return vary_strokes(NON_DIGIT_KINDS[kind][1](generator), generator)

@@ -22,7 +22,7 @@ import numpy as np
 from mnist_core.config import pen_path
 from mnist_core.data.download import Progress, fetch
 from mnist_core.data.mnist import mnist_cache_path
-from mnist_core.drawing.strokes import CANVAS, Canvas, PenDigit, render
+from mnist_core.drawing.strokes import CANVAS_SIDE, Canvas, PenDigit, render_strokes
 from mnist_core.errors import DataError, DownloadError, SettingError
 from mnist_core.files import replacing
 from mnist_core.handwriting import lzw, pen_formats
@@ -32,7 +32,7 @@ MEMBER = "pendigits-orig.tra"  # in the archive as .Z
 PEN_SHA256 = "a66225d68d7d68591e62944df1ad33b3f5aa608e2df2505844b41f5568a80da4"  # of MEMBER, unpacked
 
 MAX_BYTES = 64_000_000  # of an archive and of what is in it: some ten times what they have
-KEPT_WRITERS = 6  # of 30: nobody trains on these
+HELD_OUT_WRITERS = 6  # of 30: nobody trains on these
 
 
 def load_pen_digits(progress: Progress | None = None) -> tuple[PenDigit, ...]:
@@ -49,7 +49,7 @@ def load_pen_digits(progress: Progress | None = None) -> tuple[PenDigit, ...]:
         return _read_configured(path)
     cache = pen_cache_path()
     if not _is_genuine(cache):
-        download(progress)
+        download_pen_digits(progress)
     return read_pen_digits(cache)
 
 
@@ -93,12 +93,12 @@ def read_pen_digits(path: str | os.PathLike[str]) -> tuple[PenDigit, ...]:
     path = Path(os.path.expanduser(path))
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise pen_formats.unusable(path, f"{path.stat().st_size:,} bytes", f"at most {MAX_BYTES:,}")
+            raise pen_formats.format_error(path, f"{path.stat().st_size:,} bytes", f"at most {MAX_BYTES:,}")
         content = path.read_bytes()
     except OSError as error:
         found = "no such file" if isinstance(error, FileNotFoundError) else str(error)
-        raise pen_formats.unusable(path, found, "a file that can be read") from error
-    return pen_formats.parse(_unpacked(content, path), path)
+        raise pen_formats.format_error(path, found, "a file that can be read") from error
+    return pen_formats.parse_pen_digits(_unpacked(content, path), path)
 
 
 def _unpacked(content: bytes, where: object) -> bytes:
@@ -110,7 +110,7 @@ def _unpacked(content: bytes, where: object) -> bytes:
     except DataError:
         raise
     except Exception as error:  # zipfile, zlib and its kin each raise their own kinds
-        raise pen_formats.unusable(where, str(error), f"{MEMBER}, packed as UCI packs it") from error
+        raise pen_formats.format_error(where, str(error), f"{MEMBER}, packed as UCI packs it") from error
 
 
 def _member(archive: bytes) -> bytes:
@@ -125,7 +125,7 @@ def _member(archive: bytes) -> bytes:
     return content
 
 
-def download(progress: Progress | None = None) -> Path:
+def download_pen_digits(progress: Progress | None = None) -> Path:
     """Fetches the pen digits from UCI into the cache, whole or not at all; call it again to try again.
 
     What counts is the SHA-256 of the unpacked file: UCI has packed its archives anew before.
@@ -175,7 +175,7 @@ def _keep(content: bytes) -> None:
 
 
 def split_writers(
-    digits: Sequence[PenDigit], kept: int = KEPT_WRITERS, seed: int = 0
+    digits: Sequence[PenDigit], kept: int = HELD_OUT_WRITERS, seed: int = 0
 ) -> tuple[tuple[PenDigit, ...], tuple[PenDigit, ...]]:
     """Splits by person: only a hand that was never seen in training tells how a stranger's digits are read.
 
@@ -214,7 +214,7 @@ class Condition:
     corner: bool = False
 
 
-CONDITIONS: dict[str, Condition] = {
+DRAWING_CONDITIONS: dict[str, Condition] = {
     "usual": Condition(0.60, 20),
     "thin": Condition(0.60, 8),
     "small thin corner": Condition(0.35, 8, corner=True),
@@ -225,7 +225,7 @@ CONDITIONS: dict[str, Condition] = {
 _MARGIN = 4  # pixels between the ink and the canvas's edge, in a corner
 
 
-def draw_pen_digit(digits: Iterable[PenDigit], condition: str) -> Iterator[Canvas]:
+def draw_pen_digits(digits: Iterable[PenDigit], condition: str) -> Iterator[Canvas]:
     """Draws digits one after the other: all of them at once would take 600 MB.
 
     Args:
@@ -238,18 +238,18 @@ def draw_pen_digit(digits: Iterable[PenDigit], condition: str) -> Iterator[Canva
     Yields:
         (280, 280) uint8: 0 paper, 255 ink.
     """
-    if condition not in CONDITIONS:
-        raise SettingError(f"Unknown condition {condition!r}. Expected one of: {', '.join(CONDITIONS)}.")
-    how = CONDITIONS[condition]
-    size = how.share * CANVAS
+    if condition not in DRAWING_CONDITIONS:
+        raise SettingError(f"Unknown condition {condition!r}. Expected one of: {', '.join(DRAWING_CONDITIONS)}.")
+    how = DRAWING_CONDITIONS[condition]
+    size = how.share * CANVAS_SIDE
     for index, digit in enumerate(digits):
         centre = _corner(digit, size, how.width, index) if how.corner else None
-        yield render(digit.strokes, how.width, size, centre)
+        yield render_strokes(digit.strokes, how.width, size, centre)
 
 
 def _corner(digit: PenDigit, size: float, width: float, index: int) -> tuple[float, float]:
     together = np.concatenate(digit.strokes)
     sides = np.ptp(together, axis=0)
     reach = sides * size / max(float(sides.max()), 1e-6) / 2 + width / 2 + _MARGIN
-    x, y = (CANVAS - reach[axis] if index >> axis & 1 else reach[axis] for axis in (0, 1))
+    x, y = (CANVAS_SIDE - reach[axis] if index >> axis & 1 else reach[axis] for axis in (0, 1))
     return float(x), float(y)

@@ -26,7 +26,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from mnist_core.drawing.strokes import PenDigit, fit
+from mnist_core.drawing.strokes import PenDigit, fit_strokes
 from mnist_core.errors import DataError
 
 UNKNOWN_WRITER = "unknown"
@@ -34,13 +34,13 @@ UNKNOWN_WRITER = "unknown"
 Point = tuple[float, float]
 
 
-def unusable(where: object, found: str, expected: str) -> DataError:
+def format_error(where: object, found: str, expected: str) -> DataError:
     """The one form of all refusals."""
     mend = "Give pendigits-orig.tra of UCI's data set 81, or JSON lines with label, writer and strokes."
     return DataError(f"{where} cannot be used as pen digits. Found {found}; expected {expected}. {mend}")
 
 
-def parse(content: bytes, name: object) -> tuple[PenDigit, ...]:
+def parse_pen_digits(content: bytes, name: object) -> tuple[PenDigit, ...]:
     """Reads either form, told apart by the first character that is no space.
 
     Args:
@@ -52,10 +52,10 @@ def parse(content: bytes, name: object) -> tuple[PenDigit, ...]:
     """
     reader = _READERS.get(content.lstrip()[:1])
     if reader is None:
-        raise unusable(name, repr(content[:20]) if content else "an empty file", "{ or . at the start")
+        raise format_error(name, repr(content[:20]) if content else "an empty file", "{ or . at the start")
     digits = tuple(reader(content.decode("utf-8", "replace").split("\n"), name))
     if not digits:
-        raise unusable(name, "no digit", "at least one")
+        raise format_error(name, "no digit", "at least one")
     return digits
 
 
@@ -66,7 +66,7 @@ def _json_digits(lines: Iterable[str], name: object) -> Iterator[PenDigit]:
                 yield _json_digit(json.loads(line))
             except (ValueError, RecursionError) as error:
                 expected = 'an object like {"label": 4, "writer": "12", "strokes": [[[0, 0], [10, 1000]]]}'
-                raise unusable(f"{name}, line {number},", str(error), expected) from error
+                raise format_error(f"{name}, line {number},", str(error), expected) from error
 
 
 def _json_digit(row: Any) -> PenDigit:
@@ -79,7 +79,7 @@ def _json_digit(row: Any) -> PenDigit:
         raise ValueError(f"the writer {str(writer)[:60]}")
     if not _is_filled(strokes) or not all(_is_filled(stroke) for stroke in strokes):
         raise ValueError(f"the strokes {str(strokes)[:60]}")
-    return PenDigit(label, str(writer), fit([[_json_point(point) for point in stroke] for stroke in strokes]))
+    return PenDigit(label, str(writer), fit_strokes([[_json_point(point) for point in stroke] for stroke in strokes]))
 
 
 def _is_filled(value: Any) -> bool:
@@ -124,20 +124,22 @@ def _unipen_digit(record: list[tuple[int, str]], name: object) -> PenDigit:
             strokes[-1].append(_unipen_point(number, line, name))
     strokes = [stroke for stroke in strokes if stroke]
     if not strokes:
-        raise unusable(f"{name}, line {record[0][0]},", f"the digit {label} without a point", "points after .PEN_DOWN")
-    return PenDigit(label, writer, fit(strokes))
+        raise format_error(
+            f"{name}, line {record[0][0]},", f"the digit {label} without a point", "points after .PEN_DOWN"
+        )
+    return PenDigit(label, writer, fit_strokes(strokes))
 
 
 def _label(number: int, line: str, name: object) -> int:
     if not (match := re.search(r'"\s*([0-9])\s*"', line)):
-        raise unusable(f"{name}, line {number},", repr(line[:60]), 'a label in quotes, like .SEGMENT DIGIT 0 ? "4"')
+        raise format_error(f"{name}, line {number},", repr(line[:60]), 'a label in quotes, like .SEGMENT DIGIT 0 ? "4"')
     return int(match[1])
 
 
 def _writer(number: int, line: str, label: int, name: object) -> str:
     match = re.match(r"\.COMMENT\s+(\d+)\s+(\d+)\b", line)
     if match and int(match[1]) != label:
-        raise unusable(f"{name}, line {number},", repr(line[:60]), f"the label {label} of the .SEGMENT above")
+        raise format_error(f"{name}, line {number},", repr(line[:60]), f"the label {label} of the .SEGMENT above")
     return match[2] if match else UNKNOWN_WRITER
 
 
@@ -147,7 +149,7 @@ def _unipen_point(number: int, line: str, name: object) -> Point:
     except ValueError:
         x = y = float("nan")
     if not (_is_coordinate(x) and _is_coordinate(y)):
-        raise unusable(f"{name}, line {number},", repr(line[:60]), "two numbers, x and y")
+        raise format_error(f"{name}, line {number},", repr(line[:60]), "two numbers, x and y")
     return x, -y
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_core.drawing.strokes import Strokes, fit
+from mnist_core.drawing.strokes import Strokes, fit_strokes
 
 Points = NDArray[np.float64]
 
@@ -36,7 +36,7 @@ class TemplateStroke:
 Template = tuple[TemplateStroke, ...]
 
 
-def template(text: str) -> Template:
+def parse_template(text: str) -> Template:
     """Reads a shape as described at the top of this file."""
     return tuple(_stroke(part) for part in text.split(";"))
 
@@ -53,7 +53,7 @@ def _stroke(text: str) -> TemplateStroke:
     return TemplateStroke(tuple(points), (*corners, len(points) - 1))
 
 
-def write(shape: Template, generator: np.random.Generator | None = None, spread: float = 0.0) -> Strokes:
+def write_template(shape: Template, generator: np.random.Generator | None = None, spread: float = 0.0) -> Strokes:
     """The strokes of a shape.
 
     Args:
@@ -71,16 +71,16 @@ def write(shape: Template, generator: np.random.Generator | None = None, spread:
         if generator is not None and len(points) > 1:
             points += spread * np.clip(generator.standard_normal(points.shape), -2, 2)
         strokes.append(_through(points, stroke.corners))
-    return fit(strokes)
+    return fit_strokes(strokes)
 
 
 def _through(points: Points, corners: tuple[int, ...]) -> Points:
     """Smooth between corners, which both neighbours share."""
-    runs = [smooth(points[begin : end + 1]) for begin, end in itertools.pairwise(corners) if end > begin]
+    runs = [smooth_curve(points[begin : end + 1]) for begin, end in itertools.pairwise(corners) if end > begin]
     return np.concatenate([points[:1], *(run[1:] for run in runs)])
 
 
-def smooth(points: Points) -> Points:
+def smooth_curve(points: Points) -> Points:
     """A cubic spline through points, its tangents those of the parabola through each three neighbours.
 
     The parameter is the root of the chord's length ("centripetal", Catmull and Rom 1974, Lee 1989): no loops where

@@ -12,11 +12,11 @@ import numpy as np
 
 from mnist_core.constants import NOT_A_DIGIT
 from mnist_core.data.download import Progress
-from mnist_core.data.mnist import Mnist, Split, load_mnist, split_mnist, uncentered
+from mnist_core.data.mnist import Mnist, Split, load_mnist, split_mnist, uncenter_split
 from mnist_core.drawing.strokes import PenDigit
 from mnist_core.errors import DownloadError, TrainingError
 from mnist_core.handwriting import mixture_cache
-from mnist_core.handwriting.corrections import KeptDrawing, list_corrections
+from mnist_core.handwriting.corrections import Correction, list_corrections
 from mnist_core.handwriting.mixture import MIXTURES
 from mnist_core.handwriting.pen_digits import load_pen_digits, pen_digits_available, split_writers
 from mnist_core.runs.run import RunSpec
@@ -63,7 +63,7 @@ class Materials:
     mnist: Mnist
     split: Split
     pens: Pens
-    kept: tuple[KeptDrawing, ...]
+    kept: tuple[Correction, ...]
     notice: str
 
     @property
@@ -88,7 +88,7 @@ def gather(spec: RunSpec, say: Say, processes: int) -> Materials:
     mnist = load_mnist(spec.data, _download_progress("MNIST", say))
     split = split_mnist(mnist, spec.settings.split)
     if spec.settings.uncentered:
-        split = uncentered(split)
+        split = uncenter_split(split)
     lessons = _lessons(spec, outputs)
     if lessons:
         split = fine_tune.rehearsal(split, spec.seed)
@@ -99,7 +99,7 @@ def gather(spec: RunSpec, say: Say, processes: int) -> Materials:
     return Materials(mnist, split, pens, lessons, f"{mnist.notice or mnist.source}{notice}")
 
 
-def _lessons(spec: RunSpec, outputs: int) -> tuple[KeptDrawing, ...]:
+def _lessons(spec: RunSpec, outputs: int) -> tuple[Correction, ...]:
     """The kept drawings, where the run is there to teach them."""
     if not spec.base:
         return ()
@@ -134,7 +134,7 @@ def _with_drawings(
     if outputs <= NOT_A_DIGIT:
         mixture = replace(mixture, non_digits=0)
     say("Drawing digits to train on.")
-    images, labels = mixture_cache.load(mixture, pens.train, processes)
+    images, labels = mixture_cache.load_mixture(mixture, pens.train, processes)
     x_train, y_train = np.concatenate([split.x_train, images]), np.concatenate([split.y_train, labels])
     writers = len({digit.writer for digit in pens.train})
     of_whom = f"by {writers} people and invented hands" if writers else "by invented hands (no pen strokes at hand)"

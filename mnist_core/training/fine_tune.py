@@ -20,7 +20,7 @@ from mnist_core.data.mnist import Split
 from mnist_core.errors import ModelError, RunError, SettingError
 from mnist_core.files import read_json
 from mnist_core.handwriting import mixture
-from mnist_core.handwriting.corrections import KeptDrawing
+from mnist_core.handwriting.corrections import Correction
 from mnist_core.models.classifier import DEFAULT_MODEL
 from mnist_core.networks.architecture import Architecture, build
 from mnist_core.recipes.recipes import RECIPES, Settings, differences
@@ -112,12 +112,12 @@ def rehearsal(split: Split, seed: int) -> Split:
     )
 
 
-def suitable(kept: Sequence[KeptDrawing], outputs: int) -> list[KeptDrawing]:
+def suitable(kept: Sequence[Correction], outputs: int) -> list[Correction]:
     """The drawings that a model of so many outputs can learn: not all have one for what is no digit."""
     return [drawing for drawing in kept if drawing.label < outputs]
 
 
-def with_drawings(split: Split, kept: Sequence[KeptDrawing]) -> Split:
+def with_drawings(split: Split, kept: Sequence[Correction]) -> Split:
     """The split with the kept drawings among its training images, all equally often, SHARE of all in the end."""
     wanted = SHARE / (1 - SHARE) * len(split.x_train)
     images, labels = arrays(kept)
@@ -129,7 +129,7 @@ def with_drawings(split: Split, kept: Sequence[KeptDrawing]) -> Split:
     )
 
 
-def arrays(kept: Sequence[KeptDrawing]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def arrays(kept: Sequence[Correction]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """(N, 28, 28) uint8 images and (N,) uint8 labels of at least one drawing."""
     return np.stack([drawing.image for drawing in kept]), np.array([drawing.label for drawing in kept], np.uint8)
 
@@ -148,7 +148,7 @@ def begin(model: Any, architecture: Architecture, base: str, non_digits: float) 
     """
     model.set_weights(with_weights(architecture, model_folder(base) / "model.keras").get_weights())
     if non_digits:
-        loop.assume_share(model, NOT_A_DIGIT, mixture.ASSUMED_NON_DIGITS, non_digits)
+        loop.assume_share(model, NOT_A_DIGIT, mixture.ASSUMED_NON_DIGIT_SHARE, non_digits)
 
 
 def with_weights(architecture: Architecture, path: Path) -> Any:

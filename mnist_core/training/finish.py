@@ -50,7 +50,7 @@ def finish(run: Run, status: Status, spec: RunSpec, model: Any, materials: Mater
     with loop.averaged_weights(model):
         trained = _bare(model, spec)
     if materials.non_digits:
-        share = mixture.ASSUMED_NON_DIGITS
+        share = mixture.ASSUMED_NON_DIGIT_SHARE
         loop.assume_share(trained, NOT_A_DIGIT, materials.non_digits, share)
     probabilities = loop.predict(trained, split.x_test)
     test = evaluate(probabilities, split.y_test)

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.config import runs_dir
-from mnist_core.data.mnist import Mnist, Split, load_mnist, split_mnist, uncentered
+from mnist_core.data.mnist import Mnist, Split, load_mnist, split_mnist, uncenter_split
 from mnist_core.errors import TrainingError
 from mnist_core.recipes.recipes import Settings
 from mnist_core.runs.heartbeat import Heartbeat
@@ -197,7 +197,7 @@ def work(run: Run, heart: Heartbeat, stop: Callable[[], bool]) -> None:
 def _images(spec: RunSpec, settings: Settings) -> tuple[Mnist, Split]:
     mnist = load_mnist(spec.data)
     split = split_mnist(mnist, settings.split)
-    return mnist, uncentered(split) if settings.uncentered else split
+    return mnist, uncenter_split(split) if settings.uncentered else split
 
 
 def verdict(told: Sequence[Point]) -> str:

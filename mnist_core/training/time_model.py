@@ -96,7 +96,7 @@ class Speed:
 def training_images(settings: Settings, data: str) -> int:
     """How many images an epoch has. `data`: as data.load takes it; of a path, as of the full MNIST."""
     mixture = MIXTURES[settings.drawings]
-    drawn = mixture.pen + mixture.invented + mixture.non_digits if mixture else 0
+    drawn = mixture.pen_digits + mixture.digit_forms + mixture.non_digits if mixture else 0
     return round(IMAGES.get(data, IMAGES["full"]) * _KEPT.get(settings.split, 1.0)) + drawn
 
 

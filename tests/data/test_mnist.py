@@ -40,8 +40,8 @@ from mnist_core.data.mnist import (
     mnist_cache_path,
     read_mnist,
     split_mnist,
-    uncenter,
-    uncentered,
+    uncenter_images,
+    uncenter_split,
 )
 from mnist_core.errors import DataError, DownloadError, SettingError
 from tests.serving import Answer, sending, serving
@@ -766,7 +766,7 @@ def uncentered_slowly(images: np.ndarray, generator: np.random.RandomState) -> n
 
 def test_uncentered_equals_one_image_after_the_other() -> None:
     parts = split_mnist(custom(train=600, test=200), "half-test")
-    moved = uncentered(parts)
+    moved = uncenter_split(parts)
     generator = np.random.RandomState(1)
     for name in ("x_train", "x_validation", "x_test"):
         expected = uncentered_slowly(getattr(parts, name), generator)
@@ -778,10 +778,10 @@ def test_uncentered_equals_one_image_after_the_other() -> None:
 def test_uncentered_uses_every_offset_and_the_seed() -> None:
     dots = np.zeros((4000, 28, 28), np.uint8)
     dots[:, 0, 0] = 255
-    rows, columns = np.nonzero(uncenter(dots, np.random.RandomState(3)))[1:]
+    rows, columns = np.nonzero(uncenter_images(dots, np.random.RandomState(3)))[1:]
     assert sorted(set(rows)) == sorted(set(columns)) == list(range(28))
     parts = split_mnist(custom(), "last-sixth")
-    assert not np.array_equal(uncentered(parts, seed=1).x_train, uncentered(parts, seed=2).x_train)
+    assert not np.array_equal(uncenter_split(parts, seed=1).x_train, uncenter_split(parts, seed=2).x_train)
 
 
 @pytest.fixture
@@ -814,6 +814,6 @@ def test_full_mnist_splits_as_the_recipes_do(full: Mnist) -> None:
     parts = split_mnist(full, "half-test")
     found = (parts.x_validation, parts.x_test, parts.y_validation, parts.y_test)
     assert all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True))
-    moved = uncentered(parts)
+    moved = uncenter_split(parts)
     assert moved.x_train.shape == (60_000, 56, 56)
     assert moved.x_train.sum(dtype=np.int64) == full.x_train.sum(dtype=np.int64)

@@ -19,9 +19,9 @@ from PIL import Image
 from scipy.ndimage import center_of_mass
 
 from mnist_core.drawing.ink import to_ink
-from mnist_core.drawing.normalize import Steps, normalise, plain_resize
-from mnist_core.drawing.strokes import render
-from mnist_core.drawing.uploads import decode
+from mnist_core.drawing.normalize import NormalizationSteps, normalize_drawing, plain_resize
+from mnist_core.drawing.strokes import render_strokes
+from mnist_core.drawing.uploads import decode_upload
 from mnist_core.errors import DrawingError
 from mnist_core.handwriting import digit_forms
 from mnist_core.models.classifier import DEFAULT_MODEL, Classifier
@@ -60,13 +60,13 @@ def test_mnist_enlarged_and_moved_comes_back_as_itself(digits: np.ndarray) -> No
     for digit in digits:
         paper = placed(digit, 10, *generator.random(2))
         inverted = 255 - paper if generator.random() < 0.5 else paper
-        found.append(difference(normalise(inverted).image, digit))
+        found.append(difference(normalize_drawing(inverted).image, digit))
     assert np.mean(found) <= 6
 
 
 def test_longer_side_is_20_and_the_mass_in_the_middle(digits: np.ndarray) -> None:
     for digit in digits:
-        image = normalise(placed(digit, 7, 0.2, 0.9)).image
+        image = normalize_drawing(placed(digit, 7, 0.2, 0.9)).image
         assert max(spans(image)) == 20
         assert image.max() == 255
         assert all(13.4 <= centre <= 14.6 for centre in center_of_mass(image.astype(float)))
@@ -74,7 +74,7 @@ def test_longer_side_is_20_and_the_mass_in_the_middle(digits: np.ndarray) -> Non
 
 @pytest.mark.parametrize("scale", [4, 8, 14])
 def test_scale_hardly_changes_the_image(digits: np.ndarray, scale: float) -> None:
-    found = [difference(normalise(placed(digit, scale, 0.5, 0.5)).image, digit) for digit in digits[:60]]
+    found = [difference(normalize_drawing(placed(digit, scale, 0.5, 0.5)).image, digit) for digit in digits[:60]]
     assert np.mean(found) < 8
 
 
@@ -98,58 +98,64 @@ def on_paper(ink: np.ndarray, kind: str) -> np.ndarray:
 )
 def test_polarity_colour_and_alpha_change_nothing(digits: np.ndarray, kind: str) -> None:
     papers = [placed(digit, 10, 0.5, 0.5) for digit in digits[:40]]
-    found = [difference(normalise(on_paper(paper, kind)).image, normalise(paper).image) for paper in papers]
+    found = [
+        difference(normalize_drawing(on_paper(paper, kind)).image, normalize_drawing(paper).image) for paper in papers
+    ]
     assert np.mean(found) < 6  # of 255
 
 
 @pytest.mark.parametrize("width", [6, 12, 34])
 def test_brush_hardly_changes_the_answer(width: int) -> None:
     generator, model = np.random.default_rng(0), Classifier(DEFAULT_MODEL)
-    strokes = [digit_forms.invent(generator, label).strokes for label in range(10) for _ in range(12)]
+    strokes = [digit_forms.generate_digit(generator, label).strokes for label in range(10) for _ in range(12)]
     answers = [
-        model.digits(np.stack([normalise(render(digit, brush, 168)).image for digit in strokes])).argmax(axis=1)
+        model.digits(
+            np.stack([normalize_drawing(render_strokes(digit, brush, 168)).image for digit in strokes])
+        ).argmax(axis=1)
         for brush in (20, width)
     ]
     assert (answers[0] == answers[1]).mean() >= 0.95
 
 
 def test_thin_stroke_is_thickened_and_a_usual_one_left_alone() -> None:
-    strokes = digit_forms.invent(np.random.default_rng(3), 2).strokes
-    mass = {width: int(normalise(render(strokes, width, 168)).image.sum()) for width in (6, 20)}
-    bare = int(normalise(render(strokes, 6, 168), steps=Steps(stroke_width=False)).image.sum())
+    strokes = digit_forms.generate_digit(np.random.default_rng(3), 2).strokes
+    mass = {width: int(normalize_drawing(render_strokes(strokes, width, 168)).image.sum()) for width in (6, 20)}
+    bare = int(
+        normalize_drawing(render_strokes(strokes, 6, 168), steps=NormalizationSteps(stroke_width=False)).image.sum()
+    )
     assert bare < mass[6] < 1.3 * mass[20]
 
 
 def test_known_brush_does_as_well_as_a_measured_one() -> None:
-    strokes = digit_forms.invent(np.random.default_rng(3), 2).strokes
-    canvas = render(strokes, 10, 168)
-    assert difference(normalise(canvas, 10).image, normalise(canvas).image) < 8
+    strokes = digit_forms.generate_digit(np.random.default_rng(3), 2).strokes
+    canvas = render_strokes(strokes, 10, 168)
+    assert difference(normalize_drawing(canvas, 10).image, normalize_drawing(canvas).image) < 8
 
 
 def test_bar_of_a_five_stays_and_a_speck_goes() -> None:
     paper = np.zeros((280, 280), np.uint8)
     cv2.polylines(paper, [np.array([[110, 90], [105, 140], [170, 150], [170, 210], [100, 215]])], False, 255, 18)
-    bare = normalise(paper).image
+    bare = normalize_drawing(paper).image
     with_bar = paper.copy()
     cv2.line(with_bar, (120, 55), (185, 55), 255, 18)
     with_speck = paper.copy()
     with_speck[20:22, 250:252] = 255
-    assert difference(normalise(with_bar).image, bare) > 10
-    assert difference(normalise(with_speck).image, bare) < 1
+    assert difference(normalize_drawing(with_bar).image, bare) > 10
+    assert difference(normalize_drawing(with_speck).image, bare) < 1
 
 
 @pytest.mark.parametrize("value", [0, 128, 255])
 def test_one_colour_is_blank(value: int) -> None:
-    result = normalise(np.full((280, 280), value, np.uint8))
+    result = normalize_drawing(np.full((280, 280), value, np.uint8))
     assert result.blank and not result.image.any()
 
 
 def test_transparent_canvas_is_blank() -> None:
-    assert normalise(np.zeros((280, 280, 4), np.uint8)).blank
+    assert normalize_drawing(np.zeros((280, 280, 4), np.uint8)).blank
 
 
 def test_stages_are_pictures_with_words(digits: np.ndarray) -> None:
-    result = normalise(placed(digits[0], 10, 0.5, 0.5))
+    result = normalize_drawing(placed(digits[0], 10, 0.5, 0.5))
     assert len(result.stages) >= 5
     assert all(stage.name and stage.explanation and stage.image.dtype == np.uint8 for stage in result.stages)
     assert (result.stages[-1].image == result.image).all()
@@ -176,7 +182,7 @@ def test_plain_resize_does_nothing_else(digits: np.ndarray) -> None:
 )
 def test_what_is_no_image_is_refused(drawing: Any) -> None:
     with pytest.raises(DrawingError):
-        normalise(drawing)
+        normalize_drawing(drawing)
 
 
 KINDS_OF_NUMBER = arrays.scalar_dtypes() | st.just(np.dtype(np.uint8)) | st.just(np.dtype(np.uint8))
@@ -185,7 +191,7 @@ KINDS_OF_NUMBER = arrays.scalar_dtypes() | st.just(np.dtype(np.uint8)) | st.just
 @given(arrays.arrays(KINDS_OF_NUMBER, arrays.array_shapes(min_dims=1, max_dims=4, min_side=0, max_side=40)))
 def test_any_array_is_normalised_or_refused(drawing: np.ndarray) -> None:
     try:
-        image = normalise(drawing).image
+        image = normalize_drawing(drawing).image
     except DrawingError:
         right = drawing.ndim == 2 or (drawing.ndim == 3 and drawing.shape[2] in (1, 3, 4))
         assert drawing.dtype != np.uint8 or not right or not drawing.size
@@ -196,35 +202,35 @@ def test_any_array_is_normalised_or_refused(drawing: np.ndarray) -> None:
 @pytest.mark.parametrize("brush", [0, -2.0, math.nan])
 def test_brush_that_cannot_be_is_refused(brush: float) -> None:
     with pytest.raises(DrawingError, match="above 0"):
-        normalise(np.zeros((28, 28), np.uint8), brush)
+        normalize_drawing(np.zeros((28, 28), np.uint8), brush)
 
 
 @given(st.floats(1e-3, 1e4))
 def test_any_brush_width_gives_an_image(brush: float) -> None:
     paper = np.zeros((280, 280), np.uint8)
     cv2.line(paper, (100, 60), (180, 220), 255, 12)
-    assert normalise(paper, brush).image.max() == 255
+    assert normalize_drawing(paper, brush).image.max() == 255
 
 
 def test_a_photo_of_ruled_paper_is_an_image_like_any_other(digits: np.ndarray) -> None:
     """The rules may be read as ink: then the model says that it is no digit. Nothing fails."""
     photo = 225 - placed(digits[0], 10, 0.4, 0.6) // 2
     photo[20::35] = 150
-    assert normalise(photo).image.max() == 255
+    assert normalize_drawing(photo).image.max() == 255
 
 
 def test_every_path_of_a_wild_hand_is_drawn() -> None:
     """Ten thousand points, many of them off the canvas."""
     points = np.random.default_rng(0).normal(140, 200, (10_000, 2)).astype(np.float32)
-    assert normalise(render((points[:40],), 2, 2000)).image.max() == 255
-    assert normalise(render((points,), 6, 2000)).blank  # all ink: nothing to read
+    assert normalize_drawing(render_strokes((points[:40],), 2, 2000)).image.max() == 255
+    assert normalize_drawing(render_strokes((points,), 6, 2000)).blank  # all ink: nothing to read
 
 
 @given(st.integers(0, 279), st.integers(0, 279), st.integers(1, 280), st.integers(1, 280))
 def test_any_box_of_ink_fits(top: int, left: int, height: int, width: int) -> None:
     paper = np.zeros((280, 280), np.uint8)
     paper[top : top + height, left : left + width] = 255
-    assert normalise(paper).image.shape == (28, 28)
+    assert normalize_drawing(paper).image.shape == (28, 28)
     assert to_ink(paper).shape == (280, 280)
 
 
@@ -252,9 +258,9 @@ def encoded(mode: str, kind: str, **options: Any) -> bytes:
     ],
 )
 def test_every_kind_of_file_is_read_alike(mode: str, kind: str) -> None:
-    picture = decode(encoded(mode, kind))
+    picture = decode_upload(encoded(mode, kind))
     assert picture.dtype == np.uint8 and picture.shape[:2] == (60, 60)
-    assert difference(normalise(picture).image, normalise(decode(encoded("L", "PNG"))).image) < 6
+    assert difference(normalize_drawing(picture).image, normalize_drawing(decode_upload(encoded("L", "PNG"))).image) < 6
 
 
 def png_header(width: int, height: int) -> bytes:
@@ -285,7 +291,7 @@ def test_what_cannot_be_read_is_said(content: bytes, words: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         with pytest.raises(DrawingError, match=words):
-            decode(content)
+            decode_upload(content)
 
 
 def test_a_photo_in_uneven_light_reads_as_the_drawing_does(digits: np.ndarray) -> None:
@@ -297,14 +303,16 @@ def test_a_photo_in_uneven_light_reads_as_the_drawing_does(digits: np.ndarray) -
         drawing = placed(digit, 10, 0.4, 0.6)
         ink = cv2.GaussianBlur(cv2.resize(drawing, (840, 840)), (0, 0), 2) / 255
         photo = light * (1 - 0.6 * ink) + generator.normal(0, 4, light.shape)
-        image = normalise(np.dstack([photo * tint for tint in (1, 0.97, 0.9)]).clip(0, 255).astype(np.uint8)).image
-        found.append(np.corrcoef(image.ravel(), normalise(drawing).image.ravel())[0, 1])
+        image = normalize_drawing(
+            np.dstack([photo * tint for tint in (1, 0.97, 0.9)]).clip(0, 255).astype(np.uint8)
+        ).image
+        found.append(np.corrcoef(image.ravel(), normalize_drawing(drawing).image.ravel())[0, 1])
     assert np.median(found) > 0.9 and min(found) > 0.6  # the lowest are one pixel off
 
 
 def test_empty_paper_in_uneven_light_is_blank() -> None:
     light = np.tile(np.linspace(120, 220, 300), (300, 1)) + np.random.default_rng(0).normal(0, 3, (300, 300))
-    assert normalise(light.astype(np.uint8)).blank
+    assert normalize_drawing(light.astype(np.uint8)).blank
 
 
 def test_thinning_breaks_no_thin_stroke() -> None:
@@ -312,7 +320,7 @@ def test_thinning_breaks_no_thin_stroke() -> None:
     paper = np.zeros((280, 280), np.uint8)
     cv2.line(paper, (100, 20), (100, 200), 255, 6)
     cv2.circle(paper, (150, 210), 55, 255, -1)
-    result = normalise(paper)
+    result = normalize_drawing(paper)
     assert result.stroke_width > 4
     assert cv2.connectedComponents((result.image > 60).astype(np.uint8))[0] == 2  # the ground and one part
     first = np.flatnonzero(result.image.any(axis=1))[0]
@@ -323,7 +331,7 @@ def test_thinning_breaks_no_thin_stroke() -> None:
 def test_a_hairline_stays_whole(side: int) -> None:
     paper = np.zeros((side, side), np.uint8)
     cv2.circle(paper, (side // 2, side // 2), side // 3, 255, 1)
-    image = normalise(paper).image
+    image = normalize_drawing(paper).image
     assert cv2.connectedComponents((image > 60).astype(np.uint8))[0] == 2
     assert image[12:16, 12:16].max() == 0  # and its loop open
 
@@ -333,16 +341,16 @@ def test_measured_width_is_the_brush(share: float) -> None:
     brush, length = 20, 280 * share
     paper = np.zeros((280, 280), np.uint8)
     paper[140 - brush // 2 : 140 + brush // 2, 20 : 20 + int(length)] = 255
-    assert normalise(paper).stroke_width == pytest.approx(20 * brush / length, rel=0.12)
+    assert normalize_drawing(paper).stroke_width == pytest.approx(20 * brush / length, rel=0.12)
 
 
 def test_slip_of_the_pen_far_off_goes_and_a_dot_near_by_stays() -> None:
     paper = np.zeros((280, 280), np.uint8)
     cv2.polylines(paper, [np.array([[60, 40], [60, 90], [110, 90], [110, 40], [110, 140]])], False, 255, 12)
-    bare = normalise(paper).image
+    bare = normalize_drawing(paper).image
     far, near = (cv2.circle(paper.copy(), place, 6, 255, -1) for place in ((250, 250), (85, 25)))
-    assert difference(normalise(far).image, bare) == 0
-    assert difference(normalise(near).image, bare) > 2
+    assert difference(normalize_drawing(far).image, bare) == 0
+    assert difference(normalize_drawing(near).image, bare) > 2
 
 
 def test_a_card_with_round_corners_on_nothing(digits: np.ndarray) -> None:
@@ -351,10 +359,10 @@ def test_a_card_with_round_corners_on_nothing(digits: np.ndarray) -> None:
     card = np.zeros((500, 500, 4), np.uint8)
     shape = cv2.rectangle(np.zeros((500, 500), np.uint8), (60, 60), (440, 440), 255, -1)
     card[40:460, 40:460, :3], card[..., 3] = (255 - drawing)[..., None], cv2.blur(shape, (31, 31)) // 255 * 255
-    assert difference(normalise(card).image, normalise(drawing).image) < 3
+    assert difference(normalize_drawing(card).image, normalize_drawing(drawing).image) < 3
     window = np.dstack([255 - drawing] * 3 + [np.full_like(drawing, 255)])
     window[:10, :10] = window[-10:, -10:] = 0
-    assert difference(normalise(window).image, normalise(drawing).image) == 0
+    assert difference(normalize_drawing(window).image, normalize_drawing(drawing).image) == 0
 
 
 def test_a_filled_patch_is_ink_and_no_card() -> None:
@@ -363,7 +371,7 @@ def test_a_filled_patch_is_ink_and_no_card() -> None:
     paper = np.zeros((280, 280), np.uint8)
     cv2.polylines(paper, [zigzag], False, 255, 20, cv2.LINE_AA)
     assert (to_ink(paper) > 127)[100:180, 100:180].all()
-    assert Classifier(DEFAULT_MODEL).read(normalise(paper, 20).image).rejected
+    assert Classifier(DEFAULT_MODEL).read(normalize_drawing(paper, 20).image).rejected
 
 
 def test_upload_is_turned_upright_and_sixteen_bits_are_scaled() -> None:
@@ -373,21 +381,21 @@ def test_upload_is_turned_upright_and_sixteen_bits_are_scaled() -> None:
     exif[0x0112] = 6  # the camera was held on its side: a quarter turn clockwise
     turned = io.BytesIO()
     Image.fromarray(wide).save(turned, "PNG", exif=exif)
-    assert (decode(turned.getvalue()) == np.rot90(wide, -1)).all()
+    assert (decode_upload(turned.getvalue()) == np.rot90(wide, -1)).all()
     deep = io.BytesIO()
     Image.fromarray(wide.astype(np.uint16) * 257).save(deep, "PNG")
-    assert (decode(deep.getvalue()) == wide).all()
+    assert (decode_upload(deep.getvalue()) == wide).all()
 
 
 def test_each_step_can_be_left_out(digits: np.ndarray) -> None:
     drawing = placed(digits[3], 5, 0.1, 0.8)
     images = [
-        normalise(drawing, steps=steps).image
+        normalize_drawing(drawing, steps=steps).image
         for steps in (
-            Steps(False, False, False, False),
-            Steps(True, False, False, False),
-            Steps(True, True, False, False),
-            Steps(True, True, True, False),
+            NormalizationSteps(False, False, False, False),
+            NormalizationSteps(True, False, False, False),
+            NormalizationSteps(True, True, False, False),
+            NormalizationSteps(True, True, True, False),
         )
     ]
     assert (images[0] == plain_resize(drawing).image).all()

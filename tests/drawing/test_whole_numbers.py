@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from mnist_core.drawing.normalize import normalise
-from mnist_core.drawing.strokes import Strokes, fit, render
-from mnist_core.drawing.whole_numbers import LONGEST_RUN, MAX_CUTS, Number, read_number
+from mnist_core.drawing.normalize import normalize_drawing
+from mnist_core.drawing.strokes import Strokes, fit_strokes, render_strokes
+from mnist_core.drawing.whole_numbers import MAX_CUTS, MAX_SPAN_PIECES, WholeNumber, recognize_number
 from mnist_core.errors import DrawingError
 from mnist_core.models.classifier import DEFAULT_MODEL, Classifier
 
@@ -21,7 +21,7 @@ HEIGHT, WIDTH = 280, 560
 
 # Plain forms that any model reads: strokes of x, y.
 SHAPES: dict[str, Strokes] = {
-    digit: fit(strokes)
+    digit: fit_strokes(strokes)
     for digit, strokes in {
         "0": [[(50 + 32 * np.cos(t), 50 + 50 * np.sin(t)) for t in np.linspace(0, 2 * np.pi, 40)]],
         "1": [[(50, 0), (48, 100)]],
@@ -69,7 +69,7 @@ def written(text: str, gap: float = 20, brush: int = 14, size: float = 110) -> t
     """The number on a canvas, (280, 560) uint8, and each digit's own ink on such a canvas. Gaps in pixels."""
     digits, left = [], 12.0
     for digit in text:
-        ink = render(SHAPES[digit], brush, size, side=HEIGHT)
+        ink = render_strokes(SHAPES[digit], brush, size, side=HEIGHT)
         x, y, width, height = cv2.boundingRect(ink)
         own = np.zeros((HEIGHT, WIDTH), np.uint8)
         own[80 : 80 + height, round(left) : round(left) + width] = ink[y : y + height, x : x + width]
@@ -81,7 +81,7 @@ def written(text: str, gap: float = 20, brush: int = 14, size: float = 110) -> t
 @pytest.mark.parametrize("text", ["7", "20", "2026", "1352", "5061", "33057", "11"])
 @pytest.mark.parametrize("brush", [8, 18])
 def test_digits_apart_are_read_one_by_one(model: Classifier, text: str, brush: int) -> None:
-    assert read_number(written(text, brush=brush)[0], model).text == text
+    assert recognize_number(written(text, brush=brush)[0], model).text == text
 
 
 @pytest.mark.parametrize("text", ["20", "35", "2026", "1352", "303", "2020"])
@@ -89,7 +89,7 @@ def test_digits_that_touch_are_cut(model: Classifier, text: str) -> None:
     canvas, apart = written(text, gap=-12)[0], written(text)[0]
     parts = [cv2.connectedComponents((paper > 127).astype(np.uint8))[0] for paper in (canvas, apart)]
     assert parts[0] < parts[1]
-    assert read_number(canvas, model).text == text
+    assert recognize_number(canvas, model).text == text
 
 
 def paths(text: str, gap: float, brush: int = 14, size: float = 110) -> list[np.ndarray]:
@@ -98,7 +98,7 @@ def paths(text: str, gap: float, brush: int = 14, size: float = 110) -> list[np.
     left = 12.0
     for digit in text:
         points = np.concatenate(SHAPES[digit])
-        width = cv2.boundingRect(render(SHAPES[digit], brush, size, side=HEIGHT))[2]
+        width = cv2.boundingRect(render_strokes(SHAPES[digit], brush, size, side=HEIGHT))[2]
         scale = size / np.ptp(points, axis=0).max()
         begin = np.array([round(left), 80]) + brush / 2 - points.min(axis=0) * scale
         found += [(stroke * scale + begin).astype(np.float32) for stroke in SHAPES[digit]]
@@ -110,26 +110,26 @@ def paths(text: str, gap: float, brush: int = 14, size: float = 110) -> list[np.
 def test_path_of_the_pen_parts_what_overlaps(model: Classifier, text: str) -> None:
     strokes = paths(text, gap=-16)
     canvas = written(text, gap=-16)[0]
-    assert read_number(canvas, model, strokes=tuple(strokes)).text == text
-    assert read_number(canvas, model, brush=14, strokes=tuple(strokes[::-1])).text == text  # from right to left
+    assert recognize_number(canvas, model, strokes=tuple(strokes)).text == text
+    assert recognize_number(canvas, model, brush=14, strokes=tuple(strokes[::-1])).text == text  # from right to left
 
 
 def test_path_that_misses_the_ink_changes_nothing(model: Classifier) -> None:
     canvas = written("35", gap=-12)[0]
-    alone = read_number(canvas, model)
+    alone = recognize_number(canvas, model)
     for strokes in ([np.array([[1.0, 1], [2, 2]])] * 2, [np.full((3, 2), 1e30)] * 2, paths("35", -12)[:1], []):
-        found = read_number(canvas, model, strokes=tuple(np.asarray(stroke, np.float32) for stroke in strokes))
+        found = recognize_number(canvas, model, strokes=tuple(np.asarray(stroke, np.float32) for stroke in strokes))
         assert (found.text, [part.box for part in found.parts]) == (alone.text, [part.box for part in alone.parts])
 
 
 def test_boxes_are_those_of_the_ink_from_left_to_right(model: Classifier) -> None:
     canvas, digits = written("2536")
-    number = read_number(canvas, model)
+    number = recognize_number(canvas, model)
     assert number.text == "2536"
     for part, own in zip(number.parts, digits, strict=True):
         x, y, width, height = cv2.boundingRect(own)
         assert np.abs(np.subtract(part.box, (x, y, x + width, y + height))).max() <= 1
-        assert np.abs(part.image.astype(int) - normalise(own, 14).image).mean() < 6
+        assert np.abs(part.image.astype(int) - normalize_drawing(own, 14).image).mean() < 6
 
 
 def test_a_crop_holds_nothing_of_its_neighbour(model: Classifier) -> None:
@@ -138,15 +138,15 @@ def test_a_crop_holds_nothing_of_its_neighbour(model: Classifier) -> None:
     cv2.polylines(paper, [np.array([[100, 60], [210, 60], [130, 220]])], False, 255, 14)
     seven = paper.copy()
     cv2.circle(paper, (240, 170), 44, 255, 14)
-    number = read_number(paper, model)
+    number = recognize_number(paper, model)
     assert number.text == "70" and number.parts[0].box[2] > number.parts[1].box[0]
-    assert np.abs(number.parts[0].image.astype(int) - normalise(seven, 14).image).mean() < 6
+    assert np.abs(number.parts[0].image.astype(int) - normalize_drawing(seven, 14).image).mean() < 6
 
 
 def test_the_bar_of_a_five_stays_with_its_five() -> None:
     canvas, digits = written("505")
     parts = cv2.connectedComponents((digits[0] > 127).astype(np.uint8))[0] - 1
-    number = read_number(canvas, Recorder())
+    number = recognize_number(canvas, Recorder())
     assert parts == 2 and number.text == "010"  # by their holes
     assert number.parts[0].box[1] <= cv2.boundingRect(digits[0])[1] + 1
 
@@ -155,7 +155,7 @@ def test_a_speck_is_no_digit(model: Classifier) -> None:
     canvas, _ = written("26")
     canvas[200:212, 500:512] = 255
     canvas[30, 300] = 255
-    assert read_number(canvas, model).text == "26"
+    assert recognize_number(canvas, model).text == "26"
 
 
 @pytest.mark.parametrize("kind", ["dark on light", "colour", "alpha", "four times as large"])
@@ -170,7 +170,7 @@ def test_paper_and_size_change_nothing(model: Classifier, kind: str) -> None:
         drawing = np.dstack([np.zeros((HEIGHT, WIDTH, 3), np.uint8), canvas])
     else:
         scale, drawing = 4, cv2.resize(canvas, None, fx=4, fy=4)
-    plain, other = read_number(canvas, model), read_number(drawing, model)
+    plain, other = recognize_number(canvas, model), recognize_number(drawing, model)
     assert other.text == plain.text == "2057"
     boxes = [np.array([part.box for part in number.parts]) for number in (plain, other)]
     assert np.abs(boxes[0] - boxes[1] / scale).max() <= 2
@@ -178,26 +178,26 @@ def test_paper_and_size_change_nothing(model: Classifier, kind: str) -> None:
 
 def test_a_known_brush_does_as_well_as_a_measured_one(model: Classifier) -> None:
     canvas, _ = written("2057", brush=18)
-    assert read_number(canvas, model, 18).text == "2057"
+    assert recognize_number(canvas, model, 18).text == "2057"
     with pytest.raises(DrawingError, match="brush"):
-        read_number(canvas, model, 0)
+        recognize_number(canvas, model, 0)
 
 
 @pytest.mark.parametrize("shape", [(280, 560), (280, 560, 4), (1, 1), (5, 900, 3)])
 @pytest.mark.parametrize("value", [0, 255])
 def test_one_colour_is_no_number(shape: tuple[int, ...], value: int) -> None:
-    number = read_number(np.full(shape, value, np.uint8), Recorder())
-    assert number == Number(()) or number.parts == ()
+    number = recognize_number(np.full(shape, value, np.uint8), Recorder())
+    assert number == WholeNumber(()) or number.parts == ()
     assert number.text == "" and number.confidence == 0 and not number.rejected
 
 
 def test_confidence_is_the_product_and_one_bad_part_rejects_all(model: Classifier) -> None:
-    number = read_number(written("203")[0], model)
-    expected = np.prod([part.reading.probabilities.max() for part in number.parts])
+    number = recognize_number(written("203")[0], model)
+    expected = np.prod([part.prediction.probabilities.max() for part in number.parts])
     assert number.confidence == pytest.approx(expected) and not number.rejected
     paper = np.zeros((HEIGHT, WIDTH), np.uint8)
     cv2.line(paper, (100, 140), (180, 140), 255, 12)  # a dash: for the recorder, no digit
-    assert read_number(paper, Recorder()).rejected
+    assert recognize_number(paper, Recorder()).rejected
 
 
 def scribble() -> np.ndarray:
@@ -232,8 +232,8 @@ def test_the_work_is_bounded(draw: object) -> None:
 
     reader = Undecided()
     start = time.process_time()
-    read_number(draw(), reader)  # type: ignore[operator]
-    assert reader.crops <= MAX_CUTS * (LONGEST_RUN + 1)
+    recognize_number(draw(), reader)  # type: ignore[operator]
+    assert reader.crops <= MAX_CUTS * (MAX_SPAN_PIECES + 1)
     assert time.process_time() - start < 4  # a second where nothing else runs
 
 
@@ -241,7 +241,7 @@ def test_the_work_is_bounded(draw: object) -> None:
 @settings(max_examples=60)
 def test_any_image_is_a_number_or_refused(drawing: np.ndarray) -> None:
     try:
-        number = read_number(drawing, Recorder())
+        number = recognize_number(drawing, Recorder())
     except DrawingError:
         assert drawing.ndim not in (2, 3) or (drawing.ndim == 3 and drawing.shape[2] not in (1, 3, 4))
         return
@@ -256,8 +256,8 @@ def test_any_image_is_a_number_or_refused(drawing: np.ndarray) -> None:
 def test_every_digit_apart_gets_one_part(text: str, brush: int) -> None:
     """A model that is certain of every crop, whatever it is, is shown each digit whole."""
     canvas, digits = written(text, gap=14, brush=brush, size=80)
-    number = read_number(canvas, Recorder())
-    holes = [Recorder.answer(normalise(own, brush).image) for own in digits]
+    number = recognize_number(canvas, Recorder())
+    holes = [Recorder.answer(normalize_drawing(own, brush).image) for own in digits]
     if 10 not in holes:
-        assert [part.reading.digit for part in number.parts] == holes
+        assert [part.prediction.digit for part in number.parts] == holes
     assert len(number.parts) == len(text)

@@ -14,7 +14,6 @@ from scipy import stats
 from sklearn import metrics
 
 from mnist_core.evaluation.metrics import (
-    answers,
     calibration_error,
     class_figures,
     confusion_matrix,
@@ -172,7 +171,3 @@ def test_interval_holds_the_truth_about_as_often_as_it_says() -> None:
 def test_interval_refuses(right: int, of: int) -> None:
     with pytest.raises(ValueError, match=f"got {right} of {of}"):
         wilson_interval(right, of)
-
-
-def test_answers_past_the_tenth_are_one() -> None:
-    assert answers(np.eye(100)[[0, 9, 10, 57, 99]]).tolist() == [0, 9, 10, 10, 10]

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mnist_core.data.mnist import load_mnist, uncenter
+from mnist_core.data.mnist import load_mnist, uncenter_images
 from mnist_core.evaluation import robustness
 from mnist_core.evaluation.robustness import DISTORTIONS, SIDES, WAYS, subset, ways
 from mnist_core.models.classifier import DEFAULT_MODEL, Classifier
@@ -140,7 +140,7 @@ def test_accuracy_falls_as_digits_are_spoilt(digits: np.ndarray) -> None:
 
 
 def test_ways_to_show_a_placed_digit(digits: np.ndarray) -> None:
-    fields = uncenter(digits[:8], np.random.RandomState(0))
+    fields = uncenter_images(digits[:8], np.random.RandomState(0))
     assert ways(56) == ["as it is"] and set(ways(28)) | {"as it is"} == set(WAYS)
     assert np.array_equal(WAYS["as it is"][1](fields), fields)
     means = fields.reshape(8, 28, 2, 28, 2).mean(axis=(2, 4))  # each 2×2 block, by hand

@@ -14,8 +14,8 @@ from mnist_core.constants import NOT_A_DIGIT
 from mnist_core.errors import DrawingError
 from mnist_core.handwriting import corrections, pen_formats
 from mnist_core.handwriting.corrections import (
-    IMAGES,
-    STROKES,
+    ARCHIVE_IMAGES,
+    ARCHIVE_STROKES,
     archive_corrections,
     delete_correction,
     list_corrections,
@@ -35,7 +35,7 @@ def image(value: int = 200) -> np.ndarray:
 def test_what_is_kept_comes_back_whole(runs_root: Path) -> None:
     name = save_correction(image(), 7, 1, SEVEN, 20.0).name
     (found,) = list_corrections()
-    assert (found.name, found.label, found.read_as, found.width) == (name, 7, 1, 20.0)
+    assert (found.name, found.label, found.predicted, found.width) == (name, 7, 1, 20.0)
     assert (found.image == image()).all() and found.image.dtype == np.uint8
     assert [stroke.tolist() for stroke in found.strokes] == [stroke.tolist() for stroke in SEVEN]
     assert list((runs_root / "drawings").iterdir()) == [runs_root / "drawings" / f"{name}.json"]
@@ -66,7 +66,7 @@ def test_wrong_image_is_refused(wrong: np.ndarray) -> None:
 
 
 def test_too_many_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(corrections, "MAX_KEPT", 2)
+    monkeypatch.setattr(corrections, "MAX_CORRECTIONS", 2)
     save_correction(image(), 1, 0)
     save_correction(image(), 2, 0)
     with pytest.raises(DrawingError, match="Delete some"):
@@ -125,12 +125,12 @@ def test_archive_holds_images_and_strokes_that_pen_reads(tmp_path: Path) -> None
     save_correction(image(70), NOT_A_DIGIT, 5, SEVEN, 20.0)
     drawings = list_corrections()
     with zipfile.ZipFile(io.BytesIO(archive_corrections(drawings))) as packed:
-        assert packed.namelist() == [IMAGES, STROKES]
-        arrays = np.load(io.BytesIO(packed.read(IMAGES)), allow_pickle=False)
-        lines = packed.read(STROKES)
+        assert packed.namelist() == [ARCHIVE_IMAGES, ARCHIVE_STROKES]
+        arrays = np.load(io.BytesIO(packed.read(ARCHIVE_IMAGES)), allow_pickle=False)
+        lines = packed.read(ARCHIVE_STROKES)
     assert arrays["images"].shape == (3, 28, 28)
     assert sorted(arrays["labels"].tolist()) == [4, 7, 10]
-    (digit,) = pen_formats.parse(lines, "kept")
+    (digit,) = pen_formats.parse_pen_digits(lines, "kept")
     assert digit.label == 7
     assert np.allclose(digit.strokes[1], SEVEN[1] * 5, atol=1)  # the longer side is 1000
     (tmp_path / "drawings.jsonl").write_bytes(lines)
@@ -139,5 +139,5 @@ def test_archive_holds_images_and_strokes_that_pen_reads(tmp_path: Path) -> None
 
 def test_archive_of_nothing_is_empty() -> None:
     with zipfile.ZipFile(io.BytesIO(archive_corrections([]))) as packed:
-        arrays = np.load(io.BytesIO(packed.read(IMAGES)), allow_pickle=False)
+        arrays = np.load(io.BytesIO(packed.read(ARCHIVE_IMAGES)), allow_pickle=False)
         assert arrays["images"].shape == (0, 28, 28)

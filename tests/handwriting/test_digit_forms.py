@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from mnist_core.data.mnist import Mnist
-from mnist_core.drawing.strokes import PenDigit, Strokes, render, vary
+from mnist_core.drawing.strokes import PenDigit, Strokes, render_strokes, vary_strokes
 from mnist_core.errors import SettingError
-from mnist_core.handwriting.digit_forms import FORMS, invent
-from mnist_core.handwriting.templates import smooth, template, write
+from mnist_core.handwriting.digit_forms import DIGIT_FORMS, generate_digit
+from mnist_core.handwriting.templates import parse_template, smooth_curve, write_template
 
-ALL = [(digit, name) for digit, forms in FORMS.items() for name in forms]
+ALL = [(digit, name) for digit, forms in DIGIT_FORMS.items() for name in forms]
 
 
 def generator(seed: int = 0) -> np.random.Generator:
@@ -23,21 +23,21 @@ def generator(seed: int = 0) -> np.random.Generator:
 
 
 def designed(digit: int, name: str) -> Strokes:
-    return write(FORMS[digit][name])
+    return write_template(DIGIT_FORMS[digit][name])
 
 
 def holes(strokes: Strokes, width: float = 24) -> int:
     """How many pieces of paper the ink encloses."""
-    paper = (render(strokes, width, 230) < 128).astype(np.uint8)
+    paper = (render_strokes(strokes, width, 230) < 128).astype(np.uint8)
     return int(cv2.connectedComponents(paper, connectivity=4)[0]) - 2  # less the ink and the paper around it
 
 
 def pieces(strokes: Strokes, width: float = 8) -> int:
-    return int(cv2.connectedComponents((render(strokes, width, 230) > 127).astype(np.uint8))[0]) - 1
+    return int(cv2.connectedComponents((render_strokes(strokes, width, 230) > 127).astype(np.uint8))[0]) - 1
 
 
 def test_each_digit_has_many_forms() -> None:
-    assert list(FORMS) == list(range(10)) and min(map(len, FORMS.values())) >= 10
+    assert list(DIGIT_FORMS) == list(range(10)) and min(map(len, DIGIT_FORMS.values())) >= 10
 
 
 @pytest.mark.parametrize(("digit", "name"), ALL)
@@ -50,19 +50,19 @@ def test_form_is_smooth_and_fitted(digit: int, name: str) -> None:
         assert len(stroke) == 1 or np.hypot(*np.diff(stroke, axis=0).T).max() < 60
 
 
-@pytest.mark.parametrize("name", [name for name in FORMS[0] if name != "open"])
+@pytest.mark.parametrize("name", [name for name in DIGIT_FORMS[0] if name != "open"])
 def test_zeros_enclose_paper(name: str) -> None:
     assert holes(designed(0, name), 16) >= (2 if "slashed" in name else 1)
 
 
-@pytest.mark.parametrize("name", [name for name in FORMS[0] if "dotted" in name])
+@pytest.mark.parametrize("name", [name for name in DIGIT_FORMS[0] if "dotted" in name])
 def test_dotted_zeros_hold_a_piece_apart(name: str) -> None:
     ring, dot = designed(0, name)
     assert pieces((ring, dot)) == 2
     assert ring.min() + 200 < dot.min() and np.all(ring.min(axis=0) < dot.min(axis=0))
 
 
-@pytest.mark.parametrize("name", [name for name in FORMS[1] if "foot" in name])
+@pytest.mark.parametrize("name", [name for name in DIGIT_FORMS[1] if "foot" in name])
 def test_feet_of_ones_are_flat_low_and_wide(name: str) -> None:
     stem, foot = designed(1, name)
     assert np.ptp(foot[:, 1]) < 60 < 300 < np.ptp(foot[:, 0]) and foot[:, 1].min() > 900
@@ -75,7 +75,7 @@ def test_upstrokes_of_ones_are_as_long_as_they_say(name: str, least: float) -> N
     assert stroke[0, 1] >= least * 1000 and stroke[:, 1].argmin() not in (0, len(stroke) - 1)
 
 
-@pytest.mark.parametrize("name", [name for name in FORMS[7] if "crossed" in name])
+@pytest.mark.parametrize("name", [name for name in DIGIT_FORMS[7] if "crossed" in name])
 def test_bars_of_crossed_sevens_cross_the_stem(name: str) -> None:
     seven, bar = designed(7, name)
     stem = seven[seven[:, 1] > 150]
@@ -83,22 +83,24 @@ def test_bars_of_crossed_sevens_cross_the_stem(name: str) -> None:
     assert bar[:, 0].min() + 50 < x < bar[:, 0].max() - 50 and 300 < bar[:, 1].mean() < 700
 
 
-@pytest.mark.parametrize("name", [name for name in FORMS[5] if name in ("bar apart", "bar above", "bar far right")])
+@pytest.mark.parametrize(
+    "name", [name for name in DIGIT_FORMS[5] if name in ("bar apart", "bar above", "bar far right")]
+)
 def test_bars_of_fives_may_be_apart(name: str) -> None:
     assert pieces(designed(5, name)) == 2
 
 
-@pytest.mark.parametrize("name", [name for name in FORMS[4] if "closed" not in name])
+@pytest.mark.parametrize("name", [name for name in DIGIT_FORMS[4] if "closed" not in name])
 def test_open_fours_enclose_nothing_above_their_bar(name: str) -> None:
     assert holes(designed(4, name), 8) <= ("lightning" in name or "hooked" in name)
 
 
-@pytest.mark.parametrize("name", [name for name in FORMS[8] if "open" not in name])
+@pytest.mark.parametrize("name", [name for name in DIGIT_FORMS[8] if "open" not in name])
 def test_eights_enclose_two(name: str) -> None:
     assert holes(designed(8, name), 10) == 2
 
 
-@pytest.mark.parametrize("name", [name for name in FORMS[6] if name not in ("curled in", "leaning")])
+@pytest.mark.parametrize("name", [name for name in DIGIT_FORMS[6] if name not in ("curled in", "leaning")])
 def test_sixes_enclose_one_below(name: str) -> None:
     assert holes(designed(6, name), 20) == 1
 
@@ -118,25 +120,27 @@ def test_invention_is_reproducible() -> None:
     def same(a: PenDigit, b: PenDigit) -> bool:
         return all(np.array_equal(x, y) for x, y in zip(a.strokes, b.strokes, strict=True))
 
-    assert same(invent(generator(1)), invent(generator(1))) and invent(generator(), 4).label == 4
+    assert (
+        same(generate_digit(generator(1)), generate_digit(generator(1))) and generate_digit(generator(), 4).label == 4
+    )
     draws = generator()
-    first, second = invent(draws, 1), invent(draws, 1)
+    first, second = generate_digit(draws, 1), generate_digit(draws, 1)
     assert len(first.strokes) != len(second.strokes) or not same(first, second)
 
 
 def test_all_digits_and_forms_are_invented_equally_often() -> None:
     draws = generator()
-    counts = np.bincount([invent(draws).label for _ in range(600)], minlength=10)
+    counts = np.bincount([generate_digit(draws).label for _ in range(600)], minlength=10)
     assert np.all(np.abs(counts - 60) < 4 * math.sqrt(60))
-    crossed = sum("crossed" in name for name in FORMS[7]) / len(FORMS[7])
-    found = np.mean([len(invent(draws, 7).strokes) == 2 for _ in range(400)])
+    crossed = sum("crossed" in name for name in DIGIT_FORMS[7]) / len(DIGIT_FORMS[7])
+    found = np.mean([len(generate_digit(draws, 7).strokes) == 2 for _ in range(400)])
     assert found == pytest.approx(crossed, abs=0.1)
 
 
 def test_invented_digits_are_fitted_and_by_no_writer_of_the_data() -> None:
     draws = generator()
     for _ in range(100):
-        digit = invent(draws)
+        digit = generate_digit(draws)
         together = np.concatenate(digit.strokes)
         assert digit.writer == "invented" and np.allclose(together.min(axis=0), 0, atol=1e-3)
         assert np.ptp(together, axis=0).max() == pytest.approx(1000, abs=1e-2)
@@ -144,12 +148,12 @@ def test_invented_digits_are_fitted_and_by_no_writer_of_the_data() -> None:
 
 def test_invent_refuses_what_is_no_digit() -> None:
     with pytest.raises(SettingError, match=r"There is no digit 10. Expected 0\.\.9"):
-        invent(generator(), 10)
+        generate_digit(generator(), 10)
 
 
 def as_mnist(strokes: Strokes) -> np.ndarray:
     """(784,) by MNIST's recipe, written here anew: the longer side 20, the centre of mass in the middle."""
-    canvas = render(strokes, 20, 168)
+    canvas = render_strokes(strokes, 20, 168)
     rows, columns = np.nonzero(canvas)
     digit = canvas[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
     height, width = np.maximum(np.round(np.array(digit.shape) * 20 / max(digit.shape)), 1).astype(int).tolist()
@@ -169,7 +173,7 @@ def test_nearest_digits_of_mnist_have_the_same_label(sample: Mnist) -> None:
     blurred = [cv2.GaussianBlur(image, (5, 5), 1.0).ravel() for image in sample.x_train]
     nearest = KNeighborsClassifier(3, metric="cosine").fit(np.stack(blurred).astype(np.float32), sample.y_train)
     draws = generator()
-    digits = [invent(draws) for _ in range(300)]
+    digits = [generate_digit(draws) for _ in range(300)]
     found = nearest.predict(np.stack([as_mnist(digit.strokes) for digit in digits]).astype(np.float32))
     labels = np.array([digit.label for digit in digits])
     assert np.mean(found == labels) > 0.7
@@ -183,14 +187,14 @@ def test_other_hands_do_not_tear_a_form_apart(seed: int) -> None:
     draws = generator(seed)
     for digit, name in ALL:
         if pieces(designed(digit, name), 20) == 1:
-            assert pieces(vary(designed(digit, name), draws), 34) <= 2
+            assert pieces(vary_strokes(designed(digit, name), draws), 34) <= 2
 
 
 def test_template_has_strokes_corners_and_dots() -> None:
-    stroke, dot = template("0,0 500,0 | 500,1000 ; 250,500")
+    stroke, dot = parse_template("0,0 500,0 | 500,1000 ; 250,500")
     assert stroke.points == ((0, 0), (500, 0), (500, 1000)) and stroke.corners == (0, 1, 2)
     assert dot.points == ((250, 500),)
-    drawn, point = write((stroke, dot))
+    drawn, point = write_template((stroke, dot))
     assert point.tolist() == [[250, 500]]
     assert np.all((drawn[:, 1] == 0) | (drawn[:, 0] == 500)), "straight between corners"
     assert [500, 0] in drawn.tolist()
@@ -199,7 +203,7 @@ def test_template_has_strokes_corners_and_dots() -> None:
 def test_smooth_curve_goes_through_its_points_along_a_circle() -> None:
     angles = np.linspace(0, 1.5 * np.pi, 7)
     points = np.stack([np.cos(angles), np.sin(angles)], axis=1) * 500
-    curve = smooth(points)
+    curve = smooth_curve(points)
     assert all(np.abs(curve - point).sum(axis=1).min() < 1e-9 for point in points)
     assert np.abs(np.hypot(*curve.T) - 500).max() < 15
     turns = np.diff(np.unwrap(np.arctan2(*np.diff(curve, axis=0).T)))
@@ -207,7 +211,7 @@ def test_smooth_curve_goes_through_its_points_along_a_circle() -> None:
 
 
 def test_written_shapes_spread_as_told() -> None:
-    shape, draws = template("0,0 300,500 0,1000"), generator()
-    exact = write(shape)[0]
-    strays = [np.abs(write(shape, draws, 10)[0][-1] - exact[-1]).max() for _ in range(100)]
+    shape, draws = parse_template("0,0 300,500 0,1000"), generator()
+    exact = write_template(shape)[0]
+    strays = [np.abs(write_template(shape, draws, 10)[0][-1] - exact[-1]).max() for _ in range(100)]
     assert 3 < np.mean(strays) < 25 and np.max(strays) < 80

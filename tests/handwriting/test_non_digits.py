@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
-from mnist_core.drawing.strokes import Strokes, render
+from mnist_core.drawing.strokes import Strokes, render_strokes
 from mnist_core.errors import SettingError
-from mnist_core.handwriting.non_digits import KINDS, LETTERS, SHAPES, scribble
-from mnist_core.handwriting.templates import write
+from mnist_core.handwriting.non_digits import LETTERS, NON_DIGIT_KINDS, SHAPES, generate_non_digit
+from mnist_core.handwriting.templates import write_template
 
 LIKE_DIGITS = "OoIilLJjZzSsBbgqyQDGCcaedft"  # 0 0 1 1 1 1 1 1 1 2 2 5 5 8 6 9 9 4 0 0 6 6 0 2 6 0 7 7
 
@@ -19,12 +19,12 @@ def generator(seed: int = 0) -> np.random.Generator:
 
 
 def pieces(strokes: Strokes, width: float = 8) -> int:
-    return int(cv2.connectedComponents((render(strokes, width, 230) > 127).astype(np.uint8))[0]) - 1
+    return int(cv2.connectedComponents((render_strokes(strokes, width, 230) > 127).astype(np.uint8))[0]) - 1
 
 
 def some(kind: str, count: int = 20) -> list[Strokes]:
     draws = generator()
-    return [scribble(draws, kind) for _ in range(count)]
+    return [generate_non_digit(draws, kind) for _ in range(count)]
 
 
 def turning(stroke: np.ndarray) -> np.ndarray:
@@ -33,7 +33,7 @@ def turning(stroke: np.ndarray) -> np.ndarray:
     return (np.diff(headings) + np.pi) % (2 * np.pi) - np.pi
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", NON_DIGIT_KINDS)
 def test_each_kind_is_fitted_and_reproducible(kind: str) -> None:
     for first, again in zip(some(kind), some(kind), strict=True):
         assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
@@ -45,11 +45,11 @@ def test_each_kind_is_fitted_and_reproducible(kind: str) -> None:
 
 def test_kinds_are_drawn_as_often_as_they_say() -> None:
     """Dots stand for all: nothing else is made of single points alone."""
-    weights = np.array([weight for weight, _ in KINDS.values()])
+    weights = np.array([weight for weight, _ in NON_DIGIT_KINDS.values()])
     draws, dots = generator(), 0
     for _ in range(900):
-        dots += max(map(len, scribble(draws))) == 1
-    assert dots / 900 == pytest.approx(KINDS["dots"][0] / weights.sum(), abs=0.03)
+        dots += max(map(len, generate_non_digit(draws))) == 1
+    assert dots / 900 == pytest.approx(NON_DIGIT_KINDS["dots"][0] / weights.sum(), abs=0.03)
 
 
 def test_letters_that_look_like_digits_are_left_out() -> None:
@@ -60,7 +60,7 @@ def test_letters_that_look_like_digits_are_left_out() -> None:
 @pytest.mark.parametrize("name", [*LETTERS, *SHAPES])
 def test_shapes_are_fitted(name: str) -> None:
     for variant in (LETTERS | SHAPES)[name]:
-        together = np.concatenate(write(variant))
+        together = np.concatenate(write_template(variant))
         assert together.min(axis=0).tolist() == [0, 0] and together.max() == 1000
 
 
@@ -76,7 +76,7 @@ def test_dots_are_dots() -> None:
 
 def test_blobs_are_mostly_ink() -> None:
     for strokes in some("blob"):
-        ink = np.argwhere(render(strokes, 20, 168) > 127)
+        ink = np.argwhere(render_strokes(strokes, 20, 168) > 127)
         hull = cv2.contourArea(cv2.convexHull(ink.astype(np.int32)))
         assert len(ink) > 0.6 * hull
 
@@ -106,4 +106,4 @@ def test_numbers_and_words_have_gaps(kind: str) -> None:
 
 def test_refuses_an_unknown_kind() -> None:
     with pytest.raises(SettingError, match="Unknown kind of scribble 'doodle'. Expected one of: letter, shape, dots,"):
-        scribble(generator(), "doodle")
+        generate_non_digit(generator(), "doodle")

@@ -23,15 +23,15 @@ import numpy as np
 import pytest
 
 from mnist_core.data import download
-from mnist_core.drawing.strokes import fit
+from mnist_core.drawing.strokes import fit_strokes
 from mnist_core.errors import DataError, DownloadError, SettingError
 from mnist_core.handwriting import pen_digits, pen_formats
 from mnist_core.handwriting.pen_digits import (
-    CONDITIONS,
+    DRAWING_CONDITIONS,
     PEN_SHA256,
     PEN_URL,
     PenDigit,
-    draw_pen_digit,
+    draw_pen_digits,
     load_pen_digits,
     locate_pen_digits,
     pen_cache_path,
@@ -147,7 +147,7 @@ def test_reads_what_uci_packed(tmp_path: Path) -> None:
 
 def test_y_goes_up_in_unipen_and_down_here() -> None:
     text = b'.SEGMENT DIGIT 0 ? "7"\n.PEN_DOWN\n 10 500\n 60 500\n 30 400\n.PEN_UP\n'
-    (digit,) = pen_formats.parse(text, "it")
+    (digit,) = pen_formats.parse_pen_digits(text, "it")
     assert digit.strokes[0].tolist() == [[0, 0], [500, 0], [200, 1000]]
 
 
@@ -176,7 +176,7 @@ def test_unipen_is_read_with_tolerance() -> None:
 .PEN_DOWN
 3 4
 """
-    four, zero = pen_formats.parse(text, "it")
+    four, zero = pen_formats.parse_pen_digits(text, "it")
     assert (four.label, four.writer, zero.label, zero.writer) == (4, "12", 0, "unknown")
     assert [len(stroke) for stroke in four.strokes] == [2, 1] and zero.strokes[0].tolist() == [[0, 0]]
     assert np.allclose(four.strokes[1], [[0, 100 / 199.5 * 1000]])
@@ -301,7 +301,7 @@ def test_the_pen_digits_survive_unipen() -> None:
         {"label": d.label, "writer": d.writer, "strokes": [s.round().astype(int).tolist() for s in d.strokes]}
         for d in digits
     ]
-    assert equal(pen_formats.parse(unipen(plain), "it"), plain)
+    assert equal(pen_formats.parse_pen_digits(unipen(plain), "it"), plain)
 
 
 def test_configured_path_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -465,7 +465,7 @@ def test_import_is_light() -> None:
 
 
 def digits_of(writers: int, each: int = 3) -> list[PenDigit]:
-    strokes = fit([[(0, 0), (1, 2)]])
+    strokes = fit_strokes([[(0, 0), (1, 2)]])
     return [PenDigit(number % 10, f"w{number % writers}", strokes) for number in range(writers * each)]
 
 
@@ -499,10 +499,10 @@ def test_split_refuses_to_leave_a_part_empty(writers: int, kept: int) -> None:
         split_writers(digits_of(writers), kept)
 
 
-TALL = PenDigit(1, "w", fit([[(0, 0), (0, 1000)], [(300, 500), (0, 500)]]))
+TALL = PenDigit(1, "w", fit_strokes([[(0, 0), (0, 1000)], [(300, 500), (0, 500)]]))
 
 
-@pytest.mark.parametrize("condition", CONDITIONS)
+@pytest.mark.parametrize("condition", DRAWING_CONDITIONS)
 def test_each_condition_draws_its_size_and_brush(condition: str) -> None:
     share, width = {
         "usual": (0.6, 20),
@@ -511,7 +511,7 @@ def test_each_condition_draws_its_size_and_brush(condition: str) -> None:
         "small fat": (0.35, 20),
         "big fat": (0.85, 30),
     }[condition]
-    (canvas,) = draw_pen_digit([TALL], condition)
+    (canvas,) = draw_pen_digits([TALL], condition)
     assert canvas.shape == (280, 280) and canvas.dtype == np.uint8
     ink = np.argwhere(canvas > 127)
     (top, left), (bottom, right) = ink.min(axis=0), ink.max(axis=0)
@@ -523,9 +523,9 @@ def test_each_condition_draws_its_size_and_brush(condition: str) -> None:
 
 
 def test_corners_take_turns() -> None:
-    wide = PenDigit(0, "w", fit([[(0, 0), (1000, 200)]]))
+    wide = PenDigit(0, "w", fit_strokes([[(0, 0), (1000, 200)]]))
     corners = []
-    for canvas in draw_pen_digit([TALL, wide] * 4, "small thin corner"):
+    for canvas in draw_pen_digits([TALL, wide] * 4, "small thin corner"):
         ink = np.argwhere(canvas)
         gaps = np.concatenate([ink.min(axis=0), 279 - ink.max(axis=0)])  # top, left, bottom, right
         assert np.sort(gaps)[:2] == pytest.approx([4, 4], abs=2)
@@ -535,9 +535,9 @@ def test_corners_take_turns() -> None:
 
 def test_draw_takes_no_more_than_it_needs() -> None:
     endless = itertools.repeat(TALL)
-    assert len(list(itertools.islice(draw_pen_digit(endless, "thin"), 3))) == 3
+    assert len(list(itertools.islice(draw_pen_digits(endless, "thin"), 3))) == 3
 
 
 def test_draw_refuses_an_unknown_condition() -> None:
     with pytest.raises(SettingError, match="Unknown condition 'fat'. Expected one of: usual, thin, small thin corner,"):
-        list(draw_pen_digit([TALL], "fat"))
+        list(draw_pen_digits([TALL], "fat"))

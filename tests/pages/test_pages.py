@@ -332,7 +332,7 @@ def test_drawing_is_kept_with_its_strokes_once(app: AppTest) -> None:
     button(app, "Keep it").click().run()
     button(app, "Keep it").click().run()
     (found,) = list_corrections()
-    assert (found.label, found.read_as, found.width) == (4, 7, 20.0)
+    assert (found.label, found.predicted, found.width) == (4, 7, 20.0)
     assert [stroke.tolist() for stroke in found.strokes] == [[[80, 60], [200, 60]], [[200, 60], [130, 220]]]
     assert found.image.max() == 255
     assert "Kept as 4" in app.success[0].value

@@ -10,8 +10,8 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from mnist_core.drawing.normalize import normalise, plain_resize
-from mnist_core.drawing.strokes import render
+from mnist_core.drawing.normalize import normalize_drawing, plain_resize
+from mnist_core.drawing.strokes import render_strokes
 from mnist_core.models.classifier import DEFAULT_MODEL, Classifier
 from pages.ui.draw import tour
 from pages.ui.shared import navigation, state
@@ -92,11 +92,11 @@ def test_second_step_shows_what_plain_resize_loses(app: AppTest) -> None:
     assert app.session_state[state.at_entry(state.CANVAS)]["objects"][0]["path"][0] == ["M", *tour.SMALL_THREE[0]]
     points = np.array(tour.SMALL_THREE, np.float32)
     low, high = points.min(axis=0), points.max(axis=0)
-    drawn = render((points,), tour.BRUSH, float((high - low).max()), tuple((low + high) / 2))
+    drawn = render_strokes((points,), tour.BRUSH, float((high - low).max()), tuple((low + high) / 2))
     model = Classifier(DEFAULT_MODEL)
     plain = model.read(plain_resize(drawn).image)
     assert plain.rejected or plain.digit != 3
-    reading = model.read(normalise(drawn, tour.BRUSH).image)
+    reading = model.read(normalize_drawing(drawn, tour.BRUSH).image)
     assert reading.digit == 3 and not reading.rejected and reading.confidence > 0.9
 
 

@@ -15,7 +15,7 @@ from mnist_core import worker
 from mnist_core.constants import NOT_A_DIGIT
 from mnist_core.data.mnist import Split, load_mnist
 from mnist_core.errors import DigitLabError, ModelError, RunNotFoundError, SettingError
-from mnist_core.handwriting.corrections import KeptDrawing, save_correction
+from mnist_core.handwriting.corrections import Correction, save_correction
 from mnist_core.models.classifier import Classifier
 from mnist_core.runs.run import Run, RunSpec, create_run, make_spec
 from mnist_core.training import fine_tune
@@ -29,7 +29,7 @@ def base(trained: Trained, runs_root: Path) -> Run:
     return Run(runs_root / trained.run.id)
 
 
-def misread(model: Classifier, count: int) -> list[KeptDrawing]:
+def misread(model: Classifier, count: int) -> list[Correction]:
     """Digits of the sample that the model reads as something else, kept as people keep them."""
     sample = load_mnist("sample")
     images, labels = sample.x_train[:1500], sample.y_train[:1500]
@@ -133,9 +133,9 @@ def split_of(count: int) -> Split:
     return Split(images, labels, images[:1], labels[:1], images[:1], labels[:1])
 
 
-def drawn(labels: Sequence[int]) -> list[KeptDrawing]:
+def drawn(labels: Sequence[int]) -> list[Correction]:
     image = np.full((28, 28), 255, np.uint8)
-    return [KeptDrawing("x", label, image, (), 0.0, 0) for label in labels]
+    return [Correction("x", label, image, (), 0.0, 0) for label in labels]
 
 
 @pytest.mark.parametrize("count", [1, 7, 40])

@@ -39,22 +39,27 @@ def digit() -> tuple[NDArray[np.uint8], str]:
 def sliders() -> augmentation.Augmentation:
     """One for each change, at first as the trainings have it."""
     st.caption("The sliders begin where a training with augmentation has them.")
-    for name, most in augmentation_preview.LARGEST.items():
+    for name, most in augmentation_preview.PREVIEW_LIMITS.items():
         state.default(state.change(name), float(getattr(USUAL, name)))
-        unit = f" ({augmentation_preview.UNITS[name].strip()})" if augmentation_preview.UNITS[name] else ""
+        unit = (
+            f" ({augmentation_preview.AUGMENTATION_UNITS[name].strip()})"
+            if augmentation_preview.AUGMENTATION_UNITS[name]
+            else ""
+        )
         st.slider(f"{name.capitalize()}{unit}", 0.0, most, step=most / 60, key=state.change(name))
     return augmentation.Augmentation(
-        **{name: st.session_state[state.change(name)] for name in augmentation_preview.LARGEST}
+        **{name: st.session_state[state.change(name)] for name in augmentation_preview.PREVIEW_LIMITS}
     )
 
 
 def single(image: NDArray[np.uint8], name: str, how: augmentation.Augmentation) -> None:
     """Each change by itself."""
-    amounts = {change: float(getattr(how, change)) for change in augmentation_preview.NAMES}
+    amounts = {change: float(getattr(how, change)) for change in augmentation_preview.AUGMENTATION_NAMES}
     alt = f"The {name}, changed in one way at a time: " + ", ".join(
-        f"{change} {amounts[change]:g}{augmentation_preview.UNITS[change]}" for change in augmentation_preview.NAMES
+        f"{change} {amounts[change]:g}{augmentation_preview.AUGMENTATION_UNITS[change]}"
+        for change in augmentation_preview.AUGMENTATION_NAMES
     )
-    pictures = {change: augmentation_preview.alone(image, change, amount) for change, amount in amounts.items()}
+    pictures = {change: augmentation_preview.preview_one(image, change, amount) for change, amount in amounts.items()}
     rows = [{"change": change, "amount": amount} for change, amount in amounts.items()]
     drawn = data_charts.augmentation_grid(pictures, amounts)
     figure.chart(drawn, "One change at a time", f"{alt}.", "augmentation", "changes", rows=lambda: rows)
@@ -62,7 +67,7 @@ def single(image: NDArray[np.uint8], name: str, how: augmentation.Augmentation) 
 
 def everything(image: NDArray[np.uint8], name: str, how: augmentation.Augmentation) -> None:
     """All at once, at random, as a training does it."""
-    drawn = augmentation_preview.together(image, how, DRAWS)
+    drawn = augmentation_preview.preview_all(image, how, DRAWS)
     rows = drawn.reshape(-1, COLUMNS, 28, 28).transpose(0, 2, 1, 3).reshape(-1, COLUMNS * 28)
     figure.image(
         rows,

@@ -9,8 +9,10 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from mnist_core.charts import data as data_charts
+from mnist_core.constants import NOT_A_DIGIT
 from mnist_core.data import browse
-from mnist_core.data.browse import NOT_A_DIGIT, Wanted
+from mnist_core.data.browse import DigitFilter
+from mnist_core.data.labels import predicted_labels
 from pages.ui.shared import caches, components, figure, state
 
 PARTS = {"train": "Training digits", "test": "Test digits"}
@@ -25,10 +27,10 @@ def show_digit_browser() -> None:
     part, choice, wanted = menus()
     images, labels = digits(part)
     path = components.model_path(choice)
-    if wanted.asks_a_model and not may_read(choice, part, len(images)):
+    if wanted.needs_predictions and not may_read(choice, part, len(images)):
         return
-    read_as = answers(path, part) if wanted.asks_a_model else None
-    found = browse.find(labels, wanted, read_as)
+    read_as = answers(path, part) if wanted.needs_predictions else None
+    found = browse.filter_digits(labels, wanted, read_as)
     walls, large = st.columns([3, 2], gap="large")
     with walls:
         wall(part, found, read_as, described(part, wanted, choice))
@@ -36,7 +38,7 @@ def show_digit_browser() -> None:
         one(part, choice)
 
 
-def menus() -> tuple[str, str, Wanted]:
+def menus() -> tuple[str, str, DigitFilter]:
     """What to look for: the part, the model that is asked, and what is wanted."""
     state.default(state.BROWSED_PART, "train")
     part = st.segmented_control(
@@ -60,7 +62,7 @@ def menus() -> tuple[str, str, Wanted]:
         choice = components.model_menu("Model", state.MODEL)
     answer = read.selectbox("It reads", ANSWERS, format_func=_answer, key=state.BROWSED_ANSWER, on_change=to_first_page)
     only_wrong = wrong.toggle("Only its mistakes", key=state.BROWSED_WRONG, on_change=to_first_page)
-    wanted = Wanted(None if label == ANY else label, None if answer == ANY else answer, only_wrong)
+    wanted = DigitFilter(None if label == ANY else label, None if answer == ANY else answer, only_wrong)
     return str(part), choice, wanted
 
 
@@ -93,22 +95,22 @@ def may_read(choice: str, part: str, count: int) -> bool:
 
 
 def answers(path: Path, part: str) -> NDArray[np.uint8]:
-    """(N,) uint8 as browsing.answers."""
-    return browse.answers(caches.predictions(path, caches.at_hand(), part))
+    """(N,) uint8 as predicted_labels gives them."""
+    return predicted_labels(caches.predictions(path, caches.at_hand(), part))
 
 
-def described(part: str, wanted: Wanted, choice: str) -> str:
+def described(part: str, wanted: DigitFilter, choice: str) -> str:
     """What is looked for, in words."""
     words = [PARTS[part]]
     if wanted.label is not None:
         words.append(f"with the label {wanted.label}")
-    if wanted.asks_a_model:
+    if wanted.needs_predictions:
         words.append(f"that {components.plain(components.model_name(choice))} reads")
         words.append(
             " ".join(
                 [
-                    *(["wrong"] if wanted.wrong else []),
-                    *([] if wanted.answer is None else [f"as {_answer(wanted.answer)}"]),
+                    *(["wrong"] if wanted.misclassified else []),
+                    *([] if wanted.prediction is None else [f"as {_answer(wanted.prediction)}"]),
                 ]
             )
         )
@@ -124,9 +126,9 @@ def wall(part: str, found: NDArray[np.int64], read_as: NDArray[np.uint8] | None,
     st.session_state[state.BROWSED_PAGE] = min(st.session_state.get(state.BROWSED_PAGE, 1), pages)
     page = int(st.number_input(f"Page, 1 to {pages:,}", 1, pages, key=state.BROWSED_PAGE)) if pages > 1 else 1
     images, labels = digits(part)
-    numbers = browse.on_page(found, page)
+    numbers = browse.digits_on_page(found, page)
     shown = None if read_as is None else read_as[numbers]
-    first = browse.PER_PAGE * (page - 1) + 1
+    first = browse.DIGITS_PER_PAGE * (page - 1) + 1
     alt = (
         f"{what}, {first:,} to {first + len(numbers) - 1:,} of {len(found):,}. Labels, row by row: "
         f"{' '.join(map(str, labels[numbers]))}."
@@ -177,7 +179,7 @@ def one(part: str, choice: str) -> None:
 def told(choice: str, image: NDArray[np.uint8]) -> str:
     """What the model reads a digit as, and how it came to see it."""
     model = caches.classifier(components.model_path(choice))
-    answer = int(browse.answers(model.probabilities(image[None]))[0])
+    answer = int(predicted_labels(model.probabilities(image[None]))[0])
     said = f"{components.plain(components.model_name(choice))} reads it as {_answer(answer)}."
     if model.input_size == len(image):
         return said

@@ -29,7 +29,7 @@ def show_dataset_summary() -> None:
     provenance(mnist)
 
 
-def balance(found: summary.Portrait) -> None:
+def balance(found: summary.DatasetSummary) -> None:
     """How many of each digit."""
     total, most, fewest = found.training.sum(), found.training.argmax(), found.training.argmin()
     alt = (
@@ -40,7 +40,7 @@ def balance(found: summary.Portrait) -> None:
     figure.chart(data_charts.class_balance(found), "How many of each digit there are", alt, "class balance", "balance")
 
 
-def brightness(found: summary.Portrait) -> None:
+def brightness(found: summary.DatasetSummary) -> None:
     """How often each pixel value occurs."""
     alt = (
         f"Pixels by value on a logarithmic scale: {found.black:.0%} are black, {found.white:.1%} are pure white, "
@@ -55,10 +55,10 @@ def brightness(found: summary.Portrait) -> None:
     )
 
 
-def means(found: summary.Portrait) -> None:
+def means(found: summary.DatasetSummary) -> None:
     """The mean of each digit."""
     figure.image(
-        summary.in_a_row(found.means),
+        summary.image_row(found.means),
         "The mean of each digit, 0 to 9",
         "The mean image of each digit from 0 to 9, all readable and blurred; the 1 is the sharpest in the middle.",
         "mean digits",
@@ -69,10 +69,10 @@ def means(found: summary.Portrait) -> None:
 
 def prints(mnist: Mnist) -> None:
     """What tutorials print, and the uncentered fields of Lesson 08."""
-    ten, labels = mnist.x_train[: summary.ROW], mnist.y_train[: summary.ROW].tolist()
+    ten, labels = mnist.x_train[: summary.ROW_LENGTH], mnist.y_train[: summary.ROW_LENGTH].tolist()
     told = ", ".join(map(str, labels))
     figure.image(
-        summary.in_a_row(ten),
+        summary.image_row(ten),
         f"The first ten training digits: {told}",
         f"The first ten training digits in a row: {told}.",
         "as tutorials print them",
@@ -81,9 +81,9 @@ def prints(mnist: Mnist) -> None:
     )
     plate, fields = st.columns([1, 3], gap="large")
     with plate:
-        four = ", ".join(map(str, labels[: summary.PLATE]))
+        four = ", ".join(map(str, labels[: summary.SQUARE_LENGTH]))
         figure.image(
-            summary.plate(ten),
+            summary.image_square(ten),
             "The first four as a plate",
             f"Two by two: {four}.",
             "as tutorials print them",
@@ -91,7 +91,7 @@ def prints(mnist: Mnist) -> None:
             4 * 56,
         )
     with fields:
-        both = summary.centred_and_not(ten[:FIELDS])
+        both = summary.centered_and_uncentered(ten[:FIELDS])
         figure.image(
             both,
             "Centred above, uncentered below",

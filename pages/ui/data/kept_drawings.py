@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from mnist_core import owners
-from mnist_core.handwriting.corrections import KeptDrawing, archive_corrections, delete_correction, list_corrections
+from mnist_core.handwriting.corrections import Correction, archive_corrections, delete_correction, list_corrections
 from mnist_core.jobs.local import start_run
 from mnist_core.training import fine_tune
 from pages.ui.shared import caches, components, correction, state, visitor
@@ -48,15 +48,15 @@ def drawings() -> None:
             st.rerun()
 
 
-def delete(drawing: KeptDrawing) -> None:
+def delete(drawing: Correction) -> None:
     """For good. Raises NotYoursError where somebody else has kept it."""
     owners.require(drawing.owner, visitor.visitor(), "The drawing")
     delete_correction(drawing.name)
 
 
-def tile(drawing: KeptDrawing) -> None:
+def tile(drawing: Correction) -> None:
     """One drawing, what it is, what it was read as, and a button to delete it."""
-    said, read = correction.name(drawing.label), correction.name(drawing.read_as)
+    said, read = correction.name(drawing.label), correction.name(drawing.predicted)
     components.strip([(drawing.image, said, f"read as {read}")], 84)
     own = owners.may_change(drawing.owner, visitor.visitor())
     if st.button("Delete", key=f"delete-{drawing.name}", disabled=not own):

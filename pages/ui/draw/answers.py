@@ -7,8 +7,8 @@ from functools import partial
 import streamlit as st
 
 from mnist_core.charts.common import encode_png
-from mnist_core.drawing.normalize import Normalised, normalise, plain_resize
-from mnist_core.drawing.whole_numbers import read_number
+from mnist_core.drawing.normalize import NormalizedDrawing, normalize_drawing, plain_resize
+from mnist_core.drawing.whole_numbers import recognize_number
 from pages.ui.shared import caches, components, correction, state
 from pages.ui.shared.sketchpad import Drawing
 
@@ -24,7 +24,7 @@ def invite(number: bool) -> None:
 def of_digit(drawing: Drawing, choices: list[str], below: st.delta_generator.DeltaGenerator) -> None:
     """Each model's answer, the image that it saw, and the stages between the drawing and that image."""
     plain = st.session_state[state.PLAIN]
-    normalised = plain_resize(drawing.image) if plain else normalise(drawing.image, drawing.brush)
+    normalised = plain_resize(drawing.image) if plain else normalize_drawing(drawing.image, drawing.brush)
     if normalised.blank:
         st.info("There is no ink to read yet. Draw a digit, or choose a picture that shows one.")
         return
@@ -44,7 +44,7 @@ def of_number(drawing: Drawing, choices: list[str]) -> None:
     """Each model's number, and its digits one by one."""
     for choice in choices:
         classifier = caches.classifier(components.model_path(choice))
-        number = read_number(drawing.image, classifier, drawing.brush, drawing.strokes)
+        number = recognize_number(drawing.image, classifier, drawing.brush, drawing.strokes)
         if not number.parts:
             st.info("There is no ink to read yet. Write a number, or choose a picture that shows one.")
             return
@@ -56,7 +56,7 @@ def _title(choice: str, choices: list[str]) -> str:
     return components.model_name(choice) if len(choices) > 1 else ""
 
 
-def _stages(normalised: Normalised) -> None:
+def _stages(normalised: NormalizedDrawing) -> None:
     """From the drawing to what the model sees."""
     st.subheader("From your drawing to what the model sees")
     components.strip([(stage.image, stage.name, stage.explanation) for stage in normalised.stages])

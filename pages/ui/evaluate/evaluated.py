@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mnist_core.evaluation import caveats
 from mnist_core.evaluation.metrics import Evaluation, evaluate
-from mnist_core.handwriting.pen_digits import CONDITIONS, locate_pen_digits
+from mnist_core.handwriting.pen_digits import DRAWING_CONDITIONS, locate_pen_digits
 from mnist_core.training import fine_tune
 from pages.ui.shared import analysis_caches, caches, components, state
 
@@ -50,7 +50,7 @@ class Measured:
 
 def source_menu() -> str:
     """Which images: MNIST, or a condition that pen digits are drawn in, where their file is at hand."""
-    choices = [MNIST, *(CONDITIONS if locate_pen_digits() else ())]
+    choices = [MNIST, *(DRAWING_CONDITIONS if locate_pen_digits() else ())]
     if st.session_state.get(state.EVALUATED_ON) not in choices:
         st.session_state[state.EVALUATED_ON] = MNIST
     chosen = st.selectbox("Images", choices, key=state.EVALUATED_ON, format_func=_source_name)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from mnist_core.charts import data as data_charts
 from mnist_core.config import runs_dir
 from mnist_core.data import summary as portraits
-from mnist_core.data.summary import Portrait
+from mnist_core.data.summary import DatasetSummary
 from mnist_core.errors import ModelError
 from mnist_core.evaluation import robustness
 from mnist_core.evaluation.pen_accuracy import normalised
@@ -98,9 +98,9 @@ def _anywhere(path: str, changed: int, choice: str, way: str) -> float:
 
 
 @st.cache_resource(show_spinner="Counting pixels …", max_entries=2)
-def portrait(choice: str) -> Portrait:
+def portrait(choice: str) -> DatasetSummary:
     """The data set at a glance."""
-    return portraits.portrait(caches.mnist(choice))
+    return portraits.summarize_dataset(caches.mnist(choice))
 
 
 @dataclass(frozen=True, eq=False)

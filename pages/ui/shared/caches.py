@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from mnist_core.charts import runs as run_charts
 from mnist_core.charts.common import vega_lite
 from mnist_core.data.augmentation import AUGMENTATIONS, augment
-from mnist_core.data.mnist import Mnist, load_mnist, mnist_available, split_mnist, uncentered_test
+from mnist_core.data.mnist import Mnist, load_mnist, mnist_available, split_mnist, uncenter_test_images
 from mnist_core.jobs import routing
 from mnist_core.jobs.local import JobBackend, LocalBackend
 from mnist_core.jobs.routing import Beside
@@ -161,7 +161,7 @@ def augmented_digits(name: str, count: int) -> NDArray[np.uint8]:
 def test_images(choice: str, split: str, uncentered: bool) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Test images (N, size, size) uint8 and labels (N,) of a split."""
     parts = split_mnist(mnist(choice), split)
-    return uncentered_test(parts) if uncentered else parts.x_test, parts.y_test
+    return uncenter_test_images(parts) if uncentered else parts.x_test, parts.y_test
 
 
 def predictions(path: Path, choice: str, part: str) -> NDArray[np.float32]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from mnist_core.charts.common import data_url, format_percent
 from mnist_core.config import runs_dir
-from mnist_core.drawing.whole_numbers import Number
+from mnist_core.drawing.whole_numbers import WholeNumber
 from mnist_core.errors import DigitLabError, ModelError
 from mnist_core.models.classifier import DEFAULT_MODEL, Reading
 from mnist_core.networks.architecture import NETWORK, Architecture, describe
@@ -86,7 +86,7 @@ def answer(reading: Reading, title: str = "", seen: NDArray[np.uint8] | None = N
     )
 
 
-def number(found: Number, drawing: NDArray[np.uint8], title: str = "") -> None:
+def number(found: WholeNumber, drawing: NDArray[np.uint8], title: str = "") -> None:
     """A whole number, where each digit was found, and what the model saw of it.
 
     Args:
@@ -102,7 +102,7 @@ def number(found: Number, drawing: NDArray[np.uint8], title: str = "") -> None:
         f'<div class="lab-digit{unsure}">{found.text}</div><div class="lab-sure">{sure}</div></div>'
         f'<img class="lab-boxes" alt="where each digit was found" src="{data_url(_boxed(found, drawing))}">'
     )
-    readings = [(part.image, part.reading) for part in found.parts]
+    readings = [(part.image, part.prediction) for part in found.parts]
     strip([(image, str(reading.digit), _how_sure(reading)) for image, reading in readings], 84)
 
 
@@ -110,13 +110,13 @@ def _how_sure(reading: Reading) -> str:
     return "not a digit" if reading.rejected else format_percent(reading.confidence)
 
 
-def _boxed(found: Number, drawing: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _boxed(found: WholeNumber, drawing: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """(H, W, 3) uint8: the drawing with a frame around each digit."""
     picture = np.ascontiguousarray(np.broadcast_to(np.atleast_3d(drawing)[..., :3], (*drawing.shape[:2], 3)))
     width = max(1, drawing.shape[0] // 140)
     for part in found.parts:
         left, top, right, bottom = part.box
-        colour = theme.REJECTED if part.reading.rejected else theme.FRAME
+        colour = theme.REJECTED if part.prediction.rejected else theme.FRAME
         cv2.rectangle(picture, (left - width, top - width), (right - 1 + width, bottom - 1 + width), colour, width)
     return picture
 

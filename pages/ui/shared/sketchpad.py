@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from streamlit_drawable_canvas import st_canvas
 
 from mnist_core.drawing import canvas
-from mnist_core.drawing.normalize import normalise
-from mnist_core.drawing.strokes import Strokes, render
+from mnist_core.drawing.normalize import normalize_drawing
+from mnist_core.drawing.strokes import Strokes, render_strokes
 from pages.ui.shared import state, theme
 
 BRUSH_PIXELS = 20  # until somebody moves the slider
@@ -59,7 +59,7 @@ def show_sketchpad(key: str, width: int) -> Drawing | None:
     image = result.image_data  # each look at it decodes it anew
     if image is None:  # before somebody touches it a canvas sends no picture, not even of what it began with
         return redrawn(result.json_data, width)
-    return Drawing(image, canvas.strokes(result.json_data), canvas.brush_width(result.json_data))
+    return Drawing(image, canvas.parse_strokes(result.json_data), canvas.parse_brush_width(result.json_data))
 
 
 def redrawn(sent: dict[str, Any] | None, width: int) -> Drawing | None:
@@ -69,14 +69,14 @@ def redrawn(sent: dict[str, Any] | None, width: int) -> Drawing | None:
         sent: what a canvas has sent, or began with.
         width: of the canvas, in pixels.
     """
-    paths, brush = canvas.strokes(sent), canvas.brush_width(sent)
+    paths, brush = canvas.parse_strokes(sent), canvas.parse_brush_width(sent)
     if not paths or brush is None:
         return None
     points = np.concatenate(paths)
     low, high = points.min(axis=0), points.max(axis=0)
     middle = float(low[0] + high[0]) / 2, float(low[1] + high[1]) / 2
     size = max(float((high - low).max()), 1e-3)  # of the path; a mere dot has none
-    image = render(paths, brush, size, middle, max(width, theme.CANVAS_PIXELS))[: theme.CANVAS_PIXELS, :width]
+    image = render_strokes(paths, brush, size, middle, max(width, theme.CANVAS_PIXELS))[: theme.CANVAS_PIXELS, :width]
     return Drawing(image, paths, brush)
 
 
@@ -89,5 +89,5 @@ def clear(key: str) -> None:
 
 def digit(drawn: Drawing | None) -> NDArray[np.uint8] | None:
     """The drawing as a model is shown it, (28, 28) uint8; None where there is no ink."""
-    normalised = normalise(drawn.image, drawn.brush) if drawn else None
+    normalised = normalize_drawing(drawn.image, drawn.brush) if drawn else None
     return None if normalised is None or normalised.blank else normalised.image
