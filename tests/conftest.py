@@ -24,6 +24,17 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 settings.register_profile("digitlab", deadline=None)  # a busy machine is no failure
 settings.load_profile("digitlab")
 
+SLOW_FIXTURES = {"trained", "keras", "app_url", "chromium", "ray_cluster"}
+"""Fixtures that train a model, import TensorFlow in this process, or start a server, a browser or a cluster."""
+SLOW_FOLDERS = {"browser", "cluster"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks as slow what uses a slow fixture or is in a slow folder. Other slow tests carry `@pytest.mark.slow`."""
+    for item in items:
+        if SLOW_FIXTURES & set(getattr(item, "fixturenames", ())) or item.path.parent.name in SLOW_FOLDERS:
+            item.add_marker(pytest.mark.slow)
+
 
 @pytest.fixture(autouse=True)
 def runs_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
