@@ -1,50 +1,53 @@
-"""How good a model is: on the whole, digit by digit, where it errs, how sure it is, what spoils it, beside another."""
+"""The Evaluate page: a model on test images. Metrics, mistakes, calibration, robustness, comparison with another."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import streamlit as st
 
-from pages.ui.evaluate import evaluated, mistakes
 from pages.ui.evaluate.calibration import show_calibration
+from pages.ui.evaluate.evaluated_model import EvaluatedModel, evaluate_model, image_menu
+from pages.ui.evaluate.mistakes import show_confusion_matrix, show_worst_mistakes
 from pages.ui.evaluate.model_comparison import show_model_comparison
 from pages.ui.evaluate.robustness import show_robustness
 from pages.ui.evaluate.scores import show_scores
 from pages.ui.shared import components, navigation, state
 
-VIEWS = {
-    "scores": ("Figures", show_scores),
-    "confusion": ("Confusions", mistakes.confusions),
-    "worst": ("Worst mistakes", mistakes.worst),
-    "sure": ("How sure it is", show_calibration),
-    "spoilt": ("Spoilt digits", show_robustness),
-    "other": ("Against another", show_model_comparison),
+VIEWS: dict[str, tuple[str, Callable[[EvaluatedModel], None]]] = {
+    "scores": ("Metrics", show_scores),
+    "confusion": ("Confusion matrix", show_confusion_matrix),
+    "worst": ("Worst mistakes", show_worst_mistakes),
+    "sure": ("Calibration", show_calibration),
+    "spoilt": ("Robustness", show_robustness),
+    "other": ("Compare models", show_model_comparison),
 }
-"""Name in the address -> its title, and what shows it, given what a model made of the images."""
+"""Name in the address -> title of the view, and the function that shows it."""
 
 
-def menus() -> None:
-    """A model, images, and one of the views of both.
+def show_evaluate_page() -> None:
+    """The page below its title: menus of models, images and views, and the chosen view.
 
-    Outside the fragment: its widgets are not heard while the images are read for the first time.
+    The menus are outside the fragment: a fragment ignores its widgets while the model reads images for the first time.
     """
-    model, images = st.columns(2)
-    with model:
+    model_column, image_column = st.columns(2)
+    with model_column:
         choice = components.model_menu("Model", state.MODEL)
-    with images:
-        source = evaluated.source_menu()
+    with image_column:
+        images = image_menu()
     view = navigation.view(VIEWS, state.EVALUATED_VIEW)
-    components.fragment(lambda: page(choice, source, view))
+    components.fragment(lambda: show_view(choice, images, view))
 
 
-def page(choice: str, source: str, view: str) -> None:
-    """What its own widgets make run again."""
-    found = evaluated.of(choice, source)
-    st.caption(" ".join(found.caveats))
-    VIEWS[view][1](found)
+def show_view(choice: str, images: str, view: str) -> None:
+    """Evaluates the model and shows one view of the result; a fragment."""
+    model = evaluate_model(choice, images)
+    st.caption(" ".join(model.caveats))
+    VIEWS[view][1](model)
 
 
 navigation.through_app()
 components.choose_from_link(state.MODEL)
 st.title("Evaluate")
-st.write("How good a model is on digits it did not learn from: how often it is right, where it errs, what spoils it.")
-components.guarded(menus)
+st.write("How well a model classifies digits that it was not trained on, which ones it gets wrong, and why.")
+components.guarded(show_evaluate_page)

@@ -20,7 +20,7 @@ from mnist_core.evaluation import robustness as distortions
 from mnist_core.evaluation.robustness import Distortion
 from mnist_core.models.classifier import DEFAULT_MODEL, Classifier
 from mnist_core.runs.run import Run, create_run, make_spec
-from pages.ui.evaluate import evaluated, robustness
+from pages.ui.evaluate import evaluated_model, robustness
 from pages.ui.shared import analysis_caches, caches, components, state
 from tests.support import ROOT, Trained
 
@@ -80,7 +80,7 @@ def test_headline_is_the_models(app: AppTest) -> None:
     told = {metric.label: metric.value for metric in app.metric}
     assert list(told) == ["Accuracy", "95 % interval", "Error", "Loss", "Top-2 accuracy", "Calibration error"]
     assert told["Accuracy"] == f"{right / 10:.2f} %" and told["Error"] == f"{100 - right / 10:.2f} %"
-    assert f"{1000 - right} of 1,000 images are read wrong" in shown(app)
+    assert f"{1000 - right} of 1,000 images are misclassified" in shown(app)
     table = app.dataframe[0].value
     assert table["support"].tolist() == [100] * 10
     assert table["recall"].mean() == pytest.approx(right / 10)
@@ -108,7 +108,7 @@ def test_link_to_no_run_is_said_in_plain_words(app: AppTest) -> None:
 
 def numbers(app: AppTest) -> list[int]:
     """Of the images shown, in order."""
-    return [int(found.replace(",", "")) for found in re.findall(r"number ([\d,]+)<", shown(app))]
+    return [int(found.replace(",", "")) for found in re.findall(r"image ([\d,]+)<", shown(app))]
 
 
 def test_cell_shows_its_digits(app: AppTest, trained_run: Run) -> None:
@@ -118,7 +118,7 @@ def test_cell_shows_its_digits(app: AppTest, trained_run: Run) -> None:
     counts = np.zeros((10, 10), int)
     np.add.at(counts, (labels, read), 1)
     np.fill_diagonal(counts, 0)
-    most = [f"{true} read as {answer}" for true, answer in np.argwhere(counts == counts.max())]
+    most = [f"{true} classified as {answer}" for true, answer in np.argwhere(counts == counts.max())]
     assert app.selectbox(key=state.CELL).options[0] in most  # the most frequent mistake, at first
     assert set(numbers(app)) <= set(np.flatnonzero(labels != read).tolist()) and len(numbers(app)) == counts.max()
     for true, answer in (divmod(int(counts.argmax()), 10), (7, 7)):
@@ -172,7 +172,7 @@ def test_against_another_with_mcnemar(app: AppTest, trained_run: Run) -> None:
     images, labels, first = shipped()
     second = Classifier(trained_run.model).probabilities(images)
     alone = ((first.argmax(1) == labels) & (second.argmax(1) != labels)).sum()
-    assert app.dataframe[0].value["right alone"][0] == alone
+    assert app.dataframe[0].value["only this correct"][0] == alone
     assert "really better (p < 0.001)" in shown(app)
     assert "Digit Lab" in next(text.value for text in app.markdown if "really better (" in text.value)
     assert not app.error and not app.exception
@@ -204,7 +204,7 @@ def test_spoilt_digits_are_measured_and_drawn(app: AppTest, trained_run: Run, fe
     assert app.multiselect(key=state.SPOILT_MODELS).value == ["default", trained_run.id]
     assert "No run with augmentation has a model yet" in shown(app)
     assert "Not measured yet" in app.info[0].value and not app.get("vega_lite_chart")
-    button(app, "Measure this").click().run()
+    button(app, "Measure this one").click().run()
     curves = {key[0]: curve for key, curve in app.session_state[state.CURVES].items() if key[3] == "shift"}
     images, labels, _ = shipped()
     chosen = distortions.subset(labels, 50)
@@ -213,7 +213,7 @@ def test_spoilt_digits_are_measured_and_drawn(app: AppTest, trained_run: Run, fe
         assert curves[choice][0] == pytest.approx((read == labels[chosen]).mean())
         assert curves[choice][8] < curves[choice][0]
     assert len(app.get("vega_lite_chart")) == 1
-    button(app, "Measure all nine").click().run()
+    button(app, "Measure all 2").click().run()
     assert {key[3] for key in app.session_state[state.CURVES]} >= {"shift", "contrast"}
     app.selectbox(key=state.DISTORTION).select("contrast").run()
     assert len(app.get("vega_lite_chart")) == 1 and not app.info
@@ -227,24 +227,24 @@ def test_measuring_that_was_stopped_keeps_what_it_has(app: AppTest, few_levels: 
     def pressed(*arguments: Any) -> float:
         done.append(arguments)
         if len(done) == 1:
-            robustness.end()
+            robustness.stop_measuring()
         return whole(*arguments)
 
     monkeypatch.setattr(analysis_caches, "robust", pressed)
-    monkeypatch.setattr(robustness, "SLICE", -1.0)
+    monkeypatch.setattr(robustness, "SLICE_SECONDS", -1.0)
     opened(app, "spoilt", **{state.SPOILT_MODELS: ["default"]})
-    button(app, "Measure this").click().run()
+    button(app, "Measure this one").click().run()
     assert [arguments[3] for arguments in done] == [0]
     assert len(app.get("vega_lite_chart")) == 1  # of the one point
     assert state.MEASURING not in app.session_state
-    button(app, "Measure this").click().run()
+    button(app, "Measure this one").click().run()
     assert [arguments[3] for arguments in done] == [0, 8]
     assert not app.error and not app.exception
 
 
 def test_bar_tells_how_far_it_is_and_offers_to_stop(app: AppTest, few_levels: None, monkeypatch: Any) -> None:
-    monkeypatch.setattr(robustness, "measure", lambda steps: None)
-    going = robustness.Measuring(["shift", "contrast"], time.monotonic() - 3630, done=4)
+    monkeypatch.setattr(robustness, "measure_slice", lambda steps: None)
+    going = robustness.Measurement(["shift", "contrast"], time.monotonic() - 3630, done=4)
     opened(app, "spoilt", **{state.SPOILT_MODELS: ["default"], state.MEASURING: going})
     assert app.get("progress")[0].proto.text == "Shift: 4 of 8, about 1 h 00 min left"
     button(app, "Stop measuring").click().run()
@@ -253,10 +253,10 @@ def test_bar_tells_how_far_it_is_and_offers_to_stop(app: AppTest, few_levels: No
 
 def test_digits_placed_anywhere(app: AppTest, few_levels: None) -> None:
     opened(app, "spoilt", **{state.SPOILT_MODELS: ["default"]})
-    button(app, "Place them anywhere").click().run()
+    button(app, "Test on uncentered digits").click().run()
     rows = app.dataframe[0].value
     assert rows["images"].tolist() == [50, 50]
-    found = {row["sees"]: float(row["accuracy"].rstrip(" %")) for _, row in rows.iterrows()}
+    found = {row["input"]: float(row["accuracy"].rstrip(" %")) for _, row in rows.iterrows()}
     assert found[robustness.WAYS["normalised"][0]] > 90 > found[robustness.WAYS["resized"][0]]
     app.selectbox(key=state.DISTORTION).select("contrast").run()
     assert len(app.dataframe) == 1  # it stays
@@ -291,8 +291,8 @@ def test_large_inputs_and_a_hundred_outputs(
     if view == "confusion":
         assert any("no digit" in option for option in app.selectbox(key=state.CELL).options)
     if view == "spoilt":
-        button(app, "Place them anywhere").click().run()
-        assert app.dataframe[0].value["sees"].tolist() == [robustness.WAYS["as it is"][0]]
+        button(app, "Test on uncentered digits").click().run()
+        assert app.dataframe[0].value["input"].tolist() == [robustness.WAYS["as it is"][0]]
     assert not app.error and not app.exception
 
 
@@ -322,7 +322,7 @@ def test_perfect_model_has_no_mistakes_to_show(app: AppTest, monkeypatch: pytest
     sample = load_mnist("sample")
     monkeypatch.setattr(caches, "predictions", lambda *_: np.eye(10, dtype=np.float32)[sample.y_test])
     opened(app, "worst")
-    assert "There is none." in app.info[0].value
+    assert "No such images." in app.info[0].value
     opened(app, "confusion")
     assert not app.error
 
@@ -351,12 +351,12 @@ def test_pen_digits_where_they_are_at_hand(
     if view == "scores":
         assert app.metric[0].value == "100.00 %"
         assert app.dataframe[0].value["support"].tolist() == [0, 6, 0, 0, 0, 0, 0, 0, 0, 0]
-    assert not [each for each in app.button if each.label == "Look inside"]  # the Explain page has none of them
+    assert not [each for each in app.button if each.label == "Explain"]  # the Explain page has none of them
 
 
 def test_pen_digits_that_are_gone_fall_back(app: AppTest) -> None:
     opened(app, **{state.EVALUATED_ON: "thin"})
-    assert app.selectbox(key=state.EVALUATED_ON).value == evaluated.MNIST and not app.error
+    assert app.selectbox(key=state.EVALUATED_ON).value == evaluated_model.MNIST and not app.error
 
 
 def test_names_that_a_click_sends_are_those_of_the_menu() -> None:

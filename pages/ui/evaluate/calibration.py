@@ -1,49 +1,53 @@
-"""Whether a model is as sure as it is right, and what comes of letting it be silent where it is not sure."""
+"""The calibration view: does confidence match accuracy, and what does rejecting uncertain predictions gain?"""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from mnist_core.charts import evaluation as charts
+from mnist_core.charts import evaluation as evaluation_charts
 from mnist_core.evaluation import calibration
-from pages.ui.evaluate.evaluated import Measured
+from pages.ui.evaluate.evaluated_model import EvaluatedModel
 from pages.ui.shared import figure
 
-WANTED = 0.999
+TARGET_ACCURACY = 0.999
+"""Accuracy for which the view names a confidence threshold."""
 
 
-def show_calibration(found: Measured) -> None:
-    """The reliability diagram and the curve by threshold."""
-    reliability(found)
-    coverage(found)
+def show_calibration(model: EvaluatedModel) -> None:
+    """The reliability diagram, and accuracy by confidence threshold."""
+    show_reliability_diagram(model)
+    show_coverage(model)
 
 
-def reliability(found: Measured) -> None:
-    """Bars of accuracy by confidence, and the calibration error."""
-    error = found.figures.calibration_error
-    apart = f"on average the two are {100 * error:.2f} points apart"
-    alt = f"Accuracy in fifteen stretches of confidence, for {found.name}; {apart}."
-    chart = charts.reliability_diagram(calibration.reliability(found.probabilities, found.labels))
-    figure.chart(chart, "Is it right as often as it is sure?", alt, "reliability diagram", "reliability")
-    st.markdown(f"Calibration error: **{100 * error:.2f} %**. The numbers over the bars are images.")
-
-
-def coverage(found: Measured) -> None:
-    """Accuracy of the answers that are sure enough, against the threshold."""
-    rows = calibration.coverage(found.probabilities, found.labels)
-    reached = next((row for row in rows if row.accuracy is not None and row.accuracy >= WANTED), None)
-    alt = f"Accuracy of the answers of {found.name}, and how many it gives, by the least confidence asked for."
+def show_reliability_diagram(model: EvaluatedModel) -> None:
+    """Accuracy by confidence, and the expected calibration error."""
+    error = model.metrics.calibration_error
     figure.chart(
-        charts.coverage_curve(rows),
-        "What if it may say nothing where it is not sure?",
-        alt,
+        evaluation_charts.reliability_diagram(calibration.reliability(model.probabilities, model.labels)),
+        "Is it right as often as it is confident?",
+        f"Accuracy in fifteen bins of confidence, for {model.name}; on average the two are {100 * error:.2f} points "
+        "apart.",
+        "reliability diagram",
+        "reliability",
+    )
+    st.markdown(f"Calibration error: **{100 * error:.2f} %**. The number above each bar counts its images.")
+
+
+def show_coverage(model: EvaluatedModel) -> None:
+    """Accuracy and coverage if predictions below a confidence threshold are rejected."""
+    rows = calibration.coverage(model.probabilities, model.labels)
+    figure.chart(
+        evaluation_charts.coverage_curve(rows),
+        "What if it rejects what it is not confident about?",
+        f"Accuracy of the predictions of {model.name}, and how many it makes, by the confidence required.",
         "accuracy by threshold",
         "coverage",
     )
-    if reached is None:
-        st.markdown("No threshold makes 99.9 % of its answers right.")
+    target = next((row for row in rows if row.accuracy is not None and row.accuracy >= TARGET_ACCURACY), None)
+    if target is None:
+        st.markdown(f"No threshold reaches an accuracy of {100 * TARGET_ACCURACY:g} %.")
     else:
         st.markdown(
-            f"Asked to be {100 * reached.threshold:g} % sure, it answers {100 * reached.answered:.2f} % of the images, "
-            f"and {100 * (reached.accuracy or 0):.2f} % of those right: {reached.wrong:,} wrong answers are left."
+            f"With a threshold of {100 * target.threshold:g} % it classifies {100 * target.answered:.2f} % of the "
+            f"images, with an accuracy of {100 * (target.accuracy or 0):.2f} %: {target.wrong:,} mistakes remain."
         )

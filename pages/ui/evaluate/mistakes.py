@@ -1,4 +1,4 @@
-"""Where a model errs: which digits it takes for which, and the mistakes that it is surest of, as pictures."""
+"""The views of mistakes: the confusion matrix with the images of each cell, and the most confident mistakes."""
 
 from __future__ import annotations
 
@@ -8,91 +8,91 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from mnist_core.charts import evaluation as charts
+from mnist_core.charts import evaluation as evaluation_charts
 from mnist_core.charts.common import encode_csv, format_percent
 from mnist_core.evaluation import mistakes
-from pages.ui.evaluate.evaluated import Measured
+from pages.ui.evaluate.evaluated_model import EvaluatedModel
 from pages.ui.shared import components, figure, state
 
 PER_PAGE = 12
-CHART = "confusion_cells"
+"""Images on a page of a gallery."""
+CHART_KEY = "confusion_cells"
 
 Cell = tuple[str, str]
+"""True digit and prediction, as the chart names them."""
 
 
-def confusions(found: Measured) -> None:
-    """The heat map, and the digits of the cell that was clicked or chosen."""
-    table = mistakes.table(found.probabilities, found.labels)
-    shares = st.toggle("Shares of each digit, in place of counts", key=state.SHARES)
-    cells = _cells(table)
-    if st.session_state.get(state.CELL) not in cells:
-        st.session_state[state.CELL] = next(iter(cells))
-    wrong = int(table.sum() - np.trace(table))
-    told = f"{wrong} of {table.sum()} images are read wrong, most often {_worst(cells)}"
-    alt = f"Confusion matrix of {found.name}: {told}."
+def show_confusion_matrix(model: EvaluatedModel) -> None:
+    """The confusion matrix, and the images of the cell that is clicked or chosen in the menu."""
+    counts = mistakes.table(model.probabilities, model.labels)
+    as_shares = st.toggle("Show percentages of each digit", key=state.SHARES)
+    titles = _cell_titles(counts)
+    if st.session_state.get(state.CELL) not in titles:
+        st.session_state[state.CELL] = next(iter(titles))
+    wrong = int(counts.sum() - np.trace(counts))
+    most_frequent = next((title for (true, predicted), title in titles.items() if true != predicted), "none")
     figure.chart(
-        charts.clickable_confusion_matrix(table, shares),
-        "What is taken for what: click a cell to see its digits",
-        alt,
+        evaluation_charts.clickable_confusion_matrix(counts, as_shares),
+        "Confusion matrix: click a cell to see its images",
+        f"Confusion matrix of {model.name}: {wrong} of {counts.sum()} images are misclassified, most often "
+        f"{most_frequent}.",
         "confusion cells",
-        CHART,
-        on_select=lambda: _clicked(cells),
+        CHART_KEY,
+        on_select=lambda: _choose_clicked_cell(titles),
     )
-    chosen = st.selectbox("Digits of the cell", list(cells), key=state.CELL, format_func=cells.get)
-    true, read = (mistakes.number(name) for name in chosen)
-    gallery(found, mistakes.in_cell(found.probabilities, found.labels, true, read), "cell")
+    cell: Cell = st.selectbox("Images of a cell", list(titles), key=state.CELL, format_func=titles.__getitem__)
+    true, predicted = (mistakes.number(name) for name in cell)
+    show_gallery(model, mistakes.in_cell(model.probabilities, model.labels, true, predicted), "cell")
 
 
-def _cells(table: NDArray[np.int64]) -> dict[Cell, str]:
-    """All cells with an image, the most frequent mistake first and what is right last, each with its name.
+def _cell_titles(counts: NDArray[np.int64]) -> dict[Cell, str]:
+    """Titles of the cells that are not empty, the most frequent mistake first and correct predictions last.
 
-    Without the count: the browser keeps a choice by this text, which has to be the same for another model.
+    A title has no count: the browser remembers a choice by its title, which must be the same for another model.
+
+    Args:
+        counts: (10, 11), row = true digit, column = prediction.
     """
-    filled = [(int(true), int(read)) for true, read in np.argwhere(table)]
-    filled.sort(key=lambda cell: (cell[0] == cell[1], -table[cell]))
-    names = {cell: (mistakes.name(cell[0]), mistakes.name(cell[1])) for cell in filled}
-    return {names[cell]: f"{names[cell][0]} read as {names[cell][1]}" for cell in filled}
+    cells = [(int(true), int(predicted)) for true, predicted in np.argwhere(counts)]
+    cells.sort(key=lambda cell: (cell[0] == cell[1], -counts[cell]))
+    names = [(mistakes.name(true), mistakes.name(predicted)) for true, predicted in cells]
+    return {(true, predicted): f"{true} classified as {predicted}" for true, predicted in names}
 
 
-def _worst(cells: dict[Cell, str]) -> str:
-    return next((text for (true, read), text in cells.items() if true != read), "nothing")
-
-
-def _clicked(cells: dict[Cell, str]) -> None:
-    """Takes the click over into the menu, which who has no mouse uses instead."""
-    points = st.session_state[CHART].selection.get(charts.CELL_SELECTION) or []
+def _choose_clicked_cell(titles: dict[Cell, str]) -> None:
+    """Callback: chooses the clicked cell in the menu, which works without a mouse, too."""
+    points = st.session_state[CHART_KEY].selection.get(evaluation_charts.CELL_SELECTION) or []
     for point in points:
         cell = str(point.get("true")), str(point.get("read"))
-        if cell in cells:
+        if cell in titles:
             st.session_state[state.CELL] = cell
 
 
-def worst(found: Measured) -> None:
-    """The mistakes, the surest first."""
-    wrong = mistakes.worst(found.probabilities, found.labels)
-    st.markdown("##### The mistakes that it was surest of")
+def show_worst_mistakes(model: EvaluatedModel) -> None:
+    """All mistakes, the most confident first."""
+    st.markdown("##### The most confident mistakes")
     figure.how_to_read("worst mistakes")
-    gallery(found, wrong, "worst")
+    show_gallery(model, mistakes.worst(model.probabilities, model.labels), "worst")
 
 
-def gallery(found: Measured, indices: NDArray[np.int64], key: str) -> None:
-    """Digits with all ten probabilities, a page of them.
+def show_gallery(model: EvaluatedModel, indices: NDArray[np.int64], key: str) -> None:
+    """Images with the probabilities of all ten digits, page by page, and a CSV of all of them.
 
     Args:
-        found: whose images they are.
-        indices: (K,) which; none is said in a sentence.
-        key: of its widgets.
+        model: its images and predictions are shown.
+        indices: (K,), of the images to show.
+        key: prefix of the widgets' keys.
     """
     if not len(indices):
-        st.info("There is none.")
+        st.info("No such images.")
         return
     pages = -(-len(indices) // PER_PAGE)
-    if st.session_state.get(f"{key}_page", 1) > pages:  # of another cell, or another model
+    if st.session_state.get(f"{key}_page", 1) > pages:  # a page of another cell or model
         st.session_state[f"{key}_page"] = 1
-    page = st.number_input(f"Page, 1 to {pages:,}", 1, pages, key=f"{key}_page", width=160) if pages > 1 else 1
+    page = st.number_input(f"Page (1 to {pages:,})", 1, pages, key=f"{key}_page", width=160) if pages > 1 else 1
     st.download_button(
         "CSV",
-        lambda: encode_csv([_row(found, index) for index in indices.tolist()]),
+        lambda: encode_csv([_csv_row(model, index) for index in indices.tolist()]),
         f"{key}.csv",
         "text/csv",
         key=f"{key}_download",
@@ -103,28 +103,28 @@ def gallery(found: Measured, indices: NDArray[np.int64], key: str) -> None:
     with st.container(horizontal=True, gap="large"):
         for index in indices[PER_PAGE * (page - 1) : PER_PAGE * page].tolist():
             with st.container(width=220, gap="small"):
-                _tile(found, index, key)
+                _show_image(model, index, key)
 
 
-def _row(found: Measured, index: int) -> dict[str, object]:
-    """One image as a row of the CSV."""
-    outputs = {f"p{digit}": round(float(value), 6) for digit, value in enumerate(found.probabilities[index, :10])}
-    ((read, _),) = mistakes.likeliest(found.probabilities[index], 1)
-    return {"number": index, "digit": int(found.labels[index]), "read_as": read, **outputs}
+def _csv_row(model: EvaluatedModel, index: int) -> dict[str, object]:
+    probabilities = model.probabilities[index]
+    ((predicted, _),) = mistakes.likeliest(probabilities, 1)
+    row: dict[str, object] = {"number": index, "digit": int(model.labels[index]), "read_as": predicted}
+    return row | {f"p{digit}": round(float(value), 6) for digit, value in enumerate(probabilities[:10])}
 
 
-def _tile(found: Measured, index: int, key: str) -> None:
-    """One image, what it is and is read as, the probabilities, and the way to the Explain page."""
-    true, row = int(found.labels[index]), found.probabilities[index]
-    (first, sure), *_ = mistakes.likeliest(row)
-    text = f"a {true}, read as {first}"
+def _show_image(model: EvaluatedModel, index: int, key: str) -> None:
+    """One image with its label, prediction and probabilities, and a link to the Explain page."""
+    probabilities = model.probabilities[index]
+    (predicted, confidence), *_ = mistakes.likeliest(probabilities)
+    text = f"{model.labels[index]} classified as {predicted}"
     st.html(
-        f'<div class="lab-note">number {index:,}</div>'
-        f"{components.picture(found.images[index], f'Image {index}: {text}', 96)}"
-        f"<b>{html.escape(text)}</b>, {html.escape(format_percent(sure))}"
-        f"{components.bars(row[:10])}"
+        f'<div class="lab-note">image {index:,}</div>'
+        f"{components.picture(model.images[index], f'Image {index}: {text}', 96)}"
+        f"<b>{html.escape(text)}</b>, {html.escape(format_percent(confidence))}"
+        f"{components.bars(probabilities[:10])}"
     )
-    if found.of_mnist and st.button("Look inside", key=f"{key}_{index}", type="tertiary", icon=":material/visibility:"):
+    if model.on_mnist and st.button("Explain", key=f"{key}_{index}", type="tertiary", icon=":material/visibility:"):
         st.session_state[state.EXPLAINED] = "test"
         st.session_state[state.EXPLAINED_INDEX] = index
         st.switch_page("pages/explain.py")

@@ -1,4 +1,4 @@
-"""Two models on the same images: is one really better, and on which digits do they part?"""
+"""The comparison view: is one of two models significantly better, and which images does only one get right?"""
 
 from __future__ import annotations
 
@@ -7,60 +7,62 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from mnist_core.evaluation import significance
-from pages.ui.evaluate import evaluated, mistakes
-from pages.ui.evaluate.evaluated import Measured
+from pages.ui.evaluate.evaluated_model import EvaluatedModel, evaluate_model
+from pages.ui.evaluate.mistakes import show_gallery
 from pages.ui.shared import components, figure, state
 
 
-def show_model_comparison(found: Measured) -> None:
-    """A menu of the other model, McNemar's test, and the images on which just one of the two is right."""
+def show_model_comparison(model: EvaluatedModel) -> None:
+    """A menu of the other model, McNemar's test, both models' metrics, and the images that only one gets right."""
     choice = components.model_menu("Compare with", state.OTHER_MODEL, optional=True)
-    if choice in (components.NOBODY, found.choice):
+    if choice in (components.NOBODY, model.choice):
         st.info("Choose another model to compare it with.")
         return
-    other = evaluated.of(choice, found.source)
-    first, second = (significance.right(each.probabilities, each.labels) for each in (found, other))
-    test = significance.mcnemar(first, second)
-    names = [components.plain(each.name) for each in (found, other)]
-    st.markdown(f"##### Is one really better?\n\n**{test.sentence(*names)}**")
-    how = "exact binomial" if test.exact else "chi-square with continuity correction"
-    parting = test.only_first + test.only_second
-    st.caption(f"McNemar's test, {how}, on the {parting:,} images that only one of the two reads right.")
-    figures(found, other, test)
-    parted(first & ~second, names, other, "first")
-    parted(second & ~first, names[::-1], found, "second")
+    other = evaluate_model(choice, model.source)
+    correct = significance.right(model.probabilities, model.labels)
+    other_correct = significance.right(other.probabilities, other.labels)
+    test = significance.mcnemar(correct, other_correct)
+    name, other_name = components.plain(model.name), components.plain(other.name)
+    st.markdown(f"##### Is one significantly better?\n\n**{test.sentence(name, other_name)}**")
+    method = "exact binomial" if test.exact else "chi-square with continuity correction"
+    discordant = test.only_first + test.only_second
+    st.caption(f"McNemar's test, {method}, on the {discordant:,} images that only one of the two classifies correctly.")
+    show_both_metrics(model, other, test)
+    show_exclusive_images(correct & ~other_correct, name, other, "first")
+    show_exclusive_images(other_correct & ~correct, other_name, model, "second")
 
 
-def figures(found: Measured, other: Measured, test: significance.Comparison) -> None:
-    """Both models' figures, side by side."""
+def show_both_metrics(model: EvaluatedModel, other: EvaluatedModel, test: significance.Comparison) -> None:
+    """A table with a row for each model."""
     rows = []
-    for each, alone in ((found, test.only_first), (other, test.only_second)):
-        told, (low, high) = each.figures, each.figures.interval
+    for each, only_this in ((model, test.only_first), (other, test.only_second)):
+        metrics = each.metrics
+        low, high = metrics.interval
         rows.append(
             {
                 "model": each.name,
-                "accuracy": f"{100 * told.accuracy:.2f} %",
+                "accuracy": f"{100 * metrics.accuracy:.2f} %",
                 "95 % interval": f"{100 * low:.2f} – {100 * high:.2f} %",
-                "loss": f"{told.loss:.4f}",
-                "top-2 accuracy": f"{100 * told.top2_accuracy:.2f} %",
-                "calibration error": f"{100 * told.calibration_error:.2f} %",
-                "right alone": alone,
-                "both right": test.both,
+                "loss": f"{metrics.loss:.4f}",
+                "top-2 accuracy": f"{100 * metrics.top2_accuracy:.2f} %",
+                "calibration error": f"{100 * metrics.calibration_error:.2f} %",
+                "only this correct": only_this,
+                "both correct": test.both,
                 "both wrong": test.neither,
             }
         )
-    figure.table(rows, "Side by side", "mcnemar", "side_by_side")
+    figure.table(rows, "Both models", "mcnemar", "side_by_side")
 
 
-def parted(where: NDArray[np.bool_], names: list[str], wrong: Measured, key: str) -> None:
-    """The images that one model alone reads right, as the other reads them.
+def show_exclusive_images(where: NDArray[np.bool_], correct_name: str, wrong: EvaluatedModel, key: str) -> None:
+    """The images that one model alone classifies correctly, with the predictions of the other.
 
     Args:
-        where: (N,) which.
-        names: of the model that is right, and of the other.
-        wrong: the other.
-        key: of its widgets.
+        where: (N,), True for these images.
+        correct_name: name of the model that is right, as Markdown.
+        wrong: the other model.
+        key: prefix of the widgets' keys.
     """
-    with st.expander(f"Only {names[0]} is right: {int(where.sum()):,} images"):
-        st.caption(f"What {names[1]} makes of them:")
-        mistakes.gallery(wrong, np.flatnonzero(where), key)
+    with st.expander(f"Only {correct_name} is correct: {int(where.sum()):,} images"):
+        st.caption(f"Predictions of {components.plain(wrong.name)}:")
+        show_gallery(wrong, np.flatnonzero(where), key)

@@ -1,4 +1,4 @@
-"""How much of a digit may be spoilt before models misread it: curves of up to three models, measured step by step."""
+"""The robustness view: accuracy of up to three models on distorted digits, measured step by step, and uncentered."""
 
 from __future__ import annotations
 
@@ -9,96 +9,126 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from mnist_core.charts import evaluation as charts
+from mnist_core.charts import evaluation as evaluation_charts
 from mnist_core.charts.common import format_duration
 from mnist_core.config import runs_dir
 from mnist_core.evaluation.metrics import wilson_interval
 from mnist_core.evaluation.robustness import DISTORTIONS, WAYS, ways
-from pages.ui.evaluate.evaluated import Measured
+from pages.ui.evaluate.evaluated_model import EvaluatedModel
 from pages.ui.shared import analysis_caches, caches, components, figure, state
 
-MOST = 3
-SLICE = 1.0  # seconds of measuring between two looks at what was clicked
+MAX_MODELS = 3
+SLICE_SECONDS = 1.0
+"""How long the page measures before it reruns, to draw the curves so far and to react to clicks."""
+
 Step = tuple[str, str, float]
 """A model, a distortion, a level."""
 
 
-def show_robustness(found: Measured) -> None:
-    """Menus, the curves of one distortion, and the uncentered test."""
-    if not found.of_mnist:
-        st.caption("Only MNIST's test images are spoilt: what follows is measured on these.")
-    chosen = models(found.choice)
-    name = str(
+@dataclass
+class Measurement:
+    """A measurement that is under way in this session.
+
+    Attributes:
+        distortions: of DISTORTIONS.
+        started: seconds of the monotonic clock.
+        done: number of steps measured so far.
+    """
+
+    distortions: list[str]
+    started: float
+    done: int = 0
+
+
+def show_robustness(model: EvaluatedModel) -> None:
+    """Menus of models and distortions, the accuracy curves of one distortion, and the test on uncentered digits."""
+    if not model.on_mnist:
+        st.caption("Robustness is measured on distorted MNIST test images, whichever images are chosen above.")
+    choices = robustness_model_menu(model.choice)
+    distortion = str(
         st.selectbox(
-            "What is done to the digits",
+            "Distortion",
             list(DISTORTIONS),
             key=state.DISTORTION,
-            format_func=lambda each: DISTORTIONS[each].title,
+            format_func=lambda name: DISTORTIONS[name].title,
         )
     )
-    examples(name)
-    if not chosen:
-        st.info("Choose a model or more.")
+    show_distortion_levels(distortion)
+    if not choices:
+        st.info("Choose at least one model.")
         return
-    one, everything, going = st.columns([1, 1, 2])
-    one.button("Measure this", type="primary", width="stretch", on_click=begin, args=([name],))
-    everything.button("Measure all nine", width="stretch", on_click=begin, args=(list(DISTORTIONS),))
-    steps = wanted(chosen)
+    measure_one, measure_all, progress = st.columns([1, 1, 2])
+    measure_one.button(
+        "Measure this one", type="primary", width="stretch", on_click=start_measuring, args=([distortion],)
+    )
+    measure_all.button(
+        f"Measure all {len(DISTORTIONS)}", width="stretch", on_click=start_measuring, args=(list(DISTORTIONS),)
+    )
+    steps = remaining_steps(choices)
     if steps:
-        with going:
-            progress(steps)
-    curves(chosen, name)
-    anywhere(chosen)
+        with progress:
+            show_measuring_progress(steps)
+    show_robustness_curves(choices, distortion)
+    show_uncentered_accuracy(choices)
     if steps:
-        measure(steps)
+        measure_slice(steps)
 
 
-def models(choice: str) -> list[str]:
-    """The menu of up to three. At first: the shipped one, the best without and the best with augmentation."""
+def robustness_model_menu(choice: str) -> list[str]:
+    """A menu of up to three models. Preselects the shipped one and the best runs without and with augmentation.
+
+    Args:
+        choice: the model that the page evaluates; preselected if one of those is missing.
+    """
     cards = caches.models(runs_dir())
     options = [components.SHIPPED, *cards]
+    best_runs = {"without": _best_run(cards, augmented=False), "with": _best_run(cards, augmented=True)}
     if state.SPOILT_MODELS not in st.session_state:
-        proposed = dict.fromkeys((components.SHIPPED, _best(cards, False), _best(cards, True), choice))
-        st.session_state[state.SPOILT_MODELS] = [each for each in proposed if each][:MOST]
-    kept = [each for each in st.session_state[state.SPOILT_MODELS] if each in options]
-    st.session_state[state.SPOILT_MODELS] = kept
+        preselected = dict.fromkeys((components.SHIPPED, *best_runs.values(), choice))
+        st.session_state[state.SPOILT_MODELS] = [option for option in preselected if option][:MAX_MODELS]
+    existing = [option for option in st.session_state[state.SPOILT_MODELS] if option in options]
+    st.session_state[state.SPOILT_MODELS] = existing
     names = {option: components.model_name(option) for option in options}
-    chosen = st.multiselect(
-        f"Models, up to {MOST}", options, key=state.SPOILT_MODELS, max_selections=MOST, format_func=names.__getitem__
+    choices = st.multiselect(
+        f"Models (up to {MAX_MODELS})",
+        options,
+        key=state.SPOILT_MODELS,
+        max_selections=MAX_MODELS,
+        format_func=names.__getitem__,
     )
-    for augmented, word in ((False, "without"), (True, "with")):
-        if _best(cards, augmented) is None:
-            st.caption(f"No run {word} augmentation has a model yet: train one, and its curve can stand beside these.")
-    return chosen
+    for word, best_run in best_runs.items():
+        if best_run is None:
+            st.caption(f"No run {word} augmentation has a model yet. Train one to compare its curve.")
+    return choices
 
 
-def _best(cards: dict[str, dict[str, object]], augmented: bool) -> str | None:
-    """The run of the highest test accuracy that trained with augmentation, or without."""
-    found = {
-        run: card["test_accuracy"]
-        for run, card in cards.items()
-        if isinstance(card.get("test_accuracy"), float)
-        and isinstance(settings := card.get("settings"), dict)
-        and (settings.get("augmentation", "none") != "none") == augmented
-    }
-    return max(found, key=lambda run: found[run], default=None)
+def _best_run(cards: dict[str, dict[str, object]], augmented: bool) -> str | None:
+    """The run with the highest test accuracy among those trained with augmentation, or without."""
+    accuracies: dict[str, float] = {}
+    for run_id, card in cards.items():
+        accuracy, settings = card.get("test_accuracy"), card.get("settings")
+        if not isinstance(accuracy, float) or not isinstance(settings, dict):
+            continue
+        if (settings.get("augmentation", "none") != "none") == augmented:
+            accuracies[run_id] = accuracy
+    return max(accuracies, key=accuracies.__getitem__, default=None)
 
 
-def examples(name: str) -> None:
-    """One digit at each level."""
-    how, (images, _) = DISTORTIONS[name], analysis_caches.spoilable(caches.at_hand())
-    shown = [(how.apply(images[:1], level)[0], f"{level:g}", "") for level in how.levels]
-    components.strip(shown, 56)
-    st.caption(f"In {how.unit}. {how.note}")
+def show_distortion_levels(name: str) -> None:
+    """One digit at every level of a distortion."""
+    distortion, (images, _) = DISTORTIONS[name], analysis_caches.spoilable(caches.at_hand())
+    examples = [(distortion.apply(images[:1], level)[0], f"{level:g}", "") for level in distortion.levels]
+    components.strip(examples, 56)
+    st.caption(f"In {distortion.unit}. {distortion.note}")
 
 
-def missing(chosen: list[str], names: list[str]) -> list[Step]:
-    """What is still to be measured, all models level by level."""
+def missing_steps(choices: list[str], distortions: list[str]) -> list[Step]:
+    """What has not been measured yet, level by level for all models."""
     return [
         (choice, name, level)
-        for name in names
+        for name in distortions
         for level in DISTORTIONS[name].levels
-        for choice in chosen
+        for choice in choices
         if level not in _curve(choice, name)
     ]
 
@@ -106,120 +136,116 @@ def missing(chosen: list[str], names: list[str]) -> list[Step]:
 def _curve(choice: str, name: str) -> dict[float, float]:
     """Level -> accuracy, as far as it has been measured in this session."""
     path = components.model_path(choice)
-    key = (choice, path.stat().st_mtime_ns if path.exists() else 0, caches.at_hand(), name)
-    found: dict[float, float] = st.session_state.setdefault(state.CURVES, {}).setdefault(key, {})
-    return found
+    key = (choice, caches.changed(path), caches.at_hand(), name)
+    curve: dict[float, float] = st.session_state.setdefault(state.CURVES, {}).setdefault(key, {})
+    return curve
 
 
-@dataclass
-class Measuring:
-    """What is being measured in this session, until it is done or stopped.
-
-    Attributes:
-        names: of DISTORTIONS.
-        begun: when, in seconds of the monotonic clock.
-        done: steps so far.
-    """
-
-    names: list[str]
-    begun: float
-    done: int = 0
+def start_measuring(distortions: list[str]) -> None:
+    """Callback: measures what is missing of these distortions."""
+    st.session_state[state.MEASURING] = Measurement(distortions, time.monotonic())
 
 
-def begin(names: list[str]) -> None:
-    """Of these distortions what is missing shall be measured."""
-    st.session_state[state.MEASURING] = Measuring(names, time.monotonic())
-
-
-def end() -> None:
-    """No more shall be; what there is is kept."""
+def stop_measuring() -> None:
+    """Ends the measurement and keeps what has been measured."""
     st.session_state.pop(state.MEASURING, None)
 
 
-def wanted(chosen: list[str]) -> list[Step]:
-    """What is still to be measured; none where nothing is being measured."""
-    going = st.session_state.get(state.MEASURING)
-    steps = missing(chosen, going.names) if going else []
+def remaining_steps(choices: list[str]) -> list[Step]:
+    """The steps left of the measurement that is under way. Ends it if there are none."""
+    measurement = st.session_state.get(state.MEASURING)
+    steps = missing_steps(choices, measurement.distortions) if measurement else []
     if not steps:
-        end()
+        stop_measuring()
     return steps
 
 
-def progress(steps: list[Step]) -> None:
-    """A bar, the time left, and a button to stop."""
-    going: Measuring = st.session_state[state.MEASURING]
-    st.button("Stop measuring", icon=":material/stop:", on_click=end)
+def show_measuring_progress(steps: list[Step]) -> None:
+    """A stop button and a progress bar with the time left."""
+    measurement: Measurement = st.session_state[state.MEASURING]
+    st.button("Stop measuring", icon=":material/stop:", on_click=stop_measuring)
     _, name, _ = steps[0]
-    told = f"{DISTORTIONS[name].title}: {going.done} of {going.done + len(steps)}"
-    if going.done:
-        left = (time.monotonic() - going.begun) / going.done * len(steps)
-        told += f", about {format_duration(left)} left"
-    st.progress(going.done / (going.done + len(steps)), told)
+    total = measurement.done + len(steps)
+    text = f"{DISTORTIONS[name].title}: {measurement.done} of {total}"
+    if measurement.done:
+        seconds_left = (time.monotonic() - measurement.started) / measurement.done * len(steps)
+        text += f", about {format_duration(seconds_left)} left"
+    st.progress(measurement.done / total, text)
 
 
-def measure(steps: list[Step]) -> None:
-    """A slice of the steps; then the page runs again, which draws what there is and hears what was clicked meanwhile:
-    a click does not interrupt a fragment that runs."""
-    going: Measuring = st.session_state[state.MEASURING]
-    until = time.monotonic() + SLICE
+def measure_slice(steps: list[Step]) -> None:
+    """Measures for a second, then reruns: a click does not interrupt a fragment that is running."""
+    measurement: Measurement = st.session_state[state.MEASURING]
+    deadline = time.monotonic() + SLICE_SECONDS
     for choice, name, level in steps:
-        _curve(choice, name)[level] = analysis_caches.robust(
-            components.model_path(choice), caches.at_hand(), name, level
-        )
-        going.done += 1
-        if time.monotonic() > until:
+        accuracy = analysis_caches.robust(components.model_path(choice), caches.at_hand(), name, level)
+        _curve(choice, name)[level] = accuracy
+        measurement.done += 1
+        if time.monotonic() > deadline:
             break
     st.rerun()
 
 
-def curves(chosen: list[str], name: str) -> None:
-    """The chart, as far as it has been measured."""
-    told = {components.model_name(choice): _curve(choice, name) for choice in chosen}
-    told = {model: curve for model, curve in told.items() if curve}
-    how, count = DISTORTIONS[name], len(analysis_caches.spoilable(caches.at_hand())[1])
-    if not told:
+def show_robustness_curves(choices: list[str], name: str) -> None:
+    """Accuracy by level of a distortion, a curve for each model, as far as measured."""
+    measured = {components.model_name(choice): _curve(choice, name) for choice in choices if _curve(choice, name)}
+    if not measured:
         if state.MEASURING not in st.session_state:
-            st.info("Not measured yet. *Measure this* takes seconds a model, *all nine* a minute or two.")
+            st.info("Not measured yet. One distortion takes a few seconds per model, all of them a minute or two.")
         return
-    worst = {model: min(curve, key=lambda level: curve[level]) for model, curve in told.items()}
-    alt = f"Accuracy against {how.title.lower()}. Lowest: " + ", ".join(
-        f"{model} {100 * told[model][level]:.1f} % at {level:g} {how.unit}" for model, level in worst.items()
+    distortion, images = DISTORTIONS[name], len(analysis_caches.spoilable(caches.at_hand())[1])
+    title = f"Accuracy by {distortion.title.lower()}"
+    lowest = {model: min(curve.items(), key=lambda point: point[1]) for model, curve in measured.items()}
+    in_words = ", ".join(
+        f"{model} {100 * accuracy:.1f} % at {level:g} {distortion.unit}" for model, (level, accuracy) in lowest.items()
     )
-    chart = charts.robustness_curves(told, how.unit, how.levels, how.neutral)
-    figure.chart(chart, f"Accuracy against {how.title.lower()}", alt, "robustness", "robustness")
-    st.caption(f"Each point: {count:,} test images, as many of each digit. The dashed rule: nothing is changed.")
+    figure.chart(
+        evaluation_charts.robustness_curves(measured, distortion.unit, distortion.levels, distortion.neutral),
+        title,
+        f"{title}. Lowest: {in_words}",
+        "robustness",
+        "robustness",
+    )
+    st.caption(f"Each point: {images:,} test images, equally many of each digit. Dashed line: undistorted images.")
 
 
-def anywhere(chosen: list[str]) -> None:
-    """The uncentered test of Lesson 08, by each way in which a model can take it."""
-    st.markdown("##### Digits placed anywhere")
+def show_uncentered_accuracy(choices: list[str]) -> None:
+    """Accuracy on digits at random places of a 56×56 field, for each way in which a model can take such a field."""
+    st.markdown("##### Uncentered digits")
     st.write(
-        "Lesson 08 places each digit at random in a field of 56×56 pixels. A model made for such fields takes them as "
-        "they are. For one of 28×28 they are brought to its size in two ways, and only one of them finds the digit."
+        "Lesson 08 places each digit at a random position in a field of 56×56 pixels. A model for 56×56 pixels gets "
+        "the field as it is. For a model of 28×28 pixels the field is converted in two ways, and only one of them "
+        "finds the digit."
     )
-    pressed = st.button("Place them anywhere", type="primary")
-    rows = [row for choice in chosen for row in _rows(choice, pressed)]
+    pressed = st.button("Test on uncentered digits", type="primary")
+    rows = [row for choice in choices for row in _uncentered_rows(choice, measure=pressed)]
     if rows:
-        figure.table(rows, "Accuracy on digits placed anywhere", "placed anywhere", "anywhere")
+        figure.table(rows, "Accuracy on uncentered digits", "placed anywhere", "anywhere")
 
 
-def _rows(choice: str, measured: bool) -> list[dict[str, Any]]:
-    """One for each way, of those that have been measured; all of them where they are to be."""
+def _uncentered_rows(choice: str, measure: bool) -> list[dict[str, Any]]:
+    """A row for each way of converting the field.
+
+    Args:
+        choice: of components.model_menu.
+        measure: False for only those that have been measured already.
+    """
     path, data, rows = components.model_path(choice), caches.at_hand(), []
     for way in ways(caches.classifier(path).input_size):
-        known = _curve(choice, way)
-        if measured:
-            known[0] = analysis_caches.anywhere(path, data, way)
-        if known:
-            count = len(analysis_caches.placed_anywhere(data, way)[1])
-            low, high = wilson_interval(int(np.rint(known[0] * count)), count)
-            rows.append(
-                {
-                    "model": components.model_name(choice),
-                    "sees": WAYS[way][0],
-                    "accuracy": f"{100 * known[0]:.1f} %",
-                    "95 % interval": f"{100 * low:.1f} – {100 * high:.1f} %",
-                    "images": count,
-                }
-            )
+        curve = _curve(choice, way)
+        if measure:
+            curve[0] = analysis_caches.anywhere(path, data, way)
+        if not curve:
+            continue
+        images = len(analysis_caches.placed_anywhere(data, way)[1])
+        low, high = wilson_interval(int(np.rint(curve[0] * images)), images)
+        rows.append(
+            {
+                "model": components.model_name(choice),
+                "input": WAYS[way][0],
+                "accuracy": f"{100 * curve[0]:.1f} %",
+                "95 % interval": f"{100 * low:.1f} – {100 * high:.1f} %",
+                "images": images,
+            }
+        )
     return rows
