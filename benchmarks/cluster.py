@@ -32,8 +32,8 @@ from mnist_core.networks.architecture import Dense, Flatten, Rescaling  # noqa: 
 from mnist_core.recipes.recipes import Settings  # noqa: E402
 from mnist_core.runs.run import RunSpec, Status, create_run, stamp_status  # noqa: E402
 from mnist_core.sweeps import runner  # noqa: E402
-from mnist_core.sweeps.plans import Plan, make_plan  # noqa: E402
-from mnist_core.sweeps.search_space import parse_all  # noqa: E402
+from mnist_core.sweeps.plan import SweepPlan, make_plan  # noqa: E402
+from mnist_core.sweeps.search_space import parse_space  # noqa: E402
 from mnist_core.sweeps.store import create_sweep, launch_sweep  # noqa: E402
 from mnist_core.sweeps.study import Study  # noqa: E402
 
@@ -110,7 +110,9 @@ def one_job(address: str) -> tuple[float, float, float, float]:
 def a_sweep(trials: int) -> tuple[list[float], float]:
     """Of a sweep on the cluster: seconds between the beginnings of two trials above the training of the first, and
     those that its process computed, a trial."""
-    plan = make_plan("fast", SPACE, trials, data="sample", epochs=2, how="random", seeds=0, prune=False, backend="ray")
+    plan = make_plan(
+        "fast", SPACE, trials, data="sample", epochs=2, sampler="random", retrain_seeds=0, prune=False, backend="ray"
+    )
     made = create_sweep(plan)
     process, used = psutil.Process(launch_sweep(made).pid), 0.0
     while made.live:
@@ -126,7 +128,7 @@ def a_sweep(trials: int) -> tuple[list[float], float]:
 
 def of_the_process(trials: int = 400) -> dict[str, float]:
     """What the sweep's process does for a trial, without any cluster."""
-    plan = Plan(SMALL, parse_all(SPACE), trials=trials, created=time.time())
+    plan = SweepPlan(SMALL, parse_space(SPACE), trials=trials, created=time.time())
     made = create_sweep(plan)
     study, seconds = Study(made, plan), {name: [] for name in ("ask", "report", "tell", "publish")}  # type: ignore
     for number in range(trials):

@@ -19,15 +19,14 @@ import click
 import results
 
 from mnist_core.charts import sweep as sweep_charts
-from mnist_core.sweeps import plans
-from mnist_core.sweeps.plans import READY, Plan, make_plan
+from mnist_core.sweeps.plan import PRESETS, SweepPlan, best_trial, make_plan
 from mnist_core.sweeps.store import Sweep, create_sweep, launch_sweep
 
 SPACE = ("learning_rate=1e-5..1e-1:log", "batch_size=16..1024:log", "dropout=0..0.9")
 BASE, EPOCHS, MEASURE = "zepeda-cnn", 6, "loss"
 
 
-def searched(plan: Plan) -> tuple[Sweep, float]:
+def searched(plan: SweepPlan) -> tuple[Sweep, float]:
     """A sweep, to its end, and the seconds that it took by the clock."""
     sweep = create_sweep(plan)
     began = time.perf_counter()
@@ -46,10 +45,10 @@ def until(sweep: Sweep, value: float) -> float:
 
 def saved(seed: int, trials: int) -> float:
     """The training seconds of TPE with pruning until it was as good as random search, as a share of that one's."""
-    common = {"epochs": EPOCHS, "data": "sample", "measure": MEASURE, "seed": seed, "seeds": 0}
-    random, _ = searched(make_plan(BASE, SPACE, trials, how="random", prune=False, **common))
-    tpe, _ = searched(make_plan(BASE, SPACE, 2 * trials, how="tpe", prune=True, **common))
-    best = plans.best_of(random.trials(), random.plan())
+    common = {"epochs": EPOCHS, "data": "sample", "measure": MEASURE, "seed": seed, "retrain_seeds": 0}
+    random, _ = searched(make_plan(BASE, SPACE, trials, sampler="random", prune=False, **common))
+    tpe, _ = searched(make_plan(BASE, SPACE, 2 * trials, sampler="tpe", prune=True, **common))
+    best = best_trial(random.trials(), random.plan())
     if best is None:
         raise RuntimeError("no trial of the random search was trained to its end")
     return until(tpe, best["value"]) / sum(row["seconds"] for row in random.trials())
@@ -70,7 +69,7 @@ def main(times: int, trials: int) -> None:
     """Prints the three figures."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ["DIGITLAB_RUNS"] = folder
-        for name, ready in READY.items():
+        for name, ready in PRESETS.items():
             sweep, seconds = searched(ready.plan())
             results.figure(f"the ready sweep {name}", [seconds], "s", "≤ 180")
             results.figure("of a trial above its training", [statistics.median(overheads(sweep))], "s", "≤ 3")

@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mnist_core.charts.common import COLORS
-from mnist_core.sweeps.plans import MEASURES, Plan, best_of
+from mnist_core.sweeps.plan import MEASURES, SweepPlan, best_trial
 
 HEIGHT = 280
 
 Trial = Mapping[str, Any]
 
 
-def metric_format(plan: Plan) -> tuple[str, str, str]:
+def metric_format(plan: SweepPlan) -> tuple[str, str, str]:
     """Title of the measure, and the formats of its values in a tooltip and at an axis."""
     return (MEASURES[plan.measure], ".2%", ".0%") if plan.higher_is_better else (MEASURES[plan.measure], ".4f", ".2~f")
 
@@ -37,7 +37,7 @@ def trial_row(row: Trial, names: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def best_so_far(trials: Sequence[Trial], plan: Plan, name: str = "") -> list[dict[str, Any]]:
+def best_so_far(trials: Sequence[Trial], plan: SweepPlan, name: str = "") -> list[dict[str, Any]]:
     """The best so far after each trial, in the order in which they ended.
 
     Returns:
@@ -65,7 +65,7 @@ def best_so_far(trials: Sequence[Trial], plan: Plan, name: str = "") -> list[dic
     return points
 
 
-def best_so_far_curve(points: Sequence[Mapping[str, Any]], plan: Plan, against: str) -> Any:
+def best_so_far_curve(points: Sequence[Mapping[str, Any]], plan: SweepPlan, against: str) -> Any:
     """The best so far as a staircase, each trial as a dot.
 
     Args:
@@ -113,7 +113,7 @@ def best_so_far_curve(points: Sequence[Mapping[str, Any]], plan: Plan, against: 
     return alt.layer(stairs, dots, data={"values": [dict(point) for point in points]}).properties(height=HEIGHT)
 
 
-def trial_curves(trials: Sequence[Trial], plan: Plan) -> Any:
+def trial_curves(trials: Sequence[Trial], plan: SweepPlan) -> Any:
     """The measure by epoch of every trial: pruned ones grey, the best in front of the others.
 
     Returns:
@@ -122,7 +122,7 @@ def trial_curves(trials: Sequence[Trial], plan: Plan) -> Any:
     import altair as alt
 
     title, number, ticks = metric_format(plan)
-    best = best_of([dict(row) for row in trials], plan)
+    best = best_trial([dict(row) for row in trials], plan)
     drawn = sorted(trials, key=lambda row: row is not None and best is not None and row["trial"] == best["trial"])
     points = [
         {"trial": row["trial"], "epoch": epoch, "value": value, "what": _what(row, best)}

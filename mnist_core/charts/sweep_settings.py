@@ -8,15 +8,15 @@ from typing import Any
 
 from mnist_core.charts.common import COLORS
 from mnist_core.charts.sweep import HEIGHT, Trial, metric_format, trials_with_value
-from mnist_core.sweeps.plans import Plan
-from mnist_core.sweeps.search_space import Range, Values, Vary
+from mnist_core.sweeps.plan import SweepPlan
+from mnist_core.sweeps.search_space import Dimension, Range, Values
 
 COLOR_SCHEME: Any = "viridis"  # reads in grey, too
 SPACED_LABELS = "replace(datum.label, regexp('_', 'g'), ' ')"  # an axis's labels: learning rate, not learning_rate
 CELLS = 24  # of a contour plot along a range
 
 
-def axis_position(vary: Vary, value: Any) -> float:
+def axis_position(vary: Dimension, value: Any) -> float:
     """Where a value lies on the axis of its setting, 0..1: by value, by power of ten, or by place in the list."""
     if isinstance(vary, Values):
         return vary.values.index(value) / (len(vary.values) - 1) if value in vary.values else 0.0
@@ -25,7 +25,7 @@ def axis_position(vary: Vary, value: Any) -> float:
     return float((value - vary.low) / (vary.high - vary.low))
 
 
-def parallel_coordinates(trials: Sequence[Trial], plan: Plan) -> Any:
+def parallel_coordinates(trials: Sequence[Trial], plan: SweepPlan) -> Any:
     """Parallel coordinates: a line for each trial through its settings to what it came to. A box that is drawn over an
     axis, or over several, keeps the lines that go through it.
 
@@ -38,8 +38,8 @@ def parallel_coordinates(trials: Sequence[Trial], plan: Plan) -> Any:
     rows = trials_with_value(trials)
     values = [row["value"] for row in rows]
     low, high = min(values, default=0.0), max(values, default=1.0)
-    axes = [vary.name for vary in plan.vary]
-    points, wide = [], {vary.name: vary for vary in plan.vary}
+    axes = [vary.name for vary in plan.space]
+    points, wide = [], {vary.name: vary for vary in plan.space}
     for row in rows:
         places = {name: axis_position(wide[name], row["settings"][name]) for name in axes}
         places[title] = (row["value"] - low) / (high - low) if high > low else 0.5
@@ -95,10 +95,10 @@ def parallel_coordinates(trials: Sequence[Trial], plan: Plan) -> Any:
     return alt.layer(lines, dots, text, data={"values": points}).properties(height=HEIGHT + 40)
 
 
-def _labels(plan: Plan, title: str, low: float, high: float) -> list[dict[str, Any]]:
+def _labels(plan: SweepPlan, title: str, low: float, high: float) -> list[dict[str, Any]]:
     """What stands beside each axis: the ends of a range, the values of a list."""
     found = []
-    for vary in plan.vary:
+    for vary in plan.space:
         shown = vary.values if isinstance(vary, Values) else (vary.low, vary.high)
         found += [{"axis": vary.name, "at": axis_position(vary, value), "text": _short(value)} for value in shown]
     ends = [f"{100 * end:.1f} %" if plan.higher_is_better else f"{end:.3f}" for end in (low, high)]
@@ -110,7 +110,7 @@ def _short(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _axis(vary: Vary, channel: str, field: str) -> Any:
+def _axis(vary: Dimension, channel: str, field: str) -> Any:
     """One setting as an axis of a chart: a list as names in their order, a range as numbers on its scale."""
     import altair as alt
 
@@ -124,11 +124,11 @@ def _axis(vary: Vary, channel: str, field: str) -> Any:
     return make(f"{field}:Q", title=title, scale=scale, axis=alt.Axis(format="~g", tickCount=6, grid=False))
 
 
-def _shown(vary: Vary, value: Any) -> Any:
+def _shown(vary: Dimension, value: Any) -> Any:
     return _short(value) if isinstance(vary, Values) else value
 
 
-def slice_plot(trials: Sequence[Trial], plan: Plan, vary: Vary) -> Any:
+def slice_plot(trials: Sequence[Trial], plan: SweepPlan, vary: Dimension) -> Any:
     """What trials came to, against one of their settings; the later, the bluer.
 
     Returns:
@@ -165,7 +165,7 @@ def slice_plot(trials: Sequence[Trial], plan: Plan, vary: Vary) -> Any:
     ).properties(height=HEIGHT)
 
 
-def contour_plot(trials: Sequence[Trial], plan: Plan, across: Vary, up: Vary) -> Any:
+def contour_plot(trials: Sequence[Trial], plan: SweepPlan, across: Dimension, up: Dimension) -> Any:
     """What trials came to over two of their settings: the trials as dots, and what lies between them as a map.
 
     Returns:
@@ -216,7 +216,7 @@ def contour_plot(trials: Sequence[Trial], plan: Plan, across: Vary, up: Vary) ->
     return alt.layer(map_, over, data={"values": points}).properties(height=HEIGHT + 60)
 
 
-def interpolate_surface(rows: Sequence[Trial], across: Vary, up: Vary) -> list[dict[str, Any]]:
+def interpolate_surface(rows: Sequence[Trial], across: Dimension, up: Dimension) -> list[dict[str, Any]]:
     """A guess of the measure at each cell between trials: their mean, the nearer the heavier (Shepard, 1968).
 
     Args:
@@ -239,7 +239,7 @@ def interpolate_surface(rows: Sequence[Trial], across: Vary, up: Vary) -> list[d
     return cells
 
 
-def _cells(vary: Vary, name: str) -> list[tuple[dict[str, Any], float]]:
+def _cells(vary: Dimension, name: str) -> list[tuple[dict[str, Any], float]]:
     """The cells along an axis, each with the place of its middle."""
     if isinstance(vary, Values):
         return [({name: _short(value)}, axis_position(vary, value)) for value in vary.values]

@@ -13,8 +13,17 @@ from mnist_core.cli.progress import signals_ask, watch
 from mnist_core.errors import SettingError, SweepError
 from mnist_core.jobs import routing
 from mnist_core.runs.run import Status
-from mnist_core.sweeps import plans
-from mnist_core.sweeps.plans import BACKENDS, HOWS, MEASURES, READY, make_plan
+from mnist_core.sweeps.plan import (
+    BACKENDS,
+    MEASURES,
+    PRESETS,
+    RETRAIN_SEEDS,
+    SAMPLERS,
+    best_trial,
+    describe_plan,
+    make_plan,
+    plan_title,
+)
 from mnist_core.sweeps.store import Sweep, create_sweep, find_sweep, launch_sweep, list_sweeps, summarize_sweep
 from mnist_core.sweeps.store import resume_sweep as store_resume_sweep
 
@@ -23,7 +32,9 @@ from mnist_core.sweeps.store import resume_sweep as store_resume_sweep
 @click.option("--base", metavar="NAME", help="What trials begin with: a recipe, the id of a run, or network:NAME.")
 @click.option("--vary", multiple=True, metavar="SETTING=VALUES", help="learning_rate=1e-4..1e-1:log, epochs=1,2,4.")
 @click.option("--trials", type=int, help="How many; by default 20, and the whole of a grid.")
-@click.option("--how", type=click.Choice(HOWS), default="tpe", show_default=True, help="Who proposes what to try.")
+@click.option(
+    "--how", "sampler", type=click.Choice(SAMPLERS), default="tpe", show_default=True, help="Who proposes what to try."
+)
 @click.option("--epochs", type=int, help="Of each trial; by default as the base.")
 @click.option("--data", default="full", show_default=True, help="`full`, `sample`, or a path.")
 @click.option(
@@ -35,10 +46,17 @@ from mnist_core.sweeps.store import resume_sweep as store_resume_sweep
 )
 @click.option("--prune/--no-prune", default=True, show_default=True, help="End trials early that most are better than.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the search, and of every trial.")
-@click.option("--seeds", type=int, default=plans.SEEDS, show_default=True, help="To train the winner anew with.")
+@click.option(
+    "--seeds",
+    "retrain_seeds",
+    type=int,
+    default=RETRAIN_SEEDS,
+    show_default=True,
+    help="To train the winner anew with.",
+)
 @click.option("--backend", type=click.Choice(BACKENDS), help="Who trains; by default the cluster, where one is named.")
 @click.option("--storage", metavar="URL", default="", help="Optuna's database; by default a file of the sweep's own.")
-@click.option("--ready", type=click.Choice(list(READY)), help="A sweep that needs no choice, on the offline sample.")
+@click.option("--ready", type=click.Choice(list(PRESETS)), help="A sweep that needs no choice, on the offline sample.")
 @as_json
 @click.pass_context
 def sweep(context: click.Context, /, json_output: bool, ready: str | None, base: str | None, **given: Any) -> None:
@@ -48,11 +66,11 @@ def sweep(context: click.Context, /, json_output: bool, ready: str | None, base:
     if (ready is None) == (base is None):
         raise SettingError("Give --base NAME with --vary SETTING=VALUES, or --ready NAME; `sweep --help` tells more.")
     given["backend"] = given["backend"] or routing.usual()
-    plan = replace(READY[ready].plan(), backend=given["backend"]) if ready else make_plan(str(base), **given)
+    plan = replace(PRESETS[ready].plan(), backend=given["backend"]) if ready else make_plan(str(base), **given)
     if plan.backend == "ray":
         routing.met().close()  # said here and now, where it cannot be reached
     made = create_sweep(plan)
-    click.echo(f"{made.id}: {plans.title(plan)}, {plan.trials} trials. Ctrl-C pauses it.", err=True)
+    click.echo(f"{made.id}: {plan_title(plan)}, {plan.trials} trials. Ctrl-C pauses it.", err=True)
     launch_sweep(made)
     _follow(made)
     _tell(made, json_output)
@@ -113,10 +131,10 @@ def result_of(found: Sweep) -> dict[str, Any]:
         "state": status.state,
         "message": status.message,
         "seconds_left": status.seconds_left,
-        "plan": plans.described(plan),
+        "plan": describe_plan(plan),
         "trials": trials,
-        "best": plans.best_of(trials, plan),
-        "winner": found.winner(),
+        "best": best_trial(trials, plan),
+        "winner": found.retrained_best(),
     }
 
 
@@ -125,7 +143,7 @@ def _print(found: Sweep, json_output: bool) -> None:
     if json_output:
         return click.echo(json.dumps(result))
     click.echo(f"{found.id}: {result['state']}. {result['message']}")
-    names = [vary.name for vary in found.plan().vary]
+    names = [vary.name for vary in found.plan().space]
     rows = [{**row, **{name: row["settings"].get(name) for name in names}} for row in result["trials"]]
     table(rows, ("trial", "state", "value", *names, "seconds", "run"))
     winner = result["winner"]

@@ -17,7 +17,7 @@ from mnist_core.jobs.ray.backend import RayBackend
 from mnist_core.networks.library import named
 from mnist_core.recipes.recipes import OPTIMIZERS, RECIPES, Recipe, find, parse_override
 from mnist_core.runs.run import Run, Status, create_run, find_run, make_spec
-from mnist_core.sweeps.plans import BACKENDS
+from mnist_core.sweeps.plan import BACKENDS
 
 on_backend = click.option(
     "--backend", type=click.Choice(BACKENDS), help="Who trains; by default the cluster, where one is named."

@@ -13,14 +13,14 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mnist_core.sweeps.search_space import Range, Vary
+from mnist_core.sweeps.search_space import Dimension, Range
 
 FORESTS, TREES = 8, 32
-FEWEST = 6  # trials below which nothing is said
+MIN_TRIALS = 6  # trials below which nothing is said
 
 
 def importances(
-    trials: Sequence[Mapping[str, Any]], varies: Sequence[Vary], forests: int = FORESTS
+    trials: Sequence[Mapping[str, Any]], varies: Sequence[Dimension], forests: int = FORESTS
 ) -> list[dict[str, Any]]:
     """The share of each setting.
 
@@ -31,12 +31,12 @@ def importances(
 
     Returns:
         For each setting `setting`, `share` (0..1, the mean over the forests), `low` and `high` (the smallest and the
-        largest of them), the most important first. Empty for fewer than FEWEST trials, and where all came to the same.
+        largest of them), the most important first. Empty for fewer than MIN_TRIALS trials, and where all came to the same.
     """
     import optuna
 
     done = [row for row in trials if row.get("state") == "finished" and row.get("value") is not None]
-    if len(done) < FEWEST or len({row["value"] for row in done}) == 1:
+    if len(done) < MIN_TRIALS or len({row["value"] for row in done}) == 1:
         return []
     study = _study(done, varies)
     found = []
@@ -51,7 +51,7 @@ def _row(name: str, shares: list[float]) -> dict[str, Any]:
     return {"setting": name, "share": statistics.fmean(shares), "low": min(shares), "high": max(shares)}
 
 
-def _study(done: Sequence[Mapping[str, Any]], varies: Sequence[Vary]) -> Any:
+def _study(done: Sequence[Mapping[str, Any]], varies: Sequence[Dimension]) -> Any:
     """The trials in memory: the database is for the sweep's process.
 
     Of a logarithmic range the exponents: fANOVA weighs by length, and 0.05..0.1 would be half of 0.0001..0.1.
@@ -67,11 +67,11 @@ def _study(done: Sequence[Mapping[str, Any]], varies: Sequence[Vary]) -> Any:
     return study
 
 
-def _seen(vary: Vary, value: Any) -> Any:
+def _seen(vary: Dimension, value: Any) -> Any:
     return math.log10(value) if isinstance(vary, Range) and vary.log else value
 
 
-def _distribution(vary: Vary) -> Any:
+def _distribution(vary: Dimension) -> Any:
     import optuna
 
     if not isinstance(vary, Range):

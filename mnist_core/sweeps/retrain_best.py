@@ -16,21 +16,20 @@ from mnist_core.errors import SweepError
 from mnist_core.files import write_json
 from mnist_core.recipes.recipes import Settings
 from mnist_core.runs.run import MAX_SEED, Run
-from mnist_core.sweeps.plans import Plan
-from mnist_core.sweeps.store import Sweep, marked_runs
-from mnist_core.sweeps.store import make_mark as store_mark
+from mnist_core.sweeps.plan import SweepPlan
+from mnist_core.sweeps.store import Sweep, runs_by_mark, trial_mark
 from mnist_core.sweeps.study import Trial
-from mnist_core.sweeps.trial_runs import Attempts
+from mnist_core.sweeps.trial_runs import TrialRuns
 
 
-def measure(row: Mapping[str, Any], plan: Plan) -> float | None:
+def measure(row: Mapping[str, Any], plan: SweepPlan) -> float | None:
     """What one report says of the validation images; None where it says nothing of them."""
     value = row.get(f"val_{plan.measure}")
     number = isinstance(value, int | float) and math.isfinite(value) and isinstance(row.get("epoch"), int)
     return float(value) if number and value is not None else None
 
 
-def value(rows: Sequence[Mapping[str, Any]], plan: Plan, settings: Settings) -> float | None:
+def value(rows: Sequence[Mapping[str, Any]], plan: SweepPlan, settings: Settings) -> float | None:
     """What a training came to: the measure of the model that it kept.
 
     That is the model of the last epoch; with patience, the one of the lowest validation loss, which it restores.
@@ -52,11 +51,11 @@ class Crowning:
         attempts: who has runs trained.
     """
 
-    def __init__(self, sweep: Sweep, plan: Plan, best: Trial, attempts: Attempts) -> None:
+    def __init__(self, sweep: Sweep, plan: SweepPlan, best: Trial, attempts: TrialRuns) -> None:
         self._sweep, self._plan, self._best, self._attempts = sweep, plan, best, attempts
-        self._seeds = [(plan.seed + 1 + place) % (MAX_SEED + 1) for place in range(plan.seeds)]
-        made = marked_runs(sweep)
-        self._runs = {seed: made[best.trial, str(seed)] for seed in self._seeds if (best.trial, str(seed)) in made}
+        self._seeds = [(plan.seed + 1 + place) % (MAX_SEED + 1) for place in range(plan.retrain_seeds)]
+        made = runs_by_mark(sweep)
+        self._runs = {seed: made[best.number, str(seed)] for seed in self._seeds if (best.number, str(seed)) in made}
         for run in self._runs.values():
             attempts.take_over(run)  # of an earlier process; one that has ended is found so
         self._done: list[dict[str, Any]] = []
@@ -78,8 +77,8 @@ class Crowning:
         return True
 
     def _begin(self, seed: int) -> None:
-        spec = self._plan.settings_of(self._best.settings, seed)
-        mark = store_mark(self._sweep, self._best.trial, str(seed))
+        spec = self._plan.trial_spec(self._best.settings, seed)
+        mark = trial_mark(self._sweep, self._best.number, str(seed))
         self._runs[seed] = self._attempts.begin(spec, mark, lambda _: None)
         self._write({})
 
@@ -108,7 +107,7 @@ class Crowning:
         }
 
     def _write(self, result: dict[str, Any]) -> None:
-        found = {"trial": self._best.trial, "settings": self._best.settings, "of": len(self._seeds)}
+        found = {"trial": self._best.number, "settings": self._best.settings, "of": len(self._seeds)}
         runs = sorted(self._done, key=lambda row: row["seed"])
         write_json(self._sweep.path / "winner.json", {**found, "runs": runs, **result})
 

@@ -7,7 +7,7 @@ else. Killed at any moment, it goes on from there when it is started again: no t
 No trial is judged by the test set. A run is tested when it ends, as every run is, and its card says so; but nothing
 here reads a trial's card. What is compared are the validation figures of metrics.jsonl, and of the one model that
 won in the end `winner` reads the card, once. A base that validates on the test images is given another split
-(plans.HELD_OUT).
+(HELD_OUT_SPLIT).
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from mnist_core.jobs import routing
 from mnist_core.jobs.local import JobBackend, LocalBackend
 from mnist_core.runs.heartbeat import Heartbeat
 from mnist_core.runs.run import Metrics, Run, Status
-from mnist_core.sweeps import plans, retrain_best, search_space
-from mnist_core.sweeps.store import Sweep, marked_runs
-from mnist_core.sweeps.store import make_mark as store_mark
+from mnist_core.sweeps import retrain_best, search_space
+from mnist_core.sweeps.plan import MEASURES
+from mnist_core.sweeps.store import Sweep, runs_by_mark, trial_mark
 from mnist_core.sweeps.study import Study, Trial
-from mnist_core.sweeps.trial_runs import Attempts
+from mnist_core.sweeps.trial_runs import TrialRuns
 
 POLL_SECONDS = 0.1
 TELL_SECONDS = 0.5
@@ -78,7 +78,7 @@ class Conductor:
 
     def __init__(self, sweep: Sweep, heart: Heartbeat, backend: JobBackend) -> None:
         self._sweep, self._heart, self._plan = sweep, heart, sweep.plan()
-        self._attempts = Attempts(backend, sweep.root, owners.read(sweep.path))
+        self._attempts = TrialRuns(backend, sweep.root, owners.read(sweep.path))
         self._wishes = Wishes(sweep)
         self._study = Study(sweep, self._plan)
         self._running: dict[str, tuple[Trial, Metrics]] = {}  # by run id
@@ -102,13 +102,13 @@ class Conductor:
 
     @property
     def _wanted(self) -> int:
-        return self._sweep.wanted(self._plan)
+        return self._sweep.target_trials(self._plan)
 
     def _take_up(self) -> None:
         """What an earlier process left: its runs are looked for, also those that it could not note any more."""
-        made = marked_runs(self._sweep)
+        made = runs_by_mark(self._sweep)
         for trial in self._study.take_up():
-            run = made.get((trial.trial, ""))
+            run = made.get((trial.number, ""))
             if run is None:
                 self._launch(trial)
                 continue
@@ -134,10 +134,10 @@ class Conductor:
     def _launch(self, trial: Trial) -> None:
         """Has a trial trained. What cannot be trained at all has failed at once."""
         try:
-            spec = self._plan.settings_of(trial.settings, self._plan.seed)
+            spec = self._plan.trial_spec(trial.settings, self._plan.seed)
         except (SettingError, ArchitectureError) as error:
             return self._study.end(trial, "failed", message=str(error))
-        mark = store_mark(self._sweep, trial.trial)
+        mark = trial_mark(self._sweep, trial.number)
         run = self._attempts.begin(spec, mark, lambda made: self._study.note(trial, run=made.id, began=time.time()))
         self._running[run.id] = (trial, Metrics())
 
@@ -191,12 +191,12 @@ class Conductor:
     def _crown(self) -> None:
         """Trains the best one anew."""
         best = self._study.best()
-        if best is None or not self._plan.seeds or len(self._study.ended) < self._wanted:
+        if best is None or not self._plan.retrain_seeds or len(self._study.ended) < self._wanted:
             return
         crowning = retrain_best.Crowning(self._sweep, self._plan, best, self._attempts)
         while not crowning.step():
             self._heed()
-            self._tell(f"Training the winner anew, {crowning.done} of {self._plan.seeds} seeds done.")
+            self._tell(f"Training the winner anew, {crowning.done} of {self._plan.retrain_seeds} seeds done.")
             time.sleep(POLL_SECONDS)
 
     def _heed(self) -> None:
@@ -243,15 +243,15 @@ class Conductor:
         whole = [trial for trial in ended if trial.state == "finished"] or ended
         each = statistics.median(trial.ended - trial.began for trial in ended)  # one may have been paused for hours
         left = max(0, self._wanted - len(self._study.ended)) * each / max(1, self._attempts.most)
-        return left + self._plan.seeds * statistics.median(trial.ended - trial.began for trial in whole)
+        return left + self._plan.retrain_seeds * statistics.median(trial.ended - trial.began for trial in whole)
 
     def _end(self) -> None:
         best = self._study.best()
         if best is None:
             raise SweepError("No trial was trained to its end, so there is no winner. See why in the table of trials.")
-        name = plans.MEASURES[self._plan.measure]
+        name = MEASURES[self._plan.measure]
         found = f"{100 * (best.value or 0):.2f} %" if self._plan.higher_is_better else f"{best.value:.4f}"
-        message = f"Trial {best.trial} is the best: {name} {found} with {search_space.in_words(best.settings)}."
+        message = f"Trial {best.number} is the best: {name} {found} with {search_space.settings_text(best.settings)}."
         self._update(state="finished", message=message, seconds_left=None)
 
 
@@ -260,11 +260,11 @@ def common_cause(trials: list[Trial]) -> str:
     alike = {re.sub(r"\d[\d.,e+-]*", "#", trial.message) for trial in trials}
     if len(alike) == 1:
         return f"All for the same reason: {trials[-1].message}"
-    return "For different reasons: " + " ".join(f"({trial.trial}) {trial.message}" for trial in trials)
+    return "For different reasons: " + " ".join(f"({trial.number}) {trial.message}" for trial in trials)
 
 
 def backend_of(name: str) -> JobBackend:
-    """Who trains the runs of a sweep; `name`: one of plans.BACKENDS.
+    """Who trains the runs of a sweep; `name`: one of BACKENDS.
 
     Raises:
         ClusterError: it is a cluster, and that cannot be reached.

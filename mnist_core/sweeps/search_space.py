@@ -1,9 +1,9 @@
 """What a sweep varies: settings of a training, each with a range or a list of values.
 
-parse("learning_rate=1e-4..1e-1:log")      # a range on a logarithmic scale
-parse("learning_rate=1e-4..1e-1:log:7")    # of which a grid takes seven values
-parse("batch_size=32,128,512")             # a list
-parse("epochs=1..5")                       # whole numbers
+parse_dimension("learning_rate=1e-4..1e-1:log")      # a range on a logarithmic scale
+parse_dimension("learning_rate=1e-4..1e-1:log:7")    # of which a grid takes seven values
+parse_dimension("batch_size=32,128,512")             # a list
+parse_dimension("epochs=1..5")                       # whole numbers
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ from mnist_core.recipes.recipes import Settings, override, parse_override, setti
 MAX_GRID = 1000
 """Points of a grid that are tried one by one; more are sampled."""
 GRID_POINTS = 5  # that a grid takes of a range, where nobody says how many
-REFUSED = {"split": "its values decide which images the trials are measured on, and then they cannot be compared"}
+NOT_SEARCHABLE = {
+    "split": "its values decide which images the trials are measured on, and then they cannot be compared"
+}
 """Settings that no sweep varies, and why."""
 
 _RANGE = re.compile(r"(?P<low>[^:,]+?)\.\.(?P<high>[^:,]+?)(?P<log>:log)?(?::(?P<points>[^:]*))?")
@@ -84,7 +86,7 @@ class Range:
         return f"{self.name}={_text(self.low)}..{_text(self.high)}{scale}{points}"
 
 
-Vary = Values | Range
+Dimension = Values | Range
 
 
 def _text(value: Any) -> str:
@@ -93,7 +95,7 @@ def _text(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
 
 
-def parse(text: str) -> Vary:
+def parse_dimension(text: str) -> Dimension:
     """What `--vary` is given: `NAME=LOW..HIGH`, with `:log` and `:POINTS` after it, or `NAME=A,B,C`.
 
     Raises:
@@ -112,12 +114,12 @@ def parse(text: str) -> Vary:
 
 def _check_name(name: str) -> None:
     rules = setting_rules()
-    if name in REFUSED:
-        raise SettingError(f"{name} cannot be varied: {REFUSED[name]}. Choose another setting.")
+    if name in NOT_SEARCHABLE:
+        raise SettingError(f"{name} cannot be varied: {NOT_SEARCHABLE[name]}. Choose another setting.")
     if name not in rules:
         near = difflib.get_close_matches(name, rules, 1)
         meant = f" Did you mean {near[0]}?" if near else ""
-        known = ", ".join(known for known in rules if known not in REFUSED)
+        known = ", ".join(known for known in rules if known not in NOT_SEARCHABLE)
         raise SettingError(f"There is no setting {name!r}.{meant} Known: {known}.")
 
 
@@ -176,9 +178,9 @@ def _points(name: str, text: str | None) -> int:
     return int(text)
 
 
-def parse_all(texts: Sequence[str]) -> tuple[Vary, ...]:
+def parse_space(texts: Sequence[str]) -> tuple[Dimension, ...]:
     """Everything that varies, each setting once. Raises SettingError as `parse`, and where there is nothing."""
-    found = tuple(parse(text) for text in texts)
+    found = tuple(parse_dimension(text) for text in texts)
     names = [vary.name for vary in found]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -188,7 +190,7 @@ def parse_all(texts: Sequence[str]) -> tuple[Vary, ...]:
     return found
 
 
-def check(varies: Sequence[Vary], base: Settings) -> None:
+def check_space(varies: Sequence[Dimension], base: Settings) -> None:
     """Tries the ends of each range and each value by itself on the base.
 
     Raises:
@@ -200,19 +202,19 @@ def check(varies: Sequence[Vary], base: Settings) -> None:
             override(base, {vary.name: value})
 
 
-def grid_size(varies: Sequence[Vary]) -> int:
+def grid_size(varies: Sequence[Dimension]) -> int:
     """Points of the grid: the product of how many values each setting takes."""
     return math.prod(_count(vary) for vary in varies)
 
 
-def _count(vary: Vary) -> int:
+def _count(vary: Dimension) -> int:
     """Without writing out the numbers from one to a million."""
     if isinstance(vary, Range) and vary.whole and not vary.log and not vary.points:
         return int(vary.high) - int(vary.low) + 1
     return len(vary.grid())
 
 
-def grid(varies: Sequence[Vary]) -> list[dict[str, Any]]:
+def grid_points(varies: Sequence[Dimension]) -> list[dict[str, Any]]:
     """Every point of the grid: setting -> value. Raises SettingError where there are more than MAX_GRID."""
     size = grid_size(varies)
     if size > MAX_GRID:
@@ -227,7 +229,7 @@ def grid(varies: Sequence[Vary]) -> list[dict[str, Any]]:
     ]
 
 
-def suggest(trial: Any, varies: Sequence[Vary]) -> dict[str, Any]:
+def suggest_settings(trial: Any, varies: Sequence[Dimension]) -> dict[str, Any]:
     """What Optuna wants tried: setting -> value. A trial that has some of them already keeps those.
 
     Args:
@@ -237,7 +239,7 @@ def suggest(trial: Any, varies: Sequence[Vary]) -> dict[str, Any]:
     return {vary.name: _suggested(trial, vary) for vary in varies}
 
 
-def _suggested(trial: Any, vary: Vary) -> Any:
+def _suggested(trial: Any, vary: Dimension) -> Any:
     if isinstance(vary, Values):
         return trial.suggest_categorical(vary.name, vary.values)
     if vary.whole:
@@ -245,7 +247,7 @@ def _suggested(trial: Any, vary: Vary) -> Any:
     return trial.suggest_float(vary.name, vary.low, vary.high, log=vary.log)
 
 
-def in_words(settings: Mapping[str, Any]) -> str:
+def settings_text(settings: Mapping[str, Any]) -> str:
     """`batch size 64, learning rate 0.003`."""
     return ", ".join(f"{name.replace('_', ' ')} {_short(value)}" for name, value in settings.items())
 
@@ -254,7 +256,7 @@ def _short(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-USUAL = {
+TYPICAL_VALUES = {
     "learning_rate": "1e-4..1e-1:log",
     "batch_size": "32,128,512",
     "epochs": "1..5",
@@ -270,11 +272,11 @@ USUAL = {
 """What people vary a setting over, where that is not simply all that it can be."""
 
 
-def usual(name: str) -> str:
-    """A range or a list to begin with, for any setting: `parse(f"{name}={usual(name)}")` takes it."""
+def typical_values(name: str) -> str:
+    """A range or a list to begin with, for any setting: `parse_dimension(f"{name}={typical_values(name)}")` takes it."""
     rule = setting_rules()[name]
-    if name in USUAL:
-        return USUAL[name]
+    if name in TYPICAL_VALUES:
+        return TYPICAL_VALUES[name]
     if isinstance(rule, Choice):
         return ",".join(_text(value) for value in rule.values if value is not None)
     high = min(rule.high, rule.low + 10) if isinstance(rule, Integer) else min(rule.high, rule.low + 1)
@@ -282,9 +284,9 @@ def usual(name: str) -> str:
     return f"{_text(low)}..{_text(high)}"
 
 
-def variable() -> list[str]:
+def searchable_settings() -> list[str]:
     """The settings that can be varied."""
-    return [name for name, rule in setting_rules().items() if name not in REFUSED and not _single(rule)]
+    return [name for name, rule in setting_rules().items() if name not in NOT_SEARCHABLE and not _single(rule)]
 
 
 def _single(rule: Integer | Number | Choice) -> bool:

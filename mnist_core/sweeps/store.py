@@ -14,7 +14,7 @@ Each trial is a run like any other in RUNS_DIR, with a sweep.json of its own tha
 
 plan = make_plan("fast", ["learning_rate=1e-4..1e-1:log", "batch_size=32,128,512"], trials=20, data="sample")
 sweep = create(plan); launch(sweep)           # a process of its own: python -m mnist_core.sweeps.runner SWEEP_DIR
-sweep.status(), sweep.trials(), sweep.winner()
+sweep.status(), sweep.trials(), sweep.retrained_best()
 sweep.ask(paused=True); resume(sweep, trials=40)
 """
 
@@ -35,7 +35,7 @@ from mnist_core.errors import RunError, SettingError, SweepError, SweepNotFoundE
 from mnist_core.files import read_json, write_json
 from mnist_core.processes import start_module
 from mnist_core.runs.run import Run, Status, list_runs, stamp_status, sweep_mark
-from mnist_core.sweeps.plans import BACKENDS, Plan, best_of, check_trials, most_trials, title
+from mnist_core.sweeps.plan import BACKENDS, SweepPlan, best_trial, checked_trials, max_trials, plan_title
 
 FOLDER = "sweeps"
 """In a run's folder: the sweep and the trial that it is of."""
@@ -68,11 +68,11 @@ class Sweep:
         """Its status and control are written and read as a run's."""
         return Run(self.path)
 
-    def plan(self) -> Plan:
+    def plan(self) -> SweepPlan:
         """What it searches. Raises SweepError, naming the file and why, where sweep.json cannot be read."""
         path = self.path / "sweep.json"
         try:
-            return Plan.from_json(json.loads(path.read_text(encoding="utf-8")))
+            return SweepPlan.from_json(json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError, RecursionError, SweepError) as error:
             raise SweepError(
                 f"{path} cannot be read: {error}. Restore the file, or delete the sweep's folder."
@@ -97,16 +97,16 @@ class Sweep:
         """Adds to what the user asks of it: `ask(paused=True)`."""
         self.files.ask(**wishes)
 
-    def wanted(self, plan: Plan) -> int:
+    def target_trials(self, plan: SweepPlan) -> int:
         """How many trials in all: as planned, or as it was extended since."""
         asked = self.files.control().get("trials")
         try:
-            wanted = check_trials(asked)
+            wanted = checked_trials(asked)
         except SettingError:
             return plan.trials
-        return min(wanted, most_trials(plan))
+        return min(wanted, max_trials(plan))
 
-    def backend(self, plan: Plan) -> str:
+    def backend(self, plan: SweepPlan) -> str:
         """Who trains its runs: as planned, or as it was resumed last."""
         asked = self.files.control().get("backend")
         return asked if asked in BACKENDS else plan.backend
@@ -116,7 +116,7 @@ class Sweep:
         found = read_json(self.path / "trials.json").get("trials")
         return [row for row in found if _plausible(row)] if isinstance(found, list) else []
 
-    def winner(self) -> dict[str, Any]:
+    def retrained_best(self) -> dict[str, Any]:
         """`trial`, `settings`, `runs` (each `run`, `seed`, `value`), and at the end `mean`, `spread`, `run` (the best
         of them), `test_accuracy`, `test_loss`. Empty before there is one."""
         return read_json(self.path / "winner.json")
@@ -132,7 +132,7 @@ def _plausible(row: Any) -> bool:
     )
 
 
-def create_sweep(plan: Plan, root: Path | None = None, owner: str = owners.NOBODY) -> Sweep:
+def create_sweep(plan: SweepPlan, root: Path | None = None, owner: str = owners.NOBODY) -> Sweep:
     """A new sweep directory with its plan. Raises RunError where it cannot be written."""
     root = root or runs_dir()
     day = time.strftime("%Y%m%d-%H%M%S", time.localtime(plan.created))
@@ -190,7 +190,7 @@ def resume_sweep(sweep: Sweep, trials: int | None = None, backend: str | None = 
     Args:
         sweep: the sweep.
         trials: how many in all; by default as before.
-        backend: one of plans.BACKENDS, who trains from now on; by default as before. One that runs keeps its own.
+        backend: one of BACKENDS, who trains from now on; by default as before. One that runs keeps its own.
 
     Raises:
         SettingError: there cannot be so many trials.
@@ -199,19 +199,19 @@ def resume_sweep(sweep: Sweep, trials: int | None = None, backend: str | None = 
     plan = sweep.plan()
     wishes: dict[str, Any] = {"paused": False, "stop": False}
     if trials is not None:
-        wishes["trials"] = check_trials(trials)
+        wishes["trials"] = checked_trials(trials)
     if backend is not None and not sweep.live:
         wishes["backend"] = backend
     if sweep.live:
         sweep.ask(**wishes)
         return None
     sweep.ask(**wishes)
-    before = replace(sweep.files.status(), state="queued", message="Starting.", steps=sweep.wanted(plan))
+    before = replace(sweep.files.status(), state="queued", message="Starting.", steps=sweep.target_trials(plan))
     sweep.files.write_status(stamp_status(before))
     return launch_sweep(sweep)
 
 
-def marked_runs(sweep: Sweep) -> dict[tuple[int, str], Run]:
+def runs_by_mark(sweep: Sweep) -> dict[tuple[int, str], Run]:
     """The runs that were made for this sweep, by trial and `part`: empty, or the seed of a winner trained anew."""
     found = {}
     for run in list_runs(sweep.root):
@@ -221,7 +221,7 @@ def marked_runs(sweep: Sweep) -> dict[tuple[int, str], Run]:
     return found
 
 
-def make_mark(sweep: Sweep, trial: int, part: str = "") -> dict[str, Any]:
+def trial_mark(sweep: Sweep, trial: int, part: str = "") -> dict[str, Any]:
     """What `mark_of` reads: goes to runs.create as `mark`."""
     return {"sweep": sweep.id, "trial": trial, "part": part}
 
@@ -236,10 +236,10 @@ def summarize_sweep(sweep: Sweep) -> dict[str, Any]:
         plan = sweep.plan()
     except SweepError as error:
         return {**dict.fromkeys(SUMMARY), "sweep": sweep.id, "title": str(error), "state": "unreadable"}
-    best = best_of(sweep.trials(), plan)
+    best = best_trial(sweep.trials(), plan)
     return {
         "sweep": sweep.id,
-        "title": title(plan),
+        "title": plan_title(plan),
         "state": status.state,
         "trials": status.step,
         "of": status.steps,

@@ -20,10 +20,10 @@ import numpy as np
 from mnist_core.errors import SweepError
 from mnist_core.files import write_json
 from mnist_core.sweeps import search_space
-from mnist_core.sweeps.plans import Plan
+from mnist_core.sweeps.plan import SweepPlan
 from mnist_core.sweeps.store import Sweep
 
-FILE = "study.db"
+STUDY_FILE = "study.db"
 LOCK_SECONDS = 20.0
 """How long another program may keep the database locked."""
 STARTUP_TRIALS = 4  # before anything is pruned: a median of fewer says little
@@ -36,7 +36,7 @@ class Trial:
     """One point that is tried, as it stands in trials.json.
 
     Attributes:
-        trial: its number, from 0.
+        number: from 0.
         settings: what was proposed.
         state: `running`, `finished`, `pruned` or `failed`.
         value: the measure of the model that it kept; of a pruned one, at its last epoch.
@@ -47,7 +47,7 @@ class Trial:
         message: why it ended, where that is not plain.
     """
 
-    trial: int
+    number: int
     settings: dict[str, Any]
     state: str = "running"
     value: float | None = None
@@ -57,6 +57,11 @@ class Trial:
     ended: float = 0.0
     seconds: float = 0.0
     message: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """One row of trials.json."""
+        values = asdict(self)
+        return {"trial": values.pop("number"), **values}
 
 
 _NOTED = ("run", "began", "ended", "seconds", "message")  # in the database, too: trials.json is made anew from it
@@ -73,7 +78,7 @@ class Study:
         SweepError: the database is locked, damaged, of another version of Optuna, or cannot be reached.
     """
 
-    def __init__(self, sweep: Sweep, plan: Plan) -> None:
+    def __init__(self, sweep: Sweep, plan: SweepPlan) -> None:
         self._sweep, self._plan = sweep, plan
         self._lives: dict[int, Any] = {}  # number -> Optuna's own, of those that run
         self._published: dict[str, Any] = {}
@@ -86,8 +91,8 @@ class Study:
         with _plain_words(self._sweep, self._plan):
             asked = self._study.ask()
             self._lives[asked.number] = asked
-            found = Trial(asked.number, search_space.suggest(asked, self._plan.vary), began=time.time())
-        self.trials[found.trial] = found
+            found = Trial(asked.number, search_space.suggest_settings(asked, self._plan.space), began=time.time())
+        self.trials[found.number] = found
         return found
 
     def take_up(self) -> list[Trial]:
@@ -95,16 +100,16 @@ class Study:
         left = [trial for trial in self.trials.values() if trial.state == "running"]
         with _plain_words(self._sweep, self._plan):
             for trial in left:
-                trial.settings = search_space.suggest(self._live(trial), self._plan.vary)
+                trial.settings = search_space.suggest_settings(self._live(trial), self._plan.space)
         return left
 
     def _live(self, trial: Trial) -> Any:
         import optuna
 
-        if trial.trial not in self._lives:
-            frozen = self._study.get_trials(deepcopy=False)[trial.trial]
-            self._lives[trial.trial] = optuna.trial.Trial(self._study, frozen._trial_id)
-        return self._lives[trial.trial]
+        if trial.number not in self._lives:
+            frozen = self._study.get_trials(deepcopy=False)[trial.number]
+            self._lives[trial.number] = optuna.trial.Trial(self._study, frozen._trial_id)
+        return self._lives[trial.number]
 
     def note(self, trial: Trial, **changes: Any) -> None:
         """Changes what is known of a running trial, in the database, too."""
@@ -135,8 +140,8 @@ class Study:
             "failed": optuna.trial.TrialState.FAIL,
         }
         with _plain_words(self._sweep, self._plan):
-            self._study.tell(trial.trial, value if state == "finished" else None, states[state])
-        self._lives.pop(trial.trial, None)
+            self._study.tell(trial.number, value if state == "finished" else None, states[state])
+        self._lives.pop(trial.number, None)
         last = trial.values[-1][1] if trial.values and state == "pruned" else None
         trial.state, trial.value = state, value if state == "finished" else last
 
@@ -152,26 +157,26 @@ class Study:
 
     def publish(self) -> None:
         """Writes trials.json, for all who look on."""
-        rows = [asdict(self.trials[number]) for number in sorted(self.trials)]
+        rows = [self.trials[number].to_json() for number in sorted(self.trials)]
         content = {"sweep": self._sweep.id, "trials": rows}
         if content != self._published:
             write_json(self._sweep.path / "trials.json", content)
             self._published = content
 
 
-def url(sweep: Sweep, plan: Plan) -> str:
+def study_url(sweep: Sweep, plan: SweepPlan) -> str:
     """Of its database, as optuna-dashboard takes it."""
-    return plan.storage or f"sqlite:///{(sweep.path / FILE).resolve().as_posix()}"
+    return plan.storage or f"sqlite:///{(sweep.path / STUDY_FILE).resolve().as_posix()}"
 
 
-def _open(sweep: Sweep, plan: Plan) -> Any:
+def _open(sweep: Sweep, plan: SweepPlan) -> Any:
     import optuna
     from sqlalchemy.pool import NullPool
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     # No connection is kept: a file that is not held open can be copied, and opened by optuna-dashboard, at any time.
     options: dict[str, Any] = {} if plan.storage else {"connect_args": {"timeout": LOCK_SECONDS}, "poolclass": NullPool}
-    storage = optuna.storages.RDBStorage(url(sweep, plan), engine_kwargs=options)
+    storage = optuna.storages.RDBStorage(study_url(sweep, plan), engine_kwargs=options)
     study = optuna.create_study(
         storage=storage,
         study_name=sweep.id,
@@ -181,12 +186,12 @@ def _open(sweep: Sweep, plan: Plan) -> Any:
     )
     trials = study.get_trials(deepcopy=False)
     study.sampler = _sampler(plan, len(trials))
-    if plan.how == "grid":
+    if plan.sampler == "grid":
         _lay_out(study, plan, len(trials))
     return study
 
 
-def _sampler(plan: Plan, seen: int) -> Any:
+def _sampler(plan: SweepPlan, seen: int) -> Any:
     """Whoever proposes. Taken up again it goes on with other random numbers: with the same ones it would repeat itself.
 
     Args:
@@ -196,18 +201,18 @@ def _sampler(plan: Plan, seen: int) -> Any:
     import optuna
 
     seed = int(np.random.SeedSequence([plan.seed, seen]).generate_state(1)[0])
-    if plan.how == "tpe":
+    if plan.sampler == "tpe":
         first = min(10, max(4, plan.trials // 4))  # at random: it has to know something first
         return optuna.samplers.TPESampler(seed=seed, n_startup_trials=first, constant_liar=plan.backend == "ray")
     return optuna.samplers.RandomSampler(seed=seed)
 
 
-def _lay_out(study: Any, plan: Plan, laid: int) -> None:
+def _lay_out(study: Any, plan: SweepPlan, laid: int) -> None:
     """Queues every point of a grid, once. Of a grid that is not wanted whole, some from everywhere.
 
     Not with Optuna's GridSampler, which wants to end a loop that it is not called from.
     """
-    points = search_space.grid(plan.vary)
+    points = search_space.grid_points(plan.space)
     if plan.trials < len(points):
         random.Random(plan.seed).shuffle(points)  # noqa: S311 - an order, no secret
     for point in points[laid:] if laid < len(points) else []:
@@ -232,8 +237,8 @@ def _read(frozen: Any) -> Trial:
 class _plain_words:  # noqa: N801 - reads as a statement: `with _plain_words(sweep, plan):`
     """What goes wrong with the database becomes a SweepError that says what to do."""
 
-    def __init__(self, sweep: Sweep, plan: Plan) -> None:
-        self._place = sweep.path / FILE if not plan.storage else Path("its database")
+    def __init__(self, sweep: Sweep, plan: SweepPlan) -> None:
+        self._place = sweep.path / STUDY_FILE if not plan.storage else Path("its database")
 
     def __enter__(self) -> None: ...
 
@@ -241,10 +246,10 @@ class _plain_words:  # noqa: N801 - reads as a statement: `with _plain_words(swe
         if error is None or isinstance(error, SweepError) or not isinstance(error, Exception):
             return
         log.error("The study failed", exc_info=error)
-        raise SweepError(why(error, self._place)) from error
+        raise SweepError(explain_database_error(error, self._place)) from error
 
 
-def why(error: BaseException, place: Path) -> str:
+def explain_database_error(error: BaseException, place: Path) -> str:
     """What is wrong with a study's database, and what to do, in plain words."""
     texts = []
     cause: BaseException | None = error

@@ -29,7 +29,7 @@ CROWDED = "Waits while others train on this machine: they go first."
 END_SECONDS = 15.0  # that workers have to be gone, once they were killed
 
 
-class Crowd:
+class OtherRuns:
     """The runs of others on this machine. Those that have ended are read once, however many there are."""
 
     def __init__(self, root: Path) -> None:
@@ -57,7 +57,7 @@ class Crowd:
         return not status.final and status.host == socket.gethostname() and status.state != "paused"
 
 
-class Attempts:
+class TrialRuns:
     """The runs under way.
 
     Args:
@@ -69,7 +69,7 @@ class Attempts:
     def __init__(self, backend: JobBackend, root: Path, owner: str) -> None:
         self._backend, self._root, self._owner = backend, root, owner
         self._cluster = backend if isinstance(backend, RayBackend) else None
-        self._crowd = Crowd(root)
+        self._crowd = OtherRuns(root)
         self._going: dict[str, int] = {}  # run id -> how often it was taken up again
         self._closing = False
 

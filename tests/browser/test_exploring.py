@@ -127,4 +127,4 @@ def check(sweep: Sweep, trials: int) -> None:
     for row in found:
         mark = sweep_mark(Run(sweep.root / row["run"]))
         assert (mark["sweep"], mark["trial"]) == (sweep.id, row["trial"])
-    assert len(sweep.winner()["runs"]) == 3
+    assert len(sweep.retrained_best()["runs"]) == 3

@@ -26,9 +26,8 @@ from mnist_core.networks.architecture import Dense, Flatten, Rescaling
 from mnist_core.recipes.recipes import Settings
 from mnist_core.runs import claims
 from mnist_core.runs.run import Run, RunSpec, create_run, list_runs, sweep_mark
-from mnist_core.sweeps import plans
-from mnist_core.sweeps.plans import Plan
-from mnist_core.sweeps.search_space import parse_all
+from mnist_core.sweeps.plan import PRESETS, SweepPlan
+from mnist_core.sweeps.search_space import parse_space
 from mnist_core.sweeps.store import Sweep, create_sweep, launch_sweep, list_sweeps
 from mnist_core.sweeps.study import Study
 from tests.cluster.nodes import CORES, RayCluster, free_port
@@ -160,7 +159,7 @@ def test_ctrl_c_stops_it_there(on_cluster: RayCluster, runs_root: Path) -> None:
     assert run.status().state == "stopped" and run.has_model
 
 
-@pytest.mark.parametrize("command", [["train", "--data", "sample"], ["sweep", "--ready", next(iter(plans.READY))]])
+@pytest.mark.parametrize("command", [["train", "--data", "sample"], ["sweep", "--ready", next(iter(PRESETS))]])
 def test_out_of_reach_the_command_line_says_so_and_what_to_do(runs_root: Path, command: list[str]) -> None:
     address = f"http://127.0.0.1:{free_port()}"
     done = subprocess.run(
@@ -192,13 +191,13 @@ def test_a_head_that_takes_calls_and_never_answers_is_waited_for_some_seconds(mo
 
 
 def test_a_node_is_lost_in_the_middle_of_a_sweep_and_no_trial_with_it(on_cluster: RayCluster, runs_root: Path) -> None:
-    plan = Plan(
+    plan = SweepPlan(
         RunSpec("fast", replace(TINY, epochs=4), "sample"),
-        parse_all(["learning_rate=1e-4..1e-1:log"]),
-        how="random",
+        parse_space(["learning_rate=1e-4..1e-1:log"]),
+        sampler="random",
         trials=12,
         prune=False,
-        seeds=0,
+        retrain_seeds=0,
         backend="ray",
         created=time.time(),
     )
@@ -229,7 +228,7 @@ def _trained_on(ray_cluster: RayCluster, made: Sweep, number: int) -> list[Run]:
     return [run for run in runs if run.written_state == "running" and run.status().pid in there]
 
 
-def _none_lost_none_doubled(made: Sweep, plan: Plan) -> None:
+def _none_lost_none_doubled(made: Sweep, plan: SweepPlan) -> None:
     trials = made.trials()
     assert [row["trial"] for row in trials] == list(range(12))
     assert {row["state"] for row in trials} == {"finished"}, [row["message"] for row in trials]

@@ -18,7 +18,8 @@ from mnist_core.jobs.ray.cluster import Capacity
 from mnist_core.jobs.routing import Beside
 from mnist_core.runs import claims
 from mnist_core.runs.run import Run, Status, create_run, list_runs, make_spec, stamp_status
-from mnist_core.sweeps import plans, store
+from mnist_core.sweeps import store
+from mnist_core.sweeps.plan import PRESETS
 from mnist_core.sweeps.store import create_sweep, list_sweeps
 from pages.ui.shared import caches, state
 from pages.ui.sweep import form
@@ -124,7 +125,7 @@ def test_a_sweep_that_lost_its_cluster_goes_on_here(
 ) -> None:
     for module in (store, form):
         monkeypatch.setattr(module, "launch_sweep", lambda made: None)
-    made = create_sweep(replace(plans.READY["batch-size-and-learning-rate"].plan(), backend="ray"))
+    made = create_sweep(replace(PRESETS["batch-size-and-learning-rate"].plan(), backend="ray"))
     made.files.write_status(stamp_status(Status("failed", GONE, step=3, steps=20)))
     assert made.backend(made.plan()) == "ray"
     cloud.fails = ClusterError(GONE)

@@ -18,9 +18,9 @@ from mnist_core.files import write_json
 from mnist_core.networks.architecture import Dense, Flatten
 from mnist_core.networks.library import save_network
 from mnist_core.runs.run import RunSpec, Status, make_spec, stamp_status
-from mnist_core.sweeps import importance, plans, store
-from mnist_core.sweeps.plans import Plan
-from mnist_core.sweeps.search_space import parse, parse_all
+from mnist_core.sweeps import importance, store
+from mnist_core.sweeps.plan import MEASURES, NETWORK_PREFIX, SweepPlan
+from mnist_core.sweeps.search_space import parse_dimension, parse_space
 from mnist_core.sweeps.store import Sweep, create_sweep, list_sweeps
 from pages.ui.shared import state
 from pages.ui.sweep import form
@@ -51,10 +51,10 @@ def shown(app: AppTest) -> str:
     return "\n".join(str(element.value) for element in elements)
 
 
-def plan(**how: Any) -> Plan:
+def plan(**how: Any) -> SweepPlan:
     base: RunSpec = make_spec("lesson08-mlp", data="sample")
-    varies = parse_all(how.pop("vary", ["learning_rate=1e-4..1e-1:log", "batch_size=32,128,512"]))
-    return Plan(base, varies, **{"trials": 9, "created": time.time(), **how})
+    varies = parse_space(how.pop("vary", ["learning_rate=1e-4..1e-1:log", "batch_size=32,128,512"]))
+    return SweepPlan(base, varies, **{"trials": 9, "created": time.time(), **how})
 
 
 def trial(number: int, rate: float, batch: int, value: float | None, state: str = "finished") -> dict[str, Any]:
@@ -164,7 +164,7 @@ def test_a_whole_grid_cannot_be_extended(app: AppTest) -> None:
     made(
         TRIALS[:4],
         Status("finished", "Trial 2 is the best.", step=4, steps=4),
-        how="grid",
+        sampler="grid",
         vary=["learning_rate=0.001,0.01", "batch_size=32,128"],
     )
     opened(app)
@@ -202,8 +202,8 @@ def test_starting_one_makes_its_plan(app: AppTest, monkeypatch: pytest.MonkeyPat
     assert not app.error and not app.exception
     (sweep,) = started
     found = sweep.plan()
-    assert (found.base.recipe, found.how, found.trials) == ("lesson08-mlp", "random", 7)
-    assert [str(vary) for vary in found.vary] == ["learning_rate=0.0001..0.1:log", "batch_size=16,64"]
+    assert (found.base.recipe, found.sampler, found.trials) == ("lesson08-mlp", "random", 7)
+    assert [str(vary) for vary in found.space] == ["learning_rate=0.0001..0.1:log", "batch_size=16,64"]
     assert found.base.data == "sample" and found.base.settings.epochs == 2
 
 
@@ -236,8 +236,8 @@ def test_a_kept_network_is_a_base(app: AppTest) -> None:
     opened(app)
     base = app.selectbox(key=state.SWEEP_BASE)
     assert "your network: seven" in base.options
-    base.set_value(f"{plans.NETWORK_BASE}{kept.id}").run()
-    assert not app.exception and app.selectbox(key=state.SWEEP_BASE).value == f"{plans.NETWORK_BASE}{kept.id}"
+    base.set_value(f"{NETWORK_PREFIX}{kept.id}").run()
+    assert not app.exception and app.selectbox(key=state.SWEEP_BASE).value == f"{NETWORK_PREFIX}{kept.id}"
 
 
 def test_a_million_points_are_counted(app: AppTest) -> None:
@@ -288,16 +288,16 @@ def test_a_pruned_trial_is_never_the_best() -> None:
     assert [point["best"] for point in sweep_charts.best_so_far(rows, plan())] == [0.5, 0.5]
 
 
-@pytest.mark.parametrize("measure", list(plans.MEASURES))
+@pytest.mark.parametrize("measure", list(MEASURES))
 def test_every_chart_can_be_drawn(measure: str) -> None:
     searched = plan(measure=measure)
     charts = [
         sweep_charts.best_so_far_curve(sweep_charts.best_so_far(TRIALS, searched), searched, "seconds"),
         sweep_charts.trial_curves(TRIALS, searched),
         sweep_settings_charts.parallel_coordinates(TRIALS, searched),
-        *(sweep_settings_charts.slice_plot(TRIALS, searched, vary) for vary in searched.vary),
-        sweep_settings_charts.contour_plot(TRIALS, searched, *searched.vary),
-        sweep_settings_charts.contour_plot(TRIALS, searched, *searched.vary[::-1]),
+        *(sweep_settings_charts.slice_plot(TRIALS, searched, vary) for vary in searched.space),
+        sweep_settings_charts.contour_plot(TRIALS, searched, *searched.space),
+        sweep_settings_charts.contour_plot(TRIALS, searched, *searched.space[::-1]),
         sweep_settings_charts.importance_bars([{"setting": "a", "share": 0.7, "low": 0.6, "high": 0.8}]),
     ]
     for chart in charts:
@@ -305,9 +305,13 @@ def test_every_chart_can_be_drawn(measure: str) -> None:
 
 
 def test_places_on_an_axis() -> None:
-    assert sweep_settings_charts.axis_position(parse("learning_rate=1e-4..1e-2:log"), 1e-3) == pytest.approx(0.5)
-    assert sweep_settings_charts.axis_position(parse("dropout=0..0.5"), 0.125) == pytest.approx(0.25)
-    assert [sweep_settings_charts.axis_position(parse("batch_size=32,128,512"), size) for size in (32, 128, 512)] == [
+    assert sweep_settings_charts.axis_position(parse_dimension("learning_rate=1e-4..1e-2:log"), 1e-3) == pytest.approx(
+        0.5
+    )
+    assert sweep_settings_charts.axis_position(parse_dimension("dropout=0..0.5"), 0.125) == pytest.approx(0.25)
+    assert [
+        sweep_settings_charts.axis_position(parse_dimension("batch_size=32,128,512"), size) for size in (32, 128, 512)
+    ] == [
         0,
         0.5,
         1,
@@ -316,7 +320,7 @@ def test_places_on_an_axis() -> None:
 
 def test_the_map_between_trials_is_theirs_at_the_trials() -> None:
     """Shepard's mean: near a trial its own value, everywhere between the smallest and the largest."""
-    across, up = parse("dropout=0..0.9"), parse("learning_rate=1e-4..1e-2:log")
+    across, up = parse_dimension("dropout=0..0.9"), parse_dimension("learning_rate=1e-4..1e-2:log")
     rows = [
         {"settings": {"dropout": 0.1, "learning_rate": 1e-3}, "value": 0.2},
         {"settings": {"dropout": 0.8, "learning_rate": 1e-3}, "value": 0.8},
@@ -338,7 +342,7 @@ def test_the_map_between_trials_is_theirs_at_the_trials() -> None:
 
 def test_importance_finds_the_setting_that_was_built_in() -> None:
     """The measure is made of the learning rate's power of ten alone; the batch size is noise that does nothing."""
-    varies = parse_all(["learning_rate=1e-4..1e-1:log", "batch_size=32,128,512"])
+    varies = parse_space(["learning_rate=1e-4..1e-1:log", "batch_size=32,128,512"])
     rows = [
         trial(number, 10 ** (-4 + 3 * number / 29), (32, 128, 512)[number % 3], number / 29) for number in range(30)
     ]
@@ -350,7 +354,7 @@ def test_importance_finds_the_setting_that_was_built_in() -> None:
 
 
 def test_importance_says_nothing_of_too_few_or_of_equals() -> None:
-    varies = plan().vary
+    varies = plan().space
     assert importance.importances(TRIALS[:5], varies) == []
     assert importance.importances([{**row, "value": 0.5} for row in TRIALS], varies) == []
     assert importance.importances([replace_value(row) for row in TRIALS[:7]], varies) != []

@@ -11,7 +11,7 @@ import pytest
 from mnist_core.errors import SettingError
 from mnist_core.recipes.recipes import find, setting_rules
 from mnist_core.sweeps import search_space
-from mnist_core.sweeps.search_space import Range, Values, parse
+from mnist_core.sweeps.search_space import Range, Values, parse_dimension
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
@@ -32,9 +32,9 @@ optuna.logging.set_verbosity(optuna.logging.ERROR)
     ],
 )
 def test_what_is_written_is_understood_and_written_again(text: str, expected: object) -> None:
-    found = parse(text)
+    found = parse_dimension(text)
     assert found == expected
-    assert parse(str(found)) == found
+    assert parse_dimension(str(found)) == found
 
 
 @pytest.mark.parametrize(
@@ -70,67 +70,67 @@ def test_what_is_written_is_understood_and_written_again(text: str, expected: ob
 )
 def test_bad_input_is_named_and_mended(text: str, complaint: str) -> None:
     with pytest.raises(SettingError) as caught:
-        parse(text)
+        parse_dimension(text)
     assert complaint in str(caught.value)
 
 
 def test_every_setting_can_be_varied_by_its_rule() -> None:
     """Also those that are added later: nothing here knows their names."""
-    assert set(setting_rules()) - set(search_space.variable()) == set(search_space.REFUSED)
-    for name in search_space.variable():
-        values = parse(f"{name}={search_space.usual(name)}").grid()
+    assert set(setting_rules()) - set(search_space.searchable_settings()) == set(search_space.NOT_SEARCHABLE)
+    for name in search_space.searchable_settings():
+        values = parse_dimension(f"{name}={search_space.typical_values(name)}").grid()
         assert len(values) > 1 and all(setting_rules()[name].accepts(value) for value in values), name
 
 
 def test_grid_of_a_logarithmic_range_has_equal_ratios_and_both_ends() -> None:
-    values = parse("learning_rate=1e-4..1e-1:log:4").grid()
+    values = parse_dimension("learning_rate=1e-4..1e-1:log:4").grid()
     assert values == pytest.approx([1e-4, 1e-3, 1e-2, 1e-1], rel=1e-5)
     assert values[0] == 1e-4 and values[-1] == 1e-1
 
 
 def test_grid_of_whole_numbers_takes_each_once() -> None:
-    assert parse("epochs=1..5").grid() == (1, 2, 3, 4, 5)
-    assert parse("epochs=1..3:7").grid() == (1, 2, 3)
-    values = parse("batch_size=16..1024:log:7").grid()
+    assert parse_dimension("epochs=1..5").grid() == (1, 2, 3, 4, 5)
+    assert parse_dimension("epochs=1..3:7").grid() == (1, 2, 3)
+    values = parse_dimension("batch_size=16..1024:log:7").grid()
     assert values == (16, 32, 64, 128, 256, 512, 1024)
 
 
 def test_grid_is_the_product() -> None:
-    varies = search_space.parse_all(["batch_size=32,128", "epochs=1..3"])
-    points = search_space.grid(varies)
+    varies = search_space.parse_space(["batch_size=32,128", "epochs=1..3"])
+    points = search_space.grid_points(varies)
     expected = [{"batch_size": size, "epochs": epochs} for size, epochs in itertools.product((32, 128), (1, 2, 3))]
     assert points == expected
     assert search_space.grid_size(varies) == 6
 
 
 def test_a_million_points_are_counted_and_sampling_is_offered() -> None:
-    varies = search_space.parse_all(["batch_size=1..1000", "epochs=1..1000"])
+    varies = search_space.parse_space(["batch_size=1..1000", "epochs=1..1000"])
     assert search_space.grid_size(varies) == 10**6
     with pytest.raises(SettingError) as caught:
-        search_space.grid(varies)
+        search_space.grid_points(varies)
     assert "1,000,000 points" in str(caught.value) and "random or TPE" in str(caught.value)
 
 
 def test_settings_are_varied_once() -> None:
     with pytest.raises(SettingError, match="epochs is varied twice"):
-        search_space.parse_all(["epochs=1..3", "epochs=4,5"])
+        search_space.parse_space(["epochs=1..3", "epochs=4,5"])
     with pytest.raises(SettingError, match="Nothing varies"):
-        search_space.parse_all([])
+        search_space.parse_space([])
 
 
 def test_values_that_cannot_be_trained_are_found_before_the_sweep() -> None:
     with pytest.raises(SettingError, match="uncentered"):
-        search_space.check([parse("uncentered=true,false")], find("canvas").settings)
-    search_space.check([parse("uncentered=true,false")], find("lesson08-mlp").settings)
+        search_space.check_space([parse_dimension("uncentered=true,false")], find("canvas").settings)
+    search_space.check_space([parse_dimension("uncentered=true,false")], find("lesson08-mlp").settings)
 
 
 def test_optuna_proposes_inside_the_range_and_evenly_by_powers_of_ten() -> None:
-    varies = search_space.parse_all(["learning_rate=1e-4..1e-1:log", "batch_size=32,128", "epochs=1..5"])
+    varies = search_space.parse_space(["learning_rate=1e-4..1e-1:log", "batch_size=32,128", "epochs=1..5"])
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
     found = []
     for _ in range(300):
         trial = study.ask()
-        found.append(search_space.suggest(trial, varies))
+        found.append(search_space.suggest_settings(trial, varies))
         study.tell(trial, 0.0)
     rates = sorted(one["learning_rate"] for one in found)
     assert rates[0] >= 1e-4 and rates[-1] <= 1e-1
@@ -141,15 +141,16 @@ def test_optuna_proposes_inside_the_range_and_evenly_by_powers_of_ten() -> None:
 
 
 def test_a_trial_that_was_half_asked_keeps_what_it_has() -> None:
-    varies = search_space.parse_all(["learning_rate=1e-4..1e-1:log", "epochs=1..5"])
+    varies = search_space.parse_space(["learning_rate=1e-4..1e-1:log", "epochs=1..5"])
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
     trial = study.ask()
     rate = trial.suggest_float("learning_rate", 1e-4, 1e-1, log=True)
     again = optuna.trial.Trial(study, trial._trial_id)
-    assert search_space.suggest(again, varies)["learning_rate"] == rate
+    assert search_space.suggest_settings(again, varies)["learning_rate"] == rate
 
 
 def test_in_words() -> None:
     assert (
-        search_space.in_words({"batch_size": 64, "learning_rate": 0.0031234}) == "batch size 64, learning rate 0.00312"
+        search_space.settings_text({"batch_size": 64, "learning_rate": 0.0031234})
+        == "batch size 64, learning rate 0.00312"
     )

@@ -45,10 +45,10 @@ from mnist_core.runs.run import (
     stamp_status,
     sweep_mark,
 )
-from mnist_core.sweeps import plans, retrain_best, study, trial_runs
+from mnist_core.sweeps import retrain_best, study, trial_runs
 from mnist_core.sweeps import runner as conducting
-from mnist_core.sweeps.plans import Plan, make_plan
-from mnist_core.sweeps.search_space import parse_all
+from mnist_core.sweeps.plan import HELD_OUT_SPLIT, PRESETS, SweepPlan, best_trial, describe_plan, make_plan, plan_title
+from mnist_core.sweeps.search_space import parse_space
 from mnist_core.sweeps.store import (
     FOLDER,
     Sweep,
@@ -56,22 +56,22 @@ from mnist_core.sweeps.store import (
     find_sweep,
     launch_sweep,
     list_sweeps,
-    make_mark,
     resume_sweep,
     summarize_sweep,
+    trial_mark,
 )
-from mnist_core.sweeps.study import Study, why
-from mnist_core.sweeps.trial_runs import Crowd
+from mnist_core.sweeps.study import Study, explain_database_error
+from mnist_core.sweeps.trial_runs import OtherRuns
 from tests.support import ROOT, command_line, end_workers, environment, hears_signals, wait_until
 
 TINY = Settings((Rescaling(1 / 255), Flatten(), Dense(10, "softmax")), batch_size=500, epochs=1, learning_rate=0.01)
 RATES = "learning_rate=1e-4..1e-1:log"
 
 
-def plan(vary: list[str], **how: Any) -> Plan:
+def plan(vary: list[str], **how: Any) -> SweepPlan:
     """Of a network that trains in a moment."""
     base = RunSpec("fast", replace(TINY, epochs=how.pop("epochs", 1)), "sample")
-    return Plan(base, parse_all(vary), **{"seeds": 0, "created": time.time(), **how})
+    return SweepPlan(base, parse_space(vary), **{"retrain_seeds": 0, "created": time.time(), **how})
 
 
 @pytest.fixture(autouse=True)
@@ -188,7 +188,7 @@ def run_sweep(made: Sweep, seconds: float = 900) -> Sweep:
 
 
 def test_grid_of_four_tries_each_point_once_and_trains_the_winner_anew(runs_root: Path, sample: Any) -> None:
-    asked = plan(["batch_size=100,500", "learning_rate=0.0001,0.01"], how="grid", trials=4, seeds=2)
+    asked = plan(["batch_size=100,500", "learning_rate=0.0001,0.01"], sampler="grid", trials=4, retrain_seeds=2)
     made = run_sweep(create_sweep(asked))
     trials = made.trials()
     points = [(row["settings"]["batch_size"], row["settings"]["learning_rate"]) for row in trials]
@@ -202,7 +202,7 @@ def test_grid_of_four_tries_each_point_once_and_trains_the_winner_anew(runs_root
         assert row["value"] == validated[-1] and row["values"] == [[1, validated[0]]]
         assert sweep_mark(run) == {"sweep": made.id, "trial": row["trial"], "part": ""}
     best = max(trials, key=lambda row: row["value"])
-    found = made.winner()
+    found = made.retrained_best()
     assert found["trial"] == best["trial"] and found["settings"] == best["settings"]
     assert [row["seed"] for row in found["runs"]] == [1, 2]
     values = [row["value"] for row in found["runs"]]
@@ -225,14 +225,14 @@ def test_twenty_trials_on_the_offline_sample(how: str, runs_root: Path) -> None:
     assert all(1e-4 <= row["settings"]["learning_rate"] <= 1e-1 for row in trials)
     assert len({row["settings"]["learning_rate"] for row in trials}) == 20, "the sampler repeats itself"
     assert len({row["run"] for row in trials}) == 20 == len(list_runs())
-    studied = optuna.load_study(study_name=made.id, storage=study.url(made, made.plan()))
+    studied = optuna.load_study(study_name=made.id, storage=study.study_url(made, made.plan()))
     assert [trial.value for trial in studied.trials] == [row["value"] for row in trials]
     assert studied.best_value == max(row["value"] for row in trials)
     assert made.status().step == made.status().steps == 20
 
 
 def test_killed_in_the_middle_it_goes_on_and_nothing_is_lost_or_doubled(runs_root: Path) -> None:
-    made = create_sweep(plan(["learning_rate=0.001,0.003,0.01,0.03"], how="grid", trials=4, epochs=120))
+    made = create_sweep(plan(["learning_rate=0.001,0.003,0.01,0.03"], sampler="grid", trials=4, epochs=120))
     process = launch_sweep(made)
     wait_until(lambda: any(row["values"] for row in made.trials()), "the first epoch of a trial", 300)
     process.kill()
@@ -255,7 +255,7 @@ def test_killed_in_the_middle_it_goes_on_and_nothing_is_lost_or_doubled(runs_roo
 
 
 def test_runs_that_outlive_the_sweep_are_taken_over(runs_root: Path) -> None:
-    made = create_sweep(plan(["learning_rate=0.001,0.01"], how="grid", trials=1, epochs=400))
+    made = create_sweep(plan(["learning_rate=0.001,0.01"], sampler="grid", trials=1, epochs=400))
     process = launch_sweep(made)
     wait_until(lambda: any(row["values"] for row in made.trials()), "the first epoch of a trial", 300)
     process.kill()
@@ -270,7 +270,7 @@ def test_runs_that_outlive_the_sweep_are_taken_over(runs_root: Path) -> None:
 
 
 def test_paused_extended_and_stopped(runs_root: Path) -> None:
-    made = create_sweep(plan([RATES], how="random", trials=3, epochs=100))
+    made = create_sweep(plan([RATES], sampler="random", trials=3, epochs=100))
     process = launch_sweep(made)
     wait_until(lambda: any(row["values"] for row in made.trials()), "the first epoch of a trial", 300)
     made.ask(paused=True)
@@ -343,19 +343,19 @@ def test_the_best_is_found_and_the_test_set_is_read_once(handlers: None, monkeyp
     read: list[str] = []
     real = Run.card
     monkeypatch.setattr(Run, "card", lambda run: read.append(run.id) or real(run))
-    made = create_sweep(plan(["learning_rate=1e-4..1:log:5"], how="grid", trials=5, seeds=3))
+    made = create_sweep(plan(["learning_rate=1e-4..1:log:5"], sampler="grid", trials=5, retrain_seeds=3))
     conduct(made, Oracle(peaked))
-    assert made.winner()["settings"] == {"learning_rate": 0.01}
-    assert made.winner()["mean"] == pytest.approx(1.0) and made.winner()["spread"] == pytest.approx(0.0)
-    assert len(made.winner()["runs"]) == 3 and made.winner()["test_accuracy"] == 0.123
-    assert read == [made.winner()["run"]], "no card but that of the winner's best model"
+    assert made.retrained_best()["settings"] == {"learning_rate": 0.01}
+    assert made.retrained_best()["mean"] == pytest.approx(1.0) and made.retrained_best()["spread"] == pytest.approx(0.0)
+    assert len(made.retrained_best()["runs"]) == 3 and made.retrained_best()["test_accuracy"] == 0.123
+    assert read == [made.retrained_best()["run"]], "no card but that of the winner's best model"
     assert "0.123" not in (made.path / "trials.json").read_text()
 
 
 def test_loss_is_made_small(handlers: None) -> None:
-    made = create_sweep(plan(["learning_rate=0.001,0.01,0.1"], how="grid", trials=3, measure="loss"))
+    made = create_sweep(plan(["learning_rate=0.001,0.01,0.1"], sampler="grid", trials=3, measure="loss"))
     conduct(made, Oracle(peaked))
-    best = plans.best_of(made.trials(), made.plan())
+    best = best_trial(made.trials(), made.plan())
     assert best is not None and best["settings"] == {"learning_rate": 0.01} and best["value"] == pytest.approx(0)
 
 
@@ -365,11 +365,11 @@ def test_validation_never_is_the_test_set(sample: Any) -> None:
     parts = split_data(sample, found.settings.split)
     validation = {image.tobytes() for image in parts.x_validation}
     assert not validation & {image.tobytes() for image in sample.x_test}
-    assert found.overrides["split"] == plans.HELD_OUT
+    assert found.overrides["split"] == HELD_OUT_SPLIT
 
 
 def test_all_failing_stops_after_three_with_the_common_cause(handlers: None) -> None:
-    made = create_sweep(plan([RATES], how="random", trials=20))
+    made = create_sweep(plan([RATES], sampler="random", trials=20))
     with pytest.raises(SweepError) as caught:
         conduct(made, Oracle(lambda settings: None))
     assert "All for the same reason: The loss became nan at step 7." in str(caught.value)
@@ -377,7 +377,7 @@ def test_all_failing_stops_after_three_with_the_common_cause(handlers: None) -> 
 
 
 def test_some_failing_does_not_stop_it(handlers: None) -> None:
-    made = create_sweep(plan([RATES], how="random", trials=20))
+    made = create_sweep(plan([RATES], sampler="random", trials=20))
     conduct(made, Oracle(lambda settings: None if settings.learning_rate > 0.05 else peaked(settings)))
     states = Counter(row["state"] for row in made.trials())
     assert states["failed"] >= 1 and states["finished"] >= 10 and sum(states.values()) == 20
@@ -391,7 +391,7 @@ def test_causes_that_differ_are_all_told() -> None:
 
 def test_a_bad_trial_is_pruned_and_marked(handlers: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Four good ones, then bad ones: those are asked to stop after their first epoch."""
-    made = create_sweep(plan(["learning_rate=0.01,0.02,0.03,0.04,0.5,0.6"], how="grid", trials=6, epochs=3))
+    made = create_sweep(plan(["learning_rate=0.01,0.02,0.03,0.04,0.5,0.6"], sampler="grid", trials=6, epochs=3))
     backend = Slow(lambda settings: [0.1] * 3 if settings.learning_rate > 0.1 else [0.9, 0.91, 0.92])
     monkeypatch.setattr(time, "sleep", lambda _: backend.tick(made.root))
     monkeypatch.setattr(trial_runs, "max_running", lambda: 1)
@@ -406,7 +406,7 @@ def test_a_bad_trial_is_pruned_and_marked(handlers: None, monkeypatch: pytest.Mo
 
 def test_without_pruning_nothing_is_ended(handlers: None, monkeypatch: pytest.MonkeyPatch) -> None:
     made = create_sweep(
-        plan(["learning_rate=0.01,0.02,0.03,0.04,0.5,0.6"], how="grid", trials=6, epochs=3, prune=False)
+        plan(["learning_rate=0.01,0.02,0.03,0.04,0.5,0.6"], sampler="grid", trials=6, epochs=3, prune=False)
     )
     backend = Slow(lambda settings: [0.1] * 3 if settings.learning_rate > 0.1 else [0.9, 0.91, 0.92])
     monkeypatch.setattr(time, "sleep", lambda _: backend.tick(made.root))
@@ -430,7 +430,7 @@ def test_value_is_of_the_model_that_is_kept() -> None:
 
 def test_taken_up_again_it_asks_for_what_was_not_tried_yet(handlers: None) -> None:
     """The sampler does not repeat itself, and a trial whose run was never made gets one."""
-    made = create_sweep(plan([RATES], how="random", trials=6))
+    made = create_sweep(plan([RATES], sampler="random", trials=6))
     first = Study(made, made.plan())
     for _ in range(2):
         trial = first.ask()
@@ -445,9 +445,9 @@ def test_taken_up_again_it_asks_for_what_was_not_tried_yet(handlers: None) -> No
 
 
 def test_a_run_that_was_made_but_not_noted_is_found_by_its_mark(handlers: None) -> None:
-    made = create_sweep(plan([RATES], how="random", trials=1))
+    made = create_sweep(plan([RATES], sampler="random", trials=1))
     trial = Study(made, made.plan()).ask()
-    run = create_run(made.plan().settings_of(trial.settings, 0), mark=make_mark(made, 0))
+    run = create_run(made.plan().trial_spec(trial.settings, 0), mark=trial_mark(made, 0))
     oracle = Oracle(peaked)
     oracle.submit(run)
     conduct(made, oracle)
@@ -456,7 +456,7 @@ def test_a_run_that_was_made_but_not_noted_is_found_by_its_mark(handlers: None) 
 
 
 def test_a_deleted_trial_has_failed_and_the_others_go_on(handlers: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = create_sweep(plan(["learning_rate=0.01,0.02"], how="grid", trials=2))
+    made = create_sweep(plan(["learning_rate=0.01,0.02"], sampler="grid", trials=2))
     backend = Slow(peaked)
 
     def tick(_: float) -> None:
@@ -475,7 +475,7 @@ def test_a_deleted_trial_has_failed_and_the_others_go_on(handlers: None, monkeyp
 def test_a_trial_that_is_stopped_in_its_first_epoch_has_not_failed(
     handlers: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = create_sweep(plan(["learning_rate=0.01,0.02"], how="grid", trials=2))
+    made = create_sweep(plan(["learning_rate=0.01,0.02"], sampler="grid", trials=2))
     backend = Slow(peaked)
 
     def tick(_: float) -> None:
@@ -494,19 +494,19 @@ def test_a_trial_that_is_stopped_in_its_first_epoch_has_not_failed(
 def test_it_goes_last_where_others_train(runs_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DIGITLAB_MAX_RUNNING", "1")
     backend = LocalBackend(running=1, warm=False)
-    made = trial_runs.Attempts(backend, runs_root, "")
+    made = trial_runs.TrialRuns(backend, runs_root, "")
     assert made.room()
     other = create_run(make_spec("fast"))
     other.write_status(stamp_status(Status("running")))
-    crowd = Crowd(runs_root)
-    assert crowd.others(set()) == 1 and Crowd(runs_root).others({other.id}) == 0
-    assert not trial_runs.Attempts(backend, runs_root, "").room()
+    crowd = OtherRuns(runs_root)
+    assert crowd.others(set()) == 1 and OtherRuns(runs_root).others({other.id}) == 0
+    assert not trial_runs.TrialRuns(backend, runs_root, "").room()
     other.write_status(stamp_status(Status("finished")))
-    assert Crowd(runs_root).others(set()) == 0
+    assert OtherRuns(runs_root).others(set()) == 0
     other.write_status(stamp_status(Status("paused")))
-    assert Crowd(runs_root).others(set()) == 0, "it uses no core"
+    assert OtherRuns(runs_root).others(set()) == 0, "it uses no core"
     other.write_status(replace(stamp_status(Status("running")), host="elsewhere"))
-    assert Crowd(runs_root).others(set()) == 0
+    assert OtherRuns(runs_root).others(set()) == 0
 
 
 # files
@@ -519,16 +519,16 @@ def test_plan_is_written_and_read_again() -> None:
         trials=7,
         epochs=2,
         data="sample",
-        how="random",
+        sampler="random",
         measure="loss",
         prune=False,
         seed=3,
-        seeds=1,
+        retrain_seeds=1,
         storage="postgresql://me:secret@there/db",
     )
     found = create_sweep(made)
     assert found.plan() == made
-    assert "secret" not in json.dumps(plans.described(made))
+    assert "secret" not in json.dumps(describe_plan(made))
     assert find_sweep(found.id) == found and list_sweeps() == [found]
 
 
@@ -539,9 +539,9 @@ def test_a_network_of_ones_own_is_a_base() -> None:
     assert made.base.settings.layers == layers and made.base.settings.epochs == 1
     by_id = make_plan(f"network:{kept.id}", ["batch_size=32,64"], epochs=1, data="sample")
     assert by_id.base.settings == made.base.settings
-    trial = made.settings_of({"dropout": 0.4, "batch_size": 64}, 0).settings
+    trial = made.trial_spec({"dropout": 0.4, "batch_size": 64}, 0).settings
     assert trial.layers == (*layers[:2], Dropout(0.4), layers[3]) and trial.batch_size == 64
-    assert plans.title(made) == "a network of one's own: dropout × batch size"
+    assert plan_title(made) == "a network of one's own: dropout × batch size"
     assert create_sweep(made).plan() == made, "it stands in the sweep: the library may lose it"
 
 
@@ -550,13 +550,13 @@ def test_a_network_of_ones_own_is_a_base() -> None:
     [
         ({"base": "nonsense"}, "'nonsense' is no recipe"),
         ({"base": "network:nonsense"}, "No kept network is called 'nonsense'"),
-        ({"how": "magic"}, "expected one of grid, random, tpe"),
+        ({"sampler": "magic"}, "expected one of grid, random, tpe"),
         ({"trials": 0}, "trials is 0, expected a whole number from 1 to 10,000"),
         ({"measure": "test"}, "expected one of accuracy, loss"),
         ({"seed": -1}, "seed is -1"),
         ({"epochs": 0}, "epochs is 0"),
         ({"epochs": 3, "vary": ["epochs=1..5"]}, "epochs is 3 and varies, too"),
-        ({"vary": ["batch_size=1..1000", "epochs=1..1000"], "how": "grid"}, "1,000,000 points"),
+        ({"vary": ["batch_size=1..1000", "epochs=1..1000"], "sampler": "grid"}, "1,000,000 points"),
         ({"backend": "cloud"}, "expected one of"),
     ],
 )
@@ -573,9 +573,9 @@ def test_base_can_be_a_run() -> None:
 
 
 def test_grid_is_as_many_trials_as_points() -> None:
-    assert make_plan("fast", ["batch_size=32,64,128"], how="grid").trials == 3
-    assert make_plan("fast", ["batch_size=32,64,128"], trials=10, how="grid").trials == 3
-    assert make_plan("fast", ["batch_size=32,64,128"], trials=2, how="grid").trials == 2
+    assert make_plan("fast", ["batch_size=32,64,128"], sampler="grid").trials == 3
+    assert make_plan("fast", ["batch_size=32,64,128"], trials=10, sampler="grid").trials == 3
+    assert make_plan("fast", ["batch_size=32,64,128"], trials=2, sampler="grid").trials == 2
 
 
 def test_unreadable_sweeps_say_so() -> None:
@@ -595,7 +595,7 @@ def test_unreadable_sweeps_say_so() -> None:
 
 def test_damaged_study_is_told_in_plain_words(handlers: None) -> None:
     made = create_sweep(plan([RATES]))
-    (made.path / study.FILE).write_bytes(b"no database at all, but long enough to be looked at" * 100)
+    (made.path / study.STUDY_FILE).write_bytes(b"no database at all, but long enough to be looked at" * 100)
     with pytest.raises(SweepError, match="is damaged and cannot be read. Restore it from a copy, or begin a new sweep"):
         Study(made, made.plan())
 
@@ -604,7 +604,7 @@ def test_locked_study_is_told_in_plain_words(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(study, "LOCK_SECONDS", 0.2)
     made = create_sweep(plan([RATES]))
     opened = Study(made, made.plan())
-    with contextlib.closing(sqlite3.connect(made.path / study.FILE, isolation_level=None)) as other:
+    with contextlib.closing(sqlite3.connect(made.path / study.STUDY_FILE, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         with pytest.raises(SweepError, match=r"study.db is locked by another program. Close it"):
             opened.ask()
@@ -613,7 +613,7 @@ def test_locked_study_is_told_in_plain_words(monkeypatch: pytest.MonkeyPatch) ->
 def test_study_of_another_version_is_told_in_plain_words() -> None:
     made = create_sweep(plan([RATES]))
     Study(made, made.plan())
-    with contextlib.closing(sqlite3.connect(made.path / study.FILE)) as other:
+    with contextlib.closing(sqlite3.connect(made.path / study.STUDY_FILE)) as other:
         other.execute("UPDATE version_info SET schema_version = 99")
         other.execute("UPDATE alembic_version SET version_num = 'v9.9.9.a'")
         other.commit()
@@ -622,7 +622,7 @@ def test_study_of_another_version_is_told_in_plain_words() -> None:
 
 
 def test_anything_else_names_the_file_and_what_to_do(tmp_path: Path) -> None:
-    text = why(OSError("strange"), tmp_path / "study.db")
+    text = explain_database_error(OSError("strange"), tmp_path / "study.db")
     assert "study.db cannot be used (OSError: strange)" in text and "then resume" in text
 
 
@@ -736,9 +736,9 @@ def test_command_line_refuses(arguments: tuple[str, ...], complaint: str, runs_r
     assert not (runs_root / FOLDER).exists(), "nothing is left behind"
 
 
-@pytest.mark.parametrize("name", list(plans.READY))
+@pytest.mark.parametrize("name", list(PRESETS))
 def test_ready_sweeps_are_small(name: str) -> None:
     """Whether they end within three minutes is measured by benchmarks/sweep.py; here, that nobody made them large."""
-    made = plans.READY[name].plan()
-    images = 4000 * 5 // 6 * made.base.settings.epochs * (made.trials + made.seeds)
+    made = PRESETS[name].plan()
+    images = 4000 * 5 // 6 * made.base.settings.epochs * (made.trials + made.retrain_seeds)
     assert made.base.data == "sample" and images <= 200_000

@@ -262,4 +262,4 @@ def _growth(folder: str, changed: int, image: bytes, layer: int) -> SnapshotHist
 def importances(folder: str, finished: int) -> list[dict[str, Any]]:
     """importance.importances of a sweep; grown again when more of its trials have `finished`."""
     found = Sweep(Path(folder))
-    return importance.importances(found.trials(), found.plan().vary)
+    return importance.importances(found.trials(), found.plan().space)

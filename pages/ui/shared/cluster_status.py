@@ -49,5 +49,5 @@ def _choose(here: bool) -> None:
 
 
 def chosen() -> str:
-    """The backend of what this session starts, one of plans.BACKENDS."""
+    """The backend of what this session starts, one of BACKENDS."""
     return "ray" if caches.beside() is not None and not st.session_state.get(state.TRAIN_HERE) else "local"

@@ -9,8 +9,8 @@ import streamlit as st
 
 from mnist_core.charts import sweep as sweep_charts
 from mnist_core.charts import sweep_settings as sweep_settings_charts
-from mnist_core.sweeps import importance, plans
-from mnist_core.sweeps.plans import MEASURES, Plan
+from mnist_core.sweeps import importance
+from mnist_core.sweeps.plan import MEASURES, SweepPlan, best_trial
 from mnist_core.sweeps.store import Sweep, find_sweep
 from pages.ui.shared import analysis_caches, components, figure, state
 from pages.ui.sweep.form import setting_title
@@ -22,7 +22,7 @@ MIN_TRIALS = 3
 Trials = list[dict[str, Any]]
 
 
-def show_sweep_analysis(sweep: Sweep, plan: Plan, live: bool) -> None:
+def show_sweep_analysis(sweep: Sweep, plan: SweepPlan, live: bool) -> None:
     """The charts, redrawn on request while the sweep runs: redrawing would discard what is selected in them."""
     trials = sweep.trials()
     evaluated = sweep_charts.trials_with_value(trials)
@@ -45,28 +45,28 @@ def show_sweep_analysis(sweep: Sweep, plan: Plan, live: bool) -> None:
         show_slice(trials, plan)
     with right:
         show_importance(sweep, trials, plan)
-    if len(plan.vary) > 1:
+    if len(plan.space) > 1:
         show_contour(trials, plan)
     show_sweep_comparison(sweep, plan, trials)
 
 
-def _trial_rows(trials: Any, plan: Plan) -> list[dict[str, Any]]:
+def _trial_rows(trials: Any, plan: SweepPlan) -> list[dict[str, Any]]:
     """The trials as rows of a CSV."""
-    return [sweep_charts.trial_row(row, [vary.name for vary in plan.vary]) for row in trials]
+    return [sweep_charts.trial_row(row, [vary.name for vary in plan.space]) for row in trials]
 
 
-def setting_menu(label: str, plan: Plan, key: str, exclude: str = "") -> str:
+def setting_menu(label: str, plan: SweepPlan, key: str, exclude: str = "") -> str:
     """A menu of the settings that vary, without `exclude`. Returns the name of the chosen one."""
-    names = [vary.name for vary in plan.vary if vary.name != exclude]
+    names = [vary.name for vary in plan.space if vary.name != exclude]
     if st.session_state.get(key) not in names:
         st.session_state[key] = names[0]
     return str(st.selectbox(label, names, format_func=setting_title, key=key))
 
 
-def show_slice(trials: Trials, plan: Plan) -> None:
+def show_slice(trials: Trials, plan: SweepPlan) -> None:
     """The metric of each trial by one setting."""
     name = setting_menu("Setting", plan, state.SWEEP_SLICE)
-    vary = next(vary for vary in plan.vary if vary.name == name)
+    vary = next(vary for vary in plan.space if vary.name == name)
     figure.chart(
         sweep_settings_charts.slice_plot(trials, plan, vary),
         f"By {setting_title(name)}",
@@ -76,11 +76,11 @@ def show_slice(trials: Trials, plan: Plan) -> None:
     )
 
 
-def show_importance(sweep: Sweep, trials: Trials, plan: Plan) -> None:
+def show_importance(sweep: Sweep, trials: Trials, plan: SweepPlan) -> None:
     """How much of the differences between trials each setting explains."""
     shares = analysis_caches.importances(str(sweep.path), sum(row["state"] == "finished" for row in trials))
     if not shares:
-        st.caption(f"Importance needs at least {importance.FEWEST} finished trials with different results.")
+        st.caption(f"Importance needs at least {importance.MIN_TRIALS} finished trials with different results.")
         return
     in_words = ", ".join(f"{setting_title(row['setting'])} {100 * row['share']:.0f} %" for row in shares)
     figure.chart(
@@ -92,14 +92,14 @@ def show_importance(sweep: Sweep, trials: Trials, plan: Plan) -> None:
     )
 
 
-def show_contour(trials: Trials, plan: Plan) -> None:
+def show_contour(trials: Trials, plan: SweepPlan) -> None:
     """The metric by two settings, interpolated between the trials."""
     left, right = st.columns(2)
     with left:
         x_name = setting_menu("x-axis", plan, state.SWEEP_ACROSS)
     with right:
         y_name = setting_menu("y-axis", plan, state.SWEEP_UP, exclude=x_name)
-    by_name = {vary.name: vary for vary in plan.vary}
+    by_name = {vary.name: vary for vary in plan.space}
     title = f"{setting_title(x_name)} × {setting_title(y_name)}"
     figure.chart(
         sweep_settings_charts.contour_plot(trials, plan, by_name[x_name], by_name[y_name]),
@@ -111,7 +111,7 @@ def show_contour(trials: Trials, plan: Plan) -> None:
     )
 
 
-def show_sweep_comparison(sweep: Sweep, plan: Plan, trials: Trials) -> None:
+def show_sweep_comparison(sweep: Sweep, plan: SweepPlan, trials: Trials) -> None:
     """Another sweep with the same metric in one chart with this one."""
     summaries = summaries_by_id()
     others = [
@@ -146,12 +146,12 @@ def show_sweep_comparison(sweep: Sweep, plan: Plan, trials: Trials) -> None:
     st.table([_comparison_row(label, rows, of) for label, (rows, of) in both.items()])
 
 
-def _comparison_row(label: str, trials: Trials, plan: Plan) -> dict[str, str]:
-    best = plans.best_of(trials, plan)
+def _comparison_row(label: str, trials: Trials, plan: SweepPlan) -> dict[str, str]:
+    best = best_trial(trials, plan)
     return {
         "": label,
-        "search space": ", ".join(str(vary) for vary in plan.vary),
-        "sampler": plan.how,
+        "search space": ", ".join(str(vary) for vary in plan.space),
+        "sampler": plan.sampler,
         "data": plan.base.data,
         "trials": str(len(trials)),
         "pruned": str(sum(row["state"] == "pruned" for row in trials)),

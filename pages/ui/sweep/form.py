@@ -13,8 +13,8 @@ from mnist_core.errors import DigitLabError
 from mnist_core.networks.library import list_networks
 from mnist_core.recipes.recipes import RECIPES
 from mnist_core.runs.run import MAX_SEED
-from mnist_core.sweeps import plans, search_space
-from mnist_core.sweeps.plans import HOWS, MEASURES, READY, Plan, Ready
+from mnist_core.sweeps import search_space
+from mnist_core.sweeps.plan import MAX_TRIALS, MEASURES, NETWORK_PREFIX, PRESETS, Preset, SweepPlan, make_plan
 from mnist_core.sweeps.store import Sweep, create_sweep, launch_sweep
 from pages.ui.shared import caches, cluster_status, components, state, visitor
 from pages.ui.shared.settings_form import DATA
@@ -36,7 +36,7 @@ RANGE_HELP = (
 def show_sweep_form() -> None:
     """The predefined sweeps, and a form for any other."""
     _set_defaults()
-    for name, ready in READY.items():
+    for name, ready in PRESETS.items():
         with st.container(border=True):
             st.markdown(f"**{ready.title}**")
             st.caption(ready.story)
@@ -53,7 +53,7 @@ def show_sweep_form() -> None:
 def _set_defaults() -> None:
     state.default(state.SWEEP_BASE, "fast")
     state.default(state.SWEEP_VARIED, ["learning_rate", "batch_size"])
-    state.default(state.SWEEP_HOW, HOWS[-1])
+    state.default(state.SWEEP_HOW, SweepPlan.sampler)
     state.default(state.SWEEP_TRIALS, 20)
     state.default(state.SWEEP_EPOCHS, 2)
     state.default(state.SWEEP_DATA, "full" if mnist_available() else "sample")
@@ -65,7 +65,7 @@ def _set_defaults() -> None:
 def show_base_menus() -> None:
     """What all trials have in common: the settings of a recipe, a saved network or a recent run; and the data."""
     titles = {name: f"{name} · {recipe.title}" for name, recipe in RECIPES.items()}
-    titles |= {f"{plans.NETWORK_BASE}{network.id}": f"your network: {network.name}" for network in list_networks()}
+    titles |= {f"{NETWORK_PREFIX}{network.id}": f"your network: {network.name}" for network in list_networks()}
     rows = [row for row in caches.history(runs_dir()) if row["recipe"] and not row["sweep"] and not row["taught"]]
     titles |= {row["run"]: f"run: {row['name']}" for row in rows[:MAX_RUNS_OFFERED]}
     if st.session_state[state.SWEEP_BASE] not in titles:
@@ -77,10 +77,10 @@ def show_base_menus() -> None:
 def show_search_space() -> None:
     """The settings that vary, and a field for the values of each."""
     varied = st.multiselect(
-        "Settings to vary", search_space.variable(), format_func=setting_title, key=state.SWEEP_VARIED
+        "Settings to vary", search_space.searchable_settings(), format_func=setting_title, key=state.SWEEP_VARIED
     )
     for name in varied:
-        state.default(state.varied(name), search_space.usual(name))
+        state.default(state.varied(name), search_space.typical_values(name))
         st.text_input(setting_title(name), key=state.varied(name), help=RANGE_HELP)
 
 
@@ -96,7 +96,7 @@ def show_search_settings() -> None:
     )
     st.caption(SAMPLERS[st.session_state[state.SWEEP_HOW]][1])
     trials, epochs = st.columns(2)
-    trials.number_input("Trials", 1, plans.MAX_TRIALS, key=state.SWEEP_TRIALS)
+    trials.number_input("Trials", 1, MAX_TRIALS, key=state.SWEEP_TRIALS)
     epochs.number_input(
         "Epochs per trial",
         1,
@@ -130,7 +130,7 @@ def show_grid_size() -> None:
     if st.session_state[state.SWEEP_HOW] != "grid":
         return
     try:
-        points = search_space.grid_size(search_space.parse_all(_search_space_texts()))
+        points = search_space.grid_size(search_space.parse_space(_search_space_texts()))
     except DigitLabError:
         return
     tried = min(points, st.session_state[state.SWEEP_TRIALS])
@@ -138,10 +138,10 @@ def show_grid_size() -> None:
     st.caption(f"The grid has {points:,} points. The sweep tries {count}.")
 
 
-def plan_from_form() -> Plan:
+def plan_from_form() -> SweepPlan:
     """The plan of the sweep that is filled in. Raises DigitLabError if it cannot be searched."""
     values = st.session_state
-    return plans.make_plan(
+    return make_plan(
         values[state.SWEEP_BASE],
         _search_space_texts(),
         trials=int(values[state.SWEEP_TRIALS]),
@@ -154,11 +154,11 @@ def plan_from_form() -> Plan:
     )
 
 
-def _start_ready_sweep(ready: Ready) -> Sweep:
+def _start_ready_sweep(ready: Preset) -> Sweep:
     return _start_sweep(ready.plan())
 
 
-def _start_sweep(plan: Plan) -> Sweep:
+def _start_sweep(plan: SweepPlan) -> Sweep:
     """Starts the sweep in a process of its own and opens it."""
     sweep = create_sweep(replace(plan, backend=cluster_status.chosen()), owner=visitor.me())
     launch_sweep(sweep)

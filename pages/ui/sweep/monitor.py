@@ -10,8 +10,8 @@ from streamlit.elements.lib.column_types import ColumnConfig
 from mnist_core.charts import sweep as sweep_charts
 from mnist_core.charts.common import format_duration, format_percent
 from mnist_core.runs.run import Status
-from mnist_core.sweeps import plans, search_space
-from mnist_core.sweeps.plans import MEASURES, Plan
+from mnist_core.sweeps import search_space
+from mnist_core.sweeps.plan import MEASURES, SweepPlan, best_trial, max_trials, plan_title
 from mnist_core.sweeps.store import Sweep, resume_sweep
 from pages.ui.shared import cluster_status, components, figure, visitor
 from pages.ui.shared.state_badge import state_badge
@@ -33,7 +33,7 @@ def show_sweep(sweep: Sweep) -> None:
     components.fragment(lambda: show_sweep_analysis(sweep, plan, live))
 
 
-def _show_progress(sweep: Sweep, plan: Plan, live: bool) -> None:
+def _show_progress(sweep: Sweep, plan: SweepPlan, live: bool) -> None:
     status, trials = sweep.status(), sweep.trials()
     if live != sweep.live:
         st.rerun()  # started or ended meanwhile: begin or stop redrawing every second
@@ -56,11 +56,11 @@ def _show_progress(sweep: Sweep, plan: Plan, live: bool) -> None:
     _show_trials(trials, plan, live)
 
 
-def _show_heading(sweep: Sweep, plan: Plan, status: Status, live: bool) -> None:
+def _show_heading(sweep: Sweep, plan: SweepPlan, status: Status, live: bool) -> None:
     """Title, state, search space; progress while the sweep runs, its result once it has ended."""
-    st.markdown(f"#### {components.plain(plans.title(plan))} {state_badge(status.state)}")
-    space = " · ".join(f"`{vary}`" for vary in plan.vary)
-    sampler = SAMPLERS[plan.how][0]
+    st.markdown(f"#### {components.plain(plan_title(plan))} {state_badge(status.state)}")
+    space = " · ".join(f"`{vary}`" for vary in plan.space)
+    sampler = SAMPLERS[plan.sampler][0]
     st.caption(
         f"{space} · sampler {sampler} · metric {MEASURES[plan.measure]} · {plan.base.data} data · seed {plan.seed}"
     )
@@ -71,7 +71,7 @@ def _show_heading(sweep: Sweep, plan: Plan, status: Status, live: bool) -> None:
         MESSAGE_BOXES.get(status.state, st.error)(components.plain(status.message))
 
 
-def _show_controls(sweep: Sweep, plan: Plan, status: Status, live: bool) -> None:
+def _show_controls(sweep: Sweep, plan: SweepPlan, status: Status, live: bool) -> None:
     """Pause and stop, or resume; and more trials. Disabled on the sweep of another visitor."""
     locked, backend = visitor.locked(sweep.files), {"backend": cluster_status.chosen()}
     resume = visitor.checked(sweep.files, resume_sweep)
@@ -84,10 +84,10 @@ def _show_controls(sweep: Sweep, plan: Plan, status: Status, live: bool) -> None
             st.button(
                 "Resume", icon=":material/play_arrow:", on_click=resume, args=(sweep,), kwargs=backend, disabled=locked
             )
-        max_trials = plans.most_trials(plan)
-        if status.steps < max_trials:
+        limit = max_trials(plan)
+        if status.steps < limit:
             more = st.number_input("More trials", 1, 1000, 10, key=f"more_{sweep.id}", width=140)
-            trials = min(max_trials, status.steps + int(more))
+            trials = min(limit, status.steps + int(more))
             st.button(
                 "Extend",
                 icon=":material/add:",
@@ -98,15 +98,15 @@ def _show_controls(sweep: Sweep, plan: Plan, status: Status, live: bool) -> None
             )
 
 
-def _show_best_so_far(trials: list[dict[str, Any]], plan: Plan, live: bool) -> None:
+def _show_best_so_far(trials: list[dict[str, Any]], plan: SweepPlan, live: bool) -> None:
     """The best trial so far, and charts of the best value against trials and against training time."""
-    best = plans.best_of(trials, plan)
+    best = best_trial(trials, plan)
     if best is None:
         return
     value = format_percent(best["value"]) if plan.higher_is_better else f"{best['value']:.4f}"
     value_column, settings_column, link_column = st.columns([1, 2, 1])
     value_column.metric(f"Best {MEASURES[plan.measure]}", value)
-    settings = components.plain(search_space.in_words(best["settings"]))
+    settings = components.plain(search_space.settings_text(best["settings"]))
     settings_column.markdown(f"Trial {best['trial']}: **{settings}**")
     link_column.page_link(
         "pages/train.py", label="Open run", icon=":material/monitoring:", query_params={"run": best["run"]}
@@ -125,9 +125,9 @@ def _show_best_so_far(trials: list[dict[str, Any]], plan: Plan, live: bool) -> N
             )
 
 
-def _show_trials(trials: list[dict[str, Any]], plan: Plan, live: bool) -> None:
+def _show_trials(trials: list[dict[str, Any]], plan: SweepPlan, live: bool) -> None:
     """A table of all trials, newest first."""
-    names = [vary.name for vary in plan.vary]
+    names = [vary.name for vary in plan.space]
     rows = [sweep_charts.trial_row(row, names) for row in reversed(trials)]
     for row in rows:
         row["open"] = f"train?run={row['run']}" if row["run"] else None
@@ -147,9 +147,9 @@ def _show_trials(trials: list[dict[str, Any]], plan: Plan, live: bool) -> None:
         figure.table(rows, "Trials", "trials", "sweep_trials", column_config=columns, column_order=order)
 
 
-def _show_best_trial(sweep: Sweep, plan: Plan) -> None:
+def _show_best_trial(sweep: Sweep, plan: SweepPlan) -> None:
     """The best trial, retrained with several seeds, with the only test accuracy of the sweep."""
-    best = sweep.winner()
+    best = sweep.retrained_best()
     if not best.get("run"):
         return
 
@@ -158,7 +158,7 @@ def _show_best_trial(sweep: Sweep, plan: Plan) -> None:
 
     with st.container(border=True):
         st.markdown(f"##### Best trial: {best['trial']}")
-        st.write(components.plain(search_space.in_words(best["settings"])))
+        st.write(components.plain(search_space.settings_text(best["settings"])))
         mean, test, links = st.columns(3)
         mean.metric(
             f"{MEASURES[plan.measure].capitalize()}, mean of {len(best['runs'])} seeds",

@@ -25,7 +25,7 @@ from mnist_core.jobs.ray.cluster import Capacity, Job, JobState
 from mnist_core.runs import claims, mailbox
 from mnist_core.runs.heartbeat import Heartbeat
 from mnist_core.runs.run import Run, Status, create_run, make_spec
-from mnist_core.sweeps.trial_runs import Attempts
+from mnist_core.sweeps.trial_runs import TrialRuns
 from mnist_core.training import inbox
 from tests.support import ROOT, environment, wait_until
 
@@ -489,7 +489,7 @@ def test_a_sweeps_run_without_a_checkpoint_is_taken_from_whoever_may_have_it(run
     run = make_run()
     claims.take(run)
     elsewhere(run, "interrupted")
-    made = Attempts(Here(), runs_root, "")  # type: ignore[arg-type]
+    made = TrialRuns(Here(), runs_root, "")  # type: ignore[arg-type]
     made.take_over(run)
     assert made.ended() == [] and Here.submitted == [run.id] and claims.read(run) == claims.Claim(2, "")
 

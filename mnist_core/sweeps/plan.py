@@ -1,7 +1,7 @@
-"""What a sweep is to search: a Plan, checked; and those that are ready to start.
+"""What a sweep is to search: a SweepPlan, checked; and those that are ready to start.
 
 plan = make_plan("fast", ["learning_rate=1e-4..1e-1:log", "batch_size=32,128,512"], trials=20, data="sample")
-plan = READY["batch-size-and-learning-rate"].plan()
+plan = PRESETS["batch-size-and-learning-rate"].plan()
 """
 
 from __future__ import annotations
@@ -17,36 +17,38 @@ from mnist_core.networks.library import named
 from mnist_core.recipes.recipes import RECIPES, override
 from mnist_core.runs.run import OWN, RunSpec, checked_seed, find_run, make_spec
 from mnist_core.sweeps import search_space
-from mnist_core.sweeps.search_space import Vary
+from mnist_core.sweeps.search_space import Dimension
 
 SCHEMA = 1
-HOWS = ("grid", "random", "tpe")
+SAMPLERS = ("grid", "random", "tpe")
 MEASURES = {"accuracy": "validation accuracy", "loss": "validation loss"}
 """What a sweep can go by. The test set is none of it."""
 BACKENDS = ("local", "ray")
 """This machine, or the cluster that DIGITLAB_RAY_ADDRESS names."""
 MAX_TRIALS = 10_000
-NETWORK_BASE = "network:"
-"""Before the name of a network of one's own, where it is the base; it is trained as the recipe TRAINED_AS is."""
-TRAINED_AS = "fast"
-SEEDS = 3  # with which the winner is trained anew
-HELD_OUT = "last-sixth"
+NETWORK_PREFIX = "network:"
+"""Before the name of a network of one's own, where it is the base; it is trained as the recipe NETWORK_RECIPE is."""
+NETWORK_RECIPE = "fast"
+RETRAIN_SEEDS = 3  # with which the winner is trained anew
+HELD_OUT_SPLIT = "last-sixth"
 """The split of a sweep whose base validates on the test images: they must not choose anything."""
+_JSON_KEYS = {"space": "vary", "sampler": "how", "retrain_seeds": "seeds"}
+"""Fields of a SweepPlan that sweep.json and `--json` call something else."""
 
 
 @dataclass(frozen=True)
-class Plan:
+class SweepPlan:
     """What to search.
 
     Attributes:
         base: what every trial begins with; its epochs, data and split hold for all of them.
-        vary: what varies.
-        how: one of HOWS.
+        space: what varies.
+        sampler: one of SAMPLERS.
         trials: how many in all.
         measure: one of MEASURES.
         prune: whether a trial that is worse than most at the same epoch is ended early.
         seed: 0..2**31-1; of the search, and of every trial.
-        seeds: with how many others the winner is trained anew; 0 for no winner.
+        retrain_seeds: with how many others the winner is trained anew; 0 for no winner.
         backend: one of BACKENDS.
         storage: empty for a file of its own, or the URL of a database that SQLAlchemy knows.
         title: what people read above it.
@@ -54,13 +56,13 @@ class Plan:
     """
 
     base: RunSpec
-    vary: tuple[Vary, ...]
-    how: str = "tpe"
+    space: tuple[Dimension, ...]
+    sampler: str = "tpe"
     trials: int = 20
     measure: str = "accuracy"
     prune: bool = True
     seed: int = 0
-    seeds: int = SEEDS
+    retrain_seeds: int = RETRAIN_SEEDS
     backend: str = "local"
     storage: str = ""
     title: str = ""
@@ -74,7 +76,7 @@ class Plan:
         """A value of the measure, turned so that the smallest is the best."""
         return -value if self.higher_is_better else value
 
-    def settings_of(self, settings: Mapping[str, Any], seed: int) -> RunSpec:
+    def trial_spec(self, settings: Mapping[str, Any], seed: int) -> RunSpec:
         """What one trial trains. Raises SettingError or ArchitectureError where these cannot go together."""
         changed = override(self.base.settings, settings)
         overrides = {**self.base.overrides, **settings}
@@ -82,18 +84,19 @@ class Plan:
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in sweep.json."""
-        plain = {name: value for name, value in vars(self).items() if name not in ("base", "vary")}
-        return {"schema": SCHEMA, **plain, "base": self.base.to_json(), "vary": [str(vary) for vary in self.vary]}
+        values = {_JSON_KEYS.get(name, name): value for name, value in vars(self).items()}
+        return {"schema": SCHEMA, **values, "base": self.base.to_json(), "vary": [str(one) for one in self.space]}
 
     @classmethod
-    def from_json(cls, value: Any) -> Plan:
+    def from_json(cls, value: Any) -> SweepPlan:
         """What `to_json` wrote. Raises SweepError where it is not that, or of another schema."""
         if not isinstance(value, dict) or value.get("schema") != SCHEMA:
             found = value.get("schema") if isinstance(value, dict) else None
             raise SweepError(f"its schema is {found!r}; this version of Digit Lab reads {SCHEMA}")
         try:
-            plain = {name: value[name] for name in cls.__dataclass_fields__ if name not in ("base", "vary")}
-            plan = cls(RunSpec.from_json(value["base"]), search_space.parse_all(value["vary"]), **plain)
+            values = {name: value[_JSON_KEYS.get(name, name)] for name in cls.__dataclass_fields__}
+            values |= {"base": RunSpec.from_json(value["base"]), "space": search_space.parse_space(value["vary"])}
+            plan = cls(**values)
             _check(plan)
             return plan
         except KeyError as error:
@@ -109,36 +112,36 @@ def make_plan(
     epochs: int | None = None,
     data: str = "full",
     **how: Any,
-) -> Plan:
-    """A checked Plan.
+) -> SweepPlan:
+    """A checked SweepPlan.
 
     Args:
-        base: a recipe; the id of a run, whose settings are taken; or NETWORK_BASE and a network as networks.named
+        base: a recipe; the id of a run, whose settings are taken; or NETWORK_PREFIX and a network as networks.named
             takes it.
         vary: what varies, as space.parse takes it.
         trials: how many; by default the whole of a grid, and 20 otherwise.
         epochs: of each trial; by default as the base, which must not be given where they vary.
         data: `full`, `sample` or a path.
-        how: the other fields of Plan.
+        how: the other fields of SweepPlan.
 
     Raises:
         SettingError: for what is unknown or out of range, also a network.
         RunError: the base is no recipe, and no run that can be read.
         ArchitectureError: where a changed network cannot work.
     """
-    varies = search_space.parse_all(vary)
+    varies = search_space.parse_space(vary)
     spec = replace(_base(base), data=data)
     fixed: dict[str, Any] = {} if epochs is None else {"epochs": epochs}
     if epochs is not None and any(one.name == "epochs" for one in varies):
         raise SettingError(f"epochs is {epochs} and varies, too. Give one of both.")
     if spec.settings.split == "test-as-validation":
-        fixed["split"] = HELD_OUT
+        fixed["split"] = HELD_OUT_SPLIT
     spec = replace(spec, settings=override(spec.settings, fixed), overrides={**spec.overrides, **fixed})
-    search_space.check(varies, spec.settings)
-    gridded = how.get("how") == "grid"
-    size = len(search_space.grid(varies)) if gridded else MAX_TRIALS
-    wanted = trials if trials is not None else size if gridded else Plan.trials
-    plan = Plan(spec, varies, **{**how, "trials": wanted, "created": time.time()})
+    search_space.check_space(varies, spec.settings)
+    gridded = how.get("sampler") == "grid"
+    size = len(search_space.grid_points(varies)) if gridded else MAX_TRIALS
+    wanted = trials if trials is not None else size if gridded else SweepPlan.trials
+    plan = SweepPlan(spec, varies, **{**how, "trials": wanted, "created": time.time()})
     _check(plan)
     return replace(plan, trials=min(wanted, size))
 
@@ -146,62 +149,62 @@ def make_plan(
 def _base(name: str) -> RunSpec:
     if name in RECIPES:
         return make_spec(name)
-    if name.startswith(NETWORK_BASE):
-        return make_spec(TRAINED_AS, named(name.removeprefix(NETWORK_BASE)).overrides)
+    if name.startswith(NETWORK_PREFIX):
+        return make_spec(NETWORK_RECIPE, named(name.removeprefix(NETWORK_PREFIX)).overrides)
     try:
         spec = find_run(name).spec()
     except RunError as error:
         raise RunError(
-            f"The base {name!r} is no recipe ({', '.join(RECIPES)}), no {NETWORK_BASE}NAME, and no run: {error}"
+            f"The base {name!r} is no recipe ({', '.join(RECIPES)}), no {NETWORK_PREFIX}NAME, and no run: {error}"
         ) from None
     if spec.base:
         raise RunError(f"The run {name} was taught drawings by another model: it cannot be the base of a sweep.")
     return spec
 
 
-def _check(plan: Plan) -> None:
+def _check(plan: SweepPlan) -> None:
     """Raises SettingError for a field that is out of range."""
     checked_seed(plan.seed)
-    choices = {"how": HOWS, "measure": tuple(MEASURES), "backend": BACKENDS}
+    choices = {"sampler": SAMPLERS, "measure": tuple(MEASURES), "backend": BACKENDS}
     for name, known in choices.items():
         if getattr(plan, name) not in known:
             raise SettingError(f"{name} is {getattr(plan, name)!r}, expected one of {', '.join(known)}.")
-    check_trials(plan.trials)
-    if not isinstance(plan.seeds, int) or not 0 <= plan.seeds <= 20:
-        raise SettingError(f"seeds is {plan.seeds!r}, expected a whole number from 0 to 20.")
+    checked_trials(plan.trials)
+    if not isinstance(plan.retrain_seeds, int) or not 0 <= plan.retrain_seeds <= 20:
+        raise SettingError(f"seeds is {plan.retrain_seeds!r}, expected a whole number from 0 to 20.")
 
 
-def check_trials(trials: object) -> int:
+def checked_trials(trials: object) -> int:
     """The number. Raises SettingError where there cannot be so many trials."""
     if not isinstance(trials, int) or isinstance(trials, bool) or not 1 <= trials <= MAX_TRIALS:
         raise SettingError(f"trials is {trials!r}, expected a whole number from 1 to {MAX_TRIALS:,}.")
     return trials
 
 
-def most_trials(plan: Plan) -> int:
+def max_trials(plan: SweepPlan) -> int:
     """As many as it can be extended to: MAX_TRIALS, or the points of its grid, if these are fewer."""
-    return min(MAX_TRIALS, search_space.grid_size(plan.vary)) if plan.how == "grid" else MAX_TRIALS
+    return min(MAX_TRIALS, search_space.grid_size(plan.space)) if plan.sampler == "grid" else MAX_TRIALS
 
 
-def best_of(trials: Sequence[dict[str, Any]], plan: Plan) -> dict[str, Any] | None:
+def best_trial(trials: Sequence[dict[str, Any]], plan: SweepPlan) -> dict[str, Any] | None:
     """The best of the trials that were trained to their end; the first of equals; None where there is none."""
     done = [row for row in trials if row.get("state") == "finished" and row.get("value") is not None]
     return min(done, key=lambda row: plan.cost(row["value"]), default=None)
 
 
-def title(plan: Plan) -> str:
+def plan_title(plan: SweepPlan) -> str:
     """`fast: learning rate × batch size`."""
-    varied = " × ".join(vary.name.replace("_", " ") for vary in plan.vary)
+    varied = " × ".join(vary.name.replace("_", " ") for vary in plan.space)
     base = "a network of one's own" if plan.base.kind == OWN else plan.base.recipe
     return plan.title or f"{base}: {varied}"
 
 
-def described(plan: Plan) -> dict[str, Any]:
+def describe_plan(plan: SweepPlan) -> dict[str, Any]:
     """The plan for people and for --json: what varies as text."""
     return {
-        **vars(plan),
+        **{_JSON_KEYS.get(name, name): value for name, value in vars(plan).items()},
         "storage": _without_password(plan.storage),
-        "vary": [str(vary) for vary in plan.vary],
+        "vary": [str(one) for one in plan.space],
         "base": plan.base.kind,
         "data": plan.base.data,
         "epochs": plan.base.settings.epochs,
@@ -213,20 +216,20 @@ def _without_password(url: str) -> str:
 
 
 @dataclass(frozen=True)
-class Ready:
+class Preset:
     """A sweep that needs no choice: on the offline sample, done while a class looks on."""
 
     title: str
     story: str
     arguments: dict[str, Any]
 
-    def plan(self) -> Plan:
+    def plan(self) -> SweepPlan:
         """As make_plan makes it."""
         return make_plan(**self.arguments, title=self.title)
 
 
-READY = {
-    "batch-size-and-learning-rate": Ready(
+PRESETS = {
+    "batch-size-and-learning-rate": Preset(
         "Batch size × learning rate",
         "The two settings that everybody turns first, and they depend on each other: a large batch takes few steps in "
         "an epoch and needs a large learning rate to get anywhere; a small batch takes many, and the same rate throws "
@@ -236,10 +239,10 @@ READY = {
             "vary": ("batch_size=16,64,256,1024", "learning_rate=0.0003,0.001,0.003,0.01,0.03"),
             "epochs": 2,
             "data": "sample",
-            "how": "grid",
+            "sampler": "grid",
             "prune": False,
             "measure": "accuracy",
-            "seeds": SEEDS,
+            "retrain_seeds": RETRAIN_SEEDS,
         },
     ),
 }
