@@ -47,7 +47,7 @@ def change(place: int) -> float:
     return 1000 * (time.perf_counter() - began)
 
 
-def error(recipe: str, known: time_model.Speed) -> float:
+def error(recipe: str, known: time_model.TimeModel) -> float:
     """How many times too long or too short the estimate is, at least 1."""
     (images_per_second,) = together.speeds(recipe, 1)
     settings = RECIPES[recipe].settings
@@ -68,9 +68,9 @@ def main(times: int) -> None:
         took, errors = [], {}
         for _ in range(times):
             began = time.perf_counter()
-            time_model.measure(max(1, cpu_count() // max_running()))
+            time_model.measure_machine(max(1, cpu_count() // max_running()))
             took.append(time.perf_counter() - began)
-            known = time_model.read()
+            known = time_model.read_time_model()
             if known is None:
                 raise RuntimeError("the machine was measured, and nothing is known of it")
             for recipe in RECIPES:

@@ -23,10 +23,12 @@ from mnist_core.jobs.worker_pool import WAIT
 from mnist_core.processes import lower_priority, redirect_output, set_tensorflow_defaults, thread_limit
 from mnist_core.runs.heartbeat import Heartbeat
 from mnist_core.runs.run import Run
-from mnist_core.training import fine_tune, inbox, loop, rate_finder
-from mnist_core.training.dataset import gather
-from mnist_core.training.finish import finish
-from mnist_core.training.trainer import Course
+from mnist_core.training import fine_tune, inbox, rate_finder
+from mnist_core.training.batches import check_batch_size
+from mnist_core.training.dataset import load_dataset
+from mnist_core.training.finish import finish_run
+from mnist_core.training.model import make_model
+from mnist_core.training.trainer import Trainer
 
 log = logging.getLogger("digitlab.worker")
 
@@ -83,7 +85,7 @@ def _train(folder: Path) -> int:
     heart = Heartbeat(run)
     try:
         with heart.beating():
-            (rate_finder.work if rate_finder.is_test(run) else _work)(run, heart, Stop(run).asked)
+            (rate_finder.run_in_worker if rate_finder.is_range_test(run) else _work)(run, heart, Stop(run).asked)
     except DigitLabError as error:
         return _fail(heart, str(error))
     except MemoryError:
@@ -109,21 +111,21 @@ def _work(run: Run, heart: Heartbeat, stop: Callable[[], bool]) -> None:
     heart.update(state="running", message="Reading the images.")
     spec = run.spec()
     heart.update(epochs=spec.settings.epochs)
-    materials = gather(spec, lambda message: heart.update(message=message), thread_limit())
-    loop.check_fits(spec.settings, len(materials.split.x_train))
+    materials = load_dataset(spec, lambda message: heart.update(message=message), thread_limit())
+    check_batch_size(spec.settings, len(materials.split.x_train))
     heart.update(data=materials.notice, message="Starting TensorFlow.")
-    model = loop.make_model(spec.settings, spec.seed)
+    model = make_model(spec.settings, spec.seed)
     if spec.base:
-        fine_tune.begin(model, spec.settings.architecture, spec.base, materials.non_digits)
+        fine_tune.load_base_weights(model, spec.settings.architecture, spec.base, materials.non_digits)
     heart.update(message="Preparing the first batch.")
-    course = Course(run, heart, stop, spec, model, materials.split)
+    course = Trainer(run, heart, stop, spec, model, materials.split)
     ending = course.train()
     if heart.status.step == 0:
         heart.update(state="stopped", message="Stopped before the first batch: there is no model.")
         return
     state = "stopping" if ending.state == "stopped" else "running"
     heart.update(state=state, message="Testing and saving the model.", seconds_left=None)
-    test = finish(run, heart.status, spec, model, materials, thread_limit())
+    test = finish_run(run, heart.status, spec, model, materials, thread_limit())
     right = f"{100 * test.accuracy:.2f} % of the test images are right."
     heart.update(state=ending.state, message=f"{ending.why}: {right}")
 

@@ -28,9 +28,9 @@ from mnist_core.networks.architecture import Dense, Flatten, Rescaling
 from mnist_core.recipes.recipes import RECIPES, Settings
 from mnist_core.runs import heartbeat
 from mnist_core.runs.run import Run, RunSpec, create_run, make_spec
-from mnist_core.training import dataset, finish, loop
+from mnist_core.training import dataset, finish, loop, trainer
 from mnist_core.training.loop import Report
-from mnist_core.training.trainer import Course
+from mnist_core.training.trainer import Trainer
 from tests.support import ROOT, Trained, environment, wait_until
 
 SMALL = (Rescaling(1 / 255), Flatten(), Dense(32, "relu"), Dense(10, "softmax"))
@@ -312,12 +312,12 @@ def test_speed_forgets_the_first_batch_which_builds_the_graph(monkeypatch: pytes
     speeds = (10, 1_000, 1_000, 2_000, *[2_000] * 8)
     reports = [Report(1 + step, 0, 1.0, 0.5, 0.01, speed, 1.0) for step, speed in enumerate(speeds)]
     monkeypatch.setattr(loop, "train", lambda *_: iter(reports))
-    monkeypatch.setattr(loop, "looker", lambda _: lambda images: np.zeros((len(images), 10), np.float32))
-    monkeypatch.setattr(loop, "shown_weights", lambda _: [np.zeros(3, np.float32)])
+    monkeypatch.setattr(trainer, "make_predictor", lambda _: lambda images: np.zeros((len(images), 10), np.float32))
+    monkeypatch.setattr(trainer, "inference_weights", lambda _: [np.zeros(3, np.float32)])
     images = np.zeros((4_000, 28, 28), np.uint8)
     labels = np.zeros(4_000, np.uint8)
     split = Split(images, labels, images, labels, images, labels)
-    ending = Course(run, heartbeat.Heartbeat(run), lambda: False, run.spec(), None, split).train()
+    ending = Trainer(run, heartbeat.Heartbeat(run), lambda: False, run.spec(), None, split).train()
     assert ending == ("finished", "Finished")
     assert [row["images_per_second"] for row in run.metrics().rows][:4] == [10, 1_000, 1_000, 1_200]
     assert (run.status().step, run.status().steps) == (12, 16)
@@ -356,7 +356,7 @@ def test_a_stop_is_asked_by_file_or_by_signal(signals: None) -> None:
 
 def test_download_progress_is_told_now_and_then() -> None:
     told: list[str] = []
-    progress = dataset._download_progress("MNIST", told.append)
+    progress = dataset.throttled_progress("MNIST", told.append)
     for done in range(0, 11_490_000, 100_000):
         progress(done, 11_490_434)
     assert told == ["Downloading MNIST: 0.0 of 11.5 MB."], "a hundred calls within half a second"

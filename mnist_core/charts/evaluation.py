@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.charts.common import COLORS
-from mnist_core.evaluation.calibration import Bin, Coverage
-from mnist_core.evaluation.mistakes import name
+from mnist_core.evaluation.calibration import Coverage, ReliabilityBin
+from mnist_core.evaluation.mistakes import prediction_label
 
 SERIES_COLORS = (COLORS["training"], COLORS["validation"], COLORS["third"])
 INK = "#1d2a35"  # on a tint
@@ -31,7 +31,7 @@ def clickable_confusion_matrix(table: NDArray[np.int64], shares: bool) -> Any:
     columns = table.shape[1] if table[:, -1].any() else table.shape[1] - 1
     cells = [_cell(table, true, read) for true in range(len(table)) for read in range(columns)]
     shown, form = ("share", ".1%") if shares else ("count", ",d")
-    names = [name(read) for read in range(columns)]
+    names = [prediction_label(read) for read in range(columns)]
     clicked = alt.selection_point(name=CELL_SELECTION, fields=["true", "read"], on="click", toggle=False)
     base: Any = alt.Chart().encode(
         x=alt.X("read:N", title="read as", sort=names, axis=alt.Axis(labelAngle=0, orient="top")),
@@ -62,7 +62,13 @@ def _cell(table: NDArray[np.int64], true: int, read: int) -> dict[str, Any]:
     shade = 0.3 if true == read else 0.15 + 0.85 * float(np.sqrt(count / max(most, 1)))
     fill = _tint(COLORS["training" if true == read else "validation"], shade) if count else EMPTY
     share = count / max(int(table[true].sum()), 1)
-    return {"true": name(true), "read": name(read), "count": count, "share": share, "fill": fill}
+    return {
+        "true": prediction_label(true),
+        "read": prediction_label(read),
+        "count": count,
+        "share": share,
+        "fill": fill,
+    }
 
 
 def _tint(colour: str, strength: float) -> str:
@@ -71,7 +77,7 @@ def _tint(colour: str, strength: float) -> str:
     return "#" + "".join(f"{round(value):02x}" for value in mixed)
 
 
-def reliability_diagram(bins: Sequence[Bin]) -> Any:
+def reliability_diagram(bins: Sequence[ReliabilityBin]) -> Any:
     """Accuracy by confidence: bars, a line where both are equal, and how many images each bar stands for."""
     import altair as alt
 

@@ -30,7 +30,7 @@ def rate(recipe: str, settings: tuple[str, ...], seed: int, data: str, json_outp
 
     overrides = {name: value for name, value in given.items() if value is not None}
     overrides |= dict(parse_override(text) for text in settings)
-    test = create_run(make_spec(recipe, overrides, data, seed), rate_finder.folder())
+    test = create_run(make_spec(recipe, overrides, data, seed), rate_finder.tests_folder())
     try:
         follow(test)
         result = _result(test)
@@ -47,8 +47,8 @@ def rate(recipe: str, settings: tuple[str, ...], seed: int, data: str, json_outp
 def _result(test: Run) -> dict[str, Any]:
     from mnist_core.training import rate_finder
 
-    status, points = test.status(), rate_finder.points(test)
-    found = rate_finder.suggest(points)
+    status, points = test.status(), rate_finder.read_points(test)
+    found = rate_finder.suggest_rate(points)
     return {
         "state": status.state,
         "suggestion": found and found.rate,

@@ -17,7 +17,7 @@ THRESHOLDS = (0.0, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.97, 0.98, 0.
 
 
 @dataclass(frozen=True)
-class Bin:
+class ReliabilityBin:
     """The images whose confidence lies in one stretch. Its mean confidence and accuracy, 0..1; None where it is empty.
 
     Attributes:
@@ -34,7 +34,7 @@ class Bin:
     accuracy: float | None
 
 
-def reliability(probabilities: Probabilities, labels: Labels, bins: int = 15) -> list[Bin]:
+def reliability_bins(probabilities: Probabilities, labels: Labels, bins: int = 15) -> list[ReliabilityBin]:
     """The bars of a reliability diagram, after Guo et al. (2017), from the least to the most confident.
 
     The same bins as of evaluation.calibration_error, which is their gaps' mean, weighted by `count`.
@@ -50,11 +50,13 @@ def reliability(probabilities: Probabilities, labels: Labels, bins: int = 15) ->
     return [_bin(number / bins, (number + 1) / bins, confidence, hits, bin_of == number) for number in range(bins)]
 
 
-def _bin(low: float, high: float, confidence: NDArray[np.float64], hits: NDArray[np.bool_], of: NDArray[Any]) -> Bin:
+def _bin(
+    low: float, high: float, confidence: NDArray[np.float64], hits: NDArray[np.bool_], of: NDArray[Any]
+) -> ReliabilityBin:
     count = int(of.sum())
     if not count:
-        return Bin(low, high, 0, None, None)
-    return Bin(low, high, count, float(confidence[of].mean()), float(hits[of].mean()))
+        return ReliabilityBin(low, high, 0, None, None)
+    return ReliabilityBin(low, high, count, float(confidence[of].mean()), float(hits[of].mean()))
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,9 @@ class Coverage:
     wrong: int
 
 
-def coverage(probabilities: Probabilities, labels: Labels, thresholds: Sequence[float] = THRESHOLDS) -> list[Coverage]:
+def coverage_at_thresholds(
+    probabilities: Probabilities, labels: Labels, thresholds: Sequence[float] = THRESHOLDS
+) -> list[Coverage]:
     """Accuracy against the share that is answered, by threshold of confidence: a model with the right to be silent.
 
     Args:

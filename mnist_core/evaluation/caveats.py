@@ -10,7 +10,7 @@ from mnist_core.constants import NUM_CLASSES
 from mnist_core.data.mnist import Mnist
 
 
-def of_mnist(card: Mapping[str, Any], mnist: Mnist) -> list[str]:
+def mnist_caveats(card: Mapping[str, Any], mnist: Mnist) -> list[str]:
     """On the test images of a data set.
 
     Args:
@@ -43,7 +43,7 @@ def _validated(split: object) -> list[str]:
     return []
 
 
-def of_input(input_size: int, outputs: int) -> list[str]:
+def input_caveats(input_size: int, outputs: int) -> list[str]:
     """On what the model takes and gives.
 
     Args:
@@ -61,7 +61,7 @@ def of_input(input_size: int, outputs: int) -> list[str]:
     return said
 
 
-def of_pen(card: Mapping[str, Any], writers: Sequence[str]) -> list[str]:
+def pen_caveats(card: Mapping[str, Any], writers: Sequence[str]) -> list[str]:
     """On digits that people wrote with a pen. `writers`: who wrote them."""
     pen = card.get("pen")
     taught = pen.get("trained_on_writers") if isinstance(pen, dict) else None

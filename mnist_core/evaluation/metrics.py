@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from mnist_core.constants import NUM_CLASSES
 
 SMALLEST_PROBABILITY = 1e-7  # Keras's epsilon: the loss of a probability of 0 stays finite
-NO_DIGIT = NUM_CLASSES  # an answer past the ten digits, whichever it is
 Z_95 = 1.959963984540054  # standard deviations either side of a normal distribution's middle that hold 95 % of it
 
 
@@ -98,7 +97,7 @@ def evaluate(probabilities: NDArray[np.floating[Any]], labels: NDArray[np.intege
     digits = predicted < NUM_CLASSES
     confusion = confusion_matrix(labels[digits], predicted[digits])
     support = np.bincount(labels, minlength=NUM_CLASSES)
-    precision, recall, f1 = class_figures(confusion, support)
+    precision, recall, f1 = per_digit_scores(confusion, support)
     return Evaluation(
         accuracy=float((predicted == labels).mean()),
         loss=float(-np.log(np.maximum(of_truth, SMALLEST_PROBABILITY)).mean()),
@@ -108,7 +107,7 @@ def evaluate(probabilities: NDArray[np.floating[Any]], labels: NDArray[np.intege
         f1=f1,
         calibration_error=calibration_error(probabilities, labels),
         support=support,
-        top2_accuracy=top_accuracy(probabilities, labels, 2),
+        top2_accuracy=top_k_accuracy(probabilities, labels, 2),
     )
 
 
@@ -133,7 +132,7 @@ def wilson_interval(right: int, of: int) -> tuple[float, float]:
     return (0.0 if right == 0 else low), (1.0 if right == of else high)  # exactly, where rounding would miss them
 
 
-def top_accuracy(probabilities: NDArray[np.floating[Any]], labels: NDArray[np.integer[Any]], count: int) -> float:
+def top_k_accuracy(probabilities: NDArray[np.floating[Any]], labels: NDArray[np.integer[Any]], count: int) -> float:
     """How often the truth is among the `count` likeliest answers, 0..1. Of equals the lower number counts as likelier.
 
     Args:
@@ -153,7 +152,7 @@ def confusion_matrix(labels: NDArray[np.integer[Any]], predicted: NDArray[np.int
     return np.bincount(cells, minlength=NUM_CLASSES**2).reshape(NUM_CLASSES, NUM_CLASSES)
 
 
-def class_figures(
+def per_digit_scores(
     confusion: NDArray[np.int64], true: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Precision, recall and F1 of each digit, (10,) each, 0 where undefined. `true`: (10,) images of each digit."""

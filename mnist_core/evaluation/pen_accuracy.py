@@ -24,7 +24,7 @@ def accuracy_by_condition(classifier: Classifier, digits: Sequence[PenDigit], pr
         images = dict(
             zip(
                 DRAWING_CONDITIONS,
-                pool.map(normalised, [tuple(digits)] * len(DRAWING_CONDITIONS), DRAWING_CONDITIONS),
+                pool.map(normalize_pen_digits, [tuple(digits)] * len(DRAWING_CONDITIONS), DRAWING_CONDITIONS),
                 strict=True,
             )
         )
@@ -34,6 +34,6 @@ def accuracy_by_condition(classifier: Classifier, digits: Sequence[PenDigit], pr
     }
 
 
-def normalised(digits: Sequence[PenDigit], condition: str) -> Images:
+def normalize_pen_digits(digits: Sequence[PenDigit], condition: str) -> Images:
     """Each digit drawn as one of pen.CONDITIONS says, and normalised as the page does it: (N, 28, 28) uint8."""
     return np.stack([normalize_drawing(canvas).image for canvas in draw_pen_digits(digits, condition)])

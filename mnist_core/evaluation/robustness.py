@@ -172,7 +172,7 @@ DISTORTIONS: dict[str, Distortion] = {
 """Name -> what it does, in the order of the menu."""
 
 
-def subset(labels: Labels, count: int = SUBSET) -> NDArray[np.int64]:
+def balanced_subset(labels: Labels, count: int = SUBSET) -> NDArray[np.int64]:
     """Indices of about `count` images, ascending: the same number of each digit, where there are so many; always the
     same ones.
 
@@ -185,7 +185,7 @@ def subset(labels: Labels, count: int = SUBSET) -> NDArray[np.int64]:
     return np.sort(np.concatenate([generator.permutation(found)[:each] for found in of_digit]))
 
 
-def accuracy(classifier: Classifier, images: Images, labels: Labels, distortion: Distortion, level: float) -> float:
+def accuracy_at(classifier: Classifier, images: Images, labels: Labels, distortion: Distortion, level: float) -> float:
     """How many are read right at one level, 0..1. A model of 56×56 inputs sees them in the middle of its field.
 
     Args:
@@ -207,7 +207,7 @@ def _resized(fields: Images) -> Images:
     return np.stack([cv2.resize(field, (28, 28), interpolation=cv2.INTER_AREA) for field in fields])
 
 
-WAYS: dict[str, tuple[str, Callable[[Images], Images]]] = {
+PREPARATIONS: dict[str, tuple[str, Callable[[Images], Images]]] = {
     "as it is": ("the 56×56 field as it is", lambda fields: fields),
     "normalised": ("found, cropped and centred, as drawings are", _normalised),
     "resized": ("the field merely shrunk to 28×28", _resized),
@@ -216,6 +216,6 @@ WAYS: dict[str, tuple[str, Callable[[Images], Images]]] = {
 its input."""
 
 
-def ways(input_size: int) -> list[str]:
-    """Those of WAYS that a model of this input can take: one made for such fields takes them as they are."""
+def preparations_for(input_size: int) -> list[str]:
+    """Those of PREPARATIONS that a model of this input can take: one made for such fields takes them as they are."""
     return ["as it is"] if input_size == 56 else ["normalised", "resized"]

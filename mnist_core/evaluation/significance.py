@@ -9,14 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-LEVEL = 0.05  # a difference that chance alone makes more rarely than so is taken to be real
-FEW = 25  # images on which the models differ: up to here chi-square is too rough (Edwards, 1948; Dietterich, 1998)
+SIGNIFICANCE_LEVEL = 0.05  # a difference that chance alone makes more rarely than so is taken to be real
+EXACT_LIMIT = (
+    25  # images on which the models differ: up to here chi-square is too rough (Edwards, 1948; Dietterich, 1998)
+)
 
 Right = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Comparison:
+class McNemarResult:
     """Two models on the same images, by McNemar's test (1947).
 
     Attributes:
@@ -36,19 +38,19 @@ class Comparison:
     @property
     def real(self) -> bool:
         """Whether chance alone would hardly make such a difference."""
-        return self.p_value < LEVEL
+        return self.p_value < SIGNIFICANCE_LEVEL
 
     def sentence(self, first: str, second: str) -> str:
         """What it means, for people, with the models' names."""
         if self.only_first == self.only_second:
             return f"No difference: each reads {self.only_first:,} images right that the other reads wrong."
         if not self.real:
-            return f"The difference is noise ({p_text(self.p_value)})."
+            return f"The difference is noise ({format_p_value(self.p_value)})."
         better = first if self.only_first > self.only_second else second
-        return f"{better} is really better ({p_text(self.p_value)})."
+        return f"{better} is really better ({format_p_value(self.p_value)})."
 
 
-def mcnemar(first: Right, second: Right) -> Comparison:
+def mcnemar(first: Right, second: Right) -> McNemarResult:
     """Compares two models that read the same images. Only those count on which one is right and the other wrong.
 
     Args:
@@ -60,19 +62,19 @@ def mcnemar(first: Right, second: Right) -> Comparison:
     if first.shape != second.shape or not first.size:
         raise ValueError(f"Expected answers to the same images, one or more; got {first.shape} and {second.shape}.")
     only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
-    exact = only_first + only_second <= FEW
+    exact = only_first + only_second <= EXACT_LIMIT
     p_value = (_binomial if exact else _chi_square)(only_first, only_second)
     both, neither = int((first & second).sum()), int((~first & ~second).sum())
-    return Comparison(both, neither, only_first, only_second, p_value, exact)
+    return McNemarResult(both, neither, only_first, only_second, p_value, exact)
 
 
-def right(probabilities: NDArray[np.floating[Any]], labels: NDArray[np.integer[Any]]) -> Right:
+def correct_mask(probabilities: NDArray[np.floating[Any]], labels: NDArray[np.integer[Any]]) -> Right:
     """(N,) bool: which images are read right. Takes (N, C) and (N,); outputs past the tenth can win and are wrong."""
     found: Right = probabilities.argmax(axis=1) == labels
     return found
 
 
-def p_text(p_value: float) -> str:
+def format_p_value(p_value: float) -> str:
     """For people: `p = 0.0034`, `p = 0.4`, `p < 0.001`."""
     return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.2g}"
 

@@ -69,7 +69,7 @@ def load_keras_model(folder: Path) -> Any:
     path = folder / "model.keras"
     if not path.is_file():
         raise ModelError(f"{path} is missing: gradients need it. A run has one once it has finished or was stopped.")
-    return fine_tune.with_weights(load_architecture(folder), path)
+    return fine_tune.load_keras_model(load_architecture(folder), path)
 
 
 class GradientServer:

@@ -22,14 +22,14 @@ from mnist_core.handwriting.pen_digits import load_pen_digits, pen_digits_availa
 from mnist_core.runs.run import RunSpec
 from mnist_core.training import fine_tune
 
-Say = Callable[[str], None]
+ShowMessage = Callable[[str], None]
 """Takes one line for people on what is being done."""
 
 log = logging.getLogger("digitlab.materials")
 
 
 @dataclass(frozen=True)
-class Pens:
+class PenSplit:
     """Digits written with a pen: by people to train on, and by others to measure with. Empty where there are none."""
 
     train: tuple[PenDigit, ...] = ()
@@ -49,7 +49,7 @@ class Pens:
 
 
 @dataclass(frozen=True)
-class Materials:
+class Dataset:
     """Everything that a run works with.
 
     Attributes:
@@ -62,7 +62,7 @@ class Materials:
 
     mnist: Mnist
     split: Split
-    pens: Pens
+    pens: PenSplit
     kept: tuple[Correction, ...]
     notice: str
 
@@ -72,7 +72,7 @@ class Materials:
         return float((self.split.y_train == NOT_A_DIGIT).mean())
 
 
-def gather(spec: RunSpec, say: Say, processes: int) -> Materials:
+def load_dataset(spec: RunSpec, say: ShowMessage, processes: int) -> Dataset:
     """Reads, fetches and draws what a run needs.
 
     Args:
@@ -85,25 +85,25 @@ def gather(spec: RunSpec, say: Say, processes: int) -> Materials:
         TrainingError: there is nothing to teach.
     """
     outputs = spec.settings.architecture.summary()[-1].output_shape[0]
-    mnist = load_mnist(spec.data, _download_progress("MNIST", say))
+    mnist = load_mnist(spec.data, throttled_progress("MNIST", say))
     split = split_mnist(mnist, spec.settings.split)
     if spec.settings.uncentered:
         split = uncenter_split(split)
     lessons = _lessons(spec, outputs)
     if lessons:
-        split = fine_tune.rehearsal(split, spec.seed)
-    pens = _pens(spec, say)
+        split = fine_tune.rehearsal_split(split, spec.seed)
+    pens = load_pen_split(spec, say)
     split, notice = _with_drawings(spec, split, pens, outputs, say, processes)
     if lessons:
-        split, notice = fine_tune.with_drawings(split, lessons), f"{notice}; {len(lessons)} kept drawings"
-    return Materials(mnist, split, pens, lessons, f"{mnist.notice or mnist.source}{notice}")
+        split, notice = fine_tune.add_corrections(split, lessons), f"{notice}; {len(lessons)} kept drawings"
+    return Dataset(mnist, split, pens, lessons, f"{mnist.notice or mnist.source}{notice}")
 
 
 def _lessons(spec: RunSpec, outputs: int) -> tuple[Correction, ...]:
     """The kept drawings, where the run is there to teach them."""
     if not spec.base:
         return ()
-    lessons = fine_tune.suitable(list_corrections(), outputs)
+    lessons = fine_tune.learnable_corrections(list_corrections(), outputs)
     if not lessons:
         raise TrainingError(
             "There is no kept drawing that this model could learn. Draw a digit, and say under the answer what it is."
@@ -111,21 +111,21 @@ def _lessons(spec: RunSpec, outputs: int) -> tuple[Correction, ...]:
     return tuple(lessons)
 
 
-def _pens(spec: RunSpec, say: Say) -> Pens:
+def load_pen_split(spec: RunSpec, say: ShowMessage) -> PenSplit:
     """Pen digits to train on and to measure with; none where the run wants none, or none can be had."""
     if MIXTURES[spec.settings.drawings] is None:
-        return Pens()
+        return PenSplit()
     if spec.base:  # a lesson takes seconds: no download, and the many drawings to measure with would take longer
-        return Pens(split_writers(load_pen_digits())[0]) if pen_digits_available() else Pens()
+        return PenSplit(split_writers(load_pen_digits())[0]) if pen_digits_available() else PenSplit()
     try:
-        return Pens(*split_writers(load_pen_digits(_download_progress("pen digits", say))))
+        return PenSplit(*split_writers(load_pen_digits(throttled_progress("pen digits", say))))
     except DownloadError as error:
         log.warning("%s", error)
-        return Pens(missing=str(error))
+        return PenSplit(missing=str(error))
 
 
 def _with_drawings(
-    spec: RunSpec, split: Split, pens: Pens, outputs: int, say: Say, processes: int
+    spec: RunSpec, split: Split, pens: PenSplit, outputs: int, say: ShowMessage, processes: int
 ) -> tuple[Split, str]:
     """The training images with drawings among them, and a line on these."""
     mixture = MIXTURES[spec.settings.drawings]
@@ -141,7 +141,7 @@ def _with_drawings(
     return replace(split, x_train=x_train, y_train=y_train), f"; {len(labels):,} drawings {of_whom}"
 
 
-def _download_progress(what: str, say: Say) -> Progress:
+def throttled_progress(what: str, say: ShowMessage) -> Progress:
     """Tells how far a download is, twice a second at most."""
     last = 0.0
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-REPORTS_TO_TELL = 9  # the first ones train a batch at a time and tell little; the very first is not even noted
+REPORTS_NEEDED = 9  # the first ones train a batch at a time and tell little; the very first is not even noted
 FORWARD_SHARE = 1 / 3
 """What validating an image takes of what training on it takes: a forward pass, without the two of the gradient."""
 
 
-class Forecast:
+class TimeLeftEstimator:
     """Takes note of reports, and tells the seconds left.
 
     Args:
@@ -39,7 +39,7 @@ class Forecast:
 
         The pace is that of the later half of all reports: the beginning is slower, and the last few vary.
         """
-        if len(self._marks) < REPORTS_TO_TELL:
+        if len(self._marks) < REPORTS_NEEDED:
             return None
         first, last = self._marks[len(self._marks) // 2 - 1], self._marks[-1]
         pace = (last[1] - first[1]) / max(last[0] - first[0], 1)

@@ -25,9 +25,9 @@ from mnist_core.models.classifier import DEFAULT_MODEL
 from mnist_core.networks.architecture import Architecture, build
 from mnist_core.recipes.recipes import RECIPES, Settings, differences
 from mnist_core.runs.run import RunSpec, checked_seed, find_run
-from mnist_core.training import loop
+from mnist_core.training.weights import adjust_class_prior
 
-SHIPPED = "default"
+SHIPPED_MODEL = "default"
 """The name of the shipped model, where others go by the id of their run."""
 
 REHEARSED = 4000  # digits of MNIST, so that a lesson takes seconds
@@ -48,11 +48,11 @@ LESSON: dict[str, Any] = {
 }
 
 
-def make_spec(base: str, seed: int = 0) -> RunSpec:
+def make_fine_tune_spec(base: str, seed: int = 0) -> RunSpec:
     """The run that teaches a model.
 
     Args:
-        base: SHIPPED, or the id of a run that has a model.
+        base: SHIPPED_MODEL, or the id of a run that has a model.
         seed: 0..2**31-1.
 
     Raises:
@@ -71,7 +71,7 @@ def make_spec(base: str, seed: int = 0) -> RunSpec:
 
 
 def _base_spec(base: str) -> RunSpec:
-    card = card_of(base)
+    card = base_card(base)
     asked = card.get("data")
     try:
         return RunSpec.from_json({**card, "data": asked["asked"] if isinstance(asked, dict) else "full"})
@@ -79,14 +79,14 @@ def _base_spec(base: str) -> RunSpec:
         raise ModelError(f"The card of {base} cannot be read ({error}). Choose another model to teach.") from None
 
 
-def settings_of(base: str) -> Settings:
+def base_settings(base: str) -> Settings:
     """What a model was trained with. Raises as `make_spec`."""
     return _base_spec(base).settings
 
 
-def card_of(base: str) -> dict[str, Any]:
+def base_card(base: str) -> dict[str, Any]:
     """What is known of a model that can be taught. Raises RunNotFoundError or ModelError where there is none."""
-    if base == SHIPPED:
+    if base == SHIPPED_MODEL:
         return read_json(DEFAULT_MODEL.with_name("card.json"))
     run = find_run(base)
     if not run.has_model:
@@ -96,10 +96,10 @@ def card_of(base: str) -> dict[str, Any]:
 
 def model_folder(base: str) -> Path:
     """Where its model.keras and model.tflite lie."""
-    return DEFAULT_MODEL.parent if base == SHIPPED else find_run(base).path
+    return DEFAULT_MODEL.parent if base == SHIPPED_MODEL else find_run(base).path
 
 
-def rehearsal(split: Split, seed: int) -> Split:
+def rehearsal_split(split: Split, seed: int) -> Split:
     """The split with few of its images: those that keep the model from forgetting, and some to validate with."""
     count = min(REHEARSED, len(split.x_train))
     chosen = np.random.default_rng([seed, 2]).choice(len(split.x_train), count, replace=False)
@@ -112,15 +112,15 @@ def rehearsal(split: Split, seed: int) -> Split:
     )
 
 
-def suitable(kept: Sequence[Correction], outputs: int) -> list[Correction]:
+def learnable_corrections(kept: Sequence[Correction], outputs: int) -> list[Correction]:
     """The drawings that a model of so many outputs can learn: not all have one for what is no digit."""
     return [drawing for drawing in kept if drawing.label < outputs]
 
 
-def with_drawings(split: Split, kept: Sequence[Correction]) -> Split:
+def add_corrections(split: Split, kept: Sequence[Correction]) -> Split:
     """The split with the kept drawings among its training images, all equally often, SHARE of all in the end."""
     wanted = SHARE / (1 - SHARE) * len(split.x_train)
-    images, labels = arrays(kept)
+    images, labels = corrections_to_arrays(kept)
     times = max(1, round(wanted / len(labels)))
     return replace(
         split,
@@ -129,29 +129,29 @@ def with_drawings(split: Split, kept: Sequence[Correction]) -> Split:
     )
 
 
-def arrays(kept: Sequence[Correction]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def corrections_to_arrays(kept: Sequence[Correction]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """(N, 28, 28) uint8 images and (N,) uint8 labels of at least one drawing."""
     return np.stack([drawing.image for drawing in kept]), np.array([drawing.label for drawing in kept], np.uint8)
 
 
-def begin(model: Any, architecture: Architecture, base: str, non_digits: float) -> None:
+def load_base_weights(model: Any, architecture: Architecture, base: str, non_digits: float) -> None:
     """Gives a Keras model the weights of another.
 
     Args:
         model: the new one, compiled.
         architecture: of both.
-        base: SHIPPED, or the id of a run.
+        base: SHIPPED_MODEL, or the id of a run.
         non_digits: their share, 0..1, of what the new one will be trained on.
 
     Raises:
         ModelError: the file of weights is missing, or is of another network.
     """
-    model.set_weights(with_weights(architecture, model_folder(base) / "model.keras").get_weights())
+    model.set_weights(load_keras_model(architecture, model_folder(base) / "model.keras").get_weights())
     if non_digits:
-        loop.assume_share(model, NOT_A_DIGIT, mixture.ASSUMED_NON_DIGIT_SHARE, non_digits)
+        adjust_class_prior(model, NOT_A_DIGIT, mixture.ASSUMED_NON_DIGIT_SHARE, non_digits)
 
 
-def with_weights(architecture: Architecture, path: Path) -> Any:
+def load_keras_model(architecture: Architecture, path: Path) -> Any:
     """The Keras model, not compiled, with the weights of a model.keras, of which nothing else is read.
 
     Raises:

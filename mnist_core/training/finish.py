@@ -21,14 +21,18 @@ from mnist_core.models import convert
 from mnist_core.models.classifier import Classifier
 from mnist_core.networks.architecture import build
 from mnist_core.runs.run import Run, RunSpec, Status
-from mnist_core.training import fine_tune, loop
-from mnist_core.training.dataset import Materials
+from mnist_core.training import fine_tune
+from mnist_core.training.dataset import Dataset
+from mnist_core.training.predict import predict
+from mnist_core.training.weights import adjust_class_prior, averaged_weights
 
 AGREEMENT_IMAGES = 1000
 MAX_DIFFERENCE = 1e-3  # of a probability, between Keras and the converted model; summing in another order makes 1e-6
 
 
-def finish(run: Run, status: Status, spec: RunSpec, model: Any, materials: Materials, processes: int = 1) -> Evaluation:
+def finish_run(
+    run: Run, status: Status, spec: RunSpec, model: Any, materials: Dataset, processes: int = 1
+) -> Evaluation:
     """Tests, saves and converts the Keras model, compares both, and writes the card.
 
     Args:
@@ -47,17 +51,19 @@ def finish(run: Run, status: Status, spec: RunSpec, model: Any, materials: Mater
         ModelError: the converted model says something else; model.keras is written.
     """
     split = materials.split
-    with loop.averaged_weights(model):
+    with averaged_weights(model):
         trained = _bare(model, spec)
     if materials.non_digits:
         share = mixture.ASSUMED_NON_DIGIT_SHARE
-        loop.assume_share(trained, NOT_A_DIGIT, materials.non_digits, share)
-    probabilities = loop.predict(trained, split.x_test)
+        adjust_class_prior(trained, NOT_A_DIGIT, materials.non_digits, share)
+    probabilities = predict(trained, split.x_test)
     test = evaluate(probabilities, split.y_test)
     with replacing(run.path / "model.keras") as temporary:
         trained.save(temporary)
     content = convert.convert(trained, spec.settings.architecture)
-    agreement = keep(run.model, content, split.x_test[:AGREEMENT_IMAGES], probabilities[:AGREEMENT_IMAGES])
+    agreement = save_converted_model(
+        run.model, content, split.x_test[:AGREEMENT_IMAGES], probabilities[:AGREEMENT_IMAGES]
+    )
     pens = materials.pens
     read = accuracy_by_condition(Classifier(run.model), pens.measure, processes) if pens.measure else {}
     run.write_card({**_card(run, status, spec, materials, test, agreement), "pen": pens.to_json(read)})
@@ -71,7 +77,9 @@ def _bare(model: Any, spec: RunSpec) -> Any:
     return copy
 
 
-def keep(path: Path, content: bytes, images: NDArray[np.uint8], expected: NDArray[np.float32]) -> dict[str, float]:
+def save_converted_model(
+    path: Path, content: bytes, images: NDArray[np.uint8], expected: NDArray[np.float32]
+) -> dict[str, float]:
     """Writes a converted model, once it is known to say what the Keras model says.
 
     Args:
@@ -100,7 +108,7 @@ def keep(path: Path, content: bytes, images: NDArray[np.uint8], expected: NDArra
 
 
 def _card(
-    run: Run, status: Status, spec: RunSpec, materials: Materials, test: Evaluation, agreement: dict[str, float]
+    run: Run, status: Status, spec: RunSpec, materials: Dataset, test: Evaluation, agreement: dict[str, float]
 ) -> dict[str, Any]:
     packages = ("tensorflow", "keras", "ai-edge-litert", "numpy")
     mnist = materials.mnist
@@ -123,7 +131,7 @@ def _card(
     }
 
 
-def _taught(base: str, after: Path, materials: Materials) -> dict[str, Any]:
+def _taught(base: str, after: Path, materials: Dataset) -> dict[str, Any]:
     """What a lesson changed: the kept drawings and MNIST's test images, before and after.
 
     Args:
@@ -132,18 +140,18 @@ def _taught(base: str, after: Path, materials: Materials) -> dict[str, Any]:
         materials: what it was taught with.
     """
     before = Classifier(fine_tune.model_folder(base) / "model.tflite", 2)
-    images, labels = fine_tune.arrays(materials.kept)
+    images, labels = fine_tune.corrections_to_arrays(materials.kept)
     right = [int((model.probabilities(images).argmax(axis=1) == labels).sum()) for model in (before, Classifier(after))]
     return {
         "base": base,
         "drawings": len(labels),
         "right_before": right[0],
         "right_after": right[1],
-        "test_accuracy_before": _test_accuracy(fine_tune.card_of(base), before, materials),
+        "test_accuracy_before": _test_accuracy(fine_tune.base_card(base), before, materials),
     }
 
 
-def _test_accuracy(card: dict[str, Any], model: Classifier, materials: Materials) -> float:
+def _test_accuracy(card: dict[str, Any], model: Classifier, materials: Dataset) -> float:
     """From its card, where it was tested on these very images."""
     data, accuracy = card.get("data"), card.get("test_accuracy")
     if isinstance(data, dict) and data.get("sha256") == materials.mnist.sha256 and isinstance(accuracy, float):

@@ -15,6 +15,7 @@ from mnist_core.config import runs_dir
 from mnist_core.errors import RunError
 from mnist_core.runs import claims, mailbox
 from mnist_core.runs.run import find_run
+from mnist_core.training.model import make_model
 
 POLL_SECONDS = 0.1
 
@@ -69,7 +70,7 @@ def warm_up() -> None:
     settings = Settings((Rescaling(1 / 255), Conv2D(2, 5), Flatten(), Dense(10, "softmax")), batch_size=2, epochs=1)
     images, labels = np.zeros((4, 28, 28), np.uint8), np.zeros(4, np.uint8)
     split = Split(images, labels, images, labels, images, labels)
-    for _ in loop.train(loop.make_model(settings, 0), settings, split, 0):
+    for _ in loop.train(make_model(settings, 0), settings, split, 0):
         pass
     reset_keras()
 

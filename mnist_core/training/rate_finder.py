@@ -1,7 +1,7 @@
 """Finding a learning rate: the range test of L. N. Smith (2017). From new weights it trains batch after batch with a
 rate that rises exponentially, until the loss explodes; a good rate lies where it still falls.
 
-A test is a folder like that of a run, in RUNS_DIR/FOLDER where no list of runs looks, with the same spec, status,
+A test is a folder like that of a run, in RUNS_DIR/TESTS_FOLDER where no list of runs looks, with the same spec, status,
 control and metrics, and the same worker makes it:
 
 test = jobs.start(backend, spec, owner, rate_finder.folder())
@@ -29,10 +29,12 @@ from mnist_core.recipes.recipes import Settings
 from mnist_core.runs.heartbeat import Heartbeat
 from mnist_core.runs.run import Run, RunSpec, list_runs
 from mnist_core.training import loop
-from mnist_core.training.loop import Steering
+from mnist_core.training.batches import check_batch_size, steps_per_epoch
+from mnist_core.training.loop import LiveControls
+from mnist_core.training.model import make_model
 
-FOLDER = ".rates"
-LOWEST, HIGHEST = 1e-6, 10.0
+TESTS_FOLDER = ".rates"
+LOWEST_RATE, HIGHEST_RATE = 1e-6, 10.0
 STEPS = 140
 """Twenty for each power of ten."""
 
@@ -45,7 +47,7 @@ FELL = 0.9
 SAFETY = 10.0
 """The suggestion is so many times below the rate where the loss was lowest."""
 MOST_SECONDS = 90.0
-KEPT = 20  # tests that stay in FOLDER
+KEPT = 20  # tests that stay in TESTS_FOLDER
 VALIDATED = 20  # images at an epoch's end: nobody asks for the score
 
 
@@ -79,53 +81,53 @@ class Suggestion:
     lowest: float
 
 
-def folder() -> Path:
+def tests_folder() -> Path:
     """Where tests lie."""
-    return runs_dir() / FOLDER
+    return runs_dir() / TESTS_FOLDER
 
 
-def is_test(run: Run) -> bool:
+def is_range_test(run: Run) -> bool:
     """Whether a run's folder is that of a test."""
-    return run.path.parent.name == FOLDER
+    return run.path.parent.name == TESTS_FOLDER
 
 
-def tidy() -> None:
+def delete_old_tests() -> None:
     """Deletes all tests that have ended but the last KEPT."""
-    for old in list_runs(folder())[KEPT:]:
+    for old in list_runs(tests_folder())[KEPT:]:
         if old.status().final:
             shutil.rmtree(old.path, ignore_errors=True)
 
 
-def points(run: Run) -> list[Point]:
+def read_points(run: Run) -> list[Point]:
     """What a test has told so far; what cannot be read is left out."""
     names = [described.name for described in fields(Point)]
     whole = [row for row in run.metrics().rows if all(isinstance(row.get(name), int | float) for name in names)]
     return [Point(int(row["step"]), float(row["rate"]), float(row["loss"]), float(row["smoothed"])) for row in whole]
 
 
-def ramp(steps: int = STEPS) -> NDArray[np.float32]:
-    """(steps,) float32: LOWEST to HIGHEST, each the same multiple of the one before."""
-    return np.geomspace(LOWEST, HIGHEST, steps).astype(np.float32)
+def learning_rate_ramp(steps: int = STEPS) -> NDArray[np.float32]:
+    """(steps,) float32: LOWEST_RATE to HIGHEST_RATE, each the same multiple of the one before."""
+    return np.geomspace(LOWEST_RATE, HIGHEST_RATE, steps).astype(np.float32)
 
 
-class Ramp(Steering):
+class Ramp(LiveControls):
     """Steers a training along `ramp`, and reports every batch by itself."""
 
     def __init__(self, epochs: int) -> None:
-        super().__init__(HIGHEST, epochs, batches=1)
+        super().__init__(HIGHEST_RATE, epochs, batches=1)
 
     def rates(self, settings: Settings, per_epoch: int) -> NDArray[np.float32]:
-        rising = ramp()
+        rising = learning_rate_ramp()
         return np.pad(rising, (0, max(0, per_epoch * self.epochs - len(rising))), mode="edge")
 
 
-def prepared(settings: Settings) -> Settings:
+def prepare_settings(settings: Settings) -> Settings:
     """What of the settings is tested: no drawings, which take longer to draw than the test, and no averaged weights."""
     return replace(settings, drawings="none", weight_averaging=0.0)
 
 
-def search(model: Any, settings: Settings, split: Split, seed: int) -> Iterator[Point]:
-    """Trains with a rising rate; ends when the loss has exploded, or with HIGHEST.
+def run_range_test(model: Any, settings: Settings, split: Split, seed: int) -> Iterator[Point]:
+    """Trains with a rising rate; ends when the loss has exploded, or with HIGHEST_RATE.
 
     Args:
         model: what training.make_model made of `settings`, untrained.
@@ -137,7 +139,7 @@ def search(model: Any, settings: Settings, split: Split, seed: int) -> Iterator[
         SettingError: a batch is larger than the training images.
     """
     few = replace(split, x_validation=split.x_validation[:VALIDATED], y_validation=split.y_validation[:VALIDATED])
-    epochs = math.ceil(STEPS / loop.steps_per_epoch(len(split.x_train), settings))
+    epochs = math.ceil(STEPS / steps_per_epoch(len(split.x_train), settings))
     total, weight, lowest = 0.0, 0.0, math.inf
     try:
         for report in loop.train(model, settings, few, seed, Ramp(epochs)):
@@ -152,7 +154,7 @@ def search(model: Any, settings: Settings, split: Split, seed: int) -> Iterator[
         return
 
 
-def suggest(told: Sequence[Point]) -> Suggestion | None:
+def suggest_rate(told: Sequence[Point]) -> Suggestion | None:
     """The rate to use; None where the loss has not fallen, or not yet."""
     if len(told) < 2:
         return None
@@ -167,7 +169,7 @@ def _two_figures(value: float) -> float:
     return float(f"{value:.1e}")
 
 
-def work(run: Run, heart: Heartbeat, stop: Callable[[], bool]) -> None:
+def run_in_worker(run: Run, heart: Heartbeat, stop: Callable[[], bool]) -> None:
     """In the worker: makes the test, and reports every batch.
 
     Raises:
@@ -175,14 +177,14 @@ def work(run: Run, heart: Heartbeat, stop: Callable[[], bool]) -> None:
     """
     heart.update(state="running", message="Reading the images.", steps=STEPS)
     spec = run.spec()
-    settings = prepared(spec.settings)
+    settings = prepare_settings(spec.settings)
     mnist, split = _images(spec, settings)
-    loop.check_fits(settings, len(split.x_train))
+    check_batch_size(settings, len(split.x_train))
     heart.update(data=mnist.notice or mnist.source, message="Starting TensorFlow.")
-    model = loop.make_model(settings, spec.seed)
+    model = make_model(settings, spec.seed)
     began, told = time.time(), list[Point]()
     heart.update(message="Preparing the first batch.", started=began)
-    for point in search(model, settings, split, spec.seed):
+    for point in run_range_test(model, settings, split, spec.seed):
         told.append(point)
         run.append_metrics(asdict(point))
         seconds = time.time() - began
@@ -191,7 +193,7 @@ def work(run: Run, heart: Heartbeat, stop: Callable[[], bool]) -> None:
             return heart.update(state="stopped", message=f"Stopped at a learning rate of {point.rate:.1e}.")
         if seconds > MOST_SECONDS:
             break
-    heart.update(state="finished", message=verdict(told))
+    heart.update(state="finished", message=describe_result(told))
 
 
 def _images(spec: RunSpec, settings: Settings) -> tuple[Mnist, Split]:
@@ -200,9 +202,9 @@ def _images(spec: RunSpec, settings: Settings) -> tuple[Mnist, Split]:
     return mnist, uncenter_split(split) if settings.uncentered else split
 
 
-def verdict(told: Sequence[Point]) -> str:
+def describe_result(told: Sequence[Point]) -> str:
     """What a test that has ended comes to, for people."""
-    found = suggest(told)
+    found = suggest_rate(told)
     if found is None:
         return (
             "At no learning rate did the loss fall clearly: no suggestion. Try larger batches, another optimizer, or a "

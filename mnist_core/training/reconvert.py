@@ -14,12 +14,13 @@ from mnist_core.errors import DigitLabError, ModelError
 from mnist_core.models import convert
 from mnist_core.models.classifier import fitted
 from mnist_core.processes import cpu_count, last_error_line, run_module, set_tensorflow_defaults
-from mnist_core.training import fine_tune, finish, loop
+from mnist_core.training import fine_tune, finish
+from mnist_core.training.predict import predict
 
 SECONDS = 300  # it takes ten; more on a busy machine
 
 
-def in_process(name: str) -> None:
+def reconvert_in_process(name: str) -> None:
     """Does it in a process of its own, since this one may have no TensorFlow; takes about ten seconds.
 
     Args:
@@ -46,11 +47,11 @@ def reconvert(name: str) -> None:
         RunNotFoundError, ModelError, ArchitectureError: there is none, or its files do not fit together.
     """
     folder = fine_tune.model_folder(name)
-    settings = fine_tune.settings_of(name)
-    model = fine_tune.with_weights(settings.architecture, folder / "model.keras")
+    settings = fine_tune.base_settings(name)
+    model = fine_tune.load_keras_model(settings.architecture, folder / "model.keras")
     images = fitted(load_mnist("sample").x_test[: finish.AGREEMENT_IMAGES], settings.architecture.input_size)
     content = convert.convert(model, settings.architecture)
-    finish.keep(folder / "model.tflite", content, images, loop.predict(model, images))
+    finish.save_converted_model(folder / "model.tflite", content, images, predict(model, images))
 
 
 def main(arguments: list[str]) -> int:

@@ -25,7 +25,7 @@ TAGS = {
 """Folder -> what a report says -> its tag."""
 
 
-class Events:
+class EventWriter:
     """Tells TensorBoard what a run reports.
 
     Its files are written anew from metrics.jsonl when it is made: a resumed run trains the part of an epoch once more,

@@ -5,7 +5,7 @@ speed.measure()                           # twenty seconds, in a process of its 
 speed.read().epoch_seconds(settings, "full")
 
 The seconds of a step are taken for a sum: so many for each multiply-add of a convolution, for each weight that the
-optimizer moves, and so on (KINDS). What one of each costs is fitted to the measured steps of a few small networks
+optimizer moves, and so on (WORK_KINDS). What one of each costs is fitted to the measured steps of a few small networks
 (`speed_probes`) by least squares without negative terms.
 """
 
@@ -43,7 +43,7 @@ FORWARD = 1 / 3
 """Share of a step that it takes to read its images only: the way back computes two gradients of the same size."""
 _KEPT = {"last-sixth": 5 / 6, "last-fifth": 4 / 5}  # share of them that trains; of other splits all
 
-KINDS = (
+WORK_KINDS = (
     "step",
     "layer",
     "weight",
@@ -65,7 +65,7 @@ _measuring = threading.Lock()
 
 
 @dataclass(frozen=True)
-class Speed:
+class TimeModel:
     """What a machine was measured to take.
 
     Attributes:
@@ -84,7 +84,7 @@ class Speed:
 
     def step_seconds(self, settings: Settings) -> float:
         """Of one batch."""
-        return sum(self.seconds[kind] * amount for kind, amount in work(settings).items())
+        return sum(self.seconds[kind] * amount for kind, amount in step_work(settings).items())
 
     def epoch_seconds(self, settings: Settings, data: str) -> float:
         """Of all batches of an epoch, and of the validation after it. `data`: as training_images takes it."""
@@ -107,11 +107,11 @@ def validation_images(settings: Settings, data: str) -> int:
     return round(TESTED.get(data, TESTED["full"]) * (0.5 if settings.split == "half-test" else 1))
 
 
-def work(settings: Settings) -> dict[str, float]:
-    """How much of each of KINDS a step is."""
+def step_work(settings: Settings) -> dict[str, float]:
+    """How much of each of WORK_KINDS a step is."""
     rows = cost.layers(settings.layers, settings.architecture.input_size)
     batch, pixels = settings.batch_size, settings.architecture.input_size**2
-    done = dict.fromkeys(KINDS, 0.0)
+    done = dict.fromkeys(WORK_KINDS, 0.0)
     done |= {"step": 1.0, "pixel": float(batch * pixels)}
     done["augmented"] = float(batch * pixels) if settings.augmentation != "none" else 0.0
     for row in rows:
@@ -137,8 +137,8 @@ def _of_layer(row: Cost, batch: int) -> dict[str, float]:
     return {**own, "normalised" if kind is layers_of.BatchNormalization else "other": float(out)}
 
 
-def fit(measured: Sequence[tuple[Settings, float]], threads: int) -> Speed:
-    """What one of each of KINDS takes.
+def fit_time_model(measured: Sequence[tuple[Settings, float]], threads: int) -> TimeModel:
+    """What one of each of WORK_KINDS takes.
 
     Args:
         measured: settings, and the seconds that a step of them took.
@@ -146,18 +146,18 @@ def fit(measured: Sequence[tuple[Settings, float]], threads: int) -> Speed:
     """
     from sklearn.linear_model import LinearRegression
 
-    amounts = np.array([[work(settings)[kind] for kind in KINDS] for settings, _ in measured])  # (N, kinds)
+    amounts = np.array([[step_work(settings)[kind] for kind in WORK_KINDS] for settings, _ in measured])  # (N, kinds)
     took = np.array([seconds for _, seconds in measured])
     largest = np.maximum(amounts.max(axis=0), 1e-30)  # counts from one to billions: brought to one scale
     shares = amounts / largest / took[:, None]  # so that a share of each step counts alike, short or long
     found = LinearRegression(positive=True, fit_intercept=False).fit(shares, np.ones(len(took))).coef_
     spread = float(np.median(np.abs(shares @ found - 1)))
-    seconds = dict(zip(KINDS, (found / largest).tolist(), strict=True))
-    return Speed(seconds, spread, machine(), threads, time.time())
+    seconds = dict(zip(WORK_KINDS, (found / largest).tolist(), strict=True))
+    return TimeModel(seconds, spread, machine_id(), threads, time.time())
 
 
 @cache
-def machine() -> str:
+def machine_id() -> str:
     """What decides how fast it is: processor, cores, versions."""
     try:
         tensorflow = version("tensorflow")
@@ -167,27 +167,27 @@ def machine() -> str:
     return f"{platform.node()}, {processor}, {cpu_count()} cores, {platform.system()}, TensorFlow {tensorflow}"
 
 
-def read() -> Speed | None:
+def read_time_model() -> TimeModel | None:
     """What was measured on this machine; None where nothing was, or the file is of another one."""
     value: dict[str, Any] = read_json(runs_dir() / FILE)
     seconds = value.get("seconds")
-    if value.get("schema") != SCHEMA or value.get("machine") != machine() or not isinstance(seconds, dict):
+    if value.get("schema") != SCHEMA or value.get("machine") != machine_id() or not isinstance(seconds, dict):
         return None
     try:
-        kept = {kind: float(seconds[kind]) for kind in KINDS}
-        found = Speed(kept, float(value["spread"]), machine(), int(value["threads"]), float(value["measured"]))
+        kept = {kind: float(seconds[kind]) for kind in WORK_KINDS}
+        found = TimeModel(kept, float(value["spread"]), machine_id(), int(value["threads"]), float(value["measured"]))
     except (KeyError, TypeError, ValueError, OverflowError):
         return None
     return found if all(0 <= each < math.inf for each in kept.values()) else None
 
 
-def keep(found: Speed) -> None:
+def save_time_model(found: TimeModel) -> None:
     """Writes it beside the runs. Raises OSError where that cannot be done."""
     runs_dir().mkdir(parents=True, exist_ok=True)
     write_json(runs_dir() / FILE, {"schema": SCHEMA, **asdict(found)})
 
 
-def measure(threads: int) -> None:
+def measure_machine(threads: int) -> None:
     """Measures this machine in a process of its own, and keeps what was found.
 
     Args:

@@ -31,6 +31,7 @@ from mnist_core.networks.architecture import (
 from mnist_core.processes import lower_priority, set_tensorflow_defaults
 from mnist_core.recipes.recipes import Settings
 from mnist_core.training import loop, time_model
+from mnist_core.training.model import make_model
 
 SECONDS = 0.3  # measured of each probe, after its graph is built
 UNMEASURED = 4  # reports at the beginning: the first builds the graph, the next are short and have the worst of it
@@ -92,7 +93,7 @@ def step_seconds(settings: Settings) -> float:
     images = np.broadcast_to(generator.integers(0, 256, (size, size), np.uint8), (IMAGES, size, size))
     labels = generator.integers(0, 10, IMAGES, np.uint8)  # nothing to learn: no gradient becomes denormal, and slow
     split = Split(images, labels, images[:1], labels[:1], images[:1], labels[:1])
-    reports = loop.train(loop.make_model(settings, 0), replace(settings, epochs=1), split, 0)
+    reports = loop.train(make_model(settings, 0), replace(settings, epochs=1), split, 0)
     seconds, images_trained = 0.0, 0
     for report in islice(reports, UNMEASURED, None):
         seconds, images_trained = seconds + report.seconds, images_trained + report.images
@@ -106,7 +107,7 @@ def main(arguments: list[str]) -> int:
     """Measures all of PROBES and keeps what comes of it. Returns the exit status."""
     set_tensorflow_defaults()
     measured = [(settings, step_seconds(settings)) for settings in PROBES]
-    time_model.keep(time_model.fit(measured, int(arguments[0])))
+    time_model.save_time_model(time_model.fit_time_model(measured, int(arguments[0])))
     return 0
 
 

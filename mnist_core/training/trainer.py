@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from typing import Any, NamedTuple
 
 from mnist_core.data.mnist import Split
-from mnist_core.recipes.recipes import setting_rules
 from mnist_core.runs import probes
 from mnist_core.runs.checkpoints import (
     Place,
@@ -25,39 +24,20 @@ from mnist_core.runs.checkpoints import (
     restore_weights,
     write_checkpoint,
 )
+from mnist_core.runs.control import Control
 from mnist_core.runs.heartbeat import Heartbeat
 from mnist_core.runs.run import Run, RunSpec
 from mnist_core.runs.snapshots import write_snapshot
 from mnist_core.training import loop
-from mnist_core.training.eta import Forecast
-from mnist_core.training.loop import Report, Steering
-from mnist_core.training.tensorboard import Events
+from mnist_core.training.batches import steps_per_epoch
+from mnist_core.training.eta import TimeLeftEstimator
+from mnist_core.training.loop import LiveControls, Report
+from mnist_core.training.predict import make_predictor
+from mnist_core.training.tensorboard import EventWriter
+from mnist_core.training.weights import inference_weights
 
 POLL_SECONDS = 0.05  # while paused
 RATE_MEMORY = 0.8  # how slowly images a second follow the last report
-
-
-@dataclass(frozen=True)
-class Wishes:
-    """What control.json asks of a training, less what is nonsense."""
-
-    paused: bool = False
-    learning_rate: float | None = None
-    epochs: int | None = None
-    batches: int = 0
-    whole_epochs: int = 0
-
-    @classmethod
-    def of(cls, control: Mapping[str, Any]) -> Wishes:
-        """What can be made of the file's content."""
-        rules = setting_rules()
-        found = {name: control[name] for name in ("learning_rate", "epochs") if rules[name].accepts(control.get(name))}
-        counts = {name: control[name] for name in ("batches", "whole_epochs") if _is_count(control.get(name))}
-        return cls(control.get("paused") is True, **found, **counts)
-
-
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 class Ending(NamedTuple):
@@ -67,7 +47,7 @@ class Ending(NamedTuple):
     why: str
 
 
-class Course:
+class Trainer:
     """One training from its beginning, or from its checkpoint, to its end.
 
     Args:
@@ -84,19 +64,19 @@ class Course:
     ) -> None:
         self._run, self._heart, self._stop, self._spec = run, heart, stop, spec
         self._model, self._split, self._settings = model, split, spec.settings
-        self._per_epoch = loop.steps_per_epoch(len(split.x_train), spec.settings)
+        self._per_epoch = steps_per_epoch(len(split.x_train), spec.settings)
         self.place = Place(epochs=spec.settings.epochs, learning_rate=spec.settings.learning_rate)
         self._best: Variables = []
         if has_checkpoint(run.path):
             self.place, self._best = read_checkpoint(run.path, model)
             run.trim_metrics(self.place.step)
-        self._events = Events(run)
+        self._events = EventWriter(run)
         wall = probes.choose_wall(split.x_test, split.y_test)
-        self._watch = probes.Watch(run, wall, loop.looker(model))
-        self._steering = Steering(self.place.learning_rate, self.place.epochs)
+        self._watch = probes.Watch(run, wall, make_predictor(model))
+        self._steering = LiveControls(self.place.learning_rate, self.place.epochs)
         self._asked = dict(self.place.asked)  # what was asked by counters, and is done
         self._until = 0  # while paused: finished epochs at which to pause again
-        self._forecast = Forecast(self._per_epoch, len(split.x_validation) / spec.settings.batch_size)
+        self._forecast = TimeLeftEstimator(self._per_epoch, len(split.x_validation) / spec.settings.batch_size)
         self._waited, self._evaluating, self._rate, self._told = 0.0, 0.0, 0.0, 0.0
         self._before = self.place
         self._changed: dict[str, Any] = {}  # by hand since the last report
@@ -199,7 +179,7 @@ class Course:
     def _remember(self) -> None:
         """Leaves a snapshot to look back on. A training does not end for want of one: a full disk, say."""
         with contextlib.suppress(OSError):
-            write_snapshot(self._run.path, self.place.epoch, loop.shown_weights(self._model))
+            write_snapshot(self._run.path, self.place.epoch, inference_weights(self._model))
 
     def _restore_best(self) -> None:
         """Where patience was asked for, the weights of the epoch with the lowest validation loss."""
@@ -216,7 +196,7 @@ class Course:
         began = time.perf_counter()
         try:
             while not self._stop():
-                wishes = Wishes.of(self._run.control())
+                wishes = Control.from_json(self._run.control())
                 self._steer(wishes)
                 if not wishes.paused or self._stepped(wishes):
                     self._heart.update(state="running") if self._heart.status.state == "paused" else None
@@ -228,7 +208,7 @@ class Course:
         finally:
             self._waited += time.perf_counter() - began
 
-    def _steer(self, wishes: Wishes) -> None:
+    def _steer(self, wishes: Control) -> None:
         rate, epochs = wishes.learning_rate, wishes.epochs
         if rate is not None and rate != self._steering.learning_rate:
             self._steering.learning_rate = rate
@@ -237,7 +217,7 @@ class Course:
             self._steering.epochs = epochs
         self._steering.batches = None
 
-    def _stepped(self, wishes: Wishes) -> bool:
+    def _stepped(self, wishes: Control) -> bool:
         """Whether one more step was asked for, although it is paused."""
         if self._heart.status.epoch < self._until:
             return True

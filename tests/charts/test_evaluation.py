@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mnist_core.charts import evaluation as charts
-from mnist_core.evaluation.calibration import Bin, Coverage
+from mnist_core.evaluation.calibration import Coverage, ReliabilityBin
 
 
 def matrix() -> np.ndarray:
@@ -50,7 +50,7 @@ def test_confusion_without_a_mistake() -> None:
 
 
 def test_empty_bins_are_left_out() -> None:
-    chart = charts.reliability_diagram([Bin(0, 0.5, 0, None, None), Bin(0.5, 1, 4, 0.9, 0.75)])
+    chart = charts.reliability_diagram([ReliabilityBin(0, 0.5, 0, None, None), ReliabilityBin(0.5, 1, 4, 0.9, 0.75)])
     (point,) = chart.data["values"]
     assert chart.to_dict()
     assert (point["accuracy"], point["confidence"], point["count"]) == (0.75, 0.9, 4)

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 from sklearn.calibration import calibration_curve
 
-from mnist_core.evaluation.calibration import THRESHOLDS, Bin, Coverage, coverage, reliability
+from mnist_core.evaluation.calibration import (
+    THRESHOLDS,
+    Coverage,
+    ReliabilityBin,
+    coverage_at_thresholds,
+    reliability_bins,
+)
 from mnist_core.evaluation.metrics import calibration_error
 
 
@@ -19,8 +25,8 @@ def answered(confidence: list[float], hits: list[bool]) -> tuple[np.ndarray, np.
 
 def test_bins_by_hand() -> None:
     """Of four bins: two answers in 0.25..0.5, one right; three in 0.75..1, all right. 1.0 belongs to the last."""
-    bins = reliability(*answered([0.3, 0.4, 0.8, 0.9, 1.0], [True, False, True, True, True]), bins=4)
-    assert bins[0] == Bin(0.0, 0.25, 0, None, None) and bins[2] == Bin(0.5, 0.75, 0, None, None)
+    bins = reliability_bins(*answered([0.3, 0.4, 0.8, 0.9, 1.0], [True, False, True, True, True]), bins=4)
+    assert bins[0] == ReliabilityBin(0.0, 0.25, 0, None, None) and bins[2] == ReliabilityBin(0.5, 0.75, 0, None, None)
     assert (bins[1].count, bins[1].confidence, bins[1].accuracy) == (2, pytest.approx(0.35), 0.5)
     assert (bins[3].count, bins[3].confidence, bins[3].accuracy) == (3, pytest.approx(0.9), 1.0)
 
@@ -31,7 +37,7 @@ def test_bins_are_scikit_learns_and_add_up_to_the_calibration_error(seed: int) -
     generator = np.random.default_rng(seed)
     probabilities, labels = generator.dirichlet(np.full(10, 0.3), 60), generator.integers(0, 10, 60)
     confidence, hits = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
-    filled = [each for each in reliability(probabilities, labels, 10) if each.count]
+    filled = [each for each in reliability_bins(probabilities, labels, 10) if each.count]
     accuracy, mean = calibration_curve(hits, confidence, n_bins=10)
     assert sum(each.count for each in filled) == 60
     np.testing.assert_allclose([each.accuracy for each in filled], accuracy)
@@ -41,7 +47,9 @@ def test_bins_are_scikit_learns_and_add_up_to_the_calibration_error(seed: int) -
 
 
 def test_coverage_by_hand() -> None:
-    rows = coverage(*answered([0.5, 0.6, 0.8, 0.9], [False, True, False, True]), thresholds=(0.0, 0.6, 0.85, 0.95))
+    rows = coverage_at_thresholds(
+        *answered([0.5, 0.6, 0.8, 0.9], [False, True, False, True]), thresholds=(0.0, 0.6, 0.85, 0.95)
+    )
     assert rows == [
         Coverage(0.0, 1.0, 0.5, 2),
         Coverage(0.6, 0.75, 2 / 3, 1),
@@ -53,7 +61,7 @@ def test_coverage_by_hand() -> None:
 def test_thresholds_rise_and_the_answers_fall() -> None:
     generator = np.random.default_rng(0)
     scores = generator.dirichlet(np.full(10, 0.2), 500)
-    rows = coverage(scores, generator.integers(0, 10, 500))
+    rows = coverage_at_thresholds(scores, generator.integers(0, 10, 500))
     assert [row.threshold for row in rows] == sorted(THRESHOLDS)
     shares = [row.answered for row in rows]
     assert shares[0] == 1 and shares == sorted(shares, reverse=True)

@@ -36,29 +36,29 @@ def card(name: str, split: str = "last-sixth") -> dict[str, Any]:
     ],
 )
 def test_what_it_has_seen(trained_on: str, tested_on: str, split: str, words: list[str]) -> None:
-    said = caveats.of_mnist(card(trained_on, split), mnist(tested_on))
+    said = caveats.mnist_caveats(card(trained_on, split), mnist(tested_on))
     assert len(said) == len(words)
     assert all(word in sentence for word, sentence in zip(words, said, strict=True))
 
 
 def test_notice_of_the_data_comes_first() -> None:
     data = replace(mnist("sample"), notice="No network.")
-    assert caveats.of_mnist(card("sample"), data)[0] == "No network."
+    assert caveats.mnist_caveats(card("sample"), data)[0] == "No network."
 
 
 @pytest.mark.parametrize("odd", [{}, {"data": None}, {"data": "full"}, {"data": {}, "split": ["half-test"]}])
 def test_card_that_lacks_things(odd: dict[str, Any]) -> None:
-    assert caveats.of_mnist(odd, mnist("full")) == []
-    assert "6 people" in caveats.of_pen(odd, [str(number) for number in range(6)])[0]
+    assert caveats.mnist_caveats(odd, mnist("full")) == []
+    assert "6 people" in caveats.pen_caveats(odd, [str(number) for number in range(6)])[0]
 
 
 def test_input_and_outputs() -> None:
-    assert caveats.of_input(28, 10) == []
-    large, many = caveats.of_input(56, 100)
+    assert caveats.input_caveats(28, 10) == []
+    large, many = caveats.input_caveats(56, 100)
     assert "56×56" in large and "100 outputs" in many
 
 
 def test_writers_that_the_model_knows() -> None:
     known = {"pen": {"trained_on_writers": ["a", "b"]}}
-    assert "1 of these 2 people" in caveats.of_pen(known, ["b", "c"])[0]
-    assert "did not train" in caveats.of_pen(known, ["c", "d"])[0]
+    assert "1 of these 2 people" in caveats.pen_caveats(known, ["b", "c"])[0]
+    assert "did not train" in caveats.pen_caveats(known, ["c", "d"])[0]

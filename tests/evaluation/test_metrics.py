@@ -15,10 +15,10 @@ from sklearn import metrics
 
 from mnist_core.evaluation.metrics import (
     calibration_error,
-    class_figures,
     confusion_matrix,
     evaluate,
-    top_accuracy,
+    per_digit_scores,
+    top_k_accuracy,
     wilson_interval,
 )
 
@@ -59,7 +59,7 @@ def test_class_figures_are_scikit_learns_also_of_absent_digits(pairs: list[tuple
     assert (confusion.shape, confusion.dtype) == ((10, 10), np.int64)
     expected = metrics.precision_recall_fscore_support(labels, predicted, labels=DIGITS, zero_division=0)
     true = np.bincount(labels, minlength=10)
-    for ours, theirs in zip(class_figures(confusion, true), expected, strict=False):
+    for ours, theirs in zip(per_digit_scores(confusion, true), expected, strict=False):
         np.testing.assert_allclose(ours, theirs)
 
 
@@ -143,15 +143,15 @@ def test_support_and_top_two_are_scikit_learns(seed: int) -> None:
     expected = metrics.precision_recall_fscore_support(labels, probabilities.argmax(axis=1), labels=DIGITS)
     assert found.support.tolist() == expected[3].tolist() and found.images == 500
     for count in (1, 2, 3, 9):
-        ours = top_accuracy(probabilities, labels, count)
+        ours = top_k_accuracy(probabilities, labels, count)
         assert ours == pytest.approx(metrics.top_k_accuracy_score(labels, probabilities, k=count, labels=DIGITS))
-    assert found.top2_accuracy == top_accuracy(probabilities, labels, 2)
+    assert found.top2_accuracy == top_k_accuracy(probabilities, labels, 2)
 
 
 def test_top_of_equals_takes_the_lower_number() -> None:
     """As argmax does: of three equal answers the first two are among the two likeliest."""
     even = np.full((3, 10), 0.1)
-    assert [top_accuracy(even[[row]], np.array([row]), 2) for row in range(3)] == [1, 1, 0]
+    assert [top_k_accuracy(even[[row]], np.array([row]), 2) for row in range(3)] == [1, 1, 0]
 
 
 @pytest.mark.parametrize(("right", "of"), [(0, 10), (1, 10), (50, 100), (9959, 10_000), (10, 10), (1, 1), (999, 1000)])

@@ -16,7 +16,7 @@ def made(seed: int = 0, count: int = 300, outputs: int = 12) -> tuple[np.ndarray
 
 def test_worst_are_all_mistakes_the_surest_first() -> None:
     probabilities, labels = made()
-    found = mistakes.worst(probabilities, labels)
+    found = mistakes.worst_mistakes(probabilities, labels)
     expected = [row for row in range(300) if probabilities[row].argmax() != labels[row]]
     assert sorted(found.tolist()) == expected
     sure = [float(probabilities[row].max()) for row in found]
@@ -26,18 +26,18 @@ def test_worst_are_all_mistakes_the_surest_first() -> None:
 def test_equally_sure_mistakes_keep_their_order() -> None:
     probabilities = np.full((4, 10), 0.05)
     probabilities[:, 1] = 0.55
-    assert mistakes.worst(probabilities, np.array([2, 1, 3, 4])).tolist() == [0, 2, 3]
+    assert mistakes.worst_mistakes(probabilities, np.array([2, 1, 3, 4])).tolist() == [0, 2, 3]
 
 
 def test_table_is_scikit_learns_and_its_cells_hold_what_it_counts() -> None:
     probabilities, labels = made(1)
     read = np.minimum(probabilities.argmax(axis=1), 10)
-    table = mistakes.table(probabilities, labels)
+    table = mistakes.confusion_with_rejections(probabilities, labels)
     assert np.array_equal(table, metrics.confusion_matrix(labels, read, labels=np.arange(11))[:10])
     assert table[:, 10].sum() > 0
     for true in range(10):
         for answer in range(11):
-            found = mistakes.in_cell(probabilities, labels, true, answer)
+            found = mistakes.cell_indices(probabilities, labels, true, answer)
             assert len(found) == table[true, answer]
             assert (labels[found] == true).all() and (read[found] == answer).all()
             assert (np.diff(probabilities[found].max(axis=1)) <= 0).all()
@@ -45,15 +45,17 @@ def test_table_is_scikit_learns_and_its_cells_hold_what_it_counts() -> None:
 
 def test_likeliest_takes_all_past_the_tenth_for_one() -> None:
     probabilities = np.array([0.3, 0, 0, 0.25, 0, 0, 0, 0, 0, 0.05, 0.2, 0.2])
-    assert mistakes.likeliest(probabilities) == [
+    assert mistakes.top_predictions(probabilities) == [
         ("no digit", pytest.approx(0.4)),
         ("0", pytest.approx(0.3)),
         ("3", pytest.approx(0.25)),
     ]
-    assert len(mistakes.likeliest(np.eye(10)[7], 1)) == 1 and mistakes.likeliest(np.eye(10)[7], 1)[0][0] == "7"
+    assert (
+        len(mistakes.top_predictions(np.eye(10)[7], 1)) == 1 and mistakes.top_predictions(np.eye(10)[7], 1)[0][0] == "7"
+    )
 
 
 def test_nothing_wrong() -> None:
     labels = np.arange(10)
-    assert len(mistakes.worst(np.eye(10), labels)) == 0
-    assert np.array_equal(mistakes.table(np.eye(10), labels)[:, :10], np.eye(10))
+    assert len(mistakes.worst_mistakes(np.eye(10), labels)) == 0
+    assert np.array_equal(mistakes.confusion_with_rejections(np.eye(10), labels)[:, :10], np.eye(10))

@@ -8,7 +8,7 @@ import pytest
 
 from mnist_core.data.mnist import load_mnist, uncenter_images
 from mnist_core.evaluation import robustness
-from mnist_core.evaluation.robustness import DISTORTIONS, SIDES, WAYS, subset, ways
+from mnist_core.evaluation.robustness import DISTORTIONS, PREPARATIONS, SIDES, balanced_subset, preparations_for
 from mnist_core.models.classifier import DEFAULT_MODEL, Classifier
 
 
@@ -125,27 +125,27 @@ def test_contrast_and_inversion_by_hand() -> None:
 
 def test_subset_has_as_many_of_each_digit() -> None:
     labels = np.random.default_rng(0).integers(0, 10, 5000).astype(np.uint8)
-    chosen = subset(labels, 500)
+    chosen = balanced_subset(labels, 500)
     assert np.bincount(labels[chosen]).tolist() == [50] * 10
-    assert (np.diff(chosen) > 0).all() and np.array_equal(chosen, subset(labels, 500))
-    assert len(subset(labels[:30], 500)) == 30
+    assert (np.diff(chosen) > 0).all() and np.array_equal(chosen, balanced_subset(labels, 500))
+    assert len(balanced_subset(labels[:30], 500)) == 30
 
 
 def test_accuracy_falls_as_digits_are_spoilt(digits: np.ndarray) -> None:
     labels, model = load_mnist("sample").y_test[:40], Classifier(DEFAULT_MODEL)
     turn = DISTORTIONS["rotation"]
     right = [int(reading.digit == label) for reading, label in zip(model.readings(digits), labels, strict=True)]
-    assert robustness.accuracy(model, digits, labels, turn, 0) == pytest.approx(np.mean(right))
-    assert robustness.accuracy(model, digits, labels, DISTORTIONS["inversion"], 0.5) < 0.5
+    assert robustness.accuracy_at(model, digits, labels, turn, 0) == pytest.approx(np.mean(right))
+    assert robustness.accuracy_at(model, digits, labels, DISTORTIONS["inversion"], 0.5) < 0.5
 
 
 def test_ways_to_show_a_placed_digit(digits: np.ndarray) -> None:
     fields = uncenter_images(digits[:8], np.random.RandomState(0))
-    assert ways(56) == ["as it is"] and set(ways(28)) | {"as it is"} == set(WAYS)
-    assert np.array_equal(WAYS["as it is"][1](fields), fields)
+    assert preparations_for(56) == ["as it is"] and set(preparations_for(28)) | {"as it is"} == set(PREPARATIONS)
+    assert np.array_equal(PREPARATIONS["as it is"][1](fields), fields)
     means = fields.reshape(8, 28, 2, 28, 2).mean(axis=(2, 4))  # each 2×2 block, by hand
-    np.testing.assert_allclose(WAYS["resized"][1](fields), means, atol=0.51)
-    normalised = WAYS["normalised"][1](fields)
+    np.testing.assert_allclose(PREPARATIONS["resized"][1](fields), means, atol=0.51)
+    normalised = PREPARATIONS["normalised"][1](fields)
     assert normalised.shape == (8, 28, 28)
     centres = centroids(normalised)
     assert ((centres > 13) & (centres < 15)).all()

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from mnist_core.evaluation.significance import FEW, Comparison, mcnemar, p_text, right
+from mnist_core.evaluation.significance import EXACT_LIMIT, McNemarResult, correct_mask, format_p_value, mcnemar
 
 
 def models(both: int, neither: int, only_first: int, only_second: int) -> tuple[np.ndarray, np.ndarray]:
@@ -22,7 +22,7 @@ def models(both: int, neither: int, only_first: int, only_second: int) -> tuple[
 def test_p_value_is_scipys(only_first: int, only_second: int) -> None:
     found, count = mcnemar(*models(50, 3, only_first, only_second)), only_first + only_second
     assert (found.both, found.neither, found.only_first, found.only_second) == (50, 3, only_first, only_second)
-    assert found.exact == (count <= FEW)
+    assert found.exact == (count <= EXACT_LIMIT)
     if not count:
         expected = 1.0
     elif found.exact:
@@ -63,14 +63,14 @@ def test_sentences() -> None:
 
 
 def test_level_is_five_per_cent() -> None:
-    assert Comparison(0, 0, 1, 9, 0.0499, True).real and not Comparison(0, 0, 1, 9, 0.05, True).real
+    assert McNemarResult(0, 0, 1, 9, 0.0499, True).real and not McNemarResult(0, 0, 1, 9, 0.05, True).real
 
 
 @pytest.mark.parametrize(
     ("value", "text"), [(0.0034, "p = 0.0034"), (0.4, "p = 0.4"), (1.0, "p = 1"), (0.00099, "p < 0.001")]
 )
 def test_p_for_people(value: float, text: str) -> None:
-    assert p_text(value) == text
+    assert format_p_value(value) == text
 
 
 def test_equally_good_models_are_rarely_called_different() -> None:
@@ -89,4 +89,4 @@ def test_refuses_other_images() -> None:
 
 def test_right_counts_outputs_past_the_tenth_as_wrong() -> None:
     probabilities = np.eye(12, dtype=np.float32)[[3, 11, 10]]
-    assert right(probabilities, np.array([3, 1, 0])).tolist() == [True, False, False]
+    assert correct_mask(probabilities, np.array([3, 1, 0])).tolist() == [True, False, False]

@@ -22,6 +22,7 @@ from mnist_core.processes import cpu_count
 from mnist_core.recipes.recipes import RECIPES, Settings, override
 from mnist_core.runs.run import Run, RunSpec, create_run, make_spec
 from mnist_core.training import dataset, fine_tune, loop
+from mnist_core.training.model import make_model
 
 STEPS = 20
 TOLERANCE = 1e-4
@@ -116,8 +117,8 @@ def made(name: str, path: Path) -> Run:
 def losses(run: Run, monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, int]]:
     """Loss and number of images of the first steps, as the worker trains them."""
     spec, told = run.spec(), []
-    gathered = dataset.gather(spec, lambda _: None, 1)
-    compiled = loop._compiled_steps
+    gathered = dataset.load_dataset(spec, lambda _: None, 1)
+    compiled = loop.compile_training_steps
 
     def listening(*arguments: Any) -> Any:
         steps = compiled(*arguments)
@@ -130,8 +131,8 @@ def losses(run: Run, monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, int]]
         return listened
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "_compiled_steps", listening)
-        model = loop.make_model(spec.settings, spec.seed)
+        patch.setattr(loop, "compile_training_steps", listening)
+        model = make_model(spec.settings, spec.seed)
         for _ in loop.train(model, spec.settings, gathered.split, spec.seed):
             if len(told) >= STEPS:
                 break
@@ -166,7 +167,7 @@ def both(
     for name in ("some", "many"):
         patched.setitem(mixture.MIXTURES, name, mixture.Mixture(0, 40, 20))
     patched.setattr(keras_script, "pen_digits_available", lambda: False)
-    patched.setattr(dataset, "_pens", lambda *_: dataset.Pens())
+    patched.setattr(dataset, "load_pen_split", lambda *_: dataset.PenSplit())
     few = {
         "x_train": sample.x_train[:500],
         "y_train": sample.y_train[:500],
@@ -180,7 +181,7 @@ def both(
         (folder / name).mkdir()
         for file, content in keras_script.script_files(run).items():
             (folder / name / file).write_bytes(content)
-        images = len(dataset.gather(run.spec(), lambda _: None, 1).split.y_train)
+        images = len(dataset.load_dataset(run.spec(), lambda _: None, 1).split.y_train)
         ours[name] = means(losses(run, patched), images)
     done = subprocess.run(
         [sys.executable, "-W", "error::UserWarning", "-c", DRIVER, str(folder), *ours],
@@ -261,7 +262,7 @@ def test_what_was_done_by_hand_is_said() -> None:
 
 
 def test_a_taught_model_has_no_script() -> None:
-    spec = replace(make_spec("fast"), base=fine_tune.SHIPPED)
+    spec = replace(make_spec("fast"), base=fine_tune.SHIPPED_MODEL)
     with pytest.raises(RunError, match="no script can train it from scratch"):
         keras_script.script_source(create_run(spec))
 
@@ -271,7 +272,7 @@ def test_drawings_are_those_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(mixture.MIXTURES, "some", mixture.Mixture(0, 12, 6))
     monkeypatch.setattr(keras_script, "pen_digits_available", lambda: False)
     run = create_run(make_spec("canvas", {}, "sample", seed=3))
-    trained_on = dataset.gather(run.spec(), lambda _: None, cpu_count()).split
+    trained_on = dataset.load_dataset(run.spec(), lambda _: None, cpu_count()).split
     images, labels = keras_script._drawings(run)
     np.testing.assert_array_equal(images, trained_on.x_train[-18:])
     np.testing.assert_array_equal(labels, trained_on.y_train[-18:])

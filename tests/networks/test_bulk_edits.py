@@ -11,7 +11,7 @@ from mnist_core.errors import SettingError
 from mnist_core.networks.architecture import INITIALIZERS, BatchNormalization, Conv2D, Dense, Dropout, Flatten
 from mnist_core.networks.bulk_edits import MIXED, with_initializer, with_normalization_momentum
 from mnist_core.recipes.recipes import RECIPES, Settings, differences, override
-from mnist_core.training import loop
+from mnist_core.training.model import make_model
 
 LAYERS = (
     Conv2D(3, 5, use_bias=False),
@@ -74,7 +74,7 @@ def test_unknown_initializer_is_refused() -> None:
 def test_keras_draws_the_weights_so(keras: Any, name: str) -> None:
     """By the spread that each initialiser's paper gives, of a dense layer with 1,352 inputs and 400 units."""
     layers = (Conv2D(2, 3), Flatten(), Dense(400, "relu"), Dense(10, "softmax"))
-    model = loop.make_model(Settings(with_initializer(layers, name), 32, 1), 0)
+    model = make_model(Settings(with_initializer(layers, name), 32, 1), 0)
     weights = model.layers[2].get_weights()[0]
     inputs, units = weights.shape
     deviation = {

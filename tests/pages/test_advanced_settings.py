@@ -154,11 +154,11 @@ def searched(app: AppTest, started: list[Run], state_: str = "finished") -> Run:
     (test,) = started
     points = [
         Point(step, float(rate), loss, loss)
-        for step, (rate, loss) in enumerate(zip(rate_finder.ramp(), CURVE, strict=False), 1)
+        for step, (rate, loss) in enumerate(zip(rate_finder.learning_rate_ramp(), CURVE, strict=False), 1)
     ]
     for point in points:
         test.append_metrics(asdict(point))
-    test.write_status(Status(state_, rate_finder.verdict(points), data="offline sample"))
+    test.write_status(Status(state_, rate_finder.describe_result(points), data="offline sample"))
     app.run()
     return test
 
@@ -168,7 +168,7 @@ def test_search_is_made_with_the_settings_of_the_form_and_is_no_run(app: AppTest
     at(app, "pages/train.py", recipe="fleming-cnn", data="sample", batch_size="32")
     button(app, "Find a learning rate").click().run()
     (test,) = started
-    assert test.path.parent == rate_finder.folder() and dict(test.spec().overrides) == {"batch_size": 32}
+    assert test.path.parent == rate_finder.tests_folder() and dict(test.spec().overrides) == {"batch_size": 32}
     assert list_runs() == [] and "run" not in app.query_params
     assert button(app, "Find a learning rate").disabled, "one at a time"
     button(app, "Stop").click().run()
@@ -177,7 +177,7 @@ def test_search_is_made_with_the_settings_of_the_form_and_is_no_run(app: AppTest
 
 def test_suggestion_is_marked_and_used(app: AppTest, started: list[Run]) -> None:
     searched(app, started)
-    suggestion = rate_finder.suggest(rate_finder.points(started[0]))
+    suggestion = rate_finder.suggest_rate(rate_finder.read_points(started[0]))
     assert suggestion is not None and not app.exception and not app.error
     assert f"a tenth of that: {suggestion.rate:g}" in shown(app)
     button(app, f"Use {suggestion.rate:g}").click().run()

@@ -192,7 +192,7 @@ def few_levels(monkeypatch: pytest.MonkeyPatch) -> None:
     }
     for module in (distortions, robustness):
         monkeypatch.setattr(module, "DISTORTIONS", few)
-    monkeypatch.setattr(distortions.subset, "__defaults__", (50,))
+    monkeypatch.setattr(distortions.balanced_subset, "__defaults__", (50,))
 
 
 def button(app: AppTest, label: str) -> Any:
@@ -207,7 +207,7 @@ def test_spoilt_digits_are_measured_and_drawn(app: AppTest, trained_run: Run, fe
     button(app, "Measure this one").click().run()
     curves = {key[0]: curve for key, curve in app.session_state[state.CURVES].items() if key[3] == "shift"}
     images, labels, _ = shipped()
-    chosen = distortions.subset(labels, 50)
+    chosen = distortions.balanced_subset(labels, 50)
     for choice, path in (("default", DEFAULT_MODEL), (trained_run.id, trained_run.model)):
         read = Classifier(path).probabilities(images[chosen]).argmax(axis=1)
         assert curves[choice][0] == pytest.approx((read == labels[chosen]).mean())
@@ -360,5 +360,7 @@ def test_pen_digits_that_are_gone_fall_back(app: AppTest) -> None:
 
 
 def test_names_that_a_click_sends_are_those_of_the_menu() -> None:
-    """The chart sends texts; mistakes.number turns them back."""
-    assert [mistakes.number(mistakes.name(answer)) for answer in range(11)] == list(range(11))
+    """The chart sends texts; mistakes.prediction_from_label turns them back."""
+    assert [mistakes.prediction_from_label(mistakes.prediction_label(answer)) for answer in range(11)] == list(
+        range(11)
+    )

@@ -32,7 +32,7 @@ from mnist_core.recipes.recipes import (
     parse_override,
     setting_rules,
 )
-from mnist_core.training import loop
+from mnist_core.training.model import make_model
 
 SCALED, RAW = True, False
 CATEGORICAL, SPARSE = True, False
@@ -135,7 +135,7 @@ def test_keras_counts_the_same_parameters(keras: Any, name: str) -> None:
 
 @pytest.mark.parametrize("name", TABLE)
 def test_keras_gets_the_optimizer_and_loss_of_the_table(keras: Any, name: str) -> None:
-    model = loop.make_model(RECIPES[name].settings, 0)
+    model = make_model(RECIPES[name].settings, 0)
     optimizer = getattr(keras.optimizers, TABLE[name][3])()
     varying = ("name", "learning_rate")
     ours, theirs = (

@@ -14,6 +14,7 @@ from mnist_core.networks.architecture import BatchNormalization, Dense, Flatten,
 from mnist_core.recipes.recipes import LOSSES, OPTIMIZERS, SCHEDULES, Settings, override, setting_rules
 from mnist_core.recipes.relevance import NEEDS, applies
 from mnist_core.training import loop
+from mnist_core.training.model import make_model
 
 PLAIN = (Rescaling(1 / 255), Flatten(), Dense(8, "relu"), Dense(10, "softmax"))
 NORMED = (*PLAIN[:3], BatchNormalization(), PLAIN[3])
@@ -35,7 +36,7 @@ def chosen(settings: Settings) -> dict[str, Any]:
 
 def trained(settings: Settings, sample: Any) -> list[np.ndarray]:
     x, y = sample.x_train[:60], sample.y_train[:60]
-    model = loop.make_model(settings, 1)
+    model = make_model(settings, 1)
     list(loop.train(model, settings, Split(x, y, x, y, x, y), 1))
     return model.get_weights()
 

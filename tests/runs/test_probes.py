@@ -24,6 +24,8 @@ from mnist_core.runs import probes
 from mnist_core.runs.probes import Probe
 from mnist_core.runs.run import Run, RunSpec, create_run, make_spec
 from mnist_core.training import loop
+from mnist_core.training.model import make_model
+from mnist_core.training.predict import make_predictor
 from tests.support import wait_until
 
 SMALL = (Rescaling(1 / 255), Flatten(), Dense(16, "relu"), Dense(11, "softmax"))
@@ -170,8 +172,8 @@ def test_looker_tells_what_validation_tells_and_changes_nothing(keras: Any, aver
     """The oracle: the network by hand in NumPy, with the averaged weights where there are some."""
     settings = replace(SETTINGS, weight_averaging=averaging)
     sample = split_mnist(load_mnist("sample"), "last-sixth")
-    model = loop.make_model(settings, 0)
-    look, images = loop.looker(model), sample.x_test[:50]
+    model = make_model(settings, 0)
+    look, images = make_predictor(model), sample.x_test[:50]
     for number, _ in enumerate(loop.train(model, settings, sample, 0)):
         if number > 3:
             break

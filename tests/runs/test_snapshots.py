@@ -17,6 +17,8 @@ from mnist_core.networks.architecture import BatchNormalization, Dense, Flatten,
 from mnist_core.recipes.recipes import Settings
 from mnist_core.runs.snapshots import kept_of, most_of, read_snapshot, snapshot_epochs, thinned, write_snapshot
 from mnist_core.training import loop
+from mnist_core.training.model import make_model
+from mnist_core.training.weights import averaged_weights, inference_weights
 from tests.support import Trained
 
 LAYERS = (Rescaling(1 / 255), Flatten(), Dense(4, "relu"), BatchNormalization(), Dense(10, "softmax"))
@@ -83,16 +85,16 @@ def test_no_pickle_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("averaging", [0.0, 0.9])
 def test_weights_are_those_that_validation_saw(keras: Any, sample: Any, averaging: float) -> None:
     settings = Settings(LAYERS, batch_size=50, epochs=1, weight_averaging=averaging)
-    model = loop.make_model(settings, 3)
+    model = make_model(settings, 3)
     begun = model.get_weights()
-    assert all((a == b).all() for a, b in zip(loop.shown_weights(model), begun, strict=True))
+    assert all((a == b).all() for a, b in zip(inference_weights(model), begun, strict=True))
     x, y = sample.x_train[:500], sample.y_train[:500]
     for _ in loop.train(model, settings, Split(x, y, x, y, x, y), 3):
         pass
-    bare, shown = model.get_weights(), loop.shown_weights(model)
+    bare, shown = model.get_weights(), inference_weights(model)
     assert all((a == b).all() for a, b in zip(model.get_weights(), bare, strict=True))
     assert all((a == b).all() for a, b in zip(shown, bare, strict=True)) == (averaging == 0)
-    with loop.averaged_weights(model):
+    with averaged_weights(model):
         assert all(a == pytest.approx(b, abs=1e-5) for a, b in zip(shown, model.get_weights(), strict=True))
 
 

@@ -21,6 +21,8 @@ from mnist_core.processes import set_tensorflow_defaults
 from mnist_core.recipes.recipes import RECIPES
 from mnist_core.runs.run import RunSpec
 from mnist_core.training import dataset, loop
+from mnist_core.training.model import make_model
+from mnist_core.training.predict import predict
 
 BATCHES_PER_REPORT = 7
 
@@ -29,14 +31,14 @@ def fingerprint(recipe: str) -> Iterator[tuple[str, object]]:
     """Names and values of one recipe's line; floats as hexadecimal digits, which lose nothing."""
     settings = replace(RECIPES[recipe].settings, epochs=1)
     spec = RunSpec(recipe, settings, "sample", 0)
-    images = dataset.gather(spec, lambda _: None, 1)
-    model = loop.make_model(settings, 0)
-    control = loop.Steering(settings.learning_rate, 1, BATCHES_PER_REPORT)
+    images = dataset.load_dataset(spec, lambda _: None, 1)
+    model = make_model(settings, 0)
+    control = loop.LiveControls(settings.learning_rate, 1, BATCHES_PER_REPORT)
     reports = list(loop.train(model, settings, images.split, 0, control))
     yield "recipe", recipe
     yield "losses", [report.loss.hex() for report in reports]
     yield "validation_loss", (reports[-1].val_loss or 0.0).hex()
-    test = evaluate(loop.predict(model, images.split.x_test), images.split.y_test)
+    test = evaluate(predict(model, images.split.x_test), images.split.y_test)
     yield "test_loss", test.loss.hex()
     weights = hashlib.sha256()
     for array in model.get_weights():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mnist_core.training.eta import REPORTS_TO_TELL, Forecast
+from mnist_core.training.eta import REPORTS_NEEDED, TimeLeftEstimator
 
 PER_EPOCH = 400
 
@@ -42,7 +42,7 @@ def test_time_left_is_right_within_a_fifth_from_the_tenth_report_on(
 ) -> None:
     reports = course(pace, validation, epochs, noise, slow)
     images_a_validation = 100  # batches: a quarter of the training images, at a third of their cost
-    forecast, steps = Forecast(PER_EPOCH, images_a_validation), PER_EPOCH * epochs
+    forecast, steps = TimeLeftEstimator(PER_EPOCH, images_a_validation), PER_EPOCH * epochs
     for number, (step, seconds, val_seconds) in enumerate(reports[1:], 2):  # the first builds the graph
         forecast.note(step, seconds, val_seconds)
         told, truth = forecast.left(steps), sum(each[1] for each in reports[number:])
@@ -53,15 +53,15 @@ def test_time_left_is_right_within_a_fifth_from_the_tenth_report_on(
 
 
 def test_nothing_is_left_at_the_end() -> None:
-    forecast = Forecast(PER_EPOCH, 0)
-    for step in range(1, REPORTS_TO_TELL + 1):
+    forecast = TimeLeftEstimator(PER_EPOCH, 0)
+    for step in range(1, REPORTS_NEEDED + 1):
         forecast.note(step, 1.0)
-    assert forecast.left(REPORTS_TO_TELL) == 0
-    assert forecast.left(REPORTS_TO_TELL + 5) == pytest.approx(5)
+    assert forecast.left(REPORTS_NEEDED) == 0
+    assert forecast.left(REPORTS_NEEDED + 5) == pytest.approx(5)
 
 
 def test_more_epochs_take_longer() -> None:
-    forecast = Forecast(10, 0)
+    forecast = TimeLeftEstimator(10, 0)
     for step in range(1, 10):
         forecast.note(step, 1.0)
     forecast.note(10, 3.0, 2.0)

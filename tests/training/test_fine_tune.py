@@ -19,6 +19,8 @@ from mnist_core.handwriting.corrections import Correction, save_correction
 from mnist_core.models.classifier import Classifier
 from mnist_core.runs.run import Run, RunSpec, create_run, make_spec
 from mnist_core.training import fine_tune
+from mnist_core.training.model import make_model
+from mnist_core.training.predict import predict
 from tests.support import Trained
 
 
@@ -43,12 +45,12 @@ def misread(model: Classifier, count: int) -> list[Correction]:
 def test_lesson_is_learned_and_both_accuracies_are_told(base: Run) -> None:
     drawn = misread(Classifier(base.model), 3)
     save_correction(np.zeros((28, 28), np.uint8), NOT_A_DIGIT, 8)  # this network has no output for it
-    run = create_run(fine_tune.make_spec(base.id))
+    run = create_run(fine_tune.make_fine_tune_spec(base.id))
     assert worker.main([str(run.path)]) == 0, run.status().message
     taught = run.card()["taught"]
     assert (taught["base"], taught["drawings"], taught["right_before"]) == (base.id, 3, 0)
     assert taught["test_accuracy_before"] == base.card()["test_accuracy"]
-    images, labels = fine_tune.arrays(drawn)
+    images, labels = fine_tune.corrections_to_arrays(drawn)
     right = int((Classifier(run.model).digits(images).argmax(1) == labels).sum())
     assert right == taught["right_after"] >= 2
     assert run.card()["test_accuracy"] > base.card()["test_accuracy"] - 0.05
@@ -58,7 +60,7 @@ def test_lesson_is_learned_and_both_accuracies_are_told(base: Run) -> None:
 
 @pytest.mark.usefixtures("keras", "signals")
 def test_nothing_kept_is_said(base: Run) -> None:
-    run = create_run(fine_tune.make_spec(base.id))
+    run = create_run(fine_tune.make_fine_tune_spec(base.id))
     assert worker.main([str(run.path)]) == 1
     assert "no kept drawing" in run.status().message
 
@@ -66,36 +68,34 @@ def test_nothing_kept_is_said(base: Run) -> None:
 @pytest.mark.usefixtures("keras", "signals")
 def test_weights_that_are_gone_are_said(base: Run) -> None:
     misread(Classifier(base.model), 1)
-    run = create_run(fine_tune.make_spec(base.id))
+    run = create_run(fine_tune.make_fine_tune_spec(base.id))
     (base.path / "model.keras").write_bytes(b"not a model")
     assert worker.main([str(run.path)]) == 1
     assert "model.keras cannot be used" in run.status().message
 
 
 def test_begins_with_the_weights_of_the_base(base: Run, keras: Any) -> None:
-    from mnist_core.training import loop
 
-    model = loop.make_model(base.spec().settings, seed=99)
-    fine_tune.begin(model, base.spec().settings.architecture, base.id, non_digits=0.0)
+    model = make_model(base.spec().settings, seed=99)
+    fine_tune.load_base_weights(model, base.spec().settings.architecture, base.id, non_digits=0.0)
     images = load_mnist("sample").x_test[:50]
-    assert np.allclose(loop.predict(model, images), Classifier(base.model).probabilities(images), atol=1e-4)
+    assert np.allclose(predict(model, images), Classifier(base.model).probabilities(images), atol=1e-4)
 
 
 def test_shipped_model_can_be_taught(keras: Any) -> None:
     """Its weights for training lie beside the converted model, and say the same."""
     from mnist_core.models.classifier import DEFAULT_MODEL
-    from mnist_core.training import loop
 
-    spec = fine_tune.make_spec(fine_tune.SHIPPED)
-    assert spec.base == fine_tune.SHIPPED and spec.settings.epochs == 1
-    model = loop.make_model(spec.settings, seed=1)
-    fine_tune.begin(model, spec.settings.architecture, fine_tune.SHIPPED, non_digits=0.0)
+    spec = fine_tune.make_fine_tune_spec(fine_tune.SHIPPED_MODEL)
+    assert spec.base == fine_tune.SHIPPED_MODEL and spec.settings.epochs == 1
+    model = make_model(spec.settings, seed=1)
+    fine_tune.load_base_weights(model, spec.settings.architecture, fine_tune.SHIPPED_MODEL, non_digits=0.0)
     images = load_mnist("sample").x_test[:50]
-    assert np.allclose(loop.predict(model, images), Classifier(DEFAULT_MODEL).probabilities(images), atol=1e-4)
+    assert np.allclose(predict(model, images), Classifier(DEFAULT_MODEL).probabilities(images), atol=1e-4)
 
 
 def test_spec_is_short_and_keeps_the_network(base: Run) -> None:
-    spec = fine_tune.make_spec(base.id, seed=5)
+    spec = fine_tune.make_fine_tune_spec(base.id, seed=5)
     assert spec.settings.layers == base.spec().settings.layers
     assert (spec.settings.epochs, spec.seed, spec.data) == (1, 5, "sample")
     assert spec.overrides["learning_rate"] == spec.settings.learning_rate
@@ -105,12 +105,12 @@ def test_spec_is_short_and_keeps_the_network(base: Run) -> None:
 @pytest.mark.parametrize(("base", "error"), [("../x", RunNotFoundError), ("20260101-000000-a-b", RunNotFoundError)])
 def test_no_such_model_is_said(base: str, error: type[DigitLabError]) -> None:
     with pytest.raises(error):
-        fine_tune.make_spec(base)
+        fine_tune.make_fine_tune_spec(base)
 
 
 def test_run_without_a_model_is_said() -> None:
     with pytest.raises(ModelError, match="has no model"):
-        fine_tune.make_spec(create_run(make_spec("fast", data="sample")).id)
+        fine_tune.make_fine_tune_spec(create_run(make_spec("fast", data="sample")).id)
 
 
 def test_model_of_a_larger_field_is_refused(base: Run) -> None:
@@ -118,13 +118,13 @@ def test_model_of_a_larger_field_is_refused(base: Run) -> None:
     card["settings"] = {**card["settings"], "uncentered": True}
     base.write_card(card)
     with pytest.raises(SettingError, match="56×56"):
-        fine_tune.make_spec(base.id)
+        fine_tune.make_fine_tune_spec(base.id)
 
 
 def test_card_that_cannot_be_read_is_said(base: Run) -> None:
     base.write_card({"test_accuracy": 1.0})
     with pytest.raises(ModelError, match="cannot be read"):
-        fine_tune.make_spec(base.id)
+        fine_tune.make_fine_tune_spec(base.id)
 
 
 def split_of(count: int) -> Split:
@@ -140,28 +140,28 @@ def drawn(labels: Sequence[int]) -> list[Correction]:
 
 @pytest.mark.parametrize("count", [1, 7, 40])
 def test_kept_drawings_are_a_fixed_share(count: int) -> None:
-    mixed = fine_tune.with_drawings(split_of(200), drawn([3] * count))
+    mixed = fine_tune.add_corrections(split_of(200), drawn([3] * count))
     share = (mixed.x_train == 255).all(axis=(1, 2)).mean()
     assert share == pytest.approx(fine_tune.SHARE, abs=0.06)
     assert (mixed.y_train[200:] == 3).all()
 
 
 def test_many_kept_drawings_are_all_there_once() -> None:
-    mixed = fine_tune.with_drawings(split_of(20), drawn(list(range(10)) * 10))
+    mixed = fine_tune.add_corrections(split_of(20), drawn(list(range(10)) * 10))
     assert len(mixed.x_train) == 120
 
 
 def test_rehearsal_is_a_part_without_repeats(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fine_tune, "REHEARSED", 50)
-    first, again, other = (fine_tune.rehearsal(split_of(200), seed) for seed in (1, 1, 2))
+    first, again, other = (fine_tune.rehearsal_split(split_of(200), seed) for seed in (1, 1, 2))
     assert len(first.x_train) == len(np.unique(first.x_train[:, 0, 0])) == 50
     assert (first.y_train == first.x_train[:, 0, 0] % 10).all()
     assert (first.x_train == again.x_train).all() and (first.x_train != other.x_train).any()
 
 
 def test_only_what_the_model_can_say_is_taught() -> None:
-    assert [drawing.label for drawing in fine_tune.suitable(drawn([1, 10, 9]), 10)] == [1, 9]
-    assert len(fine_tune.suitable(drawn([1, 10, 9]), 11)) == 3
+    assert [drawing.label for drawing in fine_tune.learnable_corrections(drawn([1, 10, 9]), 10)] == [1, 9]
+    assert len(fine_tune.learnable_corrections(drawn([1, 10, 9]), 11)) == 3
 
 
 def test_base_is_part_of_the_spec_and_may_be_missing(base: Run) -> None:

@@ -11,6 +11,7 @@ import pytest
 from mnist_core.networks.architecture import Conv2D, Dense, Flatten, Rescaling
 from mnist_core.recipes.recipes import OPTIMIZERS, Settings
 from mnist_core.training import fused_updates, loop
+from mnist_core.training.model import make_model
 
 LAYERS = (Rescaling(1 / 255), Conv2D(3, 5, activation="relu"), Flatten(), Dense(10, "softmax"))
 SETTINGS = Settings(LAYERS, batch_size=32, epochs=1, beta_1=0.7, beta_2=0.95)
@@ -22,9 +23,9 @@ def trained(settings: Settings) -> tuple[list[Any], list[Any], int]:
     generator = np.random.default_rng(0)
     images = generator.integers(0, 256, (STEPS, 32, 28, 28)).astype(np.uint8)
     labels = generator.integers(0, 10, (STEPS, 32)).astype(np.int32)
-    model = loop.make_model(settings, 1)
+    model = make_model(settings, 1)
     rates = np.linspace(settings.learning_rate, 0, STEPS).astype(np.float32)
-    loop._compiled_steps(model, settings)(images, labels, rates)
+    loop.compile_training_steps(model, settings)(images, labels, rates)
     moments = [np.array(variable) for variable in model.optimizer.variables]
     return model.get_weights(), moments[2:], int(model.optimizer.iterations)
 

@@ -23,7 +23,11 @@ from mnist_core.networks.architecture import (
 from mnist_core.recipes.recipes import RECIPES, Settings
 from mnist_core.recipes.schedules import learning_rates
 from mnist_core.training import loop
-from mnist_core.training.loop import Report, check_fits, make_model, predict, steps_per_epoch, train
+from mnist_core.training.batches import check_batch_size, steps_per_epoch
+from mnist_core.training.loop import Report, train
+from mnist_core.training.model import make_model
+from mnist_core.training.predict import predict
+from mnist_core.training.weights import adjust_class_prior, averaged_weights
 
 DENSE = (Rescaling(1 / 255), Flatten(), Dense(16, "relu"), Dense(10, "softmax"))
 CONVOLUTION = (
@@ -207,7 +211,7 @@ def test_every_image_is_seen_once_an_epoch_with_its_label(few: Split, monkeypatc
 
         return run
 
-    monkeypatch.setattr(loop, "_compiled_steps", spy)
+    monkeypatch.setattr(loop, "compile_training_steps", spy)
     settings = Settings(DENSE, 64, 2)
     list(train(make_model(settings, 0), settings, marked, 0))
     expected = [(index, index % 10) for index in range(300)]
@@ -357,7 +361,7 @@ def test_averaged_weights_swap_and_come_back(few: Split) -> None:
         now = model.get_weights()
         average = [0.8 * old + 0.2 * new for old, new in zip(average, now, strict=True)] if average else now
     last = model.get_weights()
-    with loop.averaged_weights(model):
+    with averaged_weights(model):
         for ours, expected in zip(model.get_weights(), average, strict=True):
             np.testing.assert_allclose(ours, expected, atol=1e-6)
         assert not np.allclose(model.get_weights()[0], last[0], atol=1e-4)
@@ -371,7 +375,7 @@ def test_averaged_weights_come_back_after_an_exception_too(few: Split) -> None:
     model = make_model(settings, SEED)
     list(train(model, settings, few, SEED))
     last = model.get_weights()
-    with pytest.raises(ZeroDivisionError), loop.averaged_weights(model):
+    with pytest.raises(ZeroDivisionError), averaged_weights(model):
         raise ZeroDivisionError
     for ours, before in zip(model.get_weights(), last, strict=True):
         np.testing.assert_allclose(ours, before, atol=1e-6)
@@ -381,7 +385,7 @@ def test_averaged_weights_come_back_after_an_exception_too(few: Split) -> None:
 def test_without_averaging_nothing_is_swapped() -> None:
     model = make_model(Settings(DENSE, 100, 1), SEED)
     before = model.get_weights()
-    with loop.averaged_weights(model):
+    with averaged_weights(model):
         assert all(np.array_equal(ours, old) for ours, old in zip(model.get_weights(), before, strict=True))
 
 
@@ -400,7 +404,7 @@ def test_a_validation_that_is_no_number_is_an_error_too(few: Split) -> None:
     """The last step may be the one that ruins the weights: no training loss tells."""
     settings = Settings(DENSE, 300, 1)
     model = make_model(settings, 0)
-    original = loop._compiled_steps
+    original = loop.compile_training_steps
 
     def ruin(*arguments: Any) -> Any:
         step = original(*arguments)
@@ -413,7 +417,7 @@ def test_a_validation_that_is_no_number_is_an_error_too(few: Split) -> None:
         return run
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop, "_compiled_steps", ruin)
+        patch.setattr(loop, "compile_training_steps", ruin)
         with pytest.raises(TrainingError, match="learning rate"):
             list(train(model, settings, few, 0))
 
@@ -423,8 +427,8 @@ def test_a_batch_larger_than_the_data_is_refused() -> None:
     with pytest.raises(
         SettingError, match="batch_size is 301, but there are only 300 training images. Choose at most 300"
     ):
-        check_fits(settings, 300)
-    check_fits(settings, 301)
+        check_batch_size(settings, 300)
+    check_batch_size(settings, 301)
 
 
 @pytest.mark.usefixtures("keras")
@@ -473,8 +477,8 @@ def test_assumed_share_is_bayes_rule(keras: Any) -> None:
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, "softmax")])
     inputs = np.random.default_rng(0).normal(0, 2, (50, 4)).astype(np.float32)
     before = np.asarray(model(inputs))
-    loop.assume_share(model, 2, trained=0.4, assumed=0.05)
+    adjust_class_prior(model, 2, trained=0.4, assumed=0.05)
     weighted = before * [0.95 / 0.6, 0.95 / 0.6, 0.05 / 0.4]
     assert np.allclose(np.asarray(model(inputs)), weighted / weighted.sum(axis=1, keepdims=True), atol=1e-6)
-    loop.assume_share(model, 2, trained=0.05, assumed=0.4)
+    adjust_class_prior(model, 2, trained=0.05, assumed=0.4)
     assert np.allclose(np.asarray(model(inputs)), before, atol=1e-6)

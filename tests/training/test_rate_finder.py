@@ -16,7 +16,16 @@ from mnist_core.networks.architecture import Dense, Flatten, Rescaling
 from mnist_core.recipes.recipes import RECIPES, Settings
 from mnist_core.runs.run import Run, RunSpec, Status, create_run, list_runs
 from mnist_core.training import loop, rate_finder
-from mnist_core.training.rate_finder import HIGHEST, LOWEST, STEPS, Point, ramp, search, suggest
+from mnist_core.training.model import make_model
+from mnist_core.training.rate_finder import (
+    HIGHEST_RATE,
+    LOWEST_RATE,
+    STEPS,
+    Point,
+    learning_rate_ramp,
+    run_range_test,
+    suggest_rate,
+)
 
 LINEAR = Settings((Rescaling(1 / 255), Flatten(), Dense(10, "softmax")), 200, 1, "SGD", momentum=0.0)
 DEEP = Settings((Flatten(), *(Dense(64, "relu"),) * 4, Dense(10, "softmax")), 32, 1, "SGD")
@@ -30,22 +39,22 @@ def few(sample: Any) -> Split:
 
 
 def found(settings: Settings, split: Split, seed: int = 0) -> list[Point]:
-    return list(search(loop.make_model(settings, seed), settings, split, seed))
+    return list(run_range_test(make_model(settings, seed), settings, split, seed))
 
 
 def points(losses: list[float]) -> list[Point]:
     """A test with these smoothed losses."""
     return [
         Point(step, float(rate), loss, loss)
-        for step, (rate, loss) in enumerate(zip(ramp(len(losses)), losses, strict=True), 1)
+        for step, (rate, loss) in enumerate(zip(learning_rate_ramp(len(losses)), losses, strict=True), 1)
     ]
 
 
 def test_the_ramp_rises_by_the_same_factor() -> None:
-    rates = ramp()
+    rates = learning_rate_ramp()
     assert rates.dtype == np.float32 and len(rates) == STEPS
-    assert rates[[0, -1]].tolist() == pytest.approx([LOWEST, HIGHEST])
-    np.testing.assert_allclose(rates[1:] / rates[:-1], (HIGHEST / LOWEST) ** (1 / (STEPS - 1)), rtol=1e-4)
+    assert rates[[0, -1]].tolist() == pytest.approx([LOWEST_RATE, HIGHEST_RATE])
+    np.testing.assert_allclose(rates[1:] / rates[:-1], (HIGHEST_RATE / LOWEST_RATE) ** (1 / (STEPS - 1)), rtol=1e-4)
 
 
 def descent(split: Split, weights: list[np.ndarray], rates: np.ndarray) -> list[float]:
@@ -66,13 +75,13 @@ def descent(split: Split, weights: list[np.ndarray], rates: np.ndarray) -> list[
 @pytest.mark.usefixtures("keras")
 def test_losses_are_those_of_descent_with_a_rising_rate(few: Split) -> None:
     """Until the steps overshoot, after which single and double precision part."""
-    weights = loop.make_model(LINEAR, 3).get_weights()
+    weights = make_model(LINEAR, 3).get_weights()
     told = found(LINEAR, few, 3)
     calm = sum(point.rate < 0.3 for point in told)
     assert calm > 90
-    expected = descent(few, weights, ramp()[:calm])
+    expected = descent(few, weights, learning_rate_ramp()[:calm])
     np.testing.assert_allclose([point.loss for point in told[:calm]], expected, rtol=1e-3)
-    np.testing.assert_allclose([point.rate for point in told], ramp()[: len(told)])
+    np.testing.assert_allclose([point.rate for point in told], learning_rate_ramp()[: len(told)])
     assert [point.step for point in told] == list(range(1, len(told) + 1))
 
 
@@ -100,12 +109,12 @@ def test_an_explosion_stops_it(sample: Any) -> None:
 @pytest.mark.usefixtures("keras")
 def test_a_suggestion_is_good_to_train_with(few: Split) -> None:
     """A convex loss: with the rate that is suggested it falls a long way; far below it hardly falls at all."""
-    suggestion = suggest(found(LINEAR, few))
+    suggestion = suggest_rate(found(LINEAR, few))
     assert suggestion is not None and suggestion.rate == pytest.approx(suggestion.lowest / 10, rel=0.06)
 
     def last_loss(rate: float) -> float:
         settings = replace(LINEAR, epochs=60, learning_rate=rate)
-        return [report.loss for report in loop.train(loop.make_model(settings, 1), settings, few, 1)][-1]
+        return [report.loss for report in loop.train(make_model(settings, 1), settings, few, 1)][-1]
 
     good, timid = last_loss(suggestion.rate), last_loss(suggestion.rate / 100)
     assert good < 0.3 and timid > 1.5
@@ -116,7 +125,7 @@ def test_suggestion_of_a_valley() -> None:
     valley, explosion = [1.0 - 0.01 * step for step in range(1, 21)], [0.9 + 0.2 * step for step in range(59)]
     losses = [*[2.3] * 60, 1.0, *valley, *explosion]
     assert len(losses) == STEPS
-    suggestion, rates = suggest(points(losses)), ramp()
+    suggestion, rates = suggest_rate(points(losses)), learning_rate_ramp()
     assert suggestion is not None
     assert suggestion.lowest == pytest.approx(rates[80])
     assert suggestion.rate == pytest.approx(float(rates[80]) / 10, rel=0.05)
@@ -127,8 +136,8 @@ def test_suggestion_of_a_valley() -> None:
     "losses", [[], [2.3], [2.3] * 100, [2.3 + 0.1 * step for step in range(50)], [2.3, 2.2, 2.25, 9.0]]
 )
 def test_where_the_loss_never_fell_there_is_no_suggestion(losses: list[float]) -> None:
-    assert suggest(points(losses)) is None
-    assert "no suggestion. Try" in rate_finder.verdict(points(losses))
+    assert suggest_rate(points(losses)) is None
+    assert "no suggestion. Try" in rate_finder.describe_result(points(losses))
 
 
 @pytest.mark.usefixtures("keras")
@@ -138,7 +147,7 @@ def test_several_epochs_and_a_short_last_batch(sample: Any) -> None:
     told = found(replace(LINEAR, batch_size=99), split)
     rates = [point.rate for point in told]
     assert rates == sorted(set(rates)) and told[-1].step <= STEPS
-    np.testing.assert_allclose(rates, [ramp()[point.step - 1] for point in told], rtol=1e-6)
+    np.testing.assert_allclose(rates, [learning_rate_ramp()[point.step - 1] for point in told], rtol=1e-6)
 
 
 @pytest.mark.usefixtures("keras")
@@ -149,7 +158,7 @@ def test_a_batch_larger_than_the_data_is_refused(few: Split) -> None:
 
 def test_drawings_and_averages_are_left_out_and_nothing_else() -> None:
     before = replace(RECIPES["canvas"].settings, weight_averaging=0.9)
-    after = rate_finder.prepared(before)
+    after = rate_finder.prepare_settings(before)
     assert (after.drawings, after.weight_averaging) == ("none", 0)
     assert replace(after, drawings=before.drawings, weight_averaging=0.9) == before
 
@@ -158,17 +167,17 @@ def test_drawings_and_averages_are_left_out_and_nothing_else() -> None:
 
 
 def made(settings: Settings = LINEAR, data: str = "sample") -> Run:
-    return create_run(RunSpec("fast", settings, data), rate_finder.folder())
+    return create_run(RunSpec("fast", settings, data), rate_finder.tests_folder())
 
 
 @pytest.mark.usefixtures("keras", "signals")
 def test_worker_makes_a_test_and_no_run(runs_root: Path) -> None:
     test = made()
-    assert test.path.parent == runs_root / ".rates" and rate_finder.is_test(test)
+    assert test.path.parent == runs_root / ".rates" and rate_finder.is_range_test(test)
     assert worker.main([str(test.path)]) == 0
-    status, told = test.status(), rate_finder.points(test)
+    status, told = test.status(), rate_finder.read_points(test)
     assert status.state == "finished" and status.step == told[-1].step and status.steps == STEPS
-    suggestion = suggest(told)
+    suggestion = suggest_rate(told)
     assert suggestion is not None and f"a tenth of that: {suggestion.rate:g}" in status.message
     assert list_runs() == [], "no list shows it"
     assert {path.name for path in test.path.iterdir()} == {"spec.json", "status.json", "metrics.jsonl"}
@@ -179,7 +188,7 @@ def test_test_can_be_stopped() -> None:
     test = made()
     test.ask(stop=True)
     assert worker.main([str(test.path)]) == 0
-    assert test.status().state == "stopped" and len(rate_finder.points(test)) == 1
+    assert test.status().state == "stopped" and len(rate_finder.read_points(test)) == 1
 
 
 @pytest.mark.usefixtures("keras", "signals")
@@ -191,7 +200,7 @@ def test_what_cannot_be_tested_is_said_in_plain_words(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("signals")
 def test_a_run_is_no_test() -> None:
-    assert not rate_finder.is_test(create_run(RunSpec("fast", LINEAR, "sample")))
+    assert not rate_finder.is_range_test(create_run(RunSpec("fast", LINEAR, "sample")))
 
 
 def test_points_that_cannot_be_read_are_left_out() -> None:
@@ -199,14 +208,14 @@ def test_points_that_cannot_be_read_are_left_out() -> None:
     point = Point(1, 1e-6, 2.3, 2.3)
     for row in (asdict(point), {"step": 2}, {**asdict(point), "loss": "much"}, {}):
         test.append_metrics(row)
-    assert rate_finder.points(test) == [point]
+    assert rate_finder.read_points(test) == [point]
 
 
 def test_old_tests_are_deleted_and_those_that_go_on_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rate_finder, "KEPT", 2)
-    going = create_run(RunSpec("fast", LINEAR, created=1e9), rate_finder.folder())
-    ended = [create_run(RunSpec("fast", LINEAR, created=1e9 + day), rate_finder.folder()) for day in (1, 2, 3)]
+    going = create_run(RunSpec("fast", LINEAR, created=1e9), rate_finder.tests_folder())
+    ended = [create_run(RunSpec("fast", LINEAR, created=1e9 + day), rate_finder.tests_folder()) for day in (1, 2, 3)]
     for test in ended:
         test.write_status(Status("finished"))
-    rate_finder.tidy()
-    assert {test.id for test in list_runs(rate_finder.folder())} == {going.id, ended[1].id, ended[2].id}
+    rate_finder.delete_old_tests()
+    assert {test.id for test in list_runs(rate_finder.tests_folder())} == {going.id, ended[1].id, ended[2].id}

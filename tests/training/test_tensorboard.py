@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mnist_core.runs.run import Run, create_run, make_spec
-from mnist_core.training.tensorboard import Events
+from mnist_core.training.tensorboard import EventWriter
 from tests.support import Trained
 
 Told = dict[str, list[tuple[int, float]]]
@@ -59,13 +59,13 @@ def test_tensorboard_finds_the_runs_by_their_ids(trained: Trained) -> None:
 
 def test_a_run_that_is_taken_up_tells_no_step_twice(keras: object) -> None:
     run = create_run(make_spec("fast"))
-    events = Events(run)
+    events = EventWriter(run)
     for step in (1, 2, 3, 4):
         row = {"step": step, "epoch": 0, "loss": step / 2, **({"val_loss": 9.0} if step == 2 else {})}
         run.append_metrics(row)
         events.add(row)
     run.trim_metrics(2)
-    again = Events(run)
+    again = EventWriter(run)
     again.add({"step": 3, "epoch": 1, "loss": 7.0})
     assert read_back(run.path / "events" / "train")["loss"] == [(1, 0.5), (2, 1.0), (3, 7.0)]
     assert read_back(run.path / "events" / "validation")["loss"] == [(2, 9.0)]
@@ -75,5 +75,5 @@ def test_reports_that_were_changed_by_hand_are_left_out(keras: object) -> None:
     run = create_run(make_spec("fast"))
     for row in ({"step": 1, "loss": "x"}, {"loss": 3.0}, {"step": 2, "loss": 2.0, "wall": "01x"}):
         run.append_metrics(row)
-    Events(run)
+    EventWriter(run)
     assert read_back(run.path / "events" / "train") == {"loss": [(2, 2.0)]}

@@ -15,21 +15,22 @@ from mnist_core.data.mnist import Mnist, split_mnist
 from mnist_core.errors import TrainingError
 from mnist_core.networks.architecture import Conv2D, Dense, Flatten, MaxPooling2D, Rescaling
 from mnist_core.recipes.recipes import RECIPES, Settings
-from mnist_core.training import loop, time_model, time_probes
-from mnist_core.training.time_model import KINDS, Speed
+from mnist_core.training import time_model, time_probes
+from mnist_core.training.batches import steps_per_epoch
+from mnist_core.training.time_model import WORK_KINDS, TimeModel
 
 SETTINGS = Settings(
     (Rescaling(1 / 255), Conv2D(4, 3), MaxPooling2D(), Flatten(), Dense(10, "softmax")), batch_size=10, epochs=1
 )
-COSTS = {kind: 10.0**-place for place, kind in enumerate(KINDS, 1)}
+COSTS = {kind: 10.0**-place for place, kind in enumerate(WORK_KINDS, 1)}
 
 
-def known(**changes: Any) -> Speed:
-    return replace(Speed(COSTS, 0.0, time_model.machine(), 1, 0.0), **changes)
+def known(**changes: Any) -> TimeModel:
+    return replace(TimeModel(COSTS, 0.0, time_model.machine_id(), 1, 0.0), **changes)
 
 
 def test_work_of_a_step_by_hand() -> None:
-    assert time_model.work(SETTINGS) == {
+    assert time_model.step_work(SETTINGS) == {
         "step": 1,
         "layer": 4,
         "weight": 40 + 6770,
@@ -46,25 +47,29 @@ def test_work_of_a_step_by_hand() -> None:
 
 
 def test_costs_that_are_known_are_found_again() -> None:
-    costs = {kind: 1e-3 / max(time_model.work(settings)[kind] for settings in time_probes.PROBES) for kind in KINDS}
+    costs = {
+        kind: 1e-3 / max(time_model.step_work(settings)[kind] for settings in time_probes.PROBES) for kind in WORK_KINDS
+    }
     truth = known(seconds=costs)
     measured = [(settings, truth.step_seconds(settings)) for settings in time_probes.PROBES]
-    found = time_model.fit(measured, 2)
-    assert found.spread < 0.01 and found.threads == 2 and found.machine == time_model.machine()
+    found = time_model.fit_time_model(measured, 2)
+    assert found.spread < 0.01 and found.threads == 2 and found.machine == time_model.machine_id()
     for settings, seconds in measured:
         assert found.step_seconds(settings) == pytest.approx(seconds, rel=0.03)
 
 
 def test_nothing_takes_less_than_no_time() -> None:
     noise = np.random.default_rng(0).uniform(0.001, 0.1, len(time_probes.PROBES))
-    found = time_model.fit(list(zip(time_probes.PROBES, noise.tolist(), strict=True)), 1)
+    found = time_model.fit_time_model(list(zip(time_probes.PROBES, noise.tolist(), strict=True)), 1)
     assert min(found.seconds.values()) >= 0
 
 
 def test_probes_have_all_kinds_of_work() -> None:
-    amounts = np.array([[time_model.work(settings)[kind] for kind in KINDS] for settings in time_probes.PROBES])
+    amounts = np.array(
+        [[time_model.step_work(settings)[kind] for kind in WORK_KINDS] for settings in time_probes.PROBES]
+    )
     assert (amounts.max(axis=0) > 0).all()
-    assert np.linalg.matrix_rank(amounts / amounts.max(axis=0)) == len(KINDS), "each can be told from the others"
+    assert np.linalg.matrix_rank(amounts / amounts.max(axis=0)) == len(WORK_KINDS), "each can be told from the others"
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -74,7 +79,7 @@ def test_an_epoch_is_as_many_steps_as_are_trained(sample: Mnist, name: str) -> N
     images, validated = len(parts.x_train), len(parts.x_validation)
     assert time_model.validation_images(settings, "sample") == validated
     assert time_model.training_images(settings, "sample") == images
-    steps = loop.steps_per_epoch(images, settings)
+    steps = steps_per_epoch(images, settings)
     assert known().epoch_seconds(settings, "sample") == pytest.approx(
         (steps + validated / settings.batch_size / 3) * known().step_seconds(settings)
     )
@@ -86,9 +91,9 @@ def test_drawings_are_trained_on_too() -> None:
 
 
 def test_kept_and_read_again(runs_root: Path) -> None:
-    assert time_model.read() is None
-    time_model.keep(known())
-    assert time_model.read() == known()
+    assert time_model.read_time_model() is None
+    time_model.save_time_model(known())
+    assert time_model.read_time_model() == known()
     assert [path.name for path in runs_root.iterdir()] == [time_model.FILE]
 
 
@@ -105,10 +110,10 @@ def test_kept_and_read_again(runs_root: Path) -> None:
     ],
 )
 def test_what_is_not_of_this_machine_is_not_believed(runs_root: Path, change: dict[str, Any]) -> None:
-    time_model.keep(known())
+    time_model.save_time_model(known())
     path = runs_root / time_model.FILE
     path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
-    assert time_model.read() is None
+    assert time_model.read_time_model() is None
 
 
 def test_why_it_could_not_be_measured(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,7 +122,7 @@ def test_why_it_could_not_be_measured(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(subprocess, "run", run)
     with pytest.raises(TrainingError, match="MemoryError: all of it"):
-        time_model.measure(1)
+        time_model.measure_machine(1)
 
 
 def test_a_probe_is_really_trained(keras: Any, monkeypatch: pytest.MonkeyPatch) -> None:

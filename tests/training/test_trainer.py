@@ -25,10 +25,11 @@ from mnist_core.networks.architecture import BatchNormalization, Dense, Dropout,
 from mnist_core.recipes.recipes import Settings
 from mnist_core.runs import run as run_module
 from mnist_core.runs.checkpoints import FILE, read_checkpoint
+from mnist_core.runs.control import Control
 from mnist_core.runs.run import Run, RunSpec, create_run
 from mnist_core.runs.snapshots import read_snapshot, snapshot_epochs
 from mnist_core.training import trainer
-from mnist_core.training.trainer import Wishes
+from mnist_core.training.model import make_model
 from tests.support import wait_until
 
 SMALL = (
@@ -210,7 +211,7 @@ def test_full_queue_leaves_the_run_as_it_was(whole: Run) -> None:
     with pytest.raises(QueueFullError):
         resume_run(Backend(full=True), whole, epochs=9)
     assert whole.status() == before[0]
-    assert Wishes.of(whole.control()) == Wishes.of(before[1])
+    assert Control.from_json(whole.control()) == Control.from_json(before[1])
 
 
 def test_finished_run_is_extended(whole: Run) -> None:
@@ -341,8 +342,8 @@ def test_nonsense_in_the_control_file_is_ignored(content: str, keras: Any) -> No
 
 def test_wishes_are_read() -> None:
     control = {"paused": True, "learning_rate": 0.1, "epochs": 7, "batches": 2, "whole_epochs": 1}
-    assert Wishes.of(control) == Wishes(True, 0.1, 7, 2, 1)
-    assert Wishes.of(NONSENSE) == Wishes.of({}) == Wishes()
+    assert Control.from_json(control) == Control(False, True, 0.1, 7, 2, 1)
+    assert Control.from_json(NONSENSE) == Control.from_json({}) == Control()
 
 
 def change(path: Any, edit: Callable[[dict[str, np.ndarray]], None]) -> None:
@@ -377,9 +378,8 @@ def test_broken_checkpoint_is_said(whole: Run) -> None:
 
 
 def test_place_survives_the_file(whole: Run) -> None:
-    from mnist_core.training import loop
 
-    model = loop.make_model(whole.spec().settings, 99)
+    model = make_model(whole.spec().settings, 99)
     place, best = read_checkpoint(whole.path, model)
     assert (place.epoch, place.epochs, place.step, best) == (4, 4, 4 * PER_EPOCH, [])
     assert math.isfinite(place.best_loss) and 1 <= place.best_epoch <= 4

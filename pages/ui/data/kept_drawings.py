@@ -73,6 +73,8 @@ def teach() -> None:
     )
     choice = components.model_menu("Model to teach", state.TAUGHT_MODEL)
     pressed = st.button("Teach", type="primary", disabled=not list_corrections())
-    run = components.attempt(lambda: start_run(caches.backend(), fine_tune.make_spec(choice), visitor.me()), pressed)
+    run = components.attempt(
+        lambda: start_run(caches.backend(), fine_tune.make_fine_tune_spec(choice), visitor.me()), pressed
+    )
     if run is not None:
         st.switch_page("pages/train.py", query_params={"run": run.id})

@@ -77,18 +77,18 @@ def evaluate_model(choice: str, source: str) -> EvaluatedModel:
         ModelError: the model cannot be loaded.
         DataError: the images cannot be read.
     """
-    path, card = components.model_path(choice), fine_tune.card_of(choice)
+    path, card = components.model_path(choice), fine_tune.base_card(choice)
     model = caches.classifier(path)
     if source == MNIST:
         data = caches.at_hand()
         mnist = caches.mnist(data)
         images, labels = mnist.x_test, mnist.y_test
         probabilities = caches.predictions(path, data, "test")
-        notes = caveats.of_mnist(card, mnist)
+        notes = caveats.mnist_caveats(card, mnist)
     else:
         pen_path = str(locate_pen_digits())
         images, labels, writers = analysis_caches.pen_digits(pen_path, source)
         probabilities = analysis_caches.pen_predictions(path, pen_path, source)
-        notes = caveats.of_pen(card, writers)
-    notes += caveats.of_input(model.input_size, probabilities.shape[1])
+        notes = caveats.pen_caveats(card, writers)
+    notes += caveats.input_caveats(model.input_size, probabilities.shape[1])
     return EvaluatedModel(choice, components.model_name(choice), source, images, labels, probabilities, tuple(notes))

@@ -24,7 +24,7 @@ Cell = tuple[str, str]
 
 def show_confusion_matrix(model: EvaluatedModel) -> None:
     """The confusion matrix, and the images of the cell that is clicked or chosen in the menu."""
-    counts = mistakes.table(model.probabilities, model.labels)
+    counts = mistakes.confusion_with_rejections(model.probabilities, model.labels)
     as_shares = st.toggle("Show percentages of each digit", key=state.SHARES)
     titles = _cell_titles(counts)
     if st.session_state.get(state.CELL) not in titles:
@@ -41,8 +41,8 @@ def show_confusion_matrix(model: EvaluatedModel) -> None:
         on_select=lambda: _choose_clicked_cell(titles),
     )
     cell: Cell = st.selectbox("Images of a cell", list(titles), key=state.CELL, format_func=titles.__getitem__)
-    true, predicted = (mistakes.number(name) for name in cell)
-    show_gallery(model, mistakes.in_cell(model.probabilities, model.labels, true, predicted), "cell")
+    true, predicted = (mistakes.prediction_from_label(name) for name in cell)
+    show_gallery(model, mistakes.cell_indices(model.probabilities, model.labels, true, predicted), "cell")
 
 
 def _cell_titles(counts: NDArray[np.int64]) -> dict[Cell, str]:
@@ -55,7 +55,7 @@ def _cell_titles(counts: NDArray[np.int64]) -> dict[Cell, str]:
     """
     cells = [(int(true), int(predicted)) for true, predicted in np.argwhere(counts)]
     cells.sort(key=lambda cell: (cell[0] == cell[1], -counts[cell]))
-    names = [(mistakes.name(true), mistakes.name(predicted)) for true, predicted in cells]
+    names = [(mistakes.prediction_label(true), mistakes.prediction_label(predicted)) for true, predicted in cells]
     return {(true, predicted): f"{true} classified as {predicted}" for true, predicted in names}
 
 
@@ -72,7 +72,7 @@ def show_worst_mistakes(model: EvaluatedModel) -> None:
     """All mistakes, the most confident first."""
     st.markdown("##### The most confident mistakes")
     figure.how_to_read("worst mistakes")
-    show_gallery(model, mistakes.worst(model.probabilities, model.labels), "worst")
+    show_gallery(model, mistakes.worst_mistakes(model.probabilities, model.labels), "worst")
 
 
 def show_gallery(model: EvaluatedModel, indices: NDArray[np.int64], key: str) -> None:
@@ -108,7 +108,7 @@ def show_gallery(model: EvaluatedModel, indices: NDArray[np.int64], key: str) ->
 
 def _csv_row(model: EvaluatedModel, index: int) -> dict[str, object]:
     probabilities = model.probabilities[index]
-    ((predicted, _),) = mistakes.likeliest(probabilities, 1)
+    ((predicted, _),) = mistakes.top_predictions(probabilities, 1)
     row: dict[str, object] = {"number": index, "digit": int(model.labels[index]), "read_as": predicted}
     return row | {f"p{digit}": round(float(value), 6) for digit, value in enumerate(probabilities[:10])}
 
@@ -116,7 +116,7 @@ def _csv_row(model: EvaluatedModel, index: int) -> dict[str, object]:
 def _show_image(model: EvaluatedModel, index: int, key: str) -> None:
     """One image with its label, prediction and probabilities, and a link to the Explain page."""
     probabilities = model.probabilities[index]
-    (predicted, confidence), *_ = mistakes.likeliest(probabilities)
+    (predicted, confidence), *_ = mistakes.top_predictions(probabilities)
     text = f"{model.labels[index]} classified as {predicted}"
     st.html(
         f'<div class="lab-note">image {index:,}</div>'

@@ -19,8 +19,8 @@ def show_model_comparison(model: EvaluatedModel) -> None:
         st.info("Choose another model to compare it with.")
         return
     other = evaluate_model(choice, model.source)
-    correct = significance.right(model.probabilities, model.labels)
-    other_correct = significance.right(other.probabilities, other.labels)
+    correct = significance.correct_mask(model.probabilities, model.labels)
+    other_correct = significance.correct_mask(other.probabilities, other.labels)
     test = significance.mcnemar(correct, other_correct)
     name, other_name = components.plain(model.name), components.plain(other.name)
     st.markdown(f"##### Is one significantly better?\n\n**{test.sentence(name, other_name)}**")
@@ -32,7 +32,7 @@ def show_model_comparison(model: EvaluatedModel) -> None:
     show_exclusive_images(other_correct & ~correct, other_name, model, "second")
 
 
-def show_both_metrics(model: EvaluatedModel, other: EvaluatedModel, test: significance.Comparison) -> None:
+def show_both_metrics(model: EvaluatedModel, other: EvaluatedModel, test: significance.McNemarResult) -> None:
     """A table with a row for each model."""
     rows = []
     for each, only_this in ((model, test.only_first), (other, test.only_second)):

@@ -13,7 +13,7 @@ from mnist_core.charts import evaluation as evaluation_charts
 from mnist_core.charts.common import format_duration
 from mnist_core.config import runs_dir
 from mnist_core.evaluation.metrics import wilson_interval
-from mnist_core.evaluation.robustness import DISTORTIONS, WAYS, ways
+from mnist_core.evaluation.robustness import DISTORTIONS, PREPARATIONS, preparations_for
 from pages.ui.evaluate.evaluated_model import EvaluatedModel
 from pages.ui.shared import analysis_caches, caches, components, figure, state
 
@@ -231,7 +231,7 @@ def _uncentered_rows(choice: str, measure: bool) -> list[dict[str, Any]]:
         measure: False for only those that have been measured already.
     """
     path, data, rows = components.model_path(choice), caches.at_hand(), []
-    for way in ways(caches.classifier(path).input_size):
+    for way in preparations_for(caches.classifier(path).input_size):
         curve = _curve(choice, way)
         if measure:
             curve[0] = analysis_caches.anywhere(path, data, way)
@@ -242,7 +242,7 @@ def _uncentered_rows(choice: str, measure: bool) -> list[dict[str, Any]]:
         rows.append(
             {
                 "model": components.model_name(choice),
-                "input": WAYS[way][0],
+                "input": PREPARATIONS[way][0],
                 "accuracy": f"{100 * curve[0]:.1f} %",
                 "95 % interval": f"{100 * low:.1f} – {100 * high:.1f} %",
                 "images": images,

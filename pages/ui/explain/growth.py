@@ -61,7 +61,7 @@ def show_growth(choice: str, image: Image) -> None:
 
 def _none(choice: str) -> str:
     """Why there is nothing to see."""
-    if choice == fine_tune.SHIPPED:
+    if choice == fine_tune.SHIPPED_MODEL:
         return (
             "Digit Lab's own model comes trained, without snapshots of how it grew. Train one on the Train page, "
             "and choose it here: each training leaves them."

@@ -18,7 +18,7 @@ from mnist_core.data import summary as portraits
 from mnist_core.data.summary import DatasetSummary
 from mnist_core.errors import ModelError
 from mnist_core.evaluation import robustness
-from mnist_core.evaluation.pen_accuracy import normalised
+from mnist_core.evaluation.pen_accuracy import normalize_pen_digits
 from mnist_core.explain import counterfactual, neighbors, pca
 from mnist_core.explain.gradient_client import Attribution, GradientClient, SnapshotHistory
 from mnist_core.explain.pca import Plane
@@ -46,7 +46,7 @@ def pen_digits(path: str, condition: str) -> tuple[NDArray[np.uint8], NDArray[np
     """
     digits = split_writers(load_pen_digits())[1]
     labels = np.array([digit.label for digit in digits], np.uint8)
-    return normalised(digits, condition), labels, tuple(sorted({digit.writer for digit in digits}))
+    return normalize_pen_digits(digits, condition), labels, tuple(sorted({digit.writer for digit in digits}))
 
 
 def pen_predictions(path: Path, strokes: str, condition: str) -> NDArray[np.float32]:
@@ -61,9 +61,9 @@ def _pen_predictions(path: str, changed: int, strokes: str, condition: str) -> N
 
 @st.cache_resource(show_spinner=False, max_entries=2)
 def spoilable(choice: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """The test images of a data set that are spoilt, (N, 28, 28) uint8, and their labels: robustness.subset."""
+    """The test images of a data set that are spoilt, (N, 28, 28) uint8, and their labels: robustness.balanced_subset."""
     found = caches.mnist(choice)
-    chosen = robustness.subset(found.y_test)
+    chosen = robustness.balanced_subset(found.y_test)
     return found.x_test[chosen], found.y_test[chosen]
 
 
@@ -75,15 +75,15 @@ def robust(path: Path, choice: str, distortion: str, level: float) -> float:
 @st.cache_data(show_spinner=False, max_entries=2000)
 def _robust(path: str, changed: int, choice: str, distortion: str, level: float) -> float:
     how = robustness.DISTORTIONS[distortion]
-    return robustness.accuracy(caches.classifier(Path(path)), *spoilable(choice), how, level)
+    return robustness.accuracy_at(caches.classifier(Path(path)), *spoilable(choice), how, level)
 
 
 @st.cache_resource(show_spinner="Placing the digits anywhere …", max_entries=6)
 def placed_anywhere(choice: str, way: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """The uncentered test of Lesson 08, brought to a model's input by one of robustness.WAYS, and its labels."""
+    """The uncentered test of Lesson 08, brought to a model's input by one of robustness.PREPARATIONS, and its labels."""
     images, labels = caches.test_images(choice, "half-test", True)
-    chosen = robustness.subset(labels)
-    return robustness.WAYS[way][1](images[chosen]), labels[chosen]
+    chosen = robustness.balanced_subset(labels)
+    return robustness.PREPARATIONS[way][1](images[chosen]), labels[chosen]
 
 
 def anywhere(path: Path, choice: str, way: str) -> float:
@@ -169,7 +169,7 @@ def network(choice: str) -> Architecture:
 
 @st.cache_resource(show_spinner=False, max_entries=20)
 def _network(choice: str, changed: int) -> Architecture:
-    return fine_tune.settings_of(choice).architecture
+    return fine_tune.base_settings(choice).architecture
 
 
 def weights(choice: str) -> tuple[Weights, ...]:
@@ -207,7 +207,7 @@ def described(choice: str, path: Path, source: str) -> NDArray[np.float16]:
 @st.cache_resource(show_spinner=False, max_entries=4)
 def _described(choice: str, path: str, changed: int, source: str) -> NDArray[np.float16]:
     found = caches.mnist(source)
-    folder = runs_dir() / ".neighbours" if choice == fine_tune.SHIPPED else Path(path).parent
+    folder = runs_dir() / ".neighbours" if choice == fine_tune.SHIPPED_MODEL else Path(path).parent
     file = neighbors.descriptor_path(Path(path), folder, found.sha256["x_train"])
     if (rows := neighbors.load_descriptors(file, len(found.x_train))) is not None:
         return rows

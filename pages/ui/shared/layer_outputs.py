@@ -36,7 +36,7 @@ def opened(choice: str, key: str) -> Layers | None:
         )
         if st.button("Convert it again", key=key):
             with st.spinner("TensorFlow starts in a process of its own and converts the model: about ten seconds …"):
-                done = components.attempt(lambda: [reconvert.in_process(choice)], True)
+                done = components.attempt(lambda: [reconvert.reconvert_in_process(choice)], True)
             if done:
                 st.rerun()
         return None

@@ -7,8 +7,8 @@ import streamlit as st
 from mnist_core.jobs.local import resume_run
 from mnist_core.recipes.recipes import Settings
 from mnist_core.runs.checkpoints import has_checkpoint
+from mnist_core.runs.control import Control
 from mnist_core.runs.run import Run, Status
-from mnist_core.training.trainer import Wishes
 from pages.ui.shared import caches, components, visitor
 
 LEARNING_RATES = (1e-5, 3e-5, 1e-4, 2e-4, 3e-4, 5e-4, 1e-3, 2e-3, 3e-3, 5e-3, 0.01, 0.02, 0.03, 0.05, 0.1, 0.3, 1.0)
@@ -17,10 +17,10 @@ MOST_EPOCHS = 1000
 
 def steer(run: Run, settings: Settings, status: Status) -> None:
     """What can be asked of a run that goes on."""
-    wishes, paused = Wishes.of(run.control()), status.state == "paused"
+    control, paused = Control.from_json(run.control()), status.state == "paused"
     ask, locked = visitor.checked(run, run.ask), visitor.locked(run)
     pause, batch, epoch, stop = st.columns(4)
-    if paused or wishes.paused:
+    if paused or control.paused:
         pause.button("Resume", key="resume", on_click=ask, kwargs={"paused": False}, width="stretch", disabled=locked)
     else:
         pause.button(
@@ -35,7 +35,7 @@ def steer(run: Run, settings: Settings, status: Status) -> None:
         "One batch",
         key="batch",
         on_click=ask,
-        kwargs={"batches": wishes.batches + 1},
+        kwargs={"batches": control.batches + 1},
         width="stretch",
         help="While paused: trains on one batch, and pauses again.",
         disabled=locked or not paused,
@@ -44,7 +44,7 @@ def steer(run: Run, settings: Settings, status: Status) -> None:
         "One epoch",
         key="epoch",
         on_click=ask,
-        kwargs={"whole_epochs": wishes.whole_epochs + 1},
+        kwargs={"whole_epochs": control.whole_epochs + 1},
         help="While paused: to the end of the epoch.",
         width="stretch",
         disabled=locked or not paused,
@@ -59,12 +59,12 @@ def steer(run: Run, settings: Settings, status: Status) -> None:
     )
     visitor.say_whose(run)
     with st.expander("Change it while it runs"):
-        _learning_rate(run, settings, wishes)
+        _learning_rate(run, settings, control)
         _epochs(run, status)
 
 
-def _learning_rate(run: Run, settings: Settings, wishes: Wishes) -> None:
-    now, key = wishes.learning_rate or settings.learning_rate, f"rate-{run.id}"
+def _learning_rate(run: Run, settings: Settings, control: Control) -> None:
+    now, key = control.learning_rate or settings.learning_rate, f"rate-{run.id}"
     st.session_state.setdefault(key, now)
 
     def ask() -> None:

@@ -14,7 +14,7 @@ from pages.ui.shared import components, state
 
 def show_epoch_estimate(settings: Settings | None) -> None:
     """A line. `settings`: what would be trained; None where it cannot be."""
-    known = time_model.read()
+    known = time_model.read_time_model()
     if known is None:
         _offer()
     elif settings is not None:
@@ -35,6 +35,6 @@ def _offer() -> None:
     if pressed:
         with st.spinner("Small networks are trained for a moment each: twenty seconds in all …"):
             threads = max(1, cpu_count() // max_running())
-            done = components.attempt(lambda: [time_model.measure(threads)], True)
+            done = components.attempt(lambda: [time_model.measure_machine(threads)], True)
         if done:
             st.rerun()

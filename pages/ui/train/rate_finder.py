@@ -39,28 +39,28 @@ def show_rate_finder() -> None:
 def _last() -> Run | None:
     """The test that this session made last, if it is still there."""
     try:
-        return find_run(st.session_state.get(state.RATE_TEST) or "none", rate_finder.folder())
+        return find_run(st.session_state.get(state.RATE_TEST) or "none", rate_finder.tests_folder())
     except RunNotFoundError:
         return None
 
 
 def _start() -> bool:
     """Makes a test. Raises SettingError, ArchitectureError or QueueFullError."""
-    rate_finder.tidy()
-    test = start_run(caches.backend(), settings_form.spec(), visitor.me(), rate_finder.folder())
+    rate_finder.delete_old_tests()
+    test = start_run(caches.backend(), settings_form.spec(), visitor.me(), rate_finder.tests_folder())
     st.session_state[state.RATE_TEST] = test.id
     return True
 
 
 def _show(test: Run, live: bool) -> None:
-    status, points = test.status(), rate_finder.points(test)
+    status, points = test.status(), rate_finder.read_points(test)
     if live and status.final:
         st.rerun()  # once more without the timer
     spec = test.spec()
     st.caption(f"{spec.recipe}, {spec.settings.optimizer}, batches of {spec.settings.batch_size:,}: {_images(status)}")
     if live:
         _progress(test, status)
-    found = None if live else rate_finder.suggest(points)
+    found = None if live else rate_finder.suggest_rate(points)
     if points:
         _chart(points, found, live)
     if live:
@@ -84,7 +84,7 @@ def _progress(test: Run, status: Status) -> None:
 
 def _chart(points: list[Point], found: Suggestion | None, live: bool) -> None:
     told = [asdict(point) for point in points]
-    ends = (rate_finder.LOWEST, rate_finder.HIGHEST)
+    ends = (rate_finder.LOWEST_RATE, rate_finder.HIGHEST_RATE)
     drawn = rate_charts.range_test_curve(told, ends, found.rate if found else None)
     mark = f"; {found.rate:g} is marked, the loss is lowest at {found.lowest:.2g}" if found else ""
     alt = f"Loss of {len(told)} batches by learning rate, up to {told[-1]['rate']:.2g}{mark}"
