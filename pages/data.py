@@ -1,4 +1,4 @@
-"""The images that networks here learn from: to browse, in figures, changed, on a map; and the drawings people kept."""
+"""The Data page: the images that models learn from. Browse, statistics, augmentation, a map; and the kept drawings."""
 
 from __future__ import annotations
 
@@ -13,28 +13,27 @@ from pages.ui.shared import caches, components, navigation, state
 
 VIEWS = {
     "browse": ("Browse", show_digit_browser),
-    "figures": ("In figures", show_dataset_summary),
+    "figures": ("Statistics", show_dataset_summary),
     "augmentation": ("Augmentation", show_augmentation_preview),
     "map": ("Map", show_digit_map),
     "kept": ("Kept drawings", show_kept_drawings),
 }
-"""Name in the address -> its title, and what shows it."""
+"""Name in the address -> title of the view, and the function that shows it."""
 
 
-def which() -> str:
-    """The data set that is shown, in words."""
-    found = caches.mnist(caches.at_hand())
-    if found.name == "sample":
-        return found.source
-    return f"{len(found.x_train):,} training and {len(found.x_test):,} test digits"
+def show_data_source() -> None:
+    """Which data set the page shows: the full MNIST or the offline sample."""
+    mnist = caches.mnist(caches.at_hand())
+    full = f"{len(mnist.x_train):,} training and {len(mnist.x_test):,} test digits"
+    st.caption(f"MNIST: {mnist.source if mnist.name == 'sample' else full}.")
 
 
 navigation.through_app()
 st.title("Data")
-st.write("The images that networks here learn from and are measured on, one by one and as a whole.")
-components.guarded(lambda: st.caption(f"MNIST: {which()}."))
+st.write("The images that models are trained and tested on, and the drawings kept to fine-tune them.")
+components.guarded(show_data_source)
 view = navigation.view(VIEWS, state.DATA_VIEW)
 if view == "kept":
-    show_kept_drawings()  # parts that fail one by one
+    show_kept_drawings()  # no fragment: it guards its parts one by one
 else:
     components.fragment(VIEWS[view][1])

@@ -19,7 +19,7 @@ def test_click_on_a_digit_of_the_wall_shows_it_large(page: Any, app_url: str) ->
     wall = page.locator('[data-testid="stVegaLiteChart"]').first
     expect(wall).to_be_visible(timeout=30 * SECONDS)
     settled(page)
-    number = page.get_by_label("Number of the digit", exact=False)
+    number = page.get_by_label("Index of the digit", exact=False)
     expect(number).to_have_value("0")
     box = wall.bounding_box()
     page.mouse.click(box["x"] + 0.35 * box["width"], box["y"] + 0.04 * box["height"])  # fourth of the first row

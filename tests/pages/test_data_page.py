@@ -80,7 +80,7 @@ def titles(app: AppTest) -> str:
 def test_view_opens_by_its_address_with_one_sentence(app: AppTest, view: str) -> None:
     opened(app, view)
     assert address(app) == view
-    assert "networks here learn from" in titles(app)
+    assert "trained and tested on" in titles(app)
     assert "offline sample, 5,000 digits" in app.caption[0].value
     assert all(chart.alt for chart in charts(app))
 
@@ -137,7 +137,7 @@ def test_mistakes_of_a_model_are_those_that_it_reads_wrong(
     app.selectbox(key=state.BROWSED_ANSWER).select(NOT_A_DIGIT).run()
     assert [row["number"] for row in rows(charts(app)[0])] == [5]
     app.selectbox(key=state.BROWSED_LABEL).select((int(sample.y_test[5]) + 1) % 10).run()
-    assert "there are none" in app.info[0].value
+    assert ": none." in app.info[0].value
 
 
 def test_model_of_100_outputs_and_56_pixels_is_said_in_plain_words(
@@ -167,7 +167,7 @@ def test_broken_model_leaves_the_digits_to_see(app: AppTest, monkeypatch: pytest
 
 
 def test_many_digits_are_read_only_when_asked(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(browse, "AT_ONCE", 3999)
+    monkeypatch.setattr(browse, "MAX_WITHOUT_ASKING", 3999)
     asked: list[str] = []
 
     def predictions(path: Path, choice: str, part: str) -> np.ndarray:
@@ -178,17 +178,17 @@ def test_many_digits_are_read_only_when_asked(app: AppTest, monkeypatch: pytest.
     opened(app, "browse")
     app.toggle(key=state.BROWSED_WRONG).set_value(True).run()
     assert "4,000" in app.info[0].value and not asked
-    next(button for button in app.button if button.label == "Read 4,000 digits").click().run()
+    next(button for button in app.button if button.label == "Classify 4,000 digits").click().run()
     assert asked == ["train"]
-    assert "there are none" in app.info[0].value
+    assert ": none." in app.info[0].value
 
 
 def test_test_digit_is_looked_into_on_the_explain_page(app: AppTest) -> None:
     opened(app, "browse")
-    assert not [button for button in app.button if button.label.startswith("Look inside")]
+    assert not [button for button in app.button if button.label == "Explain this digit"]
     app.segmented_control(key=state.BROWSED_PART).set_value("test").run()
     app.number_input(key=state.BROWSED_INDEX).set_value(321).run()
-    next(button for button in app.button if button.label.startswith("Look inside")).click().run()
+    next(button for button in app.button if button.label == "Explain this digit").click().run()
     assert app.title[0].value == "Look inside"
     assert app.session_state[state.EXPLAINED] == "test" and app.session_state[state.EXPLAINED_INDEX] == 321
 

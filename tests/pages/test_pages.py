@@ -390,7 +390,7 @@ def test_teach_starts_a_run_and_shows_it(app: AppTest, trained_run: Run, monkeyp
     monkeypatch.setattr(LocalBackend, "submit", lambda _, run: started.append(run))
     opened(app, "pages/data.py", view="kept")
     app.selectbox(key=state.TAUGHT_MODEL).select(trained_run.id).run()
-    button(app, "Teach").click().run()
+    button(app, "Fine-tune").click().run()
     (run,) = started
     assert run.spec().base == trained_run.id
     assert not app.exception and not app.error
@@ -398,7 +398,7 @@ def test_teach_starts_a_run_and_shows_it(app: AppTest, trained_run: Run, monkeyp
 
 def test_teaching_without_drawings_is_not_offered(app: AppTest) -> None:
     opened(app, "pages/data.py", view="kept")
-    assert button(app, "Teach").disabled
+    assert button(app, "Fine-tune").disabled
 
 
 def test_taught_run_shows_what_it_learned_and_forgot(app: AppTest, trained_run: Run) -> None:

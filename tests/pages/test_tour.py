@@ -132,7 +132,7 @@ def test_fifth_step_looks_at_the_drawing(app: AppTest) -> None:
 
 def test_sixth_step_teaches(app: AppTest) -> None:
     at_step(app, 6)
-    assert "Teach" in [part.value for part in app.subheader]
+    assert "Fine-tune" in [part.value for part in app.subheader]
 
 
 def test_back_goes_back(app: AppTest) -> None:

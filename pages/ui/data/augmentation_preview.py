@@ -1,4 +1,4 @@
-"""What each augmentation does to one digit, slider by slider."""
+"""The augmentation view: what each augmentation does to one digit, with a slider for its strength."""
 
 from __future__ import annotations
 
@@ -8,71 +8,71 @@ from numpy.typing import NDArray
 
 from mnist_core.charts import data as data_charts
 from mnist_core.data import augmentation, augmentation_preview
+from mnist_core.data.augmentation_preview import AUGMENTATION_NAMES, AUGMENTATION_UNITS, PREVIEW_LIMITS
 from pages.ui.shared import caches, figure, state
 
-DRAWS = 20
+RANDOM_DRAWS = 20
+"""Images in the picture of all augmentations together."""
 COLUMNS = 10
-USUAL = augmentation.AUGMENTATIONS["hand"]
+TRAINING_AUGMENTATION = augmentation.AUGMENTATIONS["hand"]
+"""Where the sliders start."""
 
 
 def show_augmentation_preview() -> None:
-    """A digit, a slider for each change, each change by itself, and all together."""
-    setting, pictures = st.columns([1, 2], gap="large")
-    with setting:
-        image, name = digit()
-        how = sliders()
+    """A digit, a slider for each augmentation, each of them by itself, and random draws of all together."""
+    settings, pictures = st.columns([1, 2], gap="large")
+    with settings:
+        image, name = choose_digit()
+        strengths = choose_strengths()
     with pictures:
-        single(image, name, how)
-        everything(image, name, how)
+        show_each_augmentation(image, name, strengths)
+        show_random_draws(image, name, strengths)
 
 
-def digit() -> tuple[NDArray[np.uint8], str]:
-    """The (28, 28) uint8 training digit that is changed, and its name."""
+def choose_digit() -> tuple[NDArray[np.uint8], str]:
+    """A field for the index of a training digit. Returns the (28, 28) uint8 image and its name."""
     mnist = caches.mnist(caches.at_hand())
     last = len(mnist.x_train) - 1
     st.session_state[state.CHANGED_INDEX] = min(st.session_state.get(state.CHANGED_INDEX, 0), last)
-    label = f"Number of the training digit, 0 to {last:,}"
-    number = int(st.number_input(label, 0, last, key=state.CHANGED_INDEX))
-    return mnist.x_train[number], f"training digit {number:,}, a {mnist.y_train[number]}"
+    label = f"Training digit (0 to {last:,})"
+    index = int(st.number_input(label, 0, last, key=state.CHANGED_INDEX))
+    return mnist.x_train[index], f"training digit {index:,}, a {mnist.y_train[index]}"
 
 
-def sliders() -> augmentation.Augmentation:
-    """One for each change, at first as the trainings have it."""
-    st.caption("The sliders begin where a training with augmentation has them.")
-    for name, most in augmentation_preview.PREVIEW_LIMITS.items():
-        state.default(state.change(name), float(getattr(USUAL, name)))
-        unit = (
-            f" ({augmentation_preview.AUGMENTATION_UNITS[name].strip()})"
-            if augmentation_preview.AUGMENTATION_UNITS[name]
-            else ""
-        )
-        st.slider(f"{name.capitalize()}{unit}", 0.0, most, step=most / 60, key=state.change(name))
-    return augmentation.Augmentation(
-        **{name: st.session_state[state.change(name)] for name in augmentation_preview.PREVIEW_LIMITS}
+def choose_strengths() -> augmentation.Augmentation:
+    """A slider for each augmentation, from 0 to the largest strength that the preview allows."""
+    st.caption("The sliders start at the strengths used in training.")
+    for name, limit in PREVIEW_LIMITS.items():
+        state.default(state.change(name), float(getattr(TRAINING_AUGMENTATION, name)))
+        unit = AUGMENTATION_UNITS[name].strip()
+        label = f"{name.capitalize()} ({unit})" if unit else name.capitalize()
+        st.slider(label, 0.0, limit, step=limit / 60, key=state.change(name))
+    return augmentation.Augmentation(**{name: st.session_state[state.change(name)] for name in PREVIEW_LIMITS})
+
+
+def show_each_augmentation(image: NDArray[np.uint8], name: str, strengths: augmentation.Augmentation) -> None:
+    """A row for each augmentation by itself, from one end of its range to the other."""
+    amounts = {each: float(getattr(strengths, each)) for each in AUGMENTATION_NAMES}
+    pictures = {each: augmentation_preview.preview_one(image, each, amount) for each, amount in amounts.items()}
+    in_words = ", ".join(f"{each} {amount:g}{AUGMENTATION_UNITS[each]}" for each, amount in amounts.items())
+    figure.chart(
+        data_charts.augmentation_grid(pictures, amounts),
+        "Each augmentation by itself",
+        f"The {name}, augmented in one way at a time: {in_words}.",
+        "augmentation",
+        "changes",
+        rows=lambda: [{"change": each, "amount": amount} for each, amount in amounts.items()],
     )
 
 
-def single(image: NDArray[np.uint8], name: str, how: augmentation.Augmentation) -> None:
-    """Each change by itself."""
-    amounts = {change: float(getattr(how, change)) for change in augmentation_preview.AUGMENTATION_NAMES}
-    alt = f"The {name}, changed in one way at a time: " + ", ".join(
-        f"{change} {amounts[change]:g}{augmentation_preview.AUGMENTATION_UNITS[change]}"
-        for change in augmentation_preview.AUGMENTATION_NAMES
-    )
-    pictures = {change: augmentation_preview.preview_one(image, change, amount) for change, amount in amounts.items()}
-    rows = [{"change": change, "amount": amount} for change, amount in amounts.items()]
-    drawn = data_charts.augmentation_grid(pictures, amounts)
-    figure.chart(drawn, "One change at a time", f"{alt}.", "augmentation", "changes", rows=lambda: rows)
-
-
-def everything(image: NDArray[np.uint8], name: str, how: augmentation.Augmentation) -> None:
-    """All at once, at random, as a training does it."""
-    drawn = augmentation_preview.preview_all(image, how, DRAWS)
-    rows = drawn.reshape(-1, COLUMNS, 28, 28).transpose(0, 2, 1, 3).reshape(-1, COLUMNS * 28)
+def show_random_draws(image: NDArray[np.uint8], name: str, strengths: augmentation.Augmentation) -> None:
+    """The digit as a training would see it: all augmentations at once, at random."""
+    draws = augmentation_preview.preview_all(image, strengths, RANDOM_DRAWS)
+    grid = draws.reshape(-1, COLUMNS, 28, 28).transpose(0, 2, 1, 3).reshape(-1, COLUMNS * 28)
     figure.image(
-        rows,
-        f"All together: {DRAWS} random draws",
-        f"The {name}, {DRAWS} times, each changed at random in all these ways.",
+        grid,
+        f"All together: {RANDOM_DRAWS} random draws",
+        f"The {name}, {RANDOM_DRAWS} times, each augmented at random in all these ways.",
         "augmentation",
         "draws",
         2 * COLUMNS * 28,

@@ -1,4 +1,4 @@
-"""All digits of a data set, a hundred at a time: by part, label, number, and by what a model reads them as."""
+"""The browse view: all digits of a data set, a hundred at a time, filtered by label and by a model's predictions."""
 
 from __future__ import annotations
 
@@ -15,182 +15,195 @@ from mnist_core.data.browse import DigitFilter
 from mnist_core.data.labels import predicted_labels
 from pages.ui.shared import caches, components, figure, state
 
-PARTS = {"train": "Training digits", "test": "Test digits"}
-ANY = -1  # in the menus: a None there could be cleared away
-ANSWERS = [ANY, *range(NOT_A_DIGIT + 1)]
-AT_ONCE = 10_000  # digits that a model reads while one waits: 5 seconds at most. For more somebody has to ask
-KEY = "wall"
+SPLITS = {"train": "Training digits", "test": "Test digits"}
+ANY = -1
+"""Option of the menus that filters nothing. Not None, which a user could clear."""
+PREDICTIONS = [ANY, *range(NOT_A_DIGIT + 1)]
+MAX_WITHOUT_ASKING = 10_000
+"""Images that a model classifies right away, in 5 seconds at most. For more, the user has to agree."""
+CHART_KEY = "wall"
 
 
 def show_digit_browser() -> None:
-    """Menus, a wall of digits, and one of them large."""
-    part, choice, wanted = menus()
-    images, labels = digits(part)
+    """Filters, a page of digits, and one of them enlarged."""
+    split, choice, digit_filter = filter_menus()
+    images, labels = split_digits(split)
     path = components.model_path(choice)
-    if wanted.needs_predictions and not may_read(choice, part, len(images)):
+    if digit_filter.needs_predictions and not may_classify(choice, split, len(images)):
         return
-    read_as = answers(path, part) if wanted.needs_predictions else None
-    found = browse.filter_digits(labels, wanted, read_as)
-    walls, large = st.columns([3, 2], gap="large")
-    with walls:
-        wall(part, found, read_as, described(part, wanted, choice))
-    with large:
-        one(part, choice)
+    predicted = predict_split(path, split) if digit_filter.needs_predictions else None
+    indices = browse.filter_digits(labels, digit_filter, predicted)
+    grid, single = st.columns([3, 2], gap="large")
+    with grid:
+        show_digit_page(split, indices, predicted, filter_in_words(split, digit_filter, choice))
+    with single:
+        show_digit(split, choice)
 
 
-def menus() -> tuple[str, str, DigitFilter]:
-    """What to look for: the part, the model that is asked, and what is wanted."""
+def filter_menus() -> tuple[str, str, DigitFilter]:
+    """Menus of splits, labels, models and predictions. Returns the split, the choice of a model, and the filter."""
     state.default(state.BROWSED_PART, "train")
-    part = st.segmented_control(
+    split = st.segmented_control(
         "Part",
-        list(PARTS),
-        format_func=PARTS.__getitem__,
+        list(SPLITS),
+        format_func=SPLITS.__getitem__,
         key=state.BROWSED_PART,
         required=True,
-        on_change=to_first_page,
+        on_change=go_to_first_page,
         label_visibility="collapsed",
     )
-    labels, model, read, wrong = st.columns([1, 1.6, 1, 1], vertical_alignment="bottom")
-    label = labels.selectbox(
+    columns = st.columns([1, 1.6, 1, 1], vertical_alignment="bottom")
+    label = columns[0].selectbox(
         "Label",
-        ANSWERS[:-1],
+        PREDICTIONS[:-1],
         format_func=lambda label: "any" if label == ANY else str(label),
         key=state.BROWSED_LABEL,
-        on_change=to_first_page,
+        on_change=go_to_first_page,
     )
-    with model:
+    with columns[1]:
         choice = components.model_menu("Model", state.MODEL)
-    answer = read.selectbox("It reads", ANSWERS, format_func=_answer, key=state.BROWSED_ANSWER, on_change=to_first_page)
-    only_wrong = wrong.toggle("Only its mistakes", key=state.BROWSED_WRONG, on_change=to_first_page)
-    wanted = DigitFilter(None if label == ANY else label, None if answer == ANY else answer, only_wrong)
-    return str(part), choice, wanted
+    prediction = columns[2].selectbox(
+        "Prediction",
+        PREDICTIONS,
+        format_func=lambda prediction: "any" if prediction == ANY else data_charts.answer_name(prediction),
+        key=state.BROWSED_ANSWER,
+        on_change=go_to_first_page,
+    )
+    only_mistakes = columns[3].toggle("Only mistakes", key=state.BROWSED_WRONG, on_change=go_to_first_page)
+    digit_filter = DigitFilter(
+        None if label == ANY else label, None if prediction == ANY else prediction, only_mistakes
+    )
+    return str(split), choice, digit_filter
 
 
-def _answer(answer: int) -> str:
-    return "anything" if answer == ANY else data_charts.answer_name(answer)
-
-
-def to_first_page() -> None:
-    """Whenever something else is looked for."""
+def go_to_first_page() -> None:
+    """Callback: shows the first page after a filter has changed."""
     st.session_state[state.BROWSED_PAGE] = 1
 
 
-def digits(part: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def split_digits(split: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Images (N, 28, 28) uint8 and labels (N,) uint8 of `train` or `test`."""
-    found = caches.mnist(caches.at_hand())
-    return (found.x_train, found.y_train) if part == "train" else (found.x_test, found.y_test)
+    mnist = caches.mnist(caches.at_hand())
+    return (mnist.x_train, mnist.y_train) if split == "train" else (mnist.x_test, mnist.y_test)
 
 
-def may_read(choice: str, part: str, count: int) -> bool:
-    """Whether the model is to read them all: where that takes long, asked first."""
+def may_classify(choice: str, split: str, count: int) -> bool:
+    """True if the model may classify all images of a split. If that takes long, asks the user first."""
     agreed = st.session_state.setdefault(state.READ_THROUGH, set())
-    if count <= AT_ONCE or (choice, part) in agreed:
+    if count <= MAX_WITHOUT_ASKING or (choice, split) in agreed:
         return True
     st.info(
-        f"To answer this, {components.plain(components.model_name(choice))} has to read all {count:,} digits. "
-        "That is done once, and takes 20 seconds, or longer where the computer is busy."
+        f"{components.plain(components.model_name(choice))} has to classify all {count:,} digits first. This takes "
+        "20 seconds, or longer on a busy computer, and happens only once."
     )
-    st.button(f"Read {count:,} digits", type="primary", on_click=lambda: agreed.add((choice, part)))
+    st.button(f"Classify {count:,} digits", type="primary", on_click=lambda: agreed.add((choice, split)))
     return False
 
 
-def answers(path: Path, part: str) -> NDArray[np.uint8]:
-    """(N,) uint8 as predicted_labels gives them."""
-    return predicted_labels(caches.predictions(path, caches.at_hand(), part))
+def predict_split(path: Path, split: str) -> NDArray[np.uint8]:
+    """The predictions of a model for all images of a split, (N,) uint8, as predicted_labels returns them."""
+    return predicted_labels(caches.predictions(path, caches.at_hand(), split))
 
 
-def described(part: str, wanted: DigitFilter, choice: str) -> str:
-    """What is looked for, in words."""
-    words = [PARTS[part]]
-    if wanted.label is not None:
-        words.append(f"with the label {wanted.label}")
-    if wanted.needs_predictions:
-        words.append(f"that {components.plain(components.model_name(choice))} reads")
-        words.append(
-            " ".join(
-                [
-                    *(["wrong"] if wanted.misclassified else []),
-                    *([] if wanted.prediction is None else [f"as {_answer(wanted.prediction)}"]),
-                ]
-            )
-        )
+def filter_in_words(split: str, digit_filter: DigitFilter, choice: str) -> str:
+    """`Test digits with the label 7 that fast · 98.50 % misclassifies as 4`."""
+    words = [SPLITS[split]]
+    if digit_filter.label is not None:
+        words.append(f"with the label {digit_filter.label}")
+    if digit_filter.needs_predictions:
+        verb = "misclassifies" if digit_filter.misclassified else "classifies"
+        words.append(f"that {components.plain(components.model_name(choice))} {verb}")
+        if digit_filter.prediction is not None:
+            words.append(f"as {data_charts.answer_name(digit_filter.prediction)}")
     return " ".join(words)
 
 
-def wall(part: str, found: NDArray[np.int64], read_as: NDArray[np.uint8] | None, what: str) -> None:
-    """A page of what was found."""
-    if not len(found):
-        st.info(f"{what}: there are none. Choose another label, answer or model.")
+def show_digit_page(split: str, indices: NDArray[np.int64], predicted: NDArray[np.uint8] | None, title: str) -> None:
+    """One page of the digits that passed the filter.
+
+    Args:
+        split: `train` or `test`.
+        indices: (K,), of these digits in their split.
+        predicted: (N,) predictions for the whole split; None if the filter needs none.
+        title: the filter in words.
+    """
+    if not len(indices):
+        st.info(f"{title}: none. Choose another label, prediction or model.")
         return
-    pages = browse.page_count(len(found))
+    pages = browse.page_count(len(indices))
     st.session_state[state.BROWSED_PAGE] = min(st.session_state.get(state.BROWSED_PAGE, 1), pages)
-    page = int(st.number_input(f"Page, 1 to {pages:,}", 1, pages, key=state.BROWSED_PAGE)) if pages > 1 else 1
-    images, labels = digits(part)
-    numbers = browse.digits_on_page(found, page)
-    shown = None if read_as is None else read_as[numbers]
+    page = int(st.number_input(f"Page (1 to {pages:,})", 1, pages, key=state.BROWSED_PAGE)) if pages > 1 else 1
+    images, labels = split_digits(split)
+    on_page = browse.digits_on_page(indices, page)
     first = browse.DIGITS_PER_PAGE * (page - 1) + 1
-    alt = (
-        f"{what}, {first:,} to {first + len(numbers) - 1:,} of {len(found):,}. Labels, row by row: "
-        f"{' '.join(map(str, labels[numbers]))}."
-    )
     figure.chart(
-        data_charts.clickable_digits(images[numbers], numbers, labels[numbers], shown),
-        f"{what}: {len(found):,}",
-        alt,
+        data_charts.clickable_digits(
+            images[on_page], on_page, labels[on_page], None if predicted is None else predicted[on_page]
+        ),
+        f"{title}: {len(indices):,}",
+        f"{title}, {first:,} to {first + len(on_page) - 1:,} of {len(indices):,}. Labels, row by row: "
+        f"{' '.join(map(str, labels[on_page]))}.",
         "wall of digits",
-        KEY,
-        rows=lambda: listed(found, labels, read_as),
-        on_select=pick,
+        CHART_KEY,
+        rows=lambda: csv_rows(indices, labels, predicted),
+        on_select=select_clicked_digit,
     )
 
 
-def listed(
-    found: NDArray[np.int64], labels: NDArray[np.uint8], read_as: NDArray[np.uint8] | None
+def csv_rows(
+    indices: NDArray[np.int64], labels: NDArray[np.uint8], predicted: NDArray[np.uint8] | None
 ) -> list[dict[str, object]]:
-    """A row for each digit that was found, on whatever page."""
-    rows: list[dict[str, object]] = [{"number": int(number), "label": int(labels[number])} for number in found]
-    if read_as is None:
-        return rows
-    return [row | {"read as": _answer(int(read_as[number]))} for row, number in zip(rows, found, strict=True)]
+    """A row for each digit that passed the filter, on all pages."""
+    rows: list[dict[str, object]] = [{"number": int(index), "label": int(labels[index])} for index in indices]
+    if predicted is not None:
+        for row, index in zip(rows, indices, strict=True):
+            row["read as"] = data_charts.answer_name(int(predicted[index]))
+    return rows
 
 
-def pick() -> None:
-    """Shows the digit that was clicked."""
-    clicked = st.session_state[KEY].selection.get(data_charts.DIGIT_SELECTION) or []
+def select_clicked_digit() -> None:
+    """Callback: enlarges the digit that was clicked."""
+    clicked = st.session_state[CHART_KEY].selection.get(data_charts.DIGIT_SELECTION) or []
     if clicked:
         st.session_state[state.BROWSED_INDEX] = int(clicked[0]["number"])
 
 
-def one(part: str, choice: str) -> None:
-    """One digit large, and the way to where it is looked into."""
-    images, labels = digits(part)
+def show_digit(split: str, choice: str) -> None:
+    """One digit enlarged, its prediction, and a link to the Explain page."""
+    images, labels = split_digits(split)
     last = len(images) - 1
     st.session_state[state.BROWSED_INDEX] = min(st.session_state.get(state.BROWSED_INDEX, 0), last)
-    number = int(st.number_input(f"Number of the digit, 0 to {last:,}", 0, last, key=state.BROWSED_INDEX))
-    label = int(labels[number])
-    name = f"{PARTS[part][:-1]} {number:,}: a {label}"
-    ink = f"{np.count_nonzero(images[number])} of 784 pixels hold ink"
-    chart = caches.drawn(f"pixels {images[number].tobytes().hex()}", lambda: data_charts.pixel_heatmap(images[number]))
-    figure.chart(chart, name, f"{name}, large; {ink}.", "pixels of a digit", "pixels")
-    st.caption(told(choice, images[number]))
-    look_inside(part, number)
+    index = int(st.number_input(f"Index of the digit (0 to {last:,})", 0, last, key=state.BROWSED_INDEX))
+    image = images[index]
+    name = f"{SPLITS[split][:-1]} {index:,}: a {labels[index]}"
+    figure.chart(
+        caches.drawn(f"pixels {image.tobytes().hex()}", lambda: data_charts.pixel_heatmap(image)),
+        name,
+        f"{name}, enlarged; {np.count_nonzero(image)} of 784 pixels have ink.",
+        "pixels of a digit",
+        "pixels",
+    )
+    st.caption(prediction_in_words(choice, image))
+    show_explain_button(split, index)
 
 
-def told(choice: str, image: NDArray[np.uint8]) -> str:
-    """What the model reads a digit as, and how it came to see it."""
+def prediction_in_words(choice: str, image: NDArray[np.uint8]) -> str:
+    """What the model classifies a (28, 28) uint8 image as, and how the image fits its input if that is larger."""
     model = caches.classifier(components.model_path(choice))
-    answer = int(predicted_labels(model.probabilities(image[None]))[0])
-    said = f"{components.plain(components.model_name(choice))} reads it as {_answer(answer)}."
-    if model.input_size == len(image):
-        return said
-    return f"{said} It takes {model.input_size}×{model.input_size} pixels: the digit was put in the middle of as many."
+    predicted = int(predicted_labels(model.probabilities(image[None]))[0])
+    name = components.plain(components.model_name(choice))
+    sentence = f"{name} classifies it as {data_charts.answer_name(predicted)}."
+    size = model.input_size
+    if size == len(image):
+        return sentence
+    return f"{sentence} The model's input has {size}×{size} pixels: the digit is placed in the middle."
 
 
-def look_inside(part: str, number: int) -> None:
-    """To the Explain page, which knows test digits."""
-    if part != "test":
-        st.caption("The Explain page looks at test digits: a network has learned the training digits by heart.")
+def show_explain_button(split: str, index: int) -> None:
+    """A button that opens a test digit on the Explain page."""
+    if split != "test":
+        st.caption("Only test digits can be opened on the Explain page. Models have been trained on these.")
         return
-    if st.button("Look inside the model on this digit", icon=":material/visibility:"):
-        st.session_state[state.EXPLAINED], st.session_state[state.EXPLAINED_INDEX] = "test", number
+    if st.button("Explain this digit", icon=":material/visibility:"):
+        st.session_state[state.EXPLAINED], st.session_state[state.EXPLAINED_INDEX] = "test", index
         st.switch_page("pages/explain.py")

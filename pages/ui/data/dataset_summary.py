@@ -1,4 +1,4 @@
-"""A data set in figures: balance, means, brightness, what tutorials print of it, and where it came from."""
+"""The statistics view: class balance, brightness, mean digits, what tutorials print, source and hashes of the data."""
 
 from __future__ import annotations
 
@@ -8,120 +8,117 @@ import streamlit as st
 from mnist_core.charts import data as data_charts
 from mnist_core.data import summary
 from mnist_core.data.mnist import MNIST_KEYS, Mnist, locate_mnist
+from mnist_core.data.summary import DatasetSummary
 from mnist_core.handwriting.pen_digits import locate_pen_digits
 from pages.ui.shared import analysis_caches, caches, figure
 
-SCALE = 3  # pixels on the page for each of a small picture
-FIELDS = 5  # digits shown centred and not
+ROW_WIDTH = 840
+"""Width of a row of ten digits on the page, in pixels."""
+UNCENTERED_COUNT = 5
+"""Digits shown centered and uncentered."""
 
 
 def show_dataset_summary() -> None:
-    """All of it."""
+    """The whole view."""
     choice = caches.at_hand()
-    found, mnist = analysis_caches.portrait(choice), caches.mnist(choice)
+    dataset, mnist = analysis_caches.portrait(choice), caches.mnist(choice)
     left, right = st.columns(2, gap="large")
     with left:
-        balance(found)
+        show_class_balance(dataset)
     with right:
-        brightness(found)
-    means(found)
-    prints(mnist)
-    provenance(mnist)
-
-
-def balance(found: summary.DatasetSummary) -> None:
-    """How many of each digit."""
-    total, most, fewest = found.training.sum(), found.training.argmax(), found.training.argmin()
-    alt = (
-        f"Of {total:,} training digits {found.training[most]:,} are a {most}, the most frequent, and "
-        f"{found.training[fewest]:,} a {fewest}, the rarest. Of {found.test.sum():,} test digits "
-        f"{found.test.min():,} to {found.test.max():,} are of one kind."
+        show_brightness(dataset)
+    figure.image(
+        summary.image_row(dataset.means),
+        "The mean of each digit, 0 to 9",
+        "The mean image of each digit from 0 to 9, all readable and blurred; the 1 is the sharpest in the middle.",
+        "mean digits",
+        "means",
+        ROW_WIDTH,
     )
-    figure.chart(data_charts.class_balance(found), "How many of each digit there are", alt, "class balance", "balance")
+    show_tutorial_pictures(mnist)
+    show_source(mnist)
 
 
-def brightness(found: summary.DatasetSummary) -> None:
-    """How often each pixel value occurs."""
-    alt = (
-        f"Pixels by value on a logarithmic scale: {found.black:.0%} are black, {found.white:.1%} are pure white, "
-        "the others lie about evenly between."
-    )
+def show_class_balance(dataset: DatasetSummary) -> None:
+    """How many images of each digit there are."""
+    total, most, fewest = dataset.training.sum(), dataset.training.argmax(), dataset.training.argmin()
     figure.chart(
-        data_charts.intensity_histogram(found),
-        "How bright the training pixels are",
-        alt,
+        data_charts.class_balance(dataset),
+        "Images of each digit",
+        f"Of {total:,} training digits {dataset.training[most]:,} are a {most}, the most frequent, and "
+        f"{dataset.training[fewest]:,} a {fewest}, the rarest. The {dataset.test.sum():,} test digits have "
+        f"{dataset.test.min():,} to {dataset.test.max():,} of each.",
+        "class balance",
+        "balance",
+    )
+
+
+def show_brightness(dataset: DatasetSummary) -> None:
+    """How often each pixel value occurs."""
+    figure.chart(
+        data_charts.intensity_histogram(dataset),
+        "Pixel values of the training images",
+        f"Pixels by value on a logarithmic scale: {dataset.black:.0%} are black, {dataset.white:.1%} are pure white, "
+        "and the values in between are about equally frequent.",
         "pixel intensities",
         "intensities",
     )
 
 
-def means(found: summary.DatasetSummary) -> None:
-    """The mean of each digit."""
+def show_tutorial_pictures(mnist: Mnist) -> None:
+    """What tutorials print of MNIST: ten digits in a row, four in a square; and the uncentered fields of Lesson 08."""
+    images, labels = mnist.x_train[: summary.ROW_LENGTH], mnist.y_train[: summary.ROW_LENGTH].tolist()
+    in_words = ", ".join(map(str, labels))
     figure.image(
-        summary.image_row(found.means),
-        "The mean of each digit, 0 to 9",
-        "The mean image of each digit from 0 to 9, all readable and blurred; the 1 is the sharpest in the middle.",
-        "mean digits",
-        "means",
-        SCALE * 280,
-    )
-
-
-def prints(mnist: Mnist) -> None:
-    """What tutorials print, and the uncentered fields of Lesson 08."""
-    ten, labels = mnist.x_train[: summary.ROW_LENGTH], mnist.y_train[: summary.ROW_LENGTH].tolist()
-    told = ", ".join(map(str, labels))
-    figure.image(
-        summary.image_row(ten),
-        f"The first ten training digits: {told}",
-        f"The first ten training digits in a row: {told}.",
+        summary.image_row(images),
+        f"The first ten training digits: {in_words}",
+        f"The first ten training digits in a row: {in_words}.",
         "as tutorials print them",
         "row",
-        SCALE * 280,
+        ROW_WIDTH,
     )
-    plate, fields = st.columns([1, 3], gap="large")
-    with plate:
-        four = ", ".join(map(str, labels[: summary.SQUARE_LENGTH]))
+    square, fields = st.columns([1, 3], gap="large")
+    with square:
         figure.image(
-            summary.image_square(ten),
-            "The first four as a plate",
-            f"Two by two: {four}.",
+            summary.image_square(images),
+            "The first four",
+            f"Two by two: {', '.join(map(str, labels[: summary.SQUARE_LENGTH]))}.",
             "as tutorials print them",
             "plate",
             4 * 56,
         )
     with fields:
-        both = summary.centered_and_uncentered(ten[:FIELDS])
+        both = summary.centered_and_uncentered(images[:UNCENTERED_COUNT])
         figure.image(
             both,
-            "Centred above, uncentered below",
-            f"{', '.join(map(str, labels[:FIELDS]))}: in the middle of fields of 56×56, and below somewhere in them.",
+            "Centered (above) and uncentered (below)",
+            f"{', '.join(map(str, labels[:UNCENTERED_COUNT]))}: above in the middle of fields of 56×56 pixels, below "
+            "at random positions.",
             "uncentered",
             "uncentered",
             2 * both.shape[1],
         )
 
 
-def provenance(mnist: Mnist) -> None:
-    """Where the images came from, their licence and their hashes."""
-    st.markdown("##### Where they come from")
-    found = locate_mnist()
-    where = (
-        f"Read from `{found.name}`."
-        if found
-        else (
-            "It is not on this computer yet: 11 MB are downloaded at the first run. Shown is what comes with the app, "
-            "the "
-            f"{mnist.source}."
+def show_source(mnist: Mnist) -> None:
+    """Source, license and hashes of the images."""
+    st.markdown("##### Sources and licenses")
+    file = locate_mnist()
+    if file:
+        location = f"Loaded from `{file.name}`."
+    else:
+        location = (
+            "The full data set is not on this server yet; the first run downloads it (11 MB). This page shows the "
+            f"{mnist.source}, which comes with the app."
         )
-    )
     st.markdown(
-        f"**MNIST** by Y. LeCun, C. Cortes and C. Burges, [CC BY-SA 3.0](https://creativecommons.org/licenses/by-sa/3.0/)"
-        f": 60,000 digits to train on and 10,000 to test with. {where}"
+        "**MNIST** by Y. LeCun, C. Cortes and C. Burges, "
+        "[CC BY-SA 3.0](https://creativecommons.org/licenses/by-sa/3.0/): 60,000 training and 10,000 test digits. "
+        f"{location}"
     )
     if mnist.notice:
         st.warning(mnist.notice)
-    pens()
+    show_pen_digits_source()
     rows = [
         {
             "array": key,
@@ -134,11 +131,11 @@ def provenance(mnist: Mnist) -> None:
     figure.table(rows, "Hashes of the arrays", "hashes", "hashes")
 
 
-def pens() -> None:
-    """The strokes that the recipes with drawings learn from."""
-    found = locate_pen_digits()
-    where = f"Read from `{found.name}`" if found else "Not on this computer yet: fetched when a recipe wants them"
+def show_pen_digits_source() -> None:
+    """Source and license of the pen strokes that the recipes with drawings are trained on."""
+    file = locate_pen_digits()
+    location = f"Loaded from `{file.name}`" if file else "Not on this server yet; downloaded when a recipe needs them"
     st.markdown(
         "**Pen digits** by E. Alpaydın and F. Alimoğlu, UCI data set 81, "
-        f"[CC BY 4.0](https://creativecommons.org/licenses/by/4.0/): the strokes of 30 people. {where}."
+        f"[CC BY 4.0](https://creativecommons.org/licenses/by/4.0/): the pen strokes of 30 people. {location}."
     )

@@ -1,4 +1,4 @@
-"""A map of 5,000 digits in two dimensions, with one's own drawing on it."""
+"""The map view: 5,000 digits projected to two dimensions, with the user's own drawing among them."""
 
 from __future__ import annotations
 
@@ -11,59 +11,76 @@ from numpy.typing import NDArray
 from mnist_core.charts import data as data_charts
 from mnist_core.charts.common import data_url
 from pages.ui.shared import analysis_caches, caches, components, figure, layer_outputs, sketchpad, state, theme
+from pages.ui.shared.analysis_caches import Map
 
-KINDS = {"pixels": "By their pixels", "layer": "By a model's last hidden layer"}
+FEATURES = {"pixels": "By pixels", "layer": "By a model's last hidden layer"}
+
+MarkedDrawing = tuple[float, float, str]
+"""Coordinates of the user's drawing on the map, and its image as a data URL."""
 
 
 def show_digit_map() -> None:
-    """What the map is made of, and the map."""
+    """A menu of what is projected, and the map."""
     state.default(state.MAP_OF, "pixels")
-    kind = st.segmented_control(
-        "Map", list(KINDS), format_func=KINDS.__getitem__, key=state.MAP_OF, required=True, label_visibility="collapsed"
+    features = st.segmented_control(
+        "Map",
+        list(FEATURES),
+        format_func=FEATURES.__getitem__,
+        key=state.MAP_OF,
+        required=True,
+        label_visibility="collapsed",
     )
-    path = None
-    if kind == "layer":
+    path, by = None, "pixels"
+    if features == "layer":
         choice = components.model_menu("Model", state.MODEL)
         if layer_outputs.opened(choice, "map_convert") is None:
             return
         path = components.model_path(choice)
-    found = analysis_caches.digit_map(caches.at_hand(), path)
-    image = own_drawing()
-    chart(str(kind), found, place(image, found, path) if image is not None else None)
+        by = f"the last hidden layer of {components.plain(components.model_name(choice))}"
+    digit_map = analysis_caches.digit_map(caches.at_hand(), path)
+    image = last_drawing()
+    show_map_chart(digit_map, by, None if image is None else mark_drawing(image, digit_map, path))
     if image is None:
-        st.caption("Draw a digit, and it is marked on the map.")
+        st.caption("Draw a digit on the Draw page to see it marked on the map.")
         st.page_link("pages/draw.py", label="Draw", icon=":material/draw:")
 
 
-def chart(kind: str, found: analysis_caches.Map, own: tuple[float, float, str] | None) -> None:
-    """The map itself."""
-    model = st.session_state.get(state.MODEL, components.SHIPPED)
-    by = "their pixels" if kind == "pixels" else f"what {components.plain(components.model_name(model))} makes of them"
-    shares = found.plane.shares
-    alt = f"{len(found.labels):,} digits by {by}, in two dimensions that hold {sum(shares):.0%} of the variance. " + (
-        "Your own drawing is marked." if own else "No drawing of yours is marked."
-    )
+def show_map_chart(digit_map: Map, by: str, drawing: MarkedDrawing | None) -> None:
+    """The map itself.
+
+    Args:
+        digit_map: digits and their coordinates.
+        by: what they were projected from, in words.
+        drawing: the user's drawing, if there is one.
+    """
+    shares = digit_map.plane.shares
+    marked = "Your drawing is marked." if drawing else "No drawing of yours is marked."
     figure.chart(
         data_charts.digit_map(
-            found.points, found.labels, analysis_caches.mapped_pictures(caches.at_hand()), shares, own
+            digit_map.points,
+            digit_map.labels,
+            analysis_caches.mapped_pictures(caches.at_hand()),
+            shares,
+            drawing,
         ),
-        f"{len(found.labels):,} digits in two dimensions, by {by}",
-        alt,
+        f"{len(digit_map.labels):,} digits in two dimensions, by {by}",
+        f"{len(digit_map.labels):,} digits by {by}, in two dimensions that explain {sum(shares):.0%} of the variance. "
+        f"{marked}",
         "map of digits",
         "map",
         rows=lambda: [
-            {"number": number, "x": float(x), "y": float(y), "digit": int(label)}
-            for number, ((x, y), label) in enumerate(zip(found.points, found.labels, strict=True))
+            {"number": index, "x": float(x), "y": float(y), "digit": int(label)}
+            for index, ((x, y), label) in enumerate(zip(digit_map.points, digit_map.labels, strict=True))
         ],
     )
 
 
-def own_drawing() -> NDArray[np.uint8] | None:
-    """What was last drawn on the Draw page, as it normalises it, (28, 28) uint8; None where nothing was."""
+def last_drawing() -> NDArray[np.uint8] | None:
+    """The last drawing on the Draw page, normalized, (28, 28) uint8; None if the canvas is empty."""
     return sketchpad.digit(sketchpad.redrawn(st.session_state.get(state.drawing(state.CANVAS)), theme.CANVAS_PIXELS))
 
 
-def place(image: NDArray[np.uint8], found: analysis_caches.Map, path: Path | None) -> tuple[float, float, str]:
-    """Where a (28, 28) uint8 image lies on the map, and its picture."""
-    x, y = found.plane.project(analysis_caches.map_values(image[None], path))[0].tolist()
+def mark_drawing(image: NDArray[np.uint8], digit_map: Map, path: Path | None) -> MarkedDrawing:
+    """Projects a (28, 28) uint8 image onto the map. `path`: of the model whose layer the map shows; None for pixels."""
+    x, y = digit_map.plane.project(analysis_caches.map_values(image[None], path))[0].tolist()
     return x, y, data_url(image)

@@ -1,4 +1,4 @@
-"""The drawings that people kept when a model had misread them: to look at, take home, delete, and teach."""
+"""The view of kept drawings: look at them, download or delete them, and fine-tune a model on them."""
 
 from __future__ import annotations
 
@@ -15,64 +15,65 @@ COLUMNS = 6
 
 
 def show_kept_drawings() -> None:
-    """The drawings, and how to teach them."""
-    components.guarded(drawings)
-    components.guarded(teach)
+    """The drawings, and below them fine-tuning. Either works if the other fails."""
+    components.guarded(show_drawings)
+    components.guarded(show_fine_tuning)
 
 
-def drawings() -> None:
-    """The drawings of "it was a 7"."""
-    found = list_corrections()
-    st.subheader(f"Kept drawings: {len(found):,}")
-    if not found:
-        st.info("None yet. Draw a digit, and where the answer is wrong, say under it what you drew.")
+def show_drawings() -> None:
+    """The drawings, page by page, and buttons to download or delete all of them."""
+    drawings = list_corrections()
+    st.subheader(f"Kept drawings: {len(drawings):,}")
+    if not drawings:
+        st.info("None yet. Draw a digit, and if the prediction is wrong, say below it what you drew.")
         st.page_link("pages/draw.py", label="Draw", icon=":material/draw:")
         return
-    pages = -(-len(found) // PER_PAGE)
-    page = st.number_input(f"Page, 1 to {pages}", 1, pages, key=state.KEPT_PAGE) if pages > 1 else 1
-    shown = found[PER_PAGE * (page - 1) : PER_PAGE * page]
-    for start in range(0, len(shown), COLUMNS):
-        for column, drawing in zip(st.columns(COLUMNS), shown[start : start + COLUMNS], strict=False):
+    pages = -(-len(drawings) // PER_PAGE)
+    page = st.number_input(f"Page (1 to {pages})", 1, pages, key=state.KEPT_PAGE) if pages > 1 else 1
+    on_page = drawings[PER_PAGE * (page - 1) : PER_PAGE * page]
+    for start in range(0, len(on_page), COLUMNS):
+        for column, drawing in zip(st.columns(COLUMNS), on_page[start : start + COLUMNS], strict=False):
             with column:
-                tile(drawing)
-    take_home, remove = st.columns(2)
-    take_home.download_button(
-        "Download all", lambda: archive_corrections(found), "drawings.zip", "application/zip", width="stretch"
+                show_drawing(drawing)
+    download, delete = st.columns(2)
+    download.download_button(
+        "Download all", lambda: archive_corrections(drawings), "drawings.zip", "application/zip", width="stretch"
     )
-    own = [drawing for drawing in found if owners.may_change(drawing.owner, visitor.visitor())]
-    everyone = len(own) == len(found)
-    with remove.popover("Delete all" if everyone else "Delete mine", width="stretch", disabled=not own):
-        st.write(f"{len(own):,} drawings are deleted for good. Models that learned them are kept.")
+    mine = [drawing for drawing in drawings if owners.may_change(drawing.owner, visitor.visitor())]
+    label = "Delete all" if len(mine) == len(drawings) else "Delete mine"
+    with delete.popover(label, width="stretch", disabled=not mine):
+        st.write(f"This deletes {len(mine):,} drawings permanently. Models that were fine-tuned on them stay.")
         if st.button("Delete them", type="primary"):
-            components.attempt(lambda: [delete(drawing) for drawing in own], True)
+            components.attempt(lambda: delete_drawings(mine), True)
             st.rerun()
 
 
-def delete(drawing: Correction) -> None:
-    """For good. Raises NotYoursError where somebody else has kept it."""
-    owners.require(drawing.owner, visitor.visitor(), "The drawing")
-    delete_correction(drawing.name)
+def delete_drawings(drawings: list[Correction]) -> None:
+    """Deletes drawings permanently. Raises NotYoursError at the first that another visitor owns."""
+    for drawing in drawings:
+        owners.require(drawing.owner, visitor.visitor(), "The drawing")
+        delete_correction(drawing.name)
 
 
-def tile(drawing: Correction) -> None:
-    """One drawing, what it is, what it was read as, and a button to delete it."""
-    said, read = correction.name(drawing.label), correction.name(drawing.predicted)
-    components.strip([(drawing.image, said, f"read as {read}")], 84)
-    own = owners.may_change(drawing.owner, visitor.visitor())
-    if st.button("Delete", key=f"delete-{drawing.name}", disabled=not own):
-        components.attempt(lambda: delete(drawing), True)
+def show_drawing(drawing: Correction) -> None:
+    """One drawing, its label, what it was classified as, and a button to delete it."""
+    label, predicted = correction.name(drawing.label), correction.name(drawing.predicted)
+    components.strip([(drawing.image, label, f"classified as {predicted}")], 84)
+    mine = owners.may_change(drawing.owner, visitor.visitor())
+    if st.button("Delete", key=f"delete-{drawing.name}", disabled=not mine):
+        components.attempt(lambda: delete_drawings([drawing]), True)
         st.rerun()
 
 
-def teach() -> None:
-    """Starts a run that teaches a model the kept drawings, and shows it."""
-    st.subheader("Teach")
+def show_fine_tuning() -> None:
+    """A menu of models, and a button that fine-tunes the chosen one on the drawings and opens the run."""
+    st.subheader("Fine-tune")
     st.write(
-        "A short run goes on from a model with these drawings among digits of MNIST. What comes of it is a model of "
-        "its own; beside it stand both accuracies on MNIST, so that you see what it forgot."
+        "A short run that continues a model on these drawings, mixed with digits of MNIST. It makes a new model and "
+        "shows its accuracy on MNIST before and after, so that you see what it has forgotten."
     )
-    choice = components.model_menu("Model to teach", state.TAUGHT_MODEL)
-    pressed = st.button("Teach", type="primary", disabled=not list_corrections())
+    choice = components.model_menu("Model to fine-tune", state.TAUGHT_MODEL)
+    pressed = st.button("Fine-tune", type="primary", disabled=not list_corrections())
     run = components.attempt(
         lambda: start_run(caches.backend(), fine_tune.make_fine_tune_spec(choice), visitor.me()), pressed
     )
