@@ -87,7 +87,7 @@ def computed(digits: list[PenDigit]) -> list[float]:
         image = uploads.decode_upload(base64.b64decode(told["data"].partition(",")[2]))
         canvas.parse_strokes(told["raw"])
         normalised = normalize_drawing(image, canvas.parse_brush_width(told["raw"]))
-        components.bars(classifier.read(normalised.image).probabilities)
+        components.bars(classifier.predict(normalised.image).probabilities)
         for stage in normalised.stages:
             components.picture(stage.image, stage.name, 112)
         taken.append(1000 * (time.perf_counter() - began))
@@ -136,11 +136,11 @@ def main(drawings: int, count: int, times: int) -> None:
     logging.disable(logging.WARNING)  # Streamlit's, of being run by AppTest
     with tempfile.TemporaryDirectory() as folder:
         os.environ["DIGITLAB_RUNS"] = str(Path(folder) / "runs")
-        taken = computed(live.digits(drawings))
+        taken = computed(live.digit_probabilities(drawings))
         what = "a drawing decoded, normalised, classified, its bars and pictures prepared"
         results.figure(f"{what}: median of {drawings}", taken, "ms", "≤ 5")
         results.figure(f"{what}: 99th percentile", [float(np.percentile(taken, 99))], "ms", "≤ 15")
-        whole = answered(live.digits(drawings))
+        whole = answered(live.digit_probabilities(drawings))
         results.figure("the same as part of the page, with all of Streamlit's elements in it", whole, "ms")
         images, path = test_images(count), Path(folder) / "images.npz"
         np.savez(path, images=images)

@@ -21,7 +21,8 @@ import together
 from mnist_core.charts import network_diagram
 from mnist_core.config import max_running
 from mnist_core.networks import cost, diagnose, edit, keras_json, share_link
-from mnist_core.networks.architecture import Architecture, to_source
+from mnist_core.networks.architecture import Architecture
+from mnist_core.networks.keras_model import keras_source
 from mnist_core.processes import cpu_count
 from mnist_core.recipes.recipes import RECIPES
 from mnist_core.training import time_model
@@ -36,14 +37,14 @@ def change(place: int) -> float:
     """Milliseconds of all that the builder works out after one change of the shipped network."""
     layers = RECIPES["canvas"].settings.layers
     began = time.perf_counter()
-    layers = edit.changed(layers, 1, filters=8 + place % 40)
+    layers = edit.change_layer(layers, 1, filters=8 + place % 40)
     (
-        cost.layers(layers),
+        cost.layer_costs(layers),
         diagnose.diagnose(layers),
         network_diagram.network_svg(layers, 28, set()),
         network_diagram.describe_network(layers, 28),
     )
-    to_source(Architecture(layers)), share_link.encode(layers), keras_json.write(layers)
+    keras_source(Architecture(layers)), share_link.encode(layers), keras_json.to_keras_json(layers)
     return 1000 * (time.perf_counter() - began)
 
 

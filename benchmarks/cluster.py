@@ -28,8 +28,8 @@ ROOT = Path(__file__).parents[1]
 sys.path += [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "cluster")]
 
 from mnist_core.jobs.ray import backend, client, cluster  # noqa: E402
-from mnist_core.networks.architecture import Dense, Flatten, Rescaling  # noqa: E402
-from mnist_core.recipes.recipes import Settings  # noqa: E402
+from mnist_core.networks.layers import Dense, Flatten, Rescaling  # noqa: E402
+from mnist_core.recipes.settings import Settings  # noqa: E402
 from mnist_core.runs.run import RunSpec, Status, create_run, stamp_status  # noqa: E402
 from mnist_core.sweeps import runner  # noqa: E402
 from mnist_core.sweeps.plan import SweepPlan, make_plan  # noqa: E402

@@ -91,7 +91,7 @@ def same_answers(classifier: Classifier, kept: Sequence[PenDigit]) -> dict[str, 
 
     def read(width: float, size: float, centre: tuple[int, int] | None, ink: Prepare = lambda c: c) -> np.ndarray:
         images = [normalize_drawing(ink(render_strokes(digit.strokes, width, size, centre))).image for digit in kept]
-        return classifier.digits(np.stack(images)).argmax(axis=1)
+        return classifier.digit_probabilities(np.stack(images)).argmax(axis=1)
 
     first = read(20, 168, None)
     found = {name: 100 * float((read(*way) == first).mean()) for name, way in ways.items()}
@@ -116,7 +116,7 @@ def speed(kept: Sequence[PenDigit]) -> None:
     images = [WHOLE(canvas) for canvas in canvases]
     for name, work in {
         "normalise": lambda i: normalize_drawing(canvases[i]),
-        "read": lambda i: one_core.read(images[i]),
+        "read": lambda i: one_core.predict(images[i]),
     }.items():
         began = time.perf_counter()
         for index in range(len(canvases)):
@@ -158,7 +158,9 @@ def lost_drawings(classifier: Classifier, digits: Sequence[PenDigit]) -> np.ndar
     columns = []
     for canvas, digit in zip(draw_pen_digits(digits, "small thin corner"), digits, strict=True):
         plain, ours = plain_resize(canvas).image, normalize_drawing(canvas).image
-        if classifier.read(plain).digit != digit.label == classifier.read(ours).digit and digit.label == len(columns):
+        if classifier.predict(plain).digit != digit.label == classifier.predict(ours).digit and digit.label == len(
+            columns
+        ):
             enlarged = [np.kron(image, np.ones((10, 10), np.uint8)) for image in (plain, ours)]
             columns.append(np.vstack([canvas, *enlarged]))
         if len(columns) == 10:

@@ -24,7 +24,7 @@ from mnist_core.explain import neighbors
 from mnist_core.explain.counterfactual import find_counterfactual
 from mnist_core.explain.gradient_client import GradientClient
 from mnist_core.explain.occlusion import occlusion_map
-from mnist_core.models.activations import Layers
+from mnist_core.models.activations import ActivationModel
 from mnist_core.models.classifier import DEFAULT_MODEL, Classifier
 from mnist_core.processes import cpu_count
 
@@ -43,7 +43,7 @@ def milliseconds(work: Callable[[Any], object], given: Iterable[Any]) -> list[fl
 
 def look(images: Any) -> None:
     """What one digit costs without gradients."""
-    layers, classifier = Layers(DEFAULT_MODEL), Classifier(DEFAULT_MODEL)
+    layers, classifier = ActivationModel(DEFAULT_MODEL), Classifier(DEFAULT_MODEL)
 
     def activations(image: Any) -> None:
         for values in layers.outputs(image[None]).values():
@@ -81,7 +81,9 @@ def whole_sets(mnist: Mnist) -> None:
     results.figure(f"{len(mnist.x_test):,} test images evaluated for the first time", [seconds], "s", "≤ 5")
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
-        neighbors.write_descriptors(Layers(DEFAULT_MODEL, cpu_count()), mnist.x_train, Path(folder) / "neighbours.npy")
+        neighbors.write_descriptors(
+            ActivationModel(DEFAULT_MODEL, cpu_count()), mnist.x_train, Path(folder) / "neighbours.npy"
+        )
         seconds = time.perf_counter() - began
     results.figure(f"{len(mnist.x_train):,} training digits described for the nearest", [seconds], "s", "≤ 20")
 

@@ -110,7 +110,7 @@ def component_by_component(canvas: np.ndarray, classifier: Classifier) -> str:
     kept = [part for part in range(1, len(stats)) if areas[part] >= SPECK * areas[1:].max()]
     kept.sort(key=lambda part: int(stats[part, cv2.CC_STAT_LEFT]))
     images = np.stack([normalize_drawing(np.where(labels == part, canvas, 0).astype(np.uint8)).image for part in kept])
-    return "".join(str(digit) for digit in classifier.digits(images).argmax(axis=1))
+    return "".join(str(digit) for digit in classifier.digit_probabilities(images).argmax(axis=1))
 
 
 def numbers_of(

@@ -61,7 +61,7 @@ def page() -> None:
         if image is None:
             st.info("Draw a digit, or choose a test image.")
             return
-        components.answer(caches.classifier(components.model_path(choice)).read(image), "", image)
+        components.answer(caches.classifier(components.model_path(choice)).predict(image), "", image)
     view = navigation.view(VIEWS, state.EXPLAIN_VIEW)
     components.guarded(lambda: VIEWS[view][1](choice, image))
 

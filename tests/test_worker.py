@@ -24,8 +24,9 @@ from mnist_core.handwriting import mixture
 from mnist_core.handwriting.digit_forms import generate_digit
 from mnist_core.handwriting.pen_digits import DRAWING_CONDITIONS
 from mnist_core.models.classifier import Classifier
-from mnist_core.networks.architecture import Dense, Flatten, Rescaling
-from mnist_core.recipes.recipes import RECIPES, Settings
+from mnist_core.networks.layers import Dense, Flatten, Rescaling
+from mnist_core.recipes.recipes import RECIPES
+from mnist_core.recipes.settings import Settings
 from mnist_core.runs import heartbeat
 from mnist_core.runs.run import Run, RunSpec, create_run, make_spec
 from mnist_core.training import dataset, finish, loop, trainer

@@ -16,8 +16,8 @@ import keras
 import numpy as np
 
 from mnist_core.data.mnist import load_mnist, split_mnist, uncenter_split
-from mnist_core.networks.architecture import build
-from mnist_core.recipes.recipes import find
+from mnist_core.networks.keras_model import build_model
+from mnist_core.recipes.recipes import find_recipe
 
 
 class Watch(keras.callbacks.Callback):
@@ -37,14 +37,14 @@ class Watch(keras.callbacks.Callback):
 
 def main(recipe: str, choice: str) -> None:
     """Trains two epochs and prints how long the second took."""
-    settings = find(recipe).settings
+    settings = find_recipe(recipe).settings
     split = split_mnist(load_mnist(choice), settings.split)
     split = uncenter_split(split) if settings.uncentered else split
     x, x_validation = (images[..., None].astype(np.float32) for images in (split.x_train, split.x_validation))
     y, y_validation = split.y_train, split.y_validation
     if settings.one_hot:
         y, y_validation = keras.utils.to_categorical(y), keras.utils.to_categorical(y_validation)
-    model = build(settings.architecture)
+    model = build_model(settings.architecture)
     loss = "categorical_crossentropy" if settings.one_hot else "sparse_categorical_crossentropy"
     own = {"momentum": 0.9} if settings.optimizer == "SGD" else {}
     optimizer = getattr(keras.optimizers, settings.optimizer)(settings.learning_rate, **own)

@@ -15,8 +15,8 @@ from typing import Any
 from mnist_core.charts.common import COLORS
 from mnist_core.fields import changed
 from mnist_core.networks import cost
-from mnist_core.networks.architecture import Layer, Shape, describe
-from mnist_core.networks.cost import Cost
+from mnist_core.networks.cost import LayerCost
+from mnist_core.networks.layers import Layer, Shape, format_shape
 
 COLUMN_WIDTH, MAX_HEIGHT = 100, 112  # pixels: of one layer, and of its box
 LAYERS_PER_ROW = 10
@@ -53,7 +53,7 @@ def network_svg(layers: Sequence[Layer], input_size: int = 28, marked: Collectio
     Returns:
         An SVG document with a title, and a description for who does not see it.
     """
-    rows = cost.layers(layers, input_size)
+    rows = cost.layer_costs(layers, input_size)
     boxes = [_input(input_size)]
     for position, layer in enumerate(layers, 1):
         row = rows[position - 1] if position <= len(rows) else None
@@ -76,9 +76,9 @@ def network_title(layers: Sequence[Layer], name: str = "") -> str:
 
 def describe_network(layers: Sequence[Layer], input_size: int = 28) -> str:
     """The drawing in words: `image 28 × 28 × 1, then Conv2D to 26 × 26 × 32 (320 parameters), …`."""
-    rows = cost.layers(layers, input_size)
-    parts = [f"image {describe((input_size, input_size, 1))}"]
-    parts += [f"{row.layer} to {describe(row.output_shape)} ({row.parameters:,} parameters)" for row in rows]
+    rows = cost.layer_costs(layers, input_size)
+    parts = [f"image {format_shape((input_size, input_size, 1))}"]
+    parts += [f"{row.layer} to {format_shape(row.output_shape)} ({row.parameters:,} parameters)" for row in rows]
     left = [type(layer).__name__ for layer in layers[len(rows) :]]
     return ", then ".join(parts) + (f"; what cannot work there: {', '.join(left)}" if left else "") + "."
 
@@ -107,16 +107,18 @@ def _at(place: int, box: str, row_height: int) -> str:
 
 def _input(size: int) -> str:
     shape = (size, size, 1)
-    return _box(shape, size, COLORS["muted"], False) + _text([("n", "image"), ("s", "0..255"), ("", describe(shape))])
+    return _box(shape, size, COLORS["muted"], False) + _text(
+        [("n", "image"), ("s", "0..255"), ("", format_shape(shape))]
+    )
 
 
-def _layer(position: int, layer: Layer, row: Cost | None, marked: bool, size: int) -> str:
+def _layer(position: int, layer: Layer, row: LayerCost | None, marked: bool, size: int) -> str:
     name = type(layer).__name__
     lines = [("n", part) for part in _folded(f"{position} " + " ".join(_WORD.findall(name)), "")]
     lines += [("s", part) for part in _folded(describe_settings(layer), " ")[:2]]
     if row is None:
         return _arrow() + _unknown() + _text([*lines, ("", "cannot work")])
-    lines += [("", describe(row.output_shape)), ("s", f"{row.parameters:,} weights" if row.parameters else "")]
+    lines += [("", format_shape(row.output_shape)), ("s", f"{row.parameters:,} weights" if row.parameters else "")]
     return _arrow() + _box(row.output_shape, size, COLORS[LAYER_COLORS.get(name, "muted")], marked) + _text(lines)
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from mnist_core.cli.main import as_json, main, table
 from mnist_core.errors import DrawingError
-from mnist_core.models.classifier import BATCH, DEFAULT_MODEL, Classifier, Reading
+from mnist_core.models.classifier import BATCH, DEFAULT_MODEL, Classifier, Prediction
 from mnist_core.runs.run import find_run
 
 if TYPE_CHECKING:
@@ -47,11 +47,11 @@ def classify(files: tuple[Path, ...], model: str, plain: bool) -> None:
 def _readings(classifier: Classifier, drawings: Iterator[NormalizedDrawing]) -> Iterator[dict[str, Any]]:
     """What the model makes of each drawing; a batch at a time, which is faster than one by one."""
     while batch := list(islice(drawings, BATCH)):
-        readings = classifier.readings(np.stack([normalised.image for normalised in batch]))
+        readings = classifier.predict_all(np.stack([normalised.image for normalised in batch]))
         yield from map(_told, batch, readings)
 
 
-def _told(normalised: NormalizedDrawing, reading: Reading) -> dict[str, Any]:
+def _told(normalised: NormalizedDrawing, reading: Prediction) -> dict[str, Any]:
     reason = None
     if normalised.blank:
         reason = "There is nothing drawn."

@@ -12,7 +12,8 @@ import click
 from mnist_core.cli.main import as_json, main
 from mnist_core.cli.train import follow
 from mnist_core.errors import RunError
-from mnist_core.recipes.recipes import OPTIMIZERS, parse_override
+from mnist_core.recipes.overrides import parse_override
+from mnist_core.recipes.settings import OPTIMIZERS
 from mnist_core.runs.run import Run, create_run, make_spec
 
 

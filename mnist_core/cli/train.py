@@ -14,8 +14,11 @@ from mnist_core.errors import RunError
 from mnist_core.jobs import routing
 from mnist_core.jobs.local import conclude_run, prepare_resume, resume_run, start_run
 from mnist_core.jobs.ray.backend import RayBackend
-from mnist_core.networks.library import named
-from mnist_core.recipes.recipes import OPTIMIZERS, RECIPES, Recipe, find, parse_override
+from mnist_core.networks.library import resolve_network
+from mnist_core.recipes.overrides import parse_override
+from mnist_core.recipes.recipe import Recipe
+from mnist_core.recipes.recipes import RECIPES, find_recipe
+from mnist_core.recipes.settings import OPTIMIZERS
 from mnist_core.runs.run import Run, Status, create_run, find_run, make_spec
 from mnist_core.sweeps.plan import BACKENDS
 
@@ -82,7 +85,7 @@ def train(
         overrides["augmentation"] = "hand" if augmentation else "none"
     overrides |= dict(parse_override(text) for text in settings)
     if network is not None:
-        overrides = {**named(network).overrides, **overrides}
+        overrides = {**resolve_network(network).overrides, **overrides}
     _tell(_train(recipe, overrides, data, seed, backend or routing.usual()), json_output)
 
 
@@ -180,7 +183,7 @@ def _line(status: Status) -> str:
 @as_json
 def reproduce(names: tuple[str, ...], data: str, seed: int, epochs: int | None, json_output: bool) -> None:
     """Trains published recipes (all nine without a name) and prints published beside measured."""
-    chosen = [find(name) for name in names] or [recipe for recipe in RECIPES.values() if recipe.published]
+    chosen = [find_recipe(name) for name in names] or [recipe for recipe in RECIPES.values() if recipe.published]
     rows = []
     for recipe in chosen:
         run = _train(recipe.name, {} if epochs is None else {"epochs": epochs}, data, seed)

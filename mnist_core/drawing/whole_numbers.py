@@ -24,7 +24,7 @@ from mnist_core.drawing.cuts import find_cuts
 from mnist_core.drawing.ink import MIN_CONTRAST, Floats, Pixels, binarize, to_ink
 from mnist_core.drawing.normalize import FAINT, SPECK, normalize_drawing
 from mnist_core.drawing.strokes import Strokes
-from mnist_core.models.classifier import Classifier, Reading
+from mnist_core.models.classifier import Classifier, Prediction
 
 Box = tuple[int, int, int, int]
 Mask = npt.NDArray[np.bool_]
@@ -66,7 +66,7 @@ class DigitPart:
 
     box: Box
     image: Pixels
-    prediction: Reading
+    prediction: Prediction
 
 
 @dataclass(frozen=True, eq=False)
@@ -319,7 +319,7 @@ class _Line:
         """A run as a digit, its box in pixels of a drawing that is `scale` times as large as the ink."""
         left, top, right, bottom = (round(edge * scale) for edge in self.boxes[run])
         outputs = self.outputs[run]
-        reading = Reading(outputs[:NUM_CLASSES], float(outputs[NUM_CLASSES:].sum()))
+        reading = Prediction(outputs[:NUM_CLASSES], float(outputs[NUM_CLASSES:].sum()))
         return DigitPart((left, top, right, bottom), self.images[run], reading)
 
 

@@ -12,8 +12,24 @@ from numpy.typing import NDArray
 
 from mnist_core.errors import ModelError
 from mnist_core.models.weights import Weights
-from mnist_core.networks import architecture as kinds
-from mnist_core.networks.architecture import Layer
+from mnist_core.networks.layers import (
+    AveragePooling2D,
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    DepthwiseConv2D,
+    Dropout,
+    Flatten,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling2D,
+    Layer,
+    LeakyReLU,
+    MaxPooling2D,
+    ReLU,
+    Rescaling,
+    Softmax,
+    SpatialDropout2D,
+)
 
 Array = NDArray[np.float32]
 Box = tuple[int, int, int, int]  # top, left, bottom, right of a patch in the layer's input; past it where it is padded
@@ -136,7 +152,7 @@ def _powers(numbers: Array, index: int) -> list[tuple[str, float]]:
 def _conv(layer: Any, weights: Weights, before: Array, place: tuple[int, ...]) -> UnitArithmetic:
     box = window_box(before.shape, layer.kernel_size, layer.strides, layer.padding, place)
     patch, kernel = extract_patch(before, box), weights[0]
-    if isinstance(layer, kinds.DepthwiseConv2D):
+    if isinstance(layer, DepthwiseConv2D):
         channel = place[2]
         sums = np.einsum("ijc,ijc->c", patch, kernel[..., 0])
         patch, shown, about = patch[..., channel : channel + 1], kernel[..., channel, :], "of its own channel"
@@ -152,7 +168,7 @@ def _conv(layer: Any, weights: Weights, before: Array, place: tuple[int, ...]) -
 def _pool(layer: Any, weights: Weights, before: Array, place: tuple[int, ...]) -> UnitArithmetic:
     box = window_box(before.shape, layer.pool_size, layer.strides or layer.pool_size, layer.padding, place)
     patch = extract_patch(before, box, math.nan)[..., place[2] :][..., :1]
-    return _pooled(isinstance(layer, kinds.MaxPooling2D), patch, box)
+    return _pooled(isinstance(layer, MaxPooling2D), patch, box)
 
 
 def _pooled(largest: bool, patch: Array, box: Box) -> UnitArithmetic:
@@ -167,7 +183,7 @@ def _pooled(largest: bool, patch: Array, box: Box) -> UnitArithmetic:
 def _global_pool(layer: Any, weights: Weights, before: Array, place: tuple[int, ...]) -> UnitArithmetic:
     rows, columns, _ = before.shape
     patch = before[..., place[0] : place[0] + 1]
-    return _pooled(isinstance(layer, kinds.GlobalMaxPooling2D), patch, (0, 0, rows, columns))
+    return _pooled(isinstance(layer, GlobalMaxPooling2D), patch, (0, 0, rows, columns))
 
 
 def _dense(layer: Any, weights: Weights, before: Array, place: tuple[int, ...]) -> UnitArithmetic:
@@ -231,19 +247,19 @@ def _flatten(layer: Any, weights: Weights, before: Array, place: tuple[int, ...]
 
 
 _UNITS: dict[type[Layer], Callable[[Any, Weights, Array, tuple[int, ...]], UnitArithmetic]] = {
-    kinds.Rescaling: _rescale,
-    kinds.Conv2D: _conv,
-    kinds.DepthwiseConv2D: _conv,
-    kinds.MaxPooling2D: _pool,
-    kinds.AveragePooling2D: _pool,
-    kinds.GlobalAveragePooling2D: _global_pool,
-    kinds.GlobalMaxPooling2D: _global_pool,
-    kinds.BatchNormalization: _normalise,
-    kinds.ReLU: _rectify,
-    kinds.LeakyReLU: _rectify,
-    kinds.Softmax: _softmax,
-    kinds.Dropout: _pass,
-    kinds.SpatialDropout2D: _pass,
-    kinds.Flatten: _flatten,
-    kinds.Dense: _dense,
+    Rescaling: _rescale,
+    Conv2D: _conv,
+    DepthwiseConv2D: _conv,
+    MaxPooling2D: _pool,
+    AveragePooling2D: _pool,
+    GlobalAveragePooling2D: _global_pool,
+    GlobalMaxPooling2D: _global_pool,
+    BatchNormalization: _normalise,
+    ReLU: _rectify,
+    LeakyReLU: _rectify,
+    Softmax: _softmax,
+    Dropout: _pass,
+    SpatialDropout2D: _pass,
+    Flatten: _flatten,
+    Dense: _dense,
 }

@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.errors import ModelError
-from mnist_core.networks.architecture import Architecture, Conv2D, DepthwiseConv2D, describe
+from mnist_core.networks.architecture import Architecture
+from mnist_core.networks.layers import Conv2D, DepthwiseConv2D, format_shape
 
 SIDE = 28  # of a digit and of each map
 WHITE = 255.0
@@ -65,7 +66,7 @@ def conv_layers(architecture: Architecture) -> dict[int, str]:
     """The layers that Grad-CAM can look at: index -> name for people. Empty for a network without convolutions."""
     rows = zip(architecture.layers, architecture.summary(), strict=True)
     return {
-        index: f"layer {index + 1}: {row.layer}, {describe(row.output_shape)}"
+        index: f"layer {index + 1}: {row.layer}, {format_shape(row.output_shape)}"
         for index, (layer, row) in enumerate(rows)
         if isinstance(layer, Conv2D | DepthwiseConv2D)
     }
@@ -90,7 +91,7 @@ class Explainer:
     """A Keras model, ready to be asked for the reasons of its answers.
 
     Args:
-        model: as architecture.build makes it: (N, size, size, 1) of 0..255 in, size 28 or 56. Its last layer is a Dense
+        model: as keras_model.build_model makes it: (N, size, size, 1) of 0..255 in, size 28 or 56. Its last layer is a Dense
             with any activation, or an activation such as Softmax: what comes before that are the logits.
     """
 

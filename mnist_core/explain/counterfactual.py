@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.constants import NOT_A_DIGIT, NUM_CLASSES
-from mnist_core.models.classifier import Classifier, Reading
+from mnist_core.models.classifier import Classifier, Prediction
 
 MAX_PATCHES = 12  # at most, of 2×2 pixels of 28: more would be another drawing
 INK = 255
@@ -41,7 +41,7 @@ class Counterfactual:
     found: bool
 
 
-def predicted_class(reading: Reading) -> int:
+def predicted_class(reading: Prediction) -> int:
     """0..9, or NOT_A_DIGIT."""
     return NOT_A_DIGIT if reading.rejected else reading.digit
 
@@ -70,7 +70,7 @@ def search_one_way(
     classifier: Classifier, image: NDArray[np.uint8], way: str, most: int = MAX_PATCHES
 ) -> Counterfactual:
     """One way only, as `smallest`. `way`: one of WAYS."""
-    first = predicted_class(classifier.read(image))
+    first = predicted_class(classifier.predict(image))
     now, found, patches = image, first, list[tuple[int, int]]()
     while found == first and len(patches) < most:
         candidates = _candidates(now, way)
@@ -80,7 +80,7 @@ def search_one_way(
         best = int(_leads(classifier.probabilities(images), first).argmin())
         now = images[best]
         patches.append(candidates[best])
-        found = predicted_class(classifier.read(now))
+        found = predicted_class(classifier.predict(now))
     return Counterfactual(way, tuple(patches), image, now, (first, found), found != first)
 
 

@@ -27,7 +27,8 @@ from mnist_core.explain import wire
 from mnist_core.explain.attribution import Explainer
 from mnist_core.explain.wire import Frame
 from mnist_core.files import read_json
-from mnist_core.networks.architecture import Architecture, build
+from mnist_core.networks.architecture import Architecture
+from mnist_core.networks.keras_model import build_model
 from mnist_core.processes import set_tensorflow_defaults
 from mnist_core.runs.run import Run, RunSpec
 from mnist_core.runs.snapshots import read_snapshot, snapshot_epochs
@@ -121,7 +122,7 @@ class GradientServer:
     def _growth(self, asked: Frame) -> Frame:
         """The answers of a run's snapshots, and what one of their layers gives: CHANNELS of it at most."""
         folder, layer, image = Path(asked.said["folder"]), int(asked.said["layer"]), asked.arrays["image"]
-        explainer = self._kept((str(folder), -1), lambda: build(load_architecture(folder)))
+        explainer = self._kept((str(folder), -1), lambda: build_model(load_architecture(folder)))
         model, found = explainer.model, snapshot_epochs(folder)
         if not found or not 0 <= layer < len(model.layers):
             raise ModelError(f"{folder.name} has {len(found)} snapshots; expected one or more, and layer {layer + 1}.")

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from mnist_core.errors import ModelError
 from mnist_core.files import replacing
-from mnist_core.models.activations import Layers
+from mnist_core.models.activations import ActivationModel
 
 BATCH_SIZE = 2048  # images between two words of progress
 SEARCH_BATCH_SIZE = 8192  # rows at a time: a float32 copy of them is made
@@ -43,7 +43,7 @@ def descriptor_path(model: Path, folder: Path, data_hash: str) -> Path:
 
 
 def write_descriptors(
-    layers: Layers, images: NDArray[np.uint8], path: Path, progress: Progress = lambda share: None
+    layers: ActivationModel, images: NDArray[np.uint8], path: Path, progress: Progress = lambda share: None
 ) -> None:
     """Writes the file, whole or not at all, and removes those of what the model was before.
 

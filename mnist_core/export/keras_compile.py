@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import textwrap
 
-from mnist_core.recipes.recipes import LOSSES, OPTIMIZERS, Settings
-from mnist_core.recipes.schedules import WARM_UP_FROM, warm_up
+from mnist_core.recipes.schedules import WARM_UP_START, warm_up_share
+from mnist_core.recipes.settings import LOSSES, OPTIMIZERS, Settings
 
 LINE_LENGTH = 79  # PEP 8
 
@@ -35,14 +35,14 @@ _WARM_UP = '''class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
 
 def warm_up_class_source(settings: Settings) -> str:
     """A schedule that rises first; empty where none is wanted, and for the cosine, of which Keras has one."""
-    if not warm_up(settings) or settings.schedule in _COSINES:
+    if not warm_up_share(settings) or settings.schedule in _COSINES:
         return ""
-    return _WARM_UP.format(begin=WARM_UP_FROM, rest=1 - WARM_UP_FROM).removesuffix("\n")
+    return _WARM_UP.format(begin=WARM_UP_START, rest=1 - WARM_UP_START).removesuffix("\n")
 
 
 def schedule_lines(settings: Settings) -> list[str]:
     """Lines that make `rate`, with `steps` those of an epoch; none where the optimizer's own default will do."""
-    rising, peak = warm_up(settings), repr(settings.learning_rate)
+    rising, peak = warm_up_share(settings), repr(settings.learning_rate)
     if settings.schedule in _COSINES:
         return _cosine(settings, rising)
     if settings.schedule == "constant":
@@ -64,7 +64,7 @@ def _cosine(settings: Settings, rising: float) -> list[str]:
         return [f"{cosine}{settings.learning_rate!r}, {steps})"]
     return [
         cosine + "  # a linear rise, then a cosine",
-        f"    {settings.learning_rate * WARM_UP_FROM:.12g}, {1 - rising:.12g} * {steps},",
+        f"    {settings.learning_rate * WARM_UP_START:.12g}, {1 - rising:.12g} * {steps},",
         f"    warmup_target={settings.learning_rate!r}, warmup_steps={rising:.12g} * {steps})",
     ]
 

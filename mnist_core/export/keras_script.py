@@ -26,9 +26,9 @@ from mnist_core.fields import changed
 from mnist_core.handwriting import mixture_cache
 from mnist_core.handwriting.mixture import ASSUMED_NON_DIGIT_SHARE, MIXTURES, Mixture
 from mnist_core.handwriting.pen_digits import load_pen_digits, pen_digits_available, split_writers
-from mnist_core.networks.architecture import Conv2D, Dense, DepthwiseConv2D, Layer
+from mnist_core.networks.layers import Conv2D, Dense, DepthwiseConv2D, Layer
 from mnist_core.processes import cpu_count
-from mnist_core.recipes.recipes import Settings
+from mnist_core.recipes.settings import Settings
 from mnist_core.runs.run import OWN, Run, RunSpec
 
 SCRIPT_FILE, SAMPLE_FILE, DRAWINGS_FILE = "train.py", "mnist.npz", "drawings.npz"

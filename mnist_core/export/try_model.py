@@ -13,7 +13,7 @@ import numpy as np
 
 from mnist_core.constants import NUM_CLASSES
 from mnist_core.errors import ModelError
-from mnist_core.models.activations import Layers, NoLayersError
+from mnist_core.models.activations import ActivationModel, NoActivationsError
 from mnist_core.models.classifier import Classifier
 
 
@@ -24,8 +24,8 @@ def main(arguments: list[str]) -> int:
         size = model.input_size
         images = np.stack([np.zeros((size, size), np.uint8), np.full((size, size), 255, np.uint8)])
         probabilities = model.probabilities(images)
-        with contextlib.suppress(NoLayersError):
-            layers = Layers(Path(arguments[0]))
+        with contextlib.suppress(NoActivationsError):
+            layers = ActivationModel(Path(arguments[0]))
             layers.outputs(images)
             layers.penultimate(images)
     except (ModelError, ValueError, RuntimeError) as error:

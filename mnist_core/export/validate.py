@@ -20,9 +20,9 @@ import numpy as np
 
 from mnist_core.errors import RunError
 from mnist_core.files import parse_lines
-from mnist_core.networks.architecture import LAYERS
+from mnist_core.networks.layers import LAYERS
 from mnist_core.processes import run_module
-from mnist_core.recipes.recipes import acceptable
+from mnist_core.recipes.overrides import is_valid_override
 from mnist_core.runs.checkpoints import FILE as CHECKPOINT
 from mnist_core.runs.run import Run, RunSpec
 
@@ -109,7 +109,7 @@ def _checked_spec(value: Any) -> RunSpec:
     if not 0 <= spec.created < MAX_TIMESTAMP:
         raise RunError(f"it was made at {spec.created:g}, which is no time")
     for name, given in spec.overrides.items():
-        if not acceptable(name, given):
+        if not is_valid_override(name, given):
             raise RunError(f"it overrides {str(name)[:80]!r} with {str(given)[:80]!r}")
     return spec
 

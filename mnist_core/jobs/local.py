@@ -30,7 +30,7 @@ from mnist_core.jobs.fair_queue import next_turns
 from mnist_core.jobs.persistent_worker import Assignment, PersistentWorker
 from mnist_core.jobs.worker_pool import AdoptedWorker, WarmWorker, start_worker
 from mnist_core.processes import cpu_count
-from mnist_core.recipes.recipes import setting_rules
+from mnist_core.recipes.overrides import setting_rules
 from mnist_core.runs import claims
 from mnist_core.runs.checkpoints import has_checkpoint
 from mnist_core.runs.run import Run, RunSpec, Status, create_run, stamp_status, write_stamped_status

@@ -12,19 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.errors import ModelError
-from mnist_core.models.classifier import fitted, refused
-from mnist_core.models.convert import LOGITS, SIGNATURE
+from mnist_core.models.classifier import fit_to_input, litert_errors
+from mnist_core.models.convert import LAYERS_SIGNATURE, LOGITS
 from mnist_core.models.select_graph import describing, showing
 
 BATCH = 64
 _NAME = re.compile(r"\d{3}_[A-Za-z0-9]+")
 
 
-class NoLayersError(ModelError):
+class NoActivationsError(ModelError):
     """A model.tflite that gives nothing but answers: `python -m mnist_core.training.reconvert` mends it."""
 
 
-class Layers:
+class ActivationModel:
     """A converted model, looked into; for any number of threads.
 
     Args:
@@ -45,19 +45,21 @@ class Layers:
             raise ModelError(f"There is no model at {path}. A run has one once it has finished or was stopped.")
         content = showing(path.read_bytes())
         if content is None:
-            raise NoLayersError(
+            raise NoActivationsError(
                 f"{path} gives answers only, and not what its layers make of an image: it was converted by an older "
                 "version, or elsewhere. Convert it again from the model.keras beside it."
             )
         self._lock = threading.Lock()
-        with refused(path):
+        with litert_errors(path):
             self._graph = _Graph(content, threads)
             self.input_size = self._graph.input_size
-            outputs = self._graph.interpreter.get_signature_runner(SIGNATURE).get_output_details()
+            outputs = self._graph.interpreter.get_signature_runner(LAYERS_SIGNATURE).get_output_details()
         self._places = {name: int(outputs[name]["index"]) for name in sorted(outputs)}
         self.names = tuple(name for name in self._places if name != LOGITS)
         if not all(_NAME.fullmatch(name) and int(name[:3]) == place for place, name in enumerate(self.names, 1)):
-            raise NoLayersError(f"{path} names its layers otherwise than Digit Lab. Convert it again from model.keras.")
+            raise NoActivationsError(
+                f"{path} names its layers otherwise than Digit Lab. Convert it again from model.keras."
+            )
         self._path, self._threads = path, threads
 
     @cached_property
@@ -98,21 +100,21 @@ class Layers:
         """
         if self._describing is None:
             return self._inside_penultimate(images)
-        ready = fitted(images, self.input_size)
+        ready = fit_to_input(images, self.input_size)
         with self._lock:
             return self._describing.run(ready, [self._describing.output])[0].reshape(len(images), -1)
 
     def _inside_penultimate(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        dense = [place for place, name in enumerate(self.names) if kind(name) == "Dense"]
-        return self.before(images, (dense or [len(self.names) - 1])[-1]).reshape(len(images), -1)
+        dense = [place for place, name in enumerate(self.names) if layer_kind(name) == "Dense"]
+        return self.layer_input(images, (dense or [len(self.names) - 1])[-1]).reshape(len(images), -1)
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(N, C) float32: the numbers that softmax turns into the answer. `images`: as `outputs`."""
         if LOGITS in self._places:
             return self._run(images, [LOGITS])[0]
-        return self.before(images, len(self.names) - 1)
+        return self.layer_input(images, len(self.names) - 1)
 
-    def before(self, images: NDArray[np.uint8], position: int) -> NDArray[np.float32]:
+    def layer_input(self, images: NDArray[np.uint8], position: int) -> NDArray[np.float32]:
         """What a layer gets: the outputs of the one before it, or the image itself.
 
         Args:
@@ -123,11 +125,11 @@ class Layers:
             (N, H, W, C) or (N, W) float32.
         """
         if position == 0:
-            return fitted(images, self.input_size)[..., None].astype(np.float32)
+            return fit_to_input(images, self.input_size)[..., None].astype(np.float32)
         return self._run(images, [self.names[position - 1]])[0]
 
     def _run(self, images: NDArray[np.uint8], names: list[str]) -> list[NDArray[np.float32]]:
-        ready = fitted(images, self.input_size)
+        ready = fit_to_input(images, self.input_size)
         with self._lock:
             return self._graph.run(ready, [self._places[name] for name in names])
 
@@ -160,6 +162,6 @@ class _Graph:
         return [np.asarray(self.interpreter.get_tensor(tensor), np.float32) for tensor in tensors]
 
 
-def kind(name: str) -> str:
+def layer_kind(name: str) -> str:
     """`Conv2D` of `002_Conv2D`."""
     return name.partition("_")[2]

@@ -22,7 +22,7 @@ BATCH = 64  # larger ones no longer get faster, and take memory
 
 
 @dataclass(frozen=True, eq=False)
-class Reading:
+class Prediction:
     """What a model makes of one image.
 
     Attributes:
@@ -64,7 +64,7 @@ class Classifier:
         if not path.is_file():
             raise ModelError(f"There is no model at {path}. A run has one once it has finished or was stopped.")
         self._lock = threading.Lock()
-        with refused(path):
+        with litert_errors(path):
             self._interpreter = _load(path, threads)
             self.input_size: int = _input_size(self._interpreter, path)
             self._input: int = self._interpreter.get_input_details()[0]["index"]
@@ -89,21 +89,21 @@ class Classifier:
             parts = [self._run(ready[start : start + BATCH]) for start in range(0, len(ready), BATCH)]
         return np.concatenate(parts) if parts else np.empty((0, self._outputs), np.float32)
 
-    def read(self, image: NDArray[np.uint8]) -> Reading:
+    def predict(self, image: NDArray[np.uint8]) -> Prediction:
         """What the model makes of one image, (28, 28) or (size, size) uint8. Raises ModelError as `probabilities`."""
-        return self.readings(image[None])[0]
+        return self.predict_all(image[None])[0]
 
-    def readings(self, images: NDArray[np.uint8]) -> list[Reading]:
+    def predict_all(self, images: NDArray[np.uint8]) -> list[Prediction]:
         """What the model makes of each of many images, as `probabilities` takes them."""
         outputs = self.probabilities(images)
-        return [Reading(row[:NUM_CLASSES], float(row[NUM_CLASSES:].sum())) for row in outputs]
+        return [Prediction(row[:NUM_CLASSES], float(row[NUM_CLASSES:].sum())) for row in outputs]
 
-    def digits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def digit_probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """The probabilities of the ten digits, (N, 10) float32."""
         return self.probabilities(images)[:, :NUM_CLASSES]
 
     def _fit(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        return fitted(images, self.input_size)
+        return fit_to_input(images, self.input_size)
 
     def _count_outputs(self, path: Path) -> int:
         """By running it on a black image."""
@@ -125,7 +125,7 @@ class Classifier:
             self._ready = True
 
 
-def fitted(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+def fit_to_input(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     """(N, size, size) uint8: a 28×28 digit goes into the middle of a larger input. Raises ModelError for others."""
     sides = images.shape[1:]
     if images.ndim != 3 or images.dtype != np.uint8 or sides not in ((28, 28), (size, size)):
@@ -135,7 +135,7 @@ def fitted(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
 
 
 @contextmanager
-def refused(path: Path) -> Iterator[None]:
+def litert_errors(path: Path) -> Iterator[None]:
     """Turns what LiteRT says of a damaged file, which shows here or there on the way, into a ModelError."""
     try:
         yield

@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.models.merge_graphs import joined
-from mnist_core.networks.architecture import Architecture, BatchNormalization, Conv2D, Dense, DepthwiseConv2D, Layer
+from mnist_core.networks.architecture import Architecture
+from mnist_core.networks.layers import BatchNormalization, Conv2D, Dense, DepthwiseConv2D, Layer
 
-SIGNATURE = "layers"
+LAYERS_SIGNATURE = "layers"
 INPUT = "image"
 LOGITS = "logits"  # of a last Dense with softmax: it sorts after all layers
 PASSING = ("Dropout", "SpatialDropout2D")  # outside training they hand on what they get
@@ -33,7 +34,7 @@ def convert(model: Any, architecture: Architecture) -> bytes:
     """The content of a model.tflite.
 
     Args:
-        model: the Keras model that architecture.build made, with its weights.
+        model: the Keras model that keras_model.build_model made, with its weights.
         architecture: of the model.
 
     Returns:
@@ -51,7 +52,7 @@ def convert(model: Any, architecture: Architecture) -> bytes:
     )
     concrete = [function.get_concrete_function()]
     inside = tf.lite.TFLiteConverter.from_concrete_functions(concrete, tf.Module()).convert()  # with one: with names
-    return joined(served, bytes(inside), SIGNATURE, _aliases(architecture))
+    return joined(served, bytes(inside), LAYERS_SIGNATURE, _aliases(architecture))
 
 
 def _aliases(architecture: Architecture) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from mnist_core.networks.architecture import BatchNormalization, Conv2D, Dense, Layer
+from mnist_core.networks.layers import BatchNormalization, Conv2D, Dense, Dropout, Layer
 
 MIXED = "mixed"
 """In place of an initialiser: each layer has its own."""
@@ -22,7 +22,7 @@ def with_initializer(layers: Sequence[Layer], name: str) -> tuple[Layer, ...]:
     )
 
 
-def initializer_of(layers: Sequence[Layer]) -> str:
+def shared_initializer(layers: Sequence[Layer]) -> str:
     """The initialiser that all convolutions and dense layers have, or MIXED."""
     found = {layer.kernel_initializer for layer in layers if isinstance(layer, Conv2D | Dense)}
     return found.pop() if len(found) == 1 else MIXED
@@ -35,6 +35,22 @@ def with_normalization_momentum(layers: Sequence[Layer], momentum: float) -> tup
     )
 
 
-def normalization_momentum_of(layers: Sequence[Layer]) -> float:
+def normalization_momentum(layers: Sequence[Layer]) -> float:
     """The momentum of the first batch normalisation; Keras's own where there is none."""
     return next((layer.momentum for layer in layers if isinstance(layer, BatchNormalization)), USUAL_MOMENTUM)
+
+
+def with_dropout(layers: Sequence[Layer], rate: float) -> tuple[Layer, ...]:
+    """The same network with every dropout at `rate`; one before the last Dense where it had none; none at all for 0."""
+    if rate == 0:
+        return tuple(layer for layer in layers if not isinstance(layer, Dropout))
+    if any(isinstance(layer, Dropout) for layer in layers):
+        return tuple(replace(layer, rate=rate) if isinstance(layer, Dropout) else layer for layer in layers)
+    dense = [index for index, layer in enumerate(layers) if isinstance(layer, Dense)]
+    place = dense[-1] if dense else len(layers) - 1
+    return (*layers[:place], Dropout(rate), *layers[place:])
+
+
+def dropout_rate(layers: Sequence[Layer]) -> float:
+    """The rate of the first dropout, 0 where there is none."""
+    return next((layer.rate for layer in layers if isinstance(layer, Dropout)), 0.0)

@@ -15,14 +15,26 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mnist_core.fields import complaints
-from mnist_core.networks import architecture as kinds
-from mnist_core.networks.architecture import Layer, Shape
+from mnist_core.networks.layers import (
+    AveragePooling2D,
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    DepthwiseConv2D,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling2D,
+    Layer,
+    MaxPooling2D,
+    Rescaling,
+    Shape,
+    Softmax,
+)
 
 BYTES = 4  # of a float32
 
 
 @dataclass(frozen=True)
-class Cost:
+class LayerCost:
     """One layer of a network.
 
     Attributes:
@@ -61,7 +73,7 @@ class _Sight:
         return _Sight(min(image, self.field + (self.units - 1) * self.stride), 0, 1)
 
 
-def layers(stack: Sequence[Layer], input_size: int = 28) -> tuple[Cost, ...]:
+def layer_costs(stack: Sequence[Layer], input_size: int = 28) -> tuple[LayerCost, ...]:
     """The layers of a network, first to last, up to the first that cannot work where it stands.
 
     Args:
@@ -79,7 +91,7 @@ def layers(stack: Sequence[Layer], input_size: int = 28) -> tuple[Cost, ...]:
             break
         sight = _seen(layer, sight, shape, made, input_size)
         rows.append(
-            Cost(
+            LayerCost(
                 type(layer).__name__,
                 shape,
                 made,
@@ -93,7 +105,7 @@ def layers(stack: Sequence[Layer], input_size: int = 28) -> tuple[Cost, ...]:
     return tuple(rows)
 
 
-def total(rows: Sequence[Cost]) -> Cost:
+def total_cost(rows: Sequence[LayerCost]) -> LayerCost:
     """The network as one layer: its sums, and what its last units see. `rows`: at least one."""
     whole: dict[str, Any] = {name: sum(getattr(row, name) for row in rows) for name in ("parameters", "multiply_adds")}
     return replace(rows[-1], layer="all", input_shape=rows[0].input_shape, **whole)
@@ -104,7 +116,7 @@ def megabytes(parameters: int) -> float:
     return parameters * BYTES / 1e6
 
 
-def rounded(count: int) -> str:
+def format_count(count: int) -> str:
     """A large count for people: `4.1 million`."""
     for size, name in ((10**9, "billion"), (10**6, "million"), (10**3, "thousand")):
         if count >= size:
@@ -114,13 +126,13 @@ def rounded(count: int) -> str:
 
 def _seen(layer: Any, before: _Sight, shape: Shape, made: Shape, image: int) -> _Sight:
     name = type(layer)
-    if name in (kinds.Conv2D, kinds.DepthwiseConv2D):
+    if name in (Conv2D, DepthwiseConv2D):
         return before.through(layer.kernel_size, layer.strides, made[0], image)
-    if name in (kinds.MaxPooling2D, kinds.AveragePooling2D):
+    if name in (MaxPooling2D, AveragePooling2D):
         return before.through(layer.pool_size, layer.strides or layer.pool_size, made[0], image)
-    if name in (kinds.GlobalAveragePooling2D, kinds.GlobalMaxPooling2D, kinds.Dense):
+    if name in (GlobalAveragePooling2D, GlobalMaxPooling2D, Dense):
         return before.together(image)
-    if name is kinds.Softmax and len(shape) == 1:  # each share depends on all numbers
+    if name is Softmax and len(shape) == 1:  # each share depends on all numbers
         return before.together(image)
     return before
 
@@ -139,10 +151,10 @@ def _each(layer: Any, shape: Shape, made: Shape) -> int:
 
 
 _COUNTS: dict[type[Layer], Callable[[Any, Shape, Shape], int]] = {
-    kinds.Conv2D: lambda layer, shape, made: _window(layer, shape, made) * shape[2],
-    kinds.DepthwiseConv2D: _window,
-    kinds.Dense: lambda layer, shape, made: shape[0] * made[0],
-    kinds.BatchNormalization: _each,
-    kinds.Rescaling: _each,
+    Conv2D: lambda layer, shape, made: _window(layer, shape, made) * shape[2],
+    DepthwiseConv2D: _window,
+    Dense: lambda layer, shape, made: shape[0] * made[0],
+    BatchNormalization: _each,
+    Rescaling: _each,
 }
 """Kind of layer -> its multiply-adds. Others compare, add or look up."""

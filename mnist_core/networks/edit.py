@@ -7,7 +7,7 @@ from typing import Any
 
 from mnist_core.errors import ArchitectureError
 from mnist_core.fields import Allowed, rule_of
-from mnist_core.networks.architecture import (
+from mnist_core.networks.layers import (
     LAYERS,
     AveragePooling2D,
     Conv2D,
@@ -33,36 +33,36 @@ _FRESH: dict[str, Layer] = {
 """Kind of layer -> how it begins; others have a default for everything."""
 
 
-def fresh(kind: str) -> Layer:
+def default_layer(kind: str) -> Layer:
     """A layer as it is usually begun with. Raises ArchitectureError where there is no such kind."""
     if kind not in LAYERS:
         raise ArchitectureError(f"{kind!r} is not a layer. Known: {', '.join(LAYERS)}.")
     return _FRESH[kind] if kind in _FRESH else LAYERS[kind]()
 
 
-def settings(layer: Layer) -> dict[str, tuple[Allowed, Any]]:
+def layer_settings(layer: Layer) -> dict[str, tuple[Allowed, Any]]:
     """What can be set of a layer: name -> (what it may hold, what it holds)."""
     pairs = ((described.name, rule_of(described)) for described in fields(layer))
     return {name: (rule, getattr(layer, name)) for name, rule in pairs if rule is not None}
 
 
-def inserted(layers: Layers, index: int, layer: Layer) -> Layers:
+def insert_layer(layers: Layers, index: int, layer: Layer) -> Layers:
     """With a layer at `index`, 0 to the number of layers."""
     return (*layers[:index], layer, *layers[index:])
 
 
-def removed(layers: Layers, index: int) -> Layers:
+def remove_layer(layers: Layers, index: int) -> Layers:
     """Without the layer at `index`."""
     return (*layers[:index], *layers[index + 1 :])
 
 
-def moved(layers: Layers, index: int, by: int) -> Layers:
+def move_layer(layers: Layers, index: int, by: int) -> Layers:
     """With the layer at `index` so many places further on, or back; no further than the ends."""
     target = min(max(index + by, 0), len(layers) - 1)
-    return inserted(removed(layers, index), target, layers[index])
+    return insert_layer(remove_layer(layers, index), target, layers[index])
 
 
-def changed(layers: Layers, index: int, **values: Any) -> Layers:
+def change_layer(layers: Layers, index: int, **values: Any) -> Layers:
     """With settings of the layer at `index` changed."""
     layer: Any = layers[index]
     return (*layers[:index], replace(layer, **values), *layers[index + 1 :])

@@ -19,10 +19,10 @@ from typing import Any
 
 from mnist_core.errors import ArchitectureError
 from mnist_core.fields import complaints, misnamed
-from mnist_core.networks import architecture as kinds
-from mnist_core.networks.architecture import LAYERS, MAX_LAYERS, Architecture, Layer
+from mnist_core.networks.architecture import MAX_LAYERS, Architecture
+from mnist_core.networks.layers import ACTIVATIONS, LAYERS, Flatten, Layer, LeakyReLU, ReLU, Rescaling, Softmax
 
-MOST_TEXT = 1_000_000  # characters; a hundred layers take a fifth of that
+MAX_CHARACTERS = 1_000_000  # characters; a hundred layers take a fifth of that
 
 _INITIALIZERS = {
     "GlorotUniform": "glorot_uniform",
@@ -75,7 +75,7 @@ _FIXED = {
 
 
 @dataclass(frozen=True)
-class Found:
+class ParsedNetwork:
     """What a JSON text holds.
 
     Attributes:
@@ -87,7 +87,7 @@ class Found:
     input_size: int
 
 
-def read(text: str) -> Found:
+def parse_keras_json(text: str) -> ParsedNetwork:
     """The network of a Keras Sequential model.
 
     Args:
@@ -96,8 +96,10 @@ def read(text: str) -> Found:
     Raises:
         ArchitectureError: it is no such text, or has a layer or a setting that Digit Lab does not have: says which.
     """
-    if len(text) > MOST_TEXT:
-        raise ArchitectureError(f"The file has {len(text):,} characters; a network as JSON has at most {MOST_TEXT:,}.")
+    if len(text) > MAX_CHARACTERS:
+        raise ArchitectureError(
+            f"The file has {len(text):,} characters; a network as JSON has at most {MAX_CHARACTERS:,}."
+        )
     try:
         model = json.loads(text)
     except (ValueError, RecursionError):
@@ -109,9 +111,9 @@ def read(text: str) -> Found:
     if len(items) > MAX_LAYERS:
         raise ArchitectureError(f"The model has {len(items):,} layers; at most {MAX_LAYERS} are read.")
     found = _layers(items)
-    if flat and not (found and isinstance(found[0], kinds.Flatten)):
-        found = (kinds.Flatten(), *found)
-    return Found(found, size)
+    if flat and not (found and isinstance(found[0], Flatten)):
+        found = (Flatten(), *found)
+    return ParsedNetwork(found, size)
 
 
 def _items(model: Any) -> list[Mapping[str, Any]]:
@@ -170,13 +172,13 @@ def _activated(found: list[Layer], activation: Any, position: int) -> list[Layer
     if activation in (None, "linear"):
         return found
     if activation in ("relu", "softmax"):
-        return [*found, kinds.ReLU() if activation == "relu" else kinds.Softmax()]
+        return [*found, ReLU() if activation == "relu" else Softmax()]
     last: Any = found[-1] if found else None
-    if getattr(last, "activation", "none") is None and activation in kinds.ACTIVATIONS:
+    if getattr(last, "activation", "none") is None and activation in ACTIVATIONS:
         return [*found[:-1], replace(last, activation=activation)]
     raise ArchitectureError(
         f"Layer {position} (Activation) is {_short(activation)}; expected relu or softmax, or one of "
-        f"{', '.join(filter(None, kinds.ACTIVATIONS))} right after a layer of weights.",
+        f"{', '.join(filter(None, ACTIVATIONS))} right after a layer of weights.",
         position,
     )
 
@@ -207,11 +209,11 @@ def _layer(name: str, config: Mapping[str, Any], position: int) -> Layer:
 def _kind(name: str, config: Mapping[str, Any]) -> tuple[type[Layer], Mapping[str, Any]]:
     """The class of a layer, and its settings under their names of today."""
     if name == "ReLU" and config.get("negative_slope"):
-        return kinds.LeakyReLU, config
+        return LeakyReLU, config
     if name == "ReLU":
-        return kinds.ReLU, {key: value for key, value in config.items() if key != "negative_slope"}
+        return ReLU, {key: value for key, value in config.items() if key != "negative_slope"}
     if name == "LeakyReLU" and "alpha" in config:  # Keras 2
-        return kinds.LeakyReLU, {("negative_slope" if key == "alpha" else key): config[key] for key in config}
+        return LeakyReLU, {("negative_slope" if key == "alpha" else key): config[key] for key in config}
     return LAYERS[name], config
 
 
@@ -268,7 +270,7 @@ def _short(value: Any) -> str:
     return text if len(text) <= 80 else f"{text[:77]}…"
 
 
-def write(layers: Sequence[Layer], input_size: int = 28) -> str:
+def to_keras_json(layers: Sequence[Layer], input_size: int = 28) -> str:
     """The network as `keras.models.model_from_json` takes it.
 
     Args:
@@ -296,7 +298,7 @@ def _object(name: str, config: dict[str, Any]) -> dict[str, Any]:
 
 def _written(layer: Layer) -> dict[str, Any]:
     values = asdict(layer)
-    if isinstance(layer, kinds.Rescaling):
+    if isinstance(layer, Rescaling):
         values["offset"] = 0.0  # Keras does not read one without it
     if "activation" in values:
         values["activation"] = values["activation"] or "linear"

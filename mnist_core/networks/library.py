@@ -22,7 +22,8 @@ from mnist_core.config import runs_dir
 from mnist_core.errors import ArchitectureError, SettingError
 from mnist_core.files import read_json, write_json
 from mnist_core.networks import architecture, keras_json
-from mnist_core.networks.architecture import NETWORK, Architecture, Layer
+from mnist_core.networks.architecture import LAYERS_KEY, Architecture
+from mnist_core.networks.layers import Layer
 
 MAX_NETWORKS = 500
 """Kept at most, of all people together: a list of them still opens at once."""
@@ -33,7 +34,7 @@ _ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{8}")
 
 
 @dataclass(frozen=True)
-class Network:
+class SavedNetwork:
     """A network with a name.
 
     Attributes:
@@ -54,27 +55,27 @@ class Network:
 
     @property
     def overrides(self) -> dict[str, Any]:
-        """The settings that train it, as recipes.override takes them."""
+        """The settings that train it, as overrides.apply_overrides takes them."""
         field_of_56 = {"uncentered": True, "drawings": "none"} if self.input_size == 56 else {}
-        return {NETWORK: architecture.to_json(self.layers), **field_of_56}
+        return {LAYERS_KEY: architecture.layers_to_json(self.layers), **field_of_56}
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in its file."""
         return {
             "schema": SCHEMA,
             "name": self.name,
-            "layers": architecture.to_json(self.layers),
+            "layers": architecture.layers_to_json(self.layers),
             "input_size": self.input_size,
             "owner": self.owner,
             "saved": self.saved,
         }
 
     @classmethod
-    def from_json(cls, name: str, value: Any) -> Network:
+    def from_json(cls, name: str, value: Any) -> SavedNetwork:
         """What `to_json` wrote. Raises KeyError, TypeError, ValueError or ArchitectureError where it is not that."""
         if value["schema"] != SCHEMA:
             raise ValueError(f"the schema {value['schema']!r}")
-        found = Architecture(architecture.from_json(value["layers"]), value["input_size"])
+        found = Architecture(architecture.layers_from_json(value["layers"]), value["input_size"])
         owner, saved = owners.known(value.get("owner")), float(value["saved"])
         return cls(name, checked_name(value["name"]), found.layers, found.input_size, owner, saved)
 
@@ -95,7 +96,7 @@ def checked_name(name: object) -> str:
 
 def save_network(
     name: str, layers: Sequence[Layer], input_size: int = 28, owner: str = owners.NOBODY, over: str = ""
-) -> Network:
+) -> SavedNetwork:
     """Keeps a network.
 
     Args:
@@ -113,11 +114,11 @@ def save_network(
     if not over and len(_files()) >= MAX_NETWORKS:
         raise SettingError(f"{MAX_NETWORKS} networks are kept already, and no more may be. Delete some first.")
     name_of_file = _path(over).stem if over else f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(4)}"
-    network = Network(name_of_file, checked_name(name), stack, input_size, owner, time.time())
+    network = SavedNetwork(name_of_file, checked_name(name), stack, input_size, owner, time.time())
     return _written(network)
 
 
-def _written(network: Network) -> Network:
+def _written(network: SavedNetwork) -> SavedNetwork:
     try:
         networks_dir().mkdir(parents=True, exist_ok=True)
         write_json(_path(network.id), network.to_json())
@@ -128,13 +129,13 @@ def _written(network: Network) -> Network:
     return network
 
 
-def list_networks() -> list[Network]:
+def list_networks() -> list[SavedNetwork]:
     """All that are kept, the last one saved first. A file that cannot be read is left out."""
     found = [network for path in _files() if (network := _read(path)) is not None]
     return sorted(found, key=lambda network: -network.saved)
 
 
-def find_network(network_id: str) -> Network:
+def find_network(network_id: str) -> SavedNetwork:
     """The network of this id. Raises SettingError where there is none, or its file cannot be read."""
     network = _read(_path(network_id))
     if network is None:
@@ -142,7 +143,7 @@ def find_network(network_id: str) -> Network:
     return network
 
 
-def named(text: str) -> Network:
+def resolve_network(text: str) -> SavedNetwork:
     """A network as a command line names it: by the name or the id of a kept one, or by a file of Keras JSON.
 
     Raises:
@@ -166,20 +167,20 @@ def named(text: str) -> Network:
     )
 
 
-def _imported(path: Path) -> Network:
+def _imported(path: Path) -> SavedNetwork:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeError) as error:
         raise SettingError(f"The network {path} cannot be read: {error}. Give a file of `model.to_json()`.") from None
-    found = keras_json.read(text)
-    return Network("", path.stem, found.layers, found.input_size)
+    found = keras_json.parse_keras_json(text)
+    return SavedNetwork("", path.stem, found.layers, found.input_size)
 
 
-def rename_network(network_id: str, name: str) -> Network:
+def rename_network(network_id: str, name: str) -> SavedNetwork:
     """Gives a network another name. Raises SettingError as `save` and `find`."""
     network = find_network(network_id)
     return _written(
-        Network(network.id, checked_name(name), network.layers, network.input_size, network.owner, network.saved)
+        SavedNetwork(network.id, checked_name(name), network.layers, network.input_size, network.owner, network.saved)
     )
 
 
@@ -201,9 +202,9 @@ def _path(network_id: str) -> Path:
     return networks_dir() / f"{network_id}.json"
 
 
-def _read(path: Path) -> Network | None:
+def _read(path: Path) -> SavedNetwork | None:
     try:
-        return Network.from_json(path.stem, read_json(path))
+        return SavedNetwork.from_json(path.stem, read_json(path))
     except (KeyError, TypeError, ValueError, OverflowError, ArchitectureError, SettingError):
         return None
 

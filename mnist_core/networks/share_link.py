@@ -17,9 +17,10 @@ from collections.abc import Sequence
 
 from mnist_core.errors import ArchitectureError
 from mnist_core.networks import architecture
-from mnist_core.networks.architecture import MAX_LAYERS, Architecture, Layer
+from mnist_core.networks.architecture import MAX_LAYERS, Architecture
+from mnist_core.networks.layers import Layer
 
-MOST_TEXT = 8_000
+MAX_CHARACTERS = 8_000
 """Characters of an address: a network of MAX_LAYERS takes a third of them, and servers take no longer addresses."""
 MOST_JSON = 100_000
 """Bytes unpacked: MAX_LAYERS with every setting written out take half of them."""
@@ -29,7 +30,7 @@ _TEXT = re.compile(r"[A-Za-z0-9_-]+")
 
 def encode(layers: Sequence[Layer]) -> str:
     """The network as letters, digits, `-` and `_`."""
-    content = json.dumps(architecture.to_json(layers), separators=(",", ":")).encode()
+    content = json.dumps(architecture.layers_to_json(layers), separators=(",", ":")).encode()
     return base64.urlsafe_b64encode(zlib.compress(content, 9)).decode().rstrip("=")
 
 
@@ -44,7 +45,7 @@ def decode(text: str, input_size: int = 28) -> tuple[Layer, ...]:
         ArchitectureError: it is too long, is no network, or one that cannot be trained.
     """
     try:
-        found = architecture.from_json(json.loads(_unpacked(text)))
+        found = architecture.layers_from_json(json.loads(_unpacked(text)))
     except (ValueError, RecursionError):
         raise ArchitectureError(f"{_WHAT} is no network: it was cut off or changed. Copy it again.") from None
     if len(found) > MAX_LAYERS:
@@ -59,9 +60,9 @@ _WHAT = "The network in this link"
 
 
 def _unpacked(text: str) -> bytes:
-    if len(text) > MOST_TEXT:
+    if len(text) > MAX_CHARACTERS:
         raise ArchitectureError(
-            f"{_WHAT} takes {len(text):,} characters; at most {MOST_TEXT:,} are read. Send such a network as a file."
+            f"{_WHAT} takes {len(text):,} characters; at most {MAX_CHARACTERS:,} are read. Send such a network as a file."
         )
     if not _TEXT.fullmatch(text):
         raise ValueError("other letters")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from mnist_core.networks.architecture import BatchNormalization, Layer
-from mnist_core.recipes.recipes import SMOOTHED_LOSSES
+from mnist_core.networks.layers import BatchNormalization, Layer
+from mnist_core.recipes.settings import SMOOTHED_LOSSES
 
 _WITH_MOMENTS, _DECAYING = ("Adam", "AdamW"), ("step", "exponential")
 
 
-def applies(name: str, chosen: Mapping[str, Any], layers: Sequence[Layer]) -> bool:
+def is_relevant(name: str, chosen: Mapping[str, Any], layers: Sequence[Layer]) -> bool:
     """Whether a setting makes a difference to a training.
 
     Args:
@@ -19,11 +19,11 @@ def applies(name: str, chosen: Mapping[str, Any], layers: Sequence[Layer]) -> bo
         chosen: the other settings: `optimizer`, `momentum`, `schedule` and `loss` at least.
         layers: the network.
     """
-    needed = NEEDS.get(name)
+    needed = RELEVANT_IF.get(name)
     return needed is None or needed(chosen, layers)
 
 
-NEEDS: dict[str, Callable[[Mapping[str, Any], Sequence[Layer]], bool]] = {
+RELEVANT_IF: dict[str, Callable[[Mapping[str, Any], Sequence[Layer]], bool]] = {
     "momentum": lambda chosen, _: chosen["optimizer"] == "SGD",
     "nesterov": lambda chosen, _: chosen["optimizer"] == "SGD" and chosen["momentum"] > 0,
     "beta_1": lambda chosen, _: chosen["optimizer"] in _WITH_MOMENTS,

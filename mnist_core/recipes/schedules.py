@@ -7,10 +7,12 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_core.recipes.recipes import Settings
+from mnist_core.recipes.settings import Settings
 
-WARM_UP = 0.2  # share of all steps in which the rate of a one-cycle schedule rises, where the settings name none
-WARM_UP_FROM = 0.04  # of the peak: where every rise begins
+ONE_CYCLE_WARM_UP = (
+    0.2  # share of all steps in which the rate of a one-cycle schedule rises, where the settings name none
+)
+WARM_UP_START = 0.04  # of the peak: where every rise begins
 
 Places = NDArray[np.float64]
 """Of steps in the whole training, 0..1."""
@@ -26,15 +28,15 @@ def learning_rates(settings: Settings, steps: int) -> NDArray[np.float32]:
     Returns:
         (steps,) float32.
     """
-    place, rising = np.arange(steps) / max(steps, 1), warm_up(settings)
-    rise = WARM_UP_FROM + (1 - WARM_UP_FROM) * place / (rising or 1.0)
+    place, rising = np.arange(steps) / max(steps, 1), warm_up_share(settings)
+    rise = WARM_UP_START + (1 - WARM_UP_START) * place / (rising or 1.0)
     shape = np.where(place < rising, rise, SHAPES[settings.schedule](settings, place, rising))
     return (settings.learning_rate * shape).astype(np.float32)
 
 
-def warm_up(settings: Settings) -> float:
+def warm_up_share(settings: Settings) -> float:
     """The share of all steps, 0..1, in which the rate rises."""
-    return settings.warm_up or (WARM_UP if settings.schedule == "one-cycle" else 0.0)
+    return settings.warm_up or (ONE_CYCLE_WARM_UP if settings.schedule == "one-cycle" else 0.0)
 
 
 def _constant(settings: Settings, place: Places, rising: float) -> Places:

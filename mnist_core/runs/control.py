@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mnist_core.recipes.recipes import setting_rules
+from mnist_core.recipes.overrides import setting_rules
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,9 @@ from mnist_core import owners
 from mnist_core.config import runs_dir
 from mnist_core.errors import RunError, RunNotFoundError
 from mnist_core.files import read_json, write_json
-from mnist_core.networks.architecture import NETWORK, describe
-from mnist_core.recipes.recipes import setting_rules
+from mnist_core.networks.architecture import LAYERS_KEY
+from mnist_core.networks.layers import format_shape
+from mnist_core.recipes.overrides import setting_rules
 from mnist_core.runs import index
 from mnist_core.runs.run import Run, RunSpec, find_run, list_runs, sweep_mark
 
@@ -164,8 +165,10 @@ def changed(spec: RunSpec) -> str:
 
 def overridden(spec: RunSpec) -> list[str]:
     """What was set otherwise than in the recipe; of a network of one's own, that it is one."""
-    own = [f"{len(spec.settings.layers)} layers of one's own, trained as {spec.recipe}"] * (NETWORK in spec.overrides)
-    return own + [f"{name} {value}" for name, value in spec.overrides.items() if name != NETWORK]
+    own = [f"{len(spec.settings.layers)} layers of one's own, trained as {spec.recipe}"] * (
+        LAYERS_KEY in spec.overrides
+    )
+    return own + [f"{name} {value}" for name, value in spec.overrides.items() if name != LAYERS_KEY]
 
 
 def settings_table(specs: Sequence[RunSpec]) -> list[dict[str, Any]]:
@@ -185,7 +188,7 @@ def network(spec: RunSpec) -> str:
     """The network in one line: its layers' names and output shapes."""
     rows = spec.settings.architecture.summary()
     return f"{len(rows)} layers, {spec.settings.architecture.parameters:,} parameters: " + " → ".join(
-        f"{row.layer} {describe(row.output_shape)}" for row in rows
+        f"{row.layer} {format_shape(row.output_shape)}" for row in rows
     )
 
 

@@ -41,8 +41,10 @@ from mnist_core.config import runs_dir
 from mnist_core.errors import DigitLabError, RunError, RunNotFoundError, SettingError
 from mnist_core.files import append_line, parse_lines, read_json, replacing, write_json
 from mnist_core.networks import architecture
-from mnist_core.networks.architecture import NETWORK
-from mnist_core.recipes.recipes import Settings, find, override
+from mnist_core.networks.architecture import LAYERS_KEY
+from mnist_core.recipes.overrides import apply_overrides
+from mnist_core.recipes.recipes import find_recipe
+from mnist_core.recipes.settings import Settings
 
 SCHEMA = 1
 OWN = "own"
@@ -83,12 +85,12 @@ class RunSpec:
     @property
     def kind(self) -> str:
         """What it goes by among others: its recipe, or OWN where somebody built the network."""
-        return OWN if NETWORK in self.overrides else self.recipe
+        return OWN if LAYERS_KEY in self.overrides else self.recipe
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in spec.json."""
         settings = {described.name: getattr(self.settings, described.name) for described in fields(self.settings)}
-        settings["layers"] = architecture.to_json(self.settings.layers)
+        settings["layers"] = architecture.layers_to_json(self.settings.layers)
         return {
             "schema": SCHEMA,
             "recipe": self.recipe,
@@ -110,7 +112,7 @@ class RunSpec:
             raise RunError(f"its schema is {value.get('schema')!r}; this version of Digit Lab reads {SCHEMA}")
         try:
             settings = dict(value["settings"])
-            settings["layers"] = architecture.from_json(settings.get("layers"))
+            settings["layers"] = architecture.layers_from_json(settings.get("layers"))
             return cls(
                 str(value["recipe"]),
                 Settings(**settings),
@@ -131,7 +133,7 @@ def make_spec(recipe: str, overrides: Mapping[str, Any] | None = None, data: str
 
     Args:
         recipe: name of a recipe.
-        overrides: settings to change, as recipes.override takes them.
+        overrides: settings to change, as overrides.apply_overrides takes them.
         data: `full`, `sample` or a path.
         seed: 0..2**31-1.
 
@@ -139,8 +141,8 @@ def make_spec(recipe: str, overrides: Mapping[str, Any] | None = None, data: str
         SettingError: for an unknown recipe or setting, or a value out of range.
         ArchitectureError: where the changed network cannot work.
     """
-    base = find(recipe).settings
-    return RunSpec(recipe, override(base, overrides or {}), data, checked_seed(seed), dict(overrides or {}))
+    base = find_recipe(recipe).settings
+    return RunSpec(recipe, apply_overrides(base, overrides or {}), data, checked_seed(seed), dict(overrides or {}))
 
 
 def checked_seed(seed: object) -> int:

@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mnist_core.errors import DigitLabError, RunError, SettingError, SweepError
-from mnist_core.networks.library import named
-from mnist_core.recipes.recipes import RECIPES, override
+from mnist_core.networks.library import resolve_network
+from mnist_core.recipes.overrides import apply_overrides
+from mnist_core.recipes.recipes import RECIPES
 from mnist_core.runs.run import OWN, RunSpec, checked_seed, find_run, make_spec
 from mnist_core.sweeps import search_space
 from mnist_core.sweeps.search_space import Dimension
@@ -78,7 +79,7 @@ class SweepPlan:
 
     def trial_spec(self, settings: Mapping[str, Any], seed: int) -> RunSpec:
         """What one trial trains. Raises SettingError or ArchitectureError where these cannot go together."""
-        changed = override(self.base.settings, settings)
+        changed = apply_overrides(self.base.settings, settings)
         overrides = {**self.base.overrides, **settings}
         return replace(self.base, settings=changed, overrides=overrides, seed=seed, created=time.time())
 
@@ -136,7 +137,7 @@ def make_plan(
         raise SettingError(f"epochs is {epochs} and varies, too. Give one of both.")
     if spec.settings.split == "test-as-validation":
         fixed["split"] = HELD_OUT_SPLIT
-    spec = replace(spec, settings=override(spec.settings, fixed), overrides={**spec.overrides, **fixed})
+    spec = replace(spec, settings=apply_overrides(spec.settings, fixed), overrides={**spec.overrides, **fixed})
     search_space.check_space(varies, spec.settings)
     gridded = how.get("sampler") == "grid"
     size = len(search_space.grid_points(varies)) if gridded else MAX_TRIALS
@@ -150,7 +151,7 @@ def _base(name: str) -> RunSpec:
     if name in RECIPES:
         return make_spec(name)
     if name.startswith(NETWORK_PREFIX):
-        return make_spec(NETWORK_RECIPE, named(name.removeprefix(NETWORK_PREFIX)).overrides)
+        return make_spec(NETWORK_RECIPE, resolve_network(name.removeprefix(NETWORK_PREFIX)).overrides)
     try:
         spec = find_run(name).spec()
     except RunError as error:

@@ -14,7 +14,7 @@ from typing import Any
 
 from mnist_core.errors import SweepError
 from mnist_core.files import write_json
-from mnist_core.recipes.recipes import Settings
+from mnist_core.recipes.settings import Settings
 from mnist_core.runs.run import MAX_SEED, Run
 from mnist_core.sweeps.plan import SweepPlan
 from mnist_core.sweeps.store import Sweep, runs_by_mark, trial_mark

@@ -18,7 +18,8 @@ from typing import Any
 
 from mnist_core.errors import SettingError
 from mnist_core.fields import Choice, Integer, Number
-from mnist_core.recipes.recipes import Settings, override, parse_override, setting_rules
+from mnist_core.recipes.overrides import apply_overrides, parse_override, setting_rules
+from mnist_core.recipes.settings import Settings
 
 MAX_GRID = 1000
 """Points of a grid that are tried one by one; more are sampled."""
@@ -199,7 +200,7 @@ def check_space(varies: Sequence[Dimension], base: Settings) -> None:
     """
     for vary in varies:
         for value in vary.values if isinstance(vary, Values) else (vary.grid()[0], vary.grid()[-1]):
-            override(base, {vary.name: value})
+            apply_overrides(base, {vary.name: value})
 
 
 def grid_size(varies: Sequence[Dimension]) -> int:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mnist_core.data.augmentation import AUGMENTATIONS, augment
 from mnist_core.data.mnist import Split
 from mnist_core.errors import SettingError
-from mnist_core.recipes.recipes import Settings
+from mnist_core.recipes.settings import Settings
 
 Images = NDArray[np.uint8]
 

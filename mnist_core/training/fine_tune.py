@@ -22,8 +22,11 @@ from mnist_core.files import read_json
 from mnist_core.handwriting import mixture
 from mnist_core.handwriting.corrections import Correction
 from mnist_core.models.classifier import DEFAULT_MODEL
-from mnist_core.networks.architecture import Architecture, build
-from mnist_core.recipes.recipes import RECIPES, Settings, differences
+from mnist_core.networks.architecture import Architecture
+from mnist_core.networks.keras_model import build_model
+from mnist_core.recipes.overrides import overrides_for
+from mnist_core.recipes.recipes import RECIPES
+from mnist_core.recipes.settings import Settings
 from mnist_core.runs.run import RunSpec, checked_seed, find_run
 from mnist_core.training.weights import adjust_class_prior
 
@@ -66,7 +69,7 @@ def make_fine_tune_spec(base: str, seed: int = 0) -> RunSpec:
     drawn = "none" if before.settings.drawings == "none" else "few"
     settings = replace(before.settings, **LESSON, drawings=drawn)
     recipe = RECIPES.get(before.recipe)
-    changed = differences(settings, recipe.settings) if recipe else {}
+    changed = overrides_for(settings, recipe.settings) if recipe else {}
     return RunSpec(before.recipe, settings, before.data, checked_seed(seed), changed, base=base)
 
 
@@ -157,7 +160,7 @@ def load_keras_model(architecture: Architecture, path: Path) -> Any:
     Raises:
         ModelError: the file is missing, or is of another network.
     """
-    model = build(architecture)
+    model = build_model(architecture)
     try:
         model.load_weights(path)
     except (OSError, ValueError, KeyError, BadZipFile) as error:

@@ -19,7 +19,7 @@ from mnist_core.files import replacing
 from mnist_core.handwriting import mixture
 from mnist_core.models import convert
 from mnist_core.models.classifier import Classifier
-from mnist_core.networks.architecture import build
+from mnist_core.networks.keras_model import build_model
 from mnist_core.runs.run import Run, RunSpec, Status
 from mnist_core.training import fine_tune
 from mnist_core.training.dataset import Dataset
@@ -72,7 +72,7 @@ def finish_run(
 
 def _bare(model: Any, spec: RunSpec) -> Any:
     """A copy of the network without its optimizer, which takes twice the room of the weights."""
-    copy = build(spec.settings.architecture)
+    copy = build_model(spec.settings.architecture)
     copy.set_weights(model.get_weights())
     return copy
 

@@ -63,8 +63,8 @@ def warm_up() -> None:
     import numpy as np
 
     from mnist_core.data.mnist import Split
-    from mnist_core.networks.architecture import Conv2D, Dense, Flatten, Rescaling
-    from mnist_core.recipes.recipes import Settings
+    from mnist_core.networks.layers import Conv2D, Dense, Flatten, Rescaling
+    from mnist_core.recipes.settings import Settings
     from mnist_core.training import loop
 
     settings = Settings((Rescaling(1 / 255), Conv2D(2, 5), Flatten(), Dense(10, "softmax")), batch_size=2, epochs=1)

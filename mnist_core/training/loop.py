@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from mnist_core.data.mnist import Split
 from mnist_core.errors import TrainingError
 from mnist_core.evaluation.metrics import Evaluation, evaluate
-from mnist_core.recipes.recipes import Settings
 from mnist_core.recipes.schedules import learning_rates
+from mnist_core.recipes.settings import Settings
 from mnist_core.training import fused_updates
 from mnist_core.training.batches import Batches, check_batch_size, steps_per_epoch
 from mnist_core.training.model import make_loss

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from mnist_core.networks.architecture import build
-from mnist_core.recipes.recipes import LOSSES, SMOOTHED_LOSSES, Settings
+from mnist_core.networks.keras_model import build_model
+from mnist_core.recipes.settings import LOSSES, SMOOTHED_LOSSES, Settings
 
 
 def make_model(settings: Settings, seed: int) -> Any:
@@ -13,7 +13,7 @@ def make_model(settings: Settings, seed: int) -> Any:
     import keras
 
     keras.utils.set_random_seed(seed)
-    model = build(settings.architecture)
+    model = build_model(settings.architecture)
     model.compile(optimizer=make_optimizer(settings), loss=make_loss(settings), metrics=["accuracy"])
     model.optimizer.build(model.trainable_variables)
     return model

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from mnist_core.config import runs_dir
 from mnist_core.data.mnist import Mnist, Split, load_mnist, split_mnist, uncenter_split
 from mnist_core.errors import TrainingError
-from mnist_core.recipes.recipes import Settings
+from mnist_core.recipes.settings import Settings
 from mnist_core.runs.heartbeat import Heartbeat
 from mnist_core.runs.run import Run, RunSpec, list_runs
 from mnist_core.training import loop

@@ -12,7 +12,7 @@ import sys
 from mnist_core.data.mnist import load_mnist
 from mnist_core.errors import DigitLabError, ModelError
 from mnist_core.models import convert
-from mnist_core.models.classifier import fitted
+from mnist_core.models.classifier import fit_to_input
 from mnist_core.processes import cpu_count, last_error_line, run_module, set_tensorflow_defaults
 from mnist_core.training import fine_tune, finish
 from mnist_core.training.predict import predict
@@ -49,7 +49,7 @@ def reconvert(name: str) -> None:
     folder = fine_tune.model_folder(name)
     settings = fine_tune.base_settings(name)
     model = fine_tune.load_keras_model(settings.architecture, folder / "model.keras")
-    images = fitted(load_mnist("sample").x_test[: finish.AGREEMENT_IMAGES], settings.architecture.input_size)
+    images = fit_to_input(load_mnist("sample").x_test[: finish.AGREEMENT_IMAGES], settings.architecture.input_size)
     content = convert.convert(model, settings.architecture)
     finish.save_converted_model(folder / "model.tflite", content, images, predict(model, images))
 

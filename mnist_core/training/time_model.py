@@ -28,11 +28,11 @@ from mnist_core.config import runs_dir
 from mnist_core.errors import TrainingError
 from mnist_core.files import read_json, write_json
 from mnist_core.handwriting.mixture import MIXTURES
-from mnist_core.networks import architecture as layers_of
 from mnist_core.networks import cost
-from mnist_core.networks.cost import Cost
+from mnist_core.networks.cost import LayerCost
+from mnist_core.networks.layers import LAYERS, BatchNormalization, Conv2D, Dense, DepthwiseConv2D, Flatten
 from mnist_core.processes import cpu_count, last_error_line, run_module
-from mnist_core.recipes.recipes import Settings
+from mnist_core.recipes.settings import Settings
 
 SCHEMA = 1
 FILE = "speed.json"
@@ -109,7 +109,7 @@ def validation_images(settings: Settings, data: str) -> int:
 
 def step_work(settings: Settings) -> dict[str, float]:
     """How much of each of WORK_KINDS a step is."""
-    rows = cost.layers(settings.layers, settings.architecture.input_size)
+    rows = cost.layer_costs(settings.layers, settings.architecture.input_size)
     batch, pixels = settings.batch_size, settings.architecture.input_size**2
     done = dict.fromkeys(WORK_KINDS, 0.0)
     done |= {"step": 1.0, "pixel": float(batch * pixels)}
@@ -120,21 +120,21 @@ def step_work(settings: Settings) -> dict[str, float]:
     return done
 
 
-def _of_layer(row: Cost, batch: int) -> dict[str, float]:
+def _of_layer(row: LayerCost, batch: int) -> dict[str, float]:
     out, given = batch * math.prod(row.output_shape), batch * math.prod(row.input_shape)
     sums, own = float(batch * row.multiply_adds), {"layer": 1.0, "weight": float(row.parameters)}
-    kind = layers_of.LAYERS[row.layer]
-    if kind is layers_of.Flatten:
+    kind = LAYERS[row.layer]
+    if kind is Flatten:
         return {}
-    if kind is layers_of.Conv2D:
+    if kind is Conv2D:
         return {**own, "convolution": sums, "convolved": float(out)}
-    if kind is layers_of.DepthwiseConv2D:
+    if kind is DepthwiseConv2D:
         return {**own, "depthwise": sums}
-    if kind is layers_of.Dense:
+    if kind is Dense:
         return {**own, "dense": sums}
     if "Pooling" in row.layer:
         return {**own, "pooled": float(given)}
-    return {**own, "normalised" if kind is layers_of.BatchNormalization else "other": float(out)}
+    return {**own, "normalised" if kind is BatchNormalization else "other": float(out)}
 
 
 def fit_time_model(measured: Sequence[tuple[Settings, float]], threads: int) -> TimeModel:

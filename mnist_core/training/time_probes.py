@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from mnist_core.data.mnist import Split
-from mnist_core.networks.architecture import (
+from mnist_core.networks.layers import (
     AveragePooling2D,
     BatchNormalization,
     Conv2D,
@@ -29,7 +29,7 @@ from mnist_core.networks.architecture import (
     Rescaling,
 )
 from mnist_core.processes import lower_priority, set_tensorflow_defaults
-from mnist_core.recipes.recipes import Settings
+from mnist_core.recipes.settings import Settings
 from mnist_core.training import loop, time_model
 from mnist_core.training.model import make_model
 

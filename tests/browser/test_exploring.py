@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from mnist_core.networks.architecture import Dense, Flatten, Rescaling
+from mnist_core.networks.layers import Dense, Flatten, Rescaling
 from mnist_core.networks.library import save_network
 from mnist_core.runs.run import Run, sweep_mark
 from mnist_core.sweeps.store import Sweep, list_sweeps

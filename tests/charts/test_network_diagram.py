@@ -9,7 +9,7 @@ import pytest
 
 from mnist_core.charts import network_diagram
 from mnist_core.charts.common import COLORS
-from mnist_core.networks.architecture import Conv2D, Dense, Flatten, Layer, MaxPooling2D, ReLU, Rescaling, describe
+from mnist_core.networks.layers import Conv2D, Dense, Flatten, Layer, MaxPooling2D, ReLU, Rescaling, format_shape
 from mnist_core.recipes.recipes import RECIPES
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -32,7 +32,7 @@ def test_every_layer_has_a_box_and_its_shape(name: str) -> None:
     assert len(boxes(drawn)) == len(rows) + 1
     shown = texts(drawn)
     for row in rows:
-        assert describe(row.output_shape) in shown
+        assert format_shape(row.output_shape) in shown
         assert not row.parameters or f"{row.parameters:,} weights" in shown
     placed = [group.get("transform") for group in ElementTree.fromstring(drawn).iter(f"{SVG}g")]
     assert len(set(placed)) == len(rows) + 1, "none lies upon another"

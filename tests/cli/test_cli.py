@@ -25,8 +25,9 @@ from mnist_core import worker
 from mnist_core.cli import train
 from mnist_core.errors import RunError
 from mnist_core.models.classifier import Classifier
-from mnist_core.networks.architecture import Dense, Flatten, Rescaling
-from mnist_core.recipes.recipes import RECIPES, Settings
+from mnist_core.networks.layers import Dense, Flatten, Rescaling
+from mnist_core.recipes.recipes import RECIPES
+from mnist_core.recipes.settings import Settings
 from mnist_core.runs import history
 from mnist_core.runs.run import Run, RunSpec, Status, create_run, list_runs, make_spec
 from pages.ui.shared import settings_form, state
@@ -382,7 +383,7 @@ def test_classify_with_a_run_and_plainly(
     root = trained.run.path.parent
     rows = lines(call("classify", "--plain", "--model", trained.run.id, tmp_path / "digits.npz", runs=root))
     small = np.stack([255 - cv2.resize(page, (28, 28), interpolation=cv2.INTER_AREA) for page in pages[0]])
-    expected = Classifier(trained.run.model).digits(small)
+    expected = Classifier(trained.run.model).digit_probabilities(small)
     assert np.mean([row["digit"] for row in rows] == expected.argmax(1)) >= 0.95
     other = lines(call("classify", "--model", trained.run.id, tmp_path / "digits.npz", runs=root))
     assert [row["probabilities"] for row in other] != [row["probabilities"] for row in rows]

@@ -22,8 +22,8 @@ from mnist_core.errors import ClusterError
 from mnist_core.jobs import routing
 from mnist_core.jobs.local import resume_run, start_run
 from mnist_core.jobs.ray.backend import RayBackend
-from mnist_core.networks.architecture import Dense, Flatten, Rescaling
-from mnist_core.recipes.recipes import Settings
+from mnist_core.networks.layers import Dense, Flatten, Rescaling
+from mnist_core.recipes.settings import Settings
 from mnist_core.runs import claims
 from mnist_core.runs.run import Run, RunSpec, create_run, list_runs, sweep_mark
 from mnist_core.sweeps.plan import PRESETS, SweepPlan

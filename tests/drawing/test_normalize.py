@@ -109,7 +109,7 @@ def test_brush_hardly_changes_the_answer(width: int) -> None:
     generator, model = np.random.default_rng(0), Classifier(DEFAULT_MODEL)
     strokes = [digit_forms.generate_digit(generator, label).strokes for label in range(10) for _ in range(12)]
     answers = [
-        model.digits(
+        model.digit_probabilities(
             np.stack([normalize_drawing(render_strokes(digit, brush, 168)).image for digit in strokes])
         ).argmax(axis=1)
         for brush in (20, width)
@@ -371,7 +371,7 @@ def test_a_filled_patch_is_ink_and_no_card() -> None:
     paper = np.zeros((280, 280), np.uint8)
     cv2.polylines(paper, [zigzag], False, 255, 20, cv2.LINE_AA)
     assert (to_ink(paper) > 127)[100:180, 100:180].all()
-    assert Classifier(DEFAULT_MODEL).read(normalize_drawing(paper, 20).image).rejected
+    assert Classifier(DEFAULT_MODEL).predict(normalize_drawing(paper, 20).image).rejected
 
 
 def test_upload_is_turned_upright_and_sixteen_bits_are_scaled() -> None:

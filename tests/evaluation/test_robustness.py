@@ -134,7 +134,7 @@ def test_subset_has_as_many_of_each_digit() -> None:
 def test_accuracy_falls_as_digits_are_spoilt(digits: np.ndarray) -> None:
     labels, model = load_mnist("sample").y_test[:40], Classifier(DEFAULT_MODEL)
     turn = DISTORTIONS["rotation"]
-    right = [int(reading.digit == label) for reading, label in zip(model.readings(digits), labels, strict=True)]
+    right = [int(reading.digit == label) for reading, label in zip(model.predict_all(digits), labels, strict=True)]
     assert robustness.accuracy_at(model, digits, labels, turn, 0) == pytest.approx(np.mean(right))
     assert robustness.accuracy_at(model, digits, labels, DISTORTIONS["inversion"], 0.5) < 0.5
 

@@ -12,12 +12,12 @@ import pytest
 from mnist_core.errors import ModelError
 from mnist_core.explain import arithmetic
 from mnist_core.models import convert
-from mnist_core.models.activations import Layers
+from mnist_core.models.activations import ActivationModel
 from mnist_core.models.weights import layer_weights
-from mnist_core.networks.architecture import (
+from mnist_core.networks.architecture import Architecture
+from mnist_core.networks.layers import (
     ACTIVATIONS,
     LAYERS,
-    Architecture,
     AveragePooling2D,
     BatchNormalization,
     Conv2D,
@@ -108,10 +108,10 @@ def test_weights_are_those_of_keras(made: tuple[Architecture, Any, Path]) -> Non
 
 def test_every_unit_comes_out_as_in_litert(made: tuple[Architecture, Any, Path], sample: Any) -> None:
     architecture, _, folder = made
-    layers, weights = Layers(folder / "model.tflite"), layer_weights(folder / "model.keras", architecture)
+    layers, weights = ActivationModel(folder / "model.tflite"), layer_weights(folder / "model.keras", architecture)
     image, generator = sample.x_test[:1], np.random.default_rng(0)
     for position, found in enumerate(layers.outputs(image).values()):
-        layer, before = architecture.layers[position], layers.before(image, position)[0]
+        layer, before = architecture.layers[position], layers.layer_input(image, position)[0]
         corners = [tuple(0 for _ in found[0].shape), tuple(size - 1 for size in found[0].shape)]
         others = [tuple(int(generator.integers(size)) for size in found[0].shape) for _ in range(25)]
         for place in (*corners, *others):
@@ -121,9 +121,9 @@ def test_every_unit_comes_out_as_in_litert(made: tuple[Architecture, Any, Path],
 
 def test_the_parts_of_a_convolution_add_up(made: tuple[Architecture, Any, Path], sample: Any) -> None:
     architecture, _, folder = made
-    layers, weights = Layers(folder / "model.tflite"), layer_weights(folder / "model.keras", architecture)
+    layers, weights = ActivationModel(folder / "model.tflite"), layer_weights(folder / "model.keras", architecture)
     position = next((n for n, layer in enumerate(architecture.layers) if isinstance(layer, Conv2D | Dense)), 0)
-    before = layers.before(sample.x_test[:1], position)[0]
+    before = layers.layer_input(sample.x_test[:1], position)[0]
     place = (2, 3, 1) if before.ndim == 3 else (1,)
     unit = arithmetic.compute_unit(architecture.layers[position], weights[position], before, place)
     if unit.patch is not None and unit.kernel is not None:

@@ -13,8 +13,9 @@ from mnist_core.errors import ModelError
 from mnist_core.explain import attribution
 from mnist_core.explain.attribution import Completeness, Explainer
 from mnist_core.models.classifier import DEFAULT_MODEL
-from mnist_core.networks.architecture import (
-    Architecture,
+from mnist_core.networks.architecture import Architecture
+from mnist_core.networks.keras_model import build_model
+from mnist_core.networks.layers import (
     BatchNormalization,
     Conv2D,
     Dense,
@@ -25,7 +26,6 @@ from mnist_core.networks.architecture import (
     ReLU,
     Rescaling,
     Softmax,
-    build,
 )
 
 SCALE = Rescaling(1 / 255)
@@ -56,7 +56,7 @@ def digit() -> np.ndarray:
 
 def made(architecture: Architecture, seed: int = 0) -> Any:
     """A model with weights that are neither zero nor tiny, biases and moving statistics too."""
-    model, random = build(architecture), np.random.default_rng(seed)
+    model, random = build_model(architecture), np.random.default_rng(seed)
     positive = {variable.path for variable in model.weights if "variance" in variable.path or "gamma" in variable.path}
     for variable in model.weights:
         values = random.normal(0, 0.3, variable.shape)

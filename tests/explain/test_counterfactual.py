@@ -11,7 +11,9 @@ import pytest
 from mnist_core.explain import counterfactual
 from mnist_core.models import convert
 from mnist_core.models.classifier import DEFAULT_MODEL, Classifier
-from mnist_core.networks.architecture import Architecture, Dense, Flatten, build
+from mnist_core.networks.architecture import Architecture
+from mnist_core.networks.keras_model import build_model
+from mnist_core.networks.layers import Dense, Flatten
 
 
 @pytest.fixture(scope="module", params=[28, 56])
@@ -23,7 +25,7 @@ def scales(request: Any, keras: Any, tmp_path_factory: pytest.TempPathFactory) -
     bias = np.full(11, -9.0, np.float32)
     bias[[1, 3, 7]] = 0, 0.1, 0
     architecture = Architecture((Flatten(), Dense(11, "softmax")), size)
-    model = build(architecture)
+    model = build_model(architecture)
     model.set_weights([weights.reshape(-1, 11), bias])
     path = tmp_path_factory.mktemp("scales") / "model.tflite"
     path.write_bytes(convert.convert(model, architecture))
@@ -78,8 +80,8 @@ def test_the_shipped_model_reads_what_comes_of_it_as_told(sample: Any) -> None:
     found = [counterfactual.find_counterfactual(classifier, image) for image in sample.x_test[:200:50]]
     assert any(change.found for change in found)
     for change in found:
-        assert counterfactual.predicted_class(classifier.read(change.before)) == change.answers[0]
-        assert counterfactual.predicted_class(classifier.read(change.after)) == change.answers[1]
+        assert counterfactual.predicted_class(classifier.predict(change.before)) == change.answers[0]
+        assert counterfactual.predicted_class(classifier.predict(change.after)) == change.answers[1]
         assert change.found == (change.answers[0] != change.answers[1])
         changed = {(int(row) // 2, int(column) // 2) for row, column in np.argwhere(change.before != change.after)}
         assert changed <= set(change.patches) and len(change.patches) <= counterfactual.MAX_PATCHES

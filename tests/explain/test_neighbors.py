@@ -10,15 +10,15 @@ import pytest
 
 from mnist_core.errors import ModelError
 from mnist_core.explain import neighbors
-from mnist_core.models.activations import Layers
+from mnist_core.models.activations import ActivationModel
 from mnist_core.models.classifier import DEFAULT_MODEL
 
 COUNT = 400
 
 
 @pytest.fixture(scope="module")
-def built(sample: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Layers, Path, list[float]]:
-    layers, told = Layers(DEFAULT_MODEL, 2), list[float]()
+def built(sample: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[ActivationModel, Path, list[float]]:
+    layers, told = ActivationModel(DEFAULT_MODEL, 2), list[float]()
     path = neighbors.descriptor_path(DEFAULT_MODEL, tmp_path_factory.mktemp("neighbours") / "deeper", "some data")
     path.parent.mkdir()
     (path.parent / "neighbours-of-before.npy").write_bytes(b"")
@@ -26,7 +26,9 @@ def built(sample: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Layers
     return layers, path, told
 
 
-def test_they_are_those_of_a_search_by_brute_force(built: tuple[Layers, Path, list[float]], sample: Any) -> None:
+def test_they_are_those_of_a_search_by_brute_force(
+    built: tuple[ActivationModel, Path, list[float]], sample: Any
+) -> None:
     layers, path, _ = built
     described = neighbors.load_descriptors(path, COUNT)
     assert described is not None and described.shape == (COUNT, 192) and described.dtype == np.float16
@@ -41,7 +43,7 @@ def test_they_are_those_of_a_search_by_brute_force(built: tuple[Layers, Path, li
         np.testing.assert_allclose([cosines[each.index] for each in found], expected, atol=1e-3)
 
 
-def test_a_training_digit_is_its_own_nearest(built: tuple[Layers, Path, list[float]], sample: Any) -> None:
+def test_a_training_digit_is_its_own_nearest(built: tuple[ActivationModel, Path, list[float]], sample: Any) -> None:
     layers, path, _ = built
     described = neighbors.load_descriptors(path, COUNT)
     assert described is not None
@@ -59,11 +61,13 @@ def test_by_hand() -> None:
         neighbors.nearest_neighbors(described, np.zeros(3, np.float32))
 
 
-def test_progress_rises_to_the_end(built: tuple[Layers, Path, list[float]]) -> None:
+def test_progress_rises_to_the_end(built: tuple[ActivationModel, Path, list[float]]) -> None:
     assert built[2] == sorted(built[2]) and built[2][-1] == 1
 
 
-def test_the_file_is_of_one_model_and_one_data_set(built: tuple[Layers, Path, list[float]], tmp_path: Path) -> None:
+def test_the_file_is_of_one_model_and_one_data_set(
+    built: tuple[ActivationModel, Path, list[float]], tmp_path: Path
+) -> None:
     _, path, _ = built
     assert neighbors.descriptor_path(DEFAULT_MODEL, path.parent, "some data") == path
     assert neighbors.descriptor_path(DEFAULT_MODEL, path.parent, "other data") != path
@@ -74,7 +78,7 @@ def test_the_file_is_of_one_model_and_one_data_set(built: tuple[Layers, Path, li
         neighbors.descriptor_path(tmp_path / "none.tflite", tmp_path, "")
 
 
-def test_a_file_that_is_not_whole_is_none(built: tuple[Layers, Path, list[float]], tmp_path: Path) -> None:
+def test_a_file_that_is_not_whole_is_none(built: tuple[ActivationModel, Path, list[float]], tmp_path: Path) -> None:
     _, path, _ = built
     assert neighbors.load_descriptors(path, COUNT + 1) is None
     assert neighbors.load_descriptors(tmp_path / "none.npy", COUNT) is None

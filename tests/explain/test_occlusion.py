@@ -12,7 +12,9 @@ from mnist_core.errors import ModelError
 from mnist_core.explain.occlusion import occluded_images, occlusion_map, upsample_occlusion
 from mnist_core.models import convert
 from mnist_core.models.classifier import DEFAULT_MODEL, Classifier
-from mnist_core.networks.architecture import Architecture, Dense, Flatten, build
+from mnist_core.networks.architecture import Architecture
+from mnist_core.networks.keras_model import build_model
+from mnist_core.networks.layers import Dense, Flatten
 
 
 @pytest.fixture(scope="module", params=[28, 56])
@@ -20,7 +22,7 @@ def linear(request: Any, keras: Any, tmp_path_factory: pytest.TempPathFactory) -
     """softmax(image × weights), and its weights, (size, size, outputs)."""
     size = request.param
     architecture = Architecture((Flatten(), Dense(12, "softmax")), size)
-    model = build(architecture)
+    model = build_model(architecture)
     weights = np.random.default_rng(0).normal(0, 1e-4, (size * size, 12)).astype(np.float32)
     model.set_weights([weights, np.zeros(12, np.float32)])
     path = tmp_path_factory.mktemp("linear") / "model.tflite"

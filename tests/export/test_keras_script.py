@@ -17,9 +17,11 @@ from mnist_core.data.augmentation import AUGMENTATIONS, augment
 from mnist_core.errors import RunError
 from mnist_core.export import keras_script, numpy_augment
 from mnist_core.handwriting import mixture
-from mnist_core.networks.architecture import Dense, Flatten, Rescaling
+from mnist_core.networks.layers import Dense, Flatten, Rescaling
 from mnist_core.processes import cpu_count
-from mnist_core.recipes.recipes import RECIPES, Settings, override
+from mnist_core.recipes.overrides import apply_overrides
+from mnist_core.recipes.recipes import RECIPES
+from mnist_core.recipes.settings import Settings
 from mnist_core.runs.run import Run, RunSpec, create_run, make_spec
 from mnist_core.training import dataset, fine_tune, loop
 from mnist_core.training.model import make_model
@@ -111,7 +113,7 @@ def made(name: str, path: Path) -> Run:
     if name in RECIPES:
         epochs = max(RECIPES[name].settings.epochs, 10)
         return create_run(make_spec(name, {"batch_size": 16, "epochs": epochs}, str(path), seed=5))
-    return create_run(RunSpec(name, override(SMALL, VARIANTS[name]), str(path), seed=5))
+    return create_run(RunSpec(name, apply_overrides(SMALL, VARIANTS[name]), str(path), seed=5))
 
 
 def losses(run: Run, monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, int]]:

@@ -15,9 +15,9 @@ from mnist_core.errors import SettingError
 from mnist_core.jobs import local
 from mnist_core.jobs.local import LocalBackend
 from mnist_core.jobs.worker_pool import WarmWorker, start_worker
-from mnist_core.networks.architecture import Conv2D, Dense, Dropout, Flatten, Rescaling
+from mnist_core.networks.layers import Conv2D, Dense, Dropout, Flatten, Rescaling
 from mnist_core.processes import NICE
-from mnist_core.recipes.recipes import Settings
+from mnist_core.recipes.settings import Settings
 from mnist_core.runs.run import Run, RunSpec, create_run
 from tests.support import ROOT, wait_until
 

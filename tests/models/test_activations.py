@@ -13,10 +13,11 @@ import pytest
 from mnist_core.errors import ModelError
 from mnist_core.files import write_json
 from mnist_core.models import convert, select_graph
-from mnist_core.models.activations import Layers, NoLayersError
+from mnist_core.models.activations import ActivationModel, NoActivationsError
 from mnist_core.models.classifier import DEFAULT_MODEL, Classifier
-from mnist_core.networks.architecture import (
-    Architecture,
+from mnist_core.networks.architecture import Architecture
+from mnist_core.networks.keras_model import build_model
+from mnist_core.networks.layers import (
     BatchNormalization,
     Conv2D,
     Dense,
@@ -29,7 +30,6 @@ from mnist_core.networks.architecture import (
     ReLU,
     Rescaling,
     Softmax,
-    build,
 )
 from mnist_core.recipes.recipes import RECIPES
 from mnist_core.training import fine_tune
@@ -69,7 +69,7 @@ NETWORKS = {
 
 def lively(architecture: Architecture) -> Any:
     """A Keras model whose moving statistics, offsets and biases are none of those that it begins with."""
-    model, generator = build(architecture), np.random.default_rng(1)
+    model, generator = build_model(architecture), np.random.default_rng(1)
     for layer in model.layers:
         weights = layer.get_weights()
         if type(layer).__name__ == "BatchNormalization":
@@ -105,14 +105,14 @@ def digits(sample: Any, size: int, count: int = 3) -> np.ndarray:
 def test_every_layer_gives_what_it_gives_in_keras(converted: tuple[Architecture, Any, Path], sample: Any) -> None:
     architecture, model, path = converted
     images = digits(sample, architecture.input_size)
-    layers = Layers(path)
+    layers = ActivationModel(path)
     found, expected = layers.outputs(images), by_keras(model, images)
     assert [name.partition("_")[2] for name in found] == [type(layer).__name__ for layer in architecture.layers]
     for (name, values), wanted in zip(found.items(), expected, strict=True):
         assert values.dtype == np.float32
         scale = max(1.0, float(np.abs(wanted).max()))  # of raw pixels, thousands
         np.testing.assert_allclose(values / scale, wanted / scale, atol=1e-4, err_msg=name)
-    np.testing.assert_array_equal(layers.before(images, 0)[..., 0], images)
+    np.testing.assert_array_equal(layers.layer_input(images, 0)[..., 0], images)
 
 
 def test_what_the_last_dense_layer_gets_and_gives(converted: tuple[Architecture, Any, Path], sample: Any) -> None:
@@ -121,7 +121,7 @@ def test_what_the_last_dense_layer_gets_and_gives(converted: tuple[Architecture,
     kinds = [type(layer).__name__ for layer in architecture.layers]
     last = max([place for place, kind in enumerate(kinds) if kind == "Dense"], default=len(kinds) - 1)
     expected = (by_keras(model, images)[last - 1]).reshape(70, -1)
-    layers = Layers(path, 2)
+    layers = ActivationModel(path, 2)
     found = layers.penultimate(images)
     assert found.dtype == np.float32
     scale = max(1.0, float(np.abs(expected).max()))
@@ -155,7 +155,7 @@ def test_a_batch_normalisation_that_cannot_be_undone_is_kept_apart(keras: Any, s
     path = tmp_path / "model.tflite"
     path.write_bytes(convert.convert(model, architecture))
     images = sample.x_test[:2]
-    for values, wanted in zip(Layers(path).outputs(images).values(), by_keras(model, images), strict=True):
+    for values, wanted in zip(ActivationModel(path).outputs(images).values(), by_keras(model, images), strict=True):
         np.testing.assert_allclose(values, wanted, rtol=1e-4, atol=1e-3)
 
 
@@ -175,9 +175,9 @@ def test_only_the_graph_that_is_asked_for_is_loaded() -> None:
 
 def test_wrong_images_and_missing_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"Expected images \(N, 28, 28\) uint8"):
-        Layers(DEFAULT_MODEL).outputs(np.zeros((1, 27, 28), np.uint8))
+        ActivationModel(DEFAULT_MODEL).outputs(np.zeros((1, 27, 28), np.uint8))
     with pytest.raises(ModelError, match="There is no model at"):
-        Layers(tmp_path / "model.tflite")
+        ActivationModel(tmp_path / "model.tflite")
 
 
 def test_an_older_run_says_what_it_lacks_and_is_converted_again(
@@ -192,8 +192,8 @@ def test_an_older_run_says_what_it_lacks_and_is_converted_again(
     model = fine_tune.load_keras_model(fine_tune.base_settings(run.name).architecture, run / "model.keras")
     (run / "model.tflite").write_bytes(tf.lite.TFLiteConverter.from_keras_model(model).convert())
     before = Classifier(run / "model.tflite").probabilities(sample.x_test[:50])
-    with pytest.raises(NoLayersError, match="Convert it again from the model.keras"):
-        Layers(run / "model.tflite")
+    with pytest.raises(NoActivationsError, match="Convert it again from the model.keras"):
+        ActivationModel(run / "model.tflite")
     done = subprocess.run(
         [sys.executable, "-m", "mnist_core.training.reconvert", run.name],
         cwd=ROOT,
@@ -203,7 +203,7 @@ def test_an_older_run_says_what_it_lacks_and_is_converted_again(
         timeout=300,
     )
     assert done.returncode == 0, done.stderr
-    assert Layers(run / "model.tflite").names[0] == "001_Rescaling"
+    assert ActivationModel(run / "model.tflite").names[0] == "001_Rescaling"
     np.testing.assert_array_equal(Classifier(run / "model.tflite").probabilities(sample.x_test[:50]), before)
 
 

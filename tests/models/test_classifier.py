@@ -15,16 +15,9 @@ import pytest
 
 from mnist_core.errors import ModelError
 from mnist_core.models.classifier import BATCH, Classifier
-from mnist_core.networks.architecture import (
-    Architecture,
-    Conv2D,
-    Dense,
-    Flatten,
-    GlobalAveragePooling2D,
-    MaxPooling2D,
-    Rescaling,
-    build,
-)
+from mnist_core.networks.architecture import Architecture
+from mnist_core.networks.keras_model import build_model
+from mnist_core.networks.layers import Conv2D, Dense, Flatten, GlobalAveragePooling2D, MaxPooling2D, Rescaling
 from tests.support import ROOT
 
 LAYERS = (Rescaling(1 / 255), Conv2D(6, 5, 2, activation="relu"), MaxPooling2D(), Flatten(), Dense(10, "softmax"))
@@ -49,7 +42,7 @@ def made(folder: Path, layers: tuple[Any, ...], size: int) -> tuple[Any, Path]:
     """A Keras model with weights large enough that its answers differ, and its LiteRT file."""
     import tensorflow as tf
 
-    model = build(Architecture(layers, size))
+    model = build_model(Architecture(layers, size))
     generator = np.random.default_rng(0)
     model.set_weights([generator.normal(0, 0.3, weights.shape) for weights in model.get_weights()])
     path = folder / f"{size}.tflite"
@@ -99,7 +92,7 @@ def test_batches_of_all_sizes_one_after_another(small: tuple[Any, Path]) -> None
 def test_no_images_no_answers(small: tuple[Any, Path], wide: tuple[Any, Path]) -> None:
     assert Classifier(small[1]).probabilities(random_images(0)).shape == (0, 10)
     assert Classifier(wide[1]).probabilities(random_images(0)).shape == (0, 100)
-    assert Classifier(wide[1]).digits(random_images(0)).shape == (0, 10)
+    assert Classifier(wide[1]).digit_probabilities(random_images(0)).shape == (0, 10)
 
 
 def test_a_larger_input_gets_the_digit_in_its_middle(wide: tuple[Any, Path]) -> None:
@@ -111,7 +104,7 @@ def test_a_larger_input_gets_the_digit_in_its_middle(wide: tuple[Any, Path]) -> 
     assert classifier.input_size == 56
     np.testing.assert_allclose(classifier.probabilities(images), expected, atol=1e-5)
     np.testing.assert_allclose(classifier.probabilities(field), expected, atol=1e-5)
-    np.testing.assert_allclose(classifier.digits(images), expected[:, :10], atol=1e-5)
+    np.testing.assert_allclose(classifier.digit_probabilities(images), expected[:, :10], atol=1e-5)
 
 
 def test_a_reading_tells_digits_from_what_is_none(small: tuple[Any, Path], wide: tuple[Any, Path]) -> None:
@@ -119,7 +112,7 @@ def test_a_reading_tells_digits_from_what_is_none(small: tuple[Any, Path], wide:
     for _, path in (small, wide):
         classifier, images = Classifier(path), random_images(30)
         for image, outputs in zip(images, classifier.probabilities(images), strict=True):
-            reading = classifier.read(image)
+            reading = classifier.predict(image)
             np.testing.assert_allclose(reading.probabilities, outputs[:10], atol=1e-6)
             assert reading.digit == outputs[:10].argmax() and reading.confidence == pytest.approx(outputs[:10].max())
             assert reading.not_a_digit == pytest.approx(outputs[10:].sum(), abs=1e-5)

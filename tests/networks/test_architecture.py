@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from mnist_core.errors import ArchitectureError
 from mnist_core.networks import architecture
-from mnist_core.networks.architecture import (
+from mnist_core.networks.architecture import MAX_LAYERS, MAX_PARAMETERS, Architecture, layers_from_json, layers_to_json
+from mnist_core.networks.bulk_edits import dropout_rate, with_dropout
+from mnist_core.networks.keras_model import build_model, keras_source
+from mnist_core.networks.layers import (
     ACTIVATIONS,
     INITIALIZERS,
     LAYERS,
-    MAX_LAYERS,
-    MAX_PARAMETERS,
-    Architecture,
     AveragePooling2D,
     BatchNormalization,
     Conv2D,
@@ -36,11 +36,6 @@ from mnist_core.networks.architecture import (
     Rescaling,
     Softmax,
     SpatialDropout2D,
-    dropout_of,
-    from_json,
-    to_json,
-    to_source,
-    with_dropout,
 )
 
 END = (Flatten(), Dense(10, "softmax"))
@@ -75,7 +70,7 @@ def shape_of(keras_layer: Any) -> tuple[int, ...]:
 
 
 def assert_as_keras_builds_it(found: Architecture) -> None:
-    model = architecture.build(found)
+    model = build_model(found)
     assert model.input_shape == (None, *found.input_shape)
     assert [row.layer for row in found.summary()] == [type(layer).__name__ for layer in model.layers]
     assert [row.output_shape for row in found.summary()] == [shape_of(layer) for layer in model.layers]
@@ -104,7 +99,7 @@ def plain(kind: type[Layer]) -> Layer:
 @pytest.mark.parametrize("kind", LAYERS.values())
 def test_defaults_are_keras_own(keras: Any, kind: type[Layer]) -> None:
     layer = plain(kind)
-    required = {name: value for name, value in architecture.to_json([layer])[0].items() if name != "layer"}
+    required = {name: value for name, value in architecture.layers_to_json([layer])[0].items() if name != "layer"}
     ours = getattr(keras.layers, kind.__name__)(**dataclasses.asdict(layer), name="x").get_config()
     assert ours == getattr(keras.layers, kind.__name__)(**required, name="x").get_config()
 
@@ -207,11 +202,11 @@ def test_refuses_other_input_sizes(size: Any) -> None:
 
 @pytest.mark.parametrize("layers", EXAMPLES)
 def test_json_there_and_back(layers: tuple[Layer, ...]) -> None:
-    assert from_json(json.loads(json.dumps(to_json(layers)))) == layers
+    assert layers_from_json(json.loads(json.dumps(layers_to_json(layers)))) == layers
 
 
 def test_json_leaves_defaults_out() -> None:
-    assert to_json([Conv2D(32, 3), MaxPooling2D()]) == [
+    assert layers_to_json([Conv2D(32, 3), MaxPooling2D()]) == [
         {"layer": "Conv2D", "filters": 32, "kernel_size": 3},
         {"layer": "MaxPooling2D"},
     ]
@@ -241,13 +236,13 @@ def test_json_leaves_defaults_out() -> None:
 )
 def test_json_refused_with_position_and_reason(items: object, position: int, words: str) -> None:
     with pytest.raises(ArchitectureError, match=words) as refusal:
-        from_json(items)
+        layers_from_json(items)
     assert refusal.value.position == position
 
 
 @pytest.mark.parametrize("value", ["3", 3.5, None, [3], {}, True, 10**400])
 def test_json_with_values_of_a_wrong_kind_is_refused_by_the_architecture(value: object) -> None:
-    layers = from_json([{"layer": "Conv2D", "filters": value, "kernel_size": 3}, *to_json(END)])
+    layers = layers_from_json([{"layer": "Conv2D", "filters": value, "kernel_size": 3}, *layers_to_json(END)])
     with pytest.raises(ArchitectureError, match="filters is") as refusal:
         Architecture(layers)
     assert refusal.value.position == 1
@@ -261,13 +256,13 @@ def configuration(model: Any) -> list[dict[str, Any]]:
 def test_source_builds_the_same_model(keras: Any, layers: tuple[Layer, ...]) -> None:
     found = Architecture(layers)
     names: dict[str, Any] = {"keras": keras, "layers": keras.layers}
-    exec(to_source(found), names)
-    assert configuration(names["model"]) == configuration(architecture.build(found))
+    exec(keras_source(found), names)
+    assert configuration(names["model"]) == configuration(build_model(found))
     assert names["model"].count_params() == found.parameters
 
 
 def test_source_reads_as_people_write_it() -> None:
-    assert to_source(Architecture((Rescaling(1 / 255), Conv2D(32, 3, activation="relu"), *END))) == (
+    assert keras_source(Architecture((Rescaling(1 / 255), Conv2D(32, 3, activation="relu"), *END))) == (
         "model = keras.Sequential([\n"
         "    keras.Input((28, 28, 1)),\n"
         "    layers.Rescaling(scale=1 / 255),\n"
@@ -286,5 +281,5 @@ def test_dropout_is_set_put_in_and_taken_out() -> None:
     assert with_dropout((Dropout(0.1), *once), 0.5) == (Dropout(0.5), *without[:3], Dropout(0.5), dense)
     assert with_dropout((Dropout(0.1), *once), 0) == without
     assert with_dropout((Conv2D(12, 3), GlobalMaxPooling2D(), Softmax()), 0.2)[2] == Dropout(0.2)
-    assert [dropout_of(layers) for layers in (without, once, (Dropout(0.1), *once))] == [0, 0.3, 0.1]
+    assert [dropout_rate(layers) for layers in (without, once, (Dropout(0.1), *once))] == [0, 0.3, 0.1]
     Architecture(with_dropout(without, 0.3))

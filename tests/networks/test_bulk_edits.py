@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 from mnist_core.errors import SettingError
-from mnist_core.networks.architecture import INITIALIZERS, BatchNormalization, Conv2D, Dense, Dropout, Flatten
 from mnist_core.networks.bulk_edits import MIXED, with_initializer, with_normalization_momentum
-from mnist_core.recipes.recipes import RECIPES, Settings, differences, override
+from mnist_core.networks.layers import INITIALIZERS, BatchNormalization, Conv2D, Dense, Dropout, Flatten
+from mnist_core.recipes.overrides import apply_overrides, overrides_for
+from mnist_core.recipes.recipes import RECIPES
+from mnist_core.recipes.settings import Settings
 from mnist_core.training.model import make_model
 
 LAYERS = (
@@ -43,7 +45,9 @@ def test_momentum_of_all_normalisations() -> None:
 
 def test_settings_tell_what_their_layers_share() -> None:
     assert (SETTINGS.kernel_initializer, SETTINGS.batch_normalization_momentum) == (MIXED, 0.99)
-    changed = override(SETTINGS, {"kernel_initializer": "zeros", "batch_normalization_momentum": 0.5, "dropout": 0.3})
+    changed = apply_overrides(
+        SETTINGS, {"kernel_initializer": "zeros", "batch_normalization_momentum": 0.5, "dropout": 0.3}
+    )
     assert (changed.kernel_initializer, changed.batch_normalization_momentum, changed.dropout) == ("zeros", 0.5, 0.3)
     assert RECIPES["brownlee-mlp"].settings.kernel_initializer == "random_normal"
 
@@ -58,16 +62,16 @@ def test_settings_tell_what_their_layers_share() -> None:
 )
 def test_differences_are_the_overrides(overrides: dict[str, Any]) -> None:
     base = RECIPES["canvas"].settings
-    assert differences(override(base, overrides), base) == overrides
+    assert overrides_for(apply_overrides(base, overrides), base) == overrides
 
 
 def test_mixed_stays_mixed() -> None:
-    assert override(SETTINGS, {"kernel_initializer": MIXED}) == SETTINGS
+    assert apply_overrides(SETTINGS, {"kernel_initializer": MIXED}) == SETTINGS
 
 
 def test_unknown_initializer_is_refused() -> None:
     with pytest.raises(SettingError, match="kernel_initializer is 'he', expected one of glorot_uniform"):
-        override(SETTINGS, {"kernel_initializer": "he"})
+        apply_overrides(SETTINGS, {"kernel_initializer": "he"})
 
 
 @pytest.mark.parametrize("name", INITIALIZERS)

@@ -11,8 +11,9 @@ import pytest
 
 from mnist_core.models.classifier import DEFAULT_MODEL
 from mnist_core.networks import cost
-from mnist_core.networks.architecture import (
-    Architecture,
+from mnist_core.networks.architecture import Architecture
+from mnist_core.networks.keras_model import build_model
+from mnist_core.networks.layers import (
     AveragePooling2D,
     BatchNormalization,
     Conv2D,
@@ -26,7 +27,6 @@ from mnist_core.networks.architecture import (
     MaxPooling2D,
     Rescaling,
     Softmax,
-    build,
 )
 from mnist_core.recipes.recipes import RECIPES
 from tests.networks.test_architecture import EXAMPLES
@@ -35,18 +35,18 @@ from tests.networks.test_architecture import EXAMPLES
 @pytest.mark.parametrize("name", RECIPES)
 def test_shapes_and_parameters_are_keras_own(keras: Any, name: str) -> None:
     network = RECIPES[name].settings.architecture
-    model, rows = build(network), cost.layers(network.layers, network.input_size)
+    model, rows = build_model(network), cost.layer_costs(network.layers, network.input_size)
     assert [row.output_shape for row in rows] == [tuple(layer.output.shape[1:]) for layer in model.layers]
     assert [row.input_shape for row in rows] == [tuple(layer.input.shape[1:]) for layer in model.layers]
     assert [row.parameters for row in rows] == [layer.count_params() for layer in model.layers]
-    assert cost.total(rows).parameters == model.count_params()
+    assert cost.total_cost(rows).parameters == model.count_params()
 
 
 def test_multiply_adds_of_a_published_network_by_hand() -> None:
     """fleming-cnn: scaled 784; 26²·32·3²; 11²·64·3²·32; 3²·64·3²·64; 576·64; 64·10."""
-    rows = cost.layers(RECIPES["fleming-cnn"].settings.layers)
+    rows = cost.layer_costs(RECIPES["fleming-cnn"].settings.layers)
     assert [row.multiply_adds for row in rows] == [784, 194_688, 0, 2_230_272, 0, 331_776, 0, 36_864, 640]
-    assert cost.total(rows).multiply_adds == 2_795_024
+    assert cost.total_cost(rows).multiply_adds == 2_795_024
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def seen_rows(layers: tuple[Layer, ...], size: int = 28) -> list[tuple[int, int]
 @pytest.mark.usefixtures("keras")
 @pytest.mark.parametrize("layers", IMAGE_STACKS)
 def test_receptive_field_is_what_changes_a_unit(layers: tuple[Layer, ...]) -> None:
-    last = cost.layers(layers)[-1]
+    last = cost.layer_costs(layers)[-1]
     ranges = seen_rows(layers)
     middle = len(ranges) // 2
     first, end = ranges[middle]
@@ -113,29 +113,29 @@ def test_receptive_field_is_what_changes_a_unit(layers: tuple[Layer, ...]) -> No
 
 
 def test_units_that_see_everything() -> None:
-    rows = cost.layers((Conv2D(4, 3), MaxPooling2D(), Flatten(), Dense(5), Dense(10, "softmax")))
+    rows = cost.layer_costs((Conv2D(4, 3), MaxPooling2D(), Flatten(), Dense(5), Dense(10, "softmax")))
     assert [(row.receptive_field, row.stride) for row in rows] == [(3, 1), (4, 2), (4, 2), (28, 0), (28, 0)]
-    pooled = cost.layers((Conv2D(4, 3, 5), GlobalAveragePooling2D()))
+    pooled = cost.layer_costs((Conv2D(4, 3, 5), GlobalAveragePooling2D()))
     assert pooled[-1].receptive_field == 28, "six windows of 3, five pixels apart: 3 + 5·5"
-    assert cost.layers((Conv2D(4, 3, 8), GlobalAveragePooling2D()))[-1].receptive_field == 27, "3 + 3·8"
-    assert cost.layers((Flatten(), Softmax()))[-1].receptive_field == 28
-    assert cost.layers((Conv2D(4, 3), Softmax()))[-1].receptive_field == 3
+    assert cost.layer_costs((Conv2D(4, 3, 8), GlobalAveragePooling2D()))[-1].receptive_field == 27, "3 + 3·8"
+    assert cost.layer_costs((Flatten(), Softmax()))[-1].receptive_field == 28
+    assert cost.layer_costs((Conv2D(4, 3), Softmax()))[-1].receptive_field == 3
 
 
 def test_no_field_is_larger_than_the_image() -> None:
     for layers, size in itertools.product(EXAMPLES, (28, 56)):
-        assert all(1 <= row.receptive_field <= size for row in cost.layers(layers, size))
+        assert all(1 <= row.receptive_field <= size for row in cost.layer_costs(layers, size))
 
 
 def test_counts_as_far_as_the_network_can_be_built() -> None:
-    assert len(cost.layers((Conv2D(2, 3), Dense(10), Flatten()))) == 1
-    assert cost.layers((Conv2D(0, 3),)) == ()
-    assert cost.layers(()) == ()
+    assert len(cost.layer_costs((Conv2D(2, 3), Dense(10), Flatten()))) == 1
+    assert cost.layer_costs((Conv2D(0, 3),)) == ()
+    assert cost.layer_costs(()) == ()
 
 
 @pytest.mark.parametrize("layers", EXAMPLES)
 def test_total_is_what_the_architecture_counts(layers: tuple[Layer, ...]) -> None:
-    assert cost.total(cost.layers(layers)).parameters == Architecture(layers).parameters
+    assert cost.total_cost(cost.layer_costs(layers)).parameters == Architecture(layers).parameters
 
 
 def test_megabytes_are_those_of_the_shipped_file() -> None:
@@ -148,4 +148,4 @@ def test_megabytes_are_those_of_the_shipped_file() -> None:
     [(7, "7"), (1_500, "1.5 thousand"), (2_795_024, "2.8 million"), (123_400_000, "123 million"), (10**9, "1 billion")],
 )
 def test_counts_for_people(count: int, text: str) -> None:
-    assert cost.rounded(count) == text
+    assert cost.format_count(count) == text

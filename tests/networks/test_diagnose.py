@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 
 from mnist_core.errors import ArchitectureError
 from mnist_core.networks import diagnose
-from mnist_core.networks.architecture import (
-    MAX_LAYERS,
-    Architecture,
+from mnist_core.networks.architecture import MAX_LAYERS, Architecture
+from mnist_core.networks.layers import (
     BatchNormalization,
     Conv2D,
     Dense,
@@ -105,8 +104,8 @@ def test_error_is_told_at_its_layer_with_a_mend(
     layers: tuple[Layer, ...], position: int, word: str, title: str, mended: tuple[Layer, ...]
 ) -> None:
     problem = diagnose.diagnose(layers)[0]
-    assert problem.error and problem.position == position and word in problem.what
-    offered = {mend.title: mend.layers for mend in problem.mends}
+    assert problem.is_error and problem.position == position and word in problem.message
+    offered = {mend.title: mend.layers for mend in problem.fixes}
     assert offered[title] == mended
     assert works(mended) and not works(layers)
 
@@ -135,8 +134,8 @@ def test_hint_leaves_the_network_trainable(
     layers: tuple[Layer, ...], position: int, word: str, mended: tuple[Layer, ...]
 ) -> None:
     (problem,) = diagnose.diagnose(layers)
-    assert not problem.error and problem.position == position and word in problem.what
-    assert problem.mends[0].layers == mended
+    assert not problem.is_error and problem.position == position and word in problem.message
+    assert problem.fixes[0].layers == mended
     assert works(layers) and diagnose.diagnose(mended) == ()
 
 
@@ -150,7 +149,7 @@ def test_nothing_is_wrong_with_what_is_between_linear_layers() -> None:
 def test_recipes_have_no_error(name: str) -> None:
     settings = RECIPES[name].settings
     found = diagnose.diagnose(settings.layers, settings.architecture.input_size)
-    assert [problem for problem in found if problem.error] == []
+    assert [problem for problem in found if problem.is_error] == []
     assert bool(found) == (name == "singh-mlp"), "which takes raw pixels, as published"
 
 
@@ -164,21 +163,21 @@ def test_recipes_have_no_error(name: str) -> None:
 )
 def test_a_network_that_is_too_large_is_made_smaller(layers: tuple[Layer, ...]) -> None:
     problem = diagnose.diagnose(layers)[0]
-    assert problem.error and "at most 20,000,000" in problem.what
-    assert problem.mends and all(works(mend.layers) for mend in problem.mends)
-    assert problem.mends[0].layers[-1] == END
+    assert problem.is_error and "at most 20,000,000" in problem.message
+    assert problem.fixes and all(works(mend.layers) for mend in problem.fixes)
+    assert problem.fixes[0].layers[-1] == END
 
 
 def test_too_many_layers() -> None:
     layers = (SCALE, *[ReLU()] * MAX_LAYERS, Flatten(), END)
     problem = diagnose.diagnose(layers)[0]
-    assert problem.error and f"{MAX_LAYERS + 3} layers" in problem.what
-    assert works(diagnose.mended(layers))
+    assert problem.is_error and f"{MAX_LAYERS + 3} layers" in problem.message
+    assert works(diagnose.apply_first_fixes(layers))
 
 
 @pytest.mark.parametrize("layers", EXAMPLES)
 def test_what_works_has_no_error(layers: tuple[Layer, ...]) -> None:
-    assert [problem for problem in diagnose.diagnose(layers) if problem.error] == []
+    assert [problem for problem in diagnose.diagnose(layers) if problem.is_error] == []
 
 
 @given(st.lists(LAYER, max_size=8), st.sampled_from([28, 56]))
@@ -186,7 +185,7 @@ def test_errors_are_found_exactly_where_the_architecture_refuses_and_their_mends
     layers: list[Layer], size: int
 ) -> None:
     stack = tuple(layers)
-    errors = [problem for problem in diagnose.diagnose(stack, size) if problem.error]
+    errors = [problem for problem in diagnose.diagnose(stack, size) if problem.is_error]
     assert bool(errors) != works(stack, size)
     assert all(0 <= problem.position <= len(stack) for problem in errors)
-    assert works(diagnose.mended(stack, size), size)
+    assert works(diagnose.apply_first_fixes(stack, size), size)

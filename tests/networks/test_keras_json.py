@@ -9,11 +9,11 @@ import pytest
 
 from mnist_core.errors import ArchitectureError
 from mnist_core.networks import keras_json
-from mnist_core.networks.architecture import (
+from mnist_core.networks.architecture import MAX_LAYERS, Architecture
+from mnist_core.networks.keras_model import build_model
+from mnist_core.networks.layers import (
     ACTIVATIONS,
     INITIALIZERS,
-    MAX_LAYERS,
-    Architecture,
     Conv2D,
     Dense,
     Flatten,
@@ -23,7 +23,6 @@ from mnist_core.networks.architecture import (
     ReLU,
     Rescaling,
     Softmax,
-    build,
 )
 from mnist_core.recipes.recipes import RECIPES
 from tests.networks.test_architecture import EXAMPLES
@@ -36,32 +35,32 @@ def configuration(model: Any) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("layers", EXAMPLES)
 def test_keras_builds_what_is_written(keras: Any, layers: tuple[Layer, ...]) -> None:
     network = Architecture(layers)
-    model = keras.models.model_from_json(keras_json.write(layers))
+    model = keras.models.model_from_json(keras_json.to_keras_json(layers))
     assert model.input_shape == (None, 28, 28, 1)
     assert [tuple(layer.output.shape[1:]) for layer in model.layers] == [row.output_shape for row in network.summary()]
     assert model.count_params() == network.parameters
-    assert configuration(model) == configuration(build(network))
+    assert configuration(model) == configuration(build_model(network))
 
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_what_keras_writes_of_a_recipe_is_read_as_its_layers(keras: Any, name: str) -> None:
     network = RECIPES[name].settings.architecture
-    found = keras_json.read(build(network).to_json())
+    found = keras_json.parse_keras_json(build_model(network).to_json())
     assert found.layers == network.layers and found.input_size == network.input_size
 
 
 @pytest.mark.usefixtures("keras")
 @pytest.mark.parametrize("layers", EXAMPLES)
 def test_there_and_back(layers: tuple[Layer, ...]) -> None:
-    assert keras_json.read(keras_json.write(layers)).layers == layers
-    assert keras_json.read(build(Architecture(layers)).to_json()).layers == layers
+    assert keras_json.parse_keras_json(keras_json.to_keras_json(layers)).layers == layers
+    assert keras_json.parse_keras_json(build_model(Architecture(layers)).to_json()).layers == layers
 
 
 @pytest.mark.parametrize("initializer", INITIALIZERS)
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_every_activation_and_initialiser(keras: Any, activation: str | None, initializer: str) -> None:
     layers = (Flatten(), Dense(10, activation, kernel_initializer=initializer), Dense(10, "softmax"))
-    assert keras_json.read(build(Architecture(layers)).to_json()).layers == layers
+    assert keras_json.parse_keras_json(build_model(Architecture(layers)).to_json()).layers == layers
 
 
 def test_a_model_as_students_write_it(keras: Any) -> None:
@@ -80,7 +79,7 @@ def test_a_model_as_students_write_it(keras: Any) -> None:
             keras.layers.Activation("softmax"),
         ]
     )
-    assert keras_json.read(model.to_json()).layers == (
+    assert keras_json.parse_keras_json(model.to_json()).layers == (
         Conv2D(8, 3, 2),
         ReLU(),
         MaxPooling2D(2, 1),
@@ -91,11 +90,11 @@ def test_a_model_as_students_write_it(keras: Any) -> None:
         Softmax(),
     )
     quickstart = keras.Sequential([keras.Input((28, 28)), keras.layers.Flatten(), keras.layers.Dense(10)])
-    assert keras_json.read(quickstart.to_json()).layers == (Flatten(), Dense(10))
+    assert keras_json.parse_keras_json(quickstart.to_json()).layers == (Flatten(), Dense(10))
     flat = keras.Sequential([keras.Input((784,)), keras.layers.Dense(10, "softmax")])
-    assert keras_json.read(flat.to_json()).layers == (Flatten(), Dense(10, "softmax"))
+    assert keras_json.parse_keras_json(flat.to_json()).layers == (Flatten(), Dense(10, "softmax"))
     large = keras.Sequential([keras.Input((56, 56, 1)), keras.layers.Flatten(), keras.layers.Dense(10)])
-    assert keras_json.read(large.to_json()).input_size == 56
+    assert keras_json.parse_keras_json(large.to_json()).input_size == 56
 
 
 def test_keras_2_is_read() -> None:
@@ -118,7 +117,7 @@ def test_keras_2_is_read() -> None:
         {"class_name": "Flatten", "config": {}},
     ]
     text = json.dumps({"class_name": "Sequential", "config": {"name": "x", "layers": layers}, "keras_version": "2.3"})
-    found = keras_json.read(text).layers
+    found = keras_json.parse_keras_json(text).layers
     assert found[:2] == (Conv2D(4, 3, activation="relu"), LeakyReLU(0.25)) and len(found) == 4
 
 
@@ -170,12 +169,12 @@ def layer(name: Any, **config: Any) -> dict[str, Any]:
 )
 def test_refused_by_name(text: str, words: str) -> None:
     with pytest.raises(ArchitectureError, match=words):
-        keras_json.read(text)
+        keras_json.parse_keras_json(text)
 
 
 def test_a_network_that_cannot_work_is_read_and_not_written() -> None:
     layers = (Rescaling(1 / 255), Dense(10, "softmax"))
     text = sequential(layer("Rescaling", scale=1 / 255, offset=0.0), layer("Dense", units=10, activation="softmax"))
-    assert keras_json.read(text).layers == layers, "the builder offers to mend it"
+    assert keras_json.parse_keras_json(text).layers == layers, "the builder offers to mend it"
     with pytest.raises(ArchitectureError, match="Flatten"):
-        keras_json.write(layers)
+        keras_json.to_keras_json(layers)

@@ -10,14 +10,14 @@ import pytest
 from mnist_core import owners
 from mnist_core.errors import ArchitectureError, SettingError
 from mnist_core.networks import keras_json, library
-from mnist_core.networks.architecture import Conv2D, Dense, Flatten, Rescaling
+from mnist_core.networks.layers import Conv2D, Dense, Flatten, Rescaling
 from mnist_core.networks.library import (
     delete_network,
     find_network,
     list_networks,
-    named,
     networks_dir,
     rename_network,
+    resolve_network,
     save_network,
 )
 from mnist_core.owners import Visitor
@@ -49,10 +49,10 @@ def test_the_last_one_saved_comes_first() -> None:
 
 def test_named_as_a_command_line_does(tmp_path: Path) -> None:
     network = save_network("deep and narrow", LAYERS)
-    assert named("deep and narrow") == named(network.id) == network
+    assert resolve_network("deep and narrow") == resolve_network(network.id) == network
     file = tmp_path / "mine.json"
-    file.write_text(keras_json.write(OTHER), encoding="utf-8")
-    imported = named(str(file))
+    file.write_text(keras_json.to_keras_json(OTHER), encoding="utf-8")
+    imported = resolve_network(str(file))
     assert (imported.name, imported.layers, imported.input_size) == ("mine", OTHER, 28)
     assert make_spec("fast", imported.overrides).settings.layers == OTHER
 
@@ -65,13 +65,13 @@ def test_a_network_of_56_pixels_is_trained_on_such_images() -> None:
 
 def test_a_name_that_says_not_which() -> None:
     with pytest.raises(SettingError, match="No kept network is called 'deep'. Kept: none yet"):
-        named("deep")
+        resolve_network("deep")
     ids = {save_network("deep", layers).id for layers in (LAYERS, OTHER)}
     with pytest.raises(SettingError, match="2 networks are called 'deep'") as error:
-        named("deep")
+        resolve_network("deep")
     assert all(one in str(error.value) for one in ids)
     with pytest.raises(SettingError, match="nowhere.json cannot be read"):
-        named("nowhere.json")
+        resolve_network("nowhere.json")
 
 
 def test_deleted_for_good() -> None:

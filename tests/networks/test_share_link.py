@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from mnist_core.errors import ArchitectureError
 from mnist_core.networks import share_link
-from mnist_core.networks.architecture import MAX_LAYERS, Conv2D, Dense, Flatten, ReLU, Rescaling, to_json
+from mnist_core.networks.architecture import MAX_LAYERS, layers_to_json
+from mnist_core.networks.layers import Conv2D, Dense, Flatten, ReLU, Rescaling
 from mnist_core.recipes.recipes import RECIPES
 
 
@@ -39,13 +40,13 @@ def test_the_largest_network_fits() -> None:
         Dense(10, "softmax"),
     )
     text = share_link.encode(layers)
-    assert len(text) < share_link.MOST_TEXT / 2
+    assert len(text) < share_link.MAX_CHARACTERS / 2
     assert share_link.decode(text) == layers
 
 
 def test_json_of_a_stranger_is_read_the_same() -> None:
     layers = (Flatten(), Dense(10, "softmax"))
-    assert share_link.decode(packed(to_json(layers))) == layers
+    assert share_link.decode(packed(layers_to_json(layers))) == layers
 
 
 MANY = [{"layer": "Conv2D", "filters": 1024, "kernel_size": 28, "padding": "same"}] * 40
@@ -63,8 +64,8 @@ MANY = [{"layer": "Conv2D", "filters": 1024, "kernel_size": 28, "padding": "same
         (packed([{"layer": "Dense", "units": 10**9}]), r"units is 1000000000"),
         (packed(b"[" * 5000), "is no network"),
         (packed(b'["' + b"a" * 3_000_000 + b'"]'), "larger than any network"),
-        (packed(to_json([ReLU()] * 5000)), "5,000 layers; at most 100"),
-        (packed(to_json((Flatten(), Dense(3)))), r"cannot be opened.*ends in 3 values"),
+        (packed(layers_to_json([ReLU()] * 5000)), "5,000 layers; at most 100"),
+        (packed(layers_to_json((Flatten(), Dense(3)))), r"cannot be opened.*ends in 3 values"),
         (packed([{"layer": "Lambda", "function": "print"}]), "'Lambda' is not a layer"),
         (packed({"layer": "Flatten"}), "Expected a list of layers"),
         (packed("Flatten"), "Expected a list of layers"),

@@ -9,7 +9,8 @@ from urllib.parse import parse_qs, urlparse
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from mnist_core.recipes.recipes import RECIPES, setting_rules
+from mnist_core.recipes.overrides import setting_rules
+from mnist_core.recipes.recipes import RECIPES
 from mnist_core.runs.run import Run, Status, list_runs
 from mnist_core.training import rate_finder
 from mnist_core.training.rate_finder import Point

@@ -15,19 +15,10 @@ from mnist_core.errors import ArchitectureError, RunError
 from mnist_core.export import keras_script, validate
 from mnist_core.fields import complaints
 from mnist_core.networks import edit, share_link
-from mnist_core.networks.architecture import (
-    LAYERS,
-    Conv2D,
-    Dense,
-    Dropout,
-    Flatten,
-    MaxPooling2D,
-    ReLU,
-    Rescaling,
-    to_json,
-)
+from mnist_core.networks.architecture import layers_to_json
+from mnist_core.networks.layers import LAYERS, Conv2D, Dense, Dropout, Flatten, MaxPooling2D, ReLU, Rescaling
 from mnist_core.networks.library import list_networks, save_network
-from mnist_core.recipes import recipes
+from mnist_core.recipes.overrides import apply_overrides, overrides_for
 from mnist_core.recipes.recipes import RECIPES
 from mnist_core.runs import history
 from mnist_core.runs.run import Run, create_run, make_spec
@@ -109,7 +100,7 @@ def test_every_kind_of_layer_can_be_put_in_and_set(built: AppTest, kind: str) ->
     press(built, "own_add")
     assert type(layers(built)[1]).__name__ == kind
     assert not built.error or "Layer" in built.error[0].value
-    for name in edit.settings(layers(built)[1]):
+    for name in edit.layer_settings(layers(built)[1]):
         assert state.own_field(kind, name) in built.session_state
 
 
@@ -146,8 +137,8 @@ def test_it_is_trained_as_it_stands(built: AppTest, started: list[Run]) -> None:
     (run,) = started
     spec = run.spec()
     assert spec.settings.layers == SMALL and spec.kind == "own" and "-own-" in run.id
-    assert dict(spec.overrides) == {"layers": to_json(SMALL), "epochs": 2}
-    assert spec.settings == recipes.override(RECIPES["canvas"].settings, spec.overrides)
+    assert dict(spec.overrides) == {"layers": layers_to_json(SMALL), "epochs": 2}
+    assert spec.settings == apply_overrides(RECIPES["canvas"].settings, spec.overrides)
     assert history.summary(run)["recipe"] == "own"
     assert history.summary(run)["changed"] == "4 layers of one's own, trained as canvas, epochs 2"
     assert re.search(r"Dense\((units=)?16\b", keras_script.script_source(run))
@@ -251,7 +242,7 @@ def test_seconds_an_epoch_are_not_measured_yet(built: AppTest) -> None:
 
 
 def test_an_imported_run_of_ones_own_must_have_real_layers(runs_root: Path) -> None:
-    run = create_run(make_spec("fast", {"layers": to_json(SMALL)}))
+    run = create_run(make_spec("fast", {"layers": layers_to_json(SMALL)}))
     validate.validate_run(run)
     path = run.path / "spec.json"
     value = json.loads(path.read_text())
@@ -263,35 +254,35 @@ def test_an_imported_run_of_ones_own_must_have_real_layers(runs_root: Path) -> N
 
 def test_differences_of_networks_are_the_layers_and_dropout_alone_is_not() -> None:
     base = RECIPES["zepeda-cnn"].settings
-    own = recipes.override(base, {"layers": to_json(SMALL), "epochs": 3})
-    assert recipes.differences(own, base) == {"layers": to_json(SMALL), "epochs": 3}
-    assert recipes.differences(recipes.override(base, {"dropout": 0.4}), base) == {"dropout": 0.4}
+    own = apply_overrides(base, {"layers": layers_to_json(SMALL), "epochs": 3})
+    assert overrides_for(own, base) == {"layers": layers_to_json(SMALL), "epochs": 3}
+    assert overrides_for(apply_overrides(base, {"dropout": 0.4}), base) == {"dropout": 0.4}
     with pytest.raises(ArchitectureError, match="not a layer"):
-        recipes.override(base, {"layers": [{"layer": "Lambda"}]})
+        apply_overrides(base, {"layers": [{"layer": "Lambda"}]})
 
 
 def test_dropout_is_set_within_ones_own() -> None:
-    found = recipes.override(RECIPES["fast"].settings, {"layers": to_json(SMALL), "dropout": 0.5})
+    found = apply_overrides(RECIPES["fast"].settings, {"layers": layers_to_json(SMALL), "dropout": 0.5})
     assert found.layers == (*SMALL[:3], Dropout(0.5), SMALL[3])
 
 
 def test_edits_leave_the_old_list_as_it_was() -> None:
     stack = (Conv2D(2, 3), ReLU(), MaxPooling2D())
-    assert edit.moved(stack, 0, 5) == (ReLU(), MaxPooling2D(), Conv2D(2, 3))
-    assert edit.moved(stack, 1, -5) == (ReLU(), Conv2D(2, 3), MaxPooling2D())
-    assert edit.inserted(stack, 3, ReLU()) == (*stack, ReLU())
-    assert edit.removed(stack, 1) == (Conv2D(2, 3), MaxPooling2D())
-    assert edit.changed(stack, 0, filters=9) == (Conv2D(9, 3), *stack[1:])
+    assert edit.move_layer(stack, 0, 5) == (ReLU(), MaxPooling2D(), Conv2D(2, 3))
+    assert edit.move_layer(stack, 1, -5) == (ReLU(), Conv2D(2, 3), MaxPooling2D())
+    assert edit.insert_layer(stack, 3, ReLU()) == (*stack, ReLU())
+    assert edit.remove_layer(stack, 1) == (Conv2D(2, 3), MaxPooling2D())
+    assert edit.change_layer(stack, 0, filters=9) == (Conv2D(9, 3), *stack[1:])
     assert stack == (Conv2D(2, 3), ReLU(), MaxPooling2D())
 
 
 @pytest.mark.parametrize("kind", LAYERS)
 def test_a_fresh_layer_is_one_that_is_allowed(kind: str) -> None:
-    layer = edit.fresh(kind)
+    layer = edit.default_layer(kind)
     assert type(layer).__name__ == kind and complaints(layer) == []
-    assert set(edit.settings(layer)) == {name for name in layer.__dataclass_fields__}
+    assert set(edit.layer_settings(layer)) == {name for name in layer.__dataclass_fields__}
 
 
 def test_there_is_no_other_kind() -> None:
     with pytest.raises(ArchitectureError, match="'Lambda' is not a layer"):
-        edit.fresh("Lambda")
+        edit.default_layer("Lambda")

@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 from mnist_core.constants import NOT_A_DIGIT
 from mnist_core.data.mnist import Mnist
 from mnist_core.explain import pca
-from mnist_core.models.activations import Layers, NoLayersError
+from mnist_core.models.activations import ActivationModel, NoActivationsError
 from mnist_core.models.classifier import DEFAULT_MODEL, Classifier
 from pages.ui.data import browse
 from pages.ui.shared import analysis_caches, caches, components, state
@@ -243,7 +243,7 @@ def fake_layers(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
             def penultimate(self, images: np.ndarray) -> np.ndarray:
                 return images.reshape(len(images), 28, 28).sum(axis=2)[:, 8 : 8 + width].astype(np.float32)
 
-        monkeypatch.setattr(analysis_caches, "layers", lambda path: Layers())
+        monkeypatch.setattr(analysis_caches, "layers", lambda path: ActivationModel())
 
     return install
 
@@ -270,7 +270,7 @@ def test_layer_too_narrow_for_a_map_is_said_in_plain_words(app: AppTest, fake_la
 
 def test_model_of_an_older_version_is_offered_to_be_converted(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     def answers_only(path: Path) -> None:
-        raise NoLayersError(f"{path} gives answers only.")
+        raise NoActivationsError(f"{path} gives answers only.")
 
     monkeypatch.setattr(analysis_caches, "layers", answers_only)
     by_layer(app)
@@ -281,7 +281,7 @@ def test_model_of_an_older_version_is_offered_to_be_converted(app: AppTest, monk
 def test_map_of_the_shipped_model_has_what_its_layer_says(app: AppTest, sample: Mnist) -> None:
     by_layer(app)
     assert not app.error and not app.exception
-    values = Layers(DEFAULT_MODEL).penultimate(np.concatenate([sample.x_train, sample.x_test])[:5000])
+    values = ActivationModel(DEFAULT_MODEL).penultimate(np.concatenate([sample.x_train, sample.x_test])[:5000])
     points = pca.principal_plane(values).project(values)
     found = np.array([(row["x"], row["y"]) for row in rows(charts(app)[0])])
     assert found == pytest.approx(points, abs=1e-2)

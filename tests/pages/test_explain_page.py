@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from mnist_core.files import write_json
 from mnist_core.models import convert
-from mnist_core.models.activations import Layers
+from mnist_core.models.activations import ActivationModel
 from mnist_core.models.classifier import DEFAULT_MODEL
 from mnist_core.runs.run import Run, Status, create_run, make_spec
 from pages.ui.shared import state
@@ -60,7 +60,7 @@ def test_all_layers_of_the_shipped_model_are_on_the_wall(app: AppTest) -> None:
     app = at(app, "layers")
     assert not app.error
     text = shown(app)
-    assert text.count('alt="Layer ') == len(Layers(DEFAULT_MODEL).names) == 27
+    assert text.count('alt="Layer ') == len(ActivationModel(DEFAULT_MODEL).names) == 27
     assert "27 · Dense" in text
 
 
@@ -77,7 +77,7 @@ def test_a_drawing_is_looked_into_and_another_changes_the_wall(app: AppTest) -> 
 
 @pytest.mark.parametrize("position", [0, 1, 2, 3, 10, 17, 24, 26])
 def test_the_arithmetic_of_every_layer_ends_in_its_value(app: AppTest, sample: Any, position: int) -> None:
-    layers = Layers(DEFAULT_MODEL)
+    layers = ActivationModel(DEFAULT_MODEL)
     name = layers.names[position]
     app.session_state[state.EXPLAINED_LAYER] = name
     app.session_state[state.EXPLAINED_CHANNEL] = 0

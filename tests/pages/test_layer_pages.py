@@ -109,12 +109,12 @@ def test_grad_cam_of_any_convolution(app: AppTest) -> None:
 
 def without(run: Run, layers: tuple[Any, ...], keras: Any, uncentered: bool = False) -> None:
     """Makes the run one of another network, whose weights nobody has trained."""
-    from mnist_core.networks.architecture import build
+    from mnist_core.networks.keras_model import build_model
 
     spec = run.spec()
     changed = replace(spec, settings=replace(spec.settings, layers=layers, uncentered=uncentered))
     (run.path / "spec.json").write_text(json.dumps(changed.to_json()), encoding="utf-8")
-    model = build(changed.settings.architecture)
+    model = build_model(changed.settings.architecture)
     model.save(run.path / "model.keras")
     import tensorflow as tf
 
@@ -125,7 +125,7 @@ def without(run: Run, layers: tuple[Any, ...], keras: Any, uncentered: bool = Fa
 
 
 def test_a_network_without_convolutions_says_so(app: AppTest, run: Run, keras: Any) -> None:
-    from mnist_core.networks.architecture import Dense, Flatten, Rescaling
+    from mnist_core.networks.layers import Dense, Flatten, Rescaling
 
     without(run, (Rescaling(1 / 255), Flatten(), Dense(12, "relu"), Dense(100, "softmax")), keras)
     opened(app, "reasons", run.id)
@@ -136,7 +136,7 @@ def test_a_network_without_convolutions_says_so(app: AppTest, run: Run, keras: A
 
 
 def test_a_network_for_larger_images_shows_their_middle(app: AppTest, run: Run, keras: Any) -> None:
-    from mnist_core.networks.architecture import Conv2D, Dense, Flatten, MaxPooling2D, Rescaling
+    from mnist_core.networks.layers import Conv2D, Dense, Flatten, MaxPooling2D, Rescaling
 
     layers = (Rescaling(1 / 255), Conv2D(3, 5), MaxPooling2D(4), Flatten(), Dense(10, "softmax"))
     without(run, layers, keras, uncentered=True)
@@ -194,7 +194,7 @@ def test_the_last_snapshot_answers_as_the_model_does(helper: GradientClient, tra
 
     found = helper.growth(trained.run.path, sample.x_test[7], 1)
     assert found.epochs == (0, 1, 2) and found.activations.shape[0] == 3
-    expected = Classifier(trained.run.model).digits(sample.x_test[7:8])[0]
+    expected = Classifier(trained.run.model).digit_probabilities(sample.x_test[7:8])[0]
     assert found.probabilities[-1] == pytest.approx(expected, abs=5e-3)
     assert found.probabilities.sum(axis=1) == pytest.approx(np.ones(3), abs=1e-5)
     assert found.before.shape == found.after.shape and (found.before != found.after).any()

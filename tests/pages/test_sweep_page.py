@@ -15,7 +15,7 @@ from mnist_core import owners
 from mnist_core.charts import sweep as sweep_charts
 from mnist_core.charts import sweep_settings as sweep_settings_charts
 from mnist_core.files import write_json
-from mnist_core.networks.architecture import Dense, Flatten
+from mnist_core.networks.layers import Dense, Flatten
 from mnist_core.networks.library import save_network
 from mnist_core.runs.run import RunSpec, Status, make_spec, stamp_status
 from mnist_core.sweeps import importance, store

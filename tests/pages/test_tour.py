@@ -94,9 +94,9 @@ def test_second_step_shows_what_plain_resize_loses(app: AppTest) -> None:
     low, high = points.min(axis=0), points.max(axis=0)
     drawn = render_strokes((points,), tour.BRUSH, float((high - low).max()), tuple((low + high) / 2))
     model = Classifier(DEFAULT_MODEL)
-    plain = model.read(plain_resize(drawn).image)
+    plain = model.predict(plain_resize(drawn).image)
     assert plain.rejected or plain.digit != 3
-    reading = model.read(normalize_drawing(drawn, tour.BRUSH).image)
+    reading = model.predict(normalize_drawing(drawn, tour.BRUSH).image)
     assert reading.digit == 3 and not reading.rejected and reading.confidence > 0.9
 
 

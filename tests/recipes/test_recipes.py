@@ -10,28 +10,12 @@ import pytest
 from mnist_core.data.augmentation import AUGMENTATIONS
 from mnist_core.data.mnist import SPLITS
 from mnist_core.errors import ArchitectureError, SettingError
-from mnist_core.networks.architecture import (
-    Architecture,
-    Conv2D,
-    Dense,
-    Dropout,
-    Flatten,
-    MaxPooling2D,
-    Rescaling,
-    build,
-)
-from mnist_core.recipes import recipes
-from mnist_core.recipes.recipes import (
-    DEFAULT_RECIPE,
-    OPTIMIZERS,
-    RECIPES,
-    Settings,
-    differences,
-    find,
-    override,
-    parse_override,
-    setting_rules,
-)
+from mnist_core.networks.architecture import Architecture
+from mnist_core.networks.keras_model import build_model
+from mnist_core.networks.layers import Conv2D, Dense, Dropout, Flatten, MaxPooling2D, Rescaling
+from mnist_core.recipes.overrides import apply_overrides, overrides_for, parse_override, setting_rules
+from mnist_core.recipes.recipes import DEFAULT_RECIPE, RECIPES, find_recipe
+from mnist_core.recipes.settings import OPTIMIZERS, SPLIT_NAMES, Settings
 from mnist_core.training.model import make_model
 
 SCALED, RAW = True, False
@@ -127,7 +111,7 @@ def test_published_figure_and_tolerance(name: str) -> None:
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_keras_counts_the_same_parameters(keras: Any, name: str) -> None:
-    model = build(RECIPES[name].settings.architecture)
+    model = build_model(RECIPES[name].settings.architecture)
     assert model.count_params() == RECIPES[name].parameters
     if name in TABLE:
         assert model.count_params() == TABLE[name][0]
@@ -160,33 +144,33 @@ def test_fast_has_the_parameters_of_the_recipe_it_races() -> None:
 
 
 def test_names_of_splits_and_augmentations_are_those_that_exist() -> None:
-    assert set(recipes.SPLIT_NAMES) == set(SPLITS)
+    assert set(SPLIT_NAMES) == set(SPLITS)
     assert {recipe.settings.augmentation for recipe in RECIPES.values()} <= set(AUGMENTATIONS)
     assert OPTIMIZERS == {"SGD": 0.01, "RMSprop": 0.001, "Adam": 0.001, "AdamW": 0.001}
 
 
 def test_unknown_recipe_is_refused_with_the_known_ones() -> None:
     with pytest.raises(SettingError, match="no recipe 'fasst'. Known: canvas, fleming-cnn"):
-        find("fasst")
-    assert find("fast") is RECIPES["fast"]
+        find_recipe("fasst")
+    assert find_recipe("fast") is RECIPES["fast"]
 
 
 def test_override_changes_what_it_names_and_nothing_else() -> None:
-    changed = override(FAST, {"epochs": 3, "optimizer": "SGD", "learning_rate": 1})
+    changed = apply_overrides(FAST, {"epochs": 3, "optimizer": "SGD", "learning_rate": 1})
     assert changed == replace(FAST, epochs=3, optimizer="SGD", learning_rate=1)
-    assert override(FAST, {}) == FAST
+    assert apply_overrides(FAST, {}) == FAST
     assert FAST.epochs == 1
 
 
 def test_override_of_dropout_changes_the_layers() -> None:
-    changed = override(FAST, {"dropout": 0.4})
+    changed = apply_overrides(FAST, {"dropout": 0.4})
     assert changed.dropout == 0.4 and FAST.dropout == 0
     assert [layer for layer in changed.layers if not isinstance(layer, Dropout)] == list(FAST.layers)
-    assert override(RECIPES["zepeda-cnn"].settings, {"dropout": 0}).dropout == 0
+    assert apply_overrides(RECIPES["zepeda-cnn"].settings, {"dropout": 0}).dropout == 0
 
 
 def test_override_to_uncentered_takes_larger_images() -> None:
-    assert override(FAST, {"uncentered": True}).architecture == Architecture(FAST.layers, 56)
+    assert apply_overrides(FAST, {"uncentered": True}).architecture == Architecture(FAST.layers, 56)
 
 
 @pytest.mark.parametrize(
@@ -199,11 +183,11 @@ def test_override_to_uncentered_takes_larger_images() -> None:
     ],
 )
 def test_differences_are_the_overrides(overrides: dict[str, Any]) -> None:
-    assert differences(override(FAST, overrides), FAST) == overrides
+    assert overrides_for(apply_overrides(FAST, overrides), FAST) == overrides
 
 
 def test_differences_of_settings_to_their_own_values_are_none() -> None:
-    assert differences(override(FAST, {"epochs": 1, "batch_size": 256}), FAST) == {}
+    assert overrides_for(apply_overrides(FAST, {"epochs": 1, "batch_size": 256}), FAST) == {}
 
 
 @pytest.mark.parametrize(
@@ -239,7 +223,7 @@ def test_differences_of_settings_to_their_own_values_are_none() -> None:
 )
 def test_override_refuses(overrides: dict[str, Any], words: str) -> None:
     with pytest.raises(SettingError, match=words):
-        override(FAST, overrides)
+        apply_overrides(FAST, overrides)
 
 
 def test_settings_check_themselves() -> None:
@@ -275,7 +259,7 @@ def test_settings_check_themselves() -> None:
 def test_override_as_text(text: str, setting: tuple[str, Any]) -> None:
     name, value = parse_override(text)
     assert (name, value, type(value)) == (*setting, type(setting[1]))
-    override(FAST, {name: value})
+    apply_overrides(FAST, {name: value})
 
 
 @pytest.mark.parametrize(
@@ -306,10 +290,10 @@ def test_override_as_text_refused(text: str, words: str) -> None:
 def test_every_scalar_setting_can_be_overridden_with_the_value_it_has() -> None:
     for recipe in RECIPES.values():
         own = {name: getattr(recipe.settings, name) for name in setting_rules()}
-        assert override(recipe.settings, {**own, "dropout": recipe.settings.dropout}) is not None
-        assert differences(override(recipe.settings, own), recipe.settings) == {}
+        assert apply_overrides(recipe.settings, {**own, "dropout": recipe.settings.dropout}) is not None
+        assert overrides_for(apply_overrides(recipe.settings, own), recipe.settings) == {}
 
 
 def test_drawings_do_not_mix_with_uncentered_digits() -> None:
     with pytest.raises(SettingError, match="set drawings to none"):
-        override(find("canvas").settings, {"uncentered": True})
+        apply_overrides(find_recipe("canvas").settings, {"uncentered": True})

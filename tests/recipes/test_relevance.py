@@ -10,9 +10,10 @@ import pytest
 
 from mnist_core.data.mnist import Split
 from mnist_core.errors import SettingError
-from mnist_core.networks.architecture import BatchNormalization, Dense, Flatten, Rescaling
-from mnist_core.recipes.recipes import LOSSES, OPTIMIZERS, SCHEDULES, Settings, override, setting_rules
-from mnist_core.recipes.relevance import NEEDS, applies
+from mnist_core.networks.layers import BatchNormalization, Dense, Flatten, Rescaling
+from mnist_core.recipes.overrides import apply_overrides, setting_rules
+from mnist_core.recipes.relevance import RELEVANT_IF, is_relevant
+from mnist_core.recipes.settings import LOSSES, OPTIMIZERS, SCHEDULES, Settings
 from mnist_core.training import loop
 from mnist_core.training.model import make_model
 
@@ -60,23 +61,23 @@ def test_what_is_said_to_make_a_difference_makes_one_and_nothing_else_does(
     sample: Any, name: str, given: dict[str, Any], layers: Any
 ) -> None:
     settings = Settings(layers, 30, 4, learning_rate=0.01, **given)
-    before, after = trained(settings, sample), trained(override(settings, {name: OTHER[name]}), sample)
+    before, after = trained(settings, sample), trained(apply_overrides(settings, {name: OTHER[name]}), sample)
     same = all(np.array_equal(one, other) for one, other in zip(before, after, strict=True))
-    assert same is not applies(name, chosen(settings), layers)
+    assert same is not is_relevant(name, chosen(settings), layers)
 
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_label_smoothing_is_refused_just_where_it_makes_no_difference(loss: str) -> None:
     settings = Settings(PLAIN, 30, 1, loss=loss)
-    if applies("label_smoothing", chosen(settings), PLAIN):
-        assert override(settings, {"label_smoothing": 0.1}).label_smoothing == 0.1
+    if is_relevant("label_smoothing", chosen(settings), PLAIN):
+        assert apply_overrides(settings, {"label_smoothing": 0.1}).label_smoothing == 0.1
     else:
         with pytest.raises(SettingError, match="label_smoothing is 0.1, but the loss .* takes none: set it to 0"):
-            override(settings, {"label_smoothing": 0.1})
+            apply_overrides(settings, {"label_smoothing": 0.1})
 
 
 def test_nesterov_needs_momentum_and_all_names_are_settings() -> None:
     settings = Settings(PLAIN, 30, 1, "SGD", momentum=0)
-    assert not applies("nesterov", chosen(settings), PLAIN)
-    assert set(NEEDS) <= set(setting_rules()) and applies("epochs", {}, PLAIN)
+    assert not is_relevant("nesterov", chosen(settings), PLAIN)
+    assert set(RELEVANT_IF) <= set(setting_rules()) and is_relevant("epochs", {}, PLAIN)
     assert {"SGD", "RMSprop", "Adam", "AdamW"} == set(OPTIMIZERS) and "step" in SCHEDULES

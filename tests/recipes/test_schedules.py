@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from mnist_core.errors import SettingError
-from mnist_core.networks.architecture import Dense, Flatten, Rescaling
+from mnist_core.networks.layers import Dense, Flatten, Rescaling
 from mnist_core.recipes import schedules
-from mnist_core.recipes.recipes import RECIPES, SCHEDULES, Settings
+from mnist_core.recipes.recipes import RECIPES
 from mnist_core.recipes.schedules import learning_rates
+from mnist_core.recipes.settings import SCHEDULES, Settings
 
 DENSE = (Rescaling(1 / 255), Flatten(), Dense(10, "softmax"))
 SETTINGS = Settings(DENSE, 10, 10, learning_rate=0.01)

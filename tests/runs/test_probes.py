@@ -18,8 +18,8 @@ from mnist_core.charts.common import CORRECT_RGB, WRONG_RGB
 from mnist_core.data.mnist import load_mnist, split_mnist
 from mnist_core.errors import DrawingError
 from mnist_core.jobs.local import start_worker
-from mnist_core.networks.architecture import Dense, Flatten, Rescaling
-from mnist_core.recipes.recipes import Settings
+from mnist_core.networks.layers import Dense, Flatten, Rescaling
+from mnist_core.recipes.settings import Settings
 from mnist_core.runs import probes
 from mnist_core.runs.probes import Probe
 from mnist_core.runs.run import Run, RunSpec, create_run, make_spec

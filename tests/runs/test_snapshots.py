@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from mnist_core.data.mnist import Split
 from mnist_core.errors import RunError
-from mnist_core.networks.architecture import BatchNormalization, Dense, Flatten, Rescaling
-from mnist_core.recipes.recipes import Settings
+from mnist_core.networks.layers import BatchNormalization, Dense, Flatten, Rescaling
+from mnist_core.recipes.settings import Settings
 from mnist_core.runs.snapshots import kept_of, most_of, read_snapshot, snapshot_epochs, thinned, write_snapshot
 from mnist_core.training import loop
 from mnist_core.training.model import make_model

@@ -9,7 +9,8 @@ import optuna
 import pytest
 
 from mnist_core.errors import SettingError
-from mnist_core.recipes.recipes import find, setting_rules
+from mnist_core.recipes.overrides import setting_rules
+from mnist_core.recipes.recipes import find_recipe
 from mnist_core.sweeps import search_space
 from mnist_core.sweeps.search_space import Range, Values, parse_dimension
 
@@ -120,8 +121,8 @@ def test_settings_are_varied_once() -> None:
 
 def test_values_that_cannot_be_trained_are_found_before_the_sweep() -> None:
     with pytest.raises(SettingError, match="uncentered"):
-        search_space.check_space([parse_dimension("uncentered=true,false")], find("canvas").settings)
-    search_space.check_space([parse_dimension("uncentered=true,false")], find("lesson08-mlp").settings)
+        search_space.check_space([parse_dimension("uncentered=true,false")], find_recipe("canvas").settings)
+    search_space.check_space([parse_dimension("uncentered=true,false")], find_recipe("lesson08-mlp").settings)
 
 
 def test_optuna_proposes_inside_the_range_and_evenly_by_powers_of_ten() -> None:

@@ -28,10 +28,10 @@ from mnist_core.files import read_json, write_json
 from mnist_core.jobs import persistent_worker
 from mnist_core.jobs.local import LocalBackend
 from mnist_core.jobs.worker_pool import start_worker
-from mnist_core.networks.architecture import Dense, Dropout, Flatten, Rescaling
+from mnist_core.networks.layers import Dense, Dropout, Flatten, Rescaling
 from mnist_core.networks.library import save_network
 from mnist_core.processes import cpu_count
-from mnist_core.recipes.recipes import Settings
+from mnist_core.recipes.settings import Settings
 from mnist_core.runs import history
 from mnist_core.runs.heartbeat import Heartbeat
 from mnist_core.runs.run import (

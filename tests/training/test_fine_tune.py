@@ -35,7 +35,7 @@ def misread(model: Classifier, count: int) -> list[Correction]:
     """Digits of the sample that the model reads as something else, kept as people keep them."""
     sample = load_mnist("sample")
     images, labels = sample.x_train[:1500], sample.y_train[:1500]
-    read = model.digits(images).argmax(1)
+    read = model.digit_probabilities(images).argmax(1)
     wrong = np.flatnonzero(read != labels)[:count]
     assert len(wrong) == count
     return [save_correction(images[i], int(labels[i]), int(read[i])) for i in wrong]
@@ -51,7 +51,7 @@ def test_lesson_is_learned_and_both_accuracies_are_told(base: Run) -> None:
     assert (taught["base"], taught["drawings"], taught["right_before"]) == (base.id, 3, 0)
     assert taught["test_accuracy_before"] == base.card()["test_accuracy"]
     images, labels = fine_tune.corrections_to_arrays(drawn)
-    right = int((Classifier(run.model).digits(images).argmax(1) == labels).sum())
+    right = int((Classifier(run.model).digit_probabilities(images).argmax(1) == labels).sum())
     assert right == taught["right_after"] >= 2
     assert run.card()["test_accuracy"] > base.card()["test_accuracy"] - 0.05
     assert "3 kept drawings" in run.status().data

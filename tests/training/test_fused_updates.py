@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mnist_core.networks.architecture import Conv2D, Dense, Flatten, Rescaling
-from mnist_core.recipes.recipes import OPTIMIZERS, Settings
+from mnist_core.networks.layers import Conv2D, Dense, Flatten, Rescaling
+from mnist_core.recipes.settings import OPTIMIZERS, Settings
 from mnist_core.training import fused_updates, loop
 from mnist_core.training.model import make_model
 

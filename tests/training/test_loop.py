@@ -11,17 +11,10 @@ import pytest
 
 from mnist_core.data.mnist import Split
 from mnist_core.errors import SettingError, TrainingError
-from mnist_core.networks.architecture import (
-    BatchNormalization,
-    Conv2D,
-    Dense,
-    Dropout,
-    Flatten,
-    MaxPooling2D,
-    Rescaling,
-)
-from mnist_core.recipes.recipes import RECIPES, Settings
+from mnist_core.networks.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, MaxPooling2D, Rescaling
+from mnist_core.recipes.recipes import RECIPES
 from mnist_core.recipes.schedules import learning_rates
+from mnist_core.recipes.settings import Settings
 from mnist_core.training import loop
 from mnist_core.training.batches import check_batch_size, steps_per_epoch
 from mnist_core.training.loop import Report, train

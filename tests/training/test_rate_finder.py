@@ -12,8 +12,9 @@ import pytest
 from mnist_core import worker
 from mnist_core.data.mnist import Split
 from mnist_core.errors import SettingError
-from mnist_core.networks.architecture import Dense, Flatten, Rescaling
-from mnist_core.recipes.recipes import RECIPES, Settings
+from mnist_core.networks.layers import Dense, Flatten, Rescaling
+from mnist_core.recipes.recipes import RECIPES
+from mnist_core.recipes.settings import Settings
 from mnist_core.runs.run import Run, RunSpec, Status, create_run, list_runs
 from mnist_core.training import loop, rate_finder
 from mnist_core.training.model import make_model

@@ -13,8 +13,9 @@ import pytest
 
 from mnist_core.data.mnist import Mnist, split_mnist
 from mnist_core.errors import TrainingError
-from mnist_core.networks.architecture import Conv2D, Dense, Flatten, MaxPooling2D, Rescaling
-from mnist_core.recipes.recipes import RECIPES, Settings
+from mnist_core.networks.layers import Conv2D, Dense, Flatten, MaxPooling2D, Rescaling
+from mnist_core.recipes.recipes import RECIPES
+from mnist_core.recipes.settings import Settings
 from mnist_core.training import time_model, time_probes
 from mnist_core.training.batches import steps_per_epoch
 from mnist_core.training.time_model import WORK_KINDS, TimeModel

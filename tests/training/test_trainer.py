@@ -21,8 +21,8 @@ import pytest
 from mnist_core import worker
 from mnist_core.errors import QueueFullError, RunError
 from mnist_core.jobs.local import conclude_run, resume_run, start_worker
-from mnist_core.networks.architecture import BatchNormalization, Dense, Dropout, Flatten, Rescaling
-from mnist_core.recipes.recipes import Settings
+from mnist_core.networks.layers import BatchNormalization, Dense, Dropout, Flatten, Rescaling
+from mnist_core.recipes.settings import Settings
 from mnist_core.runs import run as run_module
 from mnist_core.runs.checkpoints import FILE, read_checkpoint
 from mnist_core.runs.control import Control

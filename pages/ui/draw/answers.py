@@ -32,7 +32,7 @@ def of_digit(drawing: Drawing, choices: list[str], below: st.delta_generator.Del
     places = st.columns(len(choices)) if len(choices) > 1 else [st.container()]
     for place, choice in zip(places, choices, strict=True):
         with place:
-            reading = caches.classifier(components.model_path(choice)).read(normalised.image)
+            reading = caches.classifier(components.model_path(choice)).predict(normalised.image)
             components.answer(reading, _title(choice, choices), normalised.image)
             readings.append(reading)
     correction.ask(drawing, normalised.image, readings[0])

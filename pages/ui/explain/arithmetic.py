@@ -11,7 +11,7 @@ from mnist_core.charts import layers as layer_charts
 from mnist_core.explain import arithmetic
 from mnist_core.explain.arithmetic import UnitArithmetic
 from mnist_core.models.weights import Weights
-from mnist_core.networks.architecture import Layer
+from mnist_core.networks.layers import Layer
 from pages.ui.shared import figure
 
 MOST_TERMS = 12

@@ -105,7 +105,7 @@ def show_attribution(choice: str, image: Image) -> None:
     """
     folder = fine_tune.model_folder(choice)
     network = load_architecture(folder)
-    answer = caches.classifier(components.model_path(choice)).read(image).digit
+    answer = caches.classifier(components.model_path(choice)).predict(image).digit
     state.default(state.REASONS_METHOD, next(iter(METHODS)))
     name = st.segmented_control(
         "Method", list(METHODS), format_func=lambda each: METHODS[each].title, required=True, key=state.REASONS_METHOD

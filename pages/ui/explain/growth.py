@@ -14,7 +14,8 @@ from mnist_core.charts.common import data_url, format_percent
 from mnist_core.explain import attribution
 from mnist_core.explain.gradient_client import SnapshotHistory
 from mnist_core.explain.gradient_server import MAX_CHANNELS, load_architecture
-from mnist_core.networks.architecture import Architecture, describe
+from mnist_core.networks.architecture import Architecture
+from mnist_core.networks.layers import format_shape
 from mnist_core.runs.snapshots import MOST, kept_of, snapshot_epochs
 from mnist_core.training import fine_tune
 from pages.ui.explain.attribution import STARTING
@@ -75,7 +76,7 @@ def _none(choice: str) -> str:
 def _layers(network: Architecture) -> dict[int, str]:
     rows = enumerate(network.summary())
     return {
-        index: f"layer {index + 1}: {row.layer}, {describe(row.output_shape)}"
+        index: f"layer {index + 1}: {row.layer}, {format_shape(row.output_shape)}"
         for index, row in rows
         if row.layer not in DULL
     }

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mnist_core.charts import layers as layer_charts
 from mnist_core.errors import ModelError
-from mnist_core.models.activations import kind
+from mnist_core.models.activations import layer_kind
 from pages.ui.explain import arithmetic
 from pages.ui.shared import analysis_caches, figure, layer_outputs, state
 
@@ -32,7 +32,7 @@ def show_layers(choice: str, image: NDArray[np.uint8]) -> None:
         st.info("How a number comes about cannot be shown: the card of this model is of another network.")
     elif network is not None:
         position = layers.names.index(name)
-        before = layers.before(image[None], position)[0]
+        before = layers.layer_input(image[None], position)[0]
         arithmetic.spelled_out(network.layers[position], weights[position], before, place)
 
 
@@ -41,7 +41,9 @@ def closer(found: layer_outputs.Outputs) -> tuple[str, tuple[int, ...]]:
     st.subheader("Look closer")
     names = list(found)
     if st.session_state.get(state.EXPLAINED_LAYER) not in names:
-        st.session_state[state.EXPLAINED_LAYER] = next((name for name in names if kind(name) == "Conv2D"), names[-1])
+        st.session_state[state.EXPLAINED_LAYER] = next(
+            (name for name in names if layer_kind(name) == "Conv2D"), names[-1]
+        )
     name = str(st.selectbox("Layer", names, format_func=layer_outputs.title, key=state.EXPLAINED_LAYER))
     values = found[name]
     return name, (_image_place(name, values) if values.ndim == 3 else _list_place(name, values))

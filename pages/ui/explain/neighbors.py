@@ -21,7 +21,7 @@ def show_neighbors(choice: str, image: NDArray[np.uint8]) -> None:
     found = neighbors.nearest_neighbors(described, layers.penultimate(image[None])[0])
     places = [each.index for each in found]
     images, labels = digits.x_train[places], digits.y_train[places]
-    read = caches.classifier(path).read(image).digit
+    read = caches.classifier(path).predict(image).digit
     agree = int((labels == read).sum())
     figure.image(
         digit_charts.digit_grid(images, labels, str(read) * len(found), 5),

@@ -17,7 +17,7 @@ def show_two_models(choice: str, image: NDArray[np.uint8]) -> None:
         return
     for side, (column, each) in enumerate(zip(st.columns(2, gap="large"), (choice, other), strict=True)):
         with column:
-            reading = caches.classifier(components.model_path(each)).read(image)
+            reading = caches.classifier(components.model_path(each)).predict(image)
             components.answer(reading, components.model_name(each))
             layers = layer_outputs.opened(each, f"convert_beside_{side}")
             if layers is not None:

@@ -7,7 +7,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from mnist_core.charts import layers as layer_charts
-from mnist_core.models.activations import kind
+from mnist_core.models.activations import layer_kind
 from mnist_core.models.convert import output_name
 from pages.ui.shared import analysis_caches, figure, layer_outputs
 
@@ -21,7 +21,7 @@ def show_weights(choice: str, image: NDArray[np.uint8]) -> None:
     kernels = {
         layer_outputs.title(name): found[0]
         for name, found in zip(names, analysis_caches.weights(choice), strict=True)
-        if found and kind(name) != "BatchNormalization"
+        if found and layer_kind(name) != "BatchNormalization"
     }
     if not kernels:
         st.info("This network has no weights: there is nothing it could have learned.")

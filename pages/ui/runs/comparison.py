@@ -116,5 +116,5 @@ def show_predictions(runs: list[Run]) -> None:
     for start in range(0, len(models), PER_ROW):
         for column, run in zip(st.columns(PER_ROW), models[start : start + PER_ROW], strict=False):
             with column:
-                reading = caches.classifier(run.model).read(image)
+                reading = caches.classifier(run.model).predict(image)
                 components.answer(reading, unique_name(run), image if start == 0 else None)

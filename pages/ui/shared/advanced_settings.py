@@ -9,11 +9,12 @@ import streamlit as st
 
 from mnist_core.charts import rates as rate_charts
 from mnist_core.fields import Choice, Integer, Number
-from mnist_core.networks import architecture
 from mnist_core.networks.bulk_edits import MIXED
-from mnist_core.recipes import recipes, schedules
-from mnist_core.recipes.recipes import Settings
-from mnist_core.recipes.relevance import applies
+from mnist_core.networks.layers import INITIALIZERS
+from mnist_core.recipes import schedules
+from mnist_core.recipes.overrides import LAYER_SETTINGS, setting_rules
+from mnist_core.recipes.relevance import is_relevant
+from mnist_core.recipes.settings import LOSSES, SCHEDULES, Settings
 from pages.ui.shared import components, custom_network, figure, state
 
 PLACES = 400  # of the drawn schedule
@@ -42,7 +43,7 @@ _NEEDED = (state.OPTIMIZER, state.MOMENTUM, state.SCHEDULE, state.LOSS)  # by wh
 
 def of_its_kind(key: str, value: Any) -> Any:
     """The value as its control takes it: a file or a link may say 0 where 0.0 is meant."""
-    return float(value) if isinstance(recipes.setting_rules()[key], Number) and key != state.LEARNING_RATE else value
+    return float(value) if isinstance(setting_rules()[key], Number) and key != state.LEARNING_RATE else value
 
 
 def chosen(base: Settings) -> dict[str, Any]:
@@ -51,9 +52,9 @@ def chosen(base: Settings) -> dict[str, Any]:
 
 
 def _applies(key: str, base: Settings) -> bool:
-    if custom_network.is_on() and key in recipes.OF_LAYERS:
+    if custom_network.is_on() and key in LAYER_SETTINGS:
         return False  # its layers say that, each for itself
-    return applies(key, {name: st.session_state[name] for name in _NEEDED}, base.layers)
+    return is_relevant(key, {name: st.session_state[name] for name in _NEEDED}, base.layers)
 
 
 def show_advanced_settings(base: Settings, settings: Callable[[], Settings]) -> None:
@@ -89,9 +90,7 @@ def curve(settings: Settings) -> None:
 
 def _schedule(base: Settings) -> None:
     left, right = st.columns(2)
-    left.selectbox(
-        "Schedule", recipes.SCHEDULES, key=state.SCHEDULE, help="How the learning rate changes while it trains."
-    )
+    left.selectbox("Schedule", SCHEDULES, key=state.SCHEDULE, help="How the learning rate changes while it trains.")
     _number(
         right,
         base,
@@ -138,7 +137,7 @@ def _loss(base: Settings) -> None:
     left, right = st.columns(2)
     left.selectbox(
         "Loss",
-        list(recipes.LOSSES),
+        list(LOSSES),
         key=state.LOSS,
         help="What the training makes small. Validation and test always tell the cross-entropy, so that "
         "runs can be compared.",
@@ -158,7 +157,7 @@ def _weights(base: Settings) -> None:
     mixed = [MIXED] if MIXED in (base.kernel_initializer, st.session_state[state.KERNEL_INITIALIZER]) else []
     left.selectbox(
         "Initialiser",
-        [*architecture.INITIALIZERS, *mixed],
+        [*INITIALIZERS, *mixed],
         key=state.KERNEL_INITIALIZER,
         disabled=custom_network.is_on(),
         help="How the first weights of all layers are drawn.",
@@ -183,7 +182,7 @@ def _weights(base: Settings) -> None:
 
 def _number(column: Any, base: Settings, key: str, label: str, step: float, about: str) -> None:
     """A field that takes what the setting may hold, and can be used where it makes a difference."""
-    rule = recipes.setting_rules()[key]
+    rule = setting_rules()[key]
     if isinstance(rule, Choice):
         raise TypeError(f"{key} is chosen from a menu: give it one.")
     kind = int if isinstance(rule, Integer) else float

@@ -23,7 +23,7 @@ from mnist_core.explain import counterfactual, neighbors, pca
 from mnist_core.explain.gradient_client import Attribution, GradientClient, SnapshotHistory
 from mnist_core.explain.pca import Plane
 from mnist_core.handwriting.pen_digits import load_pen_digits, split_writers
-from mnist_core.models.activations import Layers
+from mnist_core.models.activations import ActivationModel
 from mnist_core.models.classifier import Classifier
 from mnist_core.models.weights import Weights, layer_weights
 from mnist_core.networks.architecture import Architecture
@@ -152,14 +152,14 @@ def mapped_pictures(choice: str) -> list[str]:
     return [data_charts.compact_data_url(image) for image in mapped_digits(choice)[0]]
 
 
-def layers(path: Path) -> Layers:
+def layers(path: Path) -> ActivationModel:
     """The model in the file, to look into. Raises NoLayersError where it gives answers only, ModelError as Layers."""
     return _layers(str(path), caches.changed(path))
 
 
 @st.cache_resource(show_spinner=False, max_entries=6)
-def _layers(path: str, changed: int) -> Layers:
-    return Layers(Path(path))
+def _layers(path: str, changed: int) -> ActivationModel:
+    return ActivationModel(Path(path))
 
 
 def network(choice: str) -> Architecture:
@@ -213,7 +213,7 @@ def _described(choice: str, path: str, changed: int, source: str) -> NDArray[np.
         return rows
     bar = st.progress(0.0, _READING)
     neighbors.write_descriptors(
-        Layers(Path(path), cpu_count()), found.x_train, file, lambda share: bar.progress(share, _READING)
+        ActivationModel(Path(path), cpu_count()), found.x_train, file, lambda share: bar.progress(share, _READING)
     )
     bar.empty()
     rows = neighbors.load_descriptors(file, len(found.x_train))

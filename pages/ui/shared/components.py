@@ -19,8 +19,9 @@ from mnist_core.charts.common import data_url, format_percent
 from mnist_core.config import runs_dir
 from mnist_core.drawing.whole_numbers import WholeNumber
 from mnist_core.errors import DigitLabError, ModelError
-from mnist_core.models.classifier import DEFAULT_MODEL, Reading
-from mnist_core.networks.architecture import NETWORK, Architecture, describe
+from mnist_core.models.classifier import DEFAULT_MODEL, Prediction
+from mnist_core.networks.architecture import LAYERS_KEY, Architecture
+from mnist_core.networks.layers import format_shape
 from mnist_core.runs.run import OWN, Run, find_run
 from pages.ui.shared import caches, gc_freeze, theme
 
@@ -67,7 +68,7 @@ def plain(text: str) -> str:
     return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)
 
 
-def answer(reading: Reading, title: str = "", seen: NDArray[np.uint8] | None = None) -> None:
+def answer(reading: Prediction, title: str = "", seen: NDArray[np.uint8] | None = None) -> None:
     """The digit, how sure the model is, the image it saw, and a bar for each of the ten.
 
     Args:
@@ -106,7 +107,7 @@ def number(found: WholeNumber, drawing: NDArray[np.uint8], title: str = "") -> N
     strip([(image, str(reading.digit), _how_sure(reading)) for image, reading in readings], 84)
 
 
-def _how_sure(reading: Reading) -> str:
+def _how_sure(reading: Prediction) -> str:
     return "not a digit" if reading.rejected else format_percent(reading.confidence)
 
 
@@ -186,7 +187,7 @@ def _name(choice: str, cards: dict[str, dict[str, object]]) -> str:
     accuracy = card.get("test_accuracy")
     reached = f"{100 * accuracy:.2f} %" if isinstance(accuracy, float) else "no score"
     overridden = card.get("overrides")
-    own = isinstance(overridden, dict) and NETWORK in overridden
+    own = isinstance(overridden, dict) and LAYERS_KEY in overridden
     return f"{OWN if own else card.get('recipe', choice)} · {reached} · {when(choice)}"
 
 
@@ -220,7 +221,7 @@ def model_path(choice: str) -> Path:
 def summary(architecture: Architecture) -> None:
     """The table of layers: name, output shape, parameters."""
     rows = [
-        {"layer": row.layer, "output shape": describe(row.output_shape), "parameters": f"{row.parameters:,}"}
+        {"layer": row.layer, "output shape": format_shape(row.output_shape), "parameters": f"{row.parameters:,}"}
         for row in architecture.summary()
     ]
     with st.expander(f"Network: {len(rows)} layers, {architecture.parameters:,} parameters"):

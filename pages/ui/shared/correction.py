@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from mnist_core.constants import NOT_A_DIGIT
 from mnist_core.handwriting.corrections import save_correction
-from mnist_core.models.classifier import Reading
+from mnist_core.models.classifier import Prediction
 from pages.ui.shared import components, state, visitor
 from pages.ui.shared.sketchpad import Drawing
 
@@ -23,7 +23,7 @@ def name(label: int) -> str:
     return "no digit" if label == NOT_A_DIGIT else str(label)
 
 
-def ask(drawing: Drawing, image: NDArray[np.uint8], reading: Reading) -> None:
+def ask(drawing: Drawing, image: NDArray[np.uint8], reading: Prediction) -> None:
     """Asks what the drawing really is. `image`: (28, 28) uint8, as the model saw it."""
     with st.popover("It was something else", icon=":material/edit:"):
         truth = st.segmented_control("What did you draw?", range(NOT_A_DIGIT + 1), format_func=name, key=state.TRUTH)
@@ -38,7 +38,7 @@ def ask(drawing: Drawing, image: NDArray[np.uint8], reading: Reading) -> None:
             )
 
 
-def _keep(drawing: Drawing, image: NDArray[np.uint8], truth: int, reading: Reading) -> None:
+def _keep(drawing: Drawing, image: NDArray[np.uint8], truth: int, reading: Prediction) -> None:
     this = (image.tobytes(), truth)
     if st.session_state.get(state.KEPT_LAST) != this:
         read_as = NOT_A_DIGIT if reading.rejected else reading.digit

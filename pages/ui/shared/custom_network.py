@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from mnist_core.networks.architecture import NETWORK, Layer
+from mnist_core.networks.architecture import LAYERS_KEY
+from mnist_core.networks.layers import Layer
 from mnist_core.recipes import recipes
-from mnist_core.recipes.recipes import Settings
+from mnist_core.recipes.overrides import overrides_for
+from mnist_core.recipes.settings import Settings
 from pages.ui.shared import state
 
 MOST_PAST = 100  # steps back
@@ -22,7 +24,7 @@ def is_on() -> bool:
 def layers() -> tuple[Layer, ...]:
     """The network as it stands; at first the recipe's."""
     if state.OWN_LAYERS not in st.session_state:
-        st.session_state[state.OWN_LAYERS] = recipes.find(st.session_state[state.RECIPE]).settings.layers
+        st.session_state[state.OWN_LAYERS] = recipes.find_recipe(st.session_state[state.RECIPE]).settings.layers
     return tuple(st.session_state[state.OWN_LAYERS])
 
 
@@ -58,7 +60,7 @@ def undo() -> None:
 
 def take(settings: Settings, base: Settings) -> None:
     """Trains what a run trained: its network as one's own, where it is not its recipe's."""
-    built = NETWORK in recipes.differences(settings, base)
+    built = LAYERS_KEY in overrides_for(settings, base)
     st.session_state[state.OWN] = built
     if built:
         put(settings.layers)

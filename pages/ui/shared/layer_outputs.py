@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from mnist_core.charts import layers as layer_charts
 from mnist_core.charts.common import encode_csv
-from mnist_core.models.activations import Layers, NoLayersError, kind
-from mnist_core.networks.architecture import describe
+from mnist_core.models.activations import ActivationModel, NoActivationsError, layer_kind
+from mnist_core.networks.layers import format_shape
 from mnist_core.training import reconvert
 from pages.ui.shared import analysis_caches, components, figure
 
@@ -19,7 +19,7 @@ Outputs = dict[str, NDArray[np.float32]]
 """Name of a layer -> what it makes of one image, (H, W, C) or (W,) float32."""
 
 
-def opened(choice: str, key: str) -> Layers | None:
+def opened(choice: str, key: str) -> ActivationModel | None:
     """The model, to look into; None, with an offer to mend it, where its file gives answers only.
 
     Args:
@@ -28,7 +28,7 @@ def opened(choice: str, key: str) -> Layers | None:
     """
     try:
         return analysis_caches.layers(components.model_path(choice))
-    except NoLayersError:
+    except NoActivationsError:
         st.info(
             "The file of this model gives answers, and not what its layers make of an image: an older version of "
             "Digit Lab converted it, or another program. Its weights are there, so it can be converted again; its "
@@ -42,14 +42,14 @@ def opened(choice: str, key: str) -> Layers | None:
         return None
 
 
-def outputs(layers: Layers, image: NDArray[np.uint8]) -> Outputs:
+def outputs(layers: ActivationModel, image: NDArray[np.uint8]) -> Outputs:
     """What every layer makes of a (28, 28) uint8 image."""
     return {name: values[0] for name, values in layers.outputs(image[None]).items()}
 
 
 def title(name: str) -> str:
     """`2 · Conv2D` of `002_Conv2D`."""
-    return f"{int(name[:3])} · {kind(name)}"
+    return f"{int(name[:3])} · {layer_kind(name)}"
 
 
 def wall(found: Outputs, key: str) -> None:
@@ -61,7 +61,7 @@ def wall(found: Outputs, key: str) -> None:
         rows = [
             {
                 "layer": title(name),
-                "output": describe(values.shape),
+                "output": format_shape(values.shape),
                 "smallest": float(values.min()),
                 "mean": float(values.mean()),
                 "largest": float(values.max()),
@@ -90,7 +90,7 @@ def _figure(name: str, values: NDArray[np.float32]) -> str:
         f"Layer {title(name)}: {channels} pictures of {layer_charts.channel_images(values).shape[2]} columns, {lit} of "
         f"them with something above zero; values from {values.min():.2g} to {values.max():.2g}"
     )
-    caption = f"<figcaption><b>{html.escape(title(name))}</b><br>{describe(values.shape)}{cut}</figcaption>"
+    caption = f"<figcaption><b>{html.escape(title(name))}</b><br>{format_shape(values.shape)}{cut}</figcaption>"
     return (
         f'<figure class="lab-figure"><img class="lab-picture" width="{shown.shape[1]}" alt="{html.escape(alt)}" '
         f'src="{layer_charts.fast_data_url(shown)}">{caption}</figure>'

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from mnist_core.jobs.local import resume_run
-from mnist_core.recipes.recipes import Settings
+from mnist_core.recipes.settings import Settings
 from mnist_core.runs.checkpoints import has_checkpoint
 from mnist_core.runs.control import Control
 from mnist_core.runs.run import Run, Status

@@ -10,8 +10,11 @@ import streamlit as st
 from mnist_core.data.mnist import mnist_available
 from mnist_core.errors import RunError, SettingError
 from mnist_core.networks import share_link
-from mnist_core.networks.architecture import NETWORK, to_json
+from mnist_core.networks.architecture import LAYERS_KEY, layers_to_json
 from mnist_core.recipes import recipes
+from mnist_core.recipes.overrides import LAYER_SETTINGS, apply_overrides, overrides_for, parse_override
+from mnist_core.recipes.recipe import Recipe
+from mnist_core.recipes.settings import OPTIMIZERS, Settings
 from mnist_core.runs.run import MAX_SEED, RunSpec, find_run, make_spec
 from pages.ui.shared import advanced_settings, custom_network, state
 from pages.ui.shared.advanced_settings import show_advanced_settings
@@ -36,18 +39,18 @@ CONTROLLED = (
 
 def fill() -> None:
     """Sets every control to what the chosen recipe says."""
-    set_controls(recipes.find(st.session_state[state.RECIPE]).settings)
+    set_controls(recipes.find_recipe(st.session_state[state.RECIPE]).settings)
 
 
-def set_controls(settings: recipes.Settings) -> None:
+def set_controls(settings: Settings) -> None:
     """Sets every control, and carries along what there is no control for."""
     for key in (*CONTROLLED, *advanced_settings.KEYS):
         st.session_state[key] = advanced_settings.of_its_kind(key, getattr(settings, key))
     st.session_state[state.MOST_EPOCHS] = max(MOST_EPOCHS, 2 * settings.epochs)
     st.session_state[state.AUGMENTATION] = settings.augmentation != "none"
-    base = recipes.find(st.session_state[state.RECIPE]).settings
-    controlled = (*CONTROLLED, *advanced_settings.KEYS, "augmentation", NETWORK)  # networks are changed elsewhere
-    others = recipes.differences(settings, base).items()
+    base = recipes.find_recipe(st.session_state[state.RECIPE]).settings
+    controlled = (*CONTROLLED, *advanced_settings.KEYS, "augmentation", LAYERS_KEY)  # networks are changed elsewhere
+    others = overrides_for(settings, base).items()
     st.session_state[state.CARRIED] = {name: value for name, value in others if name not in controlled}
 
 
@@ -59,7 +62,7 @@ def like(name: str) -> None:
     st.session_state[state.RECIPE], st.session_state[state.SEED] = spec.recipe, spec.seed
     st.session_state[state.DATA] = spec.data if spec.data in DATA else "full"
     set_controls(spec.settings)
-    custom_network.take(spec.settings, recipes.find(spec.recipe).settings)
+    custom_network.take(spec.settings, recipes.find_recipe(spec.recipe).settings)
 
 
 def linked() -> None:
@@ -79,8 +82,8 @@ def linked() -> None:
 def fill_from(given: dict[str, str]) -> None:
     """Sets every control to what a link says. Raises SettingError for what is no recipe, setting or value."""
     recipe, seed, images = given.pop("recipe"), given.pop("seed", "0"), given.pop("data", None)
-    overrides = dict(recipes.parse_override(f"{name}={value}") for name, value in given.items())
-    settings = recipes.override(recipes.find(recipe).settings, overrides)
+    overrides = dict(parse_override(f"{name}={value}") for name, value in given.items())
+    settings = apply_overrides(recipes.find_recipe(recipe).settings, overrides)
     if not seed.isdecimal() or int(seed) > MAX_SEED or images not in (None, *DATA):
         raise SettingError(
             f"The link asks for seed {seed[:20]!r} and data {images!r}; expected a whole number up to {MAX_SEED:,}, "
@@ -95,7 +98,7 @@ def fill_from(given: dict[str, str]) -> None:
 def link() -> None:
     """The address that opens the form as it is now."""
     given = {"recipe": st.session_state[state.RECIPE], **overrides()}
-    if given.pop(NETWORK, None):
+    if given.pop(LAYERS_KEY, None):
         given["net"] = share_link.encode(custom_network.layers())
     given |= {"seed": int(st.session_state[state.SEED]), "data": st.session_state[state.DATA]}
     with st.expander("Link to these settings"):
@@ -106,7 +109,7 @@ def controls() -> None:
     """The menu of recipes, and a control for each setting."""
     names = list(recipes.RECIPES)
     st.selectbox("Recipe", names, format_func=recipe_title, key=state.RECIPE, on_change=fill)
-    recipe = recipes.find(st.session_state[state.RECIPE])
+    recipe = recipes.find_recipe(st.session_state[state.RECIPE])
     about(recipe)
     left, right = st.columns(2)
     left.slider(
@@ -130,7 +133,7 @@ def controls() -> None:
         help="Share of values left out in each step.",
         disabled=custom_network.is_on(),
     )
-    left.selectbox("Optimizer", list(recipes.OPTIMIZERS), key=state.OPTIMIZER, on_change=usual_rate)
+    left.selectbox("Optimizer", list(OPTIMIZERS), key=state.OPTIMIZER, on_change=usual_rate)
     right.number_input("Seed", 0, 2**31 - 1, key=state.SEED, help="The same seed and settings give the same model.")
     st.selectbox("Images", list(DATA), format_func=DATA.get, key=state.DATA)
     st.toggle("Augmentation", key=state.AUGMENTATION, help="Train on turned, slanted, stretched, wobbled copies.")
@@ -174,14 +177,14 @@ def with_current(values: tuple[float, ...], key: str) -> list[float]:
 
 def usual_rate() -> None:
     """Another optimizer starts from the rate that is usual for it."""
-    st.session_state[state.LEARNING_RATE] = recipes.OPTIMIZERS[st.session_state[state.OPTIMIZER]]
+    st.session_state[state.LEARNING_RATE] = OPTIMIZERS[st.session_state[state.OPTIMIZER]]
 
 
 def recipe_title(name: str) -> str:
     return f"{name} · {recipes.RECIPES[name].title}"
 
 
-def about(recipe: recipes.Recipe) -> None:
+def about(recipe: Recipe) -> None:
     """Where a recipe comes from and what it published."""
     published = f"Published: {recipe.published.text}. " if recipe.published else ""
     st.caption(f"{recipe.source}. {published}{recipe.note}")
@@ -189,19 +192,22 @@ def about(recipe: recipes.Recipe) -> None:
 
 def overrides() -> dict[str, Any]:
     """The settings that differ from the recipe's."""
-    base = recipes.find(st.session_state[state.RECIPE]).settings
+    base = recipes.find_recipe(st.session_state[state.RECIPE]).settings
     chosen = {**st.session_state[state.CARRIED], **{key: st.session_state[key] for key in CONTROLLED}}
     chosen |= advanced_settings.chosen(base)
     chosen["augmentation"] = "hand" if st.session_state[state.AUGMENTATION] else "none"
     if custom_network.is_on():
-        chosen = {name: value for name, value in chosen.items() if name not in recipes.OF_LAYERS}
-        return {NETWORK: to_json(custom_network.layers()), **recipes.differences(recipes.override(base, chosen), base)}
-    return recipes.differences(recipes.override(base, chosen), base)
+        chosen = {name: value for name, value in chosen.items() if name not in LAYER_SETTINGS}
+        return {
+            LAYERS_KEY: layers_to_json(custom_network.layers()),
+            **overrides_for(apply_overrides(base, chosen), base),
+        }
+    return overrides_for(apply_overrides(base, chosen), base)
 
 
 def input_size() -> int:
     """Side in pixels of the images that a network gets, as the form stands."""
-    base = recipes.find(st.session_state[state.RECIPE]).settings
+    base = recipes.find_recipe(st.session_state[state.RECIPE]).settings
     return 56 if st.session_state[state.CARRIED].get("uncentered", base.uncentered) else 28
 
 
@@ -212,6 +218,6 @@ def spec() -> RunSpec:
     )
 
 
-def settings() -> recipes.Settings:
+def settings() -> Settings:
     """The settings that the form says."""
-    return recipes.override(recipes.find(st.session_state[state.RECIPE]).settings, overrides())
+    return apply_overrides(recipes.find_recipe(st.session_state[state.RECIPE]).settings, overrides())

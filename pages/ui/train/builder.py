@@ -11,9 +11,10 @@ import streamlit as st
 from mnist_core.charts import network_diagram
 from mnist_core.fields import Choice, Integer
 from mnist_core.networks import cost, diagnose, edit
-from mnist_core.networks.architecture import LAYERS, MAX_LAYERS, Layer, describe
-from mnist_core.networks.cost import Cost
-from mnist_core.networks.diagnose import Mend, Problem
+from mnist_core.networks.architecture import MAX_LAYERS
+from mnist_core.networks.cost import LayerCost
+from mnist_core.networks.diagnose import Fix, Issue
+from mnist_core.networks.layers import LAYERS, Layer, format_shape
 from pages.ui.shared import components, custom_network, settings_form, state
 from pages.ui.train import network_library, network_plan
 from pages.ui.train.epoch_estimate import show_epoch_estimate
@@ -43,8 +44,8 @@ def show_builder() -> None:
 
 def _show() -> None:
     size, layers = settings_form.input_size(), custom_network.layers()
-    rows, problems = cost.layers(layers, size), diagnose.diagnose(layers, size)
-    broken = any(problem.error for problem in problems)
+    rows, problems = cost.layer_costs(layers, size), diagnose.diagnose(layers, size)
+    broken = any(problem.is_error for problem in problems)
     with st.container(border=True, key="builder"):
         st.caption(f"{summary(layers, rows)} It reads {size}×{size} pixels.")
         _above(layers)
@@ -68,14 +69,14 @@ def _show() -> None:
             network_library.share(layers, size, broken)
 
 
-def summary(layers: Layers, rows: Sequence[Cost]) -> str:
+def summary(layers: Layers, rows: Sequence[LayerCost]) -> str:
     """The network in a sentence of figures."""
     if not rows or len(rows) < len(layers):
         return f"{len(layers)} layers, which do not fit together yet."
-    whole = cost.total(rows)
+    whole = cost.total_cost(rows)
     return (
         f"{len(layers)} layers, {whole.parameters:,} parameters ({cost.megabytes(whole.parameters):.2f} MB), "
-        f"{cost.rounded(whole.multiply_adds)} multiply-adds an image."
+        f"{cost.format_count(whole.multiply_adds)} multiply-adds an image."
     )
 
 
@@ -92,7 +93,7 @@ def _above(layers: Layers) -> None:
         )
 
 
-def _list(layers: Layers, rows: Sequence[Cost], problems: Sequence[Problem]) -> int:
+def _list(layers: Layers, rows: Sequence[LayerCost], problems: Sequence[Issue]) -> int:
     """The layers in order. Returns the index of the chosen one."""
     if not layers:
         _add(layers, 0)
@@ -105,24 +106,24 @@ def _list(layers: Layers, rows: Sequence[Cost], problems: Sequence[Problem]) -> 
         "Layers, from the image to the answer", range(len(layers)), format_func=labels.__getitem__, key=state.OWN_PLACE
     )
     with st.container(horizontal=True):
-        _button("Up", "arrow_upward", place > 0, edit.moved(layers, place, -1), place - 1)
-        _button("Down", "arrow_downward", place < len(layers) - 1, edit.moved(layers, place, 1), place + 1)
+        _button("Up", "arrow_upward", place > 0, edit.move_layer(layers, place, -1), place - 1)
+        _button("Down", "arrow_downward", place < len(layers) - 1, edit.move_layer(layers, place, 1), place + 1)
         full = len(layers) >= MAX_LAYERS
-        _button("Duplicate", "content_copy", not full, edit.inserted(layers, place, layers[place]), place + 1)
-        _button("Remove", "delete", True, edit.removed(layers, place), place)
+        _button("Duplicate", "content_copy", not full, edit.insert_layer(layers, place, layers[place]), place + 1)
+        _button("Remove", "delete", True, edit.remove_layer(layers, place), place)
     _add(layers, place + 1)
     return place
 
 
-def _label(position: int, layer: Layer, rows: Sequence[Cost], problem: Problem | None) -> str:
+def _label(position: int, layer: Layer, rows: Sequence[LayerCost], problem: Issue | None) -> str:
     """A layer in a line: what it is, what is set, what it makes of its input."""
-    shape = describe(rows[position - 1].output_shape) if position <= len(rows) else "?"
+    shape = format_shape(rows[position - 1].output_shape) if position <= len(rows) else "?"
     text = (
         f"{position} **{type(layer).__name__}** {components.plain(network_diagram.describe_settings(layer))} → {shape}"
     )
     if problem is None:
         return text
-    return f":{'red' if problem.error else 'orange'}[:material/{'error' if problem.error else 'info'}:] {text}"
+    return f":{'red' if problem.is_error else 'orange'}[:material/{'error' if problem.is_error else 'info'}:] {text}"
 
 
 def _button(label: str, icon: str, possible: bool, changed: Layers, place: int) -> None:
@@ -140,7 +141,9 @@ def _add(layers: Layers, index: int) -> None:
     """A menu of all kinds, and the button that puts one in."""
 
     def add() -> None:
-        custom_network.put(edit.inserted(layers, index, edit.fresh(st.session_state[state.OWN_KIND])), index)
+        custom_network.put(
+            edit.insert_layer(layers, index, edit.default_layer(st.session_state[state.OWN_KIND])), index
+        )
 
     state.default(state.OWN_KIND, "Conv2D")
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -156,7 +159,7 @@ def _layer(layers: Layers, place: int) -> None:
     kind = type(layer).__name__
     st.markdown(f"**Layer {place + 1}: {kind}.** {_about(layer)}")
     columns = st.columns(2)
-    for number, (name, (rule, value)) in enumerate(edit.settings(layer).items()):
+    for number, (name, (rule, value)) in enumerate(edit.layer_settings(layer).items()):
         with columns[number % 2]:
             _setting(kind, name, rule, value, layers, place)
 
@@ -183,7 +186,7 @@ def _setting(kind: str, name: str, rule: Any, value: Any, layers: Layers, place:
     def change() -> None:
         given = st.session_state[key]
         custom_network.put(
-            edit.changed(layers, place, **{name: value if given is None and name not in NONE else given})
+            edit.change_layer(layers, place, **{name: value if given is None and name not in NONE else given})
         )
 
     title = TITLES.get(name, name.replace("_", " "))
@@ -205,20 +208,22 @@ def _setting(kind: str, name: str, rule: Any, value: Any, layers: Layers, place:
         st.number_input(title, float(rule.low), float(rule.high), step=step, format="%.4g", key=key, on_change=change)
 
 
-def _problems(problems: Sequence[Problem]) -> None:
+def _problems(problems: Sequence[Issue]) -> None:
     """What is wrong, each with its mends as buttons."""
     for number, problem in enumerate(problems[:MOST_PROBLEMS]):
         where = f"Layer {problem.position}: " if problem.position else ""
-        text = components.plain(f"{where}{problem.what}")
-        (st.error if problem.error else st.info)(text, icon=":material/error:" if problem.error else ":material/info:")
+        text = components.plain(f"{where}{problem.message}")
+        (st.error if problem.is_error else st.info)(
+            text, icon=":material/error:" if problem.is_error else ":material/info:"
+        )
         with st.container(horizontal=True):
-            for mend in problem.mends:
+            for mend in problem.fixes:
                 _mend(mend, problem, number)
     if len(problems) > MOST_PROBLEMS:
         st.caption(f"And {len(problems) - MOST_PROBLEMS} more.")
 
 
-def _mend(mend: Mend, problem: Problem, number: int) -> None:
+def _mend(mend: Fix, problem: Issue, number: int) -> None:
     place = problem.position - 1 if problem.position else None
     st.button(
         components.plain(mend.title),

@@ -7,7 +7,7 @@ import streamlit as st
 from mnist_core.charts.common import format_duration
 from mnist_core.config import max_running
 from mnist_core.processes import cpu_count
-from mnist_core.recipes.recipes import Settings
+from mnist_core.recipes.settings import Settings
 from mnist_core.training import time_model
 from pages.ui.shared import components, state
 

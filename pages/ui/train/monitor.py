@@ -136,7 +136,7 @@ def _test_digit(run: Run, spec: RunSpec, card: dict[str, Any]) -> None:
     st.session_state[state.TEST_INDEX] = index
     st.markdown("##### One test digit")
     index = int(st.number_input(f"Number, 0 to {len(labels) - 1:,}", 0, len(labels) - 1, key=state.TEST_INDEX))
-    reading = caches.classifier(run.model).read(images[index])
+    reading = caches.classifier(run.model).predict(images[index])
     shown, read = st.columns([1, 2])
     with shown:
         components.strip([(images[index], f"number {index}", f"labelled {labels[index]}")])

@@ -11,10 +11,10 @@ from mnist_core import owners
 from mnist_core.config import runs_dir
 from mnist_core.errors import ArchitectureError
 from mnist_core.networks import keras_json
-from mnist_core.networks.architecture import Layer
+from mnist_core.networks.layers import Layer
 from mnist_core.networks.library import (
     MAX_NAME,
-    Network,
+    SavedNetwork,
     delete_network,
     find_network,
     list_networks,
@@ -44,7 +44,7 @@ def start() -> None:
 def _begin() -> bool:
     kind, _, name = str(st.session_state[state.OWN_START]).partition(" ")
     if kind == "recipe":
-        found = recipes.find(name).settings.layers
+        found = recipes.find_recipe(name).settings.layers
     else:
         found = find_network(name).layers if kind == "kept" else find_run(name).spec().settings.layers
     custom_network.put(found, 0)
@@ -83,20 +83,20 @@ def library(layers: tuple[Layer, ...], size: int, broken: bool) -> None:
         st.rerun()
 
 
-def _title(network: Network) -> str:
+def _title(network: SavedNetwork) -> str:
     """Its name, and what sets it apart from another of that name."""
     mine = " · yours" if network.owner == visitor.me() else ""
     return f"{network.name} · {len(network.layers)} layers{mine}"
 
 
-def _changed(network: Network, change: Callable[[], object]) -> bool:
+def _changed(network: SavedNetwork, change: Callable[[], object]) -> bool:
     """Does something to a kept network. Raises NotYoursError where it is somebody else's."""
     owners.require(network.owner, visitor.visitor(), f"The network {network.name}")
     change()
     return True
 
 
-def _over(network: Network, layers: tuple[Layer, ...], size: int) -> bool:
+def _over(network: SavedNetwork, layers: tuple[Layer, ...], size: int) -> bool:
     return _changed(network, lambda: save_network(network.name, layers, size, network.owner, network.id))
 
 
@@ -108,7 +108,7 @@ def share(layers: tuple[Layer, ...], size: int, broken: bool) -> None:
         settings_form.link()
         st.download_button(
             "Keras JSON",
-            lambda: keras_json.write(layers, size),
+            lambda: keras_json.to_keras_json(layers, size),
             "network.json",
             "application/json",
             key="own_json",
@@ -128,10 +128,10 @@ def share(layers: tuple[Layer, ...], size: int, broken: bool) -> None:
 def _brought_in(file: IO[bytes], size: int) -> bool:
     """Takes a network out of a file, whether or not its layers fit: what does not can be mended."""
     try:
-        text = file.read(keras_json.MOST_TEXT + 1).decode("utf-8")
+        text = file.read(keras_json.MAX_CHARACTERS + 1).decode("utf-8")
     except UnicodeDecodeError:
         raise ArchitectureError("The file is no text. Write one in Keras with `model.to_json()`.") from None
-    found = keras_json.read(text)
+    found = keras_json.parse_keras_json(text)
     custom_network.put(found.layers, 0)
     if found.input_size != size:
         st.toast(f"It was made for {found.input_size}×{found.input_size} pixels; here it reads {size}×{size}.")

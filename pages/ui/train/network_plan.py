@@ -8,17 +8,19 @@ import streamlit as st
 
 from mnist_core.charts import network_diagram
 from mnist_core.networks import cost
-from mnist_core.networks.architecture import Architecture, Layer, describe, to_source
-from mnist_core.networks.cost import Cost
-from mnist_core.networks.diagnose import Problem
+from mnist_core.networks.architecture import Architecture
+from mnist_core.networks.cost import LayerCost
+from mnist_core.networks.diagnose import Issue
+from mnist_core.networks.keras_model import keras_source
+from mnist_core.networks.layers import Layer, format_shape
 from pages.ui.shared import figure
 
 COLUMNS = {name: st.column_config.NumberColumn(format="localized") for name in ("parameters", "multiply-adds")}
 
 
-def drawing(layers: tuple[Layer, ...], size: int, problems: Sequence[Problem]) -> None:
+def drawing(layers: tuple[Layer, ...], size: int, problems: Sequence[Issue]) -> None:
     """Boxes to scale."""
-    marked = {problem.position for problem in problems if problem.error}
+    marked = {problem.position for problem in problems if problem.is_error}
     figure.drawing(
         network_diagram.network_svg(layers, size, marked),
         "The network, box by box",
@@ -28,23 +30,23 @@ def drawing(layers: tuple[Layer, ...], size: int, problems: Sequence[Problem]) -
     )
 
 
-def table(rows: Sequence[Cost]) -> None:
+def table(rows: Sequence[LayerCost]) -> None:
     """Shapes, parameters, multiply-adds and receptive field of each layer, as far as they fit together."""
     if not rows:
         st.caption("Nothing can be counted before the first layer fits.")
         return
-    told = [_row(str(number), row) for number, row in enumerate(rows, 1)] + [_row("", cost.total(rows))]
+    told = [_row(str(number), row) for number, row in enumerate(rows, 1)] + [_row("", cost.total_cost(rows))]
     figure.table(
         told, "What each layer costs, and how much of the image it sees", "network cost", "cost", column_config=COLUMNS
     )
 
 
-def _row(number: str, row: Cost) -> dict[str, object]:
+def _row(number: str, row: LayerCost) -> dict[str, object]:
     seen = f"{row.receptive_field} × {row.receptive_field}"
     return {
         "": number,
         "layer": row.layer,
-        "output": describe(row.output_shape),
+        "output": format_shape(row.output_shape),
         "parameters": row.parameters,
         "MB": round(cost.megabytes(row.parameters), 3),
         "multiply-adds": row.multiply_adds,
@@ -58,7 +60,7 @@ def source(layers: tuple[Layer, ...], size: int, broken: bool) -> None:
     if broken:
         st.caption("There is no source of a network that cannot be built: mend it first.")
         return
-    text = f"import keras\nfrom keras import layers\n\n{to_source(Architecture(layers, size))}"
+    text = f"import keras\nfrom keras import layers\n\n{keras_source(Architecture(layers, size))}"
     st.code(text, language="python")
     st.download_button(
         "PY",

@@ -1,0 +1,210 @@
+"""The layers that a network can have, each a dataclass named like its Keras class."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from mnist_core.fields import Choice, Integer, Number, allowed
+
+Shape = tuple[int, ...]
+
+ACTIVATIONS = (None, "relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid", "softmax")
+INITIALIZERS = ("glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "random_normal", "zeros")
+
+
+def format_shape(shape: Shape) -> str:
+    """A shape for people: `26 × 26 × 32`."""
+    return " × ".join(map(str, shape)) if len(shape) > 1 else f"{shape[0]} values"
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer. Subclasses say which shape they make of which, and how many parameters that takes."""
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """The shape it makes of `shape`. Raises ValueError, saying why, where it cannot take it."""
+        return shape
+
+    def parameters(self, shape: Shape) -> int:
+        """How many weights, trainable or not, it holds for an input of `shape`."""
+        return 0
+
+
+def _image(shape: Shape) -> tuple[int, int, int]:
+    if len(shape) != 3:
+        raise ValueError(f"needs an image of rows × columns × channels, but gets {format_shape(shape)}")
+    rows, columns, channels = shape
+    return rows, columns, channels
+
+
+def _slide(size: int, window: int, strides: int, padding: str) -> int:
+    """Positions of a window along one axis, as Keras counts them."""
+    if padding == "same":
+        return math.ceil(size / strides)
+    if window > size:
+        raise ValueError(f"its window of {window} is larger than its input of {size}")
+    return (size - window) // strides + 1
+
+
+@dataclass(frozen=True)
+class Rescaling(Layer):
+    """Multiplies each pixel: 1/255 brings 0..255 to 0..1."""
+
+    scale: float = allowed(Number(0, 1, above=True))
+
+
+@dataclass(frozen=True)
+class Conv2D(Layer):
+    filters: int = allowed(Integer(1, 1024))
+    kernel_size: int = allowed(Integer(1, 28))
+    strides: int = allowed(Integer(1, 8), 1)
+    padding: str = allowed(Choice(("valid", "same")), "valid")
+    activation: str | None = allowed(Choice(ACTIVATIONS), None)
+    use_bias: bool = allowed(Choice((True, False)), True)
+    kernel_initializer: str = allowed(Choice(INITIALIZERS), "glorot_uniform")
+
+    def output_shape(self, shape: Shape) -> Shape:
+        rows, columns, _ = _image(shape)
+        return (*(_slide(size, self.kernel_size, self.strides, self.padding) for size in (rows, columns)), self.filters)
+
+    def parameters(self, shape: Shape) -> int:
+        return (self.kernel_size**2 * shape[-1] + self.use_bias) * self.filters
+
+
+@dataclass(frozen=True)
+class DepthwiseConv2D(Layer):
+    """One small filter for each channel, none across channels."""
+
+    kernel_size: int = allowed(Integer(1, 28))
+    strides: int = allowed(Integer(1, 8), 1)
+    padding: str = allowed(Choice(("valid", "same")), "valid")
+    activation: str | None = allowed(Choice(ACTIVATIONS), None)
+    use_bias: bool = allowed(Choice((True, False)), True)
+
+    def output_shape(self, shape: Shape) -> Shape:
+        rows, columns, channels = _image(shape)
+        return (*(_slide(size, self.kernel_size, self.strides, self.padding) for size in (rows, columns)), channels)
+
+    def parameters(self, shape: Shape) -> int:
+        return (self.kernel_size**2 + self.use_bias) * shape[-1]
+
+
+@dataclass(frozen=True)
+class _Pooling2D(Layer):
+    pool_size: int = allowed(Integer(1, 28), 2)
+    strides: int | None = allowed(Choice((None, *range(1, 9))), None)  # None: as pool_size
+    padding: str = allowed(Choice(("valid", "same")), "valid")
+
+    def output_shape(self, shape: Shape) -> Shape:
+        rows, columns, channels = _image(shape)
+        strides = self.strides or self.pool_size
+        return (*(_slide(size, self.pool_size, strides, self.padding) for size in (rows, columns)), channels)
+
+
+@dataclass(frozen=True)
+class MaxPooling2D(_Pooling2D):
+    """The largest value in each window."""
+
+
+@dataclass(frozen=True)
+class AveragePooling2D(_Pooling2D):
+    """The mean value in each window."""
+
+    pool_size: int = allowed(Integer(1, 28))  # Keras has no default here
+
+
+@dataclass(frozen=True)
+class GlobalAveragePooling2D(Layer):
+    """The mean of each channel."""
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return (_image(shape)[2],)
+
+
+@dataclass(frozen=True)
+class GlobalMaxPooling2D(GlobalAveragePooling2D):
+    """The maximum of each channel."""
+
+
+@dataclass(frozen=True)
+class BatchNormalization(Layer):
+    momentum: float = allowed(Number(0, 1), 0.99)
+    epsilon: float = allowed(Number(0, 1, above=True), 0.001)
+
+    def parameters(self, shape: Shape) -> int:
+        return 4 * shape[-1]  # gamma and beta are trained, moving mean and variance are counted along
+
+
+@dataclass(frozen=True)
+class ReLU(Layer):
+    """Negative values become 0."""
+
+
+@dataclass(frozen=True)
+class LeakyReLU(Layer):
+    negative_slope: float = allowed(Number(0, 1), 0.3)
+
+
+@dataclass(frozen=True)
+class Softmax(Layer):
+    """Turns the last axis into probabilities."""
+
+
+@dataclass(frozen=True)
+class Dropout(Layer):
+    rate: float = allowed(Number(0, 0.95))
+
+
+@dataclass(frozen=True)
+class SpatialDropout2D(Layer):
+    """Drops whole channels."""
+
+    rate: float = allowed(Number(0, 0.95))
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return _image(shape)
+
+
+@dataclass(frozen=True)
+class Flatten(Layer):
+    def output_shape(self, shape: Shape) -> Shape:
+        return (math.prod(shape),)
+
+
+@dataclass(frozen=True)
+class Dense(Layer):
+    units: int = allowed(Integer(1, 8192))
+    activation: str | None = allowed(Choice(ACTIVATIONS), None)
+    use_bias: bool = allowed(Choice((True, False)), True)
+    kernel_initializer: str = allowed(Choice(INITIALIZERS), "glorot_uniform")
+
+    def output_shape(self, shape: Shape) -> Shape:
+        if len(shape) != 1:
+            raise ValueError(f"needs a flat list of numbers, but gets {format_shape(shape)}: put Flatten before it")
+        return (self.units,)
+
+    def parameters(self, shape: Shape) -> int:
+        return (shape[0] + self.use_bias) * self.units
+
+
+LAYERS: dict[str, type[Layer]] = {
+    kind.__name__: kind
+    for kind in (
+        Rescaling,
+        Conv2D,
+        DepthwiseConv2D,
+        MaxPooling2D,
+        AveragePooling2D,
+        GlobalAveragePooling2D,
+        GlobalMaxPooling2D,
+        BatchNormalization,
+        ReLU,
+        LeakyReLU,
+        Softmax,
+        Dropout,
+        SpatialDropout2D,
+        Flatten,
+        Dense,
+    )
+}
