@@ -1,4 +1,4 @@
-"""Look into a model while it reads one digit: a drawing of one's own, or one of the test images."""
+"""The Explain page: what happens inside a model when it classifies one digit, drawn by the user or a test image."""
 
 from __future__ import annotations
 
@@ -18,46 +18,49 @@ from pages.ui.explain.weights import show_weights
 from pages.ui.shared import caches, components, navigation, sketchpad, state, theme
 from pages.ui.shared.sketchpad import show_sketchpad
 
-SOURCES = {"draw": "Draw a digit", "test": "A test image"}
-View = Callable[[str, NDArray[np.uint8]], None]
-VIEWS: dict[str, tuple[str, View]] = {
-    "layers": ("Layer by layer", show_layers),
-    "learned": ("What it has learned", show_weights),
-    "reasons": ("Why this answer", show_attribution),
-    "mind": ("What would change its mind", show_counterfactual),
-    "neighbours": ("Nearest training digits", show_neighbors),
-    "growth": ("Before and after training", show_growth),
-    "beside": ("Two models", show_two_models),
+Image = NDArray[np.uint8]
+
+SOURCES = {"draw": "Draw a digit", "test": "Test image"}
+VIEWS: dict[str, tuple[str, Callable[[str, Image], None]]] = {
+    "layers": ("Layers", show_layers),
+    "learned": ("Weights", show_weights),
+    "reasons": ("Attribution", show_attribution),
+    "mind": ("Counterfactual", show_counterfactual),
+    "neighbours": ("Nearest neighbors", show_neighbors),
+    "growth": ("Epoch by epoch", show_growth),
+    "beside": ("Compare models", show_two_models),
 }
-"""Name in the address -> its title, and what shows it, given the choice of a model and a (28, 28) uint8 image."""
+"""Name in the address -> title of the view, and the function that shows it for a model and a (28, 28) uint8 image."""
 
 
-def digit() -> NDArray[np.uint8] | None:
-    """The (28, 28) uint8 image to look at; None where nothing is drawn."""
+def choose_image() -> Image | None:
+    """A canvas, or a field for the index of a test image. Returns (28, 28) uint8; None if the canvas is empty."""
     source = st.segmented_control(
         "Digit",
         list(SOURCES),
-        format_func=SOURCES.get,
+        format_func=SOURCES.__getitem__,
         key=state.EXPLAINED,
         required=True,
         on_change=state.enter_canvases,
         label_visibility="collapsed",
     )
-    if source == "test":
-        found = caches.mnist(caches.at_hand())
-        index = int(st.number_input("Number of the test image", 0, len(found.x_test) - 1, key=state.EXPLAINED_INDEX))
-        st.caption(f"It is a {found.y_test[index]}.")
-        return found.x_test[index]
-    return sketchpad.digit(show_sketchpad(state.CANVAS, theme.CANVAS_PIXELS))
+    if source != "test":
+        return sketchpad.digit(show_sketchpad(state.CANVAS, theme.CANVAS_PIXELS))
+    mnist = caches.mnist(caches.at_hand())
+    last = len(mnist.x_test) - 1
+    index = int(st.number_input(f"Test image (0 to {last:,})", 0, last, key=state.EXPLAINED_INDEX))
+    st.caption(f"It is a {mnist.y_test[index]}.")
+    image: Image = mnist.x_test[index]
+    return image
 
 
-def page() -> None:
-    """All that a stroke makes run again."""
-    paper, reading = st.columns([1, 2], gap="large")
-    with paper:
+def show_explain_page() -> None:
+    """The page below its title: a model, an image, the prediction, and one view; a fragment that reruns on strokes."""
+    inputs, prediction = st.columns([1, 2], gap="large")
+    with inputs:
         choice = components.model_menu("Model", state.MODEL)
-        image = digit()
-    with reading:
+        image = choose_image()
+    with prediction:
         if image is None:
             st.info("Draw a digit, or choose a test image.")
             return
@@ -70,6 +73,6 @@ navigation.through_app()
 state.default(state.EXPLAINED, "draw")
 state.default(state.EXPLAINED_INDEX, 0)
 components.choose_from_link(state.MODEL)
-st.title("Look inside")
-st.write("What each layer of a network makes of a digit, and why it answers as it does.")
-components.fragment(page)
+st.title("Explain")
+st.write("What each layer of a model does with a digit, and why the model makes its prediction.")
+components.fragment(show_explain_page)

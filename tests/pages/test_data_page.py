@@ -189,7 +189,7 @@ def test_test_digit_is_looked_into_on_the_explain_page(app: AppTest) -> None:
     app.segmented_control(key=state.BROWSED_PART).set_value("test").run()
     app.number_input(key=state.BROWSED_INDEX).set_value(321).run()
     next(button for button in app.button if button.label == "Explain this digit").click().run()
-    assert app.title[0].value == "Look inside"
+    assert app.title[0].value == "Explain"
     assert app.session_state[state.EXPLAINED] == "test" and app.session_state[state.EXPLAINED_INDEX] == 321
 
 

@@ -160,7 +160,7 @@ def test_worst_mistakes_come_first_and_lead_inside(app: AppTest, trained_run: Ru
     assert numbers(app) == wrong[:12]
     app.button(key=f"worst_{wrong[1]}").click().run()
     assert app.session_state[state.EXPLAINED] == "test" and app.session_state[state.EXPLAINED_INDEX] == wrong[1]
-    assert app.title[0].value == "Look inside"
+    assert app.title[0].value == "Explain"
     assert f"It is a {labels[wrong[1]]}." in shown(app)
     assert not app.error and not app.exception
 

@@ -118,7 +118,7 @@ def test_a_run_without_its_weights_shows_what_it_can(app: AppTest, runs_root: Pa
     run = made(runs_root, "fast", ("model.tflite",))
     app = at(app, "layers", run.id)
     assert not app.error and 'alt="Layer ' in shown(app)
-    assert any("How a number comes about cannot be shown" in info.value for info in app.info)
+    assert any("single values cannot be shown" in info.value for info in app.info)
 
 
 @pytest.mark.usefixtures("keras")
@@ -140,15 +140,15 @@ def test_an_older_file_is_converted_again_at_a_press(app: AppTest, trained: Trai
 
 def test_filters_and_weights_are_shown(app: AppTest) -> None:
     app = at(app, "learned")
-    assert not app.error and "What the first layer looks for: 2 · Conv2D, all" in shown(app)
-    assert "32 pictures of 3 by 3 weights" in shown(app) and "How the weights of each layer are spread" in shown(app)
+    assert not app.error and "Filters of 2 · Conv2D (all 32)" in shown(app)
+    assert "32 pictures of 3 by 3 weights" in shown(app) and "Distribution of the weights of each layer" in shown(app)
 
 
 def test_a_change_of_mind_is_shown_before_and_after(app: AppTest) -> None:
     app = at(app, "mind")
     assert not app.error
     text = shown(app)
-    assert re.search(r"From \d to (\d|no digit): \d+ patch", text) or "Nothing was found" in text
+    assert re.search(r"From \d to (\d|no digit): \d+ patch", text) or "No counterfactual found" in text
 
 
 def test_ten_neighbours_are_listed_and_kept(app: AppTest, runs_root: Path) -> None:

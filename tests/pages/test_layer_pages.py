@@ -40,7 +40,7 @@ def app(helper: GradientClient, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     st.cache_resource.clear()
     st.cache_data.clear()
     monkeypatch.setattr(analysis_caches, "gradient_helper", lambda: helper)
-    monkeypatch.setattr(growth, "SECONDS", 0.0)
+    monkeypatch.setattr(growth, "SECONDS_PER_EPOCH", 0.0)
     app = AppTest.from_file(str(APP), default_timeout=120)
     app.session_state[state.EXPLAINED] = "test"
     app.session_state[state.REASONS_METHOD] = "integrated"
@@ -80,7 +80,7 @@ def choose(app: AppTest, key: str, value: Any) -> AppTest:
 
 def test_every_method_shows_a_picture_of_the_shipped_model(app: AppTest) -> None:
     opened(app, "reasons")
-    assert "**Completeness:** the attributions sum to" in shown(app) and "at most 1 % is asked for" in shown(app)
+    assert "**Completeness:** the attributions sum to" in shown(app) and "at most 1 % is accepted" in shown(app)
     for name, method in attribution.METHODS.items():
         page = shown(choose(app, state.REASONS_METHOD, name))
         assert f"##### {method.title}: what speaks for a" in page
@@ -91,7 +91,7 @@ def test_another_digit_and_all_ten_of_them(app: AppTest, run: Run) -> None:
     opened(app, "reasons", run.id)
     assert "what speaks for a 3" in shown(choose(app, state.REASONS_DIGIT, 3))
     page = shown(choose(app, state.REASONS_TEN, True))
-    assert "what speaks for each digit" in page and page.count("speaks most") == 10
+    assert "what speaks for each digit" in page and page.count("strongest for a") == 10
     rows = app.dataframe[0].value
     assert rows["digit"].tolist() == list(range(10))
     gaps = (rows["sum of attributions"] - rows["difference of logits"]).abs()
@@ -141,8 +141,8 @@ def test_a_network_for_larger_images_shows_their_middle(app: AppTest, run: Run, 
     layers = (Rescaling(1 / 255), Conv2D(3, 5), MaxPooling2D(4), Flatten(), Dense(10, "softmax"))
     without(run, layers, keras, uncentered=True)
     opened(app, "reasons", run.id)
-    assert "reads 56×56 pixels" in shown(app)
-    assert "Its answer after 1 epoch" in shown(choose(app, state.EXPLAIN_VIEW, "growth"))
+    assert "takes 56×56 pixels" in shown(app)
+    assert "Prediction after 1 epoch" in shown(choose(app, state.EXPLAIN_VIEW, "growth"))
 
 
 def test_a_run_without_its_keras_model_says_so(app: AppTest, run: Run) -> None:
@@ -181,12 +181,12 @@ def test_teal_speaks_for_and_orange_against() -> None:
 
 def test_the_slider_moves_through_the_training(app: AppTest, run: Run) -> None:
     page = shown(opened(app, "growth", run.id))
-    assert "Its answer after 2 epochs" in page and "Filters of the first layer, before and after training" in page
-    assert "##### Its answer, epoch by epoch" in page
+    assert "Prediction after 2 epochs" in page and "Filters of the first layer, before and after training" in page
+    assert "##### Prediction by epoch" in page
     page = shown(choose(app, state.GROWTH_EPOCH, 0))
-    assert "Its answer before its first step" in page
+    assert "Prediction before training" in page
     next(button for button in app.button if button.label == "Play").click().run()
-    assert not app.exception and "Its answer after 2 epochs" in shown(app)
+    assert not app.exception and "Prediction after 2 epochs" in shown(app)
 
 
 def test_the_last_snapshot_answers_as_the_model_does(helper: GradientClient, trained: Trained, sample: Any) -> None:
@@ -201,7 +201,7 @@ def test_the_last_snapshot_answers_as_the_model_does(helper: GradientClient, tra
 
 
 def test_the_shipped_model_and_older_runs_say_why_there_is_nothing(app: AppTest, run: Run) -> None:
-    assert "comes trained, without snapshots" in shown(opened(app, "growth"))
+    assert "comes without snapshots" in shown(opened(app, "growth"))
     shutil.rmtree(run.path / "snapshots")
     assert "This run has no snapshots" in shown(choose(app, state.MODEL, run.id))
 

@@ -17,7 +17,7 @@ from pages.ui.draw import tour
 from pages.ui.shared import navigation, state
 from tests.support import ROOT, Trained
 
-TITLES = ["Draw a digit", "Draw a digit", "Train a network", "Runs", "Look inside", "Data"]
+TITLES = ["Draw a digit", "Draw a digit", "Train a network", "Runs", "Explain", "Data"]
 
 
 @pytest.fixture

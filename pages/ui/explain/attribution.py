@@ -1,9 +1,10 @@
-"""Why this answer: which pixels speak for a digit and which against it, by methods that a person chooses from."""
+"""The attribution view: which pixels speak for a digit and which against it, by several methods."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,78 +19,87 @@ from mnist_core.explain.gradient_client import Attribution
 from mnist_core.explain.gradient_server import load_architecture
 from mnist_core.networks.architecture import Architecture
 from mnist_core.training import fine_tune
+from pages.ui.explain.gradient_spinner import gradient_spinner
 from pages.ui.shared import analysis_caches, caches, components, figure, state
 
 Image = NDArray[np.uint8]
-ITS_ANSWER = -1  # in the menu of digits
-LARGE, SMALL = 12, 4  # pixels of the picture for one of the digit
-STARTING = (
-    "Starting TensorFlow in a process of its own, which computes gradients for everybody on this server: "
-    "about ten seconds, and only the first time …"
-)
+"""(28, 28) uint8, ink bright."""
+Attribute = Callable[[Path, Image, Sequence[int], int | None], Attribution]
+"""Folder of the model, image, digits, layer -> a map for each digit."""
+
+PREDICTED_DIGIT = -1
+"""Option of the digit menu that follows the prediction."""
+SCALE_ONE, SCALE_TEN = 12, 4
+"""Pixels of the picture for one pixel of the digit: for a single map, and for ten."""
 
 
 @dataclass(frozen=True)
-class Method:
-    """A way to find reasons.
+class AttributionMethod:
+    """A way to attribute a prediction to pixels.
 
     Attributes:
         title: for people.
-        guide: a name of GUIDES.
+        guide: name in GUIDES.
         unit: of the values, ASCII.
-        find: folder of the model, image, digits, layer -> maps.
-        signed: whether values below 0 can be, which speak against the digit.
-        layered: whether it looks at a convolution that is to be chosen.
-        coarse: whether its maps hide the digit, so that its edge is drawn.
+        attribute: computes the maps.
+        signed: True if values can be negative, which speaks against the digit.
+        needs_layer: True if it explains one convolution, which the user chooses.
+        coarse: True if its maps hide the digit, so that the outline of the digit is drawn.
     """
 
     title: str
     guide: str
     unit: str
-    find: Callable[[Path, Image, Sequence[int], int | None], Attribution]
+    attribute: Attribute
     signed: bool = True
-    layered: bool = False
+    needs_layer: bool = False
     coarse: bool = False
 
 
-def _by_occlusion(folder: Path, image: Image, digits: Sequence[int], layer: int | None) -> Attribution:
-    """With LiteRT: no gradients, and no waiting for them."""
+def attribute_by_occlusion(folder: Path, image: Image, digits: Sequence[int], layer: int | None) -> Attribution:
+    """Occlusion maps, computed with LiteRT in this process: without gradients, and without TensorFlow."""
     classifier = caches.classifier(folder / "model.tflite")
-    return Attribution(
-        np.stack([occlusion.upsample_occlusion(occlusion.occlusion_map(classifier, image, digit)) for digit in digits])
-    )
+    maps = [occlusion.occlusion_map(classifier, image, digit) for digit in digits]
+    return Attribution(np.stack([occlusion.upsample_occlusion(values) for values in maps]))
 
 
-def _by_gradient(name: str) -> Callable[[Path, Image, Sequence[int], int | None], Attribution]:
-    def find(folder: Path, image: Image, digits: Sequence[int], layer: int | None) -> Attribution:
-        if not (folder / "model.keras").is_file():
-            st.info(
-                "This run has no `model.keras`, from which gradients are computed: it came without, or the file "
-                "was deleted. What needs only `model.tflite` works; for this, train it again."
-            )
-            return Attribution(np.zeros((0, attribution.SIDE, attribution.SIDE), np.float32))
-        with st.spinner(
-            "Computing gradients …" if analysis_caches.gradient_helper().ready else STARTING, show_time=True
-        ):
-            return analysis_caches.reasons(name, folder, image, digits, layer)
-
-    return find
+def attribute_by_gradients(
+    method: str, folder: Path, image: Image, digits: Sequence[int], layer: int | None
+) -> Attribution:
+    """Maps of a gradient method, computed in the gradient process. No maps if the run has no model.keras."""
+    if not (folder / "model.keras").is_file():
+        st.info(
+            "This run has no `model.keras`, which gradients are computed from: it was imported without, or the file "
+            "was deleted. Occlusion works without it. For the other methods, train the run again."
+        )
+        return Attribution(np.zeros((0, attribution.SIDE, attribution.SIDE), np.float32))
+    with gradient_spinner("Computing gradients …"):
+        return analysis_caches.reasons(method, folder, image, digits, layer)
 
 
 METHODS = {
-    "occlusion": Method("Occlusion", "occlusion", "probability lost when rubbed out", _by_occlusion, coarse=True),
-    "integrated": Method(
-        "Integrated gradients", "integrated gradients", "logits that the pixel adds", _by_gradient("integrated")
+    "occlusion": AttributionMethod(
+        "Occlusion", "occlusion", "probability lost when occluded", attribute_by_occlusion, coarse=True
     ),
-    "smooth": Method("SmoothGrad", "smoothgrad", "logits, pixel from black to white", _by_gradient("smooth")),
-    "gradient": Method("Plain gradient", "saliency", "logits, pixel from black to white", _by_gradient("gradient")),
-    "grad_cam": Method(
+    "integrated": AttributionMethod(
+        "Integrated gradients",
+        "integrated gradients",
+        "logits that the pixel adds",
+        partial(attribute_by_gradients, "integrated"),
+    ),
+    "smooth": AttributionMethod(
+        "SmoothGrad", "smoothgrad", "logits, pixel from black to white", partial(attribute_by_gradients, "smooth")
+    ),
+    "gradient": AttributionMethod(
+        "Plain gradient", "saliency", "logits, pixel from black to white", partial(attribute_by_gradients, "gradient")
+    ),
+    "grad_cam": AttributionMethod(
         "Grad-CAM",
         "grad-cam",
         "logits: channel value x mean slope",
-        _by_gradient("grad_cam"),
+        partial(attribute_by_gradients, "grad_cam"),
         signed=False,
-        layered=True,
+        needs_layer=True,
         coarse=True,
     ),
 }
@@ -100,112 +110,130 @@ def show_attribution(choice: str, image: Image) -> None:
     """The view.
 
     Args:
-        choice: of `components.model_menu`.
+        choice: of components.model_menu.
         image: (28, 28) uint8.
     """
     folder = fine_tune.model_folder(choice)
     network = load_architecture(folder)
-    answer = caches.classifier(components.model_path(choice)).predict(image).digit
+    predicted = caches.classifier(components.model_path(choice)).predict(image).digit
+    method = method_menu()
+    digits = digit_menu(predicted)
+    layer = None
+    if method.needs_layer:
+        layer = layer_menu(network)
+        if layer is None:
+            st.info(
+                "Grad-CAM explains the feature maps of a convolution, and this network has none. The other methods "
+                "work."
+            )
+            return
+    result = method.attribute(folder, image, digits, layer)
+    if len(result.maps):
+        show_maps(method, result, image, digits, predicted)
+        show_notes(result, digits, network)
+
+
+def method_menu() -> AttributionMethod:
+    """A menu of the methods."""
     state.default(state.REASONS_METHOD, next(iter(METHODS)))
     name = st.segmented_control(
         "Method", list(METHODS), format_func=lambda each: METHODS[each].title, required=True, key=state.REASONS_METHOD
     )
-    method = METHODS[str(name)]
-    about, ten = _digit_menu(answer)
-    layer = _layer_menu(network) if method.layered else None
-    if method.layered and layer is None:
-        st.info(
-            "Grad-CAM looks at the maps of a convolution, and this network has none: it sees the image as one list "
-            "of pixels. The other methods apply to it."
-        )
-        return
-    digits = tuple(range(NUM_CLASSES)) if ten else (about,)
-    found = method.find(folder, image, digits, layer)
-    if len(found.maps):
-        _picture(method, found, image, digits, answer)
-        _notes(found, digits, network)
+    return METHODS[str(name)]
 
 
-def _digit_menu(answer: int) -> tuple[int, bool]:
-    """The digit whose reasons are wanted, and whether those of all ten are."""
+def digit_menu(predicted: int) -> tuple[int, ...]:
+    """A menu of digits and a switch for all ten. Returns the digits to explain."""
     menu, switch = st.columns([1, 1], vertical_alignment="bottom")
-    names = {ITS_ANSWER: f"its answer, {answer}", **{digit: f"a {digit}" for digit in range(NUM_CLASSES)}}
-    asked = int(
-        menu.selectbox(
-            "What speaks for and against", list(names), format_func=names.__getitem__, key=state.REASONS_DIGIT
-        )
+    titles = {PREDICTED_DIGIT: f"the predicted digit, {predicted}"} | {
+        digit: str(digit) for digit in range(NUM_CLASSES)
+    }
+    chosen = int(
+        menu.selectbox("Digit to explain", list(titles), format_func=titles.__getitem__, key=state.REASONS_DIGIT)
     )
-    ten = switch.toggle("All ten digits at once", key=state.REASONS_TEN)
-    return answer if asked == ITS_ANSWER else asked, bool(ten)
+    if switch.toggle("All ten digits", key=state.REASONS_TEN):
+        return tuple(range(NUM_CLASSES))
+    return (predicted if chosen == PREDICTED_DIGIT else chosen,)
 
 
-def _layer_menu(network: Architecture) -> int | None:
-    """The convolution to look at; None where there is none."""
-    names = attribution.conv_layers(network)
-    if not names:
+def layer_menu(network: Architecture) -> int | None:
+    """A menu of the convolutions. Returns the index of the chosen layer, None if there is no convolution."""
+    titles = attribution.conv_layers(network)
+    if not titles:
         return None
-    if st.session_state.get(state.REASONS_LAYER) not in names:
+    if st.session_state.get(state.REASONS_LAYER) not in titles:
         st.session_state[state.REASONS_LAYER] = attribution.default_grad_cam_layer(network)
-    return int(st.selectbox("Convolution", list(names), format_func=names.__getitem__, key=state.REASONS_LAYER))
+    return int(st.selectbox("Convolution", list(titles), format_func=titles.__getitem__, key=state.REASONS_LAYER))
 
 
-def _picture(method: Method, found: Attribution, image: Image, digits: Sequence[int], answer: int) -> None:
-    one = len(digits) == 1
-    headings = [f"for {digit}" if one else f"{digit}, answer" if digit == answer else str(digit) for digit in digits]
+def show_maps(
+    method: AttributionMethod, result: Attribution, image: Image, digits: Sequence[int], predicted: int
+) -> None:
+    """One large map, or ten small ones on a common color scale."""
+    if len(digits) == 1:
+        scale, columns = SCALE_ONE, 1
+        headings = [f"for {digits[0]}"]
+        title = f"{method.title}: what speaks for a {digits[0]}"
+    else:
+        scale, columns = SCALE_TEN, 5
+        headings = [f"{digit}, predicted" if digit == predicted else str(digit) for digit in digits]
+        title = f"{method.title}: what speaks for each digit"
     sheet = attribution_charts.attribution_sheet(
-        found.maps,
+        result.maps,
         image,
         headings,
         method.unit,
-        LARGE if one else SMALL,
-        1 if one else 5,
+        scale,
+        columns,
         method.signed,
-        method.coarse and one,
+        method.coarse and len(digits) == 1,
     )
-    title = f"{method.title}: what speaks for a {digits[0]}" if one else f"{method.title}: what speaks for each digit"
-    figure.image(sheet, title, _alternative(method, found, digits), method.guide, "reasons")
+    figure.image(sheet, title, maps_in_words(method, result, digits), method.guide, "reasons")
 
 
-def _alternative(method: Method, found: Attribution, digits: Sequence[int]) -> str:
-    told = []
-    for digit, values in zip(digits, found.maps, strict=True):
+def maps_in_words(method: AttributionMethod, result: Attribution, digits: Sequence[int]) -> str:
+    """The alternative text: the strongest pixel of each map."""
+    peaks = []
+    for digit, values in zip(digits, result.maps, strict=True):
         row, column = np.unravel_index(int(values.argmax()), values.shape)
-        told.append(f"for a {digit} speaks most, with {values.max():.2g}, row {row} column {column} of 28")
-    bar = "teal speaks for, orange against" if method.signed else "teal speaks for"
-    return f"{method.title} over the digit, {bar}, in {method.unit}: {'; '.join(told)}."
+        peaks.append(f"strongest for a {digit}, with {values.max():.2g}, is row {row} column {column} of 28")
+    colors = "teal speaks for, orange against" if method.signed else "teal speaks for"
+    return f"{method.title} over the digit, {colors}, in {method.unit}: {'; '.join(peaks)}."
 
 
-def _notes(found: Attribution, digits: Sequence[int], network: Architecture) -> None:
-    if len(found.complete) == 1:
-        st.markdown(_completeness(found.complete[0]))
-    elif found.complete:
+def show_notes(result: Attribution, digits: Sequence[int], network: Architecture) -> None:
+    """Completeness of integrated gradients, and what to bear in mind about the maps."""
+    if len(result.complete) == 1:
+        st.markdown(completeness_in_words(result.complete[0]))
+    elif result.complete:
         rows = [
             {
                 "digit": digit,
-                "sum of attributions": round(each.total, 3),
-                "difference of logits": round(each.difference, 3),
-                "gap": f"{100 * each.gap:.2f} %",
-                "steps": each.steps,
+                "sum of attributions": round(check.total, 3),
+                "difference of logits": round(check.difference, 3),
+                "gap": f"{100 * check.gap:.2f} %",
+                "steps": check.steps,
             }
-            for digit, each in zip(digits, found.complete, strict=True)
+            for digit, check in zip(digits, result.complete, strict=True)
         ]
-        figure.table(rows, "Completeness: do the pixels account for the whole answer?", "completeness", "complete")
-    if not found.maps.any():
-        st.caption("Nothing here speaks for it: the map is zero everywhere.")
-    if network.input_size != attribution.SIDE:
-        size = network.input_size
-        st.caption(f"This network reads {size}×{size} pixels. The digit lies in their middle, which is what is shown.")
+        figure.table(rows, "Completeness: do the attributions add up to the logit?", "completeness", "complete")
+    if not result.maps.any():
+        st.caption("The map is zero everywhere: no pixel speaks for this digit.")
+    size = network.input_size
+    if size != attribution.SIDE:
+        st.caption(f"This network takes {size}×{size} pixels. The map shows their middle, where the digit is.")
 
 
-def _completeness(complete: Completeness) -> str:
-    """The check of one digit in a sentence."""
-    said = (
-        f"**Completeness:** the attributions sum to {complete.total:+.3f} logits; the digit's logit less that of a "
-        f"black image is {complete.difference:+.3f}. The gap is {100 * complete.gap:.2f} %"
+def completeness_in_words(check: Completeness) -> str:
+    """Whether the attributions of one digit add up, in a sentence or two."""
+    sums = (
+        f"**Completeness:** the attributions sum to {check.total:+.3f} logits; the digit's logit minus that of a "
+        f"black image is {check.difference:+.3f}. The gap is {100 * check.gap:.2f} %"
     )
-    if complete.holds:
-        return f"{said} (at most 1 % is asked for), with {complete.steps} steps."
+    if check.holds:
+        return f"{sums} with {check.steps} steps (at most {100 * attribution.COMPLETENESS_TOLERANCE:g} % is accepted)."
     return (
-        f"{said}, **more than the 1 % asked for**, even with {complete.steps} steps: the difference is small, or "
-        "the slope changes abruptly on the way. Read this picture with care."
+        f"{sums}, **more than the {100 * attribution.COMPLETENESS_TOLERANCE:g} % that is accepted**, even with "
+        f"{check.steps} steps: the difference is small, or the gradient changes abruptly on the way. Don't rely on "
+        "this map."
     )

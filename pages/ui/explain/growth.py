@@ -1,9 +1,8 @@
-"""Before and after training: a run's answer to one image, and what a layer makes of it, epoch by epoch."""
+"""The view "Epoch by epoch": prediction and activations for one image after each epoch of the training."""
 
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 import numpy as np
 import streamlit as st
@@ -18,154 +17,173 @@ from mnist_core.networks.architecture import Architecture
 from mnist_core.networks.layers import format_shape
 from mnist_core.runs.snapshots import MOST, kept_of, snapshot_epochs
 from mnist_core.training import fine_tune
-from pages.ui.explain.attribution import STARTING
+from pages.ui.explain.gradient_spinner import gradient_spinner
 from pages.ui.shared import analysis_caches, components, figure, state
 
 Image = NDArray[np.uint8]
-DULL = ("Rescaling", "Flatten", "Dropout", "SpatialDropout2D")  # they change nothing that is worth a look
-SECONDS = 0.6  # that each epoch is shown while it plays
+
+SKIPPED_LAYERS = ("Rescaling", "Flatten", "Dropout", "SpatialDropout2D")
+"""Layers whose output looks like their input."""
+SECONDS_PER_EPOCH = 0.6
+"""How long the animation shows an epoch."""
 
 
 def show_growth(choice: str, image: Image) -> None:
     """The view.
 
     Args:
-        choice: of `components.model_menu`.
+        choice: of components.model_menu.
         image: (28, 28) uint8.
     """
     folder = fine_tune.model_folder(choice)
     if not snapshot_epochs(folder):
-        st.info(_none(choice))
+        st.info(why_no_snapshots(choice))
         return
     network = load_architecture(folder)
-    layer = _layer_menu(network)
-    with st.spinner("Reading the snapshots …" if analysis_caches.gradient_helper().ready else STARTING, show_time=True):
-        found = analysis_caches.growth(folder, image, layer)
-    at, playing = _moment_menu(found)
+    layer = layer_menu(network)
+    with gradient_spinner("Reading the snapshots …"):
+        history = analysis_caches.growth(folder, image, layer)
+    index, playing = epoch_menu(history)
     place = st.empty()
     if playing:
-        _play(found, place)
+        play_animation(history, place)
     with place.container():
-        _moment(found, at, _layers(network)[layer])
-    _answers(found, at)
-    if found.before.size and (found.before.ndim == 3 or len(found.before) == network.input_size**2):
-        figure.image(
-            growth_charts.filter_grid(found.before, found.after),
-            "Filters of the first layer, before and after training",
-            f"Filters of the first layer at epoch {found.epochs[0]}, above, and at epoch {found.epochs[-1]}, below. "
-            f"Their weights changed by {np.abs(found.after - found.before).mean():.3f} on the average.",
-            "filters",
-            "filters",
-        )
-    _notes(folder, found, network)
+        show_epoch(history, index, layer_titles(network)[layer])
+    show_probability_curves(history, index)
+    show_filters(history, network)
+    show_notes(history, network)
 
 
-def _none(choice: str) -> str:
-    """Why there is nothing to see."""
+def why_no_snapshots(choice: str) -> str:
+    """Why the view is empty for a model, and what to do."""
     if choice == fine_tune.SHIPPED_MODEL:
         return (
-            "Digit Lab's own model comes trained, without snapshots of how it grew. Train one on the Train page, "
-            "and choose it here: each training leaves them."
+            "Digit Lab's own model comes without snapshots of its training. Train a run on the Train page and choose "
+            "it here: every training saves snapshots."
         )
     return (
-        "This run has no snapshots of its weights: it was trained before Digit Lab left any, or it came as a zip, "
-        "in which they do not travel. Train it again, and you can watch it grow."
+        "This run has no snapshots of its weights: it was imported, which leaves them out, or trained before Digit Lab "
+        "saved any. Train it again to see how it learned."
     )
 
 
-def _layers(network: Architecture) -> dict[int, str]:
-    rows = enumerate(network.summary())
+def layer_titles(network: Architecture) -> dict[int, str]:
+    """Index -> title, of the layers worth showing."""
     return {
         index: f"layer {index + 1}: {row.layer}, {format_shape(row.output_shape)}"
-        for index, row in rows
-        if row.layer not in DULL
+        for index, row in enumerate(network.summary())
+        if row.layer not in SKIPPED_LAYERS
     }
 
 
-def _layer_menu(network: Architecture) -> int:
-    names = _layers(network)
-    if st.session_state.get(state.GROWTH_LAYER) not in names:
-        first = next(iter(names))
+def layer_menu(network: Architecture) -> int:
+    """A menu of layers. Preselects the end of the first convolution. Returns the index of the chosen layer."""
+    titles = layer_titles(network)
+    if st.session_state.get(state.GROWTH_LAYER) not in titles:
+        first = next(iter(titles))
         st.session_state[state.GROWTH_LAYER] = attribution.block_end(network.layers, first)
-    return int(st.selectbox("Layer", list(names), format_func=names.__getitem__, key=state.GROWTH_LAYER))
+    return int(st.selectbox("Layer", list(titles), format_func=titles.__getitem__, key=state.GROWTH_LAYER))
 
 
-def _moment_menu(found: SnapshotHistory) -> tuple[int, bool]:
-    """The slider: the index of the snapshot to show. And whether the button was pressed that moves through all."""
-    if len(found.epochs) == 1:
+def epoch_menu(history: SnapshotHistory) -> tuple[int, bool]:
+    """A slider of epochs and a button that plays them all. Returns the index of the snapshot, and True to play."""
+    if len(history.epochs) == 1:
         return 0, False
-    if st.session_state.get(state.GROWTH_EPOCH) not in found.epochs:
-        st.session_state[state.GROWTH_EPOCH] = found.epochs[-1]
+    if st.session_state.get(state.GROWTH_EPOCH) not in history.epochs:
+        st.session_state[state.GROWTH_EPOCH] = history.epochs[-1]
     slider, button = st.columns([4, 1], vertical_alignment="bottom")
-    chosen = slider.select_slider("Epochs trained", found.epochs, key=state.GROWTH_EPOCH)
-    playing = button.button("Play", icon=":material/play_arrow:", on_click=_to_the_end, args=(found.epochs[-1],))
-    return found.epochs.index(int(chosen)), playing
+    epoch = slider.select_slider("Epochs trained", history.epochs, key=state.GROWTH_EPOCH)
+    playing = button.button("Play", icon=":material/play_arrow:", on_click=_select_epoch, args=(history.epochs[-1],))
+    return history.epochs.index(int(epoch)), playing
 
 
-def _to_the_end(last: int) -> None:
-    """It ends where the training did."""
-    st.session_state[state.GROWTH_EPOCH] = last
+def _select_epoch(epoch: int) -> None:
+    """Callback: moves the slider; an animation ends at the last epoch."""
+    st.session_state[state.GROWTH_EPOCH] = epoch
 
 
-def _play(found: SnapshotHistory, place: st.delta_generator.DeltaGenerator) -> None:
-    """All moments, one after the other, where the one of the slider stands afterwards. Any click ends it."""
-    for at, epoch in enumerate(found.epochs):
-        pixels = _picture(found, at)
+def play_animation(history: SnapshotHistory, place: st.delta_generator.DeltaGenerator) -> None:
+    """Shows all epochs one after another in `place`. Any click ends it."""
+    for index, epoch in enumerate(history.epochs):
         place.html(
-            f'<div class="lab-note" role="status">after {epoch} of {found.epochs[-1]} epochs</div>'
+            f'<div class="lab-note" role="status">after {epoch} of {history.epochs[-1]} epochs</div>'
             '<div class="lab-answer"><div style="flex:2 1 16rem">'
-            f"{components.bars(found.probabilities[at])}</div>"
+            f"{components.bars(history.probabilities[index])}</div>"
             f'<img class="lab-picture" style="max-width:100%" alt="activations after {epoch} epochs" '
-            f'src="{data_url(pixels)}"></div>'
+            f'src="{data_url(activation_picture(history, index))}"></div>'
         )
-        time.sleep(SECONDS)
+        time.sleep(SECONDS_PER_EPOCH)
 
 
-def _picture(found: SnapshotHistory, at: int) -> Image:
-    """The activations of one moment, on a scale that all moments share."""
-    values = found.activations
-    return growth_charts.activation_grid(values[at], min(0.0, float(values.min())), float(np.quantile(values, 0.999)))
+def activation_picture(history: SnapshotHistory, index: int) -> Image:
+    """The activations at one epoch, on a color scale that all epochs share."""
+    values = history.activations
+    return growth_charts.activation_grid(
+        values[index], min(0.0, float(values.min())), float(np.quantile(values, 0.999))
+    )
 
 
-def _moment(found: SnapshotHistory, at: int, layer: str) -> None:
-    epoch, row = found.epochs[at], found.probabilities[at]
-    digit = int(row.argmax())
-    when = "before its first step" if epoch == 0 else f"after {epoch} epoch{'s' if epoch > 1 else ''}"
-    answer, wall = st.columns([2, 3], gap="large")
-    with answer:
-        st.markdown(f"##### Its answer {when}: {digit}, {format_percent(float(row[digit]))}")
-        st.html(components.bars(row))
-    with wall:
-        low, high = float(found.activations[at].min()), float(found.activations[at].max())
-        alt = f"Activations of {layer} {when}: from {low:.2f} to {high:.2f}."
-        figure.image(_picture(found, at), f"Activations {when}, {layer}", alt, "growth", "growth")
+def show_epoch(history: SnapshotHistory, index: int, layer: str) -> None:
+    """Prediction and activations at one epoch. `layer`: title of the layer."""
+    epoch, probabilities = history.epochs[index], history.probabilities[index]
+    predicted = int(probabilities.argmax())
+    when = "before training" if epoch == 0 else f"after {epoch} epoch{'s' if epoch > 1 else ''}"
+    prediction, activations = st.columns([2, 3], gap="large")
+    with prediction:
+        st.markdown(f"##### Prediction {when}: {predicted}, {format_percent(float(probabilities[predicted]))}")
+        st.html(components.bars(probabilities))
+    with activations:
+        low, high = float(history.activations[index].min()), float(history.activations[index].max())
+        figure.image(
+            activation_picture(history, index),
+            f"Activations {when}, {layer}",
+            f"Activations of {layer} {when}: from {low:.2f} to {high:.2f}.",
+            "growth",
+            "growth",
+        )
 
 
-def _answers(found: SnapshotHistory, at: int) -> None:
-    if len(found.epochs) == 1:
+def show_probability_curves(history: SnapshotHistory, index: int) -> None:
+    """The probabilities of the ten digits by epoch, with a mark at one of them."""
+    if len(history.epochs) == 1:
         return
-    first, last, epochs = found.probabilities[0], found.probabilities[-1], found.epochs
+    first, last, epochs = history.probabilities[0], history.probabilities[-1], history.epochs
     figure.chart(
-        growth_charts.probability_curves(found.epochs, found.probabilities, epochs[at]),
-        "Its answer, epoch by epoch",
+        growth_charts.probability_curves(epochs, history.probabilities, epochs[index]),
+        "Prediction by epoch",
         f"The probabilities of the ten digits for this image over {epochs[-1]} epochs: at epoch {epochs[0]} "
-        f"{int(first.argmax())} leads with {first.max():.0%}, in the end "
-        f"{int(last.argmax())} with {last.max():.0%}.",
+        f"{int(first.argmax())} leads with {first.max():.0%}, at the end {int(last.argmax())} with {last.max():.0%}.",
         "answers by epoch",
         "answers",
     )
 
 
-def _notes(folder: Path, found: SnapshotHistory, network: Architecture) -> None:
-    kept, epochs = len(found.epochs), found.epochs[-1]
+def show_filters(history: SnapshotHistory, network: Architecture) -> None:
+    """The filters of the first layer before and after training, if they can be shown as pictures."""
+    before, after = history.before, history.after
+    if not before.size or (before.ndim != 3 and len(before) != network.input_size**2):
+        return
+    figure.image(
+        growth_charts.filter_grid(before, after),
+        "Filters of the first layer, before and after training",
+        f"Filters of the first layer at epoch {history.epochs[0]}, above, and at epoch {history.epochs[-1]}, below. "
+        f"Their weights changed by {np.abs(after - before).mean():.3f} on average.",
+        "filters",
+        "filters",
+    )
+
+
+def show_notes(history: SnapshotHistory, network: Architecture) -> None:
+    """Which snapshots and channels are missing, and why."""
+    saved, last = len(history.epochs), history.epochs[-1]
     notes = []
-    if found.epochs[0]:
-        notes.append("Its first epochs were trained before Digit Lab left snapshots.")
-    if kept < epochs + 1 - found.epochs[0]:
-        most = kept_of(network.parameters)
-        why = "" if most == MOST else f", since a network of {network.parameters:,} weights is large"
-        notes.append(f"Kept are {kept} moments of {epochs} epochs: at most {most}{why}.")
-    if found.activations.shape[-1] == MAX_CHANNELS:
-        notes.append(f"At most {MAX_CHANNELS} channels or units are shown.")
+    if history.epochs[0]:
+        notes.append("The first epochs were trained before Digit Lab saved snapshots.")
+    if saved < last + 1 - history.epochs[0]:
+        limit = kept_of(network.parameters)
+        reason = "" if limit == MOST else f" because the network is large ({network.parameters:,} weights)"
+        notes.append(f"{saved} snapshots of {last} epochs are kept: at most {limit}{reason}.")
+    if history.activations.shape[-1] == MAX_CHANNELS:
+        notes.append(f"Only the first {MAX_CHANNELS} channels or units are shown.")
     if notes:
         st.caption(" ".join(notes))

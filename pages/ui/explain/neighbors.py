@@ -1,4 +1,4 @@
-"""The view "neighbours" of the Explain page: the training digits that look most alike to the model."""
+"""The view of nearest neighbors: the training digits that are most similar to the image as the model represents it."""
 
 from __future__ import annotations
 
@@ -7,33 +7,47 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from mnist_core.charts import digits as digit_charts
-from mnist_core.explain import neighbors
+from mnist_core.explain.neighbors import nearest_neighbors
 from pages.ui.shared import analysis_caches, caches, components, figure, layer_outputs
+
+COLUMNS = 5
+PIXELS = 100
+"""Width of a digit on the page."""
 
 
 def show_neighbors(choice: str, image: NDArray[np.uint8]) -> None:
-    """The ten nearest. `choice`: of components.model_menu; `image`: (28, 28) uint8."""
+    """The ten nearest training digits, their labels and similarities.
+
+    Args:
+        choice: of components.model_menu.
+        image: (28, 28) uint8.
+    """
     layers = layer_outputs.opened(choice, "convert_neighbours")
     if layers is None:
         return
-    path, source = components.model_path(choice), caches.at_hand()
-    described, digits = analysis_caches.described(choice, path, source), caches.mnist(source)
-    found = neighbors.nearest_neighbors(described, layers.penultimate(image[None])[0])
-    places = [each.index for each in found]
-    images, labels = digits.x_train[places], digits.y_train[places]
-    read = caches.classifier(path).predict(image).digit
-    agree = int((labels == read).sum())
+    path, data = components.model_path(choice), caches.at_hand()
+    descriptors, mnist = analysis_caches.described(choice, path, data), caches.mnist(data)
+    neighbors = nearest_neighbors(descriptors, layers.penultimate(image[None])[0])
+    indices = [neighbor.index for neighbor in neighbors]
+    images, labels = mnist.x_train[indices], mnist.y_train[indices]
+    predicted = caches.classifier(path).predict(image).digit
+    agreeing = int((labels == predicted).sum())
     figure.image(
-        digit_charts.digit_grid(images, labels, str(read) * len(found), 5),
-        f"The ten training digits most alike to the model: {agree} of them are {read}, as it answers",
+        digit_charts.digit_grid(images, labels, str(predicted) * len(neighbors), COLUMNS),
+        f"The {len(neighbors)} most similar training digits: {agreeing} have the predicted label, {predicted}",
         "Ten digits, nearest first, two rows of five; their labels: " + ", ".join(map(str, labels.tolist())) + ".",
         "neighbours",
         "neighbours",
-        5 * 100,
+        COLUMNS * PIXELS,
     )
     rows = [
-        {"rank": rank, "label": int(label), "similarity": round(each.similarity, 4), "number of the image": each.index}
-        for rank, (each, label) in enumerate(zip(found, labels, strict=True), 1)
+        {
+            "rank": rank,
+            "label": int(label),
+            "similarity": round(neighbor.similarity, 4),
+            "number of the image": neighbor.index,
+        }
+        for rank, (neighbor, label) in enumerate(zip(neighbors, labels, strict=True), 1)
     ]
-    figure.table(rows, f"Their labels, of {len(digits.x_train):,} training digits", "neighbours", "neighbours_table")
-    st.caption(f"Compared by the {described.shape[1]:,} numbers that the last dense layer gets.")
+    figure.table(rows, f"Nearest of {len(mnist.x_train):,} training digits", "neighbours", "neighbours_table")
+    st.caption(f"Compared by the {descriptors.shape[1]:,} inputs of the last dense layer.")

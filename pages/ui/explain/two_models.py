@@ -1,4 +1,4 @@
-"""The view "beside" of the Explain page: two models on the same digit."""
+"""The comparison view: predictions and activations of two models for the same digit, side by side."""
 
 from __future__ import annotations
 
@@ -10,15 +10,20 @@ from pages.ui.shared import caches, components, layer_outputs, state
 
 
 def show_two_models(choice: str, image: NDArray[np.uint8]) -> None:
-    """Answers and walls, one model to the left and one to the right. Arguments as layers.show takes them."""
-    other = components.model_menu("Beside it", state.BESIDE_MODEL, optional=True)
+    """A menu of the second model, and both models side by side.
+
+    Args:
+        choice: of components.model_menu.
+        image: (28, 28) uint8.
+    """
+    other = components.model_menu("Compare with", state.BESIDE_MODEL, optional=True)
     if other == components.NOBODY:
-        st.info("Choose a second model: the shipped one, or a run that has one.")
+        st.info("Choose a second model to compare with.")
         return
-    for side, (column, each) in enumerate(zip(st.columns(2, gap="large"), (choice, other), strict=True)):
+    for number, (column, model) in enumerate(zip(st.columns(2, gap="large"), (choice, other), strict=True)):
         with column:
-            reading = caches.classifier(components.model_path(each)).predict(image)
-            components.answer(reading, components.model_name(each))
-            layers = layer_outputs.opened(each, f"convert_beside_{side}")
+            prediction = caches.classifier(components.model_path(model)).predict(image)
+            components.answer(prediction, components.model_name(model))
+            layers = layer_outputs.opened(model, f"convert_beside_{number}")
             if layers is not None:
-                layer_outputs.wall(layer_outputs.outputs(layers, image), f"wall_{side}")
+                layer_outputs.wall(layer_outputs.outputs(layers, image), f"wall_{number}")

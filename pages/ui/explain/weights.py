@@ -1,4 +1,4 @@
-"""The view "learned" of the Explain page: the first layer's filters, and how all weights are spread."""
+"""The weight view: the filters of the first layer as pictures, and the distribution of the weights of each layer."""
 
 from __future__ import annotations
 
@@ -11,47 +11,73 @@ from mnist_core.models.activations import layer_kind
 from mnist_core.models.convert import output_name
 from pages.ui.shared import analysis_caches, figure, layer_outputs
 
-MOST_FILTERS = 64
+MAX_FILTERS = 64
+PIXELS = 56
+"""Width of a filter on the page."""
 
 
 def show_weights(choice: str, image: NDArray[np.uint8]) -> None:
-    """All of it, the same for every digit. `choice`: of components.model_menu."""
+    """The view, which is the same for every image.
+
+    Args:
+        choice: of components.model_menu.
+        image: unused; every view of the Explain page takes one.
+    """
     network = analysis_caches.network(choice)
     names = [output_name(position, layer) for position, layer in enumerate(network.layers, 1)]
     kernels = {
-        layer_outputs.title(name): found[0]
-        for name, found in zip(names, analysis_caches.weights(choice), strict=True)
-        if found and layer_kind(name) != "BatchNormalization"
+        layer_outputs.title(name): weights[0]
+        for name, weights in zip(names, analysis_caches.weights(choice), strict=True)
+        if weights and layer_kind(name) != "BatchNormalization"
     }
     if not kernels:
-        st.info("This network has no weights: there is nothing it could have learned.")
+        st.info("This network has no weights.")
         return
     first, kernel = next(iter(kernels.items()))
-    pictures = _filters(kernel, network.input_size)
-    if pictures is None:
-        st.info("The first layer with weights sees several channels or places at once: it has no pictures of its own.")
-    else:
-        some = f"the first {MOST_FILTERS} of {pictures.shape[2]}" if pictures.shape[2] > MOST_FILTERS else "all"
-        figure.image(
-            layer_charts.activation_grid(pictures, 56, MOST_FILTERS, 5),
-            f"What the first layer looks for: {first}, {some}",
-            f"{min(pictures.shape[2], MOST_FILTERS)} pictures of {pictures.shape[0]} by {pictures.shape[1]} weights, "
-            f"from {pictures.min():.2g} to {pictures.max():.2g}.",
-            "first filters",
-            "first_filters",
-        )
+    show_first_filters(first, filter_images(kernel, network.input_size))
     widest = max(kernels, key=lambda name: float(kernels[name].std()))
     figure.chart(
         layer_charts.weight_histograms(kernels),
-        "How the weights of each layer are spread",
+        "Distribution of the weights of each layer",
         f"{len(kernels)} histograms; the widest is of {widest}.",
         "weight histograms",
         "weight_histograms",
     )
 
 
-def _filters(kernel: NDArray[np.float32], size: int) -> NDArray[np.float32] | None:
-    """(k, k, filters) of a convolution on the image, or (size, size, units) of a dense layer on its pixels."""
+def show_first_filters(layer: str, filters: NDArray[np.float32] | None) -> None:
+    """The filters of the first layer with weights.
+
+    Args:
+        layer: title of the layer.
+        filters: (k, k, filters) float32; None if they cannot be shown as pictures.
+    """
+    if filters is None:
+        st.info("The weights of the first layer cannot be shown as pictures: they do not map to pixels.")
+        return
+    count = filters.shape[2]
+    shown = f"the first {MAX_FILTERS} of {count}" if count > MAX_FILTERS else f"all {count}"
+    figure.image(
+        layer_charts.activation_grid(filters, PIXELS, MAX_FILTERS, 5),
+        f"Filters of {layer} ({shown})",
+        f"{min(count, MAX_FILTERS)} pictures of {filters.shape[0]} by {filters.shape[1]} weights, "
+        f"from {filters.min():.2g} to {filters.max():.2g}.",
+        "first filters",
+        "first_filters",
+    )
+
+
+def filter_images(kernel: NDArray[np.float32], size: int) -> NDArray[np.float32] | None:
+    """The weights of the first layer as pictures.
+
+    Args:
+        kernel: (k, k, channels, filters) of a convolution, or (inputs, units) of a dense layer.
+        size: of the image, in pixels.
+
+    Returns:
+        (k, k, filters), or (size, size, units); None for a convolution on several channels, or a dense layer that
+        does not see the pixels.
+    """
     if kernel.ndim == 4:
         return kernel[:, :, 0] if kernel.shape[2] == 1 else None
     return kernel.reshape(size, size, -1) if len(kernel) == size * size else None
