@@ -61,11 +61,11 @@ def gradients(images: Any) -> None:
     """From nothing to the first picture, and each later one."""
     began, helper = time.perf_counter(), GradientClient(cpu_count())
     try:
-        helper.explain("integrated", DEFAULT_MODEL.parent, images[0], [7])
+        helper.attribute("integrated", DEFAULT_MODEL.parent, images[0], [7])
         results.figure("first picture of gradients, TensorFlow not loaded", [time.perf_counter() - began], "s", "≤ 10")
         for method in ("integrated", "smooth", "gradient"):
             taken = milliseconds(
-                lambda image, method=method: helper.explain(method, DEFAULT_MODEL.parent, image, [7]), images
+                lambda image, method=method: helper.attribute(method, DEFAULT_MODEL.parent, image, [7]), images
             )
             results.figure(f"a further one, {method}", taken, "ms", "≤ 500")
     finally:

@@ -1,11 +1,11 @@
-"""The arithmetic of one unit, spelled out: from what the layer gets to the number that it gives."""
+"""The arithmetic of one unit, step by step: from the layer's input to the number that it outputs."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,26 +32,67 @@ from mnist_core.networks.layers import (
 )
 
 Array = NDArray[np.float32]
-Box = tuple[int, int, int, int]  # top, left, bottom, right of a patch in the layer's input; past it where it is padded
+Box = tuple[int, int, int, int]
+"""Top, left, bottom, right of a patch in the layer's input; it reaches beyond the input where that is padded."""
 
-LEAKY_RELU_SLOPE = 0.2  # of Keras's activation leaky_relu; the layer LeakyReLU has its own
+LEAKY_RELU_SLOPE = 0.2
+"""Slope below zero of Keras's activation `leaky_relu`. The layer LeakyReLU has a slope of its own."""
+
+Operation = Literal[
+    "conv",
+    "depthwise conv",
+    "max pooling",
+    "average pooling",
+    "dense",
+    "softmax",
+    "batch normalization",
+    "rescaling",
+    "rectifier",
+    "dropout",
+    "flatten",
+]
+Quantity = Literal[
+    "input",
+    "output",
+    "weighted sum",
+    "bias",
+    "sum with bias",
+    "exponential",
+    "sum of exponentials",
+    "activation",
+    "maximum",
+    "mean",
+    "channel mean",
+    "channel deviation",
+    "normalized",
+    "gamma",
+    "beta",
+    "scale",
+]
 
 
 @dataclass(frozen=True, eq=False)
 class UnitArithmetic:
-    """How one number comes about.
+    """How one output of a layer is computed.
 
     Attributes:
-        formula: in words.
-        steps: what is reckoned -> its value, in order; the last one is the layer's output.
-        patch: (k, k, C) float32, what a filter or a window lies on, 0 where it is padded; None for other layers.
+        operation: what the layer does.
+        steps: (quantity, value) in the order of the computation; the last value is the layer's output.
+        activation: Keras's name of the activation that is applied at the end; None where there is none.
+        negative_slope: of a rectifier, what it multiplies negative numbers by.
+        source: of a flatten layer, the index in its input where the number comes from.
+        patch: (k, k, C) float32, the part of the input under the filter or window, 0 where it is padded; None for
+            other layers.
         kernel: (k, k, C) float32, the filter; None where there is none.
-        box: where the patch lies.
-        terms: (input, weight) of a dense unit, or (number, share) of a softmax, in the order of its inputs.
+        box: where the patch is in the input.
+        terms: (input, weight) for each input of a dense unit, or (input, probability) for each input of a softmax.
     """
 
-    formula: str
-    steps: tuple[tuple[str, float], ...]
+    operation: Operation
+    steps: tuple[tuple[Quantity, float], ...]
+    activation: str | None = None
+    negative_slope: float = 0.0
+    source: tuple[int, ...] = ()
     patch: Array | None = None
     kernel: Array | None = None
     box: Box | None = None
@@ -59,57 +100,66 @@ class UnitArithmetic:
 
     @property
     def value(self) -> float:
-        """What the layer gives."""
+        """The unit's output."""
         return self.steps[-1][1]
 
 
-def compute_unit(layer: Layer, weights: Weights, before: Array, place: tuple[int, ...]) -> UnitArithmetic:
-    """One output of a layer.
+def compute_unit(layer: Layer, weights: Weights, inputs: Array, index: tuple[int, ...]) -> UnitArithmetic:
+    """Computes one output of a layer, as Keras does when it predicts.
 
     Args:
-        layer: which it is.
-        weights: its own, as weights.layer_weights gives them.
-        before: what it gets for one image: (H, W, C) or (W,) float32.
-        place: (row, column, channel) of its output, or (unit,).
+        layer: the layer.
+        weights: its weights, as returned by `models.weights.layer_weights`.
+        inputs: the layer's input for one image: (H, W, C) or (W,) float32.
+        index: (row, column, channel) of the output, or (unit,).
 
     Raises:
         ModelError: the layer has no such output.
     """
-    shape = layer.output_shape(before.shape)
-    if len(place) != len(shape) or not all(0 <= index < size for index, size in zip(place, shape, strict=True)):
-        raise ModelError(f"The layer {type(layer).__name__} gives {shape} numbers; there is none at {place}.")
-    return _UNITS[type(layer)](layer, weights, before.astype(np.float32), place)
+    shape = layer.output_shape(inputs.shape)
+    if len(index) != len(shape) or not all(0 <= place < size for place, size in zip(index, shape, strict=True)):
+        raise ModelError(f"{type(layer).__name__} outputs an array of shape {shape}; index {index} is outside of it.")
+    return _COMPUTATIONS[type(layer)](layer, weights, inputs.astype(np.float32), index)
 
 
-def window_box(before: tuple[int, ...], size: int, strides: int, padding: str, place: tuple[int, ...]) -> Box:
-    """Where the window of an output lies in an input of shape `before`. With `same`, Keras adds half of what is missing
-    above and to the left, and the rest, which is one more for odd numbers, below and to the right."""
+def window_box(input_shape: tuple[int, ...], size: int, strides: int, padding: str, index: tuple[int, ...]) -> Box:
+    """The part of the input that a filter or pooling window covers for one output.
+
+    With `same` padding, Keras pads half of what is missing above and to the left, and the rest, one more for odd
+    numbers, below and to the right.
+
+    Args:
+        input_shape: (H, W, ...).
+        size: of the window, in pixels.
+        strides: in pixels.
+        padding: `same` or `valid`.
+        index: (row, column, ...) of the output.
+    """
     starts = []
-    for length, index in zip(before[:2], place[:2], strict=True):
+    for length, place in zip(input_shape[:2], index[:2], strict=True):
         missing = max((math.ceil(length / strides) - 1) * strides + size - length, 0) if padding == "same" else 0
-        starts.append(index * strides - missing // 2)
+        starts.append(place * strides - missing // 2)
     return starts[0], starts[1], starts[0] + size, starts[1] + size
 
 
-def extract_patch(before: Array, box: Box, fill: float = 0.0) -> Array:
-    """(k, k, C) float32: what lies in a box, `fill` where it is past the edge."""
+def extract_patch(inputs: Array, box: Box, fill: float = 0.0) -> Array:
+    """Returns (k, k, C) float32: the inputs inside a box, `fill` where the box reaches beyond them."""
     top, left, bottom, right = box
-    patch = np.full((bottom - top, right - left, before.shape[2]), fill, np.float32)
-    rows, columns = (
-        range(max(start, 0), min(end, size))
-        for start, end, size in ((top, bottom, before.shape[0]), (left, right, before.shape[1]))
-    )
-    inside = before[rows.start : rows.stop, columns.start : columns.stop]
-    patch[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left] = inside
+    patch = np.full((bottom - top, right - left, inputs.shape[2]), fill, np.float32)
+    first_row, last_row = max(top, 0), min(bottom, inputs.shape[0])
+    first_column, last_column = max(left, 0), min(right, inputs.shape[1])
+    patch[first_row - top : last_row - top, first_column - left : last_column - left] = inputs[
+        first_row:last_row, first_column:last_column
+    ]
     return patch
 
 
 def apply_activation(name: str | None, values: Array) -> Array:
-    """Keras's activation of this name, along the last axis. `values`: (N,) float32."""
+    """Applies the Keras activation of this name to (N,) float32 values, in float64."""
     wide = values.astype(np.float64)
     if name == "softmax":
-        powers = np.exp(wide - wide.max())
-        return np.asarray(powers / powers.sum(), np.float32)
+        exponentials = np.exp(wide - wide.max())
+        return np.asarray(exponentials / exponentials.sum(), np.float32)
     return np.asarray([_ACTIVATIONS[name](float(value)) for value in wide], np.float32)
 
 
@@ -129,137 +179,129 @@ _ACTIVATIONS: dict[str | None, Callable[[float], float]] = {
 }
 
 
-def _ending(layer: Any, sums: Array, biases: Array | None, index: int, what: str) -> tuple[tuple[str, float], ...]:
-    """The steps from a sum on. `sums`: (N,) float32 of all units beside it, which softmax needs."""
-    steps = [(what, float(sums[index]))]
+def _add_bias_and_activate(
+    layer: Any, sums: Array, biases: Array | None, unit: int
+) -> tuple[tuple[Quantity, float], ...]:
+    """The steps after the weighted sum. `sums`: (N,) float32, those of all units, because softmax needs them."""
+    steps: list[tuple[Quantity, float]] = [("weighted sum", float(sums[unit]))]
     if biases is not None:
         sums = sums + biases
-        steps += [("bias", float(biases[index])), ("sum + bias", float(sums[index]))]
+        steps += [("bias", float(biases[unit])), ("sum with bias", float(sums[unit]))]
     if layer.activation == "softmax":
-        steps += _powers(sums, index)
+        steps += _softmax_steps(sums, unit)
     if layer.activation is not None:
-        steps.append((layer.activation, float(apply_activation(layer.activation, sums)[index])))
+        steps.append(("activation", float(apply_activation(layer.activation, sums)[unit])))
     return tuple(steps)
 
 
-def _powers(numbers: Array, index: int) -> list[tuple[str, float]]:
-    """What softmax divides by what. The largest is subtracted, which changes no share, and no power is too large."""
-    powers = np.exp(numbers.astype(np.float64) - numbers.max())
-    own, total = float(powers[index]), float(powers.sum())
-    return [("e to the power of it less the largest", own), ("sum of all these powers", total)]
+def _softmax_steps(values: Array, unit: int) -> list[tuple[Quantity, float]]:
+    """Numerator and denominator of softmax. The largest value is subtracted first, so that no exponential overflows."""
+    exponentials = np.exp(values.astype(np.float64) - values.max())
+    return [("exponential", float(exponentials[unit])), ("sum of exponentials", float(exponentials.sum()))]
 
 
-def _conv(layer: Any, weights: Weights, before: Array, place: tuple[int, ...]) -> UnitArithmetic:
-    box = window_box(before.shape, layer.kernel_size, layer.strides, layer.padding, place)
-    patch, kernel = extract_patch(before, box), weights[0]
+def _conv(layer: Any, weights: Weights, inputs: Array, index: tuple[int, ...]) -> UnitArithmetic:
+    box = window_box(inputs.shape, layer.kernel_size, layer.strides, layer.padding, index)
+    patch, kernels, channel = extract_patch(inputs, box), weights[0], index[2]
+    operation: Operation
     if isinstance(layer, DepthwiseConv2D):
-        channel = place[2]
-        sums = np.einsum("ijc,ijc->c", patch, kernel[..., 0])
-        patch, shown, about = patch[..., channel : channel + 1], kernel[..., channel, :], "of its own channel"
+        operation, kernel = "depthwise conv", kernels[..., channel, :]
+        sums = np.einsum("ijc,ijc->c", patch, kernels[..., 0])
+        patch = patch[..., channel : channel + 1]
     else:
-        sums = np.tensordot(patch, kernel, 3)
-        shown, about = kernel[..., place[2]], "of all channels"
-    steps = _ending(layer, sums, weights[1] if layer.use_bias else None, place[2], "sum of patch × filter")
+        operation, kernel = "conv", kernels[..., channel]
+        sums = np.tensordot(patch, kernels, 3)
+    steps = _add_bias_and_activate(layer, sums, weights[1] if layer.use_bias else None, channel)
+    return UnitArithmetic(operation, steps, layer.activation, patch=patch, kernel=kernel, box=box)
+
+
+def _pooling(layer: Any, weights: Weights, inputs: Array, index: tuple[int, ...]) -> UnitArithmetic:
+    box = window_box(inputs.shape, layer.pool_size, layer.strides or layer.pool_size, layer.padding, index)
+    patch = extract_patch(inputs, box, math.nan)[..., index[2] :][..., :1]
+    return _pool_patch(isinstance(layer, MaxPooling2D), patch, box)
+
+
+def _global_pooling(layer: Any, weights: Weights, inputs: Array, index: tuple[int, ...]) -> UnitArithmetic:
+    rows, columns, _ = inputs.shape
+    patch = inputs[..., index[0] : index[0] + 1]
+    return _pool_patch(isinstance(layer, GlobalMaxPooling2D), patch, (0, 0, rows, columns))
+
+
+def _pool_patch(largest: bool, patch: Array, box: Box) -> UnitArithmetic:
+    """Pools a patch in which padding is NaN: padding does not count."""
+    without_padding = np.nan_to_num(patch)
+    if largest:
+        return UnitArithmetic("max pooling", (("maximum", float(np.nanmax(patch))),), patch=without_padding, box=box)
+    return UnitArithmetic("average pooling", (("mean", float(np.nanmean(patch))),), patch=without_padding, box=box)
+
+
+def _dense(layer: Any, weights: Weights, inputs: Array, index: tuple[int, ...]) -> UnitArithmetic:
+    sums, column = inputs @ weights[0], weights[0][:, index[0]]
+    steps = _add_bias_and_activate(layer, sums, weights[1] if layer.use_bias else None, index[0])
+    terms = tuple(zip(inputs.tolist(), column.tolist(), strict=True))
+    return UnitArithmetic("dense", steps, layer.activation, terms=terms)
+
+
+def _softmax(layer: Any, weights: Weights, inputs: Array, index: tuple[int, ...]) -> UnitArithmetic:
+    row, unit = inputs[index[:-1]], index[-1]
+    probabilities = apply_activation("softmax", row)
+    steps = (("input", float(row[unit])), *_softmax_steps(row, unit), ("activation", float(probabilities[unit])))
+    terms = tuple(zip(row.tolist(), probabilities.tolist(), strict=True))
+    return UnitArithmetic("softmax", steps, "softmax", terms=terms)
+
+
+def _batch_normalization(layer: Any, weights: Weights, inputs: Array, index: tuple[int, ...]) -> UnitArithmetic:
+    gamma, beta, mean, variance = (float(each[index[-1]]) for each in weights)
+    value, deviation = float(inputs[index]), math.sqrt(variance + layer.epsilon)
+    normalized = (value - mean) / deviation
     return UnitArithmetic(
-        f"Each pixel {about} under the filter times its weight, all added up", steps, patch, shown, box
+        "batch normalization",
+        (
+            ("input", value),
+            ("channel mean", mean),
+            ("channel deviation", deviation),
+            ("normalized", normalized),
+            ("gamma", gamma),
+            ("beta", beta),
+            ("output", gamma * normalized + beta),
+        ),
     )
 
 
-def _pool(layer: Any, weights: Weights, before: Array, place: tuple[int, ...]) -> UnitArithmetic:
-    box = window_box(before.shape, layer.pool_size, layer.strides or layer.pool_size, layer.padding, place)
-    patch = extract_patch(before, box, math.nan)[..., place[2] :][..., :1]
-    return _pooled(isinstance(layer, MaxPooling2D), patch, box)
+def _rescaling(layer: Any, weights: Weights, inputs: Array, index: tuple[int, ...]) -> UnitArithmetic:
+    value = float(inputs[index])
+    return UnitArithmetic("rescaling", (("input", value), ("scale", layer.scale), ("output", value * layer.scale)))
 
 
-def _pooled(largest: bool, patch: Array, box: Box) -> UnitArithmetic:
-    """What is past the edge does not count."""
-    value = float(np.nanmax(patch) if largest else np.nanmean(patch))
-    what = "largest" if largest else "mean"
-    return UnitArithmetic(
-        f"The {what} number in the window", ((f"{what} of the window", value),), np.nan_to_num(patch), box=box
-    )
+def _rectifier(layer: Any, weights: Weights, inputs: Array, index: tuple[int, ...]) -> UnitArithmetic:
+    value, slope = float(inputs[index]), getattr(layer, "negative_slope", 0.0)
+    output = value if value > 0 else slope * value
+    return UnitArithmetic("rectifier", (("input", value), ("output", output)), negative_slope=slope)
 
 
-def _global_pool(layer: Any, weights: Weights, before: Array, place: tuple[int, ...]) -> UnitArithmetic:
-    rows, columns, _ = before.shape
-    patch = before[..., place[0] : place[0] + 1]
-    return _pooled(isinstance(layer, GlobalMaxPooling2D), patch, (0, 0, rows, columns))
+def _dropout(layer: Any, weights: Weights, inputs: Array, index: tuple[int, ...]) -> UnitArithmetic:
+    return UnitArithmetic("dropout", (("output", float(inputs[index])),))
 
 
-def _dense(layer: Any, weights: Weights, before: Array, place: tuple[int, ...]) -> UnitArithmetic:
-    sums, column = before @ weights[0], weights[0][:, place[0]]
-    steps = _ending(layer, sums, weights[1] if layer.use_bias else None, place[0], "sum of input × weight")
-    terms = tuple(zip(before.tolist(), column.tolist(), strict=True))
-    return UnitArithmetic("Each input times its weight, all added up", steps, terms=terms)
+def _flatten(layer: Any, weights: Weights, inputs: Array, index: tuple[int, ...]) -> UnitArithmetic:
+    source = tuple(int(place) for place in np.unravel_index(index[0], inputs.shape))
+    return UnitArithmetic("flatten", (("output", float(inputs[source])),), source=source)
 
 
-def _softmax(layer: Any, weights: Weights, before: Array, place: tuple[int, ...]) -> UnitArithmetic:
-    row = before[place[:-1]]
-    shares, index = apply_activation("softmax", row), place[-1]
-    steps = (("its number", float(row[index])), *_powers(row, index), ("its share of the sum", float(shares[index])))
-    terms = tuple(zip(row.tolist(), shares.tolist(), strict=True))
-    return UnitArithmetic("e to the power of each number, divided by the sum of all", steps, terms=terms)
-
-
-def _normalise(layer: Any, weights: Weights, before: Array, place: tuple[int, ...]) -> UnitArithmetic:
-    gamma, beta, mean, variance = (float(each[place[-1]]) for each in weights)
-    value, deviation = float(before[place]), math.sqrt(variance + layer.epsilon)
-    centred = (value - mean) / deviation
-    steps = (
-        ("input", value),
-        ("mean of the channel in training", mean),
-        ("its standard deviation", deviation),
-        ("(input − mean) / deviation", centred),
-        ("× gamma, learned", gamma),
-        ("+ beta, learned", beta),
-        ("output", gamma * centred + beta),
-    )
-    return UnitArithmetic(
-        "Less the channel's mean, divided by its deviation, then stretched and moved as learned", steps
-    )
-
-
-def _rescale(layer: Any, weights: Weights, before: Array, place: tuple[int, ...]) -> UnitArithmetic:
-    value = float(before[place])
-    return UnitArithmetic(
-        "Times a fixed number", (("input", value), ("scale", layer.scale), ("output", value * layer.scale))
-    )
-
-
-def _rectify(layer: Any, weights: Weights, before: Array, place: tuple[int, ...]) -> UnitArithmetic:
-    value, slope = float(before[place]), getattr(layer, "negative_slope", 0.0)
-    fate = f"times {slope:g}" if slope else "0"
-    given = value if value > 0 else slope * value
-    return UnitArithmetic(
-        f"A positive number stays, a negative one becomes {fate}", (("input", value), ("output", given))
-    )
-
-
-def _pass(layer: Any, weights: Weights, before: Array, place: tuple[int, ...]) -> UnitArithmetic:
-    value = float(before[place])
-    return UnitArithmetic("Handed on as it is: numbers are dropped in training only", (("output", value),))
-
-
-def _flatten(layer: Any, weights: Weights, before: Array, place: tuple[int, ...]) -> UnitArithmetic:
-    where = tuple(int(index) for index in np.unravel_index(place[0], before.shape))
-    names = "row {}, column {}, channel {}".format(*where) if len(where) == 3 else f"place {where[0]}"
-    return UnitArithmetic(f"The number of {names}, now in a row with all others", (("output", float(before[where])),))
-
-
-_UNITS: dict[type[Layer], Callable[[Any, Weights, Array, tuple[int, ...]], UnitArithmetic]] = {
-    Rescaling: _rescale,
+_COMPUTATIONS: dict[type[Layer], Callable[[Any, Weights, Array, tuple[int, ...]], UnitArithmetic]] = {
+    Rescaling: _rescaling,
     Conv2D: _conv,
     DepthwiseConv2D: _conv,
-    MaxPooling2D: _pool,
-    AveragePooling2D: _pool,
-    GlobalAveragePooling2D: _global_pool,
-    GlobalMaxPooling2D: _global_pool,
-    BatchNormalization: _normalise,
-    ReLU: _rectify,
-    LeakyReLU: _rectify,
+    MaxPooling2D: _pooling,
+    AveragePooling2D: _pooling,
+    GlobalAveragePooling2D: _global_pooling,
+    GlobalMaxPooling2D: _global_pooling,
+    BatchNormalization: _batch_normalization,
+    ReLU: _rectifier,
+    LeakyReLU: _rectifier,
     Softmax: _softmax,
-    Dropout: _pass,
-    SpatialDropout2D: _pass,
+    Dropout: _dropout,
+    SpatialDropout2D: _dropout,
     Flatten: _flatten,
     Dense: _dense,
 }

@@ -1,8 +1,8 @@
-"""What would change a model's mind: the few pixels to rub out, or to draw on, after which it answers otherwise.
+"""Counterfactuals: the few pixels to erase or to draw after which the model predicts another class.
 
-Greedy, so a small change and not surely the smallest: at every step all patches of 2×2 pixels are tried at once, and
-the one that brings another answer nearest is kept. After S. Wachter, B. Mittelstadt and C. Russell, Counterfactual
-Explanations, 2018.
+The search is greedy, so the change is small, but not necessarily the smallest: each step tries all patches of 2×2
+pixels and keeps the one that brings another class closest. After S. Wachter, B. Mittelstadt and C. Russell,
+Counterfactual Explanations, 2018.
 """
 
 from __future__ import annotations
@@ -16,95 +16,110 @@ from numpy.typing import NDArray
 from mnist_core.constants import NOT_A_DIGIT, NUM_CLASSES
 from mnist_core.models.classifier import Classifier, Prediction
 
-MAX_PATCHES = 12  # at most, of 2×2 pixels of 28: more would be another drawing
+MAX_PATCHES = 12
+"""Patches of 2×2 of the 28×28 pixels. With more of them it would be another drawing."""
+
 INK = 255
-PATCH_VALUES = {"rub out": 0, "draw": INK}
+PATCH_VALUES = {"erase": 0, "draw": INK}
+"""Edit -> the value that it sets the pixels of a patch to."""
+
+_SIDE = 14
+"""Patches along each side of an image."""
 
 
 @dataclass(frozen=True, eq=False)
 class Counterfactual:
-    """A change of an image.
+    """A changed image.
 
     Attributes:
-        way: one of WAYS.
-        patches: (row, column) of each patch among 14 × 14, in the order they were chosen.
-        before, after: (size, size) uint8.
-        answers: before and after: 0..9, or NOT_A_DIGIT.
-        found: whether the answer is another one; else this is as far as PATCHES patches came.
+        edit: one of PATCH_VALUES.
+        patches: (row, column) of each changed patch, 0..13, in the order in which they were chosen.
+        before: (size, size) uint8.
+        after: (size, size) uint8.
+        classes: predicted before and after: 0..9 or NOT_A_DIGIT.
     """
 
-    way: str
+    edit: str
     patches: tuple[tuple[int, int], ...]
     before: NDArray[np.uint8]
     after: NDArray[np.uint8]
-    answers: tuple[int, int]
-    found: bool
+    classes: tuple[int, int]
+
+    @property
+    def changed_class(self) -> bool:
+        """True if the model predicts another class; False if the search ran out of patches."""
+        return self.classes[0] != self.classes[1]
 
 
-def predicted_class(reading: Prediction) -> int:
-    """0..9, or NOT_A_DIGIT."""
-    return NOT_A_DIGIT if reading.rejected else reading.digit
+def predicted_class(prediction: Prediction) -> int:
+    """0..9 or NOT_A_DIGIT."""
+    return NOT_A_DIGIT if prediction.rejected else prediction.digit
 
 
-def find_counterfactual(classifier: Classifier, image: NDArray[np.uint8], most: int = MAX_PATCHES) -> Counterfactual:
-    """The change of fewest patches: some rubbed out, or some drawn on to the ink that there is.
+def find_counterfactual(
+    classifier: Classifier, image: NDArray[np.uint8], max_patches: int = MAX_PATCHES
+) -> Counterfactual:
+    """Finds a change of few patches, either by erasing ink or by drawing on to it.
 
     Args:
         classifier: the model.
         image: (28, 28) uint8, or (size, size) as the model takes it, ink bright.
-        most: patches.
+        max_patches: how many patches may change.
 
     Returns:
-        The change; `found` is False where so many patches change nothing.
+        The smaller of both changes; `changed_class` is False if neither was enough.
 
     Raises:
-        ModelError: for an image of another shape.
+        ModelError: the image has another shape or dtype.
     """
-    rubbed = search_one_way(classifier, image, "rub out", most)
-    enough = len(rubbed.patches) - 1 if rubbed.found else most  # drawing has to do with fewer
-    drawn = search_one_way(classifier, image, "draw", enough)
-    return drawn if drawn.found else rubbed
+    erased = search_one_edit(classifier, image, "erase", max_patches)
+    # Drawing is better only if it needs fewer patches.
+    limit = len(erased.patches) - 1 if erased.changed_class else max_patches
+    drawn = search_one_edit(classifier, image, "draw", limit)
+    return drawn if drawn.changed_class else erased
 
 
-def search_one_way(
-    classifier: Classifier, image: NDArray[np.uint8], way: str, most: int = MAX_PATCHES
+def search_one_edit(
+    classifier: Classifier, image: NDArray[np.uint8], edit: str, max_patches: int = MAX_PATCHES
 ) -> Counterfactual:
-    """One way only, as `smallest`. `way`: one of WAYS."""
-    first = predicted_class(classifier.predict(image))
-    now, found, patches = image, first, list[tuple[int, int]]()
-    while found == first and len(patches) < most:
-        candidates = _candidates(now, way)
+    """Like `find_counterfactual`, with one kind of edit only. `edit`: one of PATCH_VALUES."""
+    original = predicted_class(classifier.predict(image))
+    current, predicted, patches = image, original, list[tuple[int, int]]()
+    while predicted == original and len(patches) < max_patches:
+        candidates = _candidate_patches(current, edit)
         if not candidates:
             break
-        images = np.stack([_painted(now, place, PATCH_VALUES[way]) for place in candidates])
-        best = int(_leads(classifier.probabilities(images), first).argmin())
-        now = images[best]
+        images = np.stack([_set_patch(current, patch, PATCH_VALUES[edit]) for patch in candidates])
+        best = int(_margins(classifier.probabilities(images), original).argmin())
+        current = images[best]
         patches.append(candidates[best])
-        found = predicted_class(classifier.predict(now))
-    return Counterfactual(way, tuple(patches), image, now, (first, found), found != first)
+        predicted = predicted_class(classifier.predict(current))
+    return Counterfactual(edit, tuple(patches), image, current, (original, predicted))
 
 
-def _leads(outputs: NDArray[np.float32], first: int) -> NDArray[np.float64]:
-    """(N,): by how much, as a logarithm, the first answer is ahead of the next one."""
-    wide = outputs.astype(np.float64)
-    shares = np.column_stack([wide[:, :NUM_CLASSES], wide[:, NUM_CLASSES:].sum(axis=1)]) + 1e-12
-    others = np.delete(shares, first, axis=1)
-    return np.asarray(np.log(shares[:, first]) - np.log(others.max(axis=1)))
+def _margins(probabilities: NDArray[np.float32], original: int) -> NDArray[np.float64]:
+    """(N,) log probability of the original class minus that of the most probable other class."""
+    wide = probabilities.astype(np.float64)
+    classes = np.column_stack([wide[:, :NUM_CLASSES], wide[:, NUM_CLASSES:].sum(axis=1)]) + 1e-12
+    others = np.delete(classes, original, axis=1)
+    return np.asarray(np.log(classes[:, original]) - np.log(others.max(axis=1)))
 
 
-def _candidates(image: NDArray[np.uint8], way: str) -> list[tuple[int, int]]:
-    """Patches that would change: those with ink, or those that touch some and are not full of it."""
-    side = len(image) // 14
-    blocks = image.reshape(14, side, 14, side)
-    inked = blocks.max(axis=(1, 3)) > 64  # less is the edge of a stroke
-    if way == "draw":
-        near = cv2.dilate(inked.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-        inked = near & (blocks.mean(axis=(1, 3)) < 128)
-    return [(int(row), int(column)) for row, column in np.argwhere(inked)]
+def _candidate_patches(image: NDArray[np.uint8], edit: str) -> list[tuple[int, int]]:
+    """Patches that an edit would change: those with ink to erase, or those next to ink that are not full of it."""
+    side = len(image) // _SIDE
+    blocks = image.reshape(_SIDE, side, _SIDE, side)
+    candidates = blocks.max(axis=(1, 3)) > 64  # less is the blurred edge of a stroke
+    if edit == "draw":
+        near = cv2.dilate(candidates.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+        candidates = near & (blocks.mean(axis=(1, 3)) < 128)
+    return [(int(row), int(column)) for row, column in np.argwhere(candidates)]
 
 
-def _painted(image: NDArray[np.uint8], place: tuple[int, int], value: int) -> NDArray[np.uint8]:
-    side = len(image) // 14
-    changed = image.copy()
-    changed[side * place[0] : side * (place[0] + 1), side * place[1] : side * (place[1] + 1)] = value
-    return changed
+def _set_patch(image: NDArray[np.uint8], patch: tuple[int, int], value: int) -> NDArray[np.uint8]:
+    """A copy of the image in which a patch has this value."""
+    side = len(image) // _SIDE
+    row, column = patch
+    edited = image.copy()
+    edited[side * row : side * (row + 1), side * column : side * (column + 1)] = value
+    return edited

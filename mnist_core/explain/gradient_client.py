@@ -1,7 +1,7 @@
-"""The gradient helper as seen from the server: it is started when first asked, and again when it has ended.
+"""The web server's side of the gradient process: starts it on the first request, and again after it has ended.
 
-helper = GradientClient(threads=2)
-maps, complete = helper.explain("integrated", folder, image, digits=[7])
+client = GradientClient(threads=2)
+attribution = client.attribute("integrated", folder, image, digits=[7])
 """
 
 from __future__ import annotations
@@ -24,28 +24,36 @@ from mnist_core.explain.gradient_server import IDLE_SECONDS
 from mnist_core.explain.wire import Frame
 from mnist_core.processes import start_module
 
-START_SECONDS = 90.0  # to load TensorFlow and the model on a busy machine: it takes five on a quiet one
+START_SECONDS = 90.0
+"""Time limit for the first response, which includes loading TensorFlow: five seconds on an idle machine."""
+
 RESPONSE_SECONDS = 60.0
+"""Time limit for every later response."""
 
 
 @dataclass(frozen=True, eq=False)
 class Attribution:
-    """What was found: `maps` (K, 28, 28) float32, and of integrated gradients whether they are complete, K of them."""
+    """How much each pixel speaks for some digits.
+
+    Attributes:
+        maps: (K, 28, 28) float32, one map for each digit.
+        completeness: of integrated gradients, one check for each digit; empty for other methods.
+    """
 
     maps: Maps
-    complete: tuple[Completeness, ...] = ()
+    completeness: tuple[Completeness, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
 class SnapshotHistory:
-    """What a run's snapshots make of one image.
+    """How the snapshots of a run respond to one image.
 
     Attributes:
-        epochs: T, finished ones; 0 is before the first step.
-        probabilities: (T, 10) float32, 0..1, of the digits; they sum to less than 1 where there are more outputs.
-        activations: (T, h, w, channels) or (T, units) float32, of one layer; its first 64 channels or units.
-        before, after: (h, w, filters) or (inputs, units) float32: weights of the first layer in the first and the last
-            snapshot.
+        epochs: T finished epochs; 0 is before the first step.
+        probabilities: (T, 10) float32, 0..1, of the digits; a row sums to less than 1 if the model has more outputs.
+        activations: (T, h, w, channels) or (T, units) float32, of one layer, at most MAX_CHANNELS channels or units.
+        before: (h, w, filters) or (inputs, units) float32, weights of the first layer in the first snapshot.
+        after: the same of the last snapshot.
     """
 
     epochs: tuple[int, ...]
@@ -56,12 +64,13 @@ class SnapshotHistory:
 
 
 class GradientClient:
-    """One process for any number of threads: one request at a time, the others wait.
+    """Talks to one gradient server process. Safe for any number of threads: requests are served one at a time.
 
     Args:
-        threads: cores that it may use.
-        idle_seconds: after which it ends by itself without a request.
-        start_seconds, answer_seconds: how long the first answer of a process, and each later one, may take.
+        threads: cores that the process may use.
+        idle_seconds: the process ends after this time without a request.
+        start_seconds: time limit for the first response of a process.
+        response_seconds: time limit for each later response.
     """
 
     def __init__(
@@ -69,129 +78,136 @@ class GradientClient:
         threads: int,
         idle_seconds: float = IDLE_SECONDS,
         start_seconds: float = START_SECONDS,
-        answer_seconds: float = RESPONSE_SECONDS,
+        response_seconds: float = RESPONSE_SECONDS,
     ) -> None:
-        self._threads, self._idle = threads, idle_seconds
-        self._start_seconds, self._answer_seconds = start_seconds, answer_seconds
+        self._threads = threads
+        self._idle_seconds = idle_seconds
+        self._start_seconds = start_seconds
+        self._response_seconds = response_seconds
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
-        self._warm = False  # it has answered
+        self._has_responded = False
 
     @property
     def ready(self) -> bool:
-        """Whether it has TensorFlow loaded: otherwise the next answer takes some seconds."""
+        """True if the process has TensorFlow loaded, so that the next response takes no extra seconds."""
         process = self._process
-        return self._warm and process is not None and process.poll() is None
+        return self._has_responded and process is not None and process.poll() is None
 
-    def explain(
+    @property
+    def pid(self) -> int | None:
+        """Process ID of the server; None before it is started and after it was closed."""
+        return self._process.pid if self._process is not None else None
+
+    def attribute(
         self, method: str, folder: Path, image: NDArray[np.uint8], digits: Sequence[int], layer: int | None = None
     ) -> Attribution:
-        """The reasons of an answer.
+        """Computes which pixels speak for and against each digit.
 
         Args:
             method: `gradient`, `smooth`, `integrated` or `grad_cam`.
-            folder: of the model, with its model.keras.
+            folder: contains the model, model.keras.
             image: (28, 28) uint8.
-            digits: of which outputs.
+            digits: indices of the model's outputs.
             layer: index of a convolution, for `grad_cam`.
 
         Raises:
-            ModelError: it cannot be told, and why; or the helper crashed or did not answer in time.
+            ModelError: the model cannot be used, or the process crashed or did not respond in time.
         """
-        said = {"do": method, "folder": str(folder.resolve()), "digits": list(digits), "layer": layer}
-        found = self.ask(Frame(said, {"image": image}))
-        complete = tuple(Completeness(**each) for each in found.said.get("complete", ()))
-        return Attribution(np.asarray(found.arrays["maps"], np.float32), complete)
+        header = {"do": method, "folder": str(folder.resolve()), "digits": list(digits), "layer": layer}
+        response = self.request(Frame(header, {"image": image}))
+        completeness = tuple(Completeness(**each) for each in response.header.get("completeness", ()))
+        return Attribution(np.asarray(response.arrays["maps"], np.float32), completeness)
 
-    def growth(self, folder: Path, image: NDArray[np.uint8], layer: int) -> SnapshotHistory:
-        """What the snapshots of a run make of an image.
+    def snapshot_history(self, folder: Path, image: NDArray[np.uint8], layer: int) -> SnapshotHistory:
+        """Computes how the snapshots of a run respond to an image.
 
         Args:
             folder: of a run that has snapshots.
             image: (28, 28) uint8.
-            layer: index of the layer whose activations are wanted.
+            layer: index of the layer whose activations are returned.
 
         Raises:
-            ModelError: there are none, or they cannot be used; or as `explain`.
+            ModelError: the run has no snapshots, or they cannot be used; and as `attribute`.
         """
-        found = self.ask(Frame({"do": "growth", "folder": str(folder.resolve()), "layer": layer}, {"image": image}))
-        arrays = {name: np.asarray(array, np.float32) for name, array in found.arrays.items()}
-        return SnapshotHistory(tuple(found.said["epochs"]), **{"after": arrays["before"], **arrays})
+        header = {"do": "snapshot_history", "folder": str(folder.resolve()), "layer": layer}
+        response = self.request(Frame(header, {"image": image}))
+        arrays = {name: np.asarray(array, np.float32) for name, array in response.arrays.items()}
+        return SnapshotHistory(tuple(response.header["epochs"]), **arrays)
 
-    def ask(self, asked: Frame) -> Frame:
-        """The answer to one request. Raises ModelError as `explain`."""
+    def request(self, frame: Frame) -> Frame:
+        """Sends one request and returns the response. Raises ModelError as `attribute`."""
         if not self._lock.acquire(timeout=self._start_seconds):
-            raise ModelError("Many are asking for gradients, and it is not your turn yet. Try again in a minute.")
+            raise ModelError("The process that computes gradients is busy with other requests. Try again in a minute.")
         try:
-            answer = self._exchange(asked)
-            if answer is None and self._ended() == 0:
-                answer = self._exchange(asked)  # its ten idle minutes were over as it was asked
-            if answer is None:
-                raise self._lost()
+            response = self._exchange(frame)
+            if response is None and self._wait_for_exit() == 0:
+                response = self._exchange(frame)  # its idle time ran out just as the request was sent
+            if response is None:
+                raise self._no_response()
         except BaseException:
-            self._end()  # what it may still answer belongs to nobody
+            self._stop()  # a late response must not be taken for that of the next request
             raise
         finally:
             self._lock.release()
-        if "error" in answer.said:
-            raise ModelError(str(answer.said["error"]))
-        return answer
+        if "error" in response.header:
+            raise ModelError(str(response.header["error"]))
+        return response
 
     def close(self) -> None:
-        """Ends the process, at once: there is nothing to save."""
+        """Kills the process: there is nothing to save."""
         with self._lock:
-            self._end()
+            self._stop()
 
-    def _exchange(self, asked: Frame) -> Frame | None:
-        """None where the process ended before it had answered."""
-        process = self._started()
-        seconds = self._answer_seconds if self._warm else self._start_seconds
+    def _exchange(self, frame: Frame) -> Frame | None:
+        """Sends a request to a running process. Returns None if the process ended before it responded."""
+        process = self._running_process()
+        seconds = self._response_seconds if self._has_responded else self._start_seconds
         timer = threading.Timer(seconds, process.kill)
         timer.start()
         try:
-            wire.write_frame(cast(IO[bytes], process.stdin), asked)
-            answer = wire.read_frame(cast(IO[bytes], process.stdout))
+            wire.write_frame(cast(IO[bytes], process.stdin), frame)
+            response = wire.read_frame(cast(IO[bytes], process.stdout))
         except (OSError, ValueError):
             return None
         finally:
             timer.cancel()
-        self._warm = self._warm or answer is not None
-        return answer
+        self._has_responded = self._has_responded or response is not None
+        return response
 
-    def _started(self) -> subprocess.Popen[bytes]:
-        """The process; a new one where there is none, or it has ended."""
+    def _running_process(self) -> subprocess.Popen[bytes]:
+        """The process; starts a new one if there is none or it has ended."""
         if self._process is not None and self._process.poll() is None:
             return self._process
-        self._end()
+        self._stop()
         try:
             self._process = start_module(
                 "mnist_core.explain.gradient_server",
-                str(self._idle),
+                str(self._idle_seconds),
                 threads=self._threads,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
             )
         except OSError as error:
-            raise ModelError(f"The helper for gradients cannot be started: {error}. Free some memory.") from None
+            raise ModelError(f"The process that computes gradients cannot be started: {error}.") from None
         return self._process
 
-    def _ended(self) -> int | None:
-        """The exit status of the process; None where it has not ended although its answer was none."""
+    def _wait_for_exit(self) -> int | None:
+        """The exit status of the process; None if it has not ended although it sent no response."""
         try:
             return self._process.wait(timeout=5) if self._process is not None else None
         except subprocess.TimeoutExpired:
             return None
 
-    def _lost(self) -> ModelError:
-        """What to say when a request got no answer."""
+    def _no_response(self) -> ModelError:
         return ModelError(
-            "The helper that computes gradients ended or took too long before it had answered "
-            f"(exit status {self._ended()}); it is started again when next asked. Press a control to try once more; "
-            "if that fails, too, choose a smaller model."
+            "The process that computes gradients ended or took too long before it responded "
+            f"(exit status {self._wait_for_exit()}). The next request starts a new one. Change a control to try "
+            "again; if that fails too, choose a smaller model."
         )
 
-    def _end(self) -> None:
-        process, self._process, self._warm = self._process, None, False
+    def _stop(self) -> None:
+        process, self._process, self._has_responded = self._process, None, False
         if process is None:
             return
         process.kill()

@@ -1,8 +1,8 @@
-"""Computes gradients in a separate process: `python -m mnist_core.explain.gradient_server`.
+"""Computes gradients in a separate process: `python -m mnist_core.explain.gradient_server [IDLE_SECONDS]`.
 
-It reads requests from standard input and answers on standard output, as `frames` packs them, one after the other; see
-`helper` for who asks. It ends when its input does, which is when the server that started it is gone, and after ten
-minutes without a request.
+The web process never imports TensorFlow, so this one does. It reads requests from standard input and writes responses
+to standard output, one after the other, in the format of `wire`; `gradient_client` is the other end. It exits when its
+input is closed, which happens when the web server ends, and after ten minutes without a request.
 """
 
 from __future__ import annotations
@@ -36,21 +36,22 @@ from mnist_core.training import fine_tune
 
 IDLE_SECONDS = 600.0
 MAX_MODELS = 4
-MAX_CHANNELS = 64  # of a layer that are told, at most
+"""Models that stay loaded; the one used least recently is dropped first."""
 
-"""Read when TensorFlow is imported, which is later; as the worker has them."""
+MAX_CHANNELS = 64
+"""Channels or units of a layer that a snapshot history contains, at most."""
 
 log = logging.getLogger("digitlab.gradients")
 
 
 def load_architecture(folder: Path) -> Architecture:
-    """The network of a run, or of the shipped model.
+    """Loads the network of a run, or of the shipped model.
 
     Args:
-        folder: with spec.json, or with card.json alone.
+        folder: contains spec.json, or only card.json.
 
     Raises:
-        RunError, ModelError: neither can be read.
+        RunError, ModelError: the file cannot be read.
     """
     if (folder / "spec.json").exists():
         return Run(folder).spec().settings.architecture
@@ -58,125 +59,141 @@ def load_architecture(folder: Path) -> Architecture:
     try:
         return RunSpec.from_json({**card, "data": "full"}).settings.architecture
     except DigitLabError as error:
-        raise ModelError(f"The card in {folder} cannot be read ({error}). Choose another model.") from None
+        raise ModelError(f"The model card in {folder} cannot be read ({error}). Choose another model.") from None
 
 
 def load_keras_model(folder: Path) -> Any:
-    """The Keras model in a folder: the network of its spec, with the weights of model.keras and nothing else of it.
+    """Builds the network of a run from its spec and loads only the weights from model.keras.
 
     Raises:
-        RunError, ModelError: a file is missing, broken, or of another network.
+        RunError, ModelError: a file is missing, broken, or belongs to another network.
     """
     path = folder / "model.keras"
     if not path.is_file():
-        raise ModelError(f"{path} is missing: gradients need it. A run has one once it has finished or was stopped.")
+        raise ModelError(f"{path} is missing: gradients need it. A run writes it when it finishes or is stopped.")
     return fine_tune.load_keras_model(load_architecture(folder), path)
 
 
 class GradientServer:
-    """Answers requests. It keeps the models that were asked about last."""
+    """Handles requests, and keeps the models of the last few requests loaded."""
 
     def __init__(self) -> None:
-        self._models: OrderedDict[tuple[str, int], Explainer] = OrderedDict()
+        self._explainers: OrderedDict[tuple[str, int], Explainer] = OrderedDict()
 
-    def answer(self, asked: Frame) -> Frame:
-        """The answer; where there is none, a message for people under `error`."""
+    def respond(self, request: Frame) -> Frame:
+        """Returns the response to a request. If it fails, the header holds a message for people under `error`."""
         try:
-            return HANDLERS[asked.said["do"]](self, asked)
+            return HANDLERS[request.header["do"]](self, request)
         except DigitLabError as error:
             return Frame({"error": str(error)})
-        except Exception as error:  # it must not end for one bad request
+        except Exception as error:  # one bad request must not end the process
             log.exception("A request failed")
             return Frame({"error": f"{type(error).__name__}: {str(error)[:300]}. Try another model."})
 
-    def _explainer(self, asked: Frame) -> Explainer:
-        folder = Path(asked.said["folder"])
+    def _explainer(self, request: Frame) -> Explainer:
+        """The explainer of the trained model that a request names."""
+        folder = Path(request.header["folder"])
         path = folder / "model.keras"
-        return self._kept(
-            (str(folder), path.stat().st_mtime_ns if path.exists() else 0), lambda: load_keras_model(folder)
+        written = path.stat().st_mtime_ns if path.exists() else 0
+        return self._cached_explainer((str(folder), written), lambda: load_keras_model(folder))
+
+    def _snapshot_explainer(self, folder: Path) -> Explainer:
+        """An explainer into whose model snapshots are loaded, one after the other."""
+        return self._cached_explainer((str(folder), -1), lambda: build_model(load_architecture(folder)))
+
+    def _cached_explainer(self, key: tuple[str, int], load: Callable[[], Any]) -> Explainer:
+        """`key`: the folder, and when its model.keras was written, or -1 for its snapshots."""
+        if key not in self._explainers:
+            self._explainers[key] = Explainer(load())
+        self._explainers.move_to_end(key)
+        while len(self._explainers) > MAX_MODELS:
+            self._explainers.popitem(last=False)
+        return self._explainers[key]
+
+    def _gradient(self, request: Frame) -> Frame:
+        maps = self._explainer(request).gradient(request.arrays["image"], request.header["digits"])
+        return Frame({}, {"maps": maps})
+
+    def _smooth_grad(self, request: Frame) -> Frame:
+        maps = self._explainer(request).smooth_grad(request.arrays["image"], request.header["digits"])
+        return Frame({}, {"maps": maps})
+
+    def _integrated_gradients(self, request: Frame) -> Frame:
+        maps, completeness = self._explainer(request).integrated_gradients(
+            request.arrays["image"], request.header["digits"]
         )
+        return Frame({"completeness": [asdict(each) for each in completeness]}, {"maps": maps})
 
-    def _kept(self, key: tuple[str, int], make: Callable[[], Any]) -> Explainer:
-        """That of a folder and the time when its model.keras was written; -1 is for its snapshots."""
-        if key not in self._models:
-            self._models[key] = Explainer(make())
-        self._models.move_to_end(key)
-        while len(self._models) > MAX_MODELS:
-            self._models.popitem(last=False)
-        return self._models[key]
+    def _grad_cam(self, request: Frame) -> Frame:
+        digits, layer = request.header["digits"], request.header["layer"]
+        return Frame({}, {"maps": self._explainer(request).grad_cam(request.arrays["image"], digits, layer)})
 
-    def _gradient(self, asked: Frame) -> Frame:
-        return Frame({}, {"maps": self._explainer(asked).gradient(asked.arrays["image"], asked.said["digits"])})
-
-    def _smooth(self, asked: Frame) -> Frame:
-        return Frame({}, {"maps": self._explainer(asked).smooth(asked.arrays["image"], asked.said["digits"])})
-
-    def _integrated(self, asked: Frame) -> Frame:
-        maps, complete = self._explainer(asked).integrated(asked.arrays["image"], asked.said["digits"])
-        return Frame({"complete": [asdict(each) for each in complete]}, {"maps": maps})
-
-    def _grad_cam(self, asked: Frame) -> Frame:
-        digits, layer = asked.said["digits"], asked.said["layer"]
-        return Frame({}, {"maps": self._explainer(asked).grad_cam(asked.arrays["image"], digits, layer)})
-
-    def _growth(self, asked: Frame) -> Frame:
-        """The answers of a run's snapshots, and what one of their layers gives: CHANNELS of it at most."""
-        folder, layer, image = Path(asked.said["folder"]), int(asked.said["layer"]), asked.arrays["image"]
-        explainer = self._kept((str(folder), -1), lambda: build_model(load_architecture(folder)))
-        model, found = explainer.model, snapshot_epochs(folder)
-        if not found or not 0 <= layer < len(model.layers):
-            raise ModelError(f"{folder.name} has {len(found)} snapshots; expected one or more, and layer {layer + 1}.")
-        answers, values, filters = [], [], {}
-        for epoch in found:
-            _put(model, read_snapshot(folder, epoch))
-            answers.append(_softmax(explainer.logits(image[None])[0])[:NUM_CLASSES])
-            values.append(explainer.activations(image, layer)[..., :MAX_CHANNELS])
-            if epoch in (found[0], found[-1]):
-                filters["before" if epoch == found[0] else "after"] = _filters(model)
-        arrays = {"probabilities": np.stack(answers), "activations": np.stack(values), **filters}
-        return Frame({"epochs": found}, arrays)
+    def _snapshot_history(self, request: Frame) -> Frame:
+        folder, layer, image = Path(request.header["folder"]), int(request.header["layer"]), request.arrays["image"]
+        explainer, epochs = self._snapshot_explainer(folder), snapshot_epochs(folder)
+        model = explainer.model
+        if not epochs:
+            raise ModelError(f"{folder.name} has no snapshots: expected one or more. Train the run again.")
+        if not 0 <= layer < len(model.layers):
+            raise ModelError(f"{folder.name} has {len(model.layers)} layers: there is no layer {layer + 1}.")
+        probabilities, activations, filters = [], [], []
+        for epoch in epochs:
+            _set_weights(model, read_snapshot(folder, epoch))
+            probabilities.append(_softmax(explainer.logits(image[None])[0])[:NUM_CLASSES])
+            activations.append(explainer.activations(image, layer)[..., :MAX_CHANNELS])
+            if epoch in (epochs[0], epochs[-1]):
+                filters.append(_first_filters(model))
+        arrays = {
+            "probabilities": np.stack(probabilities),
+            "activations": np.stack(activations),
+            "before": filters[0],
+            "after": filters[-1],
+        }
+        return Frame({"epochs": epochs}, arrays)
 
 
 HANDLERS: dict[str, Callable[[GradientServer, Frame], Frame]] = {
     "gradient": GradientServer._gradient,
-    "smooth": GradientServer._smooth,
-    "integrated": GradientServer._integrated,
+    "smooth": GradientServer._smooth_grad,
+    "integrated": GradientServer._integrated_gradients,
     "grad_cam": GradientServer._grad_cam,
-    "growth": GradientServer._growth,
+    "snapshot_history": GradientServer._snapshot_history,
 }
-"""What can be asked for -> what answers it."""
+"""What a request can ask for under `do` -> the method that handles it."""
 
 
-def _put(model: Any, weights: Sequence[NDArray[Any]]) -> None:
-    """Gives a model the weights of a snapshot. Raises RunError where they are of another network."""
+def _set_weights(model: Any, weights: Sequence[NDArray[Any]]) -> None:
+    """Loads a snapshot into a model. Raises RunError if the snapshot belongs to another network."""
     try:
         model.set_weights(weights)
     except ValueError as error:
         why = " ".join(str(error).split())[:200]
-        raise RunError(f"A snapshot is of another network ({why}). Train the run again.") from None
+        raise RunError(f"A snapshot belongs to another network ({why}). Train the run again.") from None
 
 
 def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    risen = np.exp(logits - logits.max())
-    return np.asarray(risen / risen.sum(), np.float32)
+    exponentials = np.exp(logits - logits.max())
+    return np.asarray(exponentials / exponentials.sum(), np.float32)
 
 
-def _filters(model: Any) -> NDArray[np.float32]:
-    """The weights by which the first layer that has any looks at its input: (h, w, channels), or (inputs, units)."""
+def _first_filters(model: Any) -> NDArray[np.float32]:
+    """The kernel of the first layer that has one: (h, w, filters) or (inputs, units), at most MAX_CHANNELS of them."""
     kernels = (np.asarray(layer.kernel, np.float32) for layer in model.layers if hasattr(layer, "kernel"))
     kernel = next(kernels, np.empty((0, 0), np.float32))
     return (kernel[..., 0, :] if kernel.ndim == 4 else kernel)[..., :MAX_CHANNELS]
 
 
-class _Idleness:
-    """Ends this process when nothing was asked of it for so many seconds. A read from a pipe has no time-out itself."""
+class _IdleTimer:
+    """Ends this process after some seconds without a request. Reading from a pipe has no time limit of its own."""
 
     def __init__(self, seconds: float) -> None:
-        self._seconds, self._busy, self._since = seconds, False, time.monotonic()
+        self._seconds = seconds
+        self._busy = False
+        self._since = time.monotonic()
         threading.Thread(target=self._watch, daemon=True).start()
 
-    def note(self, busy: bool) -> None:
-        """That it begins, or ceases, to work."""
+    def set_busy(self, busy: bool) -> None:
+        """Stops the clock while a request is handled, and restarts it afterwards."""
         self._busy, self._since = busy, time.monotonic()
 
     def _watch(self) -> None:
@@ -186,23 +203,23 @@ class _Idleness:
 
 
 def serve(source: IO[bytes], target: IO[bytes], idle_seconds: float = IDLE_SECONDS) -> None:
-    """Answers until the input ends."""
-    helper, idleness = GradientServer(), _Idleness(idle_seconds)
-    while (asked := wire.read_frame(source)) is not None:
-        idleness.note(busy=True)
-        wire.write_frame(target, helper.answer(asked))
-        idleness.note(busy=False)
+    """Handles requests until the input is closed."""
+    server, idle_timer = GradientServer(), _IdleTimer(idle_seconds)
+    while (request := wire.read_frame(source)) is not None:
+        idle_timer.set_busy(True)
+        wire.write_frame(target, server.respond(request))
+        idle_timer.set_busy(False)
 
 
 def main() -> int:
     """Serves the process that started this one. Returns the exit status."""
     set_tensorflow_defaults()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries print must not get among the answers
+    responses = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries print must not mix with the responses
     try:
-        serve(sys.stdin.buffer, answers, float(sys.argv[1]) if len(sys.argv) > 1 else IDLE_SECONDS)
-    except BrokenPipeError:  # whoever asked is gone
+        serve(sys.stdin.buffer, responses, float(sys.argv[1]) if len(sys.argv) > 1 else IDLE_SECONDS)
+    except BrokenPipeError:  # the client is gone
         return 0
     return 0
 

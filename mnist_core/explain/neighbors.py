@@ -1,7 +1,8 @@
-"""The training digits that a model takes to be most like a given one: nearest, by the angle, in its penultimate layer.
+"""Nearest neighbors: the training digits that are most similar to a given one to the model.
 
-What it makes of all training digits is kept in a file, so that it is computed once for a model: (N, W) float16, each
-row of length 1. Its name says which model and which images it is of.
+Similarity is the cosine between the outputs of the model's penultimate layer, called descriptors here. The descriptors
+of all training digits are computed once for each model and stored in a file: (N, W) float16, rows of length 1. The
+name of the file depends on the content of the model and of the images.
 """
 
 from __future__ import annotations
@@ -19,21 +20,39 @@ from mnist_core.errors import ModelError
 from mnist_core.files import replacing
 from mnist_core.models.activations import ActivationModel
 
-BATCH_SIZE = 2048  # images between two words of progress
-SEARCH_BATCH_SIZE = 8192  # rows at a time: a float32 copy of them is made
+BATCH_SIZE = 2048
+"""Images between two calls of `progress`."""
+
+SEARCH_BATCH_SIZE = 8192
+"""Rows that are converted to float32 at a time."""
+
 Progress = Callable[[float], None]
 
 
 @dataclass(frozen=True)
 class Neighbor:
-    """A training digit. `index`: among the training images; `similarity`: the cosine of the angle, -1..1."""
+    """A similar training digit.
+
+    Attributes:
+        index: of the training image.
+        similarity: cosine of the angle between both descriptors, -1..1.
+    """
 
     index: int
     similarity: float
 
 
 def descriptor_path(model: Path, folder: Path, data_hash: str) -> Path:
-    """Where the descriptions by a model lie: in `folder`, under a name of the model's content and the images' hash."""
+    """The file in `folder` that holds a model's descriptors.
+
+    Args:
+        model: model.tflite.
+        folder: where the file is kept.
+        data_hash: SHA-256 of the training images.
+
+    Raises:
+        ModelError: the model cannot be read.
+    """
     try:
         content = hashlib.sha256(model.read_bytes())
     except OSError as error:
@@ -45,20 +64,20 @@ def descriptor_path(model: Path, folder: Path, data_hash: str) -> Path:
 def write_descriptors(
     layers: ActivationModel, images: NDArray[np.uint8], path: Path, progress: Progress = lambda share: None
 ) -> None:
-    """Writes the file, whole or not at all, and removes those of what the model was before.
+    """Computes the descriptors and writes them atomically. Deletes the files of earlier models in the same folder.
 
     Args:
         layers: the model.
         images: (N, 28, 28) uint8, the training digits.
-        path: as file_of gives it.
-        progress: told the share that is done, 0..1.
+        path: as returned by `descriptor_path`.
+        progress: called with the finished share, 0..1.
 
     Raises:
-        ModelError: it cannot be written.
+        ModelError: the file cannot be written.
     """
     parts = []
     for start in range(0, len(images), BATCH_SIZE):
-        parts.append(_unit(layers.penultimate(images[start : start + BATCH_SIZE])).astype(np.float16))
+        parts.append(_normalize_rows(layers.penultimate(images[start : start + BATCH_SIZE])).astype(np.float16))
         progress(min(1.0, (start + BATCH_SIZE) / len(images)))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -66,51 +85,53 @@ def write_descriptors(
             np.save(temporary, np.concatenate(parts))
         for older in path.parent.glob("neighbours-*.npy"):
             if older != path:
-                with contextlib.suppress(OSError):  # Windows keeps what somebody reads
+                with contextlib.suppress(OSError):  # Windows does not delete a file that is open
                     older.unlink()
     except OSError as error:
-        raise ModelError(f"{path} cannot be written: {error}. Make room, then try again.") from None
+        raise ModelError(f"{path} cannot be written: {error}. Free some disk space, then try again.") from None
 
 
 def load_descriptors(path: Path, count: int) -> NDArray[np.float16] | None:
-    """The file, (N, W) float16, of which the system loads what is looked at; None where it is missing or not whole.
+    """Maps the file into memory. Returns (N, W) float16, or None if it is missing, broken, or of other images.
 
     Args:
-        path: as file_of gives it.
-        count: training images that it has to be of.
+        path: as returned by `descriptor_path`.
+        count: number of training images.
     """
     try:
-        found = np.load(path, mmap_mode="r", allow_pickle=False)
+        descriptors = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError):
         return None
-    fits = found.ndim == 2 and found.dtype == np.float16 and len(found) == count
-    return found if fits else None
+    valid = descriptors.ndim == 2 and descriptors.dtype == np.float16 and len(descriptors) == count
+    return descriptors if valid else None
 
 
-def nearest_neighbors(described: NDArray[np.float16], wanted: NDArray[np.float32], count: int = 10) -> list[Neighbor]:
-    """The most similar training digits, nearest first.
+def nearest_neighbors(descriptors: NDArray[np.float16], query: NDArray[np.float32], count: int = 10) -> list[Neighbor]:
+    """Finds the most similar training digits, nearest first.
 
     Args:
-        described: (N, W) float16, as `read` gives it.
-        wanted: (W,) float32, the penultimate layer's output for the digit.
-        count: how many.
+        descriptors: (N, W) float16, as returned by `load_descriptors`.
+        query: (W,) float32, the penultimate layer's output for the given digit.
+        count: how many to return.
 
     Raises:
-        ModelError: they are of different models.
+        ModelError: the descriptors are of another model.
     """
-    if described.shape[1:] != wanted.shape:
-        raise ModelError(f"The file describes digits by {described.shape[1]} numbers, the model by {len(wanted)}.")
-    direction = _unit(wanted[None])[0]
+    if descriptors.shape[1:] != query.shape:
+        raise ModelError(
+            f"The file has {descriptors.shape[1]} numbers for each digit, the model has {len(query)}. Delete the file."
+        )
+    direction = _normalize_rows(query[None])[0]
     parts = [
-        described[start : start + SEARCH_BATCH_SIZE].astype(np.float32) @ direction
-        for start in range(0, len(described), SEARCH_BATCH_SIZE)
+        descriptors[start : start + SEARCH_BATCH_SIZE].astype(np.float32) @ direction
+        for start in range(0, len(descriptors), SEARCH_BATCH_SIZE)
     ]
     similarities = np.concatenate(parts)
-    first = np.argsort(-similarities, kind="stable")[:count]
-    return [Neighbor(int(index), float(similarities[index])) for index in first]
+    nearest = np.argsort(-similarities, kind="stable")[:count]
+    return [Neighbor(int(index), float(similarities[index])) for index in nearest]
 
 
-def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(N, W) float32: each row made of length 1; one of zeros stays."""
+def _normalize_rows(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Scales each row of (N, W) float32 to length 1; a row of zeros stays as it is."""
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     return np.asarray(rows / np.where(lengths > 0, lengths, 1), np.float32)

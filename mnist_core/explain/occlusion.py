@@ -1,4 +1,4 @@
-"""Which part of a digit an answer rests on: a patch at a time is rubbed out, and the probability falls or not.
+"""Occlusion: how much the probability of a digit drops when a patch of the image is erased.
 
 After M. Zeiler and R. Fergus, Visualizing and Understanding Convolutional Networks, 2014.
 """
@@ -11,47 +11,48 @@ from numpy.typing import NDArray
 from mnist_core.errors import ModelError
 from mnist_core.models.classifier import Classifier
 
-PATCHES_PER_SIDE = 13  # along each side: of 28 pixels, patches of 4 at a stride of 2
+PATCHES_PER_SIDE = 13
+"""Patches of 4×4 pixels at a stride of 2, along 28 pixels."""
 
 
 def occlusion_map(classifier: Classifier, image: NDArray[np.uint8], digit: int) -> NDArray[np.float32]:
-    """How far the probability of a digit falls where a patch is rubbed out.
+    """Measures how much the probability of a digit drops for each erased patch.
 
     Args:
         classifier: the model.
         image: (28, 28) uint8, or (size, size) as the model takes it, ink bright.
-        digit: 0..9, or an output past the tenth.
+        digit: index of one of the model's outputs.
 
     Returns:
-        (13, 13) float32, -1..1: positive where the digit needs what was rubbed out, negative where it stood in the
-        way. Place (r, c) is of the patch that begins at pixel (2r, 2c) of 28 and is 4 pixels wide.
+        (13, 13) float32, -1..1: positive where the digit needs the erased ink, negative where that ink spoke against
+        it. Entry (r, c) is of the patch whose top left pixel is (2r, 2c) of 28×28.
 
     Raises:
-        ModelError: for another image, or where the model has no such output.
+        ModelError: the image has another shape or dtype, or the model has no such output.
     """
     probabilities = classifier.probabilities(np.concatenate([image[None], occluded_images(image)]))
     if not 0 <= digit < probabilities.shape[1]:
-        raise ModelError(f"The model has {probabilities.shape[1]} outputs; there is none of number {digit}.")
+        raise ModelError(f"This model has outputs from 0 to {probabilities.shape[1] - 1}, and no output {digit}.")
     drop = probabilities[0, digit] - probabilities[1:, digit]
     return np.asarray(drop.reshape(PATCHES_PER_SIDE, PATCHES_PER_SIDE), np.float32)
 
 
 def occluded_images(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(169, size, size) uint8: the image with each of the patches black, row by row."""
+    """Returns (169, size, size) uint8: copies of the image with one patch black in each, row by row."""
     side, stride = len(image) // 7, len(image) // 14
     images = np.repeat(image[None], PATCHES_PER_SIDE**2, axis=0)
-    for number, changed in enumerate(images):
+    for number, copy in enumerate(images):
         top, left = stride * (number // PATCHES_PER_SIDE), stride * (number % PATCHES_PER_SIDE)
-        changed[top : top + side, left : left + side] = 0
+        copy[top : top + side, left : left + side] = 0
     return images
 
 
-def upsample_occlusion(places: NDArray[np.float32], size: int = 28) -> NDArray[np.float32]:
-    """(size, size) float32: each pixel the mean of the patches that cover it, to lay over the image."""
+def upsample_occlusion(drops: NDArray[np.float32], size: int = 28) -> NDArray[np.float32]:
+    """Spreads a (13, 13) map over the image: each pixel of (size, size) is the mean of the patches that cover it."""
     side, stride = size // 7, size // 14
     total, count = np.zeros((size, size), np.float32), np.zeros((size, size), np.float32)
-    for (row, column), value in np.ndenumerate(places):
-        where = np.s_[stride * row : stride * row + side, stride * column : stride * column + side]
-        total[where] += value
-        count[where] += 1
+    for (row, column), drop in np.ndenumerate(drops):
+        patch = np.s_[stride * row : stride * row + side, stride * column : stride * column + side]
+        total[patch] += drop
+        count[patch] += 1
     return total / count

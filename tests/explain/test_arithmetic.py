@@ -146,7 +146,7 @@ def test_by_hand() -> None:
     unit = arithmetic.compute_unit(dense, (np.diag(logits),), np.ones(3, np.float32), (1,))
     expected = [np.log(2), 2 / 5, 8 / 5, 2 / 8]  # its number, the power less the largest, all powers, the share
     assert [value for _, value in unit.steps] == pytest.approx(expected, abs=1e-6)
-    with pytest.raises(ModelError, match=r"none at \(3,\)"):
+    with pytest.raises(ModelError, match=r"\(3,\)"):
         arithmetic.compute_unit(Softmax(), (), logits, (3,))
 
 

@@ -77,12 +77,12 @@ def test_a_linear_model_is_explained_by_its_weights(keras: Any, digit: np.ndarra
     expected = kernel[:, 4].reshape(28, 28)  # a pixel from black to white goes from 0 to 1
     explainer = Explainer(model)
     assert explainer.gradient(digit, [4])[0] == pytest.approx(expected, abs=1e-5)
-    assert explainer.smooth(digit, [4])[0] == pytest.approx(expected, abs=1e-5)
-    maps, (complete,) = explainer.integrated(digit, [4])
+    assert explainer.smooth_grad(digit, [4])[0] == pytest.approx(expected, abs=1e-5)
+    maps, (complete,) = explainer.integrated_gradients(digit, [4])
     assert maps[0] == pytest.approx(expected * digit / 255, abs=1e-5)
     assert explainer.logits(digit[None])[0] == pytest.approx(digit.ravel() / 255 @ kernel + bias, abs=1e-3)
-    assert complete.difference == pytest.approx(float((expected * digit / 255).sum()), abs=1e-3)
-    assert complete.holds and complete.steps == attribution.STEPS
+    assert complete.logit_difference == pytest.approx(float((expected * digit / 255).sum()), abs=1e-3)
+    assert complete.within_tolerance and complete.steps == attribution.STEPS
 
 
 def test_gradient_is_that_of_finite_differences(keras: Any, digit: np.ndarray) -> None:
@@ -99,25 +99,27 @@ def test_gradient_is_that_of_finite_differences(keras: Any, digit: np.ndarray) -
 @pytest.mark.parametrize("architecture", [CURVED, BENT], ids=["tanh", "relu"])
 def test_attributions_are_complete(keras: Any, digit: np.ndarray, architecture: Architecture) -> None:
     model, black = made(architecture, 1), np.zeros((28, 28))
-    maps, complete = Explainer(model).integrated(digit, range(10))
+    maps, complete = Explainer(model).integrated_gradients(digit, range(10))
     outputs = architecture.summary()[-1].output_shape[0]
-    _, (last,) = Explainer(model).integrated(digit, [outputs - 1])
+    _, (last,) = Explainer(model).integrated_gradients(digit, [outputs - 1])
     for number, each in enumerate(complete):
-        assert each.holds and abs(maps[number].sum() - each.difference) <= 0.0101 * abs(each.difference)
+        assert each.within_tolerance and abs(maps[number].sum() - each.logit_difference) <= 0.0101 * abs(
+            each.logit_difference
+        )
         real = logit(model, digit, number) - logit(model, black, number)
-        assert each.difference - last.difference == pytest.approx(real, abs=5e-3)
+        assert each.logit_difference - last.logit_difference == pytest.approx(real, abs=5e-3)
     assert not maps[:, digit == 0].any()
 
 
 def test_shorter_steps_make_it_complete(keras: Any, digit: np.ndarray) -> None:
     explainer = Explainer(made(BENT, 3))
-    _, complete = explainer.integrated(digit, range(10), steps=1)
-    assert all(each.holds for each in complete) and any(each.steps > 1 for each in complete)
+    _, complete = explainer.integrated_gradients(digit, range(10), steps=1)
+    assert all(each.within_tolerance for each in complete) and any(each.steps > 1 for each in complete)
 
 
 def test_what_is_not_complete_says_so() -> None:
-    assert Completeness(1.0, 1.005, 50).holds and not Completeness(1.0, 1.02, 50).holds
-    assert Completeness(0.0, 0.0, 50).holds and not Completeness(0.1, 0.0, 50).holds
+    assert Completeness(1.0, 1.005, 50).within_tolerance and not Completeness(1.0, 1.02, 50).within_tolerance
+    assert Completeness(0.0, 0.0, 50).within_tolerance and not Completeness(0.1, 0.0, 50).within_tolerance
 
 
 def test_grad_cam_is_that_of_a_global_mean(keras: Any, digit: np.ndarray) -> None:
@@ -151,7 +153,7 @@ def test_a_larger_input_has_the_digit_in_its_middle(keras: Any, digit: np.ndarra
     kernel = model.layers[-1].get_weights()[0][:, 4].reshape(56, 56)
     explainer = Explainer(model)
     assert explainer.gradient(digit, [4])[0] == pytest.approx(kernel[14:42, 14:42], abs=1e-5)
-    assert explainer.integrated(digit, [4])[1][0].holds
+    assert explainer.integrated_gradients(digit, [4])[1][0].within_tolerance
     assert explainer.logits(np.pad(digit, 14)[None]) == pytest.approx(explainer.logits(digit[None]))
     assert explainer.gradient(digit, [99]).shape == (1, 28, 28)
 
@@ -165,7 +167,7 @@ def test_logits_are_those_before_another_activation(keras: Any, digit: np.ndarra
 
 def test_what_cannot_be_explained_is_refused(keras: Any, digit: np.ndarray) -> None:
     explainer = Explainer(made(LINEAR))
-    for asked in (lambda: explainer.gradient(digit, [10]), lambda: explainer.integrated(digit, [-1])):
+    for asked in (lambda: explainer.gradient(digit, [10]), lambda: explainer.integrated_gradients(digit, [-1])):
         with pytest.raises(ModelError, match="from 0 to 9"):
             asked()
     with pytest.raises(ModelError, match="needs a convolution"):
@@ -179,5 +181,5 @@ def test_the_shipped_model_is_explained_completely(keras: Any, sample: Any, tmp_
 
     folder = shutil.copytree(DEFAULT_MODEL.parent, tmp_path / "model")
     index = int((sample.y_test == 7).argmax())
-    maps, (complete,) = Explainer(load_keras_model(folder)).integrated(sample.x_test[index], [7])
-    assert complete.holds and complete.difference > 5 and maps.max() > 0.1
+    maps, (complete,) = Explainer(load_keras_model(folder)).integrated_gradients(sample.x_test[index], [7])
+    assert complete.within_tolerance and complete.logit_difference > 5 and maps.max() > 0.1

@@ -42,16 +42,16 @@ def blocks(*places: tuple[int, int]) -> np.ndarray:
 def test_the_fewest_patches_are_rubbed_out(scales: Path) -> None:
     """Four to the left, three to the right: two less to the left, and it is a 7."""
     image = blocks((3, 2), (4, 2), (5, 2), (6, 2), (3, 11), (4, 11), (5, 11))
-    found = counterfactual.search_one_way(Classifier(scales), image, "rub out")
-    assert found.found and found.answers == (1, 7) and len(found.patches) == 2
+    found = counterfactual.search_one_edit(Classifier(scales), image, "erase")
+    assert found.changed_class and found.classes == (1, 7) and len(found.patches) == 2
     assert {column for _, column in found.patches} == {2}
     assert (found.before == image).all() and found.after.sum() == image.sum() - 2 * 4 * 255
 
 
 def test_a_stroke_is_drawn_on_to_ink(scales: Path) -> None:
     image = blocks((3, 2), (4, 2), (5, 11))
-    found = counterfactual.search_one_way(Classifier(scales), image, "draw")
-    assert found.found and found.answers == (1, 7) and len(found.patches) == 2
+    found = counterfactual.search_one_edit(Classifier(scales), image, "draw")
+    assert found.changed_class and found.classes == (1, 7) and len(found.patches) == 2
     inked = [(5, 11)]
     for place in found.patches:
         assert any(max(abs(place[0] - row), abs(place[1] - column)) == 1 for row, column in inked)
@@ -63,25 +63,25 @@ def test_the_smaller_of_both_ways_is_told(scales: Path) -> None:
     """One patch on to the right would not do, one less to the left neither: two, and rubbing out comes first."""
     image = blocks((3, 2), (4, 2), (5, 2), (5, 11), (6, 11))
     best = counterfactual.find_counterfactual(Classifier(scales), image)
-    each = [counterfactual.search_one_way(Classifier(scales), image, way) for way in counterfactual.PATCH_VALUES]
-    assert best.found and len(best.patches) == min(len(one.patches) for one in each if one.found)
+    each = [counterfactual.search_one_edit(Classifier(scales), image, way) for way in counterfactual.PATCH_VALUES]
+    assert best.changed_class and len(best.patches) == min(len(one.patches) for one in each if one.changed_class)
 
 
 def test_it_says_when_nothing_was_found(scales: Path) -> None:
     image = blocks(*((row, column) for row in range(3, 9) for column in range(1, 5)))
     found = counterfactual.find_counterfactual(Classifier(scales), image, 3)
-    assert not found.found and found.answers == (1, 1) and len(found.patches) == 3
-    empty = counterfactual.search_one_way(Classifier(scales), blocks(), "rub out")
-    assert not empty.found and empty.patches == ()
+    assert not found.changed_class and found.classes == (1, 1) and len(found.patches) == 3
+    empty = counterfactual.search_one_edit(Classifier(scales), blocks(), "erase")
+    assert not empty.changed_class and empty.patches == ()
 
 
 def test_the_shipped_model_reads_what_comes_of_it_as_told(sample: Any) -> None:
     classifier = Classifier(DEFAULT_MODEL)
     found = [counterfactual.find_counterfactual(classifier, image) for image in sample.x_test[:200:50]]
-    assert any(change.found for change in found)
+    assert any(change.changed_class for change in found)
     for change in found:
-        assert counterfactual.predicted_class(classifier.predict(change.before)) == change.answers[0]
-        assert counterfactual.predicted_class(classifier.predict(change.after)) == change.answers[1]
-        assert change.found == (change.answers[0] != change.answers[1])
+        assert counterfactual.predicted_class(classifier.predict(change.before)) == change.classes[0]
+        assert counterfactual.predicted_class(classifier.predict(change.after)) == change.classes[1]
+        assert change.changed_class == (change.classes[0] != change.classes[1])
         changed = {(int(row) // 2, int(column) // 2) for row, column in np.argwhere(change.before != change.after)}
         assert changed <= set(change.patches) and len(change.patches) <= counterfactual.MAX_PATCHES

@@ -57,7 +57,7 @@ def test_by_hand() -> None:
     found = neighbors.nearest_neighbors(described, np.array([0, 5], np.float32), 2)
     assert [each.index for each in found] == [1, 2]
     assert [each.similarity for each in found] == pytest.approx([1, 0.8], abs=1e-3)
-    with pytest.raises(ModelError, match="by 2 numbers, the model by 3"):
+    with pytest.raises(ModelError, match=r"2 numbers.*3"):
         neighbors.nearest_neighbors(described, np.zeros(3, np.float32))
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from mnist_core.errors import ModelError, RunError
+from mnist_core.charts.common import COLORS
 from mnist_core.export import formats
 from mnist_core.runs.run import Run, create_run, make_spec
 from tests.support import Trained
@@ -44,7 +45,7 @@ def test_png_is_a_picture_with_both_colours(trained: Trained) -> None:
     picture = cv2.imdecode(np.frombuffer(formats.export_run(trained.run, "png"), np.uint8), cv2.IMREAD_COLOR)
     assert picture.shape == (4 * formats.DOTS_PER_INCH, 10 * formats.DOTS_PER_INCH, 3)
     for name in ("training", "validation"):
-        colour = [int(formats.COLOURS[name][place : place + 2], 16) for place in (5, 3, 1)]
+        colour = [int(COLORS[name][place : place + 2], 16) for place in (5, 3, 1)]
         assert (np.abs(picture.astype(int) - colour).max(axis=2) < 3).sum() > 100
 
 
@@ -52,7 +53,7 @@ def test_svg_draws_a_line_through_each_epoch_and_is_the_same_twice(trained: Trai
     drawn = formats.export_run(trained.run, "svg")
     assert drawn == formats.export_run(trained.run, "svg")
     paths = [element for element in ElementTree.fromstring(drawn).iter() if element.tag.endswith("}path")]
-    lines = [element for element in paths if formats.COLOURS["validation"] in element.get("style", "")]
+    lines = [element for element in paths if COLORS["validation"] in element.get("style", "")]
     epochs = sum("val_loss" in row for row in trained.run.metrics().rows)
     assert any(element.get("d", "").count("L") == epochs - 1 for element in lines)
 

@@ -192,7 +192,7 @@ def test_the_slider_moves_through_the_training(app: AppTest, run: Run) -> None:
 def test_the_last_snapshot_answers_as_the_model_does(helper: GradientClient, trained: Trained, sample: Any) -> None:
     from mnist_core.models.classifier import Classifier
 
-    found = helper.growth(trained.run.path, sample.x_test[7], 1)
+    found = helper.snapshot_history(trained.run.path, sample.x_test[7], 1)
     assert found.epochs == (0, 1, 2) and found.activations.shape[0] == 3
     expected = Classifier(trained.run.model).digit_probabilities(sample.x_test[7:8])[0]
     assert found.probabilities[-1] == pytest.approx(expected, abs=5e-3)
@@ -212,7 +212,7 @@ def test_snapshots_of_another_network_are_told(helper: GradientClient, trained: 
     folder = shutil.copytree(trained.run.path, tmp_path / "run")
     write_snapshot(folder, 3, [np.zeros(3, np.float32)])
     with pytest.raises(ModelError, match="of another network"):
-        helper.growth(folder, np.zeros((28, 28), np.uint8), 1)
+        helper.snapshot_history(folder, np.zeros((28, 28), np.uint8), 1)
 
 
 def test_pictures_of_layers_have_a_tile_for_each_channel() -> None:

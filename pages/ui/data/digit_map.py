@@ -53,7 +53,7 @@ def show_map_chart(digit_map: Map, by: str, drawing: MarkedDrawing | None) -> No
         by: what they were projected from, in words.
         drawing: the user's drawing, if there is one.
     """
-    shares = digit_map.plane.shares
+    shares = digit_map.plane.explained_variance
     marked = "Your drawing is marked." if drawing else "No drawing of yours is marked."
     figure.chart(
         data_charts.digit_map(

@@ -11,7 +11,7 @@ from mnist_core.charts import layers as layer_charts
 from mnist_core.explain import arithmetic
 from mnist_core.explain.arithmetic import UnitArithmetic
 from mnist_core.models.weights import Weights
-from mnist_core.networks.layers import Layer, Softmax
+from mnist_core.networks.layers import Layer
 from pages.ui.shared import figure
 
 MAX_TERMS = 12
@@ -22,6 +22,33 @@ MIN_NUMBER_PIXELS = 30
 """Smallest width of a square in which its number is readable."""
 SIGNS = {"×": (((7, -5), (17, 5)), ((7, 5), (17, -5))), "=": (((6, -3), (18, -3)), ((6, 3), (18, 3)))}
 """Sign between two pictures -> its lines in a gap of 24 pixels, each (x, y), (x, y), y from the middle."""
+
+
+FORMULAS = {
+    "conv": "Multiply each pixel under the filter, in all channels, by its weight, and add everything up",
+    "depthwise conv": "Multiply each pixel under the filter, in its own channel, by its weight, and add everything up",
+    "max pooling": "Take the largest number in the window",
+    "average pooling": "Take the mean of the numbers in the window",
+    "dense": "Multiply each input by its weight, and add everything up",
+    "softmax": "Raise e to the power of each input, and divide by the sum of all these powers",
+    "batch normalization": "Subtract the channel's mean, divide by its standard deviation, times gamma, plus beta",
+    "rescaling": "Multiply by a fixed number",
+    "dropout": "Pass the number on unchanged: dropout acts only during training",
+}
+"""Operation -> what it does, in words. `formula_in_words` has the sentences that need a number."""
+STEP_NAMES = {
+    "sum with bias": "sum + bias",
+    "exponential": "e to the power of (input − largest input)",
+    "sum of exponentials": "sum of these powers over all units",
+    "maximum": "largest in the window",
+    "mean": "mean of the window",
+    "channel mean": "mean of the channel in training",
+    "channel deviation": "standard deviation of the channel",
+    "normalized": "(input − mean) / standard deviation",
+    "gamma": "× gamma (learned)",
+    "beta": "+ beta (learned)",
+}
+"""Quantity -> its name in the table, where that is another."""
 
 
 def show_unit_arithmetic(layer: Layer, weights: Weights, before: NDArray[np.float32], place: tuple[int, ...]) -> None:
@@ -36,32 +63,53 @@ def show_unit_arithmetic(layer: Layer, weights: Weights, before: NDArray[np.floa
     unit = arithmetic.compute_unit(layer, weights, before, place)
     position = "row {}, column {}, channel {}".format(*place) if len(place) == 3 else f"unit {place[0]}"
     st.markdown(f"#### How this value is computed: {position}")
-    st.write(f"{unit.formula}.")
+    st.write(f"{formula_in_words(unit)}.")
     left, right = st.columns([1, 1], gap="large")
     with left:
-        steps = [{"step": name, "value": f"{value:.5g}"} for name, value in unit.steps]
-        figure.table(steps, computation_in_one_line(unit, layer), "arithmetic", "arithmetic")
+        steps = [{"step": step_name(unit, quantity), "value": f"{value:.5g}"} for quantity, value in unit.steps]
+        figure.table(steps, computation_in_one_line(unit), "arithmetic", "arithmetic")
     with right:
         if unit.patch is not None:
             show_patch(unit)
-        elif unit.terms and isinstance(layer, Softmax):
+        elif unit.operation == "softmax":
             show_largest_shares(unit)
         elif unit.terms:
             show_largest_terms(unit)
 
 
-def computation_in_one_line(unit: UnitArithmetic, layer: Layer) -> str:
+def formula_in_words(unit: UnitArithmetic) -> str:
+    """What the layer does, in a sentence without its period."""
+    if unit.operation == "rectifier":
+        negative = f"multiplied by {unit.negative_slope:g}" if unit.negative_slope else "set to 0"
+        return f"A positive number stays as it is, a negative one is {negative}"
+    if unit.operation == "flatten":
+        names = ("row", "column", "channel") if len(unit.source) == 3 else ("position",)
+        source = ", ".join(f"{name} {index}" for name, index in zip(names, unit.source, strict=True))
+        return f"The number from {source}, now in one list with all others"
+    return FORMULAS[unit.operation]
+
+
+def step_name(unit: UnitArithmetic, quantity: str) -> str:
+    """The name of a step in the table."""
+    if quantity == "weighted sum":
+        return "sum of input × weight" if unit.operation == "dense" else "sum of patch × filter"
+    if quantity == "activation":
+        return unit.activation or ""
+    return STEP_NAMES.get(quantity, quantity)
+
+
+def computation_in_one_line(unit: UnitArithmetic) -> str:
     """`sum of patch × filter 0.73 + bias −0.1 → relu = 0.63`; only the last step for layers without a sum."""
-    names = [name for name, _ in unit.steps]
-    values = [f"{value:.4g}".replace("-", "−") for _, value in unit.steps]
-    has_bias = getattr(layer, "use_bias", None)  # None: the layer computes no weighted sum
-    if has_bias is None:
-        return f"{names[-1]} = {values[-1]}"
-    if has_bias:  # steps: sum, bias, sum + bias, and those of the activation
-        activation = f" → {names[-1]}" if len(names) > 3 else ""
-        return f"{names[0]} {values[0]} + bias {values[1]}{activation} = {values[-1]}"
-    activation = f" → {names[-1]} = {values[-1]}" if len(names) > 1 else ""
-    return f"{names[0]} {values[0]}{activation}"
+    values = {quantity: f"{value:.4g}".replace("-", "−") for quantity, value in unit.steps}
+    last = unit.steps[-1][0]
+    if "weighted sum" not in values:
+        return f"{step_name(unit, last)} = {values[last]}"
+    text = f"{step_name(unit, 'weighted sum')} {values['weighted sum']}"
+    if "bias" in values:
+        text += f" + bias {values['bias']}"
+    if unit.activation is not None:
+        text += f" → {unit.activation}"
+    return text if last == "weighted sum" else f"{text} = {values[last]}"
 
 
 def show_patch(unit: UnitArithmetic) -> None:

@@ -203,18 +203,18 @@ def maps_in_words(method: AttributionMethod, result: Attribution, digits: Sequen
 
 def show_notes(result: Attribution, digits: Sequence[int], network: Architecture) -> None:
     """Completeness of integrated gradients, and what to bear in mind about the maps."""
-    if len(result.complete) == 1:
-        st.markdown(completeness_in_words(result.complete[0]))
-    elif result.complete:
+    if len(result.completeness) == 1:
+        st.markdown(completeness_in_words(result.completeness[0]))
+    elif result.completeness:
         rows = [
             {
                 "digit": digit,
-                "sum of attributions": round(check.total, 3),
-                "difference of logits": round(check.difference, 3),
+                "sum of attributions": round(check.attribution_sum, 3),
+                "difference of logits": round(check.logit_difference, 3),
                 "gap": f"{100 * check.gap:.2f} %",
                 "steps": check.steps,
             }
-            for digit, check in zip(digits, result.complete, strict=True)
+            for digit, check in zip(digits, result.completeness, strict=True)
         ]
         figure.table(rows, "Completeness: do the attributions add up to the logit?", "completeness", "complete")
     if not result.maps.any():
@@ -227,10 +227,10 @@ def show_notes(result: Attribution, digits: Sequence[int], network: Architecture
 def completeness_in_words(check: Completeness) -> str:
     """Whether the attributions of one digit add up, in a sentence or two."""
     sums = (
-        f"**Completeness:** the attributions sum to {check.total:+.3f} logits; the digit's logit minus that of a "
-        f"black image is {check.difference:+.3f}. The gap is {100 * check.gap:.2f} %"
+        f"**Completeness:** the attributions sum to {check.attribution_sum:+.3f} logits; the digit's logit minus that of a "
+        f"black image is {check.logit_difference:+.3f}. The gap is {100 * check.gap:.2f} %"
     )
-    if check.holds:
+    if check.within_tolerance:
         return f"{sums} with {check.steps} steps (at most {100 * attribution.COMPLETENESS_TOLERANCE:g} % is accepted)."
     return (
         f"{sums}, **more than the {100 * attribution.COMPLETENESS_TOLERANCE:g} % that is accepted**, even with "

@@ -13,8 +13,8 @@ from pages.ui.shared import analysis_caches, components, figure
 
 SCALE = 8
 """Pixels of the page for one of the image."""
-PARTICIPLES = {"rub out": "erased", "draw": "drawn"}
-"""Way to change an image -> what happens to a patch."""
+PARTICIPLES = {"erase": "erased", "draw": "drawn"}
+"""Edit -> what happens to a patch."""
 
 
 def show_counterfactual(choice: str, image: NDArray[np.uint8]) -> None:
@@ -25,15 +25,15 @@ def show_counterfactual(choice: str, image: NDArray[np.uint8]) -> None:
         image: (28, 28) uint8.
     """
     change = analysis_caches.change_of_mind(components.model_path(choice), image)
-    before, after = (prediction_label(predicted) for predicted in change.answers)
-    if not change.found:
+    before, after = (prediction_label(predicted) for predicted in change.classes)
+    if not change.changed_class:
         st.info(
             f"No counterfactual found: the prediction stays {before} when up to {MAX_PATCHES} patches of 2×2 pixels "
             "are erased, or as many drawn next to the ink. The model is sure of this digit."
         )
         return
     count = len(change.patches)
-    patches = f"{count} {'patch' if count == 1 else 'patches'} of 2×2 pixels {PARTICIPLES[change.way]}"
+    patches = f"{count} {'patch' if count == 1 else 'patches'} of 2×2 pixels {PARTICIPLES[change.edit]}"
     figure.image(
         before_and_after(change),
         f"From {before} to {after}: {patches}",

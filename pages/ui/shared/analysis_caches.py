@@ -234,7 +234,7 @@ def gradient_helper() -> GradientClient:
 def reasons(
     method: str, folder: Path, image: NDArray[np.uint8], digits: Sequence[int], layer: int | None
 ) -> Attribution:
-    """What GradientClient.explain finds; computed once while it is among the last few asked for."""
+    """What GradientClient.attribute finds; computed once while it is among the last few asked for."""
     changed = (folder / "model.keras").stat().st_mtime_ns
     return _reasons(method, str(folder), changed, image.tobytes(), tuple(digits), layer)
 
@@ -244,18 +244,18 @@ def _reasons(
     method: str, folder: str, changed: int, image: bytes, digits: tuple[int, ...], layer: int | None
 ) -> Attribution:
     pixels = np.frombuffer(image, np.uint8).reshape(28, 28)
-    return gradient_helper().explain(method, Path(folder), pixels, digits, layer)
+    return gradient_helper().attribute(method, Path(folder), pixels, digits, layer)
 
 
 def growth(folder: Path, image: NDArray[np.uint8], layer: int) -> SnapshotHistory:
-    """What GradientClient.growth finds; computed once while it is among the last few asked for."""
+    """What GradientClient.snapshot_history finds; computed once while it is among the last few asked for."""
     changed = (folder / "snapshots").stat().st_mtime_ns
     return _growth(str(folder), changed, image.tobytes(), layer)
 
 
 @st.cache_resource(show_spinner=False, max_entries=20)
 def _growth(folder: str, changed: int, image: bytes, layer: int) -> SnapshotHistory:
-    return gradient_helper().growth(Path(folder), np.frombuffer(image, np.uint8).reshape(28, 28), layer)
+    return gradient_helper().snapshot_history(Path(folder), np.frombuffer(image, np.uint8).reshape(28, 28), layer)
 
 
 @st.cache_data(show_spinner=False, max_entries=20)
