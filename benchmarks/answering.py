@@ -35,7 +35,7 @@ from mnist_core.drawing.normalize import normalize_drawing
 from mnist_core.drawing.strokes import PenDigit, render_strokes
 from mnist_core.models.classifier import DEFAULT_MODEL, Classifier
 from mnist_core.processes import cpu_count
-from pages.ui.shared import components, state
+from pages.ui.shared import guard, prediction_view, state, thumbnails
 
 PEER = Path(__file__).parent / "peers" / "keras_predict.py"
 WARM_UP = 5  # drawings, while the model is loaded
@@ -58,14 +58,14 @@ def _path(stroke: np.ndarray) -> dict[str, Any]:
 def answered(digits: list[PenDigit]) -> list[float]:
     """Milliseconds of the Draw page's part for each drawing."""
     taken: list[float] = []
-    fragment = components.fragment
+    fragment = guard.render_fragment
 
     def timed(run: Callable[[], None], every: float | None = None) -> None:
         began = time.perf_counter()
         fragment(run, every)
         taken.append(1000 * (time.perf_counter() - began))
 
-    components.fragment = timed  # the page looks it up at each run
+    guard.render_fragment = timed  # the page looks it up at each run
     try:
         app = AppTest.from_file(str(live.ROOT / "app.py"), default_timeout=60)
         for digit in [*digits[:WARM_UP], *digits]:
@@ -74,7 +74,7 @@ def answered(digits: list[PenDigit]) -> list[float]:
             if not any("data-digit" in element.proto.body for element in app.get("html")):
                 raise RuntimeError(f"The page did not answer: {[error.value for error in app.error]}")
     finally:
-        components.fragment = fragment
+        guard.render_fragment = fragment
     return taken[WARM_UP:]
 
 
@@ -87,9 +87,9 @@ def computed(digits: list[PenDigit]) -> list[float]:
         image = uploads.decode_upload(base64.b64decode(told["data"].partition(",")[2]))
         canvas.parse_strokes(told["raw"])
         normalised = normalize_drawing(image, canvas.parse_brush_width(told["raw"]))
-        components.bars(classifier.predict(normalised.image).probabilities)
+        prediction_view.probability_bars(classifier.predict(normalised.image).probabilities)
         for stage in normalised.stages:
-            components.picture(stage.image, stage.name, 112)
+            thumbnails.image_html(stage.image, stage.name, 112)
         taken.append(1000 * (time.perf_counter() - began))
     return taken[WARM_UP:]
 

@@ -9,7 +9,7 @@ from pages.ui.data.browse import show_digit_browser
 from pages.ui.data.dataset_summary import show_dataset_summary
 from pages.ui.data.digit_map import show_digit_map
 from pages.ui.data.kept_drawings import show_kept_drawings
-from pages.ui.shared import caches, components, navigation, state
+from pages.ui.shared import caches, guard, navigation, state
 
 VIEWS = {
     "browse": ("Browse", show_digit_browser),
@@ -23,17 +23,17 @@ VIEWS = {
 
 def show_data_source() -> None:
     """Which data set the page shows: the full MNIST or the offline sample."""
-    mnist = caches.mnist(caches.at_hand())
+    mnist = caches.mnist(caches.available_dataset())
     full = f"{len(mnist.x_train):,} training and {len(mnist.x_test):,} test digits"
     st.caption(f"MNIST: {mnist.source if mnist.name == 'sample' else full}.")
 
 
-navigation.through_app()
+navigation.ensure_app_ran()
 st.title("Data")
 st.write("The images that models are trained and tested on, and the drawings kept to fine-tune them.")
-components.guarded(show_data_source)
-view = navigation.view(VIEWS, state.DATA_VIEW)
+guard.render(show_data_source)
+view = navigation.select_view(VIEWS, state.DATA_VIEW)
 if view == "kept":
     show_kept_drawings()  # no fragment: it guards its parts one by one
 else:
-    components.fragment(VIEWS[view][1])
+    guard.render_fragment(VIEWS[view][1])

@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from mnist_core.drawing.uploads import decode_upload
-from pages.ui.draw import answers, tour
-from pages.ui.shared import components, figure, navigation, sketchpad, state, theme
+from pages.ui.draw import results, tour
+from pages.ui.shared import figure, guard, model_menu, navigation, sketchpad, state, theme
 from pages.ui.shared.sketchpad import Drawing, show_sketchpad
 
 DIGIT_CANVAS = (state.CANVAS, theme.CANVAS_PIXELS)
@@ -24,11 +24,11 @@ def workbench(number: bool, upload: Drawing | None, choices: list[str]) -> None:
     drawing = upload or drawn
     with reading:
         if drawing is None:
-            answers.invite(number)
+            results.show_drawing_hint(number)
         elif number:
-            answers.of_number(drawing, choices)
+            results.show_number_results(drawing, choices)
         else:
-            answers.of_digit(drawing, choices, below)
+            results.show_digit_results(drawing, choices, below)
 
 
 def page() -> None:
@@ -40,43 +40,43 @@ def page() -> None:
             format_func=MODES.get,
             key=state.MODE,
             required=True,
-            on_change=state.enter_canvases,
+            on_change=state.restore_canvases,
             label_visibility="collapsed",
         )
-        figure.how_to_read("answer", "How to read the answer")
-        figure.how_to_read("stages", "How a drawing is prepared")
-        tour.invite()
+        figure.show_guide("answer", "How to read the answer")
+        figure.show_guide("stages", "How a drawing is prepared")
+        tour.show_tour_button()
     number = mode == "number"
     bench = st.container()
     upload, choices = menus(number)
     with bench:
-        components.fragment(lambda: workbench(number, upload, choices))
+        guard.render_fragment(lambda: workbench(number, upload, choices))
 
 
 def menus(number: bool) -> tuple[Drawing | None, list[str]]:
     """The uploaded picture, None where there is none, and the models that are to read: one, or two side by side."""
     first, second, way = st.columns([1.5, 1.5, 1], vertical_alignment="bottom")
     with first:
-        choice = components.model_menu("Model", state.MODEL)
+        choice = model_menu.select_model("Model", state.MODEL)
     with second:
-        other = components.model_menu("Beside it", state.OTHER_MODEL, optional=True)
+        other = model_menu.select_model("Beside it", state.SECOND_MODEL, optional=True)
     way.toggle(
         "Plain resize", key=state.PLAIN, help="Shrink the whole canvas to 28×28 and do nothing else.", disabled=number
     )
     with st.expander("Read a picture instead"):
         upload = st.file_uploader("PNG or JPEG, dark on light or light on dark", ["png", "jpg", "jpeg"])
-        picture = components.attempt(lambda: decode_upload(upload.getvalue()), upload is not None)
+        picture = guard.try_action(lambda: decode_upload(upload.getvalue()), upload is not None)
         if picture is not None:
             st.image(picture, caption=f"{upload.name}: remove it to draw again", width=theme.CANVAS_PIXELS)
-    choices = [choice] if other in (components.NOBODY, choice) else [choice, other]
+    choices = [choice] if other in (model_menu.NO_MODEL, choice) else [choice, other]
     return None if picture is None else Drawing(picture), choices
 
 
-navigation.through_app()
-state.default(state.BRUSH, sketchpad.BRUSH_PIXELS)
-state.default(state.PLAIN, False)
-state.default(state.MODE, "digit")
-components.choose_from_link(state.MODEL)
+navigation.ensure_app_ran()
+st.session_state.setdefault(state.BRUSH, sketchpad.BRUSH_PIXELS)
+st.session_state.setdefault(state.PLAIN, False)
+st.session_state.setdefault(state.MODE, "digit")
+model_menu.select_linked_model(state.MODEL)
 st.title("Draw a digit")
 st.write("What a network makes of your handwriting, the moment you lift the pen.")
-components.guarded(page)
+guard.render(page)

@@ -12,7 +12,7 @@ from pages.ui.evaluate.mistakes import show_confusion_matrix, show_worst_mistake
 from pages.ui.evaluate.model_comparison import show_model_comparison
 from pages.ui.evaluate.robustness import show_robustness
 from pages.ui.evaluate.scores import show_scores
-from pages.ui.shared import components, navigation, state
+from pages.ui.shared import guard, model_menu, navigation, state
 
 VIEWS: dict[str, tuple[str, Callable[[EvaluatedModel], None]]] = {
     "scores": ("Metrics", show_scores),
@@ -32,11 +32,11 @@ def show_evaluate_page() -> None:
     """
     model_column, image_column = st.columns(2)
     with model_column:
-        choice = components.model_menu("Model", state.MODEL)
+        choice = model_menu.select_model("Model", state.MODEL)
     with image_column:
         images = image_menu()
-    view = navigation.view(VIEWS, state.EVALUATED_VIEW)
-    components.fragment(lambda: show_view(choice, images, view))
+    view = navigation.select_view(VIEWS, state.EVALUATED_VIEW)
+    guard.render_fragment(lambda: show_view(choice, images, view))
 
 
 def show_view(choice: str, images: str, view: str) -> None:
@@ -46,8 +46,8 @@ def show_view(choice: str, images: str, view: str) -> None:
     VIEWS[view][1](model)
 
 
-navigation.through_app()
-components.choose_from_link(state.MODEL)
+navigation.ensure_app_ran()
+model_menu.select_linked_model(state.MODEL)
 st.title("Evaluate")
 st.write("How well a model classifies digits that it was not trained on, which ones it gets wrong, and why.")
-components.guarded(show_evaluate_page)
+guard.render(show_evaluate_page)

@@ -15,7 +15,7 @@ from pages.ui.explain.layers import show_layers
 from pages.ui.explain.neighbors import show_neighbors
 from pages.ui.explain.two_models import show_two_models
 from pages.ui.explain.weights import show_weights
-from pages.ui.shared import caches, components, navigation, sketchpad, state, theme
+from pages.ui.shared import caches, guard, model_menu, navigation, prediction_view, sketchpad, state, theme
 from pages.ui.shared.sketchpad import show_sketchpad
 
 Image = NDArray[np.uint8]
@@ -39,14 +39,14 @@ def choose_image() -> Image | None:
         "Digit",
         list(SOURCES),
         format_func=SOURCES.__getitem__,
-        key=state.EXPLAINED,
+        key=state.EXPLAIN_SOURCE,
         required=True,
-        on_change=state.enter_canvases,
+        on_change=state.restore_canvases,
         label_visibility="collapsed",
     )
     if source != "test":
-        return sketchpad.digit(show_sketchpad(state.CANVAS, theme.CANVAS_PIXELS))
-    mnist = caches.mnist(caches.at_hand())
+        return sketchpad.normalized_digit(show_sketchpad(state.CANVAS, theme.CANVAS_PIXELS))
+    mnist = caches.mnist(caches.available_dataset())
     last = len(mnist.x_test) - 1
     index = int(st.number_input(f"Test image (0 to {last:,})", 0, last, key=state.EXPLAINED_INDEX))
     st.caption(f"It is a {mnist.y_test[index]}.")
@@ -58,21 +58,21 @@ def show_explain_page() -> None:
     """The page below its title: a model, an image, the prediction, and one view; a fragment that reruns on strokes."""
     inputs, prediction = st.columns([1, 2], gap="large")
     with inputs:
-        choice = components.model_menu("Model", state.MODEL)
+        choice = model_menu.select_model("Model", state.MODEL)
         image = choose_image()
     with prediction:
         if image is None:
             st.info("Draw a digit, or choose a test image.")
             return
-        components.answer(caches.classifier(components.model_path(choice)).predict(image), "", image)
-    view = navigation.view(VIEWS, state.EXPLAIN_VIEW)
-    components.guarded(lambda: VIEWS[view][1](choice, image))
+        prediction_view.show_prediction(caches.classifier(model_menu.model_path(choice)).predict(image), "", image)
+    view = navigation.select_view(VIEWS, state.EXPLAIN_VIEW)
+    guard.render(lambda: VIEWS[view][1](choice, image))
 
 
-navigation.through_app()
-state.default(state.EXPLAINED, "draw")
-state.default(state.EXPLAINED_INDEX, 0)
-components.choose_from_link(state.MODEL)
+navigation.ensure_app_ran()
+st.session_state.setdefault(state.EXPLAIN_SOURCE, "draw")
+st.session_state.setdefault(state.EXPLAINED_INDEX, 0)
+model_menu.select_linked_model(state.MODEL)
 st.title("Explain")
 st.write("What each layer of a model does with a digit, and why the model makes its prediction.")
-components.fragment(show_explain_page)
+guard.render_fragment(show_explain_page)

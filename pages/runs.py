@@ -13,7 +13,7 @@ from mnist_core.runs import history
 from mnist_core.runs.run import Run, find_run
 from pages.ui.runs import run_tables, trash
 from pages.ui.runs.comparison import show_run_comparison
-from pages.ui.shared import caches, components, export, navigation, state, visitor
+from pages.ui.shared import caches, export, guard, navigation, state, visitor
 from pages.ui.shared.export import show_export
 
 
@@ -26,10 +26,10 @@ def select_linked_runs(names: dict[str, str]) -> None:
         names: run id -> name, of every run.
     """
     linked = st.query_params.get("compare")
-    if linked is not None and linked != st.session_state.get(state.LINKED):
+    if linked is not None and linked != st.session_state.get(state.LINKED_COMPARISON):
         ids = dict.fromkeys(linked.split(","))
         st.session_state[state.COMPARED] = [
-            run_id for run_id in ids if components.attempt(partial(find_linked_run, run_id), True)
+            run_id for run_id in ids if guard.try_action(partial(find_linked_run, run_id), True)
         ]
     selected = st.session_state.get(state.COMPARED, [])
     st.session_state[state.COMPARED] = [run_id for run_id in selected if run_id in names]
@@ -54,27 +54,27 @@ def run_menu(names: dict[str, str]) -> list[Run]:
         format_func=names.__getitem__,
         key=state.COMPARED,
     )
-    st.session_state[state.LINKED] = ",".join(ids) or None
+    st.session_state[state.LINKED_COMPARISON] = ",".join(ids) or None
     if ids:
         st.query_params["compare"] = ",".join(ids)
     else:
         st.query_params.pop("compare", None)
-    runs = [components.attempt(partial(find_run, run_id), True) for run_id in ids]
+    runs = [guard.try_action(partial(find_run, run_id), True) for run_id in ids]
     return [run for run in runs if run is not None]  # None: deleted a moment ago
 
 
 def show_one_run(run: Run) -> None:
     """Name, star and note of a run; links to watch and retrain it; delete and export."""
-    label, locked = history.label(run), visitor.locked(run)
-    visitor.say_whose(run)
+    label, locked = history.label(run), visitor.is_locked(run)
+    visitor.show_owner_note(run)
     with st.form(f"label-{run.id}"):
         name = st.text_input("Name", label.name, placeholder=history.title(run), disabled=locked)
         starred = st.checkbox("Star", label.starred, disabled=locked)
         note = st.text_area("Note", label.note, disabled=locked)
         saved = st.form_submit_button("Save", disabled=locked)
     changes: dict[str, Any] = {"name": name, "starred": starred, "note": note}
-    if components.attempt(lambda: visitor.change(run, history.relabel, run, **changes), saved):
-        caches.forget_runs()
+    if guard.try_action(lambda: visitor.change_run(run, history.relabel, run, **changes), saved):
+        caches.clear_run_caches()
         st.rerun()
     watch, retrain, delete = st.columns(3)
     watch.page_link("pages/train.py", label="Open", icon=":material/monitoring:", query_params={"run": run.id})
@@ -88,7 +88,7 @@ def show_one_run(run: Run) -> None:
 
 def show_delete_button(runs: list[Run]) -> None:
     """A button that deletes those of several runs that this visitor may delete."""
-    mine = [run for run in runs if not visitor.locked(run)]
+    mine = [run for run in runs if not visitor.is_locked(run)]
     everything = len(mine) == len(runs)
     label = f"Delete {len(runs)} runs" if everything else f"Delete my runs ({len(mine)} of {len(runs)})"
     st.button(label, key="delete", on_click=trash.delete_runs, args=(mine,), disabled=not mine)
@@ -108,7 +108,7 @@ def show_history(rows: list[run_tables.Row]) -> None:
 
 def show_runs_page() -> None:
     """The page below its title."""
-    rows = caches.history(runs_dir())
+    rows = caches.run_history(runs_dir())
     names = {row["run"]: row["name"] for row in rows}
     select_linked_runs(names)
     trash.show_undo()
@@ -121,12 +121,12 @@ def show_runs_page() -> None:
     if runs:
         show_run_comparison(runs)
     with st.expander("Import a run", icon=":material/upload:"):
-        export.bring_in()
+        export.show_import()
     trash.show_trash()
-    visitor.administrator()
+    visitor.show_administrator_form()
 
 
-navigation.through_app()
+navigation.ensure_app_ran()
 st.title("Runs")
 st.write("All training runs. Select one to rename, export or delete it, or several to compare them.")
-components.guarded(show_runs_page)
+guard.render(show_runs_page)

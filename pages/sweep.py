@@ -8,7 +8,7 @@ import streamlit as st
 
 from mnist_core.config import runs_dir
 from mnist_core.sweeps.store import Sweep, find_sweep, list_sweeps
-from pages.ui.shared import components, navigation, state
+from pages.ui.shared import guard, navigation, state
 from pages.ui.shared.cluster_status import show_cluster_status
 from pages.ui.sweep.form import show_sweep_form
 from pages.ui.sweep.menu import sweep_menu
@@ -19,7 +19,7 @@ def current_sweep() -> Sweep | None:
     """The sweep that the address names, else the one shown last in this session, else the newest; None without any."""
     sweep_id = st.query_params.get("sweep") or st.session_state.get(state.SWEEP) or ""
     st.session_state[state.SWEEP] = None  # so that one that cannot be opened is not tried again
-    named: Sweep | None = components.attempt(partial(find_sweep, sweep_id), bool(sweep_id))
+    named: Sweep | None = guard.try_action(partial(find_sweep, sweep_id), bool(sweep_id))
     sweep = named or next(iter(list_sweeps(runs_dir())), None)
     if sweep is None:
         st.query_params.pop("sweep", None)
@@ -42,7 +42,7 @@ def show_sweep_page() -> None:
             show_sweep(sweep_menu(sweep))
 
 
-navigation.through_app()
+navigation.ensure_app_ran()
 st.title("Sweep")
 st.write("Train many runs with different settings, to find good ones and see which settings matter.")
-components.guarded(show_sweep_page)
+guard.render(show_sweep_page)

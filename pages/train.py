@@ -9,9 +9,19 @@ from mnist_core.jobs.local import start_run
 from mnist_core.recipes import recipes
 from mnist_core.runs import probes
 from mnist_core.runs.run import Run, find_run
-from pages.ui.shared import caches, components, custom_network, navigation, settings_form, state, visitor
+from pages.ui.shared import (
+    caches,
+    custom_network,
+    guard,
+    navigation,
+    settings_form,
+    settings_link,
+    state,
+    thumbnails,
+    visitor,
+)
 from pages.ui.shared.cluster_status import show_cluster_status
-from pages.ui.train import builder, monitor, probe_panel
+from pages.ui.train import builder, monitor, network_plan, probe_panel
 from pages.ui.train.builder import show_builder
 from pages.ui.train.monitor import show_run
 from pages.ui.train.rate_finder import show_rate_finder
@@ -21,7 +31,7 @@ GALLERY = 20
 
 def train() -> None:
     """Starts the run and puts it into the address."""
-    run = start_run(caches.backend(), settings_form.spec(), visitor.me())
+    run = start_run(caches.backend(), settings_form.form_spec(), visitor.owner_id())
     st.query_params["run"] = run.id
     probes.write(run, st.session_state[state.PROBES])
 
@@ -39,46 +49,46 @@ def shown_run() -> Run | None:
 
 def network() -> None:
     """The summary table of the network as it would be trained."""
-    components.summary(settings_form.settings().architecture)
+    network_plan.show_network_summary(settings_form.form_settings().architecture)
 
 
 def gallery() -> None:
     """Twenty training digits as the augmentation would show them to the network."""
     how = "hand" if st.session_state[state.AUGMENTATION] else "none"
     with st.expander("What it trains on: 20 digits, augmented as set"):
-        components.tiles(caches.augmented_digits(how, GALLERY), columns=10)
+        thumbnails.show_tiles(caches.augmented_digits(how, GALLERY), columns=10)
 
 
-navigation.through_app()
+navigation.ensure_app_ran()
 caches.backend().prepare()
-state.default(state.RECIPE, recipes.DEFAULT_RECIPE)
-state.default(state.SEED, 0)
-state.default(state.DATA, "full" if mnist_available() else "sample")
-state.default(state.PROBES, [])
-if state.EPOCHS not in st.session_state or state.CARRIED not in st.session_state:
-    settings_form.fill()
-components.attempt(settings_form.linked, True)
+st.session_state.setdefault(state.RECIPE, recipes.DEFAULT_RECIPE)
+st.session_state.setdefault(state.SEED, 0)
+st.session_state.setdefault(state.DATA, "full" if mnist_available() else "sample")
+st.session_state.setdefault(state.PROBES, [])
+if state.EPOCHS not in st.session_state or state.CARRIED_SETTINGS not in st.session_state:
+    settings_form.fill_from_recipe()
+guard.try_action(settings_link.fill_from_address, True)
 st.title("Train a network")
 st.write("A network learns to read digits before your eyes: choose what it is and how it learns, and watch.")
-builder.switch()
-if custom_network.is_on():
+builder.show_network_switch()
+if custom_network.is_enabled():
     show_builder()
 left, right = st.columns([1.2, 2], gap="large")
 with left:
-    settings_form.controls()
+    settings_form.show_settings_form()
     show_rate_finder()
     show_cluster_status()
-    components.attempt(train, st.button("Train", type="primary", width="stretch"))
-    run = components.attempt(shown_run, True)
-    probe_panel.pad(run)
-    if not custom_network.is_on():  # the builder has it: it changes with the network
-        settings_form.link()
+    guard.try_action(train, st.button("Train", type="primary", width="stretch"))
+    run = guard.try_action(shown_run, True)
+    probe_panel.show_probe_pad(run)
+    if not custom_network.is_enabled():  # the builder has it: it changes with the network
+        settings_link.show_settings_link()
 with right:
     if run is not None:
         show_run(run)
     else:
         st.info("Choose a recipe, move a slider, and press Train. The curves begin to move within seconds.")
-    if not custom_network.is_on():
+    if not custom_network.is_enabled():
         network()
     gallery()
-    monitor.recent()
+    monitor.show_recent_runs()

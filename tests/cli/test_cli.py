@@ -210,7 +210,7 @@ def test_every_control_of_the_page_has_its_option(options: tuple[str, ...], monk
 
 def test_no_control_of_the_page_was_forgotten() -> None:
     names = {name for name, _ in OPTIONS.values()} | {"recipe", "seed", "data"}
-    assert names >= {*settings_form.CONTROLLED, state.AUGMENTATION, state.RECIPE, state.SEED, state.DATA}
+    assert names >= {*settings_form.BASIC_KEYS, state.AUGMENTATION, state.RECIPE, state.SEED, state.DATA}
 
 
 @pytest.mark.parametrize(

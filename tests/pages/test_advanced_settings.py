@@ -40,7 +40,7 @@ OTHER: dict[str, Any] = {
 
 def unfolded(app: AppTest, **query: str) -> AppTest:
     """The Train page with the fold of further settings open."""
-    app.session_state[state.MORE_SETTINGS] = True
+    app.session_state[state.ADVANCED_OPEN] = True
     return at(app, "pages/train.py", **query)
 
 
@@ -122,7 +122,7 @@ def test_what_no_longer_applies_is_left_out(app: AppTest, started: list[Run]) ->
 def test_they_outlive_a_change_of_page_and_a_closed_fold(app: AppTest, started: list[Run]) -> None:
     unfolded(app, recipe="fast")
     control(app, state.GRADIENT_CLIPPING).set_value(2.0).run()
-    app.session_state[state.MORE_SETTINGS] = False
+    app.session_state[state.ADVANCED_OPEN] = False
     app.run()
     assert not [widget for widget in app.number_input if widget.key == state.GRADIENT_CLIPPING]
     app.switch_page("pages/draw.py").run()
@@ -149,7 +149,7 @@ CURVE = [2.3] * 60 + [2.0 - 0.09 * step for step in range(20)] + [0.3 + 0.5 * st
 
 def searched(app: AppTest, started: list[Run], state_: str = "finished") -> Run:
     """A test that was asked for on the page, and has ended."""
-    app.session_state[state.RATE_FINDER] = True
+    app.session_state[state.RATE_FINDER_OPEN] = True
     at(app, "pages/train.py", recipe="fleming-cnn", data="sample")
     button(app, "Find a learning rate").click().run()
     (test,) = started
@@ -165,7 +165,7 @@ def searched(app: AppTest, started: list[Run], state_: str = "finished") -> Run:
 
 
 def test_search_is_made_with_the_settings_of_the_form_and_is_no_run(app: AppTest, started: list[Run]) -> None:
-    app.session_state[state.RATE_FINDER] = True
+    app.session_state[state.RATE_FINDER_OPEN] = True
     at(app, "pages/train.py", recipe="fleming-cnn", data="sample", batch_size="32")
     button(app, "Find a learning rate").click().run()
     (test,) = started

@@ -36,15 +36,15 @@ SMALL = (Rescaling(1 / 255), Flatten(), Dense(16, "relu"), Dense(10, "softmax"))
 def built(app: AppTest) -> AppTest:
     """The Train page with a small network in the builder."""
     opened(app, "pages/train.py")
-    app.toggle(key=state.OWN).set_value(True).run()
-    app.session_state[state.OWN_LAYERS] = SMALL
-    app.session_state[state.OWN_PLACE] = 2
+    app.toggle(key=state.CUSTOM_NETWORK).set_value(True).run()
+    app.session_state[state.CUSTOM_LAYERS] = SMALL
+    app.session_state[state.SELECTED_LAYER] = 2
     return app.run()
 
 
 def layers(app: AppTest) -> tuple[Any, ...]:
     assert not app.exception
-    return tuple(app.session_state[state.OWN_LAYERS])
+    return tuple(app.session_state[state.CUSTOM_LAYERS])
 
 
 def press(app: AppTest, key: str) -> AppTest:
@@ -54,7 +54,7 @@ def press(app: AppTest, key: str) -> AppTest:
 def test_it_begins_with_the_recipe_that_is_chosen(app: AppTest) -> None:
     opened(app, "pages/train.py")
     app.selectbox(key=state.RECIPE).select("fleming-cnn").run()
-    app.toggle(key=state.OWN).set_value(True).run()
+    app.toggle(key=state.CUSTOM_NETWORK).set_value(True).run()
     assert not app.exception and not app.error
     assert layers(app) == RECIPES["fleming-cnn"].settings.layers
     assert "93,322 parameters" in shown(app) and "2.8 million multiply-adds" in shown(app)
@@ -68,48 +68,48 @@ def test_layers_are_moved_copied_added_and_removed(built: AppTest) -> None:
     press(built, "own_up")
     assert layers(built) == (rescaling, hidden, flatten, end)
     press(built, "own_down")
-    assert layers(built) == SMALL and built.session_state[state.OWN_PLACE] == 2
+    assert layers(built) == SMALL and built.session_state[state.SELECTED_LAYER] == 2
     press(built, "own_duplicate")
     assert layers(built) == (rescaling, flatten, hidden, hidden, end)
     press(built, "own_remove")
     assert layers(built) == SMALL
-    built.selectbox(key=state.OWN_KIND).select("Dropout").run()
-    built.radio(key=state.OWN_PLACE).set_value(2).run()
+    built.selectbox(key=state.NEW_LAYER).select("Dropout").run()
+    built.radio(key=state.SELECTED_LAYER).set_value(2).run()
     press(built, "own_add")
     assert layers(built) == (rescaling, flatten, hidden, Dropout(0.25), end)
-    assert built.session_state[state.OWN_PLACE] == 3, "the new one is the one to set"
+    assert built.session_state[state.SELECTED_LAYER] == 3, "the new one is the one to set"
 
 
 def test_settings_of_a_layer_are_changed_and_undone(built: AppTest) -> None:
-    built.number_input(key=state.own_field("Dense", "units")).set_value(99).run()
-    built.selectbox(key=state.own_field("Dense", "activation")).select("tanh").run()
-    built.toggle(key=state.own_field("Dense", "use_bias")).set_value(False).run()
+    built.number_input(key=state.layer_setting_key("Dense", "units")).set_value(99).run()
+    built.selectbox(key=state.layer_setting_key("Dense", "activation")).select("tanh").run()
+    built.toggle(key=state.layer_setting_key("Dense", "use_bias")).set_value(False).run()
     assert layers(built)[2] == Dense(99, "tanh", False)
     assert f"{784 * 99 + 99 * 10 + 10:,} parameters" in shown(built)
     for expected in (Dense(99, "tanh"), Dense(99, "relu"), Dense(16, "relu")):
         press(built, "own_undo")
         assert layers(built)[2] == expected
     assert built.button(key="own_undo").disabled
-    assert built.number_input(key=state.own_field("Dense", "units")).value == 16, "the form goes back too"
+    assert built.number_input(key=state.layer_setting_key("Dense", "units")).value == 16, "the form goes back too"
 
 
 @pytest.mark.parametrize("kind", LAYERS)
 def test_every_kind_of_layer_can_be_put_in_and_set(built: AppTest, kind: str) -> None:
-    built.selectbox(key=state.OWN_KIND).select(kind).run()
-    built.radio(key=state.OWN_PLACE).set_value(0).run()
+    built.selectbox(key=state.NEW_LAYER).select(kind).run()
+    built.radio(key=state.SELECTED_LAYER).set_value(0).run()
     press(built, "own_add")
     assert type(layers(built)[1]).__name__ == kind
     assert not built.error or "Layer" in built.error[0].value
     for name in edit.layer_settings(layers(built)[1]):
-        assert state.own_field(kind, name) in built.session_state
+        assert state.layer_setting_key(kind, name) in built.session_state
 
 
 def test_what_cannot_work_is_marked_and_mended(built: AppTest) -> None:
-    built.radio(key=state.OWN_PLACE).set_value(1).run()
+    built.radio(key=state.SELECTED_LAYER).set_value(1).run()
     press(built, "own_remove")
     assert layers(built) == (SMALL[0], *SMALL[2:])
     assert "needs a flat list" in built.error[0].value.replace("\\", "")
-    assert any("red" in option for option in built.radio(key=state.OWN_PLACE).options)
+    assert any("red" in option for option in built.radio(key=state.SELECTED_LAYER).options)
     (mend,) = [each for each in built.button if each.label == "Insert Flatten before it"]
     mend.click().run()
     assert layers(built) == SMALL and not built.error
@@ -125,7 +125,7 @@ def test_an_emptied_network_is_begun_anew(built: AppTest) -> None:
 
 
 def test_what_cannot_be_built_is_not_trained(built: AppTest, started: list[Run]) -> None:
-    built.session_state[state.OWN_LAYERS] = SMALL[2:]
+    built.session_state[state.CUSTOM_LAYERS] = SMALL[2:]
     button(built.run(), "Train").click().run()
     assert not started and not built.exception
     assert any(each.value.startswith("Layer 1 (Dense) needs a flat list") for each in built.error)
@@ -147,17 +147,17 @@ def test_it_is_trained_as_it_stands(built: AppTest, started: list[Run]) -> None:
 
 def test_train_again_with_a_change_opens_it(built: AppTest, started: list[Run]) -> None:
     button(built, "Train").click().run()
-    built.session_state[state.OWN_LAYERS] = (Flatten(), Dense(10, "softmax"))
-    built.toggle(key=state.OWN).set_value(False).run()
+    built.session_state[state.CUSTOM_LAYERS] = (Flatten(), Dense(10, "softmax"))
+    built.toggle(key=state.CUSTOM_NETWORK).set_value(False).run()
     at(built, "pages/train.py", like=started[0].id)
-    assert built.toggle(key=state.OWN).value
+    assert built.toggle(key=state.CUSTOM_NETWORK).value
     assert layers(built) == SMALL
 
 
 def test_train_again_of_a_recipe_switches_it_off(built: AppTest) -> None:
     run = create_run(make_spec("fast", {"dropout": 0.3}))
     at(built, "pages/train.py", like=run.id)
-    assert not built.toggle(key=state.OWN).value
+    assert not built.toggle(key=state.CUSTOM_NETWORK).value
     assert layers(built) == SMALL, "it is still there"
 
 
@@ -166,8 +166,8 @@ def test_link_opens_the_network_with_its_settings(built: AppTest, started: list[
     (link,) = [block.value for block in built.code if "net=" in block.value]
     given = {name: value[0] for name, value in parse_qs(urlparse(link).query).items()}
     assert share_link.decode(given["net"]) == SMALL
-    built.session_state[state.OWN_LAYERS] = (Flatten(), Dense(10, "softmax"))
-    built.toggle(key=state.OWN).set_value(False).run()
+    built.session_state[state.CUSTOM_LAYERS] = (Flatten(), Dense(10, "softmax"))
+    built.toggle(key=state.CUSTOM_NETWORK).set_value(False).run()
     at(built, "pages/train.py", **given)
     assert not built.error and layers(built) == SMALL
     button(built, "Train").click().run()
@@ -179,21 +179,21 @@ def test_bad_link_is_said_in_plain_words(app: AppTest, net: str, words: str) -> 
     at(app, "pages/train.py", net=net)
     assert not app.exception
     assert words in app.error[0].value
-    assert not app.toggle(key=state.OWN).value
+    assert not app.toggle(key=state.CUSTOM_NETWORK).value
 
 
 def test_kept_opened_renamed_and_deleted(built: AppTest) -> None:
-    built.text_input(key=state.OWN_NAME).set_value("two layers").run()
+    built.text_input(key=state.NETWORK_NAME).set_value("two layers").run()
     press(built, "own_keep")
     (kept,) = list_networks()
     assert kept.name == "two layers" and kept.layers == SMALL and kept.owner
     press(built, "own_remove")
     press(built, "own_open")
     assert layers(built) == SMALL
-    built.text_input(key=state.OWN_NAME).set_value("another name").run()
+    built.text_input(key=state.NETWORK_NAME).set_value("another name").run()
     press(built, "own_rename")
     assert list_networks()[0].name == "another name"
-    built.radio(key=state.OWN_PLACE).set_value(2).run()
+    built.radio(key=state.SELECTED_LAYER).set_value(2).run()
     press(built, "own_remove")
     press(built, "own_over")
     assert list_networks()[0].layers == (*SMALL[:2], SMALL[3])
@@ -221,9 +221,9 @@ def test_it_starts_from_a_recipe_a_run_or_a_kept_network(built: AppTest, source:
         source = f"run {create_run(make_spec('fast')).id}"
     if source == "kept":
         source = f"kept {save_network('as fast', expected).id}"
-    caches.forget_runs()
+    caches.clear_run_caches()
     built.run()
-    built.selectbox(key=state.OWN_START).set_value(source).run()
+    built.selectbox(key=state.START_NETWORK).set_value(source).run()
     press(built, "own_start_button")
     assert layers(built) == expected
     press(built, "own_undo")
@@ -233,7 +233,7 @@ def test_it_starts_from_a_recipe_a_run_or_a_kept_network(built: AppTest, source:
 def test_it_outlives_a_change_of_page(built: AppTest) -> None:
     built.switch_page("pages/runs.py").run()
     built.switch_page("pages/train.py").run()
-    assert built.toggle(key=state.OWN).value and layers(built) == SMALL
+    assert built.toggle(key=state.CUSTOM_NETWORK).value and layers(built) == SMALL
 
 
 def test_seconds_an_epoch_are_not_measured_yet(built: AppTest) -> None:

@@ -41,7 +41,7 @@ def cloud(monkeypatch: pytest.MonkeyPatch, app: AppTest) -> Iterator[Cluster]:
     for name in ("POLL_SECONDS", "LOOK_SECONDS"):
         monkeypatch.setattr(backend, name, 0.02)
     yield found
-    if both := caches.beside():
+    if both := caches.cluster_backend():
         both.cluster.close()
 
 
@@ -54,7 +54,7 @@ def here(monkeypatch: pytest.MonkeyPatch) -> list[Run]:
 
 
 def served() -> RayBackend:
-    both = caches.beside()
+    both = caches.cluster_backend()
     assert both is not None
     wait_until(lambda: both.cluster.met, "the first answer")
     return both.cluster
@@ -156,4 +156,4 @@ def test_each_run_is_asked_of_whoever_has_it(cloud: Cluster, here: list[Run]) ->
 
 def test_without_a_cluster_there_is_no_line(app: AppTest) -> None:
     opened(app, "pages/train.py")
-    assert "Cluster" not in shown(app) and caches.beside() is None
+    assert "Cluster" not in shown(app) and caches.cluster_backend() is None

@@ -19,7 +19,7 @@ from mnist_core.explain import pca
 from mnist_core.models.activations import ActivationModel, NoActivationsError
 from mnist_core.models.classifier import DEFAULT_MODEL, Classifier
 from pages.ui.data import browse
-from pages.ui.shared import analysis_caches, caches, components, state
+from pages.ui.shared import analysis_caches, caches, model_menu, state
 from tests.support import ROOT
 
 VIEWS = ["browse", "figures", "augmentation", "map", "kept"]
@@ -92,7 +92,7 @@ def test_unknown_view_opens_the_first(app: AppTest) -> None:
 
 def test_only_the_chosen_view_is_computed(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    monkeypatch.setattr(analysis_caches, "portrait", lambda choice: asked.append(choice))
+    monkeypatch.setattr(analysis_caches, "dataset_summary", lambda choice: asked.append(choice))
     opened(app, "browse")
     assert asked == []
 
@@ -134,7 +134,7 @@ def test_mistakes_of_a_model_are_those_that_it_reads_wrong(
     app.toggle(key=state.BROWSED_WRONG).set_value(True).run()
     wrong = [number for number, answer in ((5, 11), (17, 3), (18, 4)) if sample.y_test[number] != answer]
     assert [row["number"] for row in rows(charts(app)[0])] == wrong
-    app.selectbox(key=state.BROWSED_ANSWER).select(NOT_A_DIGIT).run()
+    app.selectbox(key=state.BROWSED_PREDICTION).select(NOT_A_DIGIT).run()
     assert [row["number"] for row in rows(charts(app)[0])] == [5]
     app.selectbox(key=state.BROWSED_LABEL).select((int(sample.y_test[5]) + 1) % 10).run()
     assert ": none." in app.info[0].value
@@ -158,7 +158,7 @@ def test_model_of_100_outputs_and_56_pixels_is_said_in_plain_words(
 def test_broken_model_leaves_the_digits_to_see(app: AppTest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     broken = tmp_path / "model.tflite"
     broken.write_bytes(b"nonsense")
-    monkeypatch.setattr(components, "model_path", lambda choice: broken)
+    monkeypatch.setattr(model_menu, "model_path", lambda choice: broken)
     app.run()
     app.switch_page("pages/data.py")
     app.run()
@@ -190,7 +190,7 @@ def test_test_digit_is_looked_into_on_the_explain_page(app: AppTest) -> None:
     app.number_input(key=state.BROWSED_INDEX).set_value(321).run()
     next(button for button in app.button if button.label == "Explain this digit").click().run()
     assert app.title[0].value == "Explain"
-    assert app.session_state[state.EXPLAINED] == "test" and app.session_state[state.EXPLAINED_INDEX] == 321
+    assert app.session_state[state.EXPLAIN_SOURCE] == "test" and app.session_state[state.EXPLAINED_INDEX] == 321
 
 
 def test_figures_tell_balance_hashes_and_licence(app: AppTest, sample: Mnist) -> None:
@@ -206,7 +206,7 @@ def test_figures_tell_balance_hashes_and_licence(app: AppTest, sample: Mnist) ->
 def test_slider_changes_its_row_and_no_other(app: AppTest) -> None:
     opened(app, "augmentation")
     before = rows(charts(app)[0])
-    app.slider(key=state.change("rotation")).set_value(40.0).run()
+    app.slider(key=state.augmentation_key("rotation")).set_value(40.0).run()
     after = rows(charts(app)[0])
     changed = {row["change"].split()[0] for row, old in zip(after, before, strict=True) if row["image"] != old["image"]}
     assert changed == {"rotation"}
@@ -217,7 +217,7 @@ def drawn(app: AppTest, *points: tuple[int, int]) -> None:
     """As if somebody had drawn one stroke on the Draw page."""
     path = [["M", *points[0]], *(["L", *point] for point in points[1:])]
     stroke = {"type": "path", "strokeWidth": 20, "path": path}
-    app.session_state[state.drawing(state.CANVAS)] = {"objects": [stroke]}
+    app.session_state[state.drawing_key(state.CANVAS)] = {"objects": [stroke]}
 
 
 def test_map_has_5000_digits_and_marks_ones_own(app: AppTest) -> None:
@@ -243,14 +243,14 @@ def fake_layers(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
             def penultimate(self, images: np.ndarray) -> np.ndarray:
                 return images.reshape(len(images), 28, 28).sum(axis=2)[:, 8 : 8 + width].astype(np.float32)
 
-        monkeypatch.setattr(analysis_caches, "layers", lambda path: ActivationModel())
+        monkeypatch.setattr(analysis_caches, "model_layers", lambda path: ActivationModel())
 
     return install
 
 
 def by_layer(app: AppTest) -> None:
     opened(app, "map")
-    app.segmented_control(key=state.MAP_OF).set_value("layer").run()
+    app.segmented_control(key=state.MAP_FEATURES).set_value("layer").run()
 
 
 def test_map_by_a_layer(app: AppTest, fake_layers: Callable[[int], None]) -> None:
@@ -272,7 +272,7 @@ def test_model_of_an_older_version_is_offered_to_be_converted(app: AppTest, monk
     def answers_only(path: Path) -> None:
         raise NoActivationsError(f"{path} gives answers only.")
 
-    monkeypatch.setattr(analysis_caches, "layers", answers_only)
+    monkeypatch.setattr(analysis_caches, "model_layers", answers_only)
     by_layer(app)
     assert not app.error and "converted again" in app.info[0].value and not charts(app)
     assert any(button.label == "Convert it again" for button in app.button)

@@ -21,7 +21,7 @@ from mnist_core.evaluation.robustness import Distortion
 from mnist_core.models.classifier import DEFAULT_MODEL, Classifier
 from mnist_core.runs.run import Run, create_run, make_spec
 from pages.ui.evaluate import evaluated_model, robustness
-from pages.ui.shared import analysis_caches, caches, components, state
+from pages.ui.shared import analysis_caches, caches, model_menu, state
 from tests.support import ROOT, Trained
 
 PAGE = "pages/evaluate.py"
@@ -119,11 +119,11 @@ def test_cell_shows_its_digits(app: AppTest, trained_run: Run) -> None:
     np.add.at(counts, (labels, read), 1)
     np.fill_diagonal(counts, 0)
     most = [f"{true} classified as {answer}" for true, answer in np.argwhere(counts == counts.max())]
-    assert app.selectbox(key=state.CELL).options[0] in most  # the most frequent mistake, at first
+    assert app.selectbox(key=state.CONFUSION_CELL).options[0] in most  # the most frequent mistake, at first
     assert set(numbers(app)) <= set(np.flatnonzero(labels != read).tolist()) and len(numbers(app)) == counts.max()
     for true, answer in (divmod(int(counts.argmax()), 10), (7, 7)):
         expected = set(np.flatnonzero((labels == true) & (read == answer)).tolist())
-        app.selectbox(key=state.CELL).select((str(true), str(answer))).run()
+        app.selectbox(key=state.CONFUSION_CELL).select((str(true), str(answer))).run()
         assert set(numbers(app)) <= expected and len(numbers(app)) == min(12, len(expected))
     assert app.number_input(key="cell_page").max == -(-len(expected) // 12)
     assert not app.error and not app.exception
@@ -131,14 +131,14 @@ def test_cell_shows_its_digits(app: AppTest, trained_run: Run) -> None:
 
 def test_later_page_of_one_cell_is_not_asked_of_a_smaller_one(app: AppTest) -> None:
     opened(app, "confusion")
-    small = app.selectbox(key=state.CELL).value
-    app.selectbox(key=state.CELL).select(("7", "7")).run()
+    small = app.selectbox(key=state.CONFUSION_CELL).value
+    app.selectbox(key=state.CONFUSION_CELL).select(("7", "7")).run()
     before = numbers(app)
     app.number_input(key="cell_page").set_value(5).run()
     assert len(numbers(app)) == 12 and not set(numbers(app)) & set(before)
-    app.selectbox(key=state.CELL).select(small).run()
+    app.selectbox(key=state.CONFUSION_CELL).select(small).run()
     assert 0 < len(numbers(app)) < 12 and not app.error and not app.exception
-    app.selectbox(key=state.CELL).select(("7", "7")).run()
+    app.selectbox(key=state.CONFUSION_CELL).select(("7", "7")).run()
     assert numbers(app) == before
 
 
@@ -146,7 +146,7 @@ def test_shares_in_place_of_counts(app: AppTest) -> None:
     opened(app, "confusion")
     spec = json.loads(app.get("vega_lite_chart")[0].proto.spec)
     assert '"count"' in json.dumps(spec["layer"][1]["encoding"]["text"])
-    app.toggle(key=state.SHARES).set_value(True).run()
+    app.toggle(key=state.CONFUSION_SHARES).set_value(True).run()
     spec = json.loads(app.get("vega_lite_chart")[0].proto.spec)
     assert '"share"' in json.dumps(spec["layer"][1]["encoding"]["text"])
 
@@ -159,7 +159,7 @@ def test_worst_mistakes_come_first_and_lead_inside(app: AppTest, trained_run: Ru
     wrong.sort(key=lambda index: -probabilities[index].max())
     assert numbers(app) == wrong[:12]
     app.button(key=f"worst_{wrong[1]}").click().run()
-    assert app.session_state[state.EXPLAINED] == "test" and app.session_state[state.EXPLAINED_INDEX] == wrong[1]
+    assert app.session_state[state.EXPLAIN_SOURCE] == "test" and app.session_state[state.EXPLAINED_INDEX] == wrong[1]
     assert app.title[0].value == "Explain"
     assert f"It is a {labels[wrong[1]]}." in shown(app)
     assert not app.error and not app.exception
@@ -168,7 +168,7 @@ def test_worst_mistakes_come_first_and_lead_inside(app: AppTest, trained_run: Ru
 def test_against_another_with_mcnemar(app: AppTest, trained_run: Run) -> None:
     opened(app, "other")
     assert "Choose another model" in app.info[0].value
-    app.selectbox(key=state.OTHER_MODEL).select(trained_run.id).run()
+    app.selectbox(key=state.SECOND_MODEL).select(trained_run.id).run()
     images, labels, first = shipped()
     second = Classifier(trained_run.model).probabilities(images)
     alone = ((first.argmax(1) == labels) & (second.argmax(1) != labels)).sum()
@@ -179,7 +179,7 @@ def test_against_another_with_mcnemar(app: AppTest, trained_run: Run) -> None:
 
 
 def test_against_itself_is_not_compared(app: AppTest) -> None:
-    opened(app, "other", **{state.OTHER_MODEL: "default"})
+    opened(app, "other", **{state.SECOND_MODEL: "default"})
     assert "Choose another model" in app.info[0].value
 
 
@@ -201,11 +201,11 @@ def button(app: AppTest, label: str) -> Any:
 
 def test_spoilt_digits_are_measured_and_drawn(app: AppTest, trained_run: Run, few_levels: None) -> None:
     opened(app, "spoilt")
-    assert app.multiselect(key=state.SPOILT_MODELS).value == ["default", trained_run.id]
+    assert app.multiselect(key=state.ROBUSTNESS_MODELS).value == ["default", trained_run.id]
     assert "No run with augmentation has a model yet" in shown(app)
     assert "Not measured yet" in app.info[0].value and not app.get("vega_lite_chart")
     button(app, "Measure this one").click().run()
-    curves = {key[0]: curve for key, curve in app.session_state[state.CURVES].items() if key[3] == "shift"}
+    curves = {key[0]: curve for key, curve in app.session_state[state.ROBUSTNESS_CURVES].items() if key[3] == "shift"}
     images, labels, _ = shipped()
     chosen = distortions.balanced_subset(labels, 50)
     for choice, path in (("default", DEFAULT_MODEL), (trained_run.id, trained_run.model)):
@@ -214,7 +214,7 @@ def test_spoilt_digits_are_measured_and_drawn(app: AppTest, trained_run: Run, fe
         assert curves[choice][8] < curves[choice][0]
     assert len(app.get("vega_lite_chart")) == 1
     button(app, "Measure all 2").click().run()
-    assert {key[3] for key in app.session_state[state.CURVES]} >= {"shift", "contrast"}
+    assert {key[3] for key in app.session_state[state.ROBUSTNESS_CURVES]} >= {"shift", "contrast"}
     app.selectbox(key=state.DISTORTION).select("contrast").run()
     assert len(app.get("vega_lite_chart")) == 1 and not app.info
     assert not app.error and not app.exception
@@ -222,7 +222,7 @@ def test_spoilt_digits_are_measured_and_drawn(app: AppTest, trained_run: Run, fe
 
 def test_measuring_that_was_stopped_keeps_what_it_has(app: AppTest, few_levels: None, monkeypatch: Any) -> None:
     """Stop is heard between two slices, each of one step here: it is pressed while the first step is on."""
-    whole, done = analysis_caches.robust, []
+    whole, done = analysis_caches.robustness_accuracy, []
 
     def pressed(*arguments: Any) -> float:
         done.append(arguments)
@@ -230,13 +230,13 @@ def test_measuring_that_was_stopped_keeps_what_it_has(app: AppTest, few_levels: 
             robustness.stop_measuring()
         return whole(*arguments)
 
-    monkeypatch.setattr(analysis_caches, "robust", pressed)
+    monkeypatch.setattr(analysis_caches, "robustness_accuracy", pressed)
     monkeypatch.setattr(robustness, "SLICE_SECONDS", -1.0)
-    opened(app, "spoilt", **{state.SPOILT_MODELS: ["default"]})
+    opened(app, "spoilt", **{state.ROBUSTNESS_MODELS: ["default"]})
     button(app, "Measure this one").click().run()
     assert [arguments[3] for arguments in done] == [0]
     assert len(app.get("vega_lite_chart")) == 1  # of the one point
-    assert state.MEASURING not in app.session_state
+    assert state.ROBUSTNESS_JOB not in app.session_state
     button(app, "Measure this one").click().run()
     assert [arguments[3] for arguments in done] == [0, 8]
     assert not app.error and not app.exception
@@ -245,14 +245,14 @@ def test_measuring_that_was_stopped_keeps_what_it_has(app: AppTest, few_levels: 
 def test_bar_tells_how_far_it_is_and_offers_to_stop(app: AppTest, few_levels: None, monkeypatch: Any) -> None:
     monkeypatch.setattr(robustness, "measure_slice", lambda steps: None)
     going = robustness.Measurement(["shift", "contrast"], time.monotonic() - 3630, done=4)
-    opened(app, "spoilt", **{state.SPOILT_MODELS: ["default"], state.MEASURING: going})
+    opened(app, "spoilt", **{state.ROBUSTNESS_MODELS: ["default"], state.ROBUSTNESS_JOB: going})
     assert app.get("progress")[0].proto.text == "Shift: 4 of 8, about 1 h 00 min left"
     button(app, "Stop measuring").click().run()
     assert not app.get("progress") and "Not measured yet" in app.info[0].value
 
 
 def test_digits_placed_anywhere(app: AppTest, few_levels: None) -> None:
-    opened(app, "spoilt", **{state.SPOILT_MODELS: ["default"]})
+    opened(app, "spoilt", **{state.ROBUSTNESS_MODELS: ["default"]})
     button(app, "Test on uncentered digits").click().run()
     rows = app.dataframe[0].value
     assert rows["images"].tolist() == [50, 50]
@@ -286,10 +286,10 @@ def test_large_inputs_and_a_hundred_outputs(
     app: AppTest, monkeypatch: pytest.MonkeyPatch, few_levels: None, view: str
 ) -> None:
     monkeypatch.setattr(caches, "Classifier", Odd)
-    opened(app, view, **{state.SPOILT_MODELS: ["default"]})
+    opened(app, view, **{state.ROBUSTNESS_MODELS: ["default"]})
     assert "56×56 pixels" in shown(app) and "100 outputs" in shown(app)
     if view == "confusion":
-        assert any("no digit" in option for option in app.selectbox(key=state.CELL).options)
+        assert any("no digit" in option for option in app.selectbox(key=state.CONFUSION_CELL).options)
     if view == "spoilt":
         button(app, "Test on uncentered digits").click().run()
         assert app.dataframe[0].value["input"].tolist() == [robustness.WAYS["as it is"][0]]
@@ -308,7 +308,7 @@ def test_run_whose_card_lacks_everything(app: AppTest, trained_run: Run, view: s
 def test_run_without_a_model_is_not_offered(app: AppTest) -> None:
     run = create_run(make_spec("fast", data="sample"))
     opened(app)
-    assert components.model_name(run.id) not in app.selectbox(key=state.MODEL).options
+    assert model_menu.model_name(run.id) not in app.selectbox(key=state.MODEL).options
 
 
 @pytest.mark.parametrize("view", VIEWS)

@@ -48,7 +48,7 @@ def made(root: Path, recipe: str, files: tuple[str, ...] = ("model.keras", "mode
 
 def at(app: AppTest, view: str, model: str = "default") -> AppTest:
     """The page at a view, with a test image."""
-    app.session_state[state.EXPLAINED] = "test"
+    app.session_state[state.EXPLAIN_SOURCE] = "test"
     app.session_state[state.EXPLAIN_VIEW] = view
     app.session_state[state.MODEL] = model
     app = opened(app, "pages/explain.py")
@@ -66,7 +66,7 @@ def test_all_layers_of_the_shipped_model_are_on_the_wall(app: AppTest) -> None:
 
 def test_a_drawing_is_looked_into_and_another_changes_the_wall(app: AppTest) -> None:
     app.session_state[state.CANVAS] = drawing(*SEVEN)
-    app.session_state[state.EXPLAINED] = "draw"
+    app.session_state[state.EXPLAIN_SOURCE] = "draw"
     app = opened(app, "pages/explain.py")
     before = shown(app)
     assert not app.error and 'alt="Layer ' in before
@@ -109,7 +109,7 @@ def test_models_of_other_kinds(app: AppTest, runs_root: Path, recipe: str) -> No
         app.segmented_control(key=state.EXPLAIN_VIEW).set_value(view).run()
         assert not app.exception and not app.error, (view, app.error)
     count = len(make_spec(recipe).settings.layers)
-    app.selectbox(key=state.BESIDE_MODEL).set_value(run.id).run()
+    app.selectbox(key=state.COMPARED_MODEL).set_value(run.id).run()
     assert shown(app).count('alt="Layer ') == 2 * count
 
 
@@ -173,7 +173,7 @@ VIEWS_OF = {
 @pytest.mark.parametrize("page", VIEWS_OF)
 def test_the_address_opens_a_view_and_tells_it(page: str, app: AppTest) -> None:
     key, (first, second, third) = VIEWS_OF[page]
-    app.session_state[state.EXPLAINED] = "test"
+    app.session_state[state.EXPLAIN_SOURCE] = "test"
     app.run()
     app.switch_page(f"pages/{page}.py")
     app.query_params["view"] = second
@@ -189,7 +189,7 @@ def test_the_address_opens_a_view_and_tells_it(page: str, app: AppTest) -> None:
 @pytest.mark.parametrize("page", VIEWS_OF)
 def test_a_link_to_a_view_that_is_not_there_opens_the_first(page: str, app: AppTest) -> None:
     key, (first, *_) = VIEWS_OF[page]
-    app.session_state[state.EXPLAINED] = "test"
+    app.session_state[state.EXPLAIN_SOURCE] = "test"
     app.run()
     app.switch_page(f"pages/{page}.py")
     app.query_params["view"] = "nonsense"

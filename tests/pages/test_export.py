@@ -27,7 +27,7 @@ export.show_export(find_run({run_id!r}))
 BRING_IN = """
 import streamlit as st
 from pages.ui.shared import export
-run = export.bring_in()
+run = export.show_import()
 st.session_state["brought"] = run and run.id
 """
 

@@ -41,11 +41,13 @@ ROWS: list[dict[str, Any]] = [
 
 def test_curve_is_the_chart_and_is_drawn_again_only_when_there_is_more(tmp_path: Path) -> None:
     run = Run(tmp_path / "run")
-    drawn = caches.curve(run, ROWS, "loss", 10.0)
+    drawn = caches.learning_curve(run, ROWS, "loss", 10.0)
     chart = run_charts.training_curve(ROWS, "loss", 10.0)
     assert drawn["data"]["values"].to_pylist() == chart.data["values"]
     assert drawn["layer"] == chart.to_dict()["layer"] and len(drawn["layer"]) == 4, "a rule where something was changed"
-    assert caches.curve(run, list(ROWS), "loss", 10.0) is drawn
-    assert caches.curve(run, [*ROWS, {**ROWS[2], "step": 40}], "loss", 10.0) is not drawn
-    assert caches.curve(run, [*ROWS[:2], {**ROWS[2], "loss": 0.4}], "loss", 10.0) is not drawn, "a resumed run's"
-    assert caches.curve(Run(tmp_path / "other"), ROWS, "loss", 10.0) is not drawn
+    assert caches.learning_curve(run, list(ROWS), "loss", 10.0) is drawn
+    assert caches.learning_curve(run, [*ROWS, {**ROWS[2], "step": 40}], "loss", 10.0) is not drawn
+    assert caches.learning_curve(run, [*ROWS[:2], {**ROWS[2], "loss": 0.4}], "loss", 10.0) is not drawn, (
+        "a resumed run's"
+    )
+    assert caches.learning_curve(Run(tmp_path / "other"), ROWS, "loss", 10.0) is not drawn

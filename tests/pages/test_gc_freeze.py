@@ -18,10 +18,10 @@ from tests.support import ROOT
 @pytest.fixture(autouse=True)
 def nothing_set_aside() -> Iterator[None]:
     """Before, as in a fresh process, and after."""
-    gc_freeze._set_aside.cache_clear()
+    gc_freeze._freeze_once.cache_clear()
     gc.unfreeze()
     yield
-    gc_freeze._set_aside.cache_clear()
+    gc_freeze._freeze_once.cache_clear()
     gc.unfreeze()
 
 
@@ -40,13 +40,13 @@ def test_an_opened_page_sets_its_modules_aside() -> None:
 
 
 def test_it_happens_again_only_when_modules_were_imported(monkeypatch: pytest.MonkeyPatch) -> None:
-    gc_freeze.set_aside_modules()
+    gc_freeze.freeze_modules()
     later = [Ring() for _ in range(100)]
-    gc_freeze.set_aside_modules()
+    gc_freeze.freeze_modules()
     searched = {id(found) for found in gc.get_objects()}
     assert all(id(ring) in searched for ring in later)
     monkeypatch.setitem(sys.modules, "imported_later", ModuleType("imported_later"))
-    gc_freeze.set_aside_modules()
+    gc_freeze.freeze_modules()
     searched = {id(found) for found in gc.get_objects()}
     assert not any(id(ring) in searched for ring in later)
 
@@ -56,7 +56,7 @@ def test_garbage_is_found_before_and_after() -> None:
     try:
         before = weakref.ref(Ring())
         assert before() is not None
-        gc_freeze.set_aside_modules()
+        gc_freeze.freeze_modules()
         assert before() is None
         after = weakref.ref(Ring())
         assert after() is not None

@@ -42,8 +42,8 @@ def app(helper: GradientClient, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     monkeypatch.setattr(analysis_caches, "gradient_helper", lambda: helper)
     monkeypatch.setattr(growth, "SECONDS_PER_EPOCH", 0.0)
     app = AppTest.from_file(str(APP), default_timeout=120)
-    app.session_state[state.EXPLAINED] = "test"
-    app.session_state[state.REASONS_METHOD] = "integrated"
+    app.session_state[state.EXPLAIN_SOURCE] = "test"
+    app.session_state[state.ATTRIBUTION_METHOD] = "integrated"
     return app
 
 
@@ -82,15 +82,15 @@ def test_every_method_shows_a_picture_of_the_shipped_model(app: AppTest) -> None
     opened(app, "reasons")
     assert "**Completeness:** the attributions sum to" in shown(app) and "at most 1 % is accepted" in shown(app)
     for name, method in attribution.METHODS.items():
-        page = shown(choose(app, state.REASONS_METHOD, name))
+        page = shown(choose(app, state.ATTRIBUTION_METHOD, name))
         assert f"##### {method.title}: what speaks for a" in page
         assert f'alt="{method.title} over the digit' in page
 
 
 def test_another_digit_and_all_ten_of_them(app: AppTest, run: Run) -> None:
     opened(app, "reasons", run.id)
-    assert "what speaks for a 3" in shown(choose(app, state.REASONS_DIGIT, 3))
-    page = shown(choose(app, state.REASONS_TEN, True))
+    assert "what speaks for a 3" in shown(choose(app, state.ATTRIBUTION_DIGIT, 3))
+    page = shown(choose(app, state.ATTRIBUTION_ALL, True))
     assert "what speaks for each digit" in page and page.count("strongest for a") == 10
     rows = app.dataframe[0].value
     assert rows["digit"].tolist() == list(range(10))
@@ -100,11 +100,11 @@ def test_another_digit_and_all_ten_of_them(app: AppTest, run: Run) -> None:
 
 def test_grad_cam_of_any_convolution(app: AppTest) -> None:
     opened(app, "reasons")
-    choose(app, state.REASONS_METHOD, "grad_cam")
-    menu = next(each for each in app.selectbox if each.key == state.REASONS_LAYER)
+    choose(app, state.ATTRIBUTION_METHOD, "grad_cam")
+    menu = next(each for each in app.selectbox if each.key == state.ATTRIBUTION_LAYER)
     assert len(menu.options) == 7 and menu.value == 17
     for layer in (1, 21):
-        choose(app, state.REASONS_LAYER, layer)
+        choose(app, state.ATTRIBUTION_LAYER, layer)
 
 
 def without(run: Run, layers: tuple[Any, ...], keras: Any, uncentered: bool = False) -> None:
@@ -130,7 +130,7 @@ def test_a_network_without_convolutions_says_so(app: AppTest, run: Run, keras: A
     without(run, (Rescaling(1 / 255), Flatten(), Dense(12, "relu"), Dense(100, "softmax")), keras)
     opened(app, "reasons", run.id)
     assert "Completeness" in shown(app)
-    assert "this network has none" in shown(choose(app, state.REASONS_METHOD, "grad_cam"))
+    assert "this network has none" in shown(choose(app, state.ATTRIBUTION_METHOD, "grad_cam"))
     page = shown(choose(app, state.EXPLAIN_VIEW, "growth"))
     assert "layer 3: Dense, 12 values" in page and "Filters of the first layer" in page
 
@@ -159,7 +159,7 @@ def test_a_blank_map_has_a_colour_scale_all_the_same() -> None:
 
 def test_occlusion_comes_first_and_needs_no_tensorflow(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(analysis_caches, "gradient_helper")
-    app.session_state[state.REASONS_METHOD] = next(iter(attribution.METHODS))
+    app.session_state[state.ATTRIBUTION_METHOD] = next(iter(attribution.METHODS))
     page = shown(opened(app, "reasons"))
     assert "Occlusion: what speaks for a " in page
 

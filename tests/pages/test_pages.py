@@ -125,7 +125,7 @@ def test_finished_run_can_be_chosen_and_compared(app: AppTest, trained_run: Run)
     app.run()
     app.selectbox(key=state.MODEL).select(trained_run.id).run()
     assert shown(app).count("data-digit") == 1
-    app.selectbox(key=state.OTHER_MODEL).select("default").run()
+    app.selectbox(key=state.SECOND_MODEL).select("default").run()
     assert shown(app).count("data-digit") == 2
     assert not app.error
 
@@ -317,7 +317,7 @@ def test_mode_switches_between_the_canvases(app: AppTest) -> None:
 def corrected(app: AppTest, truth: int, agreed: bool = True) -> AppTest:
     app.session_state[state.CANVAS] = drawing(*SEVEN)
     app.run()
-    app.segmented_control(key=state.TRUTH).set_value(truth).run()
+    app.segmented_control(key=state.CORRECT_LABEL).set_value(truth).run()
     if agreed:
         app.checkbox(key=state.CONSENT).check().run()
     return app
@@ -380,7 +380,7 @@ def test_many_kept_drawings_come_page_by_page(app: AppTest) -> None:
     keep_some(30)
     opened(app, "pages/data.py", view="kept")
     assert shown(app).count("<figure") == 24
-    app.number_input(key=state.KEPT_PAGE).set_value(2).run()
+    app.number_input(key=state.CORRECTIONS_PAGE).set_value(2).run()
     assert shown(app).count("<figure") == 6
 
 
@@ -389,7 +389,7 @@ def test_teach_starts_a_run_and_shows_it(app: AppTest, trained_run: Run, monkeyp
     started: list[Run] = []
     monkeypatch.setattr(LocalBackend, "submit", lambda _, run: started.append(run))
     opened(app, "pages/data.py", view="kept")
-    app.selectbox(key=state.TAUGHT_MODEL).select(trained_run.id).run()
+    app.selectbox(key=state.FINE_TUNED_MODEL).select(trained_run.id).run()
     button(app, "Fine-tune").click().run()
     (run,) = started
     assert run.spec().base == trained_run.id

@@ -126,7 +126,7 @@ def test_run_is_deleted_and_had_back(app: AppTest, two: list[Run]) -> None:
 
 def visit(app: AppTest, token: str, proof: str = "") -> AppTest:
     """As a browser that keeps this token."""
-    app.session_state[state.OWNER] = (token, proof)
+    app.session_state[state.VISITOR] = (token, proof)
     return app
 
 
@@ -144,28 +144,28 @@ def test_own_runs_come_first_and_mine_leaves_only_them(app: AppTest, two: list[R
     opened(visit(app, ANN), "pages/runs.py")
     assert [list(table.value["run"]) for table in app.dataframe[:2]] == [[two[0].id], [two[1].id]]
     assert "Your runs" in shown(app) and "Other runs" in shown(app)
-    app.toggle(key=state.MINE).set_value(True).run()
+    app.toggle(key=state.ONLY_MINE).set_value(True).run()
     assert list(app.dataframe[0].value["run"]) == [two[0].id] and "Other runs" not in shown(app)
 
 
 def test_menus_of_states_and_recipes_narrow_the_list(app: AppTest, two: list[Run]) -> None:
     two[1].write_status(replace(two[1].status(), state="failed"))
     opened(app, "pages/runs.py")
-    assert app.multiselect(key=state.STATES).options == ["failed", "finished"]
-    assert app.multiselect(key=state.RECIPES).options == ["fast"]
-    app.multiselect(key=state.STATES).select("failed").run()
+    assert app.multiselect(key=state.STATE_FILTER).options == ["failed", "finished"]
+    assert app.multiselect(key=state.RECIPE_FILTER).options == ["fast"]
+    app.multiselect(key=state.STATE_FILTER).select("failed").run()
     assert list(app.dataframe[0].value["run"]) == [two[1].id]
     shutil.rmtree(two[1].path)
     st.cache_data.clear()
     app.run()
-    assert app.multiselect(key=state.STATES).value == [], "a state that no run has any more hides nothing"
+    assert app.multiselect(key=state.STATE_FILTER).value == [], "a state that no run has any more hides nothing"
     assert list(app.dataframe[0].value["run"]) == [two[0].id] and not app.exception
 
 
 @pytest.fixture
 def all_buttons(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """Lets a button be pressed that is greyed: a browser may send what it likes."""
-    return lambda: monkeypatch.setattr(visitor, "locked", lambda run: False)
+    return lambda: monkeypatch.setattr(visitor, "is_locked", lambda run: False)
 
 
 def test_nobody_changes_what_is_somebody_elses(app: AppTest, two: list[Run], all_buttons: Callable[[], None]) -> None:
@@ -196,7 +196,7 @@ def test_the_owner_deletes_and_has_back(app: AppTest, two: list[Run]) -> None:
 def test_nobody_has_back_what_somebody_else_deleted(app: AppTest, two: list[Run]) -> None:
     history.delete(of(ANN, two[0]))
     opened(visit(app, BEN), "pages/runs.py")
-    app.multiselect(key=state.HAD_BACK).select(two[0].id).run()
+    app.multiselect(key=state.RESTORED).select(two[0].id).run()
     button(app, "Restore").click().run()
     assert list(history.deleted()) == [two[0].id]
     assert "somebody else's" in app.toast[0].value.replace("\\", "")
@@ -212,7 +212,7 @@ def test_many_are_deleted_and_had_back_together(app: AppTest, two: list[Run]) ->
     history.delete(two[0])
     st.cache_data.clear()
     app.run()
-    app.multiselect(key=state.HAD_BACK).select(two[0].id).run()
+    app.multiselect(key=state.RESTORED).select(two[0].id).run()
     button(app, "Restore").click().run()
     assert history.deleted() == {} and not app.exception and not app.error
 
@@ -248,7 +248,7 @@ def test_the_administrator_names_a_token_and_changes_everything(
     assert "not the administrator's token" in app.error[0].value
     next(field for field in app.text_input if "administrator" in field.label).set_value("secret")
     button(app, "Change what others have made").click().run()
-    assert "secret" not in str(app.session_state[state.OWNER])
+    assert "secret" not in str(app.session_state[state.VISITOR])
     button(app, "Delete 2 runs").click().run()
     assert set(history.deleted()) == {run.id for run in two}
     button(app, "Undo").click().run()
@@ -304,10 +304,10 @@ def test_a_run_begun_on_the_page_is_its_visitors(app: AppTest, monkeypatch: pyte
 
 def test_a_session_without_cookies_gets_a_token_and_keeps_it(app: AppTest) -> None:
     app.run()
-    token, proof = app.session_state[state.OWNER]
+    token, proof = app.session_state[state.VISITOR]
     assert owners.is_token(token) and proof == ""
     opened(app, "pages/runs.py")
-    assert app.session_state[state.OWNER] == (token, "")
+    assert app.session_state[state.VISITOR] == (token, "")
     assert any(f"digitlab_owner={token}; path=/" in html.proto.body for html in app.get("html"))
 
 
@@ -327,7 +327,7 @@ def test_a_browser_is_who_its_cookie_says_unless_that_is_nonsense(
 ) -> None:
     monkeypatch.setattr(visitor, "_sent", lambda name: {visitor.COOKIE: sent}.get(name, ""))
     app.run()
-    token, _ = app.session_state[state.OWNER]
+    token, _ = app.session_state[state.VISITOR]
     assert owners.is_token(token) and (token == ANN) is (sent == ANN)
     given = [html.proto.body for html in app.get("html") if "document.cookie" in html.proto.body]
     assert sum(visitor.COOKIE in body for body in given) == (sent != ANN), "what it has already is not given again"
@@ -411,12 +411,12 @@ def test_reports_are_read_again_only_when_there_are_more(
         return metrics(run, *seen)
 
     monkeypatch.setattr(Run, "metrics", noticed)
-    first = caches.reports(two[0])
-    assert caches.reports(two[0]) is first and read == [two[0].id]
+    first = caches.comparable_reports(two[0])
+    assert caches.comparable_reports(two[0]) is first and read == [two[0].id]
     two[0].append_metrics({"step": 10_000, "loss": 0.25})
-    assert len(caches.reports(two[0])) == len(first) + 1 and len(read) == 2
+    assert len(caches.comparable_reports(two[0])) == len(first) + 1 and len(read) == 2
     two[1].path.joinpath("metrics.jsonl").unlink()
-    assert caches.reports(two[1]) == []
+    assert caches.comparable_reports(two[1]) == []
 
 
 # bad input

@@ -194,9 +194,9 @@ def test_starting_one_makes_its_plan(app: AppTest, monkeypatch: pytest.MonkeyPat
     started: list[Sweep] = []
     monkeypatch.setattr(form, "launch_sweep", started.append)
     app.session_state[state.SWEEP_BASE] = "lesson08-mlp"
-    app.session_state[state.SWEEP_HOW] = "random"
+    app.session_state[state.SWEEP_SAMPLER] = "random"
     app.session_state[state.SWEEP_TRIALS] = 7
-    app.session_state[state.varied("batch_size")] = "16,64"
+    app.session_state[state.sweep_values_key("batch_size")] = "16,64"
     opened(app)
     {button.label: button for button in app.button}["Start sweep"].click().run()
     assert not app.error and not app.exception
@@ -217,7 +217,7 @@ def test_starting_one_makes_its_plan(app: AppTest, monkeypatch: pytest.MonkeyPat
     ],
 )
 def test_bad_input_is_said_on_the_spot(app: AppTest, values: str, complaint: str) -> None:
-    app.session_state[state.varied("learning_rate")] = values
+    app.session_state[state.sweep_values_key("learning_rate")] = values
     opened(app)
     {button.label: button for button in app.button}["Start sweep"].click().run()
     assert any(complaint in error.value for error in app.error) and list_sweeps() == []
@@ -225,10 +225,10 @@ def test_bad_input_is_said_on_the_spot(app: AppTest, values: str, complaint: str
 
 def test_what_was_typed_outlives_a_change_of_page(app: AppTest) -> None:
     opened(app)
-    app.text_input(key=state.varied("batch_size")).set_value("8,16").run()
+    app.text_input(key=state.sweep_values_key("batch_size")).set_value("8,16").run()
     app.switch_page("pages/train.py").run()
     app.switch_page(PAGE).run()
-    assert app.text_input(key=state.varied("batch_size")).value == "8,16" and not app.exception
+    assert app.text_input(key=state.sweep_values_key("batch_size")).value == "8,16" and not app.exception
 
 
 def test_a_kept_network_is_a_base(app: AppTest) -> None:
@@ -241,10 +241,10 @@ def test_a_kept_network_is_a_base(app: AppTest) -> None:
 
 
 def test_a_million_points_are_counted(app: AppTest) -> None:
-    app.session_state[state.SWEEP_HOW] = "grid"
+    app.session_state[state.SWEEP_SAMPLER] = "grid"
     app.session_state[state.SWEEP_VARIED] = ["batch_size", "epochs"]
-    app.session_state[state.varied("batch_size")] = "1..1000"
-    app.session_state[state.varied("epochs")] = "1..1000"
+    app.session_state[state.sweep_values_key("batch_size")] = "1..1000"
+    app.session_state[state.sweep_values_key("epochs")] = "1..1000"
     opened(app)
     assert "The grid has 1,000,000 points" in shown(app)
     {button.label: button for button in app.button}["Start sweep"].click().run()

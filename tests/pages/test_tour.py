@@ -89,7 +89,10 @@ def test_no_tour_no_bar(app: AppTest) -> None:
 def test_second_step_shows_what_plain_resize_loses(app: AppTest) -> None:
     at_step(app, 2)
     assert app.toggle[0].value is True
-    assert app.session_state[state.at_entry(state.CANVAS)]["objects"][0]["path"][0] == ["M", *tour.SMALL_THREE[0]]
+    assert app.session_state[state.initial_drawing_key(state.CANVAS)]["objects"][0]["path"][0] == [
+        "M",
+        *tour.SMALL_THREE[0],
+    ]
     points = np.array(tour.SMALL_THREE, np.float32)
     low, high = points.min(axis=0), points.max(axis=0)
     drawn = render_strokes((points,), tour.BRUSH, float((high - low).max()), tuple((low + high) / 2))
@@ -123,11 +126,11 @@ def test_fourth_step_compares_the_two_latest(app: AppTest, trained: Trained, run
 def test_fifth_step_looks_at_the_drawing(app: AppTest) -> None:
     app.run()
     own = {"objects": [{"type": "path", "strokeWidth": 20, "path": [["M", 140, 40], ["L", 140, 240]]}]}
-    app.session_state[state.drawing(state.CANVAS)] = own
+    app.session_state[state.drawing_key(state.CANVAS)] = own
     app.query_params["tour"] = "5"
     app.run()
-    assert app.session_state[state.EXPLAINED] == "draw"
-    assert app.session_state[state.at_entry(state.CANVAS)] == own
+    assert app.session_state[state.EXPLAIN_SOURCE] == "draw"
+    assert app.session_state[state.initial_drawing_key(state.CANVAS)] == own
 
 
 def test_sixth_step_teaches(app: AppTest) -> None:

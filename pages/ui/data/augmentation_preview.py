@@ -31,11 +31,11 @@ def show_augmentation_preview() -> None:
 
 def choose_digit() -> tuple[NDArray[np.uint8], str]:
     """A field for the index of a training digit. Returns the (28, 28) uint8 image and its name."""
-    mnist = caches.mnist(caches.at_hand())
+    mnist = caches.mnist(caches.available_dataset())
     last = len(mnist.x_train) - 1
-    st.session_state[state.CHANGED_INDEX] = min(st.session_state.get(state.CHANGED_INDEX, 0), last)
+    st.session_state[state.AUGMENTED_INDEX] = min(st.session_state.get(state.AUGMENTED_INDEX, 0), last)
     label = f"Training digit (0 to {last:,})"
-    index = int(st.number_input(label, 0, last, key=state.CHANGED_INDEX))
+    index = int(st.number_input(label, 0, last, key=state.AUGMENTED_INDEX))
     return mnist.x_train[index], f"training digit {index:,}, a {mnist.y_train[index]}"
 
 
@@ -43,11 +43,13 @@ def choose_strengths() -> augmentation.Augmentation:
     """A slider for each augmentation, from 0 to the largest strength that the preview allows."""
     st.caption("The sliders start at the strengths used in training.")
     for name, limit in PREVIEW_LIMITS.items():
-        state.default(state.change(name), float(getattr(TRAINING_AUGMENTATION, name)))
+        st.session_state.setdefault(state.augmentation_key(name), float(getattr(TRAINING_AUGMENTATION, name)))
         unit = AUGMENTATION_UNITS[name].strip()
         label = f"{name.capitalize()} ({unit})" if unit else name.capitalize()
-        st.slider(label, 0.0, limit, step=limit / 60, key=state.change(name))
-    return augmentation.Augmentation(**{name: st.session_state[state.change(name)] for name in PREVIEW_LIMITS})
+        st.slider(label, 0.0, limit, step=limit / 60, key=state.augmentation_key(name))
+    return augmentation.Augmentation(
+        **{name: st.session_state[state.augmentation_key(name)] for name in PREVIEW_LIMITS}
+    )
 
 
 def show_each_augmentation(image: NDArray[np.uint8], name: str, strengths: augmentation.Augmentation) -> None:
@@ -55,7 +57,7 @@ def show_each_augmentation(image: NDArray[np.uint8], name: str, strengths: augme
     amounts = {each: float(getattr(strengths, each)) for each in AUGMENTATION_NAMES}
     pictures = {each: augmentation_preview.preview_one(image, each, amount) for each, amount in amounts.items()}
     in_words = ", ".join(f"{each} {amount:g}{AUGMENTATION_UNITS[each]}" for each, amount in amounts.items())
-    figure.chart(
+    figure.show_chart(
         data_charts.augmentation_grid(pictures, amounts),
         "Each augmentation by itself",
         f"The {name}, augmented in one way at a time: {in_words}.",
@@ -69,7 +71,7 @@ def show_random_draws(image: NDArray[np.uint8], name: str, strengths: augmentati
     """The digit as a training would see it: all augmentations at once, at random."""
     draws = augmentation_preview.preview_all(image, strengths, RANDOM_DRAWS)
     grid = draws.reshape(-1, COLUMNS, 28, 28).transpose(0, 2, 1, 3).reshape(-1, COLUMNS * 28)
-    figure.image(
+    figure.show_picture(
         grid,
         f"All together: {RANDOM_DRAWS} random draws",
         f"The {name}, {RANDOM_DRAWS} times, each augmented at random in all these ways.",

@@ -13,7 +13,7 @@ from mnist_core.constants import NOT_A_DIGIT
 from mnist_core.data import browse
 from mnist_core.data.browse import DigitFilter
 from mnist_core.data.labels import predicted_labels
-from pages.ui.shared import caches, components, figure, state
+from pages.ui.shared import caches, figure, formatting, model_menu, state
 
 SPLITS = {"train": "Training digits", "test": "Test digits"}
 ANY = -1
@@ -28,7 +28,7 @@ def show_digit_browser() -> None:
     """Filters, a page of digits, and one of them enlarged."""
     split, choice, digit_filter = filter_menus()
     images, labels = split_digits(split)
-    path = components.model_path(choice)
+    path = model_menu.model_path(choice)
     if digit_filter.needs_predictions and not may_classify(choice, split, len(images)):
         return
     predicted = predict_split(path, split) if digit_filter.needs_predictions else None
@@ -42,7 +42,7 @@ def show_digit_browser() -> None:
 
 def filter_menus() -> tuple[str, str, DigitFilter]:
     """Menus of splits, labels, models and predictions. Returns the split, the choice of a model, and the filter."""
-    state.default(state.BROWSED_PART, "train")
+    st.session_state.setdefault(state.BROWSED_PART, "train")
     split = st.segmented_control(
         "Part",
         list(SPLITS),
@@ -61,12 +61,12 @@ def filter_menus() -> tuple[str, str, DigitFilter]:
         on_change=go_to_first_page,
     )
     with columns[1]:
-        choice = components.model_menu("Model", state.MODEL)
+        choice = model_menu.select_model("Model", state.MODEL)
     prediction = columns[2].selectbox(
         "Prediction",
         PREDICTIONS,
         format_func=lambda prediction: "any" if prediction == ANY else data_charts.answer_name(prediction),
-        key=state.BROWSED_ANSWER,
+        key=state.BROWSED_PREDICTION,
         on_change=go_to_first_page,
     )
     only_mistakes = columns[3].toggle("Only mistakes", key=state.BROWSED_WRONG, on_change=go_to_first_page)
@@ -83,17 +83,17 @@ def go_to_first_page() -> None:
 
 def split_digits(split: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Images (N, 28, 28) uint8 and labels (N,) uint8 of `train` or `test`."""
-    mnist = caches.mnist(caches.at_hand())
+    mnist = caches.mnist(caches.available_dataset())
     return (mnist.x_train, mnist.y_train) if split == "train" else (mnist.x_test, mnist.y_test)
 
 
 def may_classify(choice: str, split: str, count: int) -> bool:
     """True if the model may classify all images of a split. If that takes long, asks the user first."""
-    agreed = st.session_state.setdefault(state.READ_THROUGH, set())
+    agreed = st.session_state.setdefault(state.PREDICTIONS_REQUESTED, set())
     if count <= MAX_WITHOUT_ASKING or (choice, split) in agreed:
         return True
     st.info(
-        f"{components.plain(components.model_name(choice))} has to classify all {count:,} digits first. This takes "
+        f"{formatting.escape_markdown(model_menu.model_name(choice))} has to classify all {count:,} digits first. This takes "
         "20 seconds, or longer on a busy computer, and happens only once."
     )
     st.button(f"Classify {count:,} digits", type="primary", on_click=lambda: agreed.add((choice, split)))
@@ -102,7 +102,7 @@ def may_classify(choice: str, split: str, count: int) -> bool:
 
 def predict_split(path: Path, split: str) -> NDArray[np.uint8]:
     """The predictions of a model for all images of a split, (N,) uint8, as predicted_labels returns them."""
-    return predicted_labels(caches.predictions(path, caches.at_hand(), split))
+    return predicted_labels(caches.predictions(path, caches.available_dataset(), split))
 
 
 def filter_in_words(split: str, digit_filter: DigitFilter, choice: str) -> str:
@@ -112,7 +112,7 @@ def filter_in_words(split: str, digit_filter: DigitFilter, choice: str) -> str:
         words.append(f"with the label {digit_filter.label}")
     if digit_filter.needs_predictions:
         verb = "misclassifies" if digit_filter.misclassified else "classifies"
-        words.append(f"that {components.plain(components.model_name(choice))} {verb}")
+        words.append(f"that {formatting.escape_markdown(model_menu.model_name(choice))} {verb}")
         if digit_filter.prediction is not None:
             words.append(f"as {data_charts.answer_name(digit_filter.prediction)}")
     return " ".join(words)
@@ -136,7 +136,7 @@ def show_digit_page(split: str, indices: NDArray[np.int64], predicted: NDArray[n
     images, labels = split_digits(split)
     on_page = browse.digits_on_page(indices, page)
     first = browse.DIGITS_PER_PAGE * (page - 1) + 1
-    figure.chart(
+    figure.show_chart(
         data_charts.clickable_digits(
             images[on_page], on_page, labels[on_page], None if predicted is None else predicted[on_page]
         ),
@@ -176,8 +176,8 @@ def show_digit(split: str, choice: str) -> None:
     index = int(st.number_input(f"Index of the digit (0 to {last:,})", 0, last, key=state.BROWSED_INDEX))
     image = images[index]
     name = f"{SPLITS[split][:-1]} {index:,}: a {labels[index]}"
-    figure.chart(
-        caches.drawn(f"pixels {image.tobytes().hex()}", lambda: data_charts.pixel_heatmap(image)),
+    figure.show_chart(
+        caches.rendered_chart(f"pixels {image.tobytes().hex()}", lambda: data_charts.pixel_heatmap(image)),
         name,
         f"{name}, enlarged; {np.count_nonzero(image)} of 784 pixels have ink.",
         "pixels of a digit",
@@ -189,9 +189,9 @@ def show_digit(split: str, choice: str) -> None:
 
 def prediction_in_words(choice: str, image: NDArray[np.uint8]) -> str:
     """What the model classifies a (28, 28) uint8 image as, and how the image fits its input if that is larger."""
-    model = caches.classifier(components.model_path(choice))
+    model = caches.classifier(model_menu.model_path(choice))
     predicted = int(predicted_labels(model.probabilities(image[None]))[0])
-    name = components.plain(components.model_name(choice))
+    name = formatting.escape_markdown(model_menu.model_name(choice))
     sentence = f"{name} classifies it as {data_charts.answer_name(predicted)}."
     size = model.input_size
     if size == len(image):
@@ -205,5 +205,5 @@ def show_explain_button(split: str, index: int) -> None:
         st.caption("Only test digits can be opened on the Explain page. Models have been trained on these.")
         return
     if st.button("Explain this digit", icon=":material/visibility:"):
-        st.session_state[state.EXPLAINED], st.session_state[state.EXPLAINED_INDEX] = "test", index
+        st.session_state[state.EXPLAIN_SOURCE], st.session_state[state.EXPLAINED_INDEX] = "test", index
         st.switch_page("pages/explain.py")

@@ -20,14 +20,14 @@ UNCENTERED_COUNT = 5
 
 def show_dataset_summary() -> None:
     """The whole view."""
-    choice = caches.at_hand()
-    dataset, mnist = analysis_caches.portrait(choice), caches.mnist(choice)
+    choice = caches.available_dataset()
+    dataset, mnist = analysis_caches.dataset_summary(choice), caches.mnist(choice)
     left, right = st.columns(2, gap="large")
     with left:
         show_class_balance(dataset)
     with right:
         show_brightness(dataset)
-    figure.image(
+    figure.show_picture(
         summary.image_row(dataset.means),
         "The mean of each digit, 0 to 9",
         "The mean image of each digit from 0 to 9, all readable and blurred; the 1 is the sharpest in the middle.",
@@ -42,7 +42,7 @@ def show_dataset_summary() -> None:
 def show_class_balance(dataset: DatasetSummary) -> None:
     """How many images of each digit there are."""
     total, most, fewest = dataset.training.sum(), dataset.training.argmax(), dataset.training.argmin()
-    figure.chart(
+    figure.show_chart(
         data_charts.class_balance(dataset),
         "Images of each digit",
         f"Of {total:,} training digits {dataset.training[most]:,} are a {most}, the most frequent, and "
@@ -55,7 +55,7 @@ def show_class_balance(dataset: DatasetSummary) -> None:
 
 def show_brightness(dataset: DatasetSummary) -> None:
     """How often each pixel value occurs."""
-    figure.chart(
+    figure.show_chart(
         data_charts.intensity_histogram(dataset),
         "Pixel values of the training images",
         f"Pixels by value on a logarithmic scale: {dataset.black:.0%} are black, {dataset.white:.1%} are pure white, "
@@ -69,7 +69,7 @@ def show_tutorial_pictures(mnist: Mnist) -> None:
     """What tutorials print of MNIST: ten digits in a row, four in a square; and the uncentered fields of Lesson 08."""
     images, labels = mnist.x_train[: summary.ROW_LENGTH], mnist.y_train[: summary.ROW_LENGTH].tolist()
     in_words = ", ".join(map(str, labels))
-    figure.image(
+    figure.show_picture(
         summary.image_row(images),
         f"The first ten training digits: {in_words}",
         f"The first ten training digits in a row: {in_words}.",
@@ -79,7 +79,7 @@ def show_tutorial_pictures(mnist: Mnist) -> None:
     )
     square, fields = st.columns([1, 3], gap="large")
     with square:
-        figure.image(
+        figure.show_picture(
             summary.image_square(images),
             "The first four",
             f"Two by two: {', '.join(map(str, labels[: summary.SQUARE_LENGTH]))}.",
@@ -89,7 +89,7 @@ def show_tutorial_pictures(mnist: Mnist) -> None:
         )
     with fields:
         both = summary.centered_and_uncentered(images[:UNCENTERED_COUNT])
-        figure.image(
+        figure.show_picture(
             both,
             "Centered (above) and uncentered (below)",
             f"{', '.join(map(str, labels[:UNCENTERED_COUNT]))}: above in the middle of fields of 56×56 pixels, below "
@@ -128,7 +128,7 @@ def show_source(mnist: Mnist) -> None:
         }
         for key in MNIST_KEYS
     ]
-    figure.table(rows, "Hashes of the arrays", "hashes", "hashes")
+    figure.show_table(rows, "Hashes of the arrays", "hashes", "hashes")
 
 
 def show_pen_digits_source() -> None:

@@ -10,8 +10,18 @@ from numpy.typing import NDArray
 
 from mnist_core.charts import data as data_charts
 from mnist_core.charts.common import data_url
-from pages.ui.shared import analysis_caches, caches, components, figure, layer_outputs, sketchpad, state, theme
-from pages.ui.shared.analysis_caches import Map
+from pages.ui.shared import (
+    analysis_caches,
+    caches,
+    figure,
+    formatting,
+    layer_outputs,
+    model_menu,
+    sketchpad,
+    state,
+    theme,
+)
+from pages.ui.shared.analysis_caches import DigitMap
 
 FEATURES = {"pixels": "By pixels", "layer": "By a model's last hidden layer"}
 
@@ -21,23 +31,23 @@ MarkedDrawing = tuple[float, float, str]
 
 def show_digit_map() -> None:
     """A menu of what is projected, and the map."""
-    state.default(state.MAP_OF, "pixels")
+    st.session_state.setdefault(state.MAP_FEATURES, "pixels")
     features = st.segmented_control(
         "Map",
         list(FEATURES),
         format_func=FEATURES.__getitem__,
-        key=state.MAP_OF,
+        key=state.MAP_FEATURES,
         required=True,
         label_visibility="collapsed",
     )
     path, by = None, "pixels"
     if features == "layer":
-        choice = components.model_menu("Model", state.MODEL)
-        if layer_outputs.opened(choice, "map_convert") is None:
+        choice = model_menu.select_model("Model", state.MODEL)
+        if layer_outputs.open_model_layers(choice, "map_convert") is None:
             return
-        path = components.model_path(choice)
-        by = f"the last hidden layer of {components.plain(components.model_name(choice))}"
-    digit_map = analysis_caches.digit_map(caches.at_hand(), path)
+        path = model_menu.model_path(choice)
+        by = f"the last hidden layer of {formatting.escape_markdown(model_menu.model_name(choice))}"
+    digit_map = analysis_caches.digit_map(caches.available_dataset(), path)
     image = last_drawing()
     show_map_chart(digit_map, by, None if image is None else mark_drawing(image, digit_map, path))
     if image is None:
@@ -45,7 +55,7 @@ def show_digit_map() -> None:
         st.page_link("pages/draw.py", label="Draw", icon=":material/draw:")
 
 
-def show_map_chart(digit_map: Map, by: str, drawing: MarkedDrawing | None) -> None:
+def show_map_chart(digit_map: DigitMap, by: str, drawing: MarkedDrawing | None) -> None:
     """The map itself.
 
     Args:
@@ -55,11 +65,11 @@ def show_map_chart(digit_map: Map, by: str, drawing: MarkedDrawing | None) -> No
     """
     shares = digit_map.plane.explained_variance
     marked = "Your drawing is marked." if drawing else "No drawing of yours is marked."
-    figure.chart(
+    figure.show_chart(
         data_charts.digit_map(
             digit_map.points,
             digit_map.labels,
-            analysis_caches.mapped_pictures(caches.at_hand()),
+            analysis_caches.digit_map_thumbnails(caches.available_dataset()),
             shares,
             drawing,
         ),
@@ -77,10 +87,12 @@ def show_map_chart(digit_map: Map, by: str, drawing: MarkedDrawing | None) -> No
 
 def last_drawing() -> NDArray[np.uint8] | None:
     """The last drawing on the Draw page, normalized, (28, 28) uint8; None if the canvas is empty."""
-    return sketchpad.digit(sketchpad.redrawn(st.session_state.get(state.drawing(state.CANVAS)), theme.CANVAS_PIXELS))
+    return sketchpad.normalized_digit(
+        sketchpad.drawing_from_strokes(st.session_state.get(state.drawing_key(state.CANVAS)), theme.CANVAS_PIXELS)
+    )
 
 
-def mark_drawing(image: NDArray[np.uint8], digit_map: Map, path: Path | None) -> MarkedDrawing:
+def mark_drawing(image: NDArray[np.uint8], digit_map: DigitMap, path: Path | None) -> MarkedDrawing:
     """Projects a (28, 28) uint8 image onto the map. `path`: of the model whose layer the map shows; None for pixels."""
-    x, y = digit_map.plane.project(analysis_caches.map_values(image[None], path))[0].tolist()
+    x, y = digit_map.plane.project(analysis_caches.digit_map_features(image[None], path))[0].tolist()
     return x, y, data_url(image)

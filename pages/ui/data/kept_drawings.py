@@ -8,7 +8,7 @@ from mnist_core import owners
 from mnist_core.handwriting.corrections import Correction, archive_corrections, delete_correction, list_corrections
 from mnist_core.jobs.local import start_run
 from mnist_core.training import fine_tune
-from pages.ui.shared import caches, components, correction, state, visitor
+from pages.ui.shared import caches, correction, guard, model_menu, state, thumbnails, visitor
 
 PER_PAGE = 24
 COLUMNS = 6
@@ -16,8 +16,8 @@ COLUMNS = 6
 
 def show_kept_drawings() -> None:
     """The drawings, and below them fine-tuning. Either works if the other fails."""
-    components.guarded(show_drawings)
-    components.guarded(show_fine_tuning)
+    guard.render(show_drawings)
+    guard.render(show_fine_tuning)
 
 
 def show_drawings() -> None:
@@ -29,7 +29,7 @@ def show_drawings() -> None:
         st.page_link("pages/draw.py", label="Draw", icon=":material/draw:")
         return
     pages = -(-len(drawings) // PER_PAGE)
-    page = st.number_input(f"Page (1 to {pages})", 1, pages, key=state.KEPT_PAGE) if pages > 1 else 1
+    page = st.number_input(f"Page (1 to {pages})", 1, pages, key=state.CORRECTIONS_PAGE) if pages > 1 else 1
     on_page = drawings[PER_PAGE * (page - 1) : PER_PAGE * page]
     for start in range(0, len(on_page), COLUMNS):
         for column, drawing in zip(st.columns(COLUMNS), on_page[start : start + COLUMNS], strict=False):
@@ -39,29 +39,29 @@ def show_drawings() -> None:
     download.download_button(
         "Download all", lambda: archive_corrections(drawings), "drawings.zip", "application/zip", width="stretch"
     )
-    mine = [drawing for drawing in drawings if owners.may_change(drawing.owner, visitor.visitor())]
+    mine = [drawing for drawing in drawings if owners.may_change(drawing.owner, visitor.current_visitor())]
     label = "Delete all" if len(mine) == len(drawings) else "Delete mine"
     with delete.popover(label, width="stretch", disabled=not mine):
         st.write(f"This deletes {len(mine):,} drawings permanently. Models that were fine-tuned on them stay.")
         if st.button("Delete them", type="primary"):
-            components.attempt(lambda: delete_drawings(mine), True)
+            guard.try_action(lambda: delete_drawings(mine), True)
             st.rerun()
 
 
 def delete_drawings(drawings: list[Correction]) -> None:
     """Deletes drawings permanently. Raises NotYoursError at the first that another visitor owns."""
     for drawing in drawings:
-        owners.require(drawing.owner, visitor.visitor(), "The drawing")
+        owners.require(drawing.owner, visitor.current_visitor(), "The drawing")
         delete_correction(drawing.name)
 
 
 def show_drawing(drawing: Correction) -> None:
     """One drawing, its label, what it was classified as, and a button to delete it."""
-    label, predicted = correction.name(drawing.label), correction.name(drawing.predicted)
-    components.strip([(drawing.image, label, f"classified as {predicted}")], 84)
-    mine = owners.may_change(drawing.owner, visitor.visitor())
+    label, predicted = correction.label_name(drawing.label), correction.label_name(drawing.predicted)
+    thumbnails.show_strip([(drawing.image, label, f"classified as {predicted}")], 84)
+    mine = owners.may_change(drawing.owner, visitor.current_visitor())
     if st.button("Delete", key=f"delete-{drawing.name}", disabled=not mine):
-        components.attempt(lambda: delete_drawings([drawing]), True)
+        guard.try_action(lambda: delete_drawings([drawing]), True)
         st.rerun()
 
 
@@ -72,10 +72,10 @@ def show_fine_tuning() -> None:
         "A short run that continues a model on these drawings, mixed with digits of MNIST. It makes a new model and "
         "shows its accuracy on MNIST before and after, so that you see what it has forgotten."
     )
-    choice = components.model_menu("Model to fine-tune", state.TAUGHT_MODEL)
+    choice = model_menu.select_model("Model to fine-tune", state.FINE_TUNED_MODEL)
     pressed = st.button("Fine-tune", type="primary", disabled=not list_corrections())
-    run = components.attempt(
-        lambda: start_run(caches.backend(), fine_tune.make_fine_tune_spec(choice), visitor.me()), pressed
+    run = guard.try_action(
+        lambda: start_run(caches.backend(), fine_tune.make_fine_tune_spec(choice), visitor.owner_id()), pressed
     )
     if run is not None:
         st.switch_page("pages/train.py", query_params={"run": run.id})

@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from mnist_core.config import runs_dir
-from pages.ui.shared import caches, components, navigation, settings_form, state, theme
+from pages.ui.shared import caches, model_menu, navigation, settings_link, state, theme
 
 ADDRESS = "tour"
 BRUSH = 12  # pixels, of the small digit
@@ -61,7 +61,12 @@ def draw() -> dict[str, str]:
 def misread() -> dict[str, str]:
     """A small digit in a corner, merely shrunk, read by the shipped model."""
     _set(
-        {state.MODE: "digit", state.PLAIN: True, state.MODEL: components.SHIPPED, state.OTHER_MODEL: components.NOBODY}
+        {
+            state.MODE: "digit",
+            state.PLAIN: True,
+            state.MODEL: model_menu.SHIPPED,
+            state.SECOND_MODEL: model_menu.NO_MODEL,
+        }
     )
     bring_up(SMALL_THREE)
     return {}
@@ -69,7 +74,7 @@ def misread() -> dict[str, str]:
 
 def train() -> dict[str, str]:
     """The quickest recipe, few epochs, on the images at hand."""
-    settings_form.fill_from({"recipe": "fast", "epochs": "3", "data": caches.at_hand()})
+    settings_link.fill_from_link({"recipe": "fast", "epochs": "3", "data": caches.available_dataset()})
     return {}
 
 
@@ -81,8 +86,8 @@ def compare() -> dict[str, str]:
 
 def inside() -> dict[str, str]:
     """The drawing on the canvas; where there is none, the small digit."""
-    st.session_state[state.EXPLAINED] = "draw"
-    if not (st.session_state.get(state.drawing(state.CANVAS)) or {}).get("objects"):
+    st.session_state[state.EXPLAIN_SOURCE] = "draw"
+    if not (st.session_state.get(state.drawing_key(state.CANVAS)) or {}).get("objects"):
         bring_up(SMALL_THREE)
     return {}
 
@@ -165,7 +170,7 @@ def _set(values: dict[str, Any]) -> None:
 
 def _latest() -> list[str]:
     """Ids of the two latest runs that have a model, or fewer."""
-    return list(caches.models(runs_dir()))[:2]
+    return list(caches.model_cards(runs_dir()))[:2]
 
 
 def bring_up(points: list[tuple[int, int]]) -> None:
@@ -182,23 +187,23 @@ def bring_up(points: list[tuple[int, int]]) -> None:
         "strokeLineJoin": "round",
     }
     drawing = {"version": "4.4.0", "objects": [stroke], "background": theme.CANVAS_PAPER}
-    count = st.session_state.get(state.cleared(state.CANVAS), 0)
+    count = st.session_state.get(state.clear_count_key(state.CANVAS), 0)
     _set(
         {
-            state.cleared(state.CANVAS): count + 1,
-            state.drawing(state.CANVAS): drawing,
-            state.at_entry(state.CANVAS): drawing,
+            state.clear_count_key(state.CANVAS): count + 1,
+            state.drawing_key(state.CANVAS): drawing,
+            state.initial_drawing_key(state.CANVAS): drawing,
         }
     )
 
 
-def bar(path: str) -> None:
+def show_tour(path: str) -> None:
     """Above each page while the tour goes on, and nothing else.
 
     Args:
         path: of the page in the address.
     """
-    number = st.session_state.get(state.TOUR)
+    number = st.session_state.get(state.TOUR_STEP)
     linked = _linked()
     if linked is not None and linked != number:
         go(linked)
@@ -226,7 +231,9 @@ def show(number: int, path: str) -> None:
     with st.container(border=True, key="tour"):
         st.markdown(f"**Guided tour, {number} of {len(STEPS)}: {step.title}.** {step.text()}")
         with st.container(horizontal=True):
-            if path != navigation.url_path(step.page) and st.button("To this step", key="tour_here", type="primary"):
+            if path != navigation.page_url_path(step.page) and st.button(
+                "To this step", key="tour_here", type="primary"
+            ):
                 go(number)
             if number < len(STEPS) and st.button("Next", key="tour_next", icon=":material/arrow_forward:"):
                 go(number + 1)
@@ -240,22 +247,22 @@ def go(number: int) -> None:
     """To a step: its state, then its page."""
     step = STEPS[number - 1]
     address = step.prepare()
-    st.session_state[state.TOUR] = number
+    st.session_state[state.TOUR_STEP] = number
     st.switch_page(step.page, query_params=address | {ADDRESS: str(number)})
 
 
 def leave() -> None:
     """Where it was left is remembered, unless that was its end."""
-    number = st.session_state.pop(state.TOUR, None)
-    st.session_state[state.TOUR_LEFT] = None if number == len(STEPS) else number
+    number = st.session_state.pop(state.TOUR_STEP, None)
+    st.session_state[state.TOUR_PAUSED_AT] = None if number == len(STEPS) else number
     st.query_params.pop(ADDRESS, None)
 
 
-def invite() -> None:
+def show_tour_button() -> None:
     """A button that begins the tour, or takes it up where it was left."""
-    if st.session_state.get(state.TOUR) is not None:
+    if st.session_state.get(state.TOUR_STEP) is not None:
         return
-    left = st.session_state.get(state.TOUR_LEFT)
+    left = st.session_state.get(state.TOUR_PAUSED_AT)
     label = f"Go on with the tour at step {left}" if left else "Take the tour"
     st.button(label, key="tour_begin", icon=":material/tour:", on_click=_follow, args=(left or 1,))
 

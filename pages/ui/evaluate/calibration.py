@@ -22,7 +22,7 @@ def show_calibration(model: EvaluatedModel) -> None:
 def show_reliability_diagram(model: EvaluatedModel) -> None:
     """Accuracy by confidence, and the expected calibration error."""
     error = model.metrics.calibration_error
-    figure.chart(
+    figure.show_chart(
         evaluation_charts.reliability_diagram(calibration.reliability_bins(model.probabilities, model.labels)),
         "Is it right as often as it is confident?",
         f"Accuracy in fifteen bins of confidence, for {model.name}; on average the two are {100 * error:.2f} points "
@@ -36,7 +36,7 @@ def show_reliability_diagram(model: EvaluatedModel) -> None:
 def show_coverage(model: EvaluatedModel) -> None:
     """Accuracy and coverage if predictions below a confidence threshold are rejected."""
     rows = calibration.coverage_at_thresholds(model.probabilities, model.labels)
-    figure.chart(
+    figure.show_chart(
         evaluation_charts.coverage_curve(rows),
         "What if it rejects what it is not confident about?",
         f"Accuracy of the predictions of {model.name}, and how many it makes, by the confidence required.",

@@ -12,7 +12,7 @@ from mnist_core.evaluation import caveats
 from mnist_core.evaluation.metrics import Evaluation, evaluate
 from mnist_core.handwriting.pen_digits import DRAWING_CONDITIONS, locate_pen_digits
 from mnist_core.training import fine_tune
-from pages.ui.shared import analysis_caches, caches, components, state
+from pages.ui.shared import analysis_caches, caches, model_menu, state
 
 MNIST = "MNIST's test images"
 
@@ -22,7 +22,7 @@ class EvaluatedModel:
     """The predictions of one model for one set of images.
 
     Attributes:
-        choice: the model, as components.model_menu returns it.
+        choice: the model, as model_menu.select_model returns it.
         name: of the model, for people.
         source: MNIST, or one of pen_digits.DRAWING_CONDITIONS.
         images: (N, 28, 28) uint8, ink bright.
@@ -69,7 +69,7 @@ def evaluate_model(choice: str, source: str) -> EvaluatedModel:
     """Classifies the images with the model. Predictions are cached.
 
     Args:
-        choice: of components.model_menu.
+        choice: of model_menu.select_model.
         source: of image_menu.
 
     Raises:
@@ -77,10 +77,10 @@ def evaluate_model(choice: str, source: str) -> EvaluatedModel:
         ModelError: the model cannot be loaded.
         DataError: the images cannot be read.
     """
-    path, card = components.model_path(choice), fine_tune.base_card(choice)
+    path, card = model_menu.model_path(choice), fine_tune.base_card(choice)
     model = caches.classifier(path)
     if source == MNIST:
-        data = caches.at_hand()
+        data = caches.available_dataset()
         mnist = caches.mnist(data)
         images, labels = mnist.x_test, mnist.y_test
         probabilities = caches.predictions(path, data, "test")
@@ -91,4 +91,4 @@ def evaluate_model(choice: str, source: str) -> EvaluatedModel:
         probabilities = analysis_caches.pen_predictions(path, pen_path, source)
         notes = caveats.pen_caveats(card, writers)
     notes += caveats.input_caveats(model.input_size, probabilities.shape[1])
-    return EvaluatedModel(choice, components.model_name(choice), source, images, labels, probabilities, tuple(notes))
+    return EvaluatedModel(choice, model_menu.model_name(choice), source, images, labels, probabilities, tuple(notes))

@@ -12,7 +12,7 @@ from mnist_core.charts import evaluation as evaluation_charts
 from mnist_core.charts.common import encode_csv, format_percent
 from mnist_core.evaluation import mistakes
 from pages.ui.evaluate.evaluated_model import EvaluatedModel
-from pages.ui.shared import components, figure, state
+from pages.ui.shared import figure, prediction_view, state, thumbnails
 
 PER_PAGE = 12
 """Images on a page of a gallery."""
@@ -25,13 +25,13 @@ Cell = tuple[str, str]
 def show_confusion_matrix(model: EvaluatedModel) -> None:
     """The confusion matrix, and the images of the cell that is clicked or chosen in the menu."""
     counts = mistakes.confusion_with_rejections(model.probabilities, model.labels)
-    as_shares = st.toggle("Show percentages of each digit", key=state.SHARES)
+    as_shares = st.toggle("Show percentages of each digit", key=state.CONFUSION_SHARES)
     titles = _cell_titles(counts)
-    if st.session_state.get(state.CELL) not in titles:
-        st.session_state[state.CELL] = next(iter(titles))
+    if st.session_state.get(state.CONFUSION_CELL) not in titles:
+        st.session_state[state.CONFUSION_CELL] = next(iter(titles))
     wrong = int(counts.sum() - np.trace(counts))
     most_frequent = next((title for (true, predicted), title in titles.items() if true != predicted), "none")
-    figure.chart(
+    figure.show_chart(
         evaluation_charts.clickable_confusion_matrix(counts, as_shares),
         "Confusion matrix: click a cell to see its images",
         f"Confusion matrix of {model.name}: {wrong} of {counts.sum()} images are misclassified, most often "
@@ -40,7 +40,9 @@ def show_confusion_matrix(model: EvaluatedModel) -> None:
         CHART_KEY,
         on_select=lambda: _choose_clicked_cell(titles),
     )
-    cell: Cell = st.selectbox("Images of a cell", list(titles), key=state.CELL, format_func=titles.__getitem__)
+    cell: Cell = st.selectbox(
+        "Images of a cell", list(titles), key=state.CONFUSION_CELL, format_func=titles.__getitem__
+    )
     true, predicted = (mistakes.prediction_from_label(name) for name in cell)
     show_gallery(model, mistakes.cell_indices(model.probabilities, model.labels, true, predicted), "cell")
 
@@ -65,13 +67,13 @@ def _choose_clicked_cell(titles: dict[Cell, str]) -> None:
     for point in points:
         cell = str(point.get("true")), str(point.get("read"))
         if cell in titles:
-            st.session_state[state.CELL] = cell
+            st.session_state[state.CONFUSION_CELL] = cell
 
 
 def show_worst_mistakes(model: EvaluatedModel) -> None:
     """All mistakes, the most confident first."""
     st.markdown("##### The most confident mistakes")
-    figure.how_to_read("worst mistakes")
+    figure.show_guide("worst mistakes")
     show_gallery(model, mistakes.worst_mistakes(model.probabilities, model.labels), "worst")
 
 
@@ -120,11 +122,11 @@ def _show_image(model: EvaluatedModel, index: int, key: str) -> None:
     text = f"{model.labels[index]} classified as {predicted}"
     st.html(
         f'<div class="lab-note">image {index:,}</div>'
-        f"{components.picture(model.images[index], f'Image {index}: {text}', 96)}"
+        f"{thumbnails.image_html(model.images[index], f'Image {index}: {text}', 96)}"
         f"<b>{html.escape(text)}</b>, {html.escape(format_percent(confidence))}"
-        f"{components.bars(probabilities[:10])}"
+        f"{prediction_view.probability_bars(probabilities[:10])}"
     )
     if model.on_mnist and st.button("Explain", key=f"{key}_{index}", type="tertiary", icon=":material/visibility:"):
-        st.session_state[state.EXPLAINED] = "test"
+        st.session_state[state.EXPLAIN_SOURCE] = "test"
         st.session_state[state.EXPLAINED_INDEX] = index
         st.switch_page("pages/explain.py")

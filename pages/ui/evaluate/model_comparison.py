@@ -9,20 +9,20 @@ from numpy.typing import NDArray
 from mnist_core.evaluation import significance
 from pages.ui.evaluate.evaluated_model import EvaluatedModel, evaluate_model
 from pages.ui.evaluate.mistakes import show_gallery
-from pages.ui.shared import components, figure, state
+from pages.ui.shared import figure, formatting, model_menu, state
 
 
 def show_model_comparison(model: EvaluatedModel) -> None:
     """A menu of the other model, McNemar's test, both models' metrics, and the images that only one gets right."""
-    choice = components.model_menu("Compare with", state.OTHER_MODEL, optional=True)
-    if choice in (components.NOBODY, model.choice):
+    choice = model_menu.select_model("Compare with", state.SECOND_MODEL, optional=True)
+    if choice in (model_menu.NO_MODEL, model.choice):
         st.info("Choose another model to compare it with.")
         return
     other = evaluate_model(choice, model.source)
     correct = significance.correct_mask(model.probabilities, model.labels)
     other_correct = significance.correct_mask(other.probabilities, other.labels)
     test = significance.mcnemar(correct, other_correct)
-    name, other_name = components.plain(model.name), components.plain(other.name)
+    name, other_name = formatting.escape_markdown(model.name), formatting.escape_markdown(other.name)
     st.markdown(f"##### Is one significantly better?\n\n**{test.sentence(name, other_name)}**")
     method = "exact binomial" if test.exact else "chi-square with continuity correction"
     discordant = test.only_first + test.only_second
@@ -51,7 +51,7 @@ def show_both_metrics(model: EvaluatedModel, other: EvaluatedModel, test: signif
                 "both wrong": test.neither,
             }
         )
-    figure.table(rows, "Both models", "mcnemar", "side_by_side")
+    figure.show_table(rows, "Both models", "mcnemar", "side_by_side")
 
 
 def show_exclusive_images(where: NDArray[np.bool_], correct_name: str, wrong: EvaluatedModel, key: str) -> None:
@@ -64,5 +64,5 @@ def show_exclusive_images(where: NDArray[np.bool_], correct_name: str, wrong: Ev
         key: prefix of the widgets' keys.
     """
     with st.expander(f"Only {correct_name} is correct: {int(where.sum()):,} images"):
-        st.caption(f"Predictions of {components.plain(wrong.name)}:")
+        st.caption(f"Predictions of {formatting.escape_markdown(wrong.name)}:")
         show_gallery(wrong, np.flatnonzero(where), key)

@@ -15,7 +15,7 @@ from mnist_core.config import runs_dir
 from mnist_core.evaluation.metrics import wilson_interval
 from mnist_core.evaluation.robustness import DISTORTIONS, PREPARATIONS, preparations_for
 from pages.ui.evaluate.evaluated_model import EvaluatedModel
-from pages.ui.shared import analysis_caches, caches, components, figure, state
+from pages.ui.shared import analysis_caches, caches, figure, model_menu, state, thumbnails
 
 MAX_MODELS = 3
 SLICE_SECONDS = 1.0
@@ -80,19 +80,19 @@ def robustness_model_menu(choice: str) -> list[str]:
     Args:
         choice: the model that the page evaluates; preselected if one of those is missing.
     """
-    cards = caches.models(runs_dir())
-    options = [components.SHIPPED, *cards]
+    cards = caches.model_cards(runs_dir())
+    options = [model_menu.SHIPPED, *cards]
     best_runs = {"without": _best_run(cards, augmented=False), "with": _best_run(cards, augmented=True)}
-    if state.SPOILT_MODELS not in st.session_state:
-        preselected = dict.fromkeys((components.SHIPPED, *best_runs.values(), choice))
-        st.session_state[state.SPOILT_MODELS] = [option for option in preselected if option][:MAX_MODELS]
-    existing = [option for option in st.session_state[state.SPOILT_MODELS] if option in options]
-    st.session_state[state.SPOILT_MODELS] = existing
-    names = {option: components.model_name(option) for option in options}
+    if state.ROBUSTNESS_MODELS not in st.session_state:
+        preselected = dict.fromkeys((model_menu.SHIPPED, *best_runs.values(), choice))
+        st.session_state[state.ROBUSTNESS_MODELS] = [option for option in preselected if option][:MAX_MODELS]
+    existing = [option for option in st.session_state[state.ROBUSTNESS_MODELS] if option in options]
+    st.session_state[state.ROBUSTNESS_MODELS] = existing
+    names = {option: model_menu.model_name(option) for option in options}
     choices = st.multiselect(
         f"Models (up to {MAX_MODELS})",
         options,
-        key=state.SPOILT_MODELS,
+        key=state.ROBUSTNESS_MODELS,
         max_selections=MAX_MODELS,
         format_func=names.__getitem__,
     )
@@ -116,9 +116,9 @@ def _best_run(cards: dict[str, dict[str, object]], augmented: bool) -> str | Non
 
 def show_distortion_levels(name: str) -> None:
     """One digit at every level of a distortion."""
-    distortion, (images, _) = DISTORTIONS[name], analysis_caches.spoilable(caches.at_hand())
+    distortion, (images, _) = DISTORTIONS[name], analysis_caches.robustness_images(caches.available_dataset())
     examples = [(distortion.apply(images[:1], level)[0], f"{level:g}", "") for level in distortion.levels]
-    components.strip(examples, 56)
+    thumbnails.show_strip(examples, 56)
     st.caption(f"In {distortion.unit}. {distortion.note}")
 
 
@@ -135,25 +135,25 @@ def missing_steps(choices: list[str], distortions: list[str]) -> list[Step]:
 
 def _curve(choice: str, name: str) -> dict[float, float]:
     """Level -> accuracy, as far as it has been measured in this session."""
-    path = components.model_path(choice)
-    key = (choice, caches.changed(path), caches.at_hand(), name)
-    curve: dict[float, float] = st.session_state.setdefault(state.CURVES, {}).setdefault(key, {})
+    path = model_menu.model_path(choice)
+    key = (choice, caches.modified_ns(path), caches.available_dataset(), name)
+    curve: dict[float, float] = st.session_state.setdefault(state.ROBUSTNESS_CURVES, {}).setdefault(key, {})
     return curve
 
 
 def start_measuring(distortions: list[str]) -> None:
     """Callback: measures what is missing of these distortions."""
-    st.session_state[state.MEASURING] = Measurement(distortions, time.monotonic())
+    st.session_state[state.ROBUSTNESS_JOB] = Measurement(distortions, time.monotonic())
 
 
 def stop_measuring() -> None:
     """Ends the measurement and keeps what has been measured."""
-    st.session_state.pop(state.MEASURING, None)
+    st.session_state.pop(state.ROBUSTNESS_JOB, None)
 
 
 def remaining_steps(choices: list[str]) -> list[Step]:
     """The steps left of the measurement that is under way. Ends it if there are none."""
-    measurement = st.session_state.get(state.MEASURING)
+    measurement = st.session_state.get(state.ROBUSTNESS_JOB)
     steps = missing_steps(choices, measurement.distortions) if measurement else []
     if not steps:
         stop_measuring()
@@ -162,7 +162,7 @@ def remaining_steps(choices: list[str]) -> list[Step]:
 
 def show_measuring_progress(steps: list[Step]) -> None:
     """A stop button and a progress bar with the time left."""
-    measurement: Measurement = st.session_state[state.MEASURING]
+    measurement: Measurement = st.session_state[state.ROBUSTNESS_JOB]
     st.button("Stop measuring", icon=":material/stop:", on_click=stop_measuring)
     _, name, _ = steps[0]
     total = measurement.done + len(steps)
@@ -175,10 +175,12 @@ def show_measuring_progress(steps: list[Step]) -> None:
 
 def measure_slice(steps: list[Step]) -> None:
     """Measures for a second, then reruns: a click does not interrupt a fragment that is running."""
-    measurement: Measurement = st.session_state[state.MEASURING]
+    measurement: Measurement = st.session_state[state.ROBUSTNESS_JOB]
     deadline = time.monotonic() + SLICE_SECONDS
     for choice, name, level in steps:
-        accuracy = analysis_caches.robust(components.model_path(choice), caches.at_hand(), name, level)
+        accuracy = analysis_caches.robustness_accuracy(
+            model_menu.model_path(choice), caches.available_dataset(), name, level
+        )
         _curve(choice, name)[level] = accuracy
         measurement.done += 1
         if time.monotonic() > deadline:
@@ -188,18 +190,18 @@ def measure_slice(steps: list[Step]) -> None:
 
 def show_robustness_curves(choices: list[str], name: str) -> None:
     """Accuracy by level of a distortion, a curve for each model, as far as measured."""
-    measured = {components.model_name(choice): _curve(choice, name) for choice in choices if _curve(choice, name)}
+    measured = {model_menu.model_name(choice): _curve(choice, name) for choice in choices if _curve(choice, name)}
     if not measured:
-        if state.MEASURING not in st.session_state:
+        if state.ROBUSTNESS_JOB not in st.session_state:
             st.info("Not measured yet. One distortion takes a few seconds per model, all of them a minute or two.")
         return
-    distortion, images = DISTORTIONS[name], len(analysis_caches.spoilable(caches.at_hand())[1])
+    distortion, images = DISTORTIONS[name], len(analysis_caches.robustness_images(caches.available_dataset())[1])
     title = f"Accuracy by {distortion.title.lower()}"
     lowest = {model: min(curve.items(), key=lambda point: point[1]) for model, curve in measured.items()}
     in_words = ", ".join(
         f"{model} {100 * accuracy:.1f} % at {level:g} {distortion.unit}" for model, (level, accuracy) in lowest.items()
     )
-    figure.chart(
+    figure.show_chart(
         evaluation_charts.robustness_curves(measured, distortion.unit, distortion.levels, distortion.neutral),
         title,
         f"{title}. Lowest: {in_words}",
@@ -220,28 +222,28 @@ def show_uncentered_accuracy(choices: list[str]) -> None:
     pressed = st.button("Test on uncentered digits", type="primary")
     rows = [row for choice in choices for row in _uncentered_rows(choice, measure=pressed)]
     if rows:
-        figure.table(rows, "Accuracy on uncentered digits", "placed anywhere", "anywhere")
+        figure.show_table(rows, "Accuracy on uncentered digits", "placed anywhere", "anywhere")
 
 
 def _uncentered_rows(choice: str, measure: bool) -> list[dict[str, Any]]:
     """A row for each way of converting the field.
 
     Args:
-        choice: of components.model_menu.
+        choice: of model_menu.select_model.
         measure: False for only those that have been measured already.
     """
-    path, data, rows = components.model_path(choice), caches.at_hand(), []
+    path, data, rows = model_menu.model_path(choice), caches.available_dataset(), []
     for way in preparations_for(caches.classifier(path).input_size):
         curve = _curve(choice, way)
         if measure:
-            curve[0] = analysis_caches.anywhere(path, data, way)
+            curve[0] = analysis_caches.uncentered_accuracy(path, data, way)
         if not curve:
             continue
-        images = len(analysis_caches.placed_anywhere(data, way)[1])
+        images = len(analysis_caches.uncentered_images(data, way)[1])
         low, high = wilson_interval(int(np.rint(curve[0] * images)), images)
         rows.append(
             {
-                "model": components.model_name(choice),
+                "model": model_menu.model_name(choice),
                 "input": PREPARATIONS[way][0],
                 "accuracy": f"{100 * curve[0]:.1f} %",
                 "95 % interval": f"{100 * low:.1f} – {100 * high:.1f} %",

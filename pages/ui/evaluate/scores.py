@@ -31,7 +31,7 @@ def show_headline_metrics(metrics: Evaluation) -> None:
         column.metric(label, value)
     wrong = metrics.images - round(metrics.accuracy * metrics.images)
     st.caption(f"{wrong:,} of {metrics.images:,} images are misclassified.")
-    figure.how_to_read("headline figures")
+    figure.show_guide("headline figures")
 
 
 def show_class_metrics(metrics: Evaluation) -> None:
@@ -50,4 +50,4 @@ def show_class_metrics(metrics: Evaluation) -> None:
         "f1": st.column_config.NumberColumn("F1", format="%.2f %%"),
         "support": st.column_config.NumberColumn("support (images)", format="localized"),
     }
-    figure.table(rows, "Metrics of each digit", "class figures", "class_figures", column_config=columns)
+    figure.show_table(rows, "Metrics of each digit", "class figures", "class_figures", column_config=columns)

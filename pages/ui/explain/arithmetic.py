@@ -67,7 +67,7 @@ def show_unit_arithmetic(layer: Layer, weights: Weights, before: NDArray[np.floa
     left, right = st.columns([1, 1], gap="large")
     with left:
         steps = [{"step": step_name(unit, quantity), "value": f"{value:.5g}"} for quantity, value in unit.steps]
-        figure.table(steps, computation_in_one_line(unit), "arithmetic", "arithmetic")
+        figure.show_table(steps, computation_in_one_line(unit), "arithmetic", "arithmetic")
     with right:
         if unit.patch is not None:
             show_patch(unit)
@@ -128,7 +128,7 @@ def show_patch(unit: UnitArithmetic) -> None:
         title += f", in channel {channel} of {patch.shape[2]}, which contributes most"
     area = f"Rows {box[0]} to {box[2] - 1} and columns {box[1]} to {box[3] - 1} of the previous layer"
     filter_in_words = "" if kernel is None else f"; filter: {array_in_words(pictures[1])}"
-    figure.image(
+    figure.show_picture(
         picture_equation(pictures),
         title,
         f"{area}: {array_in_words(pictures[0])}{filter_in_words}",
@@ -139,7 +139,9 @@ def show_patch(unit: UnitArithmetic) -> None:
     if sums is not None and len(sums) > 1:
         order = np.argsort(-np.abs(sums))[:MAX_TERMS]
         rows = [{"channel of the previous layer": int(index), "contribution": f"{sums[index]:.4g}"} for index in order]
-        figure.table(rows, f"Channels that contribute most ({len(rows)} of {len(sums)})", "contributions", "by_channel")
+        figure.show_table(
+            rows, f"Channels that contribute most ({len(rows)} of {len(sums)})", "contributions", "by_channel"
+        )
 
 
 def array_in_words(values: NDArray[np.float32]) -> str:
@@ -192,7 +194,7 @@ def show_largest_shares(unit: UnitArithmetic) -> None:
         {"output": int(index), "input": f"{unit.terms[index][0]:.4g}", "share": f"{unit.terms[index][1]:.4g}"}
         for index in order
     ]
-    figure.table(rows, "The largest shares", "contributions", "terms")
+    figure.show_table(rows, "The largest shares", "contributions", "terms")
 
 
 def show_largest_terms(unit: UnitArithmetic) -> None:
@@ -209,4 +211,4 @@ def show_largest_terms(unit: UnitArithmetic) -> None:
                 "contribution": f"{products[index]:.4g}",
             }
         )
-    figure.table(rows, f"Inputs that contribute most ({len(rows)} of {len(unit.terms)})", "contributions", "terms")
+    figure.show_table(rows, f"Inputs that contribute most ({len(rows)} of {len(unit.terms)})", "contributions", "terms")

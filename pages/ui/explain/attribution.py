@@ -20,7 +20,7 @@ from mnist_core.explain.gradient_server import load_architecture
 from mnist_core.networks.architecture import Architecture
 from mnist_core.training import fine_tune
 from pages.ui.explain.gradient_spinner import gradient_spinner
-from pages.ui.shared import analysis_caches, caches, components, figure, state
+from pages.ui.shared import analysis_caches, caches, figure, model_menu, state
 
 Image = NDArray[np.uint8]
 """(28, 28) uint8, ink bright."""
@@ -74,7 +74,7 @@ def attribute_by_gradients(
         )
         return Attribution(np.zeros((0, attribution.SIDE, attribution.SIDE), np.float32))
     with gradient_spinner("Computing gradients …"):
-        return analysis_caches.reasons(method, folder, image, digits, layer)
+        return analysis_caches.attributions(method, folder, image, digits, layer)
 
 
 METHODS = {
@@ -110,12 +110,12 @@ def show_attribution(choice: str, image: Image) -> None:
     """The view.
 
     Args:
-        choice: of components.model_menu.
+        choice: of model_menu.select_model.
         image: (28, 28) uint8.
     """
     folder = fine_tune.model_folder(choice)
     network = load_architecture(folder)
-    predicted = caches.classifier(components.model_path(choice)).predict(image).digit
+    predicted = caches.classifier(model_menu.model_path(choice)).predict(image).digit
     method = method_menu()
     digits = digit_menu(predicted)
     layer = None
@@ -135,9 +135,13 @@ def show_attribution(choice: str, image: Image) -> None:
 
 def method_menu() -> AttributionMethod:
     """A menu of the methods."""
-    state.default(state.REASONS_METHOD, next(iter(METHODS)))
+    st.session_state.setdefault(state.ATTRIBUTION_METHOD, next(iter(METHODS)))
     name = st.segmented_control(
-        "Method", list(METHODS), format_func=lambda each: METHODS[each].title, required=True, key=state.REASONS_METHOD
+        "Method",
+        list(METHODS),
+        format_func=lambda each: METHODS[each].title,
+        required=True,
+        key=state.ATTRIBUTION_METHOD,
     )
     return METHODS[str(name)]
 
@@ -149,9 +153,9 @@ def digit_menu(predicted: int) -> tuple[int, ...]:
         digit: str(digit) for digit in range(NUM_CLASSES)
     }
     chosen = int(
-        menu.selectbox("Digit to explain", list(titles), format_func=titles.__getitem__, key=state.REASONS_DIGIT)
+        menu.selectbox("Digit to explain", list(titles), format_func=titles.__getitem__, key=state.ATTRIBUTION_DIGIT)
     )
-    if switch.toggle("All ten digits", key=state.REASONS_TEN):
+    if switch.toggle("All ten digits", key=state.ATTRIBUTION_ALL):
         return tuple(range(NUM_CLASSES))
     return (predicted if chosen == PREDICTED_DIGIT else chosen,)
 
@@ -161,9 +165,9 @@ def layer_menu(network: Architecture) -> int | None:
     titles = attribution.conv_layers(network)
     if not titles:
         return None
-    if st.session_state.get(state.REASONS_LAYER) not in titles:
-        st.session_state[state.REASONS_LAYER] = attribution.default_grad_cam_layer(network)
-    return int(st.selectbox("Convolution", list(titles), format_func=titles.__getitem__, key=state.REASONS_LAYER))
+    if st.session_state.get(state.ATTRIBUTION_LAYER) not in titles:
+        st.session_state[state.ATTRIBUTION_LAYER] = attribution.default_grad_cam_layer(network)
+    return int(st.selectbox("Convolution", list(titles), format_func=titles.__getitem__, key=state.ATTRIBUTION_LAYER))
 
 
 def show_maps(
@@ -188,7 +192,7 @@ def show_maps(
         method.signed,
         method.coarse and len(digits) == 1,
     )
-    figure.image(sheet, title, maps_in_words(method, result, digits), method.guide, "reasons")
+    figure.show_picture(sheet, title, maps_in_words(method, result, digits), method.guide, "reasons")
 
 
 def maps_in_words(method: AttributionMethod, result: Attribution, digits: Sequence[int]) -> str:
@@ -216,7 +220,7 @@ def show_notes(result: Attribution, digits: Sequence[int], network: Architecture
             }
             for digit, check in zip(digits, result.completeness, strict=True)
         ]
-        figure.table(rows, "Completeness: do the attributions add up to the logit?", "completeness", "complete")
+        figure.show_table(rows, "Completeness: do the attributions add up to the logit?", "completeness", "complete")
     if not result.maps.any():
         st.caption("The map is zero everywhere: no pixel speaks for this digit.")
     size = network.input_size

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from mnist_core.charts import layers as layer_charts
 from mnist_core.evaluation.mistakes import prediction_label
 from mnist_core.explain.counterfactual import MAX_PATCHES, Counterfactual
-from pages.ui.shared import analysis_caches, components, figure
+from pages.ui.shared import analysis_caches, figure, model_menu
 
 SCALE = 8
 """Pixels of the page for one of the image."""
@@ -21,10 +21,10 @@ def show_counterfactual(choice: str, image: NDArray[np.uint8]) -> None:
     """The image before and after the change.
 
     Args:
-        choice: of components.model_menu.
+        choice: of model_menu.select_model.
         image: (28, 28) uint8.
     """
-    change = analysis_caches.change_of_mind(components.model_path(choice), image)
+    change = analysis_caches.find_counterfactual(model_menu.model_path(choice), image)
     before, after = (prediction_label(predicted) for predicted in change.classes)
     if not change.changed_class:
         st.info(
@@ -34,7 +34,7 @@ def show_counterfactual(choice: str, image: NDArray[np.uint8]) -> None:
         return
     count = len(change.patches)
     patches = f"{count} {'patch' if count == 1 else 'patches'} of 2×2 pixels {PARTICIPLES[change.edit]}"
-    figure.image(
+    figure.show_picture(
         before_and_after(change),
         f"From {before} to {after}: {patches}",
         f"Three pictures: the digit, classified as {before}; the change, {patches}; the changed digit, classified as "

@@ -18,7 +18,7 @@ from mnist_core.networks.layers import format_shape
 from mnist_core.runs.snapshots import MOST, kept_of, snapshot_epochs
 from mnist_core.training import fine_tune
 from pages.ui.explain.gradient_spinner import gradient_spinner
-from pages.ui.shared import analysis_caches, components, figure, state
+from pages.ui.shared import analysis_caches, figure, prediction_view, state
 
 Image = NDArray[np.uint8]
 
@@ -32,7 +32,7 @@ def show_growth(choice: str, image: Image) -> None:
     """The view.
 
     Args:
-        choice: of components.model_menu.
+        choice: of model_menu.select_model.
         image: (28, 28) uint8.
     """
     folder = fine_tune.model_folder(choice)
@@ -42,7 +42,7 @@ def show_growth(choice: str, image: Image) -> None:
     network = load_architecture(folder)
     layer = layer_menu(network)
     with gradient_spinner("Reading the snapshots …"):
-        history = analysis_caches.growth(folder, image, layer)
+        history = analysis_caches.layer_growth(folder, image, layer)
     index, playing = epoch_menu(history)
     place = st.empty()
     if playing:
@@ -108,7 +108,7 @@ def play_animation(history: SnapshotHistory, place: st.delta_generator.DeltaGene
         place.html(
             f'<div class="lab-note" role="status">after {epoch} of {history.epochs[-1]} epochs</div>'
             '<div class="lab-answer"><div style="flex:2 1 16rem">'
-            f"{components.bars(history.probabilities[index])}</div>"
+            f"{prediction_view.probability_bars(history.probabilities[index])}</div>"
             f'<img class="lab-picture" style="max-width:100%" alt="activations after {epoch} epochs" '
             f'src="{data_url(activation_picture(history, index))}"></div>'
         )
@@ -131,10 +131,10 @@ def show_epoch(history: SnapshotHistory, index: int, layer: str) -> None:
     prediction, activations = st.columns([2, 3], gap="large")
     with prediction:
         st.markdown(f"##### Prediction {when}: {predicted}, {format_percent(float(probabilities[predicted]))}")
-        st.html(components.bars(probabilities))
+        st.html(prediction_view.probability_bars(probabilities))
     with activations:
         low, high = float(history.activations[index].min()), float(history.activations[index].max())
-        figure.image(
+        figure.show_picture(
             activation_picture(history, index),
             f"Activations {when}, {layer}",
             f"Activations of {layer} {when}: from {low:.2f} to {high:.2f}.",
@@ -148,7 +148,7 @@ def show_probability_curves(history: SnapshotHistory, index: int) -> None:
     if len(history.epochs) == 1:
         return
     first, last, epochs = history.probabilities[0], history.probabilities[-1], history.epochs
-    figure.chart(
+    figure.show_chart(
         growth_charts.probability_curves(epochs, history.probabilities, epochs[index]),
         "Prediction by epoch",
         f"The probabilities of the ten digits for this image over {epochs[-1]} epochs: at epoch {epochs[0]} "
@@ -163,7 +163,7 @@ def show_filters(history: SnapshotHistory, network: Architecture) -> None:
     before, after = history.before, history.after
     if not before.size or (before.ndim != 3 and len(before) != network.input_size**2):
         return
-    figure.image(
+    figure.show_picture(
         growth_charts.filter_grid(before, after),
         "Filters of the first layer, before and after training",
         f"Filters of the first layer at epoch {history.epochs[0]}, above, and at epoch {history.epochs[-1]}, below. "

@@ -22,13 +22,13 @@ def show_layers(choice: str, image: NDArray[np.uint8]) -> None:
         choice: of components.model_menu.
         image: (28, 28) uint8.
     """
-    layers = layer_outputs.opened(choice, "convert_layers")
+    layers = layer_outputs.open_model_layers(choice, "convert_layers")
     if layers is None:
         return
-    outputs = layer_outputs.outputs(layers, image)
-    layer_outputs.wall(outputs, "wall")
+    outputs = layer_outputs.image_outputs(layers, image)
+    layer_outputs.show_layer_outputs(outputs, "wall")
     try:
-        network, weights = analysis_caches.network(choice), analysis_caches.weights(choice)
+        network, weights = analysis_caches.model_architecture(choice), analysis_caches.model_weights(choice)
     except ModelError as error:
         network, weights = None, ()
         st.info(f"The computation of single values cannot be shown. {error}")
@@ -43,7 +43,7 @@ def show_layers(choice: str, image: NDArray[np.uint8]) -> None:
     show_unit_arithmetic(network.layers[position], weights[position], before, place)
 
 
-def choose_unit(outputs: layer_outputs.Outputs) -> tuple[str, tuple[int, ...]]:
+def choose_unit(outputs: layer_outputs.LayerOutputs) -> tuple[str, tuple[int, ...]]:
     """A menu of layers, and charts of the chosen one in which a unit can be clicked.
 
     Returns:
@@ -55,7 +55,7 @@ def choose_unit(outputs: layer_outputs.Outputs) -> tuple[str, tuple[int, ...]]:
         st.session_state[state.EXPLAINED_LAYER] = next(
             (name for name in names if layer_kind(name) == "Conv2D"), names[-1]
         )
-    name = str(st.selectbox("Layer", names, format_func=layer_outputs.title, key=state.EXPLAINED_LAYER))
+    name = str(st.selectbox("Layer", names, format_func=layer_outputs.layer_title, key=state.EXPLAINED_LAYER))
     values = outputs[name]
     place = choose_in_feature_maps(name, values) if values.ndim == 3 else choose_in_vector(name, values)
     return name, place
@@ -74,16 +74,16 @@ def choose_in_feature_maps(name: str, values: NDArray[np.float32]) -> tuple[int,
         for key, index in zip(
             (state.EXPLAINED_ROW, state.EXPLAINED_COLUMN, state.EXPLAINED_CHANNEL), peak, strict=True
         ):
-            state.default(key, int(index))
+            st.session_state.setdefault(key, int(index))
     row = index_within(state.EXPLAINED_ROW, rows)
     column = index_within(state.EXPLAINED_COLUMN, columns)
     channel = index_within(state.EXPLAINED_CHANNEL, channels)
     thumbnails, enlarged = st.columns([1, 1], gap="large")
     with thumbnails:
         strongest = int(values.max(axis=(0, 1)).argmax())
-        figure.chart(
+        figure.show_chart(
             layer_charts.clickable_channels(values, channel),
-            f"All channels of {layer_outputs.title(name)}: click one",
+            f"All channels of {layer_outputs.layer_title(name)}: click one",
             f"{channels} small pictures of {rows} by {columns}; channel {strongest} has the largest value, "
             f"{values.max():.3g}. Channel {channel} is chosen.",
             "channels",
@@ -97,7 +97,7 @@ def choose_in_feature_maps(name: str, values: NDArray[np.float32]) -> tuple[int,
         show_index_fields({"Channel": (state.EXPLAINED_CHANNEL, channels)})
     with enlarged:
         picture = values[..., channel]
-        figure.chart(
+        figure.show_chart(
             layer_charts.clickable_channel(picture, layer_charts.largest_magnitude(values), (row, column)),
             f"Channel {channel}: click a unit",
             f"{rows} by {columns} squares, from {picture.min():.3g} to {picture.max():.3g}. The one in row {row}, "
@@ -120,9 +120,9 @@ def choose_in_vector(name: str, values: NDArray[np.float32]) -> tuple[int]:
         values: (W,) float32, its activations.
     """
     unit = index_within(state.EXPLAINED_CHANNEL, len(values))
-    figure.chart(
+    figure.show_chart(
         layer_charts.clickable_bars(values.tolist(), "unit", "value", unit),
-        f"Output of {layer_outputs.title(name)}: click a unit",
+        f"Output of {layer_outputs.layer_title(name)}: click a unit",
         f"{len(values)} bars; the largest is unit {int(values.argmax())} with {values.max():.4g}. Unit {unit} is "
         f"chosen: {values[unit]:.4g}.",
         "units",

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from mnist_core.charts import digits as digit_charts
 from mnist_core.explain.neighbors import nearest_neighbors
-from pages.ui.shared import analysis_caches, caches, components, figure, layer_outputs
+from pages.ui.shared import analysis_caches, caches, figure, layer_outputs, model_menu
 
 COLUMNS = 5
 PIXELS = 100
@@ -19,20 +19,20 @@ def show_neighbors(choice: str, image: NDArray[np.uint8]) -> None:
     """The ten nearest training digits, their labels and similarities.
 
     Args:
-        choice: of components.model_menu.
+        choice: of model_menu.select_model.
         image: (28, 28) uint8.
     """
-    layers = layer_outputs.opened(choice, "convert_neighbours")
+    layers = layer_outputs.open_model_layers(choice, "convert_neighbours")
     if layers is None:
         return
-    path, data = components.model_path(choice), caches.at_hand()
-    descriptors, mnist = analysis_caches.described(choice, path, data), caches.mnist(data)
+    path, data = model_menu.model_path(choice), caches.available_dataset()
+    descriptors, mnist = analysis_caches.training_features(choice, path, data), caches.mnist(data)
     neighbors = nearest_neighbors(descriptors, layers.penultimate(image[None])[0])
     indices = [neighbor.index for neighbor in neighbors]
     images, labels = mnist.x_train[indices], mnist.y_train[indices]
     predicted = caches.classifier(path).predict(image).digit
     agreeing = int((labels == predicted).sum())
-    figure.image(
+    figure.show_picture(
         digit_charts.digit_grid(images, labels, str(predicted) * len(neighbors), COLUMNS),
         f"The {len(neighbors)} most similar training digits: {agreeing} have the predicted label, {predicted}",
         "Ten digits, nearest first, two rows of five; their labels: " + ", ".join(map(str, labels.tolist())) + ".",
@@ -49,5 +49,5 @@ def show_neighbors(choice: str, image: NDArray[np.uint8]) -> None:
         }
         for rank, (neighbor, label) in enumerate(zip(neighbors, labels, strict=True), 1)
     ]
-    figure.table(rows, f"Nearest of {len(mnist.x_train):,} training digits", "neighbours", "neighbours_table")
+    figure.show_table(rows, f"Nearest of {len(mnist.x_train):,} training digits", "neighbours", "neighbours_table")
     st.caption(f"Compared by the {descriptors.shape[1]:,} inputs of the last dense layer.")

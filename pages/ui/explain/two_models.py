@@ -6,24 +6,24 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from pages.ui.shared import caches, components, layer_outputs, state
+from pages.ui.shared import caches, layer_outputs, model_menu, prediction_view, state
 
 
 def show_two_models(choice: str, image: NDArray[np.uint8]) -> None:
     """A menu of the second model, and both models side by side.
 
     Args:
-        choice: of components.model_menu.
+        choice: of model_menu.select_model.
         image: (28, 28) uint8.
     """
-    other = components.model_menu("Compare with", state.BESIDE_MODEL, optional=True)
-    if other == components.NOBODY:
+    other = model_menu.select_model("Compare with", state.COMPARED_MODEL, optional=True)
+    if other == model_menu.NO_MODEL:
         st.info("Choose a second model to compare with.")
         return
     for number, (column, model) in enumerate(zip(st.columns(2, gap="large"), (choice, other), strict=True)):
         with column:
-            prediction = caches.classifier(components.model_path(model)).predict(image)
-            components.answer(prediction, components.model_name(model))
-            layers = layer_outputs.opened(model, f"convert_beside_{number}")
+            prediction = caches.classifier(model_menu.model_path(model)).predict(image)
+            prediction_view.show_prediction(prediction, model_menu.model_name(model))
+            layers = layer_outputs.open_model_layers(model, f"convert_beside_{number}")
             if layers is not None:
-                layer_outputs.wall(layer_outputs.outputs(layers, image), f"wall_{number}")
+                layer_outputs.show_layer_outputs(layer_outputs.image_outputs(layers, image), f"wall_{number}")

@@ -23,11 +23,11 @@ def show_weights(choice: str, image: NDArray[np.uint8]) -> None:
         choice: of components.model_menu.
         image: unused; every view of the Explain page takes one.
     """
-    network = analysis_caches.network(choice)
+    network = analysis_caches.model_architecture(choice)
     names = [output_name(position, layer) for position, layer in enumerate(network.layers, 1)]
     kernels = {
-        layer_outputs.title(name): weights[0]
-        for name, weights in zip(names, analysis_caches.weights(choice), strict=True)
+        layer_outputs.layer_title(name): weights[0]
+        for name, weights in zip(names, analysis_caches.model_weights(choice), strict=True)
         if weights and layer_kind(name) != "BatchNormalization"
     }
     if not kernels:
@@ -36,7 +36,7 @@ def show_weights(choice: str, image: NDArray[np.uint8]) -> None:
     first, kernel = next(iter(kernels.items()))
     show_first_filters(first, filter_images(kernel, network.input_size))
     widest = max(kernels, key=lambda name: float(kernels[name].std()))
-    figure.chart(
+    figure.show_chart(
         layer_charts.weight_histograms(kernels),
         "Distribution of the weights of each layer",
         f"{len(kernels)} histograms; the widest is of {widest}.",
@@ -57,7 +57,7 @@ def show_first_filters(layer: str, filters: NDArray[np.float32] | None) -> None:
         return
     count = filters.shape[2]
     shown = f"the first {MAX_FILTERS} of {count}" if count > MAX_FILTERS else f"all {count}"
-    figure.image(
+    figure.show_picture(
         layer_charts.activation_grid(filters, PIXELS, MAX_FILTERS, 5),
         f"Filters of {layer} ({shown})",
         f"{min(count, MAX_FILTERS)} pictures of {filters.shape[0]} by {filters.shape[1]} weights, "

@@ -10,7 +10,7 @@ from mnist_core.charts import runs as run_charts
 from mnist_core.runs import history
 from mnist_core.runs.reports import MEASURES
 from mnist_core.runs.run import Run
-from pages.ui.shared import caches, components, figure, sketchpad, state, theme
+from pages.ui.shared import caches, figure, formatting, guard, prediction_view, sketchpad, state, theme
 from pages.ui.shared.sketchpad import show_sketchpad
 
 MAX_RUNS = 10
@@ -27,7 +27,7 @@ def show_run_comparison(runs: list[Run]) -> None:
     show_curves(runs)
     show_settings(runs)
     show_confusion_matrices(runs)
-    components.fragment(lambda: show_predictions(runs))
+    guard.render_fragment(lambda: show_predictions(runs))
 
 
 def show_curves(runs: list[Run]) -> None:
@@ -40,9 +40,9 @@ def show_curves(runs: list[Run]) -> None:
     )
     smoothing = columns[2].slider("Smoothing", 0.0, 0.99, 0.0)
     logarithmic = columns[3].toggle("Log scale")
-    reports = {unique_name(run): caches.reports(run) for run in runs}
+    reports = {unique_name(run): caches.comparable_reports(run) for run in runs}
     title = f"{metric_title(metric)} by {run_charts.CURVE_AXES[axis]}"
-    figure.chart(
+    figure.show_chart(
         run_charts.run_curves(reports, metric, axis, smoothing, logarithmic),
         title.capitalize(),
         f"{title} of {', '.join(reports)}",
@@ -63,7 +63,7 @@ def unique_name(run: Run) -> str:
 
 def show_settings(runs: list[Run]) -> None:
     """The settings that differ, and all of them in a fold. Nothing if one of the runs has no readable spec."""
-    specs = [spec for run in runs if (spec := components.attempt(run.spec, True)) is not None]
+    specs = [spec for run in runs if (spec := guard.try_action(run.spec, True)) is not None]
     if len(specs) != len(runs):
         return
     rows, names = history.settings_table(specs), [unique_name(run) for run in runs]
@@ -71,7 +71,9 @@ def show_settings(runs: list[Run]) -> None:
     if len(runs) > 1:
         differing = [row for row in rows if row["differs"]]
         if differing:
-            st.table(_settings_columns([components.plain(name) for name in names], differing))  # Markdown in st.table
+            st.table(
+                _settings_columns([formatting.escape_markdown(name) for name in names], differing)
+            )  # Markdown in st.table
         else:
             st.write("All settings are the same.")
     with st.expander("All settings"):
@@ -94,9 +96,9 @@ def show_confusion_matrices(runs: list[Run]) -> None:
         for column, (run, card) in zip(st.columns(PER_ROW), tested[start : start + PER_ROW], strict=False):
             accuracy = f"{100 * card['test_accuracy']:.2f} %"
             with column:
-                figure.chart(
+                figure.show_chart(
                     run_charts.confusion_matrix(card["test"]["confusion"]),
-                    f"{components.plain(unique_name(run))}: {accuracy}",
+                    f"{formatting.escape_markdown(unique_name(run))}: {accuracy}",
                     f"Confusion matrix of {unique_name(run)}: {accuracy}",
                     "confusion matrix",
                     f"confusion_{run.id}",
@@ -109,7 +111,7 @@ def show_predictions(runs: list[Run]) -> None:
     if not models:
         return
     st.subheader("One drawing, every model")
-    image = sketchpad.digit(show_sketchpad(state.COMPARISON_CANVAS, theme.CANVAS_PIXELS))
+    image = sketchpad.normalized_digit(show_sketchpad(state.COMPARISON_CANVAS, theme.CANVAS_PIXELS))
     if image is None:
         st.info("Draw a digit to see what each model predicts.")
         return
@@ -117,4 +119,4 @@ def show_predictions(runs: list[Run]) -> None:
         for column, run in zip(st.columns(PER_ROW), models[start : start + PER_ROW], strict=False):
             with column:
                 reading = caches.classifier(run.model).predict(image)
-                components.answer(reading, unique_name(run), image if start == 0 else None)
+                prediction_view.show_prediction(reading, unique_name(run), image if start == 0 else None)

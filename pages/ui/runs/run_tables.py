@@ -46,11 +46,11 @@ def search(rows: list[Row]) -> list[Row]:
     """The search field and the filters. Returns the rows that match, starred runs first."""
     text_column, state_column, recipe_column, mine_column = st.columns([3, 2, 2, 1], vertical_alignment="bottom")
     text = text_column.text_input("Search", key=state.SEARCH, placeholder="name, recipe, setting, state, note")
-    states = _filter(state_column, "State", state.STATES, {row["state"] for row in rows})
-    recipes = _filter(recipe_column, "Recipe", state.RECIPES, {row["recipe"] for row in rows if row["recipe"]})
-    only_mine = mine_column.toggle("Only mine", key=state.MINE)
+    states = _filter(state_column, "State", state.STATE_FILTER, {row["state"] for row in rows})
+    recipes = _filter(recipe_column, "Recipe", state.RECIPE_FILTER, {row["recipe"] for row in rows if row["recipe"]})
+    only_mine = mine_column.toggle("Only mine", key=state.ONLY_MINE)
     matches = ranking.search(rows, text, states, recipes)
-    return ranking.divide(matches, visitor.me())[0] if only_mine else matches
+    return ranking.divide(matches, visitor.owner_id())[0] if only_mine else matches
 
 
 def _filter(column: Any, label: str, key: str, options: set[str]) -> list[str]:
@@ -61,7 +61,7 @@ def _filter(column: Any, label: str, key: str, options: set[str]) -> list[str]:
 
 def show_run_tables(rows: list[Row]) -> None:
     """The visitor's own runs, and below them everybody else's."""
-    mine, others = ranking.divide(rows, visitor.me())
+    mine, others = ranking.divide(rows, visitor.owner_id())
     if mine:
         st.markdown("##### Your runs")
         _show_run_table("mine", mine)
@@ -137,7 +137,7 @@ def show_leaderboard(rows: list[Row]) -> None:
         for column, (cost, name) in zip(st.columns(2), COSTS.items(), strict=True):
             title = f"Test accuracy against {name}"
             with column:
-                figure.chart(
+                figure.show_chart(
                     run_charts.accuracy_scatter(tested, cost),
                     title,
                     f"{title} of {len(tested)} runs",

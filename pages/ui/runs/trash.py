@@ -10,7 +10,7 @@ from mnist_core import owners
 from mnist_core.errors import DigitLabError
 from mnist_core.runs import history
 from mnist_core.runs.run import Run, find_run
-from pages.ui.shared import caches, components, state, visitor
+from pages.ui.shared import caches, formatting, state, visitor
 
 
 def delete_runs(runs: list[Run]) -> None:
@@ -22,7 +22,7 @@ def delete_runs(runs: list[Run]) -> None:
 
 def _delete(run_id: str) -> None:
     run = find_run(run_id)
-    visitor.change(run, history.delete, run)
+    visitor.change_run(run, history.delete, run)
 
 
 def restore_runs(run_ids: Iterable[str]) -> None:
@@ -32,7 +32,7 @@ def restore_runs(run_ids: Iterable[str]) -> None:
 
 
 def _restore(run_id: str) -> None:
-    owners.require(owners.read(history.find_deleted(run_id).path), visitor.visitor(), f"The run {run_id}")
+    owners.require(owners.read(history.find_deleted(run_id).path), visitor.current_visitor(), f"The run {run_id}")
     history.restore(run_id)
 
 
@@ -44,8 +44,8 @@ def _apply_to_each(run_ids: Iterable[str], action: Callable[[str], None]) -> lis
             action(run_id)
             done.append(run_id)
         except DigitLabError as error:
-            st.toast(components.plain(str(error)), icon=":material/block:")
-    caches.forget_runs()
+            st.toast(formatting.escape_markdown(str(error)), icon=":material/block:")
+    caches.clear_run_caches()
     return done
 
 
@@ -67,5 +67,5 @@ def show_trash() -> None:
         return
     with st.expander(f"Trash: {len(deleted)} deleted in the last 24 hours", icon=":material/delete:"):
         titles = {run_id: f"{history.title(history.find_deleted(run_id))} · {run_id}" for run_id in deleted}
-        chosen = st.multiselect("Runs to restore", deleted, format_func=titles.__getitem__, key=state.HAD_BACK)
+        chosen = st.multiselect("Runs to restore", deleted, format_func=titles.__getitem__, key=state.RESTORED)
         st.button("Restore", on_click=restore_runs, args=(chosen,), disabled=not chosen)

@@ -15,7 +15,7 @@ from mnist_core.recipes import schedules
 from mnist_core.recipes.overrides import LAYER_SETTINGS, setting_rules
 from mnist_core.recipes.relevance import is_relevant
 from mnist_core.recipes.settings import LOSSES, SCHEDULES, Settings
-from pages.ui.shared import components, custom_network, figure, state
+from pages.ui.shared import custom_network, figure, guard, state
 
 PLACES = 400  # of the drawn schedule
 
@@ -41,18 +41,18 @@ KEYS = (
 _NEEDED = (state.OPTIMIZER, state.MOMENTUM, state.SCHEDULE, state.LOSS)  # by what applies
 
 
-def of_its_kind(key: str, value: Any) -> Any:
+def to_control_value(key: str, value: Any) -> Any:
     """The value as its control takes it: a file or a link may say 0 where 0.0 is meant."""
     return float(value) if isinstance(setting_rules()[key], Number) and key != state.LEARNING_RATE else value
 
 
-def chosen(base: Settings) -> dict[str, Any]:
+def form_values(base: Settings) -> dict[str, Any]:
     """The settings as the controls say, less those that change nothing; `base`: of the recipe."""
     return {key: st.session_state[key] for key in KEYS if _applies(key, base)}
 
 
 def _applies(key: str, base: Settings) -> bool:
-    if custom_network.is_on() and key in LAYER_SETTINGS:
+    if custom_network.is_enabled() and key in LAYER_SETTINGS:
         return False  # its layers say that, each for itself
     return is_relevant(key, {name: st.session_state[name] for name in _NEEDED}, base.layers)
 
@@ -64,14 +64,14 @@ def show_advanced_settings(base: Settings, settings: Callable[[], Settings]) -> 
         base: of the recipe.
         settings: gives those that the whole form says.
     """
-    changed = [key for key, value in chosen(base).items() if value != getattr(base, key)]
+    changed = [key for key, value in form_values(base).items() if value != getattr(base, key)]
     names = f": {', '.join(key.replace('_', ' ') for key in changed)}" if changed else ""
-    fold = st.expander(f"More settings{names}", key=state.MORE_SETTINGS, on_change="rerun")
+    fold = st.expander(f"More settings{names}", key=state.ADVANCED_OPEN, on_change="rerun")
     if not fold.open:
         return
     with fold:
         _schedule(base)
-        components.attempt(lambda: curve(settings()), True)
+        guard.try_action(lambda: curve(settings()), True)
         _optimizer(base)
         _loss(base)
         _weights(base)
@@ -85,7 +85,7 @@ def curve(settings: Settings) -> None:
         f"{rates[-1]:.2g} at the end of epoch {settings.epochs}"
     )
     drawn = rate_charts.schedule_curve(rates, settings.epochs)
-    figure.chart(drawn, "The learning rate, epoch by epoch", alt, "schedule", "schedule_chart")
+    figure.show_chart(drawn, "The learning rate, epoch by epoch", alt, "schedule", "schedule_chart")
 
 
 def _schedule(base: Settings) -> None:
@@ -159,7 +159,7 @@ def _weights(base: Settings) -> None:
         "Initialiser",
         [*INITIALIZERS, *mixed],
         key=state.KERNEL_INITIALIZER,
-        disabled=custom_network.is_on(),
+        disabled=custom_network.is_enabled(),
         help="How the first weights of all layers are drawn.",
     )
     _number(

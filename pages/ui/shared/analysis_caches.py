@@ -51,7 +51,7 @@ def pen_digits(path: str, condition: str) -> tuple[NDArray[np.uint8], NDArray[np
 
 def pen_predictions(path: Path, strokes: str, condition: str) -> NDArray[np.float32]:
     """What the model at `path` makes of pen_digits(strokes, condition), (N, C) float32; computed once."""
-    return _pen_predictions(str(path), caches.changed(path), strokes, condition)
+    return _pen_predictions(str(path), caches.modified_ns(path), strokes, condition)
 
 
 @st.cache_resource(show_spinner="The model reads all these digits, once …", max_entries=20)
@@ -60,51 +60,51 @@ def _pen_predictions(path: str, changed: int, strokes: str, condition: str) -> N
 
 
 @st.cache_resource(show_spinner=False, max_entries=2)
-def spoilable(choice: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def robustness_images(choice: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """The test images of a data set that are spoilt, (N, 28, 28) uint8, and their labels: robustness.balanced_subset."""
     found = caches.mnist(choice)
     chosen = robustness.balanced_subset(found.y_test)
     return found.x_test[chosen], found.y_test[chosen]
 
 
-def robust(path: Path, choice: str, distortion: str, level: float) -> float:
+def robustness_accuracy(path: Path, choice: str, distortion: str, level: float) -> float:
     """Accuracy of a model on `spoilable` images at one level of one of robustness.DISTORTIONS; computed once."""
-    return _robust(str(path), caches.changed(path), choice, distortion, level)
+    return _robust(str(path), caches.modified_ns(path), choice, distortion, level)
 
 
 @st.cache_data(show_spinner=False, max_entries=2000)
 def _robust(path: str, changed: int, choice: str, distortion: str, level: float) -> float:
     how = robustness.DISTORTIONS[distortion]
-    return robustness.accuracy_at(caches.classifier(Path(path)), *spoilable(choice), how, level)
+    return robustness.accuracy_at(caches.classifier(Path(path)), *robustness_images(choice), how, level)
 
 
 @st.cache_resource(show_spinner="Placing the digits anywhere …", max_entries=6)
-def placed_anywhere(choice: str, way: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def uncentered_images(choice: str, way: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """The uncentered test of Lesson 08, brought to a model's input by one of robustness.PREPARATIONS, and its labels."""
     images, labels = caches.test_images(choice, "half-test", True)
     chosen = robustness.balanced_subset(labels)
     return robustness.PREPARATIONS[way][1](images[chosen]), labels[chosen]
 
 
-def anywhere(path: Path, choice: str, way: str) -> float:
+def uncentered_accuracy(path: Path, choice: str, way: str) -> float:
     """Accuracy of a model on `placed_anywhere`; computed once."""
-    return _anywhere(str(path), caches.changed(path), choice, way)
+    return _anywhere(str(path), caches.modified_ns(path), choice, way)
 
 
 @st.cache_data(show_spinner=False, max_entries=200)
 def _anywhere(path: str, changed: int, choice: str, way: str) -> float:
-    images, labels = placed_anywhere(choice, way)
+    images, labels = uncentered_images(choice, way)
     return float((caches.classifier(Path(path)).probabilities(images).argmax(axis=1) == labels).mean())
 
 
 @st.cache_resource(show_spinner="Counting pixels …", max_entries=2)
-def portrait(choice: str) -> DatasetSummary:
+def dataset_summary(choice: str) -> DatasetSummary:
     """The data set at a glance."""
     return portraits.summarize_dataset(caches.mnist(choice))
 
 
 @dataclass(frozen=True, eq=False)
-class Map:
+class DigitMap:
     """The digits of a map, where they lie, and the plane that they lie on.
 
     Attributes:
@@ -118,24 +118,24 @@ class Map:
     labels: NDArray[np.uint8]
 
 
-def digit_map(choice: str, path: Path | None) -> Map:
+def digit_map(choice: str, path: Path | None) -> DigitMap:
     """The first MAPPED digits in two dimensions: by their pixels, or by the last hidden layer of a model."""
-    return _digit_map(choice, str(path or ""), caches.changed(path) if path else 0)
+    return _digit_map(choice, str(path or ""), caches.modified_ns(path) if path else 0)
 
 
 @st.cache_resource(show_spinner="Drawing the map …", max_entries=6)
-def _digit_map(choice: str, path: str, changed: int) -> Map:
+def _digit_map(choice: str, path: str, changed: int) -> DigitMap:
     images, labels = mapped_digits(choice)
-    values = map_values(images, Path(path) if path else None)
+    values = digit_map_features(images, Path(path) if path else None)
     plane = pca.principal_plane(values)
-    return Map(plane, plane.project(values), labels)
+    return DigitMap(plane, plane.project(values), labels)
 
 
-def map_values(images: NDArray[np.uint8], path: Path | None) -> NDArray[np.float32]:
+def digit_map_features(images: NDArray[np.uint8], path: Path | None) -> NDArray[np.float32]:
     """(N, W) float32: what a map is made of. Raises ModelError where the model has no such layer."""
     if path is None:
         return pca.flatten_pixels(images)
-    return layers(path).penultimate(images)
+    return model_layers(path).penultimate(images)
 
 
 def mapped_digits(choice: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -147,14 +147,14 @@ def mapped_digits(choice: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
 
 
 @st.cache_resource(show_spinner=False, max_entries=2)
-def mapped_pictures(choice: str) -> list[str]:
+def digit_map_thumbnails(choice: str) -> list[str]:
     """Of these digits, as they can stand in a chart."""
     return [data_charts.compact_data_url(image) for image in mapped_digits(choice)[0]]
 
 
-def layers(path: Path) -> ActivationModel:
+def model_layers(path: Path) -> ActivationModel:
     """The model in the file, to look into. Raises NoLayersError where it gives answers only, ModelError as Layers."""
-    return _layers(str(path), caches.changed(path))
+    return _layers(str(path), caches.modified_ns(path))
 
 
 @st.cache_resource(show_spinner=False, max_entries=6)
@@ -162,9 +162,9 @@ def _layers(path: str, changed: int) -> ActivationModel:
     return ActivationModel(Path(path))
 
 
-def network(choice: str) -> Architecture:
+def model_architecture(choice: str) -> Architecture:
     """The layers of a choice of components.model_menu. Raises ModelError where its card cannot be read."""
-    return _network(choice, caches.changed(fine_tune.model_folder(choice) / "card.json"))
+    return _network(choice, caches.modified_ns(fine_tune.model_folder(choice) / "card.json"))
 
 
 @st.cache_resource(show_spinner=False, max_entries=20)
@@ -172,19 +172,19 @@ def _network(choice: str, changed: int) -> Architecture:
     return fine_tune.base_settings(choice).architecture
 
 
-def weights(choice: str) -> tuple[Weights, ...]:
+def model_weights(choice: str) -> tuple[Weights, ...]:
     """Of every layer of a choice of components.model_menu. Raises ModelError where its model.keras cannot be read."""
-    return _weights(choice, caches.changed(fine_tune.model_folder(choice) / "model.keras"))
+    return _weights(choice, caches.modified_ns(fine_tune.model_folder(choice) / "model.keras"))
 
 
 @st.cache_resource(show_spinner=False, max_entries=6)
 def _weights(choice: str, changed: int) -> tuple[Weights, ...]:
-    return layer_weights(fine_tune.model_folder(choice) / "model.keras", network(choice))
+    return layer_weights(fine_tune.model_folder(choice) / "model.keras", model_architecture(choice))
 
 
-def change_of_mind(path: Path, image: NDArray[np.uint8]) -> counterfactual.Counterfactual:
+def find_counterfactual(path: Path, image: NDArray[np.uint8]) -> counterfactual.Counterfactual:
     """What would change a model's mind about a (28, 28) uint8 image."""
-    return _change_of_mind(str(path), caches.changed(path), image.tobytes())
+    return _change_of_mind(str(path), caches.modified_ns(path), image.tobytes())
 
 
 @st.cache_resource(show_spinner="Trying what would change its mind …", max_entries=50)
@@ -193,7 +193,7 @@ def _change_of_mind(path: str, changed: int, pixels: bytes) -> counterfactual.Co
     return counterfactual.find_counterfactual(caches.classifier(Path(path)), image)
 
 
-def described(choice: str, path: Path, source: str) -> NDArray[np.float16]:
+def training_features(choice: str, path: Path, source: str) -> NDArray[np.float16]:
     """What a model makes of all training digits, (N, W) float16; computed once a model, and kept in a file.
 
     Args:
@@ -201,7 +201,7 @@ def described(choice: str, path: Path, source: str) -> NDArray[np.float16]:
         path: its model.
         source: of the digits, as data.load takes it.
     """
-    return _described(choice, str(path), caches.changed(path), source)
+    return _described(choice, str(path), caches.modified_ns(path), source)
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
@@ -231,7 +231,7 @@ def gradient_helper() -> GradientClient:
     return GradientClient(cpu_count())
 
 
-def reasons(
+def attributions(
     method: str, folder: Path, image: NDArray[np.uint8], digits: Sequence[int], layer: int | None
 ) -> Attribution:
     """What GradientClient.attribute finds; computed once while it is among the last few asked for."""
@@ -247,7 +247,7 @@ def _reasons(
     return gradient_helper().attribute(method, Path(folder), pixels, digits, layer)
 
 
-def growth(folder: Path, image: NDArray[np.uint8], layer: int) -> SnapshotHistory:
+def layer_growth(folder: Path, image: NDArray[np.uint8], layer: int) -> SnapshotHistory:
     """What GradientClient.snapshot_history finds; computed once while it is among the last few asked for."""
     changed = (folder / "snapshots").stat().st_mtime_ns
     return _growth(str(folder), changed, image.tobytes(), layer)
@@ -259,7 +259,7 @@ def _growth(folder: str, changed: int, image: bytes, layer: int) -> SnapshotHist
 
 
 @st.cache_data(show_spinner=False, max_entries=20)
-def importances(folder: str, finished: int) -> list[dict[str, Any]]:
+def setting_importances(folder: str, finished: int) -> list[dict[str, Any]]:
     """importance.importances of a sweep; grown again when more of its trials have `finished`."""
     found = Sweep(Path(folder))
     return importance.importances(found.trials(), found.plan().space)

@@ -34,7 +34,7 @@ def backend() -> JobBackend:
     return found.here if isinstance(found, Beside) and st.session_state.get(state.TRAIN_HERE) else found
 
 
-def beside() -> Beside | None:
+def cluster_backend() -> Beside | None:
     """The cluster, with this machine beside it; None where no cluster is named."""
     found = _backend()
     return found if isinstance(found, Beside) else None
@@ -51,7 +51,7 @@ def _backend() -> LocalBackend | Beside:
 
 def classifier(path: Path) -> Classifier:
     """The model in the file, loaded once. Raises ModelError where it is missing or broken."""
-    return _classifier(str(path), changed(path))
+    return _classifier(str(path), modified_ns(path))
 
 
 @st.cache_resource(show_spinner=False, max_entries=20)
@@ -59,7 +59,7 @@ def _classifier(path: str, changed: int) -> Classifier:
     return Classifier(Path(path))
 
 
-def models(root: Path) -> dict[str, dict[str, object]]:
+def model_cards(root: Path) -> dict[str, dict[str, object]]:
     """Run id -> card, of every run that has a model, newest first. All users share it: it is read, never changed."""
     return _models(str(root))
 
@@ -84,7 +84,7 @@ def _read_card(run: Run, changed: int, number: int) -> dict[str, object]:
     return run.card()
 
 
-def history(root: Path) -> list[dict[str, Any]]:
+def run_history(root: Path) -> list[dict[str, Any]]:
     """A row for every run, newest first."""
     return _history(str(root))
 
@@ -94,13 +94,13 @@ def _history(root: str) -> list[dict[str, Any]]:
     return runs_history.everything(Path(root))
 
 
-def forget_runs() -> None:
+def clear_run_caches() -> None:
     """To be called when something about the runs has changed here: the next look is a new one."""
     _history.clear()
     _models.clear()
 
 
-def reports(run: Run) -> list[dict[str, float]]:
+def comparable_reports(run: Run) -> list[dict[str, float]]:
     """The reports of a run, as reports.comparable makes them; read again when there are more."""
     status, path = run.status(), run.path / "metrics.jsonl"
     if not path.exists():
@@ -114,13 +114,13 @@ def _reports(folder: str, number: int, size: int, steps_per_epoch: float) -> lis
     return runs_reports.comparable(Run(Path(folder)).metrics().rows, steps_per_epoch)
 
 
-def curve(run: Run, rows: Sequence[Mapping[str, Any]], measure: str, steps_per_epoch: float) -> dict[str, Any]:
+def learning_curve(run: Run, rows: Sequence[Mapping[str, Any]], measure: str, steps_per_epoch: float) -> dict[str, Any]:
     """runs.training_curve, drawn once for all who watch the run. `rows`: its reports, at least one."""
     key = f"{run.path} {len(rows)} {rows[-1]} {measure} {steps_per_epoch}"
-    return drawn(key, lambda: run_charts.training_curve(rows, measure, steps_per_epoch))
+    return rendered_chart(key, lambda: run_charts.training_curve(rows, measure, steps_per_epoch))
 
 
-def drawn(key: str, draw: Callable[[], Any]) -> dict[str, Any]:
+def rendered_chart(key: str, draw: Callable[[], Any]) -> dict[str, Any]:
     """An Altair chart as Vega-Lite, its points as Streamlit sends them: drawn once for all who look at it.
 
     Args:
@@ -145,7 +145,7 @@ def mnist(choice: str) -> Mnist:
     return load_mnist(choice)
 
 
-def at_hand() -> str:
+def available_dataset() -> str:
     """The data set to show things on: `full` where it is on this computer, else `sample`. Nothing is downloaded."""
     return "full" if mnist_available() else "sample"
 
@@ -172,7 +172,7 @@ def predictions(path: Path, choice: str, part: str) -> NDArray[np.float32]:
         choice: of the data, as data.load takes it.
         part: `train` or `test`.
     """
-    return _predictions(str(path), changed(path), choice, part)
+    return _predictions(str(path), modified_ns(path), choice, part)
 
 
 @st.cache_resource(show_spinner="The model reads all these images, once …", max_entries=12)
@@ -182,6 +182,6 @@ def _predictions(path: str, changed: int, choice: str, part: str) -> NDArray[np.
     return Classifier(Path(path), cpu_count()).probabilities(images)
 
 
-def changed(path: Path) -> int:
+def modified_ns(path: Path) -> int:
     """When a file was changed, in nanoseconds; 0 where there is none. For keys of what is made of it."""
     return path.stat().st_mtime_ns if path.exists() else 0

@@ -6,16 +6,16 @@ import streamlit as st
 
 from mnist_core.jobs import routing
 from mnist_core.jobs.ray.backend import RayBackend
-from pages.ui.shared import caches, components, state
+from pages.ui.shared import caches, guard, state
 
 REDRAW_SECONDS = 3.0
 
 
 def show_cluster_status() -> None:
     """The line, redrawn by itself; nothing where no cluster is named. What it says was found out before it is asked."""
-    both = caches.beside()
+    both = caches.cluster_backend()
     if both is not None:
-        components.fragment(lambda: _show(both.cluster), every=REDRAW_SECONDS)
+        guard.render_fragment(lambda: _show(both.cluster), every=REDRAW_SECONDS)
 
 
 def _show(cluster: RayBackend) -> None:
@@ -48,6 +48,6 @@ def _choose(here: bool) -> None:
     st.session_state[state.TRAIN_HERE] = here
 
 
-def chosen() -> str:
+def chosen_backend() -> str:
     """The backend of what this session starts, one of BACKENDS."""
-    return "ray" if caches.beside() is not None and not st.session_state.get(state.TRAIN_HERE) else "local"
+    return "ray" if caches.cluster_backend() is not None and not st.session_state.get(state.TRAIN_HERE) else "local"

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from mnist_core.constants import NOT_A_DIGIT
 from mnist_core.handwriting.corrections import save_correction
 from mnist_core.models.classifier import Prediction
-from pages.ui.shared import components, state, visitor
+from pages.ui.shared import guard, state, visitor
 from pages.ui.shared.sketchpad import Drawing
 
 CONSENT = (
@@ -18,21 +18,23 @@ CONSENT = (
 )
 
 
-def name(label: int) -> str:
+def label_name(label: int) -> str:
     """A label for people."""
     return "no digit" if label == NOT_A_DIGIT else str(label)
 
 
-def ask(drawing: Drawing, image: NDArray[np.uint8], reading: Prediction) -> None:
+def show_correction_form(drawing: Drawing, image: NDArray[np.uint8], reading: Prediction) -> None:
     """Asks what the drawing really is. `image`: (28, 28) uint8, as the model saw it."""
     with st.popover("It was something else", icon=":material/edit:"):
-        truth = st.segmented_control("What did you draw?", range(NOT_A_DIGIT + 1), format_func=name, key=state.TRUTH)
+        truth = st.segmented_control(
+            "What did you draw?", range(NOT_A_DIGIT + 1), format_func=label_name, key=state.CORRECT_LABEL
+        )
         agreed = st.checkbox(CONSENT, key=state.CONSENT)
         pressed = st.button("Keep it", type="primary", disabled=truth is None or not agreed)
         if pressed and truth is not None and agreed:
-            components.attempt(lambda: _keep(drawing, image, truth, reading), True)
-        if truth is not None and st.session_state.get(state.KEPT_LAST) == (image.tobytes(), truth):
-            st.success(f"Kept as {name(truth)}. On the Data page you can teach it to a model, or delete it.")
+            guard.try_action(lambda: _keep(drawing, image, truth, reading), True)
+        if truth is not None and st.session_state.get(state.LAST_CORRECTION) == (image.tobytes(), truth):
+            st.success(f"Kept as {label_name(truth)}. On the Data page you can teach it to a model, or delete it.")
             st.page_link(
                 "pages/data.py", label="Kept drawings", icon=":material/database:", query_params={"view": "kept"}
             )
@@ -40,7 +42,7 @@ def ask(drawing: Drawing, image: NDArray[np.uint8], reading: Prediction) -> None
 
 def _keep(drawing: Drawing, image: NDArray[np.uint8], truth: int, reading: Prediction) -> None:
     this = (image.tobytes(), truth)
-    if st.session_state.get(state.KEPT_LAST) != this:
+    if st.session_state.get(state.LAST_CORRECTION) != this:
         read_as = NOT_A_DIGIT if reading.rejected else reading.digit
-        save_correction(image, truth, read_as, drawing.strokes, drawing.brush or 0.0, visitor.me())
-        st.session_state[state.KEPT_LAST] = this
+        save_correction(image, truth, read_as, drawing.strokes, drawing.brush or 0.0, visitor.owner_id())
+        st.session_state[state.LAST_CORRECTION] = this

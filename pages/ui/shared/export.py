@@ -11,7 +11,7 @@ from mnist_core import owners
 from mnist_core.export import formats, keras_script
 from mnist_core.export.archive import unpack_run
 from mnist_core.runs.run import Run
-from pages.ui.shared import caches, components, visitor
+from pages.ui.shared import caches, guard, visitor
 
 MODELS = ("keras", "tflite")  # there once a training has ended
 COLUMNS = 4
@@ -46,21 +46,21 @@ def _is_there(run: Run, name: str, reported: bool) -> bool:
     return reported or name == "zip"
 
 
-def bring_in() -> Run | None:
+def show_import() -> Run | None:
     """A place for a zip of a run. Returns the run that has just been brought in, which is this visitor's; else None."""
     with st.form("bring_in", clear_on_submit=True, border=False):
         uploaded = st.file_uploader("A run as a zip, as it was exported here or elsewhere", ["zip"])
         pressed = st.form_submit_button("Bring it in")
     if pressed and uploaded is None:
         st.info("Choose a zip first.")
-    run: Run | None = components.attempt(lambda: _taken_in(uploaded), pressed and uploaded is not None)
+    run: Run | None = guard.try_action(lambda: _taken_in(uploaded), pressed and uploaded is not None)
     if run is not None:
-        caches.forget_runs()
+        caches.clear_run_caches()
         st.success(f"Brought in as {run.id}.")
     return run
 
 
 def _taken_in(file: IO[bytes]) -> Run:
     run = unpack_run(file)
-    owners.claim(run.path, visitor.me())
+    owners.claim(run.path, visitor.owner_id())
     return run

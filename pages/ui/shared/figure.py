@@ -17,7 +17,7 @@ from mnist_core.charts.common import data_url, encode_csv, encode_png
 from pages.ui.shared.figure_guides import GUIDES
 
 
-def chart(
+def show_chart(
     drawn: Any,
     title: str,
     alt: str,
@@ -56,7 +56,9 @@ def chart(
     return found
 
 
-def image(shown: NDArray[np.uint8], title: str, alt: str, guide: str, key: str, pixels: int | None = None) -> None:
+def show_picture(
+    shown: NDArray[np.uint8], title: str, alt: str, guide: str, key: str, pixels: int | None = None
+) -> None:
     """A picture, its pixels kept square.
 
     Args:
@@ -70,7 +72,7 @@ def image(shown: NDArray[np.uint8], title: str, alt: str, guide: str, key: str, 
     _under(guide, partial(encode_png, shown), f"{key}.png", "image/png", key)
 
 
-def drawing(svg: str, title: str, alt: str, guide: str, key: str) -> None:
+def show_svg(svg: str, title: str, alt: str, guide: str, key: str) -> None:
     """A drawing as SVG that follows the theme, light or dark. `title`, `alt`, `guide`, `key`: as `chart` takes them."""
     st.markdown(f"##### {title}")
     shown = f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
@@ -78,7 +80,7 @@ def drawing(svg: str, title: str, alt: str, guide: str, key: str) -> None:
     _under(guide, svg.encode, f"{key}.svg", "image/svg+xml", key)
 
 
-def table(rows: list[dict[str, Any]], title: str, guide: str, key: str, **options: Any) -> Any:
+def show_table(rows: list[dict[str, Any]], title: str, guide: str, key: str, **options: Any) -> Any:
     """Rows of figures. `options`: as st.dataframe takes them. Returns what that returns."""
     st.markdown(f"##### {title}")
     found = st.dataframe(rows, hide_index=True, key=key, **options)
@@ -86,7 +88,7 @@ def table(rows: list[dict[str, Any]], title: str, guide: str, key: str, **option
     return found
 
 
-def beside(guide: str, name: str, content: Callable[[], bytes]) -> None:
+def show_guide_and_download(guide: str, name: str, content: Callable[[], bytes]) -> None:
     """Fold and button for a picture that stands on the page already. `name`: of the PNG, one for the page."""
     _under(guide, content, f"{name}.png", "image/png", name)
 
@@ -94,7 +96,7 @@ def beside(guide: str, name: str, content: Callable[[], bytes]) -> None:
 def _under(guide: str, content: Callable[[], bytes], name: str, mime: str, key: str) -> None:
     """The fold and the button. Nothing is computed before the button is pressed."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        how_to_read(guide)
+        show_guide(guide)
         st.download_button(
             name.rpartition(".")[2].upper(),
             content,
@@ -107,7 +109,7 @@ def _under(guide: str, content: Callable[[], bytes], name: str, mime: str, key: 
         )
 
 
-def how_to_read(guide: str, label: str = "How to read this") -> None:
+def show_guide(guide: str, label: str = "How to read this") -> None:
     """The fold of a figure. `guide`: a name of GUIDES."""
     found = GUIDES[guide]
     with st.popover(label, type="tertiary", icon=":material/help:"):

@@ -12,13 +12,13 @@ import sys
 from functools import cache
 
 
-def set_aside_modules() -> None:
+def freeze_modules() -> None:
     """To be called at the end of a run: pages import some of their modules when they are first opened."""
-    _set_aside(len(sys.modules))
+    _freeze_once(len(sys.modules))
 
 
 @cache
-def _set_aside(modules: int) -> None:
+def _freeze_once(modules: int) -> None:
     """Once for each number of modules, so that what sessions hold at these few moments is all that is set aside too."""
     gc.collect()  # garbage would be kept for good
     gc.freeze()

@@ -24,21 +24,21 @@ PAGES = {
 }
 
 
-def pages() -> list[StreamlitPage]:
+def menu_pages() -> list[StreamlitPage]:
     """One entry of the menu for each page."""
     first = next(iter(PAGES))
     return [
-        st.Page(path, title=title, icon=icon, default=path == first, url_path=url_path(path))
+        st.Page(path, title=title, icon=icon, default=path == first, url_path=page_url_path(path))
         for path, (title, icon) in PAGES.items()
     ]
 
 
-def url_path(page: str) -> str:
+def page_url_path(page: str) -> str:
     """The path of a page in the address, given its file; empty for the first."""
     return "" if page == next(iter(PAGES)) else PAGES[page][0].lower()
 
 
-def view(views: Mapping[str, tuple[str, Callable[..., None]]], key: str) -> str:
+def select_view(views: Mapping[str, tuple[str, Callable[..., None]]], key: str) -> str:
     """A menu of a page's views. The address names the one that is shown, `?view=map`, and a link opens it.
 
     Args:
@@ -48,10 +48,10 @@ def view(views: Mapping[str, tuple[str, Callable[..., None]]], key: str) -> str:
     Returns:
         The name of the view that is shown.
     """
-    linked, last = st.query_params.get("view"), state.linked(key)
+    linked, last = st.query_params.get("view"), state.linked_view_key(key)
     if linked in views and linked != st.session_state.get(last):  # not the one that was put there: a link was followed
         st.session_state[key] = linked
-    state.default(key, next(iter(views)))
+    st.session_state.setdefault(key, next(iter(views)))
     name = str(
         st.segmented_control(
             "View",
@@ -68,7 +68,7 @@ def view(views: Mapping[str, tuple[str, Callable[..., None]]], key: str) -> str:
     return name
 
 
-def through_app() -> None:
+def ensure_app_ran() -> None:
     """The first line of a page: makes sure that app.py has run.
 
     Streamlit learns that an app calls st.navigation only by running it. Until then it takes the folder pages/ for

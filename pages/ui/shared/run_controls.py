@@ -9,16 +9,16 @@ from mnist_core.recipes.settings import Settings
 from mnist_core.runs.checkpoints import has_checkpoint
 from mnist_core.runs.control import Control
 from mnist_core.runs.run import Run, Status
-from pages.ui.shared import caches, components, visitor
+from pages.ui.shared import caches, guard, visitor
 
 LEARNING_RATES = (1e-5, 3e-5, 1e-4, 2e-4, 3e-4, 5e-4, 1e-3, 2e-3, 3e-3, 5e-3, 0.01, 0.02, 0.03, 0.05, 0.1, 0.3, 1.0)
 MOST_EPOCHS = 1000
 
 
-def steer(run: Run, settings: Settings, status: Status) -> None:
+def show_run_controls(run: Run, settings: Settings, status: Status) -> None:
     """What can be asked of a run that goes on."""
     control, paused = Control.from_json(run.control()), status.state == "paused"
-    ask, locked = visitor.checked(run, run.ask), visitor.locked(run)
+    ask, locked = visitor.owner_callback(run, run.ask), visitor.is_locked(run)
     pause, batch, epoch, stop = st.columns(4)
     if paused or control.paused:
         pause.button("Resume", key="resume", on_click=ask, kwargs={"paused": False}, width="stretch", disabled=locked)
@@ -52,12 +52,12 @@ def steer(run: Run, settings: Settings, status: Status) -> None:
     stop.button(
         "Stop",
         key="stop",
-        on_click=visitor.checked(run, lambda: caches.backend().request_stop(run)),
+        on_click=visitor.owner_callback(run, lambda: caches.backend().request_stop(run)),
         help="Ends the training and keeps the model.",
         width="stretch",
         disabled=locked or status.state == "stopping",
     )
-    visitor.say_whose(run)
+    visitor.show_owner_note(run)
     with st.expander("Change it while it runs"):
         _learning_rate(run, settings, control)
         _epochs(run, status)
@@ -68,7 +68,7 @@ def _learning_rate(run: Run, settings: Settings, control: Control) -> None:
     st.session_state.setdefault(key, now)
 
     def ask() -> None:
-        visitor.checked(run, run.ask)(learning_rate=st.session_state[key])
+        visitor.owner_callback(run, run.ask)(learning_rate=st.session_state[key])
 
     st.select_slider(
         "Learning rate from here on",
@@ -77,7 +77,7 @@ def _learning_rate(run: Run, settings: Settings, control: Control) -> None:
         on_change=ask,
         format_func="{:g}".format,
         help="The peak; the schedule keeps its shape.",
-        disabled=visitor.locked(run),
+        disabled=visitor.is_locked(run),
     )
 
 
@@ -86,7 +86,7 @@ def _epochs(run: Run, status: Status) -> None:
     st.session_state.setdefault(key, status.epochs)
 
     def ask() -> None:
-        visitor.checked(run, run.ask)(epochs=st.session_state[key])
+        visitor.owner_callback(run, run.ask)(epochs=st.session_state[key])
 
     st.number_input(
         "Epochs in all",
@@ -94,12 +94,12 @@ def _epochs(run: Run, status: Status) -> None:
         MOST_EPOCHS,
         key=key,
         on_change=ask,
-        disabled=visitor.locked(run),
+        disabled=visitor.is_locked(run),
         help="A schedule is stretched to the new end.",
     )
 
 
-def take_up(run: Run, status: Status) -> None:
+def show_resume(run: Run, status: Status) -> None:
     """For a run that has ended with a checkpoint: goes on from its last finished epoch."""
     if not has_checkpoint(run.path):
         return
@@ -108,7 +108,7 @@ def take_up(run: Run, status: Status) -> None:
     wanted = epochs.number_input("Epochs in all", status.epoch + 1, MOST_EPOCHS, least, key=f"more-{run.id}")
     label = "Train on" if status.state == "finished" else "Resume"
     pressed = button.button(
-        label, key="take-up", width="stretch", help="From the last finished epoch.", disabled=visitor.locked(run)
+        label, key="take-up", width="stretch", help="From the last finished epoch.", disabled=visitor.is_locked(run)
     )
-    if components.attempt(lambda: visitor.change(run, resume_run, caches.backend(), run, int(wanted)), pressed):
+    if guard.try_action(lambda: visitor.change_run(run, resume_run, caches.backend(), run, int(wanted)), pressed):
         st.rerun(scope="app")

@@ -40,29 +40,29 @@ def show_sketchpad(key: str, width: int) -> Drawing | None:
         key: state.CANVAS or state.NUMBER_CANVAS.
         width: in pixels.
     """
-    state.default(state.BRUSH, BRUSH_PIXELS)
+    st.session_state.setdefault(state.BRUSH, BRUSH_PIXELS)
     result = st_canvas(
         stroke_width=st.session_state[state.BRUSH],
         stroke_color=theme.CANVAS_INK,
         background_color=theme.CANVAS_PAPER,
         width=width,
         height=theme.CANVAS_PIXELS,
-        initial_drawing=st.session_state.get(state.at_entry(key)),
+        initial_drawing=st.session_state.get(state.initial_drawing_key(key)),
         return_image_data=True,
-        key=f"{key}_{cleared}" if (cleared := st.session_state.get(state.cleared(key), 0)) else key,
+        key=f"{key}_{cleared}" if (cleared := st.session_state.get(state.clear_count_key(key), 0)) else key,
     )
     if not result.json_data:
         return None
-    st.session_state[state.drawing(key)] = result.json_data
+    st.session_state[state.drawing_key(key)] = result.json_data
     if not result.json_data.get("objects"):
         return None
     image = result.image_data  # each look at it decodes it anew
     if image is None:  # before somebody touches it a canvas sends no picture, not even of what it began with
-        return redrawn(result.json_data, width)
+        return drawing_from_strokes(result.json_data, width)
     return Drawing(image, canvas.parse_strokes(result.json_data), canvas.parse_brush_width(result.json_data))
 
 
-def redrawn(sent: dict[str, Any] | None, width: int) -> Drawing | None:
+def drawing_from_strokes(sent: dict[str, Any] | None, width: int) -> Drawing | None:
     """A drawing from its paths alone, as the canvas shows it. None where there are none that tell it all.
 
     Args:
@@ -80,14 +80,14 @@ def redrawn(sent: dict[str, Any] | None, width: int) -> Drawing | None:
     return Drawing(image, paths, brush)
 
 
-def clear(key: str) -> None:
+def clear_canvas(key: str) -> None:
     """Wipes a canvas when it is next shown: it is another one then, since one that is shown cannot be told to."""
-    st.session_state[state.cleared(key)] = st.session_state.get(state.cleared(key), 0) + 1
-    for kept in (state.drawing(key), state.at_entry(key)):
+    st.session_state[state.clear_count_key(key)] = st.session_state.get(state.clear_count_key(key), 0) + 1
+    for kept in (state.drawing_key(key), state.initial_drawing_key(key)):
         st.session_state.pop(kept, None)
 
 
-def digit(drawn: Drawing | None) -> NDArray[np.uint8] | None:
+def normalized_digit(drawn: Drawing | None) -> NDArray[np.uint8] | None:
     """The drawing as a model is shown it, (28, 28) uint8; None where there is no ink."""
     normalised = normalize_drawing(drawn.image, drawn.brush) if drawn else None
     return None if normalised is None or normalised.blank else normalised.image

@@ -1,282 +1,218 @@
-"""Everything that pages keep in the session, in one place: the keys, and what outlives a change of page."""
+"""Session state: every key that the pages use, and how a widget keeps its value when the visitor changes pages.
+
+Streamlit forgets a widget's value as soon as a page without that widget runs. Keys declared with `_persistent` survive.
+"""
 
 from __future__ import annotations
 
-from typing import Any
-
 import streamlit as st
 
-VALUES = "values"  # of the widgets that outlive a change of page, by key
-PAGE = "page"  # url path of the page shown
+_PERSISTENT: list[str] = []
+
+
+def _persistent(key: str) -> str:
+    """Declares a widget key whose value survives a change of page."""
+    _PERSISTENT.append(key)
+    return key
+
+
+SAVED_VALUES = "saved_values"  # key -> value of the persistent widgets
+PAGE = "page"  # URL path of the page shown
+METRICS = "metrics"  # (run id, Metrics read so far), so that only new lines are read
+VISITOR = "visitor"  # (token, administrator proof), see visitor.py
+COOKIES_SET = "cookies_set"  # names of the cookies set in this session
+TRAIN_HERE = "train_here"  # train on this machine although there is a cluster
+TOUR_STEP = "tour"  # step of the guided tour, from 1; absent outside the tour
+TOUR_PAUSED_AT = "tour_paused_at"  # step at which the visitor left the tour
+
+# Canvases
 CANVAS = "canvas"
 NUMBER_CANVAS = "number_canvas"
 COMPARISON_CANVAS = "comparison_canvas"
 PROBE_CANVAS = "probe_canvas"
-PROBES = "probes"  # drawings that the next training is to be watched by
-MODE = "mode"  # one digit, or a whole number
-TRUTH = "truth"  # what a person says that the drawing is
-CONSENT = "consent"  # to its being kept
-KEPT_LAST = "kept_last"  # (image bytes, label) kept last: a second press of the button keeps nothing twice
-TAUGHT_MODEL = "taught_model"
-KEPT_PAGE = "kept_page"
+BRUSH = _persistent("brush")
 
-BRUSH = "brush"
-PLAIN = "plain"
-MODEL = "model"
-OTHER_MODEL = "other_model"
+# Draw
+MODE = _persistent("mode")  # "digit" or "number"
+PLAIN = _persistent("plain")
+MODEL = _persistent("model")
+SECOND_MODEL = _persistent("second_model")
+CORRECT_LABEL = "correct_label"
+CONSENT = _persistent("consent")
+LAST_CORRECTION = "last_correction"  # (image bytes, label), so that a second click saves nothing twice
 
-RUN = "run"  # id of the run that the Train page shows
-RECIPE = "recipe"
-EPOCHS = "epochs"
-BATCH_SIZE = "batch_size"
-LEARNING_RATE = "learning_rate"
-OPTIMIZER = "optimizer"
-DROPOUT = "dropout"
-AUGMENTATION = "augmentation"
-PATIENCE = "patience"
-TIME_BUDGET = "time_budget"
-TARGET_ACCURACY = "target_accuracy"
-SCHEDULE = "schedule"
-WARM_UP = "warm_up"
-DECAY_FACTOR = "decay_factor"
-DECAY_EPOCHS = "decay_epochs"
-MOMENTUM = "momentum"
-NESTEROV = "nesterov"
-BETA_1 = "beta_1"
-BETA_2 = "beta_2"
-WEIGHT_DECAY = "weight_decay"
-GRADIENT_CLIPPING = "gradient_clipping"
-WEIGHT_AVERAGING = "weight_averaging"
-LOSS = "loss"
-LABEL_SMOOTHING = "label_smoothing"
-KERNEL_INITIALIZER = "kernel_initializer"
-NORMALIZATION_MOMENTUM = "batch_normalization_momentum"
-MORE_SETTINGS = "more_settings"  # whether their fold is open
-RATE_FINDER = "rate_finder"  # whether its fold is open
-RATE_TEST = "rate_test"  # id of the test of learning rates that this session made last
-SEED = "seed"
-DATA = "data"
-TEST_INDEX = "test_index"
-MOST_EPOCHS = "most_epochs"  # end of the slider
-CARRIED = "carried"  # settings of a run that is trained again, for which the page has no control
-SEARCH = "search"
-STATES = "states"  # of these, and of these recipes, and mine only: what the Runs page lists
-RECIPES = "recipes"
-MINE = "mine"
-COMPARED = "compared"  # ids of the runs that the Runs page shows
-LINKED = "linked"  # the comparison that the address names: another one is a link that was followed
-LAST_DELETED = "last_deleted"  # ids, of one press of the button
-HAD_BACK = "had_back"  # ids, chosen in the bin
+# Train: the run that is shown. Keys of settings are the settings' own names
+RUN = "run"  # run id
+TEST_INDEX = _persistent("test_index")
+PROBES = _persistent("probes")  # drawings that the next training watches
+RECIPE = _persistent("recipe")
+SEED = _persistent("seed")
+DATA = _persistent("data")
+EPOCHS = _persistent("epochs")
+MAX_EPOCHS = "max_epochs"  # upper end of the slider
+BATCH_SIZE = _persistent("batch_size")
+LEARNING_RATE = _persistent("learning_rate")
+OPTIMIZER = _persistent("optimizer")
+DROPOUT = _persistent("dropout")
+AUGMENTATION = _persistent("augmentation")
+PATIENCE = _persistent("patience")
+TIME_BUDGET = _persistent("time_budget")
+TARGET_ACCURACY = _persistent("target_accuracy")
+SCHEDULE = _persistent("schedule")
+WARM_UP = _persistent("warm_up")
+DECAY_FACTOR = _persistent("decay_factor")
+DECAY_EPOCHS = _persistent("decay_epochs")
+MOMENTUM = _persistent("momentum")
+NESTEROV = _persistent("nesterov")
+BETA_1 = _persistent("beta_1")
+BETA_2 = _persistent("beta_2")
+WEIGHT_DECAY = _persistent("weight_decay")
+GRADIENT_CLIPPING = _persistent("gradient_clipping")
+WEIGHT_AVERAGING = _persistent("weight_averaging")
+LOSS = _persistent("loss")
+LABEL_SMOOTHING = _persistent("label_smoothing")
+KERNEL_INITIALIZER = _persistent("kernel_initializer")
+NORMALIZATION_MOMENTUM = _persistent("batch_normalization_momentum")
+CARRIED_SETTINGS = _persistent("carried_settings")  # settings of a run that the form has no widget for
+ADVANCED_OPEN = _persistent("advanced_open")
+RATE_FINDER_OPEN = _persistent("rate_finder_open")
+RATE_FINDER_RUN = "rate_finder_run"  # id of this session's last range test
+
+# Train: the network builder
+CUSTOM_NETWORK = _persistent("custom_network")  # train the custom network instead of the recipe's
+CUSTOM_LAYERS = "custom_layers"  # tuple of layers
+CUSTOM_UNDO = "custom_undo"  # earlier versions of CUSTOM_LAYERS, latest last
+SELECTED_LAYER = _persistent("selected_layer")  # index
+NEW_LAYER = "new_layer"  # name of the layer class to add
+START_NETWORK = "start_network"
+NETWORK_NAME = "network_name"
+SAVED_NETWORK = "saved_network"  # id of the network selected in the library
+
+# Runs
+SEARCH = _persistent("search")
+STATE_FILTER = _persistent("state_filter")
+RECIPE_FILTER = _persistent("recipe_filter")
+ONLY_MINE = _persistent("only_mine")
+COMPARED = _persistent("compared")  # run ids
+LINKED_COMPARISON = "linked_comparison"  # last comparison in the address; another one means a link was followed
+LAST_DELETED = "last_deleted"  # run ids
+RESTORED = "restored"  # run ids selected in the trash
 LEADERBOARD = "leaderboard"  # data set
-OWNER = "owner"  # (token, proof) of who is at the browser: see owner
-COOKIES_SET = "cookies_set"  # names of those that the browser was given in this session
-EXPLAINED = "explained"  # a drawing, or a test image
-EXPLAINED_INDEX = "explained_index"
-DATA_VIEW = "data_view"
-BROWSED_PART = "browsed_part"  # training or test
-BROWSED_LABEL = "browsed_label"
-BROWSED_ANSWER = "browsed_answer"
-BROWSED_WRONG = "browsed_wrong"
-BROWSED_PAGE = "browsed_page"
-BROWSED_INDEX = "browsed_index"  # number of the digit that is shown large
-READ_THROUGH = "read_through"  # (model, part) that somebody has agreed to wait for
-CHANGED_INDEX = "changed_index"  # number of the training digit that is augmented
-MAP_OF = "map_of"  # pixels, or a model's last hidden layer
-TOUR = "tour"  # step of the guided tour, from 1; absent where nobody takes it
-TOUR_LEFT = "tour_left"  # step at which it was left
-EXPLAIN_VIEW = "explain_view"
-EXPLAINED_LAYER = "explained_layer"  # its name in the model, the channel and the place that are shown large
-EXPLAINED_CHANNEL = "explained_channel"
-EXPLAINED_ROW = "explained_row"
-EXPLAINED_COLUMN = "explained_column"
-BESIDE_MODEL = "beside_model"
-EVALUATED_ON = "evaluated_on"  # MNIST's test images, or pen digits drawn in some condition
-EVALUATED_VIEW = "evaluated_view"
-CELL = "cell"  # (true digit, answer) whose digits the confusion matrix shows
-SHARES = "shares"
-DISTORTION = "distortion"
-SPOILT_MODELS = "spoilt_models"
-CURVES = "curves"  # of robustness, as far as they were measured in this session
-MEASURING = "measuring"  # what of it is being measured, since when
-REASONS_METHOD = "reasons_method"
-REASONS_DIGIT = "reasons_digit"
-REASONS_TEN = "reasons_ten"
-REASONS_LAYER = "reasons_layer"
-GROWTH_LAYER = "growth_layer"
+
+# Sweep
+SWEEP = "sweep"  # sweep id
+SWEEP_BASE = _persistent("sweep_base")
+SWEEP_VARIED = _persistent("sweep_varied")  # names of the settings that vary
+SWEEP_SAMPLER = _persistent("sweep_sampler")
+SWEEP_TRIALS = _persistent("sweep_trials")
+SWEEP_EPOCHS = _persistent("sweep_epochs")
+SWEEP_DATA = _persistent("sweep_data")
+SWEEP_MEASURE = _persistent("sweep_measure")
+SWEEP_PRUNE = _persistent("sweep_prune")
+SWEEP_SEED = _persistent("sweep_seed")
+SWEEP_SLICE = _persistent("sweep_slice")
+CONTOUR_X = _persistent("contour_x")
+CONTOUR_Y = _persistent("contour_y")
+SWEEP_BESIDE = _persistent("sweep_beside")
+
+# Evaluate
+EVALUATED_VIEW = _persistent("evaluated_view")
+EVALUATED_ON = _persistent("evaluated_on")  # MNIST's test images, or pen digits in some condition
+COMPARED_MODEL = _persistent("compared_model")
+CONFUSION_CELL = "confusion_cell"  # (true digit, prediction)
+CONFUSION_SHARES = _persistent("confusion_shares")
+DISTORTION = _persistent("distortion")
+ROBUSTNESS_MODELS = _persistent("robustness_models")
+ROBUSTNESS_CURVES = "robustness_curves"  # as far as they were measured in this session
+ROBUSTNESS_JOB = "robustness_job"  # what is being measured, and since when
+
+# Explain
+EXPLAIN_VIEW = _persistent("explain_view")
+EXPLAIN_SOURCE = _persistent("explain_source")  # "draw" or "test"
+EXPLAINED_INDEX = _persistent("explained_index")  # of the test image
+EXPLAINED_LAYER = _persistent("explained_layer")  # name of the layer; with channel and position, the enlarged unit
+EXPLAINED_CHANNEL = _persistent("explained_channel")
+EXPLAINED_ROW = _persistent("explained_row")
+EXPLAINED_COLUMN = _persistent("explained_column")
+ATTRIBUTION_METHOD = _persistent("attribution_method")
+ATTRIBUTION_DIGIT = _persistent("attribution_digit")
+ATTRIBUTION_ALL = _persistent("attribution_all")
+ATTRIBUTION_LAYER = _persistent("attribution_layer")
+GROWTH_LAYER = _persistent("growth_layer")
 GROWTH_EPOCH = "growth_epoch"
-OWN = "own"  # whether one's own network is trained, and not the recipe's
-OWN_LAYERS = "own_layers"  # tuple of them
-OWN_PAST = "own_past"  # the networks before, the last one at the end
-OWN_PLACE = "own_place"  # index of the layer that is being changed
-OWN_KIND = "own_kind"  # of the layer to add
-OWN_START = "own_start"  # what to start from
-OWN_NAME = "own_name"
-OWN_KEPT = "own_kept"  # id of the network chosen in the library
-METRICS = "metrics"  # (run id, reports read so far): only new ones are read
-TRAIN_HERE = "train_here"  # what is started is trained on this machine, although there is a cluster
-SWEEP = "sweep"  # id of the sweep that is shown
-SWEEP_BASE = "sweep_base"
-SWEEP_VARIED = "sweep_varied"  # names of the settings that vary
-SWEEP_HOW = "sweep_how"
-SWEEP_TRIALS = "sweep_trials"
-SWEEP_EPOCHS = "sweep_epochs"
-SWEEP_DATA = "sweep_data"
-SWEEP_MEASURE = "sweep_measure"
-SWEEP_PRUNE = "sweep_prune"
-SWEEP_SEED = "sweep_seed"
-SWEEP_SLICE = "sweep_slice"
-SWEEP_ACROSS = "sweep_across"
-SWEEP_UP = "sweep_up"
-SWEEP_BESIDE = "sweep_beside"
 
-_KEPT = (
-    BRUSH,
-    PLAIN,
-    MODE,
-    MODEL,
-    OTHER_MODEL,
-    CONSENT,
-    TAUGHT_MODEL,
-    RECIPE,
-    EPOCHS,
-    BATCH_SIZE,
-    LEARNING_RATE,
-    OPTIMIZER,
-    DROPOUT,
-    AUGMENTATION,
-    PATIENCE,
-    TIME_BUDGET,
-    TARGET_ACCURACY,
-    SEED,
-    DATA,
-    TEST_INDEX,
-    CARRIED,
-    PROBES,
-    SCHEDULE,
-    WARM_UP,
-    DECAY_FACTOR,
-    DECAY_EPOCHS,
-    MOMENTUM,
-    NESTEROV,
-    BETA_1,
-    BETA_2,
-    WEIGHT_DECAY,
-    GRADIENT_CLIPPING,
-    WEIGHT_AVERAGING,
-    LOSS,
-    LABEL_SMOOTHING,
-    KERNEL_INITIALIZER,
-    NORMALIZATION_MOMENTUM,
-    MORE_SETTINGS,
-    RATE_FINDER,
-    SEARCH,
-    STATES,
-    RECIPES,
-    MINE,
-    COMPARED,
-    EXPLAINED,
-    EXPLAINED_INDEX,
-    DATA_VIEW,
-    BROWSED_PART,
-    BROWSED_LABEL,
-    BROWSED_ANSWER,
-    BROWSED_WRONG,
-    BROWSED_PAGE,
-    BROWSED_INDEX,
-    CHANGED_INDEX,
-    MAP_OF,
-    EXPLAIN_VIEW,
-    EXPLAINED_LAYER,
-    EXPLAINED_CHANNEL,
-    EXPLAINED_ROW,
-    EXPLAINED_COLUMN,
-    BESIDE_MODEL,
-    EVALUATED_ON,
-    EVALUATED_VIEW,
-    SHARES,
-    DISTORTION,
-    SPOILT_MODELS,
-    REASONS_METHOD,
-    REASONS_DIGIT,
-    REASONS_TEN,
-    REASONS_LAYER,
-    GROWTH_LAYER,
-    OWN,
-    OWN_PLACE,
-    SWEEP_BASE,
-    SWEEP_VARIED,
-    SWEEP_HOW,
-    SWEEP_TRIALS,
-    SWEEP_EPOCHS,
-    SWEEP_DATA,
-    SWEEP_MEASURE,
-    SWEEP_PRUNE,
-    SWEEP_SEED,
-    SWEEP_SLICE,
-    SWEEP_ACROSS,
-    SWEEP_UP,
-    SWEEP_BESIDE,
-)
+# Data
+DATA_VIEW = _persistent("data_view")
+BROWSED_PART = _persistent("browsed_part")  # training or test
+BROWSED_LABEL = _persistent("browsed_label")
+BROWSED_PREDICTION = _persistent("browsed_prediction")
+BROWSED_WRONG = _persistent("browsed_wrong")
+BROWSED_PAGE = _persistent("browsed_page")
+BROWSED_INDEX = _persistent("browsed_index")  # of the enlarged digit
+PREDICTIONS_REQUESTED = "predictions_requested"  # (model, part) that the visitor agreed to wait for
+AUGMENTED_INDEX = _persistent("augmented_index")  # of the training digit that is augmented
+MAP_FEATURES = _persistent("map_features")  # pixels, or a model's last hidden layer
+FINE_TUNED_MODEL = _persistent("fine_tuned_model")
+CORRECTIONS_PAGE = "corrections_page"
+
+_SWEEP_VALUES = "sweep_values_"
 
 
-_VARIED = "sweep_values_"
+def restore_widgets(page: str) -> None:
+    """Restores the widget values that Streamlit dropped with their page. Call it before the page runs.
 
-
-def begin(page: str) -> None:
-    """To be called before a page runs: brings back the widgets' values that Streamlit dropped with their page."""
-    values = st.session_state.setdefault(VALUES, {})
-    typed = {key for key in (*st.session_state, *values) if str(key).startswith(_VARIED)}
-    for key in (*_KEPT, *typed):
+    Args:
+        page: URL path of the page.
+    """
+    saved = st.session_state.setdefault(SAVED_VALUES, {})
+    sweep_keys = {key for key in (*st.session_state, *saved) if str(key).startswith(_SWEEP_VALUES)}
+    for key in (*_PERSISTENT, *sweep_keys):
         if key in st.session_state:
-            values[key] = st.session_state[key]
-        if key in values:
-            st.session_state[key] = values[key]
+            saved[key] = st.session_state[key]
+        if key in saved:
+            st.session_state[key] = saved[key]
     if st.session_state.get(PAGE) != page:
         st.session_state[PAGE] = page
-        enter_canvases()
+        restore_canvases()
 
 
-def drawing(canvas: str) -> str:
-    """The key of a canvas's paths, kept while it is not shown."""
+def restore_canvases() -> None:
+    """Lets each canvas start with its last drawing. Call it before a hidden canvas is shown again."""
+    for canvas in (CANVAS, NUMBER_CANVAS, COMPARISON_CANVAS, PROBE_CANVAS):
+        st.session_state[initial_drawing_key(canvas)] = st.session_state.get(drawing_key(canvas))
+
+
+def drawing_key(canvas: str) -> str:
+    """Key of the strokes on a canvas, kept while it is not shown."""
     return f"{canvas}_drawing"
 
 
-def at_entry(canvas: str) -> str:
-    """The key of what a canvas began with when it was last brought up: feeding back every stroke would loop."""
-    return f"{canvas}_at_entry"
+def initial_drawing_key(canvas: str) -> str:
+    """Key of the drawing that a canvas started with. It changes only when the canvas is shown again: feeding back every
+    stroke would loop."""
+    return f"{canvas}_initial_drawing"
 
 
-def cleared(canvas: str) -> str:
-    """The key of how often a canvas was wiped."""
-    return f"{canvas}_cleared"
+def clear_count_key(canvas: str) -> str:
+    """Key of the number of times a canvas was cleared."""
+    return f"{canvas}_clear_count"
 
 
-def enter_canvases() -> None:
-    """To be called when a canvas is about to be shown that was not: it begins with what was drawn on it before."""
-    for canvas in (CANVAS, NUMBER_CANVAS, COMPARISON_CANVAS, PROBE_CANVAS):
-        st.session_state[at_entry(canvas)] = st.session_state.get(drawing(canvas))
+def linked_view_key(view_key: str) -> str:
+    """Key of the view that the address last named, for a page that keeps its view at `view_key`."""
+    return f"{view_key}_linked"
 
 
-def linked(key: str) -> str:
-    """The key of the view that the address told last of a page whose view is at `key`."""
-    return f"{key}_linked"
+def sweep_values_key(setting: str) -> str:
+    """Key of the range or list of values of a setting that a sweep varies."""
+    return f"{_SWEEP_VALUES}{setting}"
 
 
-def varied(name: str) -> str:
-    """The key of the range or list of a setting that a sweep varies."""
-    return f"{_VARIED}{name}"
+def augmentation_key(name: str) -> str:
+    """Key of the slider of one augmentation."""
+    return f"augmentation_{name}"
 
 
-def change(name: str) -> str:
-    """The key of the slider of an augmentation."""
-    return f"change_{name}"
-
-
-def own_field(kind: str, name: str) -> str:
-    """The key of a setting of the layer that is being changed."""
-    return f"own_{kind}_{name}"
-
-
-def default(key: str, value: Any) -> None:
-    """Gives a key its first value."""
-    st.session_state.setdefault(key, value)
+def layer_setting_key(layer: str, setting: str) -> str:
+    """Key of a setting of the selected layer. `layer`: name of its class."""
+    return f"layer_{layer}_{setting}"

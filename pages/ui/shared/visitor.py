@@ -2,7 +2,7 @@
 
 run = jobs.start(backend, spec, owner.me())
 st.button("Stop", disabled=owner.locked(run), on_click=owner.checked(run, stop))
-components.attempt(lambda: owner.change(run, history.delete, run), pressed)
+guard.try_action(lambda: owner.change(run, history.delete, run), pressed)
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from mnist_core.config import admin_token
 from mnist_core.errors import DigitLabError
 from mnist_core.owners import Visitor
 from mnist_core.runs.run import Run
-from pages.ui.shared import components, state
+from pages.ui.shared import formatting, guard, state
 
 COOKIE = "digitlab_owner"
 ADMIN_COOKIE = "digitlab_admin"
@@ -30,13 +30,13 @@ _SET = (
 )
 
 
-def visitor() -> Visitor:
+def current_visitor() -> Visitor:
     """Who is at this browser: the token of this session, which is its cookie's; a new one for a browser without."""
-    token, proof = st.session_state.get(state.OWNER, ("", ""))
+    token, proof = st.session_state.get(state.VISITOR, ("", ""))
     if not token:
         token = _sent(COOKIE) if owners.is_token(_sent(COOKIE)) else owners.new_token()
         proof = _sent(ADMIN_COOKIE)  # checked whenever it is used
-        st.session_state[state.OWNER] = (token, proof)
+        st.session_state[state.VISITOR] = (token, proof)
     return Visitor(token, proof)
 
 
@@ -46,14 +46,14 @@ def _sent(name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def me() -> str:
+def owner_id() -> str:
     """What stands in the files of what this visitor makes: `jobs.start(backend, spec, owner.me())`."""
-    return visitor().owner
+    return current_visitor().owner
 
 
-def remember() -> None:
+def remember_visitor() -> None:
     """Has the browser keep who it is; to be called on every page. Nothing is sent that it has already."""
-    who = visitor()
+    who = current_visitor()
     _keep(COOKIE, who.token)
     _keep(ADMIN_COOKIE, who.proof)
 
@@ -72,43 +72,43 @@ def _keep(name: str, value: str) -> None:
     st.html(script, unsafe_allow_javascript=True)
 
 
-def locked(run: Run) -> bool:
+def is_locked(run: Run) -> bool:
     """Whether this visitor may not change the run: `disabled=owner.locked(run)`."""
-    return not owners.may_change(owners.read(run.path), visitor())
+    return not owners.may_change(owners.read(run.path), current_visitor())
 
 
-def say_whose(run: Run) -> None:
+def show_owner_note(run: Run) -> None:
     """Why the buttons of this run do nothing, where they do."""
-    if locked(run):
+    if is_locked(run):
         st.caption("Somebody else's run: you may watch and compare it, and train it again with a change of your own.")
 
 
-def change(run: Run, action: Callable[..., Any], *arguments: Any, **named: Any) -> bool:
+def change_run(run: Run, action: Callable[..., Any], *arguments: Any, **named: Any) -> bool:
     """Does something to a run; True when it is done. Raises NotYoursError where the run is somebody else's."""
-    owners.require(owners.read(run.path), visitor(), f"The run {run.id}")
+    owners.require(owners.read(run.path), current_visitor(), f"The run {run.id}")
     action(*arguments, **named)
     return True
 
 
-def checked(run: Run, action: Callable[..., Any]) -> Callable[..., None]:
+def owner_callback(run: Run, action: Callable[..., Any]) -> Callable[..., None]:
     """The action as the callback of a widget, which has no place of its own to say what went wrong."""
 
     def act(*arguments: Any, **named: Any) -> None:
         try:
-            change(run, action, *arguments, **named)
+            change_run(run, action, *arguments, **named)
         except OSError as error:  # deleted meanwhile, or a full disk
-            st.toast(components.plain(f"{run.id} cannot be changed: {error}."), icon=":material/block:")
+            st.toast(formatting.escape_markdown(f"{run.id} cannot be changed: {error}."), icon=":material/block:")
         except DigitLabError as error:
-            st.toast(components.plain(str(error)), icon=":material/block:")
+            st.toast(formatting.escape_markdown(str(error)), icon=":material/block:")
 
     return act
 
 
-def administrator() -> None:
+def show_administrator_form() -> None:
     """Where this server has an administrator: lets one say so, and lets go of it."""
     if not admin_token():
         return
-    who = visitor()
+    who = current_visitor()
     with st.expander("Administrator", icon=":material/shield_person:"):
         if who.is_admin:
             st.write("You may change everything that anybody has made here.")
@@ -118,10 +118,10 @@ def administrator() -> None:
         with st.form("administrator", clear_on_submit=True):
             given = st.text_input("The administrator's token", type="password", autocomplete="off")
             pressed = st.form_submit_button("Change what others have made")
-        if proof := components.attempt(lambda: owners.admin_proof(who.token, given), pressed):
+        if proof := guard.try_action(lambda: owners.admin_proof(who.token, given), pressed):
             _prove(proof)
 
 
 def _prove(proof: str) -> None:
-    st.session_state[state.OWNER] = (visitor().token, proof)
+    st.session_state[state.VISITOR] = (current_visitor().token, proof)
     st.rerun()

@@ -12,7 +12,7 @@ from mnist_core.charts import sweep_settings as sweep_settings_charts
 from mnist_core.sweeps import importance
 from mnist_core.sweeps.plan import MEASURES, SweepPlan, best_trial
 from mnist_core.sweeps.store import Sweep, find_sweep
-from pages.ui.shared import analysis_caches, components, figure, state
+from pages.ui.shared import analysis_caches, figure, guard, state
 from pages.ui.sweep.form import setting_title
 from pages.ui.sweep.menu import summaries_by_id, sweep_title
 
@@ -32,7 +32,7 @@ def show_sweep_analysis(sweep: Sweep, plan: SweepPlan, live: bool) -> None:
         st.markdown(f"#### Analysis of {len(evaluated)} trials")
         if live:
             st.button("Refresh", icon=":material/refresh:", type="tertiary")
-    figure.chart(
+    figure.show_chart(
         sweep_settings_charts.parallel_coordinates(trials, plan),
         "All settings at once",
         f"Parallel coordinates of {len(evaluated)} trials by their settings and {MEASURES[plan.measure]}",
@@ -67,7 +67,7 @@ def show_slice(trials: Trials, plan: SweepPlan) -> None:
     """The metric of each trial by one setting."""
     name = setting_menu("Setting", plan, state.SWEEP_SLICE)
     vary = next(vary for vary in plan.space if vary.name == name)
-    figure.chart(
+    figure.show_chart(
         sweep_settings_charts.slice_plot(trials, plan, vary),
         f"By {setting_title(name)}",
         f"{MEASURES[plan.measure]} of each trial by its {setting_title(name)}",
@@ -78,12 +78,12 @@ def show_slice(trials: Trials, plan: SweepPlan) -> None:
 
 def show_importance(sweep: Sweep, trials: Trials, plan: SweepPlan) -> None:
     """How much of the differences between trials each setting explains."""
-    shares = analysis_caches.importances(str(sweep.path), sum(row["state"] == "finished" for row in trials))
+    shares = analysis_caches.setting_importances(str(sweep.path), sum(row["state"] == "finished" for row in trials))
     if not shares:
         st.caption(f"Importance needs at least {importance.MIN_TRIALS} finished trials with different results.")
         return
     in_words = ", ".join(f"{setting_title(row['setting'])} {100 * row['share']:.0f} %" for row in shares)
-    figure.chart(
+    figure.show_chart(
         sweep_settings_charts.importance_bars(shares),
         "Importance of the settings",
         f"Share of the variance: {in_words}",
@@ -96,12 +96,12 @@ def show_contour(trials: Trials, plan: SweepPlan) -> None:
     """The metric by two settings, interpolated between the trials."""
     left, right = st.columns(2)
     with left:
-        x_name = setting_menu("x-axis", plan, state.SWEEP_ACROSS)
+        x_name = setting_menu("x-axis", plan, state.CONTOUR_X)
     with right:
-        y_name = setting_menu("y-axis", plan, state.SWEEP_UP, exclude=x_name)
+        y_name = setting_menu("y-axis", plan, state.CONTOUR_Y, exclude=x_name)
     by_name = {vary.name: vary for vary in plan.space}
     title = f"{setting_title(x_name)} × {setting_title(y_name)}"
-    figure.chart(
+    figure.show_chart(
         sweep_settings_charts.contour_plot(trials, plan, by_name[x_name], by_name[y_name]),
         title,
         f"{MEASURES[plan.measure]} by {title}: trials as dots, interpolated in between",
@@ -131,12 +131,12 @@ def show_sweep_comparison(sweep: Sweep, plan: SweepPlan, trials: Trials) -> None
         index=None,
         placeholder="another sweep",
     )
-    other = components.attempt(partial(find_sweep, chosen or ""), chosen is not None)
+    other = guard.try_action(partial(find_sweep, chosen or ""), chosen is not None)
     if other is None:
         return
     both = {"this sweep": (trials, plan), "the other": (other.trials(), other.plan())}
     points = [point for label, (rows, of) in both.items() for point in sweep_charts.best_so_far(rows, of, label)]
-    figure.chart(
+    figure.show_chart(
         sweep_charts.best_so_far_curve(points, plan, "seconds"),
         "Both sweeps",
         "Best so far of two sweeps by seconds of training",

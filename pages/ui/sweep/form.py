@@ -16,7 +16,7 @@ from mnist_core.runs.run import MAX_SEED
 from mnist_core.sweeps import search_space
 from mnist_core.sweeps.plan import MAX_TRIALS, MEASURES, NETWORK_PREFIX, PRESETS, Preset, SweepPlan, make_plan
 from mnist_core.sweeps.store import Sweep, create_sweep, launch_sweep
-from pages.ui.shared import caches, cluster_status, components, state, visitor
+from pages.ui.shared import caches, cluster_status, guard, state, visitor
 from pages.ui.shared.settings_form import DATA
 
 MAX_RUNS_OFFERED = 30
@@ -41,32 +41,32 @@ def show_sweep_form() -> None:
             st.markdown(f"**{ready.title}**")
             st.caption(ready.story)
             pressed = st.button("Start this sweep", key=f"ready_{name}", width="stretch", icon=":material/bolt:")
-            components.attempt(partial(_start_ready_sweep, ready), pressed)
+            guard.try_action(partial(_start_ready_sweep, ready), pressed)
     show_base_menus()
     show_search_space()
     show_search_settings()
     show_grid_size()
     pressed = st.button("Start sweep", type="primary", width="stretch")
-    components.attempt(lambda: _start_sweep(plan_from_form()), pressed)
+    guard.try_action(lambda: _start_sweep(plan_from_form()), pressed)
 
 
 def _set_defaults() -> None:
-    state.default(state.SWEEP_BASE, "fast")
-    state.default(state.SWEEP_VARIED, ["learning_rate", "batch_size"])
-    state.default(state.SWEEP_HOW, SweepPlan.sampler)
-    state.default(state.SWEEP_TRIALS, 20)
-    state.default(state.SWEEP_EPOCHS, 2)
-    state.default(state.SWEEP_DATA, "full" if mnist_available() else "sample")
-    state.default(state.SWEEP_MEASURE, "accuracy")
-    state.default(state.SWEEP_PRUNE, True)
-    state.default(state.SWEEP_SEED, 0)
+    st.session_state.setdefault(state.SWEEP_BASE, "fast")
+    st.session_state.setdefault(state.SWEEP_VARIED, ["learning_rate", "batch_size"])
+    st.session_state.setdefault(state.SWEEP_SAMPLER, SweepPlan.sampler)
+    st.session_state.setdefault(state.SWEEP_TRIALS, 20)
+    st.session_state.setdefault(state.SWEEP_EPOCHS, 2)
+    st.session_state.setdefault(state.SWEEP_DATA, "full" if mnist_available() else "sample")
+    st.session_state.setdefault(state.SWEEP_MEASURE, "accuracy")
+    st.session_state.setdefault(state.SWEEP_PRUNE, True)
+    st.session_state.setdefault(state.SWEEP_SEED, 0)
 
 
 def show_base_menus() -> None:
     """What all trials have in common: the settings of a recipe, a saved network or a recent run; and the data."""
     titles = {name: f"{name} · {recipe.title}" for name, recipe in RECIPES.items()}
     titles |= {f"{NETWORK_PREFIX}{network.id}": f"your network: {network.name}" for network in list_networks()}
-    rows = [row for row in caches.history(runs_dir()) if row["recipe"] and not row["sweep"] and not row["taught"]]
+    rows = [row for row in caches.run_history(runs_dir()) if row["recipe"] and not row["sweep"] and not row["taught"]]
     titles |= {row["run"]: f"run: {row['name']}" for row in rows[:MAX_RUNS_OFFERED]}
     if st.session_state[state.SWEEP_BASE] not in titles:
         st.session_state[state.SWEEP_BASE] = "fast"
@@ -80,8 +80,8 @@ def show_search_space() -> None:
         "Settings to vary", search_space.searchable_settings(), format_func=setting_title, key=state.SWEEP_VARIED
     )
     for name in varied:
-        state.default(state.varied(name), search_space.typical_values(name))
-        st.text_input(setting_title(name), key=state.varied(name), help=RANGE_HELP)
+        st.session_state.setdefault(state.sweep_values_key(name), search_space.typical_values(name))
+        st.text_input(setting_title(name), key=state.sweep_values_key(name), help=RANGE_HELP)
 
 
 def setting_title(name: str) -> str:
@@ -92,9 +92,9 @@ def setting_title(name: str) -> str:
 def show_search_settings() -> None:
     """Sampler, number and length of the trials, metric, seed, pruning."""
     st.segmented_control(
-        "Sampler", list(SAMPLERS), format_func=lambda name: SAMPLERS[name][0], key=state.SWEEP_HOW, required=True
+        "Sampler", list(SAMPLERS), format_func=lambda name: SAMPLERS[name][0], key=state.SWEEP_SAMPLER, required=True
     )
-    st.caption(SAMPLERS[st.session_state[state.SWEEP_HOW]][1])
+    st.caption(SAMPLERS[st.session_state[state.SWEEP_SAMPLER]][1])
     trials, epochs = st.columns(2)
     trials.number_input("Trials", 1, MAX_TRIALS, key=state.SWEEP_TRIALS)
     epochs.number_input(
@@ -122,12 +122,12 @@ def _epochs_vary() -> bool:
 
 def _search_space_texts() -> list[str]:
     """`batch_size=16,64` for each setting that varies."""
-    return [f"{name}={st.session_state[state.varied(name)]}" for name in st.session_state[state.SWEEP_VARIED]]
+    return [f"{name}={st.session_state[state.sweep_values_key(name)]}" for name in st.session_state[state.SWEEP_VARIED]]
 
 
 def show_grid_size() -> None:
     """How many points a grid has. Values that cannot be parsed are reported when the sweep is started."""
-    if st.session_state[state.SWEEP_HOW] != "grid":
+    if st.session_state[state.SWEEP_SAMPLER] != "grid":
         return
     try:
         points = search_space.grid_size(search_space.parse_space(_search_space_texts()))
@@ -147,7 +147,7 @@ def plan_from_form() -> SweepPlan:
         trials=int(values[state.SWEEP_TRIALS]),
         epochs=None if _epochs_vary() else int(values[state.SWEEP_EPOCHS]),
         data=values[state.SWEEP_DATA],
-        how=values[state.SWEEP_HOW],
+        how=values[state.SWEEP_SAMPLER],
         measure=values[state.SWEEP_MEASURE],
         prune=bool(values[state.SWEEP_PRUNE]),
         seed=int(values[state.SWEEP_SEED]),
@@ -160,7 +160,7 @@ def _start_ready_sweep(ready: Preset) -> Sweep:
 
 def _start_sweep(plan: SweepPlan) -> Sweep:
     """Starts the sweep in a process of its own and opens it."""
-    sweep = create_sweep(replace(plan, backend=cluster_status.chosen()), owner=visitor.me())
+    sweep = create_sweep(replace(plan, backend=cluster_status.chosen_backend()), owner=visitor.owner_id())
     launch_sweep(sweep)
     st.query_params["sweep"] = st.session_state[state.SWEEP] = sweep.id
     return sweep

@@ -13,7 +13,7 @@ from mnist_core.runs.run import Status
 from mnist_core.sweeps import search_space
 from mnist_core.sweeps.plan import MEASURES, SweepPlan, best_trial, max_trials, plan_title
 from mnist_core.sweeps.store import Sweep, resume_sweep
-from pages.ui.shared import cluster_status, components, figure, visitor
+from pages.ui.shared import cluster_status, figure, formatting, guard, visitor
 from pages.ui.shared.state_badge import state_badge
 from pages.ui.sweep.analysis import show_sweep_analysis
 from pages.ui.sweep.form import SAMPLERS, setting_title
@@ -25,12 +25,12 @@ MESSAGE_BOXES = {"finished": st.success, "stopped": st.info, "paused": st.info}
 
 def show_sweep(sweep: Sweep) -> None:
     """The sweep, redrawn every second until it has ended, and the analysis of its trials."""
-    plan = components.attempt(sweep.plan, True)
+    plan = guard.try_action(sweep.plan, True)
     if plan is None:
         return
     live = sweep.live
-    components.fragment(lambda: _show_progress(sweep, plan, live), every=REDRAW_SECONDS if live else None)
-    components.fragment(lambda: show_sweep_analysis(sweep, plan, live))
+    guard.render_fragment(lambda: _show_progress(sweep, plan, live), every=REDRAW_SECONDS if live else None)
+    guard.render_fragment(lambda: show_sweep_analysis(sweep, plan, live))
 
 
 def _show_progress(sweep: Sweep, plan: SweepPlan, live: bool) -> None:
@@ -45,7 +45,7 @@ def _show_progress(sweep: Sweep, plan: SweepPlan, live: bool) -> None:
         return
     _show_best_so_far(trials, plan, live)
     if any(len(row["values"]) > 1 for row in trials):
-        figure.chart(
+        figure.show_chart(
             sweep_charts.trial_curves(trials, plan),
             f"{MEASURES[plan.measure].capitalize()} by epoch",
             f"{MEASURES[plan.measure]} by epoch of {len(trials)} trials, pruned ones in gray",
@@ -58,7 +58,7 @@ def _show_progress(sweep: Sweep, plan: SweepPlan, live: bool) -> None:
 
 def _show_heading(sweep: Sweep, plan: SweepPlan, status: Status, live: bool) -> None:
     """Title, state, search space; progress while the sweep runs, its result once it has ended."""
-    st.markdown(f"#### {components.plain(plan_title(plan))} {state_badge(status.state)}")
+    st.markdown(f"#### {formatting.escape_markdown(plan_title(plan))} {state_badge(status.state)}")
     space = " · ".join(f"`{vary}`" for vary in plan.space)
     sampler = SAMPLERS[plan.sampler][0]
     st.caption(
@@ -68,16 +68,16 @@ def _show_heading(sweep: Sweep, plan: SweepPlan, status: Status, live: bool) -> 
         left = "" if status.seconds_left is None else f" · {format_duration(status.seconds_left)} left"
         st.progress(status.progress, text=f"{status.step} of {status.steps} trials{left} · {status.message}")
     else:
-        MESSAGE_BOXES.get(status.state, st.error)(components.plain(status.message))
+        MESSAGE_BOXES.get(status.state, st.error)(formatting.escape_markdown(status.message))
 
 
 def _show_controls(sweep: Sweep, plan: SweepPlan, status: Status, live: bool) -> None:
     """Pause and stop, or resume; and more trials. Disabled on the sweep of another visitor."""
-    locked, backend = visitor.locked(sweep.files), {"backend": cluster_status.chosen()}
-    resume = visitor.checked(sweep.files, resume_sweep)
+    locked, backend = visitor.is_locked(sweep.files), {"backend": cluster_status.chosen_backend()}
+    resume = visitor.owner_callback(sweep.files, resume_sweep)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if live:
-            request = visitor.checked(sweep.files, sweep.ask)
+            request = visitor.owner_callback(sweep.files, sweep.ask)
             st.button("Pause", icon=":material/pause:", on_click=request, kwargs={"paused": True}, disabled=locked)
             st.button("Stop", icon=":material/stop:", on_click=request, kwargs={"stop": True}, disabled=locked)
         elif status.state != "finished":
@@ -106,7 +106,7 @@ def _show_best_so_far(trials: list[dict[str, Any]], plan: SweepPlan, live: bool)
     value = format_percent(best["value"]) if plan.higher_is_better else f"{best['value']:.4f}"
     value_column, settings_column, link_column = st.columns([1, 2, 1])
     value_column.metric(f"Best {MEASURES[plan.measure]}", value)
-    settings = components.plain(search_space.settings_text(best["settings"]))
+    settings = formatting.escape_markdown(search_space.settings_text(best["settings"]))
     settings_column.markdown(f"Trial {best['trial']}: **{settings}**")
     link_column.page_link(
         "pages/train.py", label="Open run", icon=":material/monitoring:", query_params={"run": best["run"]}
@@ -115,7 +115,7 @@ def _show_best_so_far(trials: list[dict[str, Any]], plan: SweepPlan, live: bool)
     axes = {"number": "trials", "seconds": "seconds of training"}
     for column, (axis, axis_title) in zip(st.columns(2), axes.items(), strict=True):
         with column:
-            figure.chart(
+            figure.show_chart(
                 sweep_charts.best_so_far_curve(points, plan, axis),
                 f"Best so far by {axis_title}",
                 f"Best {MEASURES[plan.measure]} so far by {axis_title}: {value} after {len(points)} trials",
@@ -144,7 +144,7 @@ def _show_trials(trials: list[dict[str, Any]], plan: SweepPlan, live: bool) -> N
         st.markdown("##### Trials")
         st.dataframe(rows, hide_index=True, column_config=columns, column_order=order)
     else:
-        figure.table(rows, "Trials", "trials", "sweep_trials", column_config=columns, column_order=order)
+        figure.show_table(rows, "Trials", "trials", "sweep_trials", column_config=columns, column_order=order)
 
 
 def _show_best_trial(sweep: Sweep, plan: SweepPlan) -> None:
@@ -158,7 +158,7 @@ def _show_best_trial(sweep: Sweep, plan: SweepPlan) -> None:
 
     with st.container(border=True):
         st.markdown(f"##### Best trial: {best['trial']}")
-        st.write(components.plain(search_space.settings_text(best["settings"])))
+        st.write(formatting.escape_markdown(search_space.settings_text(best["settings"])))
         mean, test, links = st.columns(3)
         mean.metric(
             f"{MEASURES[plan.measure].capitalize()}, mean of {len(best['runs'])} seeds",

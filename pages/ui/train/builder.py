@@ -15,7 +15,7 @@ from mnist_core.networks.architecture import MAX_LAYERS
 from mnist_core.networks.cost import LayerCost
 from mnist_core.networks.diagnose import Fix, Issue
 from mnist_core.networks.layers import LAYERS, Layer, format_shape
-from pages.ui.shared import components, custom_network, settings_form, state
+from pages.ui.shared import custom_network, formatting, guard, settings_form, state
 from pages.ui.train import network_library, network_plan
 from pages.ui.train.epoch_estimate import show_epoch_estimate
 
@@ -27,11 +27,11 @@ TITLES = {"use_bias": "bias", "kernel_initializer": "initial weights"}
 MOST_PROBLEMS = 6  # shown at once
 
 
-def switch() -> None:
+def show_network_switch() -> None:
     """Whether the network of the recipe is trained, or one's own."""
     st.toggle(
         "Your own network",
-        key=state.OWN,
+        key=state.CUSTOM_NETWORK,
         help="Build the network yourself. The recipe then says only how it is "
         "trained. Start from the network of a recipe or a run.",
     )
@@ -39,11 +39,11 @@ def switch() -> None:
 
 def show_builder() -> None:
     """The builder, a part of the page that runs by itself."""
-    components.fragment(_show)
+    guard.render_fragment(_show)
 
 
 def _show() -> None:
-    size, layers = settings_form.input_size(), custom_network.layers()
+    size, layers = settings_form.input_size(), custom_network.current_layers()
     rows, problems = cost.layer_costs(layers, size), diagnose.diagnose(layers, size)
     broken = any(problem.is_error for problem in problems)
     with st.container(border=True, key="builder"):
@@ -55,18 +55,18 @@ def _show() -> None:
         with changed:
             _layer(layers, place)
             _problems(problems)
-        show_epoch_estimate(None if broken else settings_form.settings())
+        show_epoch_estimate(None if broken else settings_form.form_settings())
         drawn, counted, source, kept, shared = st.tabs(["Diagram", "Cost", "Keras source", "Keep", "Share"])
         with drawn:
-            network_plan.drawing(layers, size, problems)
+            network_plan.show_network_diagram(layers, size, problems)
         with counted:
-            network_plan.table(rows)
+            network_plan.show_network_cost(rows)
         with source:
-            network_plan.source(layers, size, broken)
+            network_plan.show_keras_source(layers, size, broken)
         with kept:
-            network_library.library(layers, size, broken)
+            network_library.show_saved_networks(layers, size, broken)
         with shared:
-            network_library.share(layers, size, broken)
+            network_library.show_network_sharing(layers, size, broken)
 
 
 def summary(layers: Layers, rows: Sequence[LayerCost]) -> str:
@@ -83,7 +83,7 @@ def summary(layers: Layers, rows: Sequence[LayerCost]) -> str:
 def _above(layers: Layers) -> None:
     """Where to start from, and the way back."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        network_library.start()
+        network_library.show_starting_point()
         st.button(
             "Undo",
             key="own_undo",
@@ -98,12 +98,15 @@ def _list(layers: Layers, rows: Sequence[LayerCost], problems: Sequence[Issue]) 
     if not layers:
         _add(layers, 0)
         return 0
-    place = min(st.session_state.get(state.OWN_PLACE) or 0, len(layers) - 1)
-    st.session_state[state.OWN_PLACE] = place
+    place = min(st.session_state.get(state.SELECTED_LAYER) or 0, len(layers) - 1)
+    st.session_state[state.SELECTED_LAYER] = place
     marks = {problem.position: problem for problem in reversed(problems)}  # errors come first, and stay
     labels = [_label(position, layer, rows, marks.get(position)) for position, layer in enumerate(layers, 1)]
     st.radio(
-        "Layers, from the image to the answer", range(len(layers)), format_func=labels.__getitem__, key=state.OWN_PLACE
+        "Layers, from the image to the answer",
+        range(len(layers)),
+        format_func=labels.__getitem__,
+        key=state.SELECTED_LAYER,
     )
     with st.container(horizontal=True):
         _button("Up", "arrow_upward", place > 0, edit.move_layer(layers, place, -1), place - 1)
@@ -118,9 +121,7 @@ def _list(layers: Layers, rows: Sequence[LayerCost], problems: Sequence[Issue]) 
 def _label(position: int, layer: Layer, rows: Sequence[LayerCost], problem: Issue | None) -> str:
     """A layer in a line: what it is, what is set, what it makes of its input."""
     shape = format_shape(rows[position - 1].output_shape) if position <= len(rows) else "?"
-    text = (
-        f"{position} **{type(layer).__name__}** {components.plain(network_diagram.describe_settings(layer))} → {shape}"
-    )
+    text = f"{position} **{type(layer).__name__}** {formatting.escape_markdown(network_diagram.describe_settings(layer))} → {shape}"
     if problem is None:
         return text
     return f":{'red' if problem.is_error else 'orange'}[:material/{'error' if problem.is_error else 'info'}:] {text}"
@@ -132,7 +133,7 @@ def _button(label: str, icon: str, possible: bool, changed: Layers, place: int) 
         key=f"own_{label.lower()}",
         icon=f":material/{icon}:",
         disabled=not possible,
-        on_click=custom_network.put,
+        on_click=custom_network.replace_layers,
         args=(changed, place),
     )
 
@@ -141,13 +142,13 @@ def _add(layers: Layers, index: int) -> None:
     """A menu of all kinds, and the button that puts one in."""
 
     def add() -> None:
-        custom_network.put(
-            edit.insert_layer(layers, index, edit.default_layer(st.session_state[state.OWN_KIND])), index
+        custom_network.replace_layers(
+            edit.insert_layer(layers, index, edit.default_layer(st.session_state[state.NEW_LAYER])), index
         )
 
-    state.default(state.OWN_KIND, "Conv2D")
+    st.session_state.setdefault(state.NEW_LAYER, "Conv2D")
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.selectbox("A layer to add after it", list(LAYERS), key=state.OWN_KIND, width=260)
+        st.selectbox("A layer to add after it", list(LAYERS), key=state.NEW_LAYER, width=260)
         st.button("Add", key="own_add", icon=":material/add:", on_click=add, disabled=len(layers) >= MAX_LAYERS)
 
 
@@ -180,12 +181,12 @@ ABOUT = {
 
 
 def _setting(kind: str, name: str, rule: Any, value: Any, layers: Layers, place: int) -> None:
-    key = state.own_field(kind, name)
+    key = state.layer_setting_key(kind, name)
     st.session_state[key] = value
 
     def change() -> None:
         given = st.session_state[key]
-        custom_network.put(
+        custom_network.replace_layers(
             edit.change_layer(layers, place, **{name: value if given is None and name not in NONE else given})
         )
 
@@ -212,7 +213,7 @@ def _problems(problems: Sequence[Issue]) -> None:
     """What is wrong, each with its mends as buttons."""
     for number, problem in enumerate(problems[:MOST_PROBLEMS]):
         where = f"Layer {problem.position}: " if problem.position else ""
-        text = components.plain(f"{where}{problem.message}")
+        text = formatting.escape_markdown(f"{where}{problem.message}")
         (st.error if problem.is_error else st.info)(
             text, icon=":material/error:" if problem.is_error else ":material/info:"
         )
@@ -226,9 +227,9 @@ def _problems(problems: Sequence[Issue]) -> None:
 def _mend(mend: Fix, problem: Issue, number: int) -> None:
     place = problem.position - 1 if problem.position else None
     st.button(
-        components.plain(mend.title),
+        formatting.escape_markdown(mend.title),
         key=f"own_mend_{number}_{mend.title}",
         icon=":material/build:",
-        on_click=custom_network.put,
+        on_click=custom_network.replace_layers,
         args=(mend.layers, place),
     )

@@ -9,7 +9,7 @@ from mnist_core.config import max_running
 from mnist_core.processes import cpu_count
 from mnist_core.recipes.settings import Settings
 from mnist_core.training import time_model
-from pages.ui.shared import components, state
+from pages.ui.shared import guard, state
 
 
 def show_epoch_estimate(settings: Settings | None) -> None:
@@ -35,6 +35,6 @@ def _offer() -> None:
     if pressed:
         with st.spinner("Small networks are trained for a moment each: twenty seconds in all …"):
             threads = max(1, cpu_count() // max_running())
-            done = components.attempt(lambda: [time_model.measure_machine(threads)], True)
+            done = guard.try_action(lambda: [time_model.measure_machine(threads)], True)
         if done:
             st.rerun()

@@ -11,7 +11,16 @@ from mnist_core.config import runs_dir
 from mnist_core.recipes import recipes
 from mnist_core.runs import history
 from mnist_core.runs.run import Metrics, Run, RunSpec, Status, list_runs
-from pages.ui.shared import caches, components, figure, run_controls, state
+from pages.ui.shared import (
+    caches,
+    figure,
+    formatting,
+    guard,
+    prediction_view,
+    run_controls,
+    state,
+    thumbnails,
+)
 from pages.ui.shared.export import show_export
 from pages.ui.shared.state_badge import state_badge
 from pages.ui.train.probe_panel import show_probes
@@ -23,14 +32,14 @@ RECENT = 10
 def show_run(run: Run) -> None:
     """The run, redrawn twice a second until it has ended."""
     live = not run.status().final
-    components.fragment(lambda: _show(run, live), every=REDRAW_SECONDS if live else None)
+    guard.render_fragment(lambda: _show(run, live), every=REDRAW_SECONDS if live else None)
 
 
 def _show(run: Run, live: bool) -> None:
     status = run.status()
     if live and status.final:
         st.rerun()  # once more without the timer, so that page and menus know of the model
-    spec = components.attempt(run.spec, True)
+    spec = guard.try_action(run.spec, True)
     if spec is None:
         return
     _heading(run, spec, status)
@@ -50,10 +59,10 @@ def _heading(run: Run, spec: RunSpec, status: Status) -> None:
     st.caption(f"{changed or 'as the recipe says'} · seed {spec.seed} · {status.data or spec.data}")
     if not status.final:
         st.progress(status.progress, text=_progress(run, status))
-        run_controls.steer(run, spec.settings, status)
+        run_controls.show_run_controls(run, spec.settings, status)
         return
     (st.success if status.state in ("finished", "stopped") else st.error)(status.message)
-    run_controls.take_up(run, status)
+    run_controls.show_resume(run, status)
 
 
 def _progress(run: Run, status: Status) -> str:
@@ -87,10 +96,10 @@ def _curves(run: Run, metrics: Metrics, status: Status, live: bool) -> None:
         return
     steps_per_epoch, last = status.steps / max(status.epochs, 1), metrics.rows[-1]
     for column, measure in zip(st.columns(2), ("loss", "accuracy"), strict=True):
-        chart = caches.curve(run, metrics.rows, measure, steps_per_epoch)
+        chart = caches.learning_curve(run, metrics.rows, measure, steps_per_epoch)
         alt = f"{measure.capitalize()} by epoch, of training and of validation images; now {last[measure]:.4f}"
         with column:
-            figure.chart(chart, measure.capitalize(), alt, "learning curves", f"{measure}_chart", moving=live)
+            figure.show_chart(chart, measure.capitalize(), alt, "learning curves", f"{measure}_chart", moving=live)
     validated = next((row for row in reversed(metrics.rows) if "val_accuracy" in row), None)
     beside = f", validation {100 * validated['val_accuracy']:.2f} %" if validated else ""
     st.caption(f"Now: loss {last['loss']:.4f}, accuracy {100 * last['accuracy']:.2f} %{beside}.")
@@ -105,7 +114,7 @@ def _result(run: Run, spec: RunSpec) -> None:
     loss.metric("Test loss", f"{card['test_loss']:.4f}")
     spent.metric("Training time", format_duration(card["train_seconds"]))
     published = recipes.RECIPES[spec.kind].published if spec.kind in recipes.RECIPES else None
-    notes = ["" if spec.base or not published else f"Published: {published.text}.", components.data_note(card)]
+    notes = ["" if spec.base or not published else f"Published: {published.text}.", _data_note(card)]
     st.caption(" ".join(filter(None, notes)))
     if card.get("taught"):
         _lesson(card)
@@ -114,6 +123,13 @@ def _result(run: Run, spec: RunSpec) -> None:
         show_export(run)
     label = "Draw a digit for this model"
     st.page_link("pages/draw.py", label=label, icon=":material/draw:", query_params={"model": run.id})
+
+
+def _data_note(card: dict[str, Any]) -> str:
+    """Says so if the model was not trained on the full MNIST; otherwise empty."""
+    data = card.get("data")
+    name = data.get("name") if isinstance(data, dict) else None
+    return "Trained on the offline sample, 5,000 digits." if name == "sample" else ""
 
 
 def _lesson(card: dict[str, Any]) -> None:
@@ -139,19 +155,19 @@ def _test_digit(run: Run, spec: RunSpec, card: dict[str, Any]) -> None:
     reading = caches.classifier(run.model).predict(images[index])
     shown, read = st.columns([1, 2])
     with shown:
-        components.strip([(images[index], f"number {index}", f"labelled {labels[index]}")])
+        thumbnails.show_strip([(images[index], f"number {index}", f"labelled {labels[index]}")])
     with read:
-        components.answer(reading)
+        prediction_view.show_prediction(reading)
         right = reading.digit == int(labels[index])
         st.caption("Right." if right else f"Wrong: it is a {labels[index]}.")
 
 
-def recent() -> None:
+def show_recent_runs() -> None:
     """Links to the last runs."""
     runs = list_runs(runs_dir())[:RECENT]
     if not runs:
         return
     with st.expander("Recent runs"):
         for run in runs:
-            label = f"{components.when(run.id)} · {run.id[16:].rsplit('-', 1)[0]} · {run.status().state}"
+            label = f"{formatting.run_time(run.id)} · {run.id[16:].rsplit('-', 1)[0]} · {run.status().state}"
             st.page_link("pages/train.py", label=label, query_params={"run": run.id})

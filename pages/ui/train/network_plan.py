@@ -18,10 +18,10 @@ from pages.ui.shared import figure
 COLUMNS = {name: st.column_config.NumberColumn(format="localized") for name in ("parameters", "multiply-adds")}
 
 
-def drawing(layers: tuple[Layer, ...], size: int, problems: Sequence[Issue]) -> None:
+def show_network_diagram(layers: tuple[Layer, ...], size: int, problems: Sequence[Issue]) -> None:
     """Boxes to scale."""
     marked = {problem.position for problem in problems if problem.is_error}
-    figure.drawing(
+    figure.show_svg(
         network_diagram.network_svg(layers, size, marked),
         "The network, box by box",
         network_diagram.describe_network(layers, size),
@@ -30,13 +30,13 @@ def drawing(layers: tuple[Layer, ...], size: int, problems: Sequence[Issue]) -> 
     )
 
 
-def table(rows: Sequence[LayerCost]) -> None:
+def show_network_cost(rows: Sequence[LayerCost]) -> None:
     """Shapes, parameters, multiply-adds and receptive field of each layer, as far as they fit together."""
     if not rows:
         st.caption("Nothing can be counted before the first layer fits.")
         return
     told = [_row(str(number), row) for number, row in enumerate(rows, 1)] + [_row("", cost.total_cost(rows))]
-    figure.table(
+    figure.show_table(
         told, "What each layer costs, and how much of the image it sees", "network cost", "cost", column_config=COLUMNS
     )
 
@@ -55,7 +55,7 @@ def _row(number: str, row: LayerCost) -> dict[str, object]:
     }
 
 
-def source(layers: tuple[Layer, ...], size: int, broken: bool) -> None:
+def show_keras_source(layers: tuple[Layer, ...], size: int, broken: bool) -> None:
     """The lines of Python that build it."""
     if broken:
         st.caption("There is no source of a network that cannot be built: mend it first.")
@@ -72,3 +72,13 @@ def source(layers: tuple[Layer, ...], size: int, broken: bool) -> None:
         type="tertiary",
         icon=":material/download:",
     )
+
+
+def show_network_summary(architecture: Architecture) -> None:
+    """The table of layers: name, output shape, parameters."""
+    rows = [
+        {"layer": row.layer, "output shape": format_shape(row.output_shape), "parameters": f"{row.parameters:,}"}
+        for row in architecture.summary()
+    ]
+    with st.expander(f"Network: {len(rows)} layers, {architecture.parameters:,} parameters"):
+        st.table(rows)

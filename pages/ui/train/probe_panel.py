@@ -14,26 +14,26 @@ from mnist_core.charts.common import data_url, encode_png, format_percent
 from mnist_core.runs import probes
 from mnist_core.runs.probes import Probe
 from mnist_core.runs.run import Run
-from pages.ui.shared import components, figure, sketchpad, state, theme, visitor
+from pages.ui.shared import figure, guard, sketchpad, state, theme, thumbnails, visitor
 from pages.ui.shared.sketchpad import show_sketchpad
 
 STRIP_PIXELS = 160  # wide, and as many reports at most
 WALL_COLUMNS = 15
 
 
-def pad(run: Run | None) -> None:
+def show_probe_pad(run: Run | None) -> None:
     """Where drawings to watch are made and taken away again: for the next training, and for the run, if it goes on."""
     with st.expander("Watch your own handwriting being learned"):
-        components.fragment(lambda: _pad(run))
+        guard.render_fragment(lambda: _pad(run))
 
 
 def _pad(run: Run | None) -> None:
     chosen = _chosen(run)
     st.caption(f"Draw up to {probes.MAX_PROBES} digits. The training tells with every report what it makes of them.")
     if chosen:
-        components.strip([(each.image, f"{place}", "") for place, each in enumerate(chosen, 1)], 48)
+        thumbnails.show_strip([(each.image, f"{place}", "") for place, each in enumerate(chosen, 1)], 48)
     with st.container(key="probe_paper"):
-        image = sketchpad.digit(show_sketchpad(state.PROBE_CANVAS, theme.CANVAS_PIXELS))
+        image = sketchpad.normalized_digit(show_sketchpad(state.PROBE_CANVAS, theme.CANVAS_PIXELS))
     ready = image is not None and len(chosen) < probes.MAX_PROBES
     add, remove = st.columns(2)
     more = [*chosen, probes.probe(image)] if ready and image is not None else chosen
@@ -43,16 +43,16 @@ def _pad(run: Run | None) -> None:
 
 def _chosen(run: Run | None) -> list[Probe]:
     """Of the run while it goes on, if it is this visitor's; else those for the next one."""
-    if run is not None and not run.status().final and not visitor.locked(run):
+    if run is not None and not run.status().final and not visitor.is_locked(run):
         return list(probes.read(run))
     return list(st.session_state.get(state.PROBES, ()))
 
 
 def _choose(run: Run | None, chosen: list[Probe]) -> None:
     st.session_state[state.PROBES] = chosen
-    if run is not None and not run.status().final and not visitor.locked(run):
-        visitor.checked(run, probes.write)(run, chosen)
-    sketchpad.clear(state.PROBE_CANVAS)
+    if run is not None and not run.status().final and not visitor.is_locked(run):
+        visitor.owner_callback(run, probes.write)(run, chosen)
+    sketchpad.clear_canvas(state.PROBE_CANVAS)
 
 
 def show_probes(run: Run, rows: tuple[dict[str, Any], ...], live: bool) -> None:
@@ -75,7 +75,7 @@ def show_probes(run: Run, rows: tuple[dict[str, Any], ...], live: bool) -> None:
         f'<img class="lab-wall" alt="{about}" src="{data_url(wall_picture)}">'
     )
     if not live:
-        figure.beside("wall", "wall", partial(encode_png, wall_picture))
+        figure.show_guide_and_download("wall", "wall", partial(encode_png, wall_picture))
 
 
 def _drawings(run: Run, rows: list[dict[str, Any]], live: bool) -> None:
@@ -83,7 +83,7 @@ def _drawings(run: Run, rows: list[dict[str, Any]], live: bool) -> None:
     if shown:
         st.html(f'<div class="lab-strip">{shown}</div>')
         if not live:
-            figure.how_to_read("watched drawings")
+            figure.show_guide("watched drawings")
 
 
 def _drawing(each: Probe, rows: list[dict[str, Any]]) -> str:
@@ -97,7 +97,7 @@ def _drawing(each: Probe, rows: list[dict[str, Any]]) -> str:
     names = "".join(f"<span>{name}</span>" for name in range(10))
     strip = data_url(digit_charts.probability_strip(np.concatenate([before, told]), STRIP_PIXELS))
     return (
-        f'<figure class="lab-probe" data-probe="{digit}">{components.picture(each.image, "a drawing of yours", 56)}'
+        f'<figure class="lab-probe" data-probe="{digit}">{thumbnails.image_html(each.image, "a drawing of yours", 56)}'
         f"<b>{html.escape(text)}</b><div class='lab-course'><div class='lab-names'>{names}</div>"
         f'<img alt="how it was read until now, a row for each digit" src="{strip}"></div></figure>'
     )

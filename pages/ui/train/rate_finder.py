@@ -12,14 +12,14 @@ from mnist_core.jobs.local import start_run
 from mnist_core.runs.run import Run, Status, find_run
 from mnist_core.training import rate_finder
 from mnist_core.training.rate_finder import Point, Suggestion
-from pages.ui.shared import caches, components, figure, settings_form, state, visitor
+from pages.ui.shared import caches, figure, guard, settings_form, state, visitor
 
 REDRAW_SECONDS = 0.5
 
 
 def show_rate_finder() -> None:
     """The fold. What is in it is made when it is open."""
-    fold = st.expander("Find a learning rate", key=state.RATE_FINDER, on_change="rerun")
+    fold = st.expander("Find a learning rate", key=state.RATE_FINDER_OPEN, on_change="rerun")
     if not fold.open:
         return
     with fold:
@@ -30,16 +30,16 @@ def show_rate_finder() -> None:
         test = _last()
         live = test is not None and not test.status().final
         pressed = st.button("Find a learning rate", width="stretch", disabled=live)
-        if components.attempt(_start, pressed):
+        if guard.try_action(_start, pressed):
             st.rerun()
         if test is not None:
-            components.fragment(lambda: _show(test, live), every=REDRAW_SECONDS if live else None)
+            guard.render_fragment(lambda: _show(test, live), every=REDRAW_SECONDS if live else None)
 
 
 def _last() -> Run | None:
     """The test that this session made last, if it is still there."""
     try:
-        return find_run(st.session_state.get(state.RATE_TEST) or "none", rate_finder.tests_folder())
+        return find_run(st.session_state.get(state.RATE_FINDER_RUN) or "none", rate_finder.tests_folder())
     except RunNotFoundError:
         return None
 
@@ -47,8 +47,8 @@ def _last() -> Run | None:
 def _start() -> bool:
     """Makes a test. Raises SettingError, ArchitectureError or QueueFullError."""
     rate_finder.delete_old_tests()
-    test = start_run(caches.backend(), settings_form.spec(), visitor.me(), rate_finder.tests_folder())
-    st.session_state[state.RATE_TEST] = test.id
+    test = start_run(caches.backend(), settings_form.form_spec(), visitor.owner_id(), rate_finder.tests_folder())
+    st.session_state[state.RATE_FINDER_RUN] = test.id
     return True
 
 
@@ -88,7 +88,7 @@ def _chart(points: list[Point], found: Suggestion | None, live: bool) -> None:
     drawn = rate_charts.range_test_curve(told, ends, found.rate if found else None)
     mark = f"; {found.rate:g} is marked, the loss is lowest at {found.lowest:.2g}" if found else ""
     alt = f"Loss of {len(told)} batches by learning rate, up to {told[-1]['rate']:.2g}{mark}"
-    figure.chart(drawn, "Loss by learning rate", alt, "range test", "range_test", moving=live)
+    figure.show_chart(drawn, "Loss by learning rate", alt, "range test", "range_test", moving=live)
 
 
 def _use(rate: float) -> None:
@@ -97,7 +97,7 @@ def _use(rate: float) -> None:
 
 def _note_changes(test: Run) -> None:
     """Says where the form has gone on since the test was made."""
-    now, then = settings_form.settings(), test.spec().settings
+    now, then = settings_form.form_settings(), test.spec().settings
     names = ("optimizer", "batch_size", "loss", "momentum", "layers")
     changed = [name.replace("_", " ") for name in names if getattr(now, name) != getattr(then, name)]
     if changed:

@@ -1,0 +1,59 @@
+"""Errors on a page: each part of it runs guarded, and its errors appear as a message, never as a traceback."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+
+from mnist_core.errors import DigitLabError
+from pages.ui.shared import gc_freeze
+
+log = logging.getLogger("digitlab.pages")
+
+
+def render(part: Callable[[], None]) -> None:
+    """Runs a page or a part of it, and shows an error message if it fails."""
+    try:
+        part()
+    except DigitLabError as error:
+        st.error(str(error))
+    except Exception as error:  # st.rerun and st.stop raise BaseException, so they pass
+        log.exception("A page failed")
+        st.error(f"Something went wrong ({type(error).__name__}). Reload the page; the server log has the details.")
+    gc_freeze.freeze_modules()
+
+
+def render_fragment(part: Callable[[], None], every: float | None = None) -> None:
+    """Renders a part of a page that reruns by itself: when one of its widgets changes, and on a timer.
+
+    Args:
+        part: draws it.
+        every: seconds between reruns; None for no timer.
+    """
+
+    def guarded_part() -> None:
+        render(part)
+
+    st.fragment(guarded_part, run_every=every)()
+
+
+def try_action(action: Callable[[], Any], wanted: bool) -> Any:
+    """Runs an action if it is wanted, and shows its error in place.
+
+    Args:
+        action: may raise DigitLabError.
+        wanted: whether the button for it was pressed.
+
+    Returns:
+        The action's value; None if it did not run or failed.
+    """
+    if not wanted:
+        return None
+    try:
+        return action()
+    except DigitLabError as error:
+        st.error(str(error))
+        return None

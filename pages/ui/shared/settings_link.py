@@ -1,0 +1,63 @@
+"""Links to the training form: the address fills it, and the form gives its own address."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from mnist_core.errors import SettingError
+from mnist_core.networks import share_link
+from mnist_core.networks.architecture import LAYERS_KEY
+from mnist_core.recipes import recipes
+from mnist_core.recipes.overrides import apply_overrides, parse_override
+from mnist_core.runs.run import MAX_SEED
+from pages.ui.shared import custom_network, settings_form, state
+
+
+def fill_from_address() -> None:
+    """Fills the form from the address, once, and removes that part of the address.
+
+    `?like=RUN_ID` takes the settings of a run; `?recipe=NAME` with settings, `seed` and `data` takes these;
+    `net=` adds a network. Raises DigitLabError for a run, a setting or a network that cannot be opened.
+    """
+    if run_id := st.query_params.pop("like", None):
+        settings_form.fill_from_run(run_id)
+    network = st.query_params.pop("net", None)
+    if "recipe" in st.query_params:
+        parameters = st.query_params.to_dict()
+        st.query_params.clear()
+        fill_from_link(parameters)
+    if network is not None:
+        custom_network.replace_layers(share_link.decode(network, settings_form.input_size()))
+        st.session_state[state.CUSTOM_NETWORK] = True
+
+
+def fill_from_link(parameters: dict[str, str]) -> None:
+    """Fills the form from the parameters of a link: `recipe`, optionally `seed` and `data`, and any setting.
+
+    Raises SettingError for an unknown recipe, setting or value.
+    """
+    settings = dict(parameters)
+    recipe, seed, data = settings.pop("recipe"), settings.pop("seed", "0"), settings.pop("data", None)
+    overrides = dict(parse_override(f"{name}={value}") for name, value in settings.items())
+    filled = apply_overrides(recipes.find_recipe(recipe).settings, overrides)
+    if not seed.isdecimal() or int(seed) > MAX_SEED:
+        raise SettingError(f"The link's seed is {seed[:20]!r}. Expected a whole number from 0 to {MAX_SEED:,}.")
+    if data is not None and data not in settings_form.DATA:
+        raise SettingError(f"The link's data is {data!r}. Expected one of {', '.join(settings_form.DATA)}.")
+    st.session_state[state.RECIPE], st.session_state[state.SEED] = recipe, int(seed)
+    if data is not None:
+        st.session_state[state.DATA] = data
+    st.session_state[state.CUSTOM_NETWORK] = False
+    settings_form.fill_from_settings(filled)
+
+
+def show_settings_link() -> None:
+    """The address that opens the form as it is now."""
+    parameters = {"recipe": st.session_state[state.RECIPE], **settings_form.form_overrides()}
+    if parameters.pop(LAYERS_KEY, None):
+        parameters["net"] = share_link.encode(custom_network.current_layers())
+    parameters |= {"seed": int(st.session_state[state.SEED]), "data": st.session_state[state.DATA]}
+    with st.expander("Link to these settings"):
+        st.code(f"{st.context.url or '/train'}?{urlencode(parameters)}", language=None, wrap_lines=True)

@@ -1,0 +1,39 @@
+"""Small images on a page, with square pixels."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from mnist_core.charts.common import data_url
+
+
+def image_html(image: NDArray[np.uint8], alt: str, pixels: int) -> str:
+    """An `<img>` of an (H, W) uint8 image, `pixels` wide."""
+    return (
+        f'<img class="lab-picture" width="{pixels}" height="{pixels}" alt="{html.escape(alt)}" src="{data_url(image)}">'
+    )
+
+
+def captioned_html(image: NDArray[np.uint8], name: str, text: str, pixels: int = 112) -> str:
+    """A `<figure>` of an (H, W) uint8 image with its name and a text below it."""
+    caption = f"<figcaption><b>{html.escape(name)}</b><br>{html.escape(text)}</figcaption>"
+    return f'<figure class="lab-figure" style="width:{pixels}px">{image_html(image, name, pixels)}{caption}</figure>'
+
+
+def show_strip(images: Sequence[tuple[NDArray[np.uint8], str, str]], pixels: int = 112) -> None:
+    """Images in a row, each given as (image, name, text)."""
+    figures_html = "".join(captioned_html(image, name, text, pixels) for image, name, text in images)
+    st.html(f'<div class="lab-strip">{figures_html}</div>')
+
+
+def show_tiles(images: NDArray[np.uint8], columns: int) -> None:
+    """Images tiled into one. `images`: (N, H, W) uint8, N a multiple of `columns`."""
+    count, height, width = images.shape
+    rows = images.reshape(count // columns, columns, height, width).transpose(0, 2, 1, 3)  # rows, H, columns, W
+    sheet = rows.reshape(-1, columns * width)
+    st.html(f'<img class="lab-picture lab-tiles" alt="{count} digits" src="{data_url(sheet)}">')
