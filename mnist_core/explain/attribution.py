@@ -304,11 +304,13 @@ def _compiled(explainer: Explainer, size: int) -> tuple[Any, Any]:
 
     images = tf.TensorSpec([None, size, size, 1], tf.float32)
 
-    @tf.function(input_signature=[images])  # type: ignore[untyped-decorator]
+    @tf.function(input_signature=[images], autograph=False)  # type: ignore[untyped-decorator]
     def logits(pixels: Any) -> Any:
         return explainer.forward(pixels)
 
-    @tf.function(input_signature=[images, tf.TensorSpec([], tf.int32)])  # type: ignore[untyped-decorator]
+    @tf.function(  # type: ignore[untyped-decorator]
+        input_signature=[images, tf.TensorSpec([], tf.int32)], autograph=False
+    )
     def slopes(pixels: Any, digit: Any) -> Any:
         with tf.GradientTape() as tape:
             tape.watch(pixels)

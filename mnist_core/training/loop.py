@@ -1,7 +1,7 @@
-"""The training loop: settings, images and a seed in, reports out. Only functions that are called import TensorFlow.
+"""The training loop: a model, settings, images and a seed in, reports out. TensorFlow is imported when a function runs.
 
-The loop runs many batches inside one TensorFlow call, as many as fit between two reports, while the next ones are
-drawn and augmented in a thread. What is computed depends on settings, images and seed alone, never on the grouping.
+The loop trains many batches in one call of TensorFlow, as many as fit between two reports. How batches are grouped
+changes neither the order of the images nor the random numbers: settings, images and seed decide the result.
 """
 
 from __future__ import annotations
@@ -26,21 +26,24 @@ from mnist_core.training.predict import predict
 from mnist_core.training.weights import averaged_weights
 
 REPORT_SECONDS = 0.4
+"""Seconds of training between two reports."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """What a stretch of training did.
+    """Training progress since the previous report.
 
     Attributes:
-        step: batches trained since the beginning.
-        epoch: 0 in the first epoch; counted up when one is finished.
-        loss, accuracy: mean over the images of this stretch, with dropout and augmentation as trained.
-        learning_rate: of its last batch.
-        images: how many it trained on.
+        step: batches trained since the beginning of the run.
+        epoch: finished epochs; 0 during the first one.
+        loss: mean over the images since the previous report, with dropout and augmentation.
+        accuracy: likewise, 0..1.
+        learning_rate: of the last batch.
+        images: how many were trained on since the previous report.
         seconds: how long that took.
-        val_loss, val_accuracy: of the validation images, at an epoch's end only.
-        val_seconds: how long it took to find these out.
+        val_loss: mean over the validation images; None except at the end of an epoch.
+        val_accuracy: likewise, 0..1.
+        val_seconds: how long validation took.
     """
 
     step: int
@@ -57,12 +60,12 @@ class Report:
 
 @dataclass
 class LiveControls:
-    """What may be changed while a training runs, between two of its reports.
+    """What may change during training. The loop reads these values after each report.
 
     Attributes:
-        learning_rate: the peak; the schedule's shape stays.
-        epochs: how many in all. A schedule is stretched over them from here on.
-        batches: how many to train until the next report; None for as many as fit between two.
+        learning_rate: peak of the schedule, which keeps its shape.
+        epochs: how many in total. The schedule is stretched over them.
+        batches: how many to train until the next report; None: as many as fit in REPORT_SECONDS.
     """
 
     learning_rate: float
@@ -70,128 +73,102 @@ class LiveControls:
     batches: int | None = None
 
     @classmethod
-    def of(cls, settings: Settings) -> LiveControls:
-        """As the settings say."""
+    def from_settings(cls, settings: Settings) -> LiveControls:
+        """The values that the settings ask for."""
         return cls(settings.learning_rate, settings.epochs)
 
-    def rates(self, settings: Settings, per_epoch: int) -> NDArray[np.float32]:
-        """(steps,) float32: the learning rate of each step of the whole training, as it is steered now."""
-        steered = replace(settings, learning_rate=self.learning_rate, epochs=self.epochs)
-        return learning_rates(steered, per_epoch * self.epochs)
+    def learning_rates(self, settings: Settings, per_epoch: int) -> NDArray[np.float32]:
+        """(steps,) float32: the learning rate of every step of the whole training.
+
+        Args:
+            settings: whose schedule to follow.
+            per_epoch: steps per epoch.
+        """
+        changed = replace(settings, learning_rate=self.learning_rate, epochs=self.epochs)
+        return learning_rates(changed, per_epoch * self.epochs)
 
 
 def train(
-    model: Any, settings: Settings, split: Split, seed: int, steering: LiveControls | None = None, begin: int = 0
-) -> Iterator[Report]:
-    """Trains the model, and yields a report about twice a second. Whoever stops asking stops the training.
-
-    Args:
-        model: what `make_model` made.
-        settings: how to train it.
-        split: the images, (N, size, size) uint8.
-        seed: of the order of the images and their augmentation.
-        steering: what may be changed between two reports; by default as the settings say.
-        begin: finished epochs, where a training is taken up again.
-
-    Raises:
-        SettingError: where a batch is larger than the training images.
-        TrainingError: where the loss is no longer a number.
-    """
-    check_batch_size(settings, len(split.x_train))
-    steering = steering or LiveControls.of(settings)
-    run, pace, epoch = compile_training_steps(model, settings), _Pace(), begin
-    while epoch < steering.epochs:
-        yield from _train_epoch(run, model, settings, split, seed, steering, pace, epoch)
-        epoch += 1
-
-
-def _train_epoch(
-    run: Callable[..., Any],
     model: Any,
     settings: Settings,
     split: Split,
     seed: int,
-    steering: LiveControls,
-    pace: _Pace,
-    epoch: int,
+    controls: LiveControls | None = None,
+    finished_epochs: int = 0,
 ) -> Iterator[Report]:
+    """Trains the model and yields a report about twice a second. Closing the iterator stops the training.
+
+    Args:
+        model: from `make_model`.
+        settings: how to train it.
+        split: the images, (N, size, size) uint8.
+        seed: of the order of the images and of augmentation.
+        controls: values that may change between two reports; those of the settings by default.
+        finished_epochs: where a resumed training continues.
+
+    Raises:
+        SettingError: the batch size exceeds the number of training images.
+        TrainingError: the loss is NaN or infinite.
+    """
+    check_batch_size(settings, len(split.x_train))
+    controls = controls or LiveControls.from_settings(settings)
+    train_batches = compile_training_steps(model, settings)
     per_epoch = steps_per_epoch(len(split.x_train), settings)
-    tally, done, before = _Tally(), 0, epoch * per_epoch
-    with Batches(split, settings, seed, epoch) as batches:
-        while done < per_epoch:
-            images, labels = batches.take(steering.batches or pace.steps)
-            rates = steering.rates(settings, per_epoch)[before + done :][: len(labels)]
-            began = time.perf_counter()
-            losses, hits = (np.asarray(value) for value in run(images, labels, rates))
-            seconds = time.perf_counter() - began
-            pace.note(len(losses), seconds)
-            _check_finite(losses, before + done, settings)
-            done += len(losses)
-            tally.add(losses, hits, labels.shape[1], seconds)
-            left = per_epoch - done
-            if left == 1:
-                continue  # the last batch may be very small: reported alone, it would be a spike in the curve
-            trained = time.perf_counter()
-            scores = _validate(model, split) if left == 0 else None
-            report = tally.report(before + done, epoch + (left == 0), float(rates[-1]), scores)
-            yield replace(report, val_seconds=time.perf_counter() - trained) if scores else report
-            tally = _Tally()
+    step = finished_epochs * per_epoch
+    batches_per_call, graph_is_built = 1, False  # one batch at first, so that the curve starts at once
+
+    while step < controls.epochs * per_epoch:
+        epoch, epoch_end = step // per_epoch, step + per_epoch
+        loss_sum, correct, images_seen, seconds = 0.0, 0.0, 0, 0.0  # since the previous report
+        with Batches(split, settings, seed, epoch) as batches:
+            while step < epoch_end:
+                images, labels = batches.take(controls.batches or batches_per_call)  # (K, B, size, size), (K, B)
+                rates = controls.learning_rates(settings, per_epoch)[step:][: len(labels)]  # (K,)
+                began = time.perf_counter()
+                losses, hits = (np.asarray(values) for values in train_batches(images, labels, rates))  # (K,) each
+                call_seconds = time.perf_counter() - began
+                check_finite(losses, step, settings)
+                if graph_is_built:
+                    batches_per_call = fit_batches_per_call(batches_per_call, len(losses), call_seconds)
+                graph_is_built = True
+
+                step += len(losses)
+                loss_sum += float(losses.sum()) * labels.shape[1]
+                correct += float(hits.sum())
+                images_seen += labels.size
+                seconds += call_seconds
+                if step == epoch_end - 1:
+                    continue  # the last batch may be tiny: reported alone, it would be a spike in the curve
+                report = Report(
+                    step,
+                    step // per_epoch,
+                    loss_sum / images_seen,
+                    correct / images_seen,
+                    float(rates[-1]),
+                    images_seen,
+                    seconds,
+                )
+                yield with_validation(report, model, split) if step == epoch_end else report
+                loss_sum, correct, images_seen, seconds = 0.0, 0.0, 0, 0.0
 
 
-@dataclass
-class _Tally:
-    """Sums over the images since the last report."""
+def compile_training_steps(model: Any, settings: Settings) -> Callable[..., tuple[Any, Any]]:
+    """Compiles K training steps into one call of TensorFlow.
 
-    loss: float = 0.0
-    hits: float = 0.0
-    images: int = 0
-    seconds: float = 0.0
+    Args:
+        model: from `make_model`; its weights and its optimizer are updated.
+        settings: for the loss.
 
-    def add(self, losses: NDArray[np.float32], hits: NDArray[np.float32], batch: int, seconds: float) -> None:
-        """Counts (K,) mean losses and (K,) hits of batches of `batch` images in."""
-        self.loss += float(losses.sum()) * batch
-        self.hits += float(hits.sum())
-        self.images += len(losses) * batch
-        self.seconds += seconds
-
-    def report(self, step: int, epoch: int, learning_rate: float, scores: Evaluation | None) -> Report:
-        """The means."""
-        return Report(
-            step,
-            epoch,
-            self.loss / self.images,
-            self.hits / self.images,
-            learning_rate,
-            self.images,
-            self.seconds,
-            scores.loss if scores else None,
-            scores.accuracy if scores else None,
-        )
-
-
-class _Pace:
-    """How many batches fit between two reports. It begins with one, so that the first point comes at once."""
-
-    def __init__(self) -> None:
-        self.steps = 1
-        self._warm = False
-
-    def note(self, steps: int, seconds: float) -> None:
-        """What the last call took; the first one built the graph and tells nothing."""
-        if self._warm:
-            fitting = int(REPORT_SECONDS * steps / max(seconds, 1e-6))
-            self.steps = max(1, min(fitting, 4 * self.steps))
-        self._warm = True
-
-
-def compile_training_steps(model: Any, settings: Settings) -> Callable[..., Any]:
-    """A function that trains on K batches, (K, B, size, size) uint8, and returns (K,) losses and (K,) hits."""
+    Returns:
+        A function of (K, B, size, size) uint8 images, (K, B) int32 labels and (K,) float32 learning rates. It returns
+        the (K,) float32 mean losses and the (K,) float32 numbers of correct predictions.
+    """
     import tensorflow as tf
 
     optimizer, loss_function, variables = model.optimizer, make_loss(settings), model.trainable_variables
     one_hot, classes, size = settings.categorical, model.output_shape[-1], model.input_shape[1]
 
-    def step(images: Any, labels: Any, rate: Any) -> tuple[Any, Any]:
+    def train_step(images: Any, labels: Any, rate: Any) -> tuple[Any, Any]:
         pixels = tf.cast(images, tf.float32)[..., tf.newaxis]  # (B, size, size, 1)
         with tf.GradientTape() as tape:
             probabilities = model(pixels, training=True)  # (B, classes)
@@ -205,30 +182,55 @@ def compile_training_steps(model: Any, settings: Settings) -> Callable[..., Any]
             tf.TensorSpec([None, None, size, size], tf.uint8),
             tf.TensorSpec([None, None], tf.int32),
             tf.TensorSpec([None], tf.float32),
-        ]
+        ],
+        autograph=False,
     )
-    def run(images: Any, labels: Any, rates: Any) -> tuple[Any, Any]:
+    def train_batches(images: Any, labels: Any, rates: Any) -> tuple[Any, Any]:
         count = tf.shape(rates)[0]
-        losses = tf.TensorArray(tf.float32, count, element_shape=[])
-        hits = tf.TensorArray(tf.float32, count, element_shape=[])
-        for index in tf.range(count):
-            loss, hit = step(images[index], labels[index], rates[index])
-            losses, hits = losses.write(index, loss), hits.write(index, hit)
+
+        def train_next(index: Any, losses: Any, hits: Any) -> tuple[Any, Any, Any]:
+            loss, hit = train_step(images[index], labels[index], rates[index])
+            return index + 1, losses.write(index, loss), hits.write(index, hit)
+
+        losses, hits = (tf.TensorArray(tf.float32, count, element_shape=[]) for _ in range(2))
+        _, losses, hits = tf.while_loop(lambda index, *_: index < count, train_next, (0, losses, hits))
         return losses.stack(), hits.stack()
 
-    return run  # type: ignore[no-any-return]
+    return train_batches  # type: ignore[no-any-return]
 
 
-def _check_finite(losses: NDArray[np.float32], step: int, settings: Settings) -> None:
+def fit_batches_per_call(current: int, batches: int, seconds: float) -> int:
+    """How many batches take REPORT_SECONDS, but at most four times as many as now: one fast call may be an exception.
+
+    Args:
+        current: batches per call so far.
+        batches: how many the last call trained.
+        seconds: how long it took.
+    """
+    fitting = int(REPORT_SECONDS * batches / max(seconds, 1e-6))
+    return max(1, min(fitting, 4 * current))
+
+
+def check_finite(losses: NDArray[np.float32], step: int, settings: Settings) -> None:
+    """Raises TrainingError if one of (K,) losses is NaN or infinite. `step`: batches trained before them."""
     bad = np.flatnonzero(~np.isfinite(losses))
     if len(bad):
         raise TrainingError(
-            f"The loss became {losses[bad[0]]} at step {step + int(bad[0]) + 1:,}: the weights have run away. "
+            f"Training diverged: the loss is {losses[bad[0]]} at step {step + int(bad[0]) + 1:,}. "
             f"Try a smaller learning rate (it was {settings.learning_rate:g}; a tenth of it often works), "
-            "a larger batch, or Adam."
+            "a larger batch size, or Adam."
         )
 
 
-def _validate(model: Any, split: Split) -> Evaluation:
+def with_validation(report: Report, model: Any, split: Split) -> Report:
+    """Adds the validation loss and accuracy to a report."""
+    began = time.perf_counter()
+    scores = validate(model, split)
+    seconds = time.perf_counter() - began
+    return replace(report, val_loss=scores.loss, val_accuracy=scores.accuracy, val_seconds=seconds)
+
+
+def validate(model: Any, split: Split) -> Evaluation:
+    """Evaluates a model on the validation images, with its averaged weights if it has any."""
     with averaged_weights(model):
         return evaluate(predict(model, split.x_validation), split.y_validation)

@@ -1,4 +1,4 @@
-"""The compiled Keras model of a run: its network, optimizer and loss."""
+"""The compiled Keras model of a run: network, optimizer and loss. Keras is imported when a function runs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mnist_core.recipes.settings import LOSSES, SMOOTHED_LOSSES, Settings
 
 
 def make_model(settings: Settings, seed: int) -> Any:
-    """The compiled Keras model, its weights drawn from the seed."""
+    """Builds and compiles the Keras model, with initial weights drawn from the seed."""
     import keras
 
     keras.utils.set_random_seed(seed)
@@ -20,23 +20,25 @@ def make_model(settings: Settings, seed: int) -> Any:
 
 
 def make_optimizer(settings: Settings) -> Any:
+    """The Keras optimizer. What the settings leave at 0 keeps Keras's default."""
     import keras
 
-    own: dict[str, dict[str, float]] = {
-        "SGD": {"momentum": float(settings.momentum), "nesterov": settings.nesterov},
-        "RMSprop": {},
-        "Adam": {"beta_1": settings.beta_1, "beta_2": settings.beta_2},
-        "AdamW": {"beta_1": settings.beta_1, "beta_2": settings.beta_2},
-    }
-    given: dict[str, Any] = {"weight_decay": float(settings.weight_decay)} if settings.weight_decay else {}
+    options: dict[str, Any] = {}
+    if settings.optimizer == "SGD":
+        options = {"momentum": float(settings.momentum), "nesterov": settings.nesterov}
+    elif settings.optimizer in ("Adam", "AdamW"):
+        options = {"beta_1": settings.beta_1, "beta_2": settings.beta_2}
+    if settings.weight_decay:
+        options["weight_decay"] = float(settings.weight_decay)
     if settings.gradient_clipping:
-        given["global_clipnorm"] = float(settings.gradient_clipping)
+        options["global_clipnorm"] = float(settings.gradient_clipping)
     if settings.weight_averaging:
-        given |= {"use_ema": True, "ema_momentum": settings.weight_averaging}
-    return getattr(keras.optimizers, settings.optimizer)(settings.learning_rate, **own[settings.optimizer], **given)
+        options |= {"use_ema": True, "ema_momentum": settings.weight_averaging}
+    return getattr(keras.optimizers, settings.optimizer)(settings.learning_rate, **options)
 
 
 def make_loss(settings: Settings) -> Any:
+    """The Keras loss. It takes one-hot labels if `settings.categorical`, else integers."""
     import keras
 
     if not settings.categorical:
