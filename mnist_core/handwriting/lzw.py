@@ -1,69 +1,78 @@
-"""Unpacks `.Z` files, which the Unix program `compress` wrote until patents drove its users to gzip.
+"""Our own, because uncompresspy 0.4.1 (PyPI) is not bounded: 1.2 MB takes it over 3 GB where 64 MB were asked for.
 
-Own code, because what there is on PyPI cannot be told where to stop: 130 kB of such a file can unpack to 2 GB.
+uncompresspy is maintained and works on Python 3.11 to 3.13, but `read(size)` decodes a whole block of up to
+2 ** (code length - 1) codes before it compares with `size`, and it accepts code lengths up to 31 bits. The other
+packages on PyPI cannot be told to stop at all. This module stops at the limit: the same file takes it 140 MB.
+
+It decompresses `.Z` files, the format of the Unix program `compress` (Welch 1984, "A Technique for High-Performance
+Data Compression"), in which UCI stores the pen digits.
 """
 
 from __future__ import annotations
 
 MAGIC = b"\x1f\x9d"
-_FIRST_BITS = 9  # of a code; it grows by a bit whenever the table is full
-_CLEAR = 256  # in block mode: forget the table
+"""The first two bytes of every `.Z` file."""
+
+_FIRST_BITS = 9  # length of the first codes; they get a bit longer whenever the table is full
+_CLEAR = 256  # the code that empties the table, if the file is in block mode
 
 
 class _Table:
-    """What each code stands for. It grows with every code that is read, exactly as the packer's did."""
+    """The byte string that each code stands for. It grows with every decoded code, as the compressor's did."""
 
     def __init__(self, flags: int) -> None:
-        self.last_bits = flags & 0x1F
+        self.max_bits = flags & 0x1F
         self.block_mode = bool(flags & 0x80)
         self.clear()
 
     def clear(self) -> None:
-        self.entries = [bytes([value]) for value in range(256)] + [b""] * self.block_mode  # the code 256 is _CLEAR
+        """Forgets all codes but those of single bytes."""
+        self.entries = [bytes([value]) for value in range(256)] + [b""] * self.block_mode  # b"": in place of _CLEAR
         self.bits, self.previous = _FIRST_BITS, b""
 
-    def read(self, code: int) -> bytes:
+    def decode(self, code: int) -> bytes:
+        """Returns what a code stands for, and adds the entry that the compressor added after it."""
         if code >= len(self.entries) + bool(self.previous):
-            raise ValueError("a code that was never defined: it is damaged")
+            raise ValueError("a code that was never defined: the file is damaged")
         entry = self.entries[code] if code < len(self.entries) else self.previous + self.previous[:1]
-        if self.previous and len(self.entries) < 1 << self.last_bits:
+        if self.previous and len(self.entries) < 1 << self.max_bits:
             self.entries.append(self.previous + entry[:1])
         self.previous = entry
         return entry
 
-    def widen(self) -> bool:
-        """Whether codes are a bit longer from here on."""
-        full = len(self.entries) == 1 << self.bits and self.bits < self.last_bits
+    def lengthen_codes(self) -> bool:
+        """Makes codes a bit longer if the table is full; True if it did."""
+        full = len(self.entries) == 1 << self.bits and self.bits < self.max_bits
         self.bits += full
         return full
 
 
 def uncompress(packed: bytes, limit: int) -> bytes:
-    """Undoes `compress` (Lempel, Ziv, Welch 1984).
+    """Decompresses a `.Z` file.
 
     Args:
-        packed: a whole `.Z` file. There is no checksum in it: whoever must be sure compares the result's own.
-        limit: bytes that the result may have.
+        packed: the whole file. The format has no checksum: compare a hash of the result if it matters.
+        limit: largest size of the result in bytes.
 
     Raises:
-        ValueError: it is no such file, it is damaged, or the result would be too long.
+        ValueError: this is no `.Z` file, it is damaged, or the result would be larger than `limit`.
     """
     if len(packed) < 3 or packed[:2] != MAGIC or not 10 <= packed[2] & 0x1F <= 16:
         raise ValueError("no file of the program `compress`")
     table, unpacked, position = _Table(packed[2]), bytearray(), 3
     while position < len(packed):
         bits = table.bits
-        group = packed[position : position + bits]  # eight codes, so as many bytes as a code has bits
+        group = packed[position : position + bits]  # eight codes of so many bits are as many bytes
         position += bits
         number = int.from_bytes(group, "little")
         for shift in range(0, 8 * len(group) - bits + 1, bits):
             code = number >> shift & (1 << bits) - 1
             if code == _CLEAR and table.block_mode:
                 table.clear()
-                break  # what is left of the group is padding
-            unpacked += table.read(code)
+                break  # the rest of the group is padding
+            unpacked += table.decode(code)
             if len(unpacked) > limit:
                 raise ValueError(f"more than {limit:,} bytes when unpacked")
-            if table.widen():
-                break  # likewise
+            if table.lengthen_codes():
+                break  # the rest of the group is padding
     return bytes(unpacked)

@@ -1,5 +1,4 @@
-"""Drawings to train on beside MNIST: pen strokes of real people, national forms of digits by invented hands, and things
-that are no digits, each drawn with some brush at some size and normalised as the page does it."""
+"""Draws images to train on besides MNIST: pen digits, digit forms and non-digits, normalized as on the Draw page."""
 
 from __future__ import annotations
 
@@ -18,14 +17,22 @@ from mnist_core.handwriting.digit_forms import generate_digit
 from mnist_core.handwriting.non_digits import generate_non_digit
 
 ASSUMED_NON_DIGIT_SHARE = 0.01
-"""How many drawings are taken to be no digits, of all that a finished model will see. It trains on far more of them."""
+"""Share of non-digits, 0..1, among the drawings that a finished model will see. It trains on far more of them."""
 
-SIDE = 100  # pixels of the canvas drawn on: normalised they are as those of 280, in half the time
-SHARES = (0.3, 0.9)  # of the canvas's side, the digit's longer side
-BRUSHES = (0.02, 0.25)  # of the digit's longer side: from a hair to where loops begin to fill
-FATTEST_NON_DIGIT = 0.15  # likewise: a fatter scrawl is a blot, and so is many a fat digit
-REWRITTEN = 0.8  # how many of the pen digits are varied, as another hand would write them
-CHUNK = 500  # drawings that one process makes at a time; their seed depends on it
+SIDE = 100
+"""Side of the canvas that is drawn on, in pixels. Normalized images are as good as from 280, in half the time."""
+SIZES = (0.3, 0.9)
+"""Range of the digit's longer side, relative to the canvas."""
+BRUSHES = (0.02, 0.25)
+"""Range of the brush width, relative to the digit's longer side: from a hairline to where loops begin to fill."""
+MAX_NON_DIGIT_BRUSH = 0.15
+"""Upper end of BRUSHES for non-digits: drawn any fatter they are blots, and so are many fat digits."""
+VARIED_SHARE = 0.8
+"""Share of the pen digits that are varied as if another hand had written them."""
+CHUNK = 500
+"""Drawings per task and per random seed. Another value gives other drawings."""
+
+PEN_DIGIT, DIGIT_FORM, NON_DIGIT = range(3)
 
 Images = NDArray[np.uint8]
 Labels = NDArray[np.uint8]
@@ -49,72 +56,89 @@ MIXTURES: dict[str, Mixture | None] = {
 
 
 def make_mixture(mixture: Mixture, digits: Sequence[PenDigit], seed: int, processes: int = 1) -> tuple[Images, Labels]:
-    """Drawings of the mixture, in random order.
+    """Makes the drawings of a mixture, in random order.
 
     Args:
-        mixture: how many of each; without pen digits, `pen` of it are left out.
-        digits: strokes of people to draw from.
-        seed: the same one gives the same drawings, however many processes make them.
-        processes: how many work at it.
+        mixture: how many drawings of each kind.
+        digits: the pen digits to draw. If empty, `mixture.pen_digits` counts as 0.
+        seed: decides the drawings, whatever the number of processes.
+        processes: how many processes work at once.
 
     Returns:
-        (N, 28, 28) uint8, ink bright, and (N,) uint8: 0..9, or NOT_A_DIGIT.
+        (N, 28, 28) uint8, ink bright, and (N,) uint8 labels, 0..9 or NOT_A_DIGIT.
     """
-    mixture = mixture if digits else replace(mixture, pen_digits=0)
-    kinds = np.repeat([0, 1, 2], [mixture.pen_digits, mixture.digit_forms, mixture.non_digits])
-    np.random.default_rng([seed, 0]).shuffle(kinds)
+    kinds = shuffled_kinds(mixture, digits, seed)
     chunks = [kinds[start : start + CHUNK] for start in range(0, len(kinds), CHUNK)]
     seeds = [[seed, 1, number] for number in range(len(chunks))]
-    spawn = multiprocessing.get_context("spawn")  # a fork would copy threads that hold locks
-    with ProcessPoolExecutor(processes, spawn, initializer=_receive, initargs=(tuple(digits),)) as pool:
-        parts = list(pool.map(_make_chunk, chunks, seeds))
-    if not parts:
+    if not chunks:
         return np.empty((0, 28, 28), np.uint8), np.empty(0, np.uint8)
+    if len(chunks) == 1:  # made before a process has started
+        return _make_chunk(chunks[0], seeds[0], digits)
+    spawn = multiprocessing.get_context("spawn")  # a fork would copy threads that hold locks
+    with ProcessPoolExecutor(processes, spawn, initializer=_keep_digits, initargs=(tuple(digits),)) as pool:
+        parts = list(pool.map(_make_chunk_in_pool, chunks, seeds))
     return np.concatenate([images for images, _ in parts]), np.concatenate([labels for _, labels in parts])
 
 
-_digits: tuple[PenDigit, ...] = ()
+def make_first_drawings(
+    mixture: Mixture, digits: Sequence[PenDigit], seed: int, count: int
+) -> tuple[Images, Labels] | None:
+    """Makes only the first `count` (at most CHUNK) drawings of `make_mixture`; None if the mixture is empty."""
+    kinds = shuffled_kinds(mixture, digits, seed)[: min(count, CHUNK)]
+    return _make_chunk(kinds, [seed, 1, 0], digits) if len(kinds) else None
 
 
-def _receive(digits: tuple[PenDigit, ...]) -> None:
-    """Keeps the strokes in each process, once."""
-    global _digits
-    _digits = digits
+def shuffled_kinds(mixture: Mixture, digits: Sequence[PenDigit], seed: int) -> NDArray[np.int64]:
+    """Returns (N,) the kind of each drawing: PEN_DIGIT, DIGIT_FORM or NON_DIGIT."""
+    mixture = mixture if digits else replace(mixture, pen_digits=0)
+    counts = [mixture.pen_digits, mixture.digit_forms, mixture.non_digits]
+    kinds = np.repeat([PEN_DIGIT, DIGIT_FORM, NON_DIGIT], counts)
+    np.random.default_rng([seed, 0]).shuffle(kinds)
+    return kinds
 
 
-def _make_chunk(kinds: NDArray[np.int64], seed: list[int]) -> tuple[Images, Labels]:
+_pool_digits: tuple[PenDigit, ...] = ()
+
+
+def _keep_digits(digits: tuple[PenDigit, ...]) -> None:
+    """Initializes a process of the pool, so that the strokes are sent once and not with every chunk."""
+    global _pool_digits
+    _pool_digits = digits
+
+
+def _make_chunk_in_pool(kinds: NDArray[np.int64], seed: list[int]) -> tuple[Images, Labels]:
+    return _make_chunk(kinds, seed, _pool_digits)
+
+
+def _make_chunk(kinds: NDArray[np.int64], seed: list[int], digits: Sequence[PenDigit]) -> tuple[Images, Labels]:
     generator = np.random.default_rng(seed)
-    images, labels = [], []
-    for kind in kinds:
-        image, label = _make_one(int(kind), generator)
-        images.append(image)
-        labels.append(label)
-    return np.stack(images), np.array(labels, np.uint8)
+    drawings = [_make_drawing(int(kind), digits, generator) for kind in kinds]
+    return np.stack([image for image, _ in drawings]), np.array([label for _, label in drawings], np.uint8)
 
 
-def _make_one(kind: int, generator: np.random.Generator) -> tuple[Images, int]:
-    """One drawing, (28, 28) uint8, and its label. What comes out blank is made again."""
+def _make_drawing(kind: int, digits: Sequence[PenDigit], generator: np.random.Generator) -> tuple[Images, int]:
+    """Returns one (28, 28) uint8 image and its label. A drawing that comes out blank is drawn again."""
     while True:
-        strokes, label = _strokes(kind, generator)
-        fattest = FATTEST_NON_DIGIT if label == NOT_A_DIGIT else BRUSHES[1]
-        normalised = normalize_drawing(_on_canvas(strokes, fattest, generator))
-        if not normalised.blank:
-            return normalised.image, label
+        strokes, label = _make_strokes(kind, digits, generator)
+        max_brush = MAX_NON_DIGIT_BRUSH if label == NOT_A_DIGIT else BRUSHES[1]
+        normalized = normalize_drawing(_render(strokes, max_brush, generator))
+        if not normalized.blank:
+            return normalized.image, label
 
 
-def _strokes(kind: int, generator: np.random.Generator) -> tuple[Strokes, int]:
-    if kind == 0:
-        digit = _digits[generator.integers(len(_digits))]
-        rewritten = generator.random() < REWRITTEN
-        return vary_strokes(digit.strokes, generator) if rewritten else digit.strokes, digit.label
-    if kind == 1:
+def _make_strokes(kind: int, digits: Sequence[PenDigit], generator: np.random.Generator) -> tuple[Strokes, int]:
+    if kind == PEN_DIGIT:
+        digit = digits[generator.integers(len(digits))]
+        varied = generator.random() < VARIED_SHARE
+        return vary_strokes(digit.strokes, generator) if varied else digit.strokes, digit.label
+    if kind == DIGIT_FORM:
         digit = generate_digit(generator)
         return digit.strokes, digit.label
     return generate_non_digit(generator), NOT_A_DIGIT
 
 
-def _on_canvas(strokes: Strokes, fattest: float, generator: np.random.Generator) -> Images:
-    """Drawn with some brush, at some size."""
-    size = SIDE * generator.uniform(*SHARES)
-    width = size * np.exp(generator.uniform(*np.log((BRUSHES[0], fattest))))
+def _render(strokes: Strokes, max_brush: float, generator: np.random.Generator) -> Images:
+    """Draws with a random size and brush, both within their ranges; (SIDE, SIDE) uint8."""
+    size = SIDE * generator.uniform(*SIZES)
+    width = size * np.exp(generator.uniform(*np.log((BRUSHES[0], max_brush))))
     return render_strokes(strokes, width, size, side=SIDE)

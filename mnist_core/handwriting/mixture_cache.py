@@ -1,9 +1,14 @@
-"""The drawings of a mixture as a data set: made once, the same for every run, and kept beside Keras's MNIST."""
+"""Keeps the drawings of a mixture on disk, next to Keras's MNIST, so that only the first run has to make them.
+
+The file's name holds VERSION and a hash of everything else that decides the drawings: the mixture, the seed and the
+strokes they are made from. Moving or rewording code does not invalidate it.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import zipfile
 from collections.abc import Sequence
 from dataclasses import astuple
@@ -12,56 +17,101 @@ from pathlib import Path
 import numpy as np
 
 from mnist_core.data.mnist import mnist_cache_path
-from mnist_core.drawing import ink, normalize, strokes
 from mnist_core.drawing.strokes import PenDigit
 from mnist_core.files import replacing
-from mnist_core.handwriting import digit_forms, non_digits, pen_digits, templates
-from mnist_core.handwriting import mixture as mixture_module
-from mnist_core.handwriting.mixture import Images, Labels, Mixture, make_mixture
+from mnist_core.handwriting.mixture import (
+    CHUNK,
+    Images,
+    Labels,
+    Mixture,
+    make_first_drawings,
+    make_mixture,
+    shuffled_kinds,
+)
+
+VERSION = 1
+"""Bump it in the commit that changes what `make_mixture` returns, in even one pixel of one drawing.
+
+tests/handwriting/test_mixture_cache.py compares a few drawings with a stored digest and fails if they changed while
+this number did not. A change that keeps every pixel (a rename, a move, a speed-up) must not bump it: each bump makes
+everybody draw for half a minute again.
+"""
 
 SEED = 0
-MAX_FILES = 4  # files; those used longest ago go first
+"""Every run trains on the same drawings, whatever its own seed."""
 
-# What they look like: with any other line in these, other drawings are made.
-_MAKERS = (normalize, mixture_module, digit_forms, ink, pen_digits, non_digits, strokes, templates)
+MAX_FILES = 4
+"""Cache files kept; the ones used longest ago are deleted."""
+
+_UNVERSIONED = "digitlab-drawings-" + "[0-9a-f]" * 16 + ".npz"
+_CHECKED = 100  # drawings made again before an unversioned file is trusted: 0.2 s
 
 
 def load_mixture(mixture: Mixture, digits: Sequence[PenDigit], processes: int = 1) -> tuple[Images, Labels]:
-    """As drawings.make: (N, 28, 28) uint8 and (N,) uint8. Read from the cache, where they were made before.
+    """Returns the drawings of `make_mixture` with SEED, from the cache if possible.
 
     Args:
-        mixture: how many of each kind.
-        digits: strokes of people to draw from.
-        processes: how many may work at it.
+        mixture: how many drawings of each kind.
+        digits: the pen digits to draw.
+        processes: how many processes may work at once if the drawings have to be made.
+
+    Returns:
+        (N, 28, 28) uint8, ink bright, and (N,) uint8 labels, 0..9 or NOT_A_DIGIT.
     """
-    path = cache_path(mixture, digits)
-    with contextlib.suppress(OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            images, labels = arrays["images"], arrays["labels"]
-        path.touch()
-        return images, labels
+    path = mixture_cache_path(mixture, digits)
+    cached = _read(path) or _adopt_unversioned(path, mixture, digits)
+    if cached:
+        with contextlib.suppress(OSError):
+            os.utime(path)  # used just now, so the last to be deleted
+        return cached
     images, labels = make_mixture(mixture, digits, SEED, processes)
     with contextlib.suppress(OSError):  # a full or read-only disk: the next run makes them again
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as temporary:
             np.savez_compressed(temporary, images=images, labels=labels)
-        _forget_old(path.parent)
+        _delete_oldest(path.parent)
     return images, labels
 
 
-def cache_path(mixture: Mixture, digits: Sequence[PenDigit]) -> Path:
-    """Where they are kept: a name for each mixture, set of strokes, and version of the code that draws."""
-    digest = hashlib.sha256(repr(astuple(mixture)).encode())
-    for module in _MAKERS:
-        digest.update(Path(str(module.__file__)).read_bytes())
+def mixture_cache_path(mixture: Mixture, digits: Sequence[PenDigit]) -> Path:
+    """Returns the cache file for a mixture of drawings of these pen digits."""
+    digest = hashlib.sha256(repr((astuple(mixture), SEED, CHUNK)).encode())
     for digit in digits:
         digest.update(bytes([digit.label]))
         for stroke in digit.strokes:
-            digest.update(np.asarray(stroke, np.float64).tobytes())
-    return mnist_cache_path().with_name(f"digitlab-drawings-{digest.hexdigest()[:16]}.npz")
+            digest.update(repr(stroke.shape).encode())
+            digest.update(np.asarray(stroke, "<f4").tobytes())
+    return mnist_cache_path().with_name(f"digitlab-drawings-v{VERSION}-{digest.hexdigest()[:16]}.npz")
 
 
-def _forget_old(folder: Path) -> None:
-    kept = sorted(folder.glob("digitlab-drawings-*.npz"), key=lambda path: -path.stat().st_mtime)
-    for path in kept[MAX_FILES:]:
+def _read(path: Path) -> tuple[Images, Labels] | None:
+    """Reads a cache file; None if it is missing or damaged."""
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return arrays["images"], arrays["labels"]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
+
+
+def _adopt_unversioned(path: Path, mixture: Mixture, digits: Sequence[PenDigit]) -> tuple[Images, Labels] | None:
+    """Takes over a file of an older program, whose name was a hash that included its source code.
+
+    That hash cannot be computed without the old source, so the content decides: the file has as many drawings as the
+    mixture, and the first of them are the ones that are made now.
+    """
+    count = len(shuffled_kinds(mixture, digits, SEED))
+    candidates = [(file, cached) for file in path.parent.glob(_UNVERSIONED) if (cached := _read(file))]
+    candidates = [(file, cached) for file, cached in candidates if len(cached[1]) == count]
+    expected = make_first_drawings(mixture, digits, SEED, _CHECKED) if candidates else None
+    for file, cached in candidates:
+        if expected and all(np.array_equal(old[:_CHECKED], new) for old, new in zip(cached, expected, strict=True)):
+            with contextlib.suppress(OSError):  # read-only, or another process has just renamed it
+                file.replace(path)
+            return cached
+    return None
+
+
+def _delete_oldest(folder: Path) -> None:
+    files = sorted(folder.glob("digitlab-drawings-*.npz"), key=lambda path: -path.stat().st_mtime)
+    for path in files[MAX_FILES:]:
         path.unlink(missing_ok=True)
