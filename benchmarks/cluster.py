@@ -33,7 +33,7 @@ from mnist_core.recipes.settings import Settings  # noqa: E402
 from mnist_core.runs.run import RunSpec, Status, create_run, stamp_status  # noqa: E402
 from mnist_core.sweeps import runner  # noqa: E402
 from mnist_core.sweeps.plan import SweepPlan, make_plan  # noqa: E402
-from mnist_core.sweeps.search_space import parse_space  # noqa: E402
+from mnist_core.sweeps.space_parser import parse_space  # noqa: E402
 from mnist_core.sweeps.store import create_sweep, launch_sweep  # noqa: E402
 from mnist_core.sweeps.study import Study  # noqa: E402
 

@@ -19,7 +19,9 @@ import click
 import results
 
 from mnist_core.charts import sweep as sweep_charts
-from mnist_core.sweeps.plan import PRESETS, SweepPlan, best_trial, make_plan
+from mnist_core.sweeps.objective import best_trial
+from mnist_core.sweeps.plan import SweepPlan, make_plan
+from mnist_core.sweeps.presets import PRESETS
 from mnist_core.sweeps.store import Sweep, create_sweep, launch_sweep
 
 SPACE = ("learning_rate=1e-5..1e-1:log", "batch_size=16..1024:log", "dropout=0..0.9")

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mnist_core.charts.common import COLORS
-from mnist_core.sweeps.plan import MEASURES, SweepPlan, best_trial
+from mnist_core.sweeps.objective import best_trial
+from mnist_core.sweeps.plan import MEASURES, SweepPlan
 
 HEIGHT = 280
 

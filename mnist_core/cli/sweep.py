@@ -13,17 +13,9 @@ from mnist_core.cli.progress import signals_ask, watch
 from mnist_core.errors import SettingError, SweepError
 from mnist_core.jobs import routing
 from mnist_core.runs.run import Status
-from mnist_core.sweeps.plan import (
-    BACKENDS,
-    MEASURES,
-    PRESETS,
-    RETRAIN_SEEDS,
-    SAMPLERS,
-    best_trial,
-    describe_plan,
-    make_plan,
-    plan_title,
-)
+from mnist_core.sweeps.objective import best_trial
+from mnist_core.sweeps.plan import BACKENDS, MEASURES, RETRAIN_SEEDS, SAMPLERS, describe_plan, make_plan, plan_title
+from mnist_core.sweeps.presets import PRESETS
 from mnist_core.sweeps.store import Sweep, create_sweep, find_sweep, launch_sweep, list_sweeps, summarize_sweep
 from mnist_core.sweeps.store import resume_sweep as store_resume_sweep
 

@@ -1,0 +1,1 @@
+"""Hyperparameter sweeps: many trials of a search space, proposed by Optuna and trained as ordinary runs."""

@@ -1,9 +1,9 @@
-"""Which of the settings that a sweep varied matter: fANOVA over its trials, with how sure that is.
+"""Hyperparameter importance: how much of the variation between trials each setting explains (fANOVA).
 
-A random forest learns the measure from the settings; functional analysis of variance (Hutter et al., 2014) tells what
-share of the forest's variance each setting explains by itself. A forest is grown at random: grown again with other
-seeds it says something a little different, and by how much is the uncertainty told here. It is that of the forest, not
-of the trials: with few of them, all forests can err alike.
+A random forest learns to predict the measure from the settings. Functional ANOVA (Hutter et al., 2014, "An Efficient
+Approach for Assessing Hyperparameter Importance") computes the share of the forest's variance that each setting
+explains on its own. Forests grown with other seeds give slightly different shares; their range is reported as the
+uncertainty. It is the uncertainty of the forest, not of the trials: with few trials, all forests can be wrong together.
 """
 
 from __future__ import annotations
@@ -15,69 +15,77 @@ from typing import Any
 
 from mnist_core.sweeps.search_space import Dimension, Range
 
-FORESTS, TREES = 8, 32
-MIN_TRIALS = 6  # trials below which nothing is said
+FORESTS = 8
+"""How many forests are grown, each with another seed."""
+TREES = 32
+"""Of each forest."""
+MIN_TRIALS = 6
+"""With fewer finished trials there is no result."""
 
 
 def importances(
-    trials: Sequence[Mapping[str, Any]], varies: Sequence[Dimension], forests: int = FORESTS
+    trials: Sequence[Mapping[str, Any]], space: Sequence[Dimension], forests: int = FORESTS
 ) -> list[dict[str, Any]]:
-    """The share of each setting.
+    """The importance of each setting.
 
     Args:
-        trials: as Sweep.trials gives them; those that were trained to their end count.
-        varies: what the sweep varied.
+        trials: rows of trials.json; only finished trials count.
+        space: what the sweep varied.
         forests: how many are grown.
 
     Returns:
-        For each setting `setting`, `share` (0..1, the mean over the forests), `low` and `high` (the smallest and the
-        largest of them), the most important first. Empty for fewer than MIN_TRIALS trials, and where all came to the same.
+        For each setting `setting`, `share` (0..1, mean over the forests), `low` and `high` (the smallest and the
+        largest share), the most important first. Empty if fewer than MIN_TRIALS trials have finished, or all with the
+        same value.
     """
     import optuna
 
-    done = [row for row in trials if row.get("state") == "finished" and row.get("value") is not None]
-    if len(done) < MIN_TRIALS or len({row["value"] for row in done}) == 1:
+    finished = [row for row in trials if row.get("state") == "finished" and row.get("value") is not None]
+    if len(finished) < MIN_TRIALS or len({row["value"] for row in finished}) == 1:
         return []
-    study = _study(done, varies)
-    found = []
+    study = _study_in_memory(finished, space)
+    shares: dict[str, list[float]] = {dimension.name: [] for dimension in space}
     for seed in range(forests):
         evaluator = optuna.importance.FanovaImportanceEvaluator(n_trees=TREES, seed=seed)
-        found.append(optuna.importance.get_param_importances(study, evaluator=evaluator))
-    rows = [_row(vary.name, [forest[vary.name] for forest in found]) for vary in varies]
+        forest = optuna.importance.get_param_importances(study, evaluator=evaluator)
+        for name in shares:
+            shares[name].append(forest[name])
+    rows = [
+        {"setting": name, "share": statistics.fmean(values), "low": min(values), "high": max(values)}
+        for name, values in shares.items()
+    ]
     return sorted(rows, key=lambda row: -row["share"])
 
 
-def _row(name: str, shares: list[float]) -> dict[str, Any]:
-    return {"setting": name, "share": statistics.fmean(shares), "low": min(shares), "high": max(shares)}
-
-
-def _study(done: Sequence[Mapping[str, Any]], varies: Sequence[Dimension]) -> Any:
-    """The trials in memory: the database is for the sweep's process.
-
-    Of a logarithmic range the exponents: fANOVA weighs by length, and 0.05..0.1 would be half of 0.0001..0.1.
-    """
+def _study_in_memory(finished: Sequence[Mapping[str, Any]], space: Sequence[Dimension]) -> Any:
+    """The trials as an Optuna study. The sweep's own database is only for its process."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study()
-    spaces = {vary.name: _distribution(vary) for vary in varies}
-    for row in done:
-        params = {vary.name: _seen(vary, row["settings"][vary.name]) for vary in varies}
-        study.add_trial(optuna.trial.create_trial(params=params, distributions=spaces, value=row["value"]))
+    distributions = {dimension.name: _distribution(dimension) for dimension in space}
+    for row in finished:
+        params = {dimension.name: _param(dimension, row["settings"][dimension.name]) for dimension in space}
+        study.add_trial(optuna.trial.create_trial(params=params, distributions=distributions, value=row["value"]))
     return study
 
 
-def _seen(vary: Dimension, value: Any) -> Any:
-    return math.log10(value) if isinstance(vary, Range) and vary.log else value
+def _param(dimension: Dimension, value: Any) -> Any:
+    """The value for fANOVA; the exponent, if the range is logarithmic.
+
+    fANOVA weighs values by their distance: 0.05..0.1 would count as half of 0.0001..0.1.
+    """
+    return math.log10(value) if isinstance(dimension, Range) and dimension.log else value
 
 
-def _distribution(vary: Dimension) -> Any:
+def _distribution(dimension: Dimension) -> Any:
     import optuna
 
-    if not isinstance(vary, Range):
-        return optuna.distributions.CategoricalDistribution(vary.values)
-    if vary.log:  # a little wider: a logarithm is rounded
-        return optuna.distributions.FloatDistribution(math.log10(vary.low) - 1e-9, math.log10(vary.high) + 1e-9)
-    if vary.whole:
-        return optuna.distributions.IntDistribution(int(vary.low), int(vary.high))
-    return optuna.distributions.FloatDistribution(vary.low, vary.high)
+    if not isinstance(dimension, Range):
+        return optuna.distributions.CategoricalDistribution(dimension.values)
+    if dimension.log:  # slightly wider, because logarithms are rounded
+        low, high = math.log10(dimension.low) - 1e-9, math.log10(dimension.high) + 1e-9
+        return optuna.distributions.FloatDistribution(low, high)
+    if dimension.whole:
+        return optuna.distributions.IntDistribution(int(dimension.low), int(dimension.high))
+    return optuna.distributions.FloatDistribution(dimension.low, dimension.high)

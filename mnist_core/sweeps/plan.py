@@ -1,7 +1,6 @@
-"""What a sweep is to search: a SweepPlan, checked; and those that are ready to start.
+"""Sweep plans: what a sweep searches and how, checked before anything starts.
 
 plan = make_plan("fast", ["learning_rate=1e-4..1e-1:log", "batch_size=32,128,512"], trials=20, data="sample")
-plan = PRESETS["batch-size-and-learning-rate"].plan()
 """
 
 from __future__ import annotations
@@ -19,40 +18,44 @@ from mnist_core.recipes.recipes import RECIPES
 from mnist_core.runs.run import OWN, RunSpec, checked_seed, find_run, make_spec
 from mnist_core.sweeps import search_space
 from mnist_core.sweeps.search_space import Dimension
+from mnist_core.sweeps.space_parser import parse_space
 
 SCHEMA = 1
 SAMPLERS = ("grid", "random", "tpe")
 MEASURES = {"accuracy": "validation accuracy", "loss": "validation loss"}
-"""What a sweep can go by. The test set is none of it."""
+"""What a sweep can optimize. Never a figure of the test set."""
 BACKENDS = ("local", "ray")
-"""This machine, or the cluster that DIGITLAB_RAY_ADDRESS names."""
+"""Who trains: this machine, or the cluster that DIGITLAB_RAY_ADDRESS names."""
 MAX_TRIALS = 10_000
+MAX_RETRAIN_SEEDS = 20
 NETWORK_PREFIX = "network:"
-"""Before the name of a network of one's own, where it is the base; it is trained as the recipe NETWORK_RECIPE is."""
+"""Marks a base that is a saved network: `network:NAME`."""
 NETWORK_RECIPE = "fast"
-RETRAIN_SEEDS = 3  # with which the winner is trained anew
+"""The recipe whose settings train a saved network."""
+RETRAIN_SEEDS = 3
+"""How many seeds retrain the best trial by default."""
 HELD_OUT_SPLIT = "last-sixth"
-"""The split of a sweep whose base validates on the test images: they must not choose anything."""
+"""Replaces the split of a base that validates on the test images: those must not choose anything."""
 _JSON_KEYS = {"space": "vary", "sampler": "how", "retrain_seeds": "seeds"}
-"""Fields of a SweepPlan that sweep.json and `--json` call something else."""
+"""Fields of SweepPlan that have another name in sweep.json and `--json`."""
 
 
 @dataclass(frozen=True)
 class SweepPlan:
-    """What to search.
+    """What a sweep searches, and how.
 
     Attributes:
-        base: what every trial begins with; its epochs, data and split hold for all of them.
-        space: what varies.
+        base: what every trial starts from. Epochs, data and split are the same for all trials, unless epochs vary.
+        space: the settings that vary.
         sampler: one of SAMPLERS.
-        trials: how many in all.
+        trials: how many in all, 1..MAX_TRIALS.
         measure: one of MEASURES.
-        prune: whether a trial that is worse than most at the same epoch is ended early.
-        seed: 0..2**31-1; of the search, and of every trial.
-        retrain_seeds: with how many others the winner is trained anew; 0 for no winner.
+        prune: stop a trial early if it is worse than the median of the others at the same epoch.
+        seed: of the sampler and of every trial, 0..2**31-1.
+        retrain_seeds: with how many other seeds the best trial is retrained, 0..MAX_RETRAIN_SEEDS.
         backend: one of BACKENDS.
-        storage: empty for a file of its own, or the URL of a database that SQLAlchemy knows.
-        title: what people read above it.
+        storage: URL of Optuna's database, as SQLAlchemy takes it; empty for a file in the sweep's folder.
+        title: shown instead of one made from the base and the space.
         created: seconds since the epoch.
     """
 
@@ -71,39 +74,49 @@ class SweepPlan:
 
     @property
     def higher_is_better(self) -> bool:
+        """Whether the measure is to be maximized."""
         return self.measure == "accuracy"
 
     def cost(self, value: float) -> float:
-        """A value of the measure, turned so that the smallest is the best."""
+        """A value of the measure as a cost: the lowest is the best."""
         return -value if self.higher_is_better else value
 
     def trial_spec(self, settings: Mapping[str, Any], seed: int) -> RunSpec:
-        """What one trial trains. Raises SettingError or ArchitectureError where these cannot go together."""
-        changed = apply_overrides(self.base.settings, settings)
-        overrides = {**self.base.overrides, **settings}
-        return replace(self.base, settings=changed, overrides=overrides, seed=seed, created=time.time())
+        """The run spec of a trial with these settings.
+
+        Raises:
+            SettingError, ArchitectureError: the settings do not work together.
+        """
+        return replace(
+            self.base,
+            settings=apply_overrides(self.base.settings, settings),
+            overrides={**self.base.overrides, **settings},
+            seed=seed,
+            created=time.time(),
+        )
 
     def to_json(self) -> dict[str, Any]:
-        """As it stands in sweep.json."""
+        """The content of sweep.json."""
         values = {_JSON_KEYS.get(name, name): value for name, value in vars(self).items()}
-        return {"schema": SCHEMA, **values, "base": self.base.to_json(), "vary": [str(one) for one in self.space]}
+        space = [str(dimension) for dimension in self.space]
+        return {"schema": SCHEMA, **values, "base": self.base.to_json(), "vary": space}
 
     @classmethod
-    def from_json(cls, value: Any) -> SweepPlan:
-        """What `to_json` wrote. Raises SweepError where it is not that, or of another schema."""
-        if not isinstance(value, dict) or value.get("schema") != SCHEMA:
-            found = value.get("schema") if isinstance(value, dict) else None
-            raise SweepError(f"its schema is {found!r}; this version of Digit Lab reads {SCHEMA}")
+    def from_json(cls, content: Any) -> SweepPlan:
+        """Parses what `to_json` returned. Raises SweepError if it is something else, or of another schema."""
+        schema = content.get("schema") if isinstance(content, dict) else None
+        if schema != SCHEMA:
+            raise SweepError(f"its schema is {schema!r}; this version of Digit Lab reads {SCHEMA}")
         try:
-            values = {name: value[_JSON_KEYS.get(name, name)] for name in cls.__dataclass_fields__}
-            values |= {"base": RunSpec.from_json(value["base"]), "space": search_space.parse_space(value["vary"])}
+            values = {name: content[_JSON_KEYS.get(name, name)] for name in cls.__dataclass_fields__}
+            values |= {"base": RunSpec.from_json(content["base"]), "space": parse_space(content["vary"])}
             plan = cls(**values)
             _check(plan)
-            return plan
         except KeyError as error:
             raise SweepError(f"it lacks {error}") from None
         except (TypeError, ValueError, DigitLabError) as error:
             raise SweepError(str(error)) from None
+        return plan
 
 
 def make_plan(
@@ -112,42 +125,43 @@ def make_plan(
     trials: int | None = None,
     epochs: int | None = None,
     data: str = "full",
-    **how: Any,
+    **options: Any,
 ) -> SweepPlan:
     """A checked SweepPlan.
 
     Args:
-        base: a recipe; the id of a run, whose settings are taken; or NETWORK_PREFIX and a network as networks.named
-            takes it.
-        vary: what varies, as space.parse takes it.
-        trials: how many; by default the whole of a grid, and 20 otherwise.
-        epochs: of each trial; by default as the base, which must not be given where they vary.
+        base: a recipe; a run id, whose settings are used; or NETWORK_PREFIX and the name or id of a saved network.
+        vary: texts for `parse_space`.
+        trials: how many; by default 20, or every point of a grid. A grid has no more trials than points.
+        epochs: of every trial; by default those of the base. Not together with epochs that vary.
         data: `full`, `sample` or a path.
-        how: the other fields of SweepPlan.
+        options: the other fields of SweepPlan.
 
     Raises:
-        SettingError: for what is unknown or out of range, also a network.
-        RunError: the base is no recipe, and no run that can be read.
-        ArchitectureError: where a changed network cannot work.
+        SettingError: something is unknown or out of range, or there is no such network.
+        RunError: the base is neither a recipe nor a run that can be read.
+        ArchitectureError: a varied network cannot be built.
     """
-    varies = search_space.parse_space(vary)
-    spec = replace(_base(base), data=data)
+    space = parse_space(vary)
+    spec = replace(_base_spec(base), data=data)
     fixed: dict[str, Any] = {} if epochs is None else {"epochs": epochs}
-    if epochs is not None and any(one.name == "epochs" for one in varies):
-        raise SettingError(f"epochs is {epochs} and varies, too. Give one of both.")
+    if epochs is not None and any(dimension.name == "epochs" for dimension in space):
+        raise SettingError(f"epochs is {epochs} and also varies. Give one or the other.")
     if spec.settings.split == "test-as-validation":
         fixed["split"] = HELD_OUT_SPLIT
     spec = replace(spec, settings=apply_overrides(spec.settings, fixed), overrides={**spec.overrides, **fixed})
-    search_space.check_space(varies, spec.settings)
-    gridded = how.get("sampler") == "grid"
-    size = len(search_space.grid_points(varies)) if gridded else MAX_TRIALS
-    wanted = trials if trials is not None else size if gridded else SweepPlan.trials
-    plan = SweepPlan(spec, varies, **{**how, "trials": wanted, "created": time.time()})
+    search_space.check_space(space, spec.settings)
+    if options.get("sampler") == "grid":
+        most = default = len(search_space.grid_points(space))
+    else:
+        most, default = MAX_TRIALS, SweepPlan.trials
+    options["trials"] = default if trials is None else trials
+    plan = SweepPlan(spec, space, **{**options, "created": time.time()})
     _check(plan)
-    return replace(plan, trials=min(wanted, size))
+    return replace(plan, trials=min(plan.trials, most))
 
 
-def _base(name: str) -> RunSpec:
+def _base_spec(name: str) -> RunSpec:
     if name in RECIPES:
         return make_spec(name)
     if name.startswith(NETWORK_PREFIX):
@@ -156,95 +170,51 @@ def _base(name: str) -> RunSpec:
         spec = find_run(name).spec()
     except RunError as error:
         raise RunError(
-            f"The base {name!r} is no recipe ({', '.join(RECIPES)}), no {NETWORK_PREFIX}NAME, and no run: {error}"
+            f"The base {name!r} is not a recipe ({', '.join(RECIPES)}), {NETWORK_PREFIX}NAME or a run: {error}"
         ) from None
     if spec.base:
-        raise RunError(f"The run {name} was taught drawings by another model: it cannot be the base of a sweep.")
+        raise RunError(f"The run {name} was fine-tuned from another model, so it cannot be the base of a sweep.")
     return spec
 
 
 def _check(plan: SweepPlan) -> None:
-    """Raises SettingError for a field that is out of range."""
+    """Raises SettingError if a field is out of range."""
     checked_seed(plan.seed)
     choices = {"sampler": SAMPLERS, "measure": tuple(MEASURES), "backend": BACKENDS}
     for name, known in choices.items():
         if getattr(plan, name) not in known:
             raise SettingError(f"{name} is {getattr(plan, name)!r}, expected one of {', '.join(known)}.")
     checked_trials(plan.trials)
-    if not isinstance(plan.retrain_seeds, int) or not 0 <= plan.retrain_seeds <= 20:
-        raise SettingError(f"seeds is {plan.retrain_seeds!r}, expected a whole number from 0 to 20.")
+    if not isinstance(plan.retrain_seeds, int) or not 0 <= plan.retrain_seeds <= MAX_RETRAIN_SEEDS:
+        raise SettingError(f"seeds is {plan.retrain_seeds!r}, expected a whole number from 0 to {MAX_RETRAIN_SEEDS}.")
 
 
 def checked_trials(trials: object) -> int:
-    """The number. Raises SettingError where there cannot be so many trials."""
+    """The number of trials. Raises SettingError if it is not one from 1 to MAX_TRIALS."""
     if not isinstance(trials, int) or isinstance(trials, bool) or not 1 <= trials <= MAX_TRIALS:
         raise SettingError(f"trials is {trials!r}, expected a whole number from 1 to {MAX_TRIALS:,}.")
     return trials
 
 
 def max_trials(plan: SweepPlan) -> int:
-    """As many as it can be extended to: MAX_TRIALS, or the points of its grid, if these are fewer."""
+    """How many trials the sweep can be extended to: MAX_TRIALS, or the number of grid points if that is lower."""
     return min(MAX_TRIALS, search_space.grid_size(plan.space)) if plan.sampler == "grid" else MAX_TRIALS
-
-
-def best_trial(trials: Sequence[dict[str, Any]], plan: SweepPlan) -> dict[str, Any] | None:
-    """The best of the trials that were trained to their end; the first of equals; None where there is none."""
-    done = [row for row in trials if row.get("state") == "finished" and row.get("value") is not None]
-    return min(done, key=lambda row: plan.cost(row["value"]), default=None)
 
 
 def plan_title(plan: SweepPlan) -> str:
     """`fast: learning rate × batch size`."""
-    varied = " × ".join(vary.name.replace("_", " ") for vary in plan.space)
-    base = "a network of one's own" if plan.base.kind == OWN else plan.base.recipe
-    return plan.title or f"{base}: {varied}"
+    names = " × ".join(dimension.name.replace("_", " ") for dimension in plan.space)
+    base = "your own network" if plan.base.kind == OWN else plan.base.recipe
+    return plan.title or f"{base}: {names}"
 
 
 def describe_plan(plan: SweepPlan) -> dict[str, Any]:
-    """The plan for people and for --json: what varies as text."""
+    """The plan as `--json` prints it: the space as texts, and no password in the database's URL."""
     return {
         **{_JSON_KEYS.get(name, name): value for name, value in vars(plan).items()},
-        "storage": _without_password(plan.storage),
-        "vary": [str(one) for one in plan.space],
+        "storage": re.sub(r"//([^:/@]*):[^@]*@", r"//\1:…@", plan.storage),
+        "vary": [str(dimension) for dimension in plan.space],
         "base": plan.base.kind,
         "data": plan.base.data,
         "epochs": plan.base.settings.epochs,
     }
-
-
-def _without_password(url: str) -> str:
-    return re.sub(r"//([^:/@]*):[^@]*@", r"//\1:…@", url)
-
-
-@dataclass(frozen=True)
-class Preset:
-    """A sweep that needs no choice: on the offline sample, done while a class looks on."""
-
-    title: str
-    story: str
-    arguments: dict[str, Any]
-
-    def plan(self) -> SweepPlan:
-        """As make_plan makes it."""
-        return make_plan(**self.arguments, title=self.title)
-
-
-PRESETS = {
-    "batch-size-and-learning-rate": Preset(
-        "Batch size × learning rate",
-        "The two settings that everybody turns first, and they depend on each other: a large batch takes few steps in "
-        "an epoch and needs a large learning rate to get anywhere; a small batch takes many, and the same rate throws "
-        "it off course. Look for the ridge that runs through the contour plot from corner to corner.",
-        {
-            "base": "fast",
-            "vary": ("batch_size=16,64,256,1024", "learning_rate=0.0003,0.001,0.003,0.01,0.03"),
-            "epochs": 2,
-            "data": "sample",
-            "sampler": "grid",
-            "prune": False,
-            "measure": "accuracy",
-            "retrain_seeds": RETRAIN_SEEDS,
-        },
-    ),
-}
-"""By the name that `--ready` takes."""

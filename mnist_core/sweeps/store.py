@@ -1,21 +1,23 @@
-"""Sweeps: the directory in which its process, the pages and the command line meet.
+"""Sweeps on disk: the folder through which a sweep's process, the pages and the command line communicate.
 
     RUNS_DIR/sweeps/<sweep id>/
-      sweep.json      what to search; written once
-      status.json     how it stands, as a run's; its steps are trials
-      control.json    what the user asks of it: paused, stop, trials (how many in all)
-      study.db        Optuna's study, unless another database was named
-      trials.json     every trial so far, for the readers: they never wait for the database
-      winner.json     the best trial, trained anew with other seeds
-      owner.json      whose it is: see owners
-      log.txt         its process's output
+      sweep.json      the plan; written once
+      status.json     state and progress, as a run's; its steps are trials
+      control.json    what the user requests: paused, stop, trials (how many in all), backend
+      study.db        Optuna's study, unless the plan names another database
+      trials.json     every trial so far, so that readers need not open the database
+      winner.json     the best trial, retrained with other seeds
+      owner.json      who started it: see owners
+      log.txt         output of its process
 
-Each trial is a run like any other in RUNS_DIR, with a sweep.json of its own that names the sweep and the trial.
+Each trial is an ordinary run in RUNS_DIR. Its own sweep.json names the sweep and the trial.
 
 plan = make_plan("fast", ["learning_rate=1e-4..1e-1:log", "batch_size=32,128,512"], trials=20, data="sample")
-sweep = create(plan); launch(sweep)           # a process of its own: python -m mnist_core.sweeps.runner SWEEP_DIR
+sweep = create_sweep(plan)
+launch_sweep(sweep)                           # a process: python -m mnist_core.sweeps.runner SWEEP_DIR
 sweep.status(), sweep.trials(), sweep.retrained_best()
-sweep.ask(paused=True); resume(sweep, trials=40)
+sweep.ask(paused=True)
+resume_sweep(sweep, trials=40)
 """
 
 from __future__ import annotations
@@ -35,41 +37,45 @@ from mnist_core.errors import RunError, SettingError, SweepError, SweepNotFoundE
 from mnist_core.files import read_json, write_json
 from mnist_core.processes import start_module
 from mnist_core.runs.run import Run, Status, list_runs, stamp_status, sweep_mark
-from mnist_core.sweeps.plan import BACKENDS, SweepPlan, best_trial, checked_trials, max_trials, plan_title
+from mnist_core.sweeps.objective import best_trial
+from mnist_core.sweeps.plan import BACKENDS, SweepPlan, checked_trials, max_trials, plan_title
 
-FOLDER = "sweeps"
-"""In a run's folder: the sweep and the trial that it is of."""
+SWEEPS_FOLDER = "sweeps"
+"""In RUNS_DIR: where sweeps are stored."""
 
 _SWEEP_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{8}")
-_children: list[subprocess.Popen[bytes]] = []  # started here: kept, so that they are asked how they ended
+_children: list[subprocess.Popen[bytes]] = []
+"""Sweep processes that this process started. Polling them reaps those that have ended."""
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """A sweep's directory, for its process and its readers. Reading never raises for what a crash can leave behind."""
+    """A sweep's folder, for its process and its readers. Reading never raises because of what a crash left behind."""
 
     path: Path
 
     @property
     def id(self) -> str:
+        """The name of its folder."""
         return self.path.name
 
     @property
     def root(self) -> Path:
-        """Where its runs are."""
+        """The folder of its runs."""
         return self.path.parent.parent
 
     @property
     def log(self) -> Path:
+        """The output of its process."""
         return self.path / "log.txt"
 
     @property
     def files(self) -> Run:
-        """Its status and control are written and read as a run's."""
+        """Its folder as a Run: status.json and control.json have the same form."""
         return Run(self.path)
 
     def plan(self) -> SweepPlan:
-        """What it searches. Raises SweepError, naming the file and why, where sweep.json cannot be read."""
+        """What it searches. Raises SweepError, naming the file and the reason, if sweep.json cannot be read."""
         path = self.path / "sweep.json"
         try:
             return SweepPlan.from_json(json.loads(path.read_text(encoding="utf-8")))
@@ -79,50 +85,56 @@ class Sweep:
             ) from None
 
     def status(self) -> Status:
-        """How it stands; its steps are trials. One that was paused stays so when its process has ended."""
+        """Its state and progress; its steps are trials. A paused sweep stays `paused` after its process has ended."""
         status = self.files.status()
         if status.state != "interrupted":
             return status
-        before = read_json(self.path / "status.json")
-        if before.get("state") == "paused":
-            return replace(status, state="paused", message=str(before.get("message", "")))
-        return replace(status, message=f"Its process is gone after {status.step} of {status.steps} trials. Resume it.")
+        written = read_json(self.path / "status.json")
+        if written.get("state") == "paused":
+            return replace(status, state="paused", message=str(written.get("message", "")))
+        return replace(
+            status, message=f"Its process died after {status.step} of {status.steps} trials. Resume it to continue."
+        )
 
     @property
     def live(self) -> bool:
-        """Whether its process runs."""
+        """Whether its process is running or about to start."""
         return not self.files.status().final and self.status().state != "paused"
 
-    def ask(self, **wishes: Any) -> None:
-        """Adds to what the user asks of it: `ask(paused=True)`."""
-        self.files.ask(**wishes)
+    def ask(self, **requests: Any) -> None:
+        """Adds to control.json: `paused=True`, `stop=True`, `trials=40`, `backend="ray"`."""
+        self.files.ask(**requests)
 
     def target_trials(self, plan: SweepPlan) -> int:
-        """How many trials in all: as planned, or as it was extended since."""
-        asked = self.files.control().get("trials")
+        """How many trials in all: as planned, or as extended since."""
         try:
-            wanted = checked_trials(asked)
+            trials = checked_trials(self.files.control().get("trials"))
         except SettingError:
             return plan.trials
-        return min(wanted, max_trials(plan))
+        return min(trials, max_trials(plan))
 
-    def backend(self, plan: SweepPlan) -> str:
-        """Who trains its runs: as planned, or as it was resumed last."""
-        asked = self.files.control().get("backend")
-        return asked if asked in BACKENDS else plan.backend
+    def backend_name(self, plan: SweepPlan) -> str:
+        """Who trains its runs, one of BACKENDS: as planned, or as chosen when it was last resumed."""
+        backend = self.files.control().get("backend")
+        return backend if backend in BACKENDS else plan.backend
 
     def trials(self) -> list[dict[str, Any]]:
-        """Every trial so far, as study.Trial writes it; those whose line was changed by hand are left out."""
-        found = read_json(self.path / "trials.json").get("trials")
-        return [row for row in found if _plausible(row)] if isinstance(found, list) else []
+        """Every trial so far, as study.Trial.to_json writes it. Rows that are damaged are left out."""
+        rows = read_json(self.path / "trials.json").get("trials")
+        return [row for row in rows if _is_trial(row)] if isinstance(rows, list) else []
 
     def retrained_best(self) -> dict[str, Any]:
-        """`trial`, `settings`, `runs` (each `run`, `seed`, `value`), and at the end `mean`, `spread`, `run` (the best
-        of them), `test_accuracy`, `test_loss`. Empty before there is one."""
+        """The content of winner.json; empty before the best trial is retrained.
+
+        Returns:
+            `trial`, `settings`, `of` (how many seeds) and `runs` (`run`, `seed` and `value` of each that has finished).
+            Once all have finished also `mean`, `spread` (standard deviation), `run` (the best of them),
+            `test_accuracy` and `test_loss`.
+        """
         return read_json(self.path / "winner.json")
 
 
-def _plausible(row: Any) -> bool:
+def _is_trial(row: Any) -> bool:
     return (
         isinstance(row, dict)
         and isinstance(row.get("trial"), int)
@@ -133,41 +145,56 @@ def _plausible(row: Any) -> bool:
 
 
 def create_sweep(plan: SweepPlan, root: Path | None = None, owner: str = owners.NOBODY) -> Sweep:
-    """A new sweep directory with its plan. Raises RunError where it cannot be written."""
+    """Creates a sweep's folder with its plan.
+
+    Args:
+        plan: what it searches.
+        root: the folder of all runs; RUNS_DIR by default.
+        owner: who started it.
+
+    Raises:
+        RunError: the folder cannot be written.
+    """
     root = root or runs_dir()
     day = time.strftime("%Y%m%d-%H%M%S", time.localtime(plan.created))
-    sweep = Sweep(root / FOLDER / f"{day}-{secrets.token_hex(4)}")
+    sweep = Sweep(root / SWEEPS_FOLDER / f"{day}-{secrets.token_hex(4)}")
     try:
         sweep.path.mkdir(parents=True)
         owners.claim(sweep.path, owner)
         sweep.files.write_status(stamp_status(Status(steps=plan.trials, message="Starting.")))
-        write_json(sweep.path / "sweep.json", plan.to_json())  # last: with it the sweep is listed
+        write_json(sweep.path / "sweep.json", plan.to_json())  # last: a folder with this file is listed as a sweep
     except OSError as error:
-        raise RunError(f"No sweep can be written in {root}: {error}. Mend that, or set DIGITLAB_RUNS.") from None
+        raise RunError(
+            f"No sweep can be written in {root}: {error}. Fix the permissions, or set DIGITLAB_RUNS to another folder."
+        ) from None
     return sweep
 
 
 def find_sweep(sweep_id: str, root: Path | None = None) -> Sweep:
-    """The sweep of this id. Raises SweepNotFoundError where there is none; the id is never used as a path then."""
+    """The sweep with this id.
+
+    Raises:
+        SweepNotFoundError: there is none. An id that is not well-formed is never used as a path.
+    """
     root = root or runs_dir()
-    sweep = Sweep(root / FOLDER / sweep_id) if _SWEEP_ID.fullmatch(sweep_id) else None
+    sweep = Sweep(root / SWEEPS_FOLDER / sweep_id) if _SWEEP_ID.fullmatch(sweep_id) else None
     if sweep is None or not (sweep.path / "sweep.json").is_file():
-        raise SweepNotFoundError(f"There is no sweep {sweep_id[:80]!r} in {root}. `sweep show` lists those there are.")
+        raise SweepNotFoundError(f"There is no sweep {sweep_id[:80]!r} in {root}. `sweep show` lists all sweeps.")
     return sweep
 
 
 def list_sweeps(root: Path | None = None) -> list[Sweep]:
     """All sweeps, newest first."""
-    folder = (root or runs_dir()) / FOLDER
+    folder = (root or runs_dir()) / SWEEPS_FOLDER
     names = [path.name for path in folder.iterdir() if _SWEEP_ID.fullmatch(path.name)] if folder.is_dir() else []
     return [Sweep(folder / name) for name in sorted(names, reverse=True) if (folder / name / "sweep.json").is_file()]
 
 
 def launch_sweep(sweep: Sweep) -> subprocess.Popen[bytes]:
-    """Starts the sweep's process, in a session of its own: it outlives whoever started it.
+    """Starts the sweep's process. It has a session of its own and outlives this process.
 
     Raises:
-        SweepError: the machine takes no more processes, or the folder cannot be written.
+        SweepError: no process can be started, or the folder cannot be written.
     """
     _children[:] = [child for child in _children if child.poll() is None]
     try:
@@ -176,66 +203,74 @@ def launch_sweep(sweep: Sweep) -> subprocess.Popen[bytes]:
                 "mnist_core.sweeps.runner", str(sweep.path.resolve()), threads=1, stdout=output, stderr=output
             )
     except OSError as error:
-        raise SweepError(f"The sweep {sweep.id} cannot be started: {error}. Mend that, then resume it.") from None
+        raise SweepError(f"The sweep {sweep.id} cannot be started: {error}. Fix that, then resume it.") from None
     _children.append(child)
-    sweep.files.write_status(replace(stamp_status(sweep.files.status()), pid=child.pid))  # so that its death is seen
+    # With the child's process id in the status, readers notice if it dies before it writes a status itself.
+    sweep.files.write_status(replace(stamp_status(sweep.files.status()), pid=child.pid))
     return child
 
 
 def resume_sweep(sweep: Sweep, trials: int | None = None, backend: str | None = None) -> subprocess.Popen[bytes] | None:
-    """Goes on with a sweep that is paused, or has ended; with more trials where that is asked for.
-
-    A sweep that runs is extended, and no process is started.
+    """Resumes a sweep that is paused or has ended, or extends one that is running.
 
     Args:
         sweep: the sweep.
-        trials: how many in all; by default as before.
-        backend: one of BACKENDS, who trains from now on; by default as before. One that runs keeps its own.
+        trials: how many in all from now on; unchanged by default.
+        backend: who trains from now on, one of plan.BACKENDS; unchanged by default, and while the sweep is running.
+
+    Returns:
+        The sweep's new process; None if it was running already.
 
     Raises:
-        SettingError: there cannot be so many trials.
-        SweepError: it cannot be read, or started.
+        SettingError: the number of trials is out of range.
+        SweepError: the sweep cannot be read or started.
     """
     plan = sweep.plan()
-    wishes: dict[str, Any] = {"paused": False, "stop": False}
+    requests: dict[str, Any] = {"paused": False, "stop": False}
     if trials is not None:
-        wishes["trials"] = checked_trials(trials)
-    if backend is not None and not sweep.live:
-        wishes["backend"] = backend
+        requests["trials"] = checked_trials(trials)
     if sweep.live:
-        sweep.ask(**wishes)
+        sweep.ask(**requests)
         return None
-    sweep.ask(**wishes)
-    before = replace(sweep.files.status(), state="queued", message="Starting.", steps=sweep.target_trials(plan))
-    sweep.files.write_status(stamp_status(before))
+    if backend is not None:
+        requests["backend"] = backend
+    sweep.ask(**requests)
+    queued = replace(sweep.files.status(), state="queued", message="Starting.", steps=sweep.target_trials(plan))
+    sweep.files.write_status(stamp_status(queued))
     return launch_sweep(sweep)
 
 
-def runs_by_mark(sweep: Sweep) -> dict[tuple[int, str], Run]:
-    """The runs that were made for this sweep, by trial and `part`: empty, or the seed of a winner trained anew."""
-    found = {}
-    for run in list_runs(sweep.root):
-        mark = sweep_mark(run)
-        if mark.get("sweep") == sweep.id:
-            found[mark["trial"], mark["part"]] = run
-    return found
-
-
 def trial_mark(sweep: Sweep, trial: int, part: str = "") -> dict[str, Any]:
-    """What `mark_of` reads: goes to runs.create as `mark`."""
+    """The content of sweep.json in a run of this sweep, for `create_run`.
+
+    Args:
+        sweep: the sweep.
+        trial: number of the trial.
+        part: empty for the trial itself; the seed, if the run retrains the best trial.
+    """
     return {"sweep": sweep.id, "trial": trial, "part": part}
 
 
-SUMMARY = ("sweep", "title", "state", "trials", "of", "best", "measure", "created")
+def runs_by_mark(sweep: Sweep) -> dict[tuple[int, str], Run]:
+    """The runs of this sweep by the `trial` and `part` of their mark."""
+    runs = {}
+    for run in list_runs(sweep.root):
+        mark = sweep_mark(run)
+        if mark.get("sweep") == sweep.id:
+            runs[mark["trial"], mark["part"]] = run
+    return runs
+
+
+SUMMARY_KEYS = ("sweep", "title", "state", "trials", "of", "best", "measure", "created")
 
 
 def summarize_sweep(sweep: Sweep) -> dict[str, Any]:
-    """One line of the list of sweeps: what SUMMARY names. One that cannot be read says so in its title."""
+    """One row of the list of sweeps, with SUMMARY_KEYS. The title of a sweep that cannot be read says why."""
     status = sweep.status()
     try:
         plan = sweep.plan()
     except SweepError as error:
-        return {**dict.fromkeys(SUMMARY), "sweep": sweep.id, "title": str(error), "state": "unreadable"}
+        return {**dict.fromkeys(SUMMARY_KEYS), "sweep": sweep.id, "title": str(error), "state": "unreadable"}
     best = best_trial(sweep.trials(), plan)
     return {
         "sweep": sweep.id,

@@ -26,8 +26,9 @@ from mnist_core.networks.layers import Dense, Flatten, Rescaling
 from mnist_core.recipes.settings import Settings
 from mnist_core.runs import claims
 from mnist_core.runs.run import Run, RunSpec, create_run, list_runs, sweep_mark
-from mnist_core.sweeps.plan import PRESETS, SweepPlan
-from mnist_core.sweeps.search_space import parse_space
+from mnist_core.sweeps.plan import SweepPlan
+from mnist_core.sweeps.presets import PRESETS
+from mnist_core.sweeps.space_parser import parse_space
 from mnist_core.sweeps.store import Sweep, create_sweep, launch_sweep, list_sweeps
 from mnist_core.sweeps.study import Study
 from tests.cluster.nodes import CORES, RayCluster, free_port

@@ -19,7 +19,7 @@ from mnist_core.jobs.routing import Beside
 from mnist_core.runs import claims
 from mnist_core.runs.run import Run, Status, create_run, list_runs, make_spec, stamp_status
 from mnist_core.sweeps import store
-from mnist_core.sweeps.plan import PRESETS
+from mnist_core.sweeps.presets import PRESETS
 from mnist_core.sweeps.store import create_sweep, list_sweeps
 from pages.ui.shared import caches, state
 from pages.ui.sweep import form

@@ -20,7 +20,7 @@ from mnist_core.networks.library import save_network
 from mnist_core.runs.run import RunSpec, Status, make_spec, stamp_status
 from mnist_core.sweeps import importance, store
 from mnist_core.sweeps.plan import MEASURES, NETWORK_PREFIX, SweepPlan
-from mnist_core.sweeps.search_space import parse_dimension, parse_space
+from mnist_core.sweeps.space_parser import parse_dimension, parse_space
 from mnist_core.sweeps.store import Sweep, create_sweep, list_sweeps
 from pages.ui.shared import state
 from pages.ui.sweep import form

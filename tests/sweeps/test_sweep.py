@@ -45,12 +45,14 @@ from mnist_core.runs.run import (
     stamp_status,
     sweep_mark,
 )
-from mnist_core.sweeps import retrain_best, study, trial_runs
-from mnist_core.sweeps import runner as conducting
-from mnist_core.sweeps.plan import HELD_OUT_SPLIT, PRESETS, SweepPlan, best_trial, describe_plan, make_plan, plan_title
-from mnist_core.sweeps.search_space import parse_space
+from mnist_core.sweeps import study, trial_runs
+from mnist_core.sweeps.objective import best_trial, trial_value
+from mnist_core.sweeps.plan import HELD_OUT_SPLIT, SweepPlan, describe_plan, make_plan, plan_title
+from mnist_core.sweeps.presets import PRESETS
+from mnist_core.sweeps.runner import PAUSED_RUN, SweepRunner, describe_failures
+from mnist_core.sweeps.space_parser import parse_space
 from mnist_core.sweeps.store import (
-    FOLDER,
+    SWEEPS_FOLDER,
     Sweep,
     create_sweep,
     find_sweep,
@@ -78,7 +80,7 @@ def plan(vary: list[str], **how: Any) -> SweepPlan:
 def nothing_is_left(runs_root: Path) -> Iterator[None]:
     """No process of a sweep outlives its test."""
     yield
-    for folder in (runs_root / FOLDER).glob("*"):
+    for folder in (runs_root / SWEEPS_FOLDER).glob("*"):
         with contextlib.suppress(Exception):
             process = psutil.Process(int(read_json(folder / "status.json")["pid"]))
             if str(folder.resolve()) in process.cmdline():
@@ -163,11 +165,11 @@ class Slow(Oracle):
             )
 
 
-def conduct(sweep: Sweep, backend: Any) -> conducting.Conductor:
+def conduct(sweep: Sweep, backend: Any) -> SweepRunner:
     """The sweep in this process, to its end."""
     heart = Heartbeat(sweep.files)
-    conductor = conducting.Conductor(sweep, heart, backend)
-    conductor.conduct()
+    conductor = SweepRunner(sweep, heart, backend)
+    conductor.run()
     return conductor
 
 
@@ -277,7 +279,7 @@ def test_paused_extended_and_stopped(runs_root: Path) -> None:
     assert process.wait(60) == 0
     assert made.status().state == "paused" and not made.live
     (going,) = [row for row in made.trials() if row["state"] == "running"]
-    assert find_run(going["run"]).status().message == conducting.PAUSED
+    assert find_run(going["run"]).status().message == PAUSED_RUN
     resume_sweep(made, trials=4)
     wait_until(lambda: len([row for row in made.trials() if row["state"] == "finished"]) >= 2, "two trials", 900)
     assert resume_sweep(made, trials=50) is None, "it runs: extending starts no second process"
@@ -385,8 +387,8 @@ def test_some_failing_does_not_stop_it(handlers: None) -> None:
 
 def test_causes_that_differ_are_all_told() -> None:
     trials = [study.Trial(number, {}, "failed", message=text) for number, text in enumerate(("a 1", "b", "a 2"))]
-    assert conducting.common_cause(trials) == "For different reasons: (0) a 1 (1) b (2) a 2"
-    assert conducting.common_cause([trials[0], trials[2]]) == "All for the same reason: a 2"
+    assert describe_failures(trials) == "For different reasons: (0) a 1 (1) b (2) a 2"
+    assert describe_failures([trials[0], trials[2]]) == "All for the same reason: a 2"
 
 
 def test_a_bad_trial_is_pruned_and_marked(handlers: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -400,7 +402,7 @@ def test_a_bad_trial_is_pruned_and_marked(handlers: None, monkeypatch: pytest.Mo
     assert [states[rate] for rate in (0.01, 0.02, 0.03, 0.04)] == ["finished"] * 4
     assert states[0.5] == states[0.6] == "pruned"
     (row,) = [row for row in made.trials() if row["settings"]["learning_rate"] == 0.5]
-    assert row["message"].startswith("Ended after epoch 1") and row["value"] == 0.1 and len(row["values"]) < 3
+    assert row["message"].startswith("Pruned after epoch 1") and row["value"] == 0.1 and len(row["values"]) < 3
     assert sorted(backend.stopped) == sorted(r["run"] for r in made.trials() if r["state"] == "pruned")
 
 
@@ -422,10 +424,10 @@ def test_value_is_of_the_model_that_is_kept() -> None:
         {"epoch": 2, "val_accuracy": 0.9, "val_loss": 0.2},
         {"epoch": 3, "val_accuracy": 0.8, "val_loss": 0.4},
     ]
-    assert retrain_best.value(rows, made, TINY) == 0.8
-    assert retrain_best.value(rows, made, replace(TINY, patience=1)) == 0.9
-    assert retrain_best.value(rows, replace(made, measure="loss"), TINY) == 0.4
-    assert retrain_best.value([{"epoch": 1, "val_accuracy": float("nan")}], made, TINY) is None
+    assert trial_value(rows, made, TINY) == 0.8
+    assert trial_value(rows, made, replace(TINY, patience=1)) == 0.9
+    assert trial_value(rows, replace(made, measure="loss"), TINY) == 0.4
+    assert trial_value([{"epoch": 1, "val_accuracy": float("nan")}], made, TINY) is None
 
 
 def test_taken_up_again_it_asks_for_what_was_not_tried_yet(handlers: None) -> None:
@@ -488,25 +490,25 @@ def test_a_trial_that_is_stopped_in_its_first_epoch_has_not_failed(
     conduct(made, backend)
     assert made.status().state == "stopped"
     (row,) = made.trials()
-    assert (row["state"], row["value"], row["message"]) == ("pruned", None, "Stopped before its first epoch ended.")
+    assert (row["state"], row["value"], row["message"]) == ("pruned", None, "Stopped before the end of its first epoch.")
 
 
 def test_it_goes_last_where_others_train(runs_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DIGITLAB_MAX_RUNNING", "1")
     backend = LocalBackend(running=1, warm=False)
     made = trial_runs.TrialRuns(backend, runs_root, "")
-    assert made.room()
+    assert made.has_room()
     other = create_run(make_spec("fast"))
     other.write_status(stamp_status(Status("running")))
     crowd = OtherRuns(runs_root)
-    assert crowd.others(set()) == 1 and OtherRuns(runs_root).others({other.id}) == 0
-    assert not trial_runs.TrialRuns(backend, runs_root, "").room()
+    assert crowd.count(set()) == 1 and OtherRuns(runs_root).count({other.id}) == 0
+    assert not trial_runs.TrialRuns(backend, runs_root, "").has_room()
     other.write_status(stamp_status(Status("finished")))
-    assert OtherRuns(runs_root).others(set()) == 0
+    assert OtherRuns(runs_root).count(set()) == 0
     other.write_status(stamp_status(Status("paused")))
-    assert OtherRuns(runs_root).others(set()) == 0, "it uses no core"
+    assert OtherRuns(runs_root).count(set()) == 0, "it uses no core"
     other.write_status(replace(stamp_status(Status("running")), host="elsewhere"))
-    assert OtherRuns(runs_root).others(set()) == 0
+    assert OtherRuns(runs_root).count(set()) == 0
 
 
 # files
@@ -541,21 +543,21 @@ def test_a_network_of_ones_own_is_a_base() -> None:
     assert by_id.base.settings == made.base.settings
     trial = made.trial_spec({"dropout": 0.4, "batch_size": 64}, 0).settings
     assert trial.layers == (*layers[:2], Dropout(0.4), layers[3]) and trial.batch_size == 64
-    assert plan_title(made) == "a network of one's own: dropout × batch size"
+    assert plan_title(made) == "your own network: dropout × batch size"
     assert create_sweep(made).plan() == made, "it stands in the sweep: the library may lose it"
 
 
 @pytest.mark.parametrize(
     ("given", "complaint"),
     [
-        ({"base": "nonsense"}, "'nonsense' is no recipe"),
-        ({"base": "network:nonsense"}, "No kept network is called 'nonsense'"),
+        ({"base": "nonsense"}, "'nonsense' is not a recipe"),
+        ({"base": "network:nonsense"}, "'nonsense'"),
         ({"sampler": "magic"}, "expected one of grid, random, tpe"),
         ({"trials": 0}, "trials is 0, expected a whole number from 1 to 10,000"),
         ({"measure": "test"}, "expected one of accuracy, loss"),
         ({"seed": -1}, "seed is -1"),
         ({"epochs": 0}, "epochs is 0"),
-        ({"epochs": 3, "vary": ["epochs=1..5"]}, "epochs is 3 and varies, too"),
+        ({"epochs": 3, "vary": ["epochs=1..5"]}, "epochs is 3"),
         ({"vary": ["batch_size=1..1000", "epochs=1..1000"], "sampler": "grid"}, "1,000,000 points"),
         ({"backend": "cloud"}, "expected one of"),
     ],
@@ -596,7 +598,7 @@ def test_unreadable_sweeps_say_so() -> None:
 def test_damaged_study_is_told_in_plain_words(handlers: None) -> None:
     made = create_sweep(plan([RATES]))
     (made.path / study.STUDY_FILE).write_bytes(b"no database at all, but long enough to be looked at" * 100)
-    with pytest.raises(SweepError, match="is damaged and cannot be read. Restore it from a copy, or begin a new sweep"):
+    with pytest.raises(SweepError, match="is damaged and cannot be read"):
         Study(made, made.plan())
 
 
@@ -617,7 +619,7 @@ def test_study_of_another_version_is_told_in_plain_words() -> None:
         other.execute("UPDATE version_info SET schema_version = 99")
         other.execute("UPDATE alembic_version SET version_num = 'v9.9.9.a'")
         other.commit()
-    with pytest.raises(SweepError, match="is of another version of Optuna"):
+    with pytest.raises(SweepError, match="another version of Optuna"):
         Study(made, made.plan())
 
 
@@ -720,9 +722,9 @@ def test_ctrl_c_pauses_and_resume_goes_on(runs_root: Path) -> None:
     ("arguments", "complaint"),
     [
         ((), "Give --base NAME with --vary"),
-        (("--base", "fast"), "Nothing varies"),
-        (("--base", "fast", "--vary", "learning_rate=0..1:log"), "learning_rate would be 0"),
-        (("--base", "fast", "--vary", "dropout=0..0.5:log"), "cannot begin at zero"),
+        (("--base", "fast"), "Nothing to vary"),
+        (("--base", "fast", "--vary", "learning_rate=0..1:log"), "learning_rate ends at 0"),
+        (("--base", "fast", "--vary", "dropout=0..0.5:log"), "dropout starts at 0"),
         (("--base", "fast", "--vary", "epochs=5..1"), "is empty"),
         (("--base", "fast", "--vary", "batch_size=1..1000", "--vary", "epochs=1..1000", "--how", "grid"), "1,000,000"),
         (("--base", "fast", "--ready", "batch-size-and-learning-rate"), "Give --base NAME"),
@@ -733,7 +735,7 @@ def test_ctrl_c_pauses_and_resume_goes_on(runs_root: Path) -> None:
 def test_command_line_refuses(arguments: tuple[str, ...], complaint: str, runs_root: Path) -> None:
     result = call("sweep", *arguments)
     assert result.exit_code == 2 and result.stdout == "" and complaint in result.stderr
-    assert not (runs_root / FOLDER).exists(), "nothing is left behind"
+    assert not (runs_root / SWEEPS_FOLDER).exists(), "nothing is left behind"
 
 
 @pytest.mark.parametrize("name", list(PRESETS))

@@ -10,7 +10,8 @@ import streamlit as st
 from mnist_core.charts import sweep as sweep_charts
 from mnist_core.charts import sweep_settings as sweep_settings_charts
 from mnist_core.sweeps import importance
-from mnist_core.sweeps.plan import MEASURES, SweepPlan, best_trial
+from mnist_core.sweeps.objective import best_trial
+from mnist_core.sweeps.plan import MEASURES, SweepPlan
 from mnist_core.sweeps.store import Sweep, find_sweep
 from pages.ui.shared import analysis_caches, figure, guard, state
 from pages.ui.sweep.form import setting_title

@@ -14,7 +14,9 @@ from mnist_core.networks.library import list_networks
 from mnist_core.recipes.recipes import RECIPES
 from mnist_core.runs.run import MAX_SEED
 from mnist_core.sweeps import search_space
-from mnist_core.sweeps.plan import MAX_TRIALS, MEASURES, NETWORK_PREFIX, PRESETS, Preset, SweepPlan, make_plan
+from mnist_core.sweeps.plan import MAX_TRIALS, MEASURES, NETWORK_PREFIX, SweepPlan, make_plan
+from mnist_core.sweeps.presets import PRESETS, Preset
+from mnist_core.sweeps.space_parser import parse_space
 from mnist_core.sweeps.store import Sweep, create_sweep, launch_sweep
 from pages.ui.shared import caches, cluster_status, guard, state, visitor
 from pages.ui.shared.settings_form import DATA
@@ -130,7 +132,7 @@ def show_grid_size() -> None:
     if st.session_state[state.SWEEP_SAMPLER] != "grid":
         return
     try:
-        points = search_space.grid_size(search_space.parse_space(_search_space_texts()))
+        points = search_space.grid_size(parse_space(_search_space_texts()))
     except DigitLabError:
         return
     tried = min(points, st.session_state[state.SWEEP_TRIALS])

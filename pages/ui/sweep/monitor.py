@@ -11,7 +11,8 @@ from mnist_core.charts import sweep as sweep_charts
 from mnist_core.charts.common import format_duration, format_percent
 from mnist_core.runs.run import Status
 from mnist_core.sweeps import search_space
-from mnist_core.sweeps.plan import MEASURES, SweepPlan, best_trial, max_trials, plan_title
+from mnist_core.sweeps.objective import best_trial
+from mnist_core.sweeps.plan import MEASURES, SweepPlan, max_trials, plan_title
 from mnist_core.sweeps.store import Sweep, resume_sweep
 from pages.ui.shared import cluster_status, figure, formatting, guard, visitor
 from pages.ui.shared.state_badge import state_badge

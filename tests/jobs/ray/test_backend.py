@@ -490,8 +490,8 @@ def test_a_sweeps_run_without_a_checkpoint_is_taken_from_whoever_may_have_it(run
     claims.take(run)
     elsewhere(run, "interrupted")
     made = TrialRuns(Here(), runs_root, "")  # type: ignore[arg-type]
-    made.take_over(run)
-    assert made.ended() == [] and Here.submitted == [run.id] and claims.read(run) == claims.Claim(2, "")
+    made.adopt(run)
+    assert made.collect_ended() == [] and Here.submitted == [run.id] and claims.read(run) == claims.Claim(2, "")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,44 @@
+"""The objective of a sweep: the value of each epoch and of each trial, and which trial is the best.
+
+Every value comes from the validation images in metrics.jsonl, never from the test set.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mnist_core.recipes.settings import Settings
+from mnist_core.sweeps.plan import SweepPlan
+
+
+def epoch_value(report: Mapping[str, Any], plan: SweepPlan) -> float | None:
+    """The plan's measure in one report; None if the report has no validation result or the value is not finite."""
+    value = report.get(f"val_{plan.measure}")
+    if not isinstance(value, int | float) or not math.isfinite(value) or not isinstance(report.get("epoch"), int):
+        return None
+    return float(value)
+
+
+def trial_value(reports: Sequence[Mapping[str, Any]], plan: SweepPlan, settings: Settings) -> float | None:
+    """The plan's measure for the model that the training kept; None before the first validation.
+
+    That is the model of the last epoch, or, with patience, the model with the lowest validation loss.
+    """
+    validated = [report for report in reports if epoch_value(report, plan) is not None]
+    if not validated:
+        return None
+    kept = min(validated, key=lambda report: report["val_loss"]) if settings.patience else validated[-1]
+    return epoch_value(kept, plan)
+
+
+def best_trial(trials: Sequence[dict[str, Any]], plan: SweepPlan) -> dict[str, Any] | None:
+    """The best of the finished trials, the first of equals; None if no trial has finished.
+
+    Args:
+        trials: rows of trials.json.
+        plan: whose measure decides.
+    """
+    finished = [row for row in trials if row.get("state") == "finished" and row.get("value") is not None]
+    return min(finished, key=lambda row: plan.cost(row["value"]), default=None)
