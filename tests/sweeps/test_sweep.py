@@ -490,7 +490,11 @@ def test_a_trial_that_is_stopped_in_its_first_epoch_has_not_failed(
     conduct(made, backend)
     assert made.status().state == "stopped"
     (row,) = made.trials()
-    assert (row["state"], row["value"], row["message"]) == ("pruned", None, "Stopped before the end of its first epoch.")
+    assert (row["state"], row["value"], row["message"]) == (
+        "pruned",
+        None,
+        "Stopped before the end of its first epoch.",
+    )
 
 
 def test_it_goes_last_where_others_train(runs_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
