@@ -27,9 +27,11 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from mnist_core.data.mnist import mnist_available
 from mnist_core.drawing.strokes import PenDigit
-from mnist_core.jobs.worker_pool import start_worker
+from mnist_core.jobs.worker_process import start_worker
 from mnist_core.processes import cpu_count
-from mnist_core.runs.run import Run, create_run, make_spec
+from mnist_core.runs.run import Run
+from mnist_core.runs.spec import make_spec
+from mnist_core.runs.store import create_run
 
 OBSERVER = """
 window.lab = {lifted: 0, answers: [], told: () => {}};

@@ -30,7 +30,9 @@ sys.path += [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "cluster")]
 from mnist_core.jobs.ray import backend, client, cluster  # noqa: E402
 from mnist_core.networks.layers import Dense, Flatten, Rescaling  # noqa: E402
 from mnist_core.recipes.settings import Settings  # noqa: E402
-from mnist_core.runs.run import RunSpec, Status, create_run, stamp_status  # noqa: E402
+from mnist_core.runs.spec import RunSpec  # noqa: E402
+from mnist_core.runs.status import Status, stamp_status  # noqa: E402
+from mnist_core.runs.store import create_run  # noqa: E402
 from mnist_core.sweeps import runner  # noqa: E402
 from mnist_core.sweeps.plan import SweepPlan, make_plan  # noqa: E402
 from mnist_core.sweeps.space_parser import parse_space  # noqa: E402
@@ -93,10 +95,10 @@ def one_job(address: str) -> tuple[float, float, float, float]:
     jobs.submit(job)
     submitted = time.time()
     seen: dict[str, float] = {}
-    while run.written_state not in ("finished", "failed"):
+    while run.recorded_state not in ("finished", "failed"):
         if run.log.exists():
             seen.setdefault("log", time.time())  # the shell opens it the moment before the worker is started
-        if run.written_state == "running":
+        if run.recorded_state == "running":
             status = run.status()
             if status.step:
                 seen.setdefault("batch", status.started)
@@ -169,7 +171,7 @@ def of_a_look(count: int = 100) -> tuple[float, float]:
     look = (time.perf_counter() - began) / count
     began = time.perf_counter()
     for run in made:
-        run.status(), run.written_state, run.path.is_dir()
+        run.status(), run.recorded_state, run.path.is_dir()
     return look, (time.perf_counter() - began) / count
 
 

@@ -27,7 +27,7 @@ from mnist_core.evaluation.metrics import calibration_error
 from mnist_core.handwriting import mixture
 from mnist_core.handwriting.pen_digits import DRAWING_CONDITIONS, draw_pen_digits, load_pen_digits, split_writers
 from mnist_core.models.classifier import DEFAULT_MODEL, REJECT_ABOVE, Classifier
-from mnist_core.runs.run import find_run
+from mnist_core.runs.store import find_run
 
 Prepare = Callable[[np.ndarray], np.ndarray]
 """A canvas to the (28, 28) image that a model sees."""

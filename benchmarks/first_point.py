@@ -12,9 +12,10 @@ import time
 import click
 import results
 
-from mnist_core.jobs.worker_pool import WarmWorker, start_worker
+from mnist_core.jobs.worker_process import WarmWorker, start_worker
 from mnist_core.processes import cpu_count
-from mnist_core.runs.run import create_run, make_spec
+from mnist_core.runs.spec import make_spec
+from mnist_core.runs.store import create_run
 
 SETTLE_SECONDS = 15  # a worker that waits has loaded by then
 

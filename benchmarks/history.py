@@ -30,7 +30,11 @@ from mnist_core.charts import runs as run_charts
 from mnist_core.models.classifier import DEFAULT_MODEL
 from mnist_core.recipes.recipes import RECIPES
 from mnist_core.runs import history, index, reports
-from mnist_core.runs.run import Run, create_run, list_runs, make_spec
+from mnist_core.runs.comparison import settings_table
+from mnist_core.runs.labels import update_label
+from mnist_core.runs.run import Run
+from mnist_core.runs.spec import make_spec
+from mnist_core.runs.store import create_run, list_runs
 
 COMPARED = 10
 REPEATS = 5
@@ -60,13 +64,13 @@ def make_runs(root: Path, count: int, steps: int) -> None:
             "test": {"confusion": [[980] * 10] * 10},
         }
         run.write_card(card)
-        history.relabel(run, name=f"run {number}", note="made to be measured")
+        update_label(run, name=f"run {number}", note="made to be measured")
 
 
 def prepare(runs: list[Run]) -> dict[str, Any]:
     """What the comparison draws: the curves of each, as an Altair chart, and the settings side by side."""
-    curves = {run.id: reports.comparable(run.metrics().rows, 100) for run in runs}
-    history.settings_table([run.spec() for run in runs])
+    curves = {run.id: reports.chart_rows(run.metrics().rows, 100) for run in runs}
+    settings_table([run.spec() for run in runs])
     chart: dict[str, Any] = run_charts.run_curves(curves, "loss", "step", smoothing=0.5).to_dict()
     return chart
 
@@ -112,9 +116,9 @@ def main(count: int, steps: int) -> None:
 
         def cold() -> None:
             (root / index.FILE).unlink(missing_ok=True)
-            history.everything(root)
+            history.history_rows(root)
 
-        without, with_index = seconds(cold), seconds(lambda: history.everything(root))
+        without, with_index = seconds(cold), seconds(lambda: history.history_rows(root))
         ratios = [one / other for one, other in zip(without, with_index, strict=True)]
         results.figure(f"{count} runs listed with the index", with_index, "s")
         results.figure("the same", ratios, "×", peer="every directory read")

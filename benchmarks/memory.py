@@ -13,9 +13,10 @@ import click
 import psutil
 import results
 
-from mnist_core.jobs.worker_pool import start_worker
+from mnist_core.jobs.worker_process import start_worker
 from mnist_core.processes import cpu_count
-from mnist_core.runs.run import create_run, make_spec
+from mnist_core.runs.spec import make_spec
+from mnist_core.runs.store import create_run
 
 
 @click.command()

@@ -14,9 +14,11 @@ import time
 import click
 import results
 
-from mnist_core.jobs.worker_pool import start_worker
+from mnist_core.jobs.worker_process import start_worker
 from mnist_core.processes import cpu_count
-from mnist_core.runs.run import Run, create_run, make_spec
+from mnist_core.runs.run import Run
+from mnist_core.runs.spec import make_spec
+from mnist_core.runs.store import create_run
 
 SECONDS = 12.0  # that are measured
 SKIPPED = 5  # reports at the beginning: graphs are built then

@@ -26,7 +26,7 @@ import results
 
 from mnist_core.data.mnist import load_mnist
 from mnist_core.recipes.recipes import RECIPES
-from mnist_core.runs.run import find_run
+from mnist_core.runs.store import find_run
 
 PEER = Path(__file__).parent / "peers" / "keras_fit.py"
 ONEDNN = "TF_ENABLE_ONEDNN_OPTS"

@@ -23,7 +23,7 @@ from mnist_core.drawing.strokes import PenDigit, Strokes, render_strokes
 from mnist_core.drawing.whole_numbers import recognize_number
 from mnist_core.handwriting.pen_digits import load_pen_digits, split_writers
 from mnist_core.models.classifier import DEFAULT_MODEL, Classifier
-from mnist_core.runs.run import find_run
+from mnist_core.runs.store import find_run
 
 HEIGHT, WIDTH, MARGIN = 280, 560, 8  # pixels of the canvas and around the number
 COUNTS = (2, 3, 4, 5)  # digits of a number

@@ -14,7 +14,7 @@ Each message says what was given, what was expected and how to mend it.
     ├── ClusterError          a cluster that cannot be reached or used
     ├── SweepError            a sweep that cannot be read, or cannot go on
     │   └── SweepNotFoundError  no such sweep
-    ├── NotYoursError         a run or a drawing of somebody else
+    ├── NotOwnerError         a run or a drawing of somebody else
     ├── ModelError            a model file that is missing or cannot be used
     └── DrawingError          an image that cannot be read as a drawing
 """
@@ -78,7 +78,7 @@ class SweepNotFoundError(SweepError):
     """No sweep has this id."""
 
 
-class NotYoursError(DigitLabError):
+class NotOwnerError(DigitLabError):
     """What is somebody else's, and may not be changed by who asks."""
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
-from typing import Any
+from typing import Any, TypeGuard
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def rule_of(described: Field[Any]) -> Allowed | None:
     return rule
 
 
-def complaints(instance: Any) -> list[str]:
+def rule_violations(instance: Any) -> list[str]:
     """One sentence for each field whose value breaks its rule: what was given, and what was expected."""
     found = []
     for described in fields(instance):
@@ -77,7 +78,7 @@ def complaints(instance: Any) -> list[str]:
     return found
 
 
-def changed(instance: Any) -> dict[str, Any]:
+def changed_fields(instance: Any) -> dict[str, Any]:
     """The fields that have no default or differ from it, in order of declaration."""
     return {
         described.name: getattr(instance, described.name)
@@ -86,10 +87,15 @@ def changed(instance: Any) -> dict[str, Any]:
     }
 
 
-def misnamed(kind: type, values: Mapping[str, object]) -> list[str]:
+def name_errors(kind: type, values: Mapping[str, object]) -> list[str]:
     """One sentence for each key that is no field of the dataclass `kind`, and for each required one that is absent."""
     known = {described.name: described for described in fields(kind)}
     names = ", ".join(known) or "it has none"
     found = [f"{name!r} is not one of its settings ({names})" for name in values if name not in known]
     required = [name for name, described in known.items() if described.default is MISSING]
     return found + [f"{name} is missing" for name in required if name not in values]
+
+
+def is_number(value: object) -> TypeGuard[int | float]:
+    """True for a finite int or float. JSON read from a file can hold anything, and bool is a subclass of int."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < math.inf

@@ -4,9 +4,9 @@ A browser keeps a random token; what it makes remembers only the token's SHA-256
 the runs still cannot act in somebody's name.
 
 visitor = Visitor(owners.new_token())
-owners.claim(run.path, visitor.owner)
-owners.may_change(owners.read(run.path), visitor)     # True
-owners.require(owners.read(run.path), stranger)       # NotYoursError
+owners.write_owner(run.path, visitor.owner)
+owners.may_change(owners.read_owner(run.path), visitor)     # True
+owners.check_may_change(owners.read_owner(run.path), stranger)       # NotOwnerError
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mnist_core.config import admin_token
-from mnist_core.errors import NotYoursError, RunError
+from mnist_core.errors import NotOwnerError, RunError
 from mnist_core.files import read_json, write_json
 
-FILE = "owner.json"
+OWNER_FILE = "owner.json"
 NOBODY = ""
 """Owner of what was made on the command line, or before there were owners."""
 UNKNOWN = "unknown"
@@ -74,12 +74,12 @@ def admin_proof(token: str, given: str) -> str:
         given: what its user says the administrator's token is.
 
     Raises:
-        NotYoursError: it is not, or this server has no administrator.
+        NotOwnerError: it is not, or this server has no administrator.
     """
     if not admin_token():
-        raise NotYoursError("This server has no administrator. Set DIGITLAB_ADMIN_TOKEN where it is started.")
+        raise NotOwnerError("This server has no administrator. Set DIGITLAB_ADMIN_TOKEN where it is started.")
     if not hmac.compare_digest(given.strip().encode(), admin_token().encode()):
-        raise NotYoursError("That is not the administrator's token. It is the value of DIGITLAB_ADMIN_TOKEN.")
+        raise NotOwnerError("That is not the administrator's token. It is the value of DIGITLAB_ADMIN_TOKEN.")
     return _proof(token, admin_token())
 
 
@@ -87,32 +87,32 @@ def _proof(token: str, admin: str) -> str:
     return hmac.new(admin.encode(), token.encode(), hashlib.sha256).hexdigest()
 
 
-def known(owner: object) -> str:
+def parse_owner(owner: object) -> str:
     """An owner as a file has it: the 64 digits, NOBODY where there is none, UNKNOWN where it is anything else."""
     if owner is None or owner == NOBODY:
         return NOBODY
     return owner if isinstance(owner, str) and _OWNER.fullmatch(owner) else UNKNOWN
 
 
-def read(folder: Path) -> str:
+def read_owner(folder: Path) -> str:
     """Whose a run's folder is: 64 digits, NOBODY, or UNKNOWN where its owner.json was changed by hand."""
-    path = folder / FILE
+    path = folder / OWNER_FILE
     if not path.exists():
         return NOBODY
-    return known(read_json(path).get("owner")) or UNKNOWN
+    return parse_owner(read_json(path).get("owner")) or UNKNOWN
 
 
-def claim(folder: Path, owner: str) -> None:
+def write_owner(folder: Path, owner: str) -> None:
     """Writes whose a run's folder is; nothing for NOBODY.
 
     Raises:
         RunError: `owner` is no owner. Give `Visitor.owner`, never the token.
         OSError: the file cannot be written.
     """
-    if known(owner) == UNKNOWN:
+    if parse_owner(owner) == UNKNOWN:
         raise RunError("An owner is the SHA-256 of a token, 64 hexadecimal digits: give Visitor.owner.")
     if owner:
-        write_json(folder / FILE, {"owner": owner})
+        write_json(folder / OWNER_FILE, {"owner": owner})
 
 
 def may_change(owner: str, visitor: Visitor) -> bool:
@@ -125,16 +125,18 @@ def may_change(owner: str, visitor: Visitor) -> bool:
     return not admin_token() if owner == NOBODY else hmac.compare_digest(owner, visitor.owner)
 
 
-def require(owner: str, visitor: Visitor, what: str = "This") -> None:
-    """Raises NotYoursError, with the reason, where `may_change` says no. `what`: the subject of its sentence."""
+def check_may_change(owner: str, visitor: Visitor, what: str = "This") -> None:
+    """Raises NotOwnerError, with the reason, where `may_change` says no. `what`: the subject of its sentence."""
     if may_change(owner, visitor):
         return
-    raise NotYoursError(f"{what} {_reason(owner)}")
+    raise NotOwnerError(f"{what} {_reason(owner)}")
 
 
 def _reason(owner: str) -> str:
     if owner == NOBODY:
         return "is nobody's, and only the administrator of this server may change it."
     if owner == UNKNOWN:
-        return f"has an owner who cannot be read: its {FILE} was changed by hand. Restore that file, or delete it."
+        return (
+            f"has an owner who cannot be read: its {OWNER_FILE} was changed by hand. Restore that file, or delete it."
+        )
     return "is somebody else's: only the browser that made it, and the administrator, may change it."

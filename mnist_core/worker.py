@@ -19,7 +19,7 @@ from pathlib import Path
 
 from mnist_core.errors import DigitLabError
 from mnist_core.jobs.persistent_worker import STAY
-from mnist_core.jobs.worker_pool import WAIT
+from mnist_core.jobs.worker_process import WAIT
 from mnist_core.processes import lower_priority, redirect_output, set_tensorflow_defaults, thread_limit
 from mnist_core.runs.heartbeat import Heartbeat
 from mnist_core.runs.run import Run

@@ -9,8 +9,10 @@ import streamlit as st
 
 from mnist_core.config import runs_dir
 from mnist_core.errors import RunNotFoundError
-from mnist_core.runs import history
-from mnist_core.runs.run import Run, find_run
+from mnist_core.runs.labels import read_label, run_title, update_label
+from mnist_core.runs.run import Run
+from mnist_core.runs.store import find_run
+from mnist_core.runs.trash import trashed_runs
 from pages.ui.runs import run_tables, trash
 from pages.ui.runs.comparison import show_run_comparison
 from pages.ui.shared import caches, export, guard, navigation, state, visitor
@@ -41,7 +43,7 @@ def find_linked_run(run_id: str) -> Run:
     Raises:
         RunNotFoundError: there is no such run. For a deleted run the message says how to restore it.
     """
-    if run_id in history.deleted():
+    if run_id in trashed_runs():
         raise RunNotFoundError(f"The run {run_id} was deleted. Restore it from the trash at the end of this page.")
     return find_run(run_id)
 
@@ -65,15 +67,15 @@ def run_menu(names: dict[str, str]) -> list[Run]:
 
 def show_one_run(run: Run) -> None:
     """Name, star and note of a run; links to watch and retrain it; delete and export."""
-    label, locked = history.label(run), visitor.is_locked(run)
+    label, locked = read_label(run), visitor.is_locked(run)
     visitor.show_owner_note(run)
     with st.form(f"label-{run.id}"):
-        name = st.text_input("Name", label.name, placeholder=history.title(run), disabled=locked)
+        name = st.text_input("Name", label.name, placeholder=run_title(run), disabled=locked)
         starred = st.checkbox("Star", label.starred, disabled=locked)
         note = st.text_area("Note", label.note, disabled=locked)
         saved = st.form_submit_button("Save", disabled=locked)
     changes: dict[str, Any] = {"name": name, "starred": starred, "note": note}
-    if guard.try_action(lambda: visitor.change_run(run, history.relabel, run, **changes), saved):
+    if guard.try_action(lambda: visitor.change_run(run, update_label, run, **changes), saved):
         caches.clear_run_caches()
         st.rerun()
     watch, retrain, delete = st.columns(3)

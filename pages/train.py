@@ -5,10 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 from mnist_core.data.mnist import mnist_available
-from mnist_core.jobs.local import start_run
+from mnist_core.jobs.lifecycle import start_run
 from mnist_core.recipes import recipes
 from mnist_core.runs import probes
-from mnist_core.runs.run import Run, find_run
+from mnist_core.runs.run import Run
+from mnist_core.runs.store import find_run
 from pages.ui.shared import (
     caches,
     custom_network,
@@ -33,7 +34,7 @@ def train() -> None:
     """Starts the run and puts it into the address."""
     run = start_run(caches.backend(), settings_form.form_spec(), visitor.owner_id())
     st.query_params["run"] = run.id
-    probes.write(run, st.session_state[state.PROBES])
+    probes.write_probes(run, st.session_state[state.PROBES])
 
 
 def shown_run() -> Run | None:

@@ -88,7 +88,7 @@ def signals() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """A finished run: `fast`, two epochs of the offline sample."""
-    from mnist_core.runs.run import list_runs
+    from mnist_core.runs.store import list_runs
 
     root = tmp_path_factory.mktemp("trained") / "runs"
     arguments = ("train", "--recipe", "fast", "--epochs", "2", "--seed", "1", "--data", "sample", "--json")

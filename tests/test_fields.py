@@ -6,7 +6,17 @@ from dataclasses import dataclass, fields
 
 import pytest
 
-from mnist_core.fields import Allowed, Choice, Integer, Number, allowed, changed, complaints, misnamed, rule_of
+from mnist_core.fields import (
+    Allowed,
+    Choice,
+    Integer,
+    Number,
+    allowed,
+    changed_fields,
+    name_errors,
+    rule_of,
+    rule_violations,
+)
 
 
 @dataclass(frozen=True)
@@ -43,8 +53,8 @@ def test_rules_say_what_they_expect() -> None:
 
 
 def test_complaints_name_field_value_and_expectation() -> None:
-    assert complaints(Oven(180)) == []
-    assert complaints(Oven(0, 2_000, "gas")) == [
+    assert rule_violations(Oven(180)) == []
+    assert rule_violations(Oven(0, 2_000, "gas")) == [
         "degrees is 0, expected a number above 0 and at most 300",
         "minutes is 2000, expected a whole number from 1 to 1,000",
         "mode is 'gas', expected one of none, fan, True, 2",
@@ -52,13 +62,13 @@ def test_complaints_name_field_value_and_expectation() -> None:
 
 
 def test_changed_leaves_defaults_out_in_order_of_declaration() -> None:
-    assert changed(Oven(180)) == {"degrees": 180}
-    assert list(changed(Oven(180, name="x", minutes=3))) == ["degrees", "minutes", "name"]
+    assert changed_fields(Oven(180)) == {"degrees": 180}
+    assert list(changed_fields(Oven(180, name="x", minutes=3))) == ["degrees", "minutes", "name"]
 
 
 def test_misnamed_names_the_unknown_and_the_missing() -> None:
-    assert misnamed(Oven, {"degrees": 1, "name": "x"}) == []
-    assert misnamed(Oven, {"watts": 1}) == [
+    assert name_errors(Oven, {"degrees": 1, "name": "x"}) == []
+    assert name_errors(Oven, {"watts": 1}) == [
         "'watts' is not one of its settings (degrees, minutes, mode, name)",
         "degrees is missing",
     ]

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from mnist_core import owners
-from mnist_core.errors import NotYoursError, RunError
+from mnist_core.errors import NotOwnerError, RunError
 from mnist_core.handwriting.corrections import list_corrections, save_correction
 from mnist_core.owners import Visitor
-from mnist_core.runs.run import create_run, make_spec
+from mnist_core.runs.spec import make_spec
+from mnist_core.runs.store import create_run
 
 ANN, BEN = Visitor(owners.new_token()), Visitor(owners.new_token())
 
@@ -45,26 +46,26 @@ def test_only_the_hash_of_a_token_is_written() -> None:
 
 def test_a_token_in_the_place_of_an_owner_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="SHA-256"):
-        owners.claim(tmp_path, ANN.token)
+        owners.write_owner(tmp_path, ANN.token)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_nobody_changes_what_is_somebody_elses() -> None:
     run = create_run(make_spec("fast", {}, "sample"), owner=ANN.owner)
-    owner = owners.read(run.path)
+    owner = owners.read_owner(run.path)
     assert owners.may_change(owner, ANN) and not owners.may_change(owner, BEN)
-    owners.require(owner, ANN)
-    with pytest.raises(NotYoursError, match="The run x is somebody else's: only the browser that made it"):
-        owners.require(owner, BEN, "The run x")
+    owners.check_may_change(owner, ANN)
+    with pytest.raises(NotOwnerError, match="The run x is somebody else's: only the browser that made it"):
+        owners.check_may_change(owner, BEN, "The run x")
 
 
 def test_what_is_nobodys_is_everybodys_until_there_is_an_administrator(monkeypatch: pytest.MonkeyPatch) -> None:
     run = create_run(make_spec("fast", {}, "sample"))
     assert not (run.path / "owner.json").exists()
-    assert owners.may_change(owners.read(run.path), ANN) and owners.may_change(owners.read(run.path), BEN)
+    assert owners.may_change(owners.read_owner(run.path), ANN) and owners.may_change(owners.read_owner(run.path), BEN)
     monkeypatch.setenv("DIGITLAB_ADMIN_TOKEN", "secret")
-    with pytest.raises(NotYoursError, match="only the administrator"):
-        owners.require(owners.read(run.path), ANN)
+    with pytest.raises(NotOwnerError, match="only the administrator"):
+        owners.check_may_change(owners.read_owner(run.path), ANN)
     assert owners.may_change(ANN.owner, ANN), "their own is theirs still"
 
 
@@ -89,12 +90,12 @@ def test_a_proof_is_of_one_browser_and_one_token_of_the_administrator(
 @pytest.mark.parametrize("given", ["", "secre", "secret2", "sécret"])
 def test_a_wrong_token_of_the_administrator_is_refused(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DIGITLAB_ADMIN_TOKEN", "secret")
-    with pytest.raises(NotYoursError, match="not the administrator's token"):
+    with pytest.raises(NotOwnerError, match="not the administrator's token"):
         owners.admin_proof(ANN.token, given)
 
 
 def test_without_an_administrator_nobody_becomes_one() -> None:
-    with pytest.raises(NotYoursError, match="has no administrator"):
+    with pytest.raises(NotOwnerError, match="has no administrator"):
         owners.admin_proof(ANN.token, "")
 
 
@@ -118,11 +119,11 @@ def test_an_owner_changed_by_hand_is_nobody_whom_we_know(
     content: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "owner.json").write_text(content)
-    assert owners.read(tmp_path) == owners.UNKNOWN
-    with pytest.raises(NotYoursError, match="owner.json was changed by hand"):
-        owners.require(owners.read(tmp_path), ANN)
+    assert owners.read_owner(tmp_path) == owners.UNKNOWN
+    with pytest.raises(NotOwnerError, match="owner.json was changed by hand"):
+        owners.check_may_change(owners.read_owner(tmp_path), ANN)
     monkeypatch.setenv("DIGITLAB_ADMIN_TOKEN", "secret")
-    assert owners.may_change(owners.read(tmp_path), Visitor(ANN.token, owners.admin_proof(ANN.token, "secret")))
+    assert owners.may_change(owners.read_owner(tmp_path), Visitor(ANN.token, owners.admin_proof(ANN.token, "secret")))
 
 
 def test_a_kept_drawing_remembers_its_owner(runs_root: Path) -> None:

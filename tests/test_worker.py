@@ -28,7 +28,9 @@ from mnist_core.networks.layers import Dense, Flatten, Rescaling
 from mnist_core.recipes.recipes import RECIPES
 from mnist_core.recipes.settings import Settings
 from mnist_core.runs import heartbeat
-from mnist_core.runs.run import Run, RunSpec, create_run, make_spec
+from mnist_core.runs.run import Run
+from mnist_core.runs.spec import RunSpec, make_spec
+from mnist_core.runs.store import create_run
 from mnist_core.training import dataset, finish, loop, trainer
 from mnist_core.training.loop import Report
 from mnist_core.training.trainer import Trainer
@@ -172,7 +174,7 @@ def test_sigterm_stops_it_and_keeps_the_model() -> None:
 
 def test_a_stop_before_the_first_batch_leaves_no_model() -> None:
     run = create_run(make_spec("fast", {}, "sample"))
-    run.ask(stop=True)
+    run.update_control(stop=True)
     assert work(run) == 0
     assert (run.status().state, run.status().step) == ("stopped", 0)
     assert run.status().message == "Stopped before the first batch: there is no model."
@@ -345,11 +347,11 @@ def test_a_stop_is_asked_by_file_or_by_signal(signals: None) -> None:
     stop = worker.Stop(run)
     assert not stop.asked()
     for wish in ("no", 1, None, {}):
-        run.ask(stop=wish)
+        run.update_control(stop=wish)
         assert not stop.asked(), "nothing but true"
-    run.ask(stop=True)
+    run.update_control(stop=True)
     assert stop.asked()
-    run.ask(stop=False)
+    run.update_control(stop=False)
     assert not stop.asked()
     signal.raise_signal(signal.SIGINT)
     assert stop.asked()

@@ -13,7 +13,7 @@ from html import escape
 from typing import Any
 
 from mnist_core.charts.common import COLORS
-from mnist_core.fields import changed
+from mnist_core.fields import changed_fields
 from mnist_core.networks import cost
 from mnist_core.networks.cost import LayerCost
 from mnist_core.networks.layers import Layer, Shape, format_shape
@@ -85,7 +85,7 @@ def describe_network(layers: Sequence[Layer], input_size: int = 28) -> str:
 
 def describe_settings(layer: Layer) -> str:
     """What is set of a layer, in few words: `32, 3×3, relu`."""
-    values: dict[str, Any] = changed(layer)
+    values: dict[str, Any] = changed_fields(layer)
     window = values.pop("kernel_size", None) or values.pop("pool_size", None)
     parts = [str(values.pop(each)) for each in ("filters", "units") if each in values]
     parts += [f"{window}×{window}"] if window else []

@@ -123,7 +123,7 @@ def smooth_values(values: Sequence[float], weight: float) -> list[float]:
 
 
 def accuracy_scatter(rows: Sequence[Mapping[str, Any]], against: str) -> Any:
-    """Test accuracy of runs against `parameters` or `train_seconds`, an Altair chart. `rows`: as history.summary."""
+    """Test accuracy of runs against `parameters` or `train_seconds`, an Altair chart. `rows`: as history.history_row."""
     import altair as alt
 
     told = ("name", "test_accuracy", against)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from mnist_core.cli.main import as_json, main, table
 from mnist_core.errors import DrawingError
 from mnist_core.models.classifier import BATCH, DEFAULT_MODEL, Classifier, Prediction
-from mnist_core.runs.run import find_run
+from mnist_core.runs.store import find_run
 
 if TYPE_CHECKING:
     from mnist_core.drawing.normalize import NormalizedDrawing

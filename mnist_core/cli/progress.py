@@ -1,6 +1,6 @@
 """While something long goes on: a progress bar on standard error, and Ctrl-C and its like as a wish.
 
-with signals_ask(lambda: run.ask(stop=True)):
+with signals_ask(lambda: run.update_control(stop=True)):
     watch(lambda: process.poll() is None, run.status, line)
 """
 
@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 import click
 
-from mnist_core.runs.run import Status
+from mnist_core.runs.status import Status
 
 POLL_SECONDS = 0.2
 PARTS = 1000  # of the bar

@@ -14,7 +14,9 @@ from mnist_core.cli.train import follow
 from mnist_core.errors import RunError
 from mnist_core.recipes.overrides import parse_override
 from mnist_core.recipes.settings import OPTIMIZERS
-from mnist_core.runs.run import Run, create_run, make_spec
+from mnist_core.runs.run import Run
+from mnist_core.runs.spec import make_spec
+from mnist_core.runs.store import create_run
 
 
 @main.command()

@@ -14,7 +14,10 @@ from mnist_core.errors import RunError
 from mnist_core.export import formats as exporting
 from mnist_core.export.archive import unpack_run
 from mnist_core.runs import history
-from mnist_core.runs.run import Run, find_run, list_runs
+from mnist_core.runs.comparison import settings_table
+from mnist_core.runs.run import Run
+from mnist_core.runs.store import find_run, list_runs
+from mnist_core.runs.trash import move_to_trash, restore_from_trash
 
 FIGURES = ("test_accuracy", "test_loss", "parameters", "train_seconds", "images_per_second")
 
@@ -57,9 +60,7 @@ def compare(run_ids: tuple[str, ...], json_output: bool) -> None:
     if len(chosen) < 2:
         raise RunError(f"{len(chosen)} run was given, and two or more different ones can be compared.")
     settings = {
-        row["setting"]: row["values"]
-        for row in history.settings_table([run.spec() for run in chosen])
-        if row["differs"]
+        row["setting"]: row["values"] for row in settings_table([run.spec() for run in chosen]) if row["differs"]
     }
     rows = [
         _compared(run, {name: values[place] for name, values in settings.items()}) for place, run in enumerate(chosen)
@@ -75,7 +76,7 @@ def compare(run_ids: tuple[str, ...], json_output: bool) -> None:
 
 
 def _compared(run: Run, settings: dict[str, str]) -> dict[str, Any]:
-    found = history.summary(run)
+    found = history.history_row(run)
     return {
         "run": run.id,
         "name": found["name"],
@@ -124,7 +125,7 @@ def delete(run_ids: tuple[str, ...], yes: bool, json_output: bool) -> None:
     if not yes:
         click.confirm(f"Delete {', '.join(run.id for run in chosen)}?", abort=True, err=True)
     for run in chosen:
-        history.delete(run)
+        move_to_trash(run)
     _name(chosen, json_output)
 
 
@@ -133,7 +134,7 @@ def delete(run_ids: tuple[str, ...], yes: bool, json_output: bool) -> None:
 @as_json
 def restore(run_ids: tuple[str, ...], json_output: bool) -> None:
     """Takes deleted runs out of the bin."""
-    _name([history.restore(run_id) for run_id in dict.fromkeys(run_ids)], json_output)
+    _name([restore_from_trash(run_id) for run_id in dict.fromkeys(run_ids)], json_output)
 
 
 def _name(chosen: list[Run], json_output: bool) -> None:

@@ -12,7 +12,7 @@ from mnist_core.cli.main import as_json, main, table
 from mnist_core.cli.progress import signals_ask, watch
 from mnist_core.errors import SettingError, SweepError
 from mnist_core.jobs import routing
-from mnist_core.runs.run import Status
+from mnist_core.runs.status import Status
 from mnist_core.sweeps.objective import best_trial
 from mnist_core.sweeps.plan import BACKENDS, MEASURES, RETRAIN_SEEDS, SAMPLERS, describe_plan, make_plan, plan_title
 from mnist_core.sweeps.presets import PRESETS
@@ -57,10 +57,10 @@ def sweep(context: click.Context, /, json_output: bool, ready: str | None, base:
         return
     if (ready is None) == (base is None):
         raise SettingError("Give --base NAME with --vary SETTING=VALUES, or --ready NAME; `sweep --help` tells more.")
-    given["backend"] = given["backend"] or routing.usual()
+    given["backend"] = given["backend"] or routing.default_backend()
     plan = replace(PRESETS[ready].plan(), backend=given["backend"]) if ready else make_plan(str(base), **given)
     if plan.backend == "ray":
-        routing.met().close()  # said here and now, where it cannot be reached
+        routing.connect_to_cluster().close()  # said here and now, where it cannot be reached
     made = create_sweep(plan)
     click.echo(f"{made.id}: {plan_title(plan)}, {plan.trials} trials. Ctrl-C pauses it.", err=True)
     launch_sweep(made)

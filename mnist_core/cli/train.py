@@ -12,14 +12,17 @@ from mnist_core.cli.main import as_json, main, result_of, table
 from mnist_core.cli.progress import signals_ask, watch
 from mnist_core.errors import RunError
 from mnist_core.jobs import routing
-from mnist_core.jobs.local import conclude_run, prepare_resume, resume_run, start_run
+from mnist_core.jobs.lifecycle import conclude_run, prepare_resume, resume_run, start_run
 from mnist_core.jobs.ray.backend import RayBackend
 from mnist_core.networks.library import resolve_network
 from mnist_core.recipes.overrides import parse_override
 from mnist_core.recipes.recipe import Recipe
 from mnist_core.recipes.recipes import RECIPES, find_recipe
 from mnist_core.recipes.settings import OPTIMIZERS
-from mnist_core.runs.run import Run, Status, create_run, find_run, make_spec
+from mnist_core.runs.run import Run
+from mnist_core.runs.spec import make_spec
+from mnist_core.runs.status import Status
+from mnist_core.runs.store import create_run, find_run
 from mnist_core.sweeps.plan import BACKENDS
 
 on_backend = click.option(
@@ -86,7 +89,7 @@ def train(
     overrides |= dict(parse_override(text) for text in settings)
     if network is not None:
         overrides = {**resolve_network(network).overrides, **overrides}
-    _tell(_train(recipe, overrides, data, seed, backend or routing.usual()), json_output)
+    _tell(_train(recipe, overrides, data, seed, backend or routing.default_backend()), json_output)
 
 
 @main.command()
@@ -97,7 +100,7 @@ def train(
 def resume(run_id: str, epochs: int | None, backend: str | None, json_output: bool) -> None:
     """Goes on with a run that has ended, from its last finished epoch."""
     run = find_run(run_id)
-    cluster = _cluster(backend or routing.usual())
+    cluster = _cluster(backend or routing.default_backend())
     if cluster is None:
         prepare_resume(run, epochs)
     else:
@@ -108,7 +111,7 @@ def resume(run_id: str, epochs: int | None, backend: str | None, json_output: bo
 
 def _cluster(backend: str) -> RayBackend | None:
     """None for this machine. Raises ClusterError where a cluster is asked for and cannot be reached."""
-    return routing.met() if backend == "ray" else None
+    return routing.connect_to_cluster() if backend == "ray" else None
 
 
 def _train(recipe: str, overrides: dict[str, Any], data: str, seed: int, backend: str = "local") -> Run:
@@ -123,7 +126,7 @@ def follow(run: Run, cluster: RayBackend | None = None) -> None:
     """Trains a run to its end, here or on a cluster, with a progress bar on standard error."""
     if cluster is not None:
         return _follow_afar(run, cluster)
-    from mnist_core.jobs.worker_pool import start_worker
+    from mnist_core.jobs.worker_process import start_worker
     from mnist_core.processes import cpu_count
 
     with _stopped_by_signals(run):
@@ -152,7 +155,7 @@ def _follow_afar(run: Run, cluster: RayBackend) -> None:
 
 def _stopped_by_signals(run: Run) -> AbstractContextManager[None]:
     """Signals ask the run to stop: it keeps its model."""
-    return signals_ask(lambda: run.ask(stop=True, paused=False))
+    return signals_ask(lambda: run.update_control(stop=True, paused=False))
 
 
 def _tell(run: Run, json_output: bool) -> None:

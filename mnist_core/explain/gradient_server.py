@@ -30,8 +30,9 @@ from mnist_core.files import read_json
 from mnist_core.networks.architecture import Architecture
 from mnist_core.networks.keras_model import build_model
 from mnist_core.processes import set_tensorflow_defaults
-from mnist_core.runs.run import Run, RunSpec
+from mnist_core.runs.run import Run
 from mnist_core.runs.snapshots import read_snapshot, snapshot_epochs
+from mnist_core.runs.spec import RunSpec
 from mnist_core.training import fine_tune
 
 IDLE_SECONDS = 600.0

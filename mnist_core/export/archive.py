@@ -26,7 +26,8 @@ from mnist_core.config import runs_dir
 from mnist_core.errors import RunError
 from mnist_core.export import validate
 from mnist_core.files import write_json
-from mnist_core.runs.run import Run, Status
+from mnist_core.runs.run import Run
+from mnist_core.runs.status import Status
 
 MEGABYTE = 1_000_000
 

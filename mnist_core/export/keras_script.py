@@ -22,14 +22,15 @@ from mnist_core.data.mnist import MNIST_KEYS, load_mnist
 from mnist_core.errors import DataError, RunError
 from mnist_core.export import keras_compile, numpy_augment
 from mnist_core.export.keras_compile import LINE_LENGTH
-from mnist_core.fields import changed
+from mnist_core.fields import changed_fields
 from mnist_core.handwriting import mixture_cache
 from mnist_core.handwriting.mixture import ASSUMED_NON_DIGIT_SHARE, MIXTURES, Mixture
 from mnist_core.handwriting.pen_digits import load_pen_digits, pen_digits_available, split_writers
 from mnist_core.networks.layers import Conv2D, Dense, DepthwiseConv2D, Layer
 from mnist_core.processes import cpu_count
 from mnist_core.recipes.settings import Settings
-from mnist_core.runs.run import OWN, Run, RunSpec
+from mnist_core.runs.run import Run
+from mnist_core.runs.spec import OWN, RunSpec
 
 SCRIPT_FILE, SAMPLE_FILE, DRAWINGS_FILE = "train.py", "mnist.npz", "drawings.npz"
 MAX_LINES = 100
@@ -308,7 +309,7 @@ def _model(settings: Settings) -> str:
 def _layer(layer: Layer) -> str:
     """As Keras source: what has no default by its place, the rest by name."""
     required = {described.name for described in fields(layer) if described.default is MISSING}
-    given = changed(layer).items()
+    given = changed_fields(layer).items()
     arguments = [_literal(value) if name in required else f"{name}={_literal(value)}" for name, value in given]
     return f"{type(layer).__name__}({', '.join(arguments)})"
 

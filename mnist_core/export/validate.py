@@ -23,8 +23,9 @@ from mnist_core.files import parse_lines
 from mnist_core.networks.layers import LAYERS
 from mnist_core.processes import run_module
 from mnist_core.recipes.overrides import is_valid_override
-from mnist_core.runs.checkpoints import FILE as CHECKPOINT
-from mnist_core.runs.run import Run, RunSpec
+from mnist_core.runs.checkpoints import CHECKPOINT_FILE
+from mnist_core.runs.run import Run
+from mnist_core.runs.spec import RunSpec
 
 RUN_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,79}")
 RECIPE = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
@@ -252,7 +253,7 @@ _CHECKS: dict[str, Callable[[Path], None]] = {
     "metrics.jsonl": _metrics,
     "card.json": _card,
     "wall.npz": _arrays(1_000_000),
-    str(CHECKPOINT): _arrays(800_000_000),
+    str(CHECKPOINT_FILE): _arrays(800_000_000),
     "model.keras": _keras,
     "model.tflite": _tflite,
 }

@@ -82,7 +82,7 @@ class Correction:
         strokes = tuple(np.array(stroke, np.float32).reshape(-1, 2) for stroke in value["strokes"])
         if not all(len(stroke) and np.isfinite(stroke).all() for stroke in strokes):
             raise ValueError("strokes without points, or with points that are nowhere")
-        owner = owners.known(value.get("owner"))
+        owner = owners.parse_owner(value.get("owner"))
         return cls(name, label, image.astype(np.uint8), strokes, float(value["width"]), predicted, owner)
 
 

@@ -1,0 +1,1 @@
+"""Who trains a run, and when: workers on this machine, or a Ray cluster."""

@@ -9,148 +9,34 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import shutil
 import socket
-import subprocess  # noqa: S404 - starts this package's own worker
+import subprocess  # noqa: S404 - the type of a worker
 import threading
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Protocol
 
 import psutil
 
 from mnist_core import owners
 from mnist_core.config import max_queued, max_queued_each, max_running, warm_worker
-from mnist_core.errors import ClusterError, QueueFullError, RunError, SettingError
-from mnist_core.files import write_json
+from mnist_core.jobs.backend import GRACE_SECONDS
 from mnist_core.jobs.fair_queue import next_turns
+from mnist_core.jobs.lifecycle import check_queue_limits, conclude_run
+from mnist_core.jobs.other_runs import OtherRuns
 from mnist_core.jobs.persistent_worker import Assignment, PersistentWorker
-from mnist_core.jobs.worker_pool import AdoptedWorker, WarmWorker, start_worker
+from mnist_core.jobs.worker_process import AdoptedWorker, WarmWorker, start_worker
 from mnist_core.processes import cpu_count
-from mnist_core.recipes.overrides import setting_rules
 from mnist_core.runs import claims
-from mnist_core.runs.checkpoints import has_checkpoint
-from mnist_core.runs.run import Run, RunSpec, Status, create_run, stamp_status, write_stamped_status
+from mnist_core.runs.run import Run, write_stamped_status
+from mnist_core.runs.status import Status, stamp_status
 
-GRACE_SECONDS = 60.0
-"""A worker that was asked to stop has so long to save its model before SIGTERM, and as long again before SIGKILL."""
 WARM_SECONDS = 900.0
 """How long a worker is kept ready after somebody has last been where runs are started."""
 POLL_SECONDS = 0.2
-DEFAULT_MAX_QUEUED = 20
-DEFAULT_MAX_QUEUED_EACH = 3
 
 log = logging.getLogger("digitlab.jobs")
-
-
-class JobBackend(Protocol):
-    """Something that trains runs."""
-
-    def submit(self, run: Run) -> None:
-        """Queues the run. Raises QueueFullError where the queue takes no more, of anybody or of the run's owner."""
-
-    def request_stop(self, run: Run) -> None:
-        """Asks for the run to end soon, with its model kept; a run that still waits ends at once."""
-
-    def kill(self, run: Run) -> None:
-        """Ends the run at once, without a model."""
-
-    def position(self, run: Run) -> int:
-        """Its place in the queue, 1 for the next; 0 where it does not wait."""
-
-    def prepare(self) -> None:
-        """Says that somebody may soon submit a run."""
-
-
-def start_run(backend: JobBackend, spec: RunSpec, owner: str = owners.NOBODY, root: Path | None = None) -> Run:
-    """Makes a run of this owner and submits it. `root`: where it lies, by default among all runs.
-
-    Raises:
-        QueueFullError: the queue takes no more, of anybody or of this owner; nothing is left behind then.
-        ClusterError: the cluster cannot be reached; nothing is left behind then, either.
-    """
-    run = create_run(spec, root, owner)
-    try:
-        backend.submit(run)
-    except (QueueFullError, ClusterError):
-        shutil.rmtree(run.path)
-        raise
-    return run
-
-
-def resume_run(backend: JobBackend, run: Run, epochs: int | None = None) -> None:
-    """Submits a run that has ended once more: it goes on from the last finished epoch of its checkpoint.
-
-    Args:
-        backend: who trains it.
-        run: ended, with a checkpoint.
-        epochs: how many in all from now on; by default as before.
-
-    Raises:
-        RunError: it still goes on, or has no checkpoint.
-        SettingError: there cannot be so many epochs.
-        QueueFullError, ClusterError: the queue takes no more, or there is none; the run is as it was.
-    """
-    before, control = run.status(), run.control()
-    prepare_resume(run, epochs)
-    try:
-        backend.submit(run)
-    except (QueueFullError, ClusterError):
-        write_json(run.path / "control.json", control)
-        run.write_status(before)
-        raise
-
-
-def prepare_resume(run: Run, epochs: int | None) -> None:
-    """Makes a run that has ended ready to be trained on. Raises as `resume`, but for the queue."""
-    before = run.status()
-    if not before.final:
-        raise RunError(f"The run {run.id} is {before.state}: it need not be resumed.")
-    if not has_checkpoint(run.path):
-        raise RunError(f"The run {run.id} ended before its first epoch was over. Train it again from the beginning.")
-    rule = setting_rules()["epochs"]
-    if epochs is not None and not rule.accepts(epochs):
-        raise SettingError(f"epochs is {epochs!r}, expected {rule}.")
-    claims.fence(run)  # a worker that is cut off somewhere must not come back to it
-    run.ask(stop=False, paused=False, **({} if epochs is None else {"epochs": epochs}))
-    run.write_status(stamp_status(replace(before, state="queued", message="Waiting for its turn.", seconds_left=None)))
-
-
-def refuse_too_many(waiting: Sequence[str], owner: str, queued: int, each: int) -> None:
-    """Raises QueueFullError where more runs would wait than may.
-
-    Args:
-        waiting: the owners of those that would.
-        owner: of the run that is to be queued.
-        queued: how many may wait.
-        each: how many of one owner.
-    """
-    if len(waiting) > queued:
-        raise QueueFullError(
-            f"{len(waiting) - 1} runs are waiting already, and {queued} may. Try again when one has ended, "
-            "or raise DIGITLAB_MAX_QUEUED."
-        )
-    own = sum(other == owner for other in waiting)
-    if own > each:
-        raise QueueFullError(
-            f"{own - 1} runs of yours are waiting already, and {each} of one person may. Wait until one of "
-            "them has begun, or stop one. Whoever runs this server may raise DIGITLAB_MAX_QUEUED_EACH."
-        )
-
-
-def conclude_run(run: Run, exit_status: int) -> None:
-    """After its worker has gone: a run that did not say how it ended gets the reason, as far as it is known."""
-    status = run.status()
-    if status.final and status.state != "interrupted":
-        return
-    lines = run.log.read_text(encoding="utf-8", errors="replace").splitlines() if run.log.exists() else []
-    last = next((line for line in reversed(lines) if line.strip()), "it left no message")
-    killed = exit_status < 0 or exit_status == 137
-    reason = "Its worker was ended from outside, perhaps for want of memory." if killed else f"Its worker ended: {last}"
-    write_stamped_status(run, replace(status, state="interrupted" if killed else "failed", message=reason))
 
 
 @dataclass
@@ -162,7 +48,7 @@ class _Job:
     owner: str = field(init=False)
 
     def __post_init__(self) -> None:
-        self.owner = owners.read(self.run.path)  # once: the folder may be deleted while it waits
+        self.owner = owners.read_owner(self.run.path)  # once: the folder may be deleted while it waits
 
 
 class LocalBackend:
@@ -193,6 +79,7 @@ class LocalBackend:
         self._queued = queued or max_queued()
         self._each = each or max_queued_each()
         self._grace = grace
+        self._other_runs = OtherRuns()
         self._jobs: OrderedDict[str, _Job] = OrderedDict()  # in order of submission; ended ones are taken out
         self._warm = warm_worker() if warm is None else warm
         self._waiting_worker: WarmWorker | None = None
@@ -202,6 +89,28 @@ class LocalBackend:
         self._lock = threading.RLock()
         self._wake = threading.Event()
         threading.Thread(target=self._serve, name="jobs", daemon=True).start()
+
+    @property
+    def slots(self) -> int:
+        return self._running
+
+    @property
+    def trouble(self) -> str:
+        """Empty: this machine is always there."""
+        return ""
+
+    @property
+    def crowded_message(self) -> str:
+        return "Waits while others train on this machine: they go first."
+
+    def room(self) -> bool:
+        with self._lock:
+            own = set(self._jobs)
+        return len(own) < self._running and len(own) + self._other_runs.count(exclude=own) < self._running
+
+    def holds(self, run: Run) -> bool:
+        with self._lock:
+            return run.id in self._jobs
 
     def adopt(self, runs: Iterable[Run]) -> None:
         """Takes over what an earlier server on this machine left: workers that still run, runs that still wait.
@@ -215,7 +124,7 @@ class LocalBackend:
                 if run.id in self._jobs or status.host != socket.gethostname():
                     continue
                 if status.final:
-                    if run.left_waiting():
+                    if run.left_in_queue():
                         claims.fence(run)  # should a cluster still have it, too
                         run.write_status(stamp_status(replace(status, state="queued", message="Waiting for its turn.")))
                         self._jobs[run.id] = _Job(run)
@@ -234,7 +143,7 @@ class LocalBackend:
     def _refuse_too_many(self, job: _Job) -> None:
         """Those count that would wait still when every free place is taken."""
         waiting = [other.owner for other in self._turns([job])[self._free() :]]
-        refuse_too_many(waiting, job.owner, self._queued, self._each)
+        check_queue_limits(waiting, job.owner, self._queued, self._each)
 
     def _started(self) -> list[_Job]:
         return [job for job in self._jobs.values() if job.process is not None]
@@ -250,7 +159,7 @@ class LocalBackend:
 
     def request_stop(self, run: Run) -> None:
         if run.path.is_dir():
-            run.ask(stop=True)
+            run.update_control(stop=True)
         with self._lock:
             job = self._jobs.get(run.id)
             if job is not None and job.process is None:

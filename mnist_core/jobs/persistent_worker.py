@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import subprocess  # noqa: S404 - the type of a worker
 
-from mnist_core.jobs.worker_pool import WORKER, send_run
+from mnist_core.jobs.worker_process import WORKER, send_run
 from mnist_core.processes import end_child, start_module
 from mnist_core.runs.run import Run
 

@@ -1,8 +1,8 @@
 """Which backend trains: this machine, or the cluster that DIGITLAB_RAY_ADDRESS names; and both beside one another.
 
 backend = backends.cluster()                 # a RayBackend; it says itself where it cannot be reached
-both = Beside(backend, LocalBackend())       # of a server: runs go to the cluster
-both.here                                    # the same, for somebody whose runs are to be trained on this machine
+both = RoutingBackend(backend, LocalBackend())       # of a server: runs go to the cluster
+both.on_this_machine                                    # the same, for somebody whose runs are to be trained on this machine
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from collections.abc import Iterable
 
 from mnist_core.config import ray_address
 from mnist_core.errors import ClusterError, SettingError
-from mnist_core.jobs.local import JobBackend, LocalBackend
+from mnist_core.jobs.backend import JobBackend
+from mnist_core.jobs.local import LocalBackend
 from mnist_core.jobs.ray import client
 from mnist_core.jobs.ray.backend import RayBackend
 from mnist_core.jobs.ray.cluster import Capacity
@@ -22,7 +23,7 @@ MEET_SECONDS = 12.0
 """So long a command waits for the cluster's first answer."""
 
 
-def usual() -> str:
+def default_backend() -> str:
     """`ray` where DIGITLAB_RAY_ADDRESS is set, else `local`."""
     try:
         return "ray" if ray_address() else "local"
@@ -30,17 +31,17 @@ def usual() -> str:
         return "ray"
 
 
-def cluster(sweep: bool = False) -> RayBackend:
+def cluster_backend(sweep: bool = False) -> RayBackend:
     """The cluster that DIGITLAB_RAY_ADDRESS names. `sweep`: see RayBackend."""
     return RayBackend(lambda: client.connect(_address()), sweep=sweep)
 
 
-def met(sweep: bool = False) -> RayBackend:
+def connect_to_cluster(sweep: bool = False) -> RayBackend:
     """The same, once it has answered. Raises ClusterError where it does not, SettingError where none is named."""
     _address()
-    backend = cluster(sweep)
+    backend = cluster_backend(sweep)
     try:
-        backend.meet(MEET_SECONDS)
+        backend.wait_for_answer(MEET_SECONDS)
     except ClusterError as error:
         backend.close()
         raise ClusterError(f"{error} Or train on this machine: `--backend local`.") from None
@@ -57,7 +58,7 @@ def _address() -> str:
     return url
 
 
-class Beside:
+class RoutingBackend:
     """A JobBackend that gives runs to the cluster, and knows which are trained on this machine nevertheless.
 
     Args:
@@ -67,7 +68,7 @@ class Beside:
 
     def __init__(self, cluster: RayBackend, local: LocalBackend) -> None:
         self.cluster, self.local = cluster, local
-        self.here: JobBackend = _Here(self)
+        self.on_this_machine: JobBackend = _Here(self)
 
     def adopt(self, runs: Iterable[Run]) -> None:
         """Takes over what an earlier server left, each run where it is. A sweep's own are its process's.
@@ -79,7 +80,30 @@ class Beside:
         self.cluster.adopt(found)
         self.local.adopt(run for run in found if not self.cluster.holds(run))
 
-    def of(self, run: Run) -> JobBackend:
+    @property
+    def slots(self) -> int:
+        return self._default.slots
+
+    @property
+    def trouble(self) -> str:
+        return self._default.trouble
+
+    @property
+    def crowded_message(self) -> str:
+        return self._default.crowded_message
+
+    @property
+    def _default(self) -> JobBackend:
+        """Where submitted runs go."""
+        return self.cluster
+
+    def room(self) -> bool:
+        return self._default.room()
+
+    def holds(self, run: Run) -> bool:
+        return self.cluster.holds(run) or self.local.holds(run)
+
+    def backend_of(self, run: Run) -> JobBackend:
         """Who has it; this machine, where nobody does."""
         return self.cluster if self.cluster.holds(run) else self.local
 
@@ -87,23 +111,27 @@ class Beside:
         self.cluster.submit(run)
 
     def request_stop(self, run: Run) -> None:
-        self.of(run).request_stop(run)
+        self.backend_of(run).request_stop(run)
 
     def kill(self, run: Run) -> None:
-        self.of(run).kill(run)
+        self.backend_of(run).kill(run)
 
     def position(self, run: Run) -> int:
-        return self.of(run).position(run)
+        return self.backend_of(run).position(run)
 
     def prepare(self) -> None:
         """Nothing is kept warm: runs go elsewhere."""
 
 
-class _Here(Beside):
+class _Here(RoutingBackend):
     """The other side of it: what is submitted goes to this machine."""
 
-    def __init__(self, both: Beside) -> None:
-        self.cluster, self.local, self.here = both.cluster, both.local, self
+    def __init__(self, both: RoutingBackend) -> None:
+        self.cluster, self.local, self.on_this_machine = both.cluster, both.local, self
+
+    @property
+    def _default(self) -> JobBackend:
+        return self.local
 
     def submit(self, run: Run) -> None:
         claims.fence(run)
@@ -113,7 +141,7 @@ class _Here(Beside):
         self.local.prepare()
 
 
-def in_words(capacity: Capacity, waiting: int) -> str:
+def describe_capacity(capacity: Capacity, waiting: int) -> str:
     """`Cluster: 2 nodes, 3 of 8 cores busy, 2 runs waiting`."""
     if not capacity.cores:
         return f"Cluster: no node with cores has joined it yet{_waiting(waiting)}"

@@ -8,7 +8,7 @@ from typing import Any
 
 from mnist_core.constants import NUM_CLASSES
 from mnist_core.errors import ArchitectureError
-from mnist_core.fields import Choice, allowed, changed, complaints, misnamed
+from mnist_core.fields import Choice, allowed, changed_fields, name_errors, rule_violations
 from mnist_core.networks.layers import LAYERS, Layer, Shape, Softmax, format_shape
 
 MAX_PARAMETERS = 20_000_000  # about ten times the largest recipe: more would take a small server's memory
@@ -43,7 +43,7 @@ class Architecture:
     input_size: int = allowed(Choice((28, 56)), 28)
 
     def __post_init__(self) -> None:
-        for complaint in complaints(self):
+        for complaint in rule_violations(self):
             raise ArchitectureError(f"The network cannot be built: {complaint}.")
         if not 1 <= len(self.layers) <= MAX_LAYERS:
             raise ArchitectureError(f"A network has 1 to {MAX_LAYERS} layers; this one has {len(self.layers)}.")
@@ -67,7 +67,7 @@ class Architecture:
         rows = []
         for position, layer in enumerate(self.layers, start=1):
             name = type(layer).__name__
-            for complaint in complaints(layer):
+            for complaint in rule_violations(layer):
                 raise ArchitectureError(f"Layer {position} ({name}): {complaint}.", position)
             try:
                 output_shape = layer.output_shape(shape)
@@ -95,7 +95,7 @@ class Architecture:
 
 def layers_to_json(layers: Sequence[Layer]) -> list[dict[str, Any]]:
     """Layers as JSON objects: `{"layer": "Conv2D", "filters": 32, "kernel_size": 3}`; defaults are left out."""
-    return [{"layer": type(layer).__name__, **changed(layer)} for layer in layers]
+    return [{"layer": type(layer).__name__, **changed_fields(layer)} for layer in layers]
 
 
 def layers_from_json(items: object) -> tuple[Layer, ...]:
@@ -115,6 +115,6 @@ def _layer_from_json(position: int, item: object) -> Layer:
         raise ArchitectureError(f"Layer {position}: {name!r} is not a layer. Known: {', '.join(LAYERS)}.", position)
     kind = LAYERS[name]
     values = {key: value for key, value in item.items() if key != "layer"}
-    for complaint in misnamed(kind, values):
+    for complaint in name_errors(kind, values):
         raise ArchitectureError(f"Layer {position} ({kind.__name__}): {complaint}.", position)
     return kind(**values)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mnist_core.fields import complaints
+from mnist_core.fields import rule_violations
 from mnist_core.networks.layers import (
     AveragePooling2D,
     BatchNormalization,
@@ -84,7 +84,7 @@ def layer_costs(stack: Sequence[Layer], input_size: int = 28) -> tuple[LayerCost
     sight, rows = _Sight(1, 1, input_size), []
     for layer in stack:
         try:
-            made = layer.output_shape(shape) if not complaints(layer) else None
+            made = layer.output_shape(shape) if not rule_violations(layer) else None
         except ValueError:
             made = None
         if made is None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from mnist_core.constants import NUM_CLASSES
-from mnist_core.fields import Choice, Integer, Number, complaints, rule_of
+from mnist_core.fields import Choice, Integer, Number, rule_of, rule_violations
 from mnist_core.networks import cost
 from mnist_core.networks.architecture import MAX_LAYERS, MAX_PARAMETERS
 from mnist_core.networks.layers import (
@@ -105,7 +105,7 @@ def _with(stack: Layers, index: int, *layers: Layer) -> Layers:
 def _values(stack: Layers) -> Iterator[Issue]:
     """Settings that are out of their range."""
     for index, layer in enumerate(stack):
-        for complaint in complaints(layer):
+        for complaint in rule_violations(layer):
             mend = Fix("Take the nearest that is allowed", _with(stack, index, _allowed(layer)))
             yield Issue(index + 1, f"{complaint}.", True, (mend,))
             break

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from mnist_core.errors import ArchitectureError
-from mnist_core.fields import complaints, misnamed
+from mnist_core.fields import name_errors, rule_violations
 from mnist_core.networks.architecture import MAX_LAYERS, Architecture
 from mnist_core.networks.layers import ACTIVATIONS, LAYERS, Flatten, Layer, LeakyReLU, ReLU, Rescaling, Softmax
 
@@ -198,10 +198,10 @@ def _layer(name: str, config: Mapping[str, Any], position: int) -> Layer:
             )
     if values.get("strides") is not None and values["strides"] == values.get("pool_size"):
         values["strides"] = None  # Keras's default, which it writes out
-    for complaint in misnamed(kind, values):
+    for complaint in name_errors(kind, values):
         raise ArchitectureError(f"{where}: {complaint}.", position)
     layer = kind(**values)
-    for complaint in complaints(layer):
+    for complaint in rule_violations(layer):
         raise ArchitectureError(f"{where}: {complaint[:200]}.", position)
     return layer
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from mnist_core.fields import changed
+from mnist_core.fields import changed_fields
 from mnist_core.networks.architecture import Architecture
 from mnist_core.networks.layers import Layer
 
@@ -26,7 +26,7 @@ def keras_source(architecture: Architecture) -> str:
 
 
 def _arguments(layer: Layer) -> str:
-    return ", ".join(f"{name}={_literal(value)}" for name, value in changed(layer).items())
+    return ", ".join(f"{name}={_literal(value)}" for name, value in changed_fields(layer).items())
 
 
 def _literal(value: object) -> str:

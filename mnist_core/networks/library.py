@@ -76,7 +76,7 @@ class SavedNetwork:
         if value["schema"] != SCHEMA:
             raise ValueError(f"the schema {value['schema']!r}")
         found = Architecture(architecture.layers_from_json(value["layers"]), value["input_size"])
-        owner, saved = owners.known(value.get("owner")), float(value["saved"])
+        owner, saved = owners.parse_owner(value.get("owner")), float(value["saved"])
         return cls(name, checked_name(value["name"]), found.layers, found.input_size, owner, saved)
 
 

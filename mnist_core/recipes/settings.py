@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mnist_core.data.augmentation import AUGMENTATIONS
 from mnist_core.errors import SettingError
-from mnist_core.fields import Choice, Integer, Number, allowed, complaints
+from mnist_core.fields import Choice, Integer, Number, allowed, rule_violations
 from mnist_core.handwriting.mixture import MIXTURES
 from mnist_core.networks.architecture import Architecture
 from mnist_core.networks.bulk_edits import (
@@ -98,7 +98,7 @@ class Settings:
     one_hot: bool = allowed(Choice((True, False)), False)
 
     def __post_init__(self) -> None:
-        for complaint in complaints(self):
+        for complaint in rule_violations(self):
             raise SettingError(f"This cannot be trained: {complaint}.")
         if self.uncentered and self.drawings != "none":
             raise SettingError("drawings are 28×28 and cannot be mixed with uncentered digits: set drawings to none.")

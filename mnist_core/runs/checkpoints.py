@@ -20,11 +20,11 @@ from mnist_core.files import replacing
 
 Variables = list[NDArray[Any]]
 
-FILE = Path("checkpoint") / "state.npz"
+CHECKPOINT_FILE = Path("checkpoint") / "state.npz"
 
 
 @dataclass(frozen=True)
-class Place:
+class TrainingProgress:
     """Where a training stands.
 
     Attributes:
@@ -48,7 +48,7 @@ class Place:
     asked: dict[str, int] = field(default_factory=dict)
 
 
-def write_checkpoint(folder: Path, model: Any, place: Place, best: Variables) -> None:
+def write_checkpoint(folder: Path, model: Any, place: TrainingProgress, best: Variables) -> None:
     """Replaces the checkpoint of a run.
 
     Args:
@@ -61,17 +61,17 @@ def write_checkpoint(folder: Path, model: Any, place: Place, best: Variables) ->
     groups = {"model": copy_weights(model), "best": best}
     for group, members in groups.items():
         arrays |= {f"{group}-{index}": value for index, value in enumerate(members)}
-    (folder / FILE).parent.mkdir(exist_ok=True)
-    with replacing(folder / FILE) as temporary:
+    (folder / CHECKPOINT_FILE).parent.mkdir(exist_ok=True)
+    with replacing(folder / CHECKPOINT_FILE) as temporary:
         np.savez(temporary, **arrays)
 
 
 def has_checkpoint(folder: Path) -> bool:
     """Whether the run has a checkpoint."""
-    return (folder / FILE).is_file()
+    return (folder / CHECKPOINT_FILE).is_file()
 
 
-def read_checkpoint(folder: Path, model: Any) -> tuple[Place, Variables]:
+def read_checkpoint(folder: Path, model: Any) -> tuple[TrainingProgress, Variables]:
     """Puts the model and its optimizer where the checkpoint left them.
 
     Args:
@@ -84,10 +84,10 @@ def read_checkpoint(folder: Path, model: Any) -> tuple[Place, Variables]:
     Raises:
         RunError: the file is missing, broken, or of another network or optimizer. The model is as it was.
     """
-    path = folder / FILE
+    path = folder / CHECKPOINT_FILE
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            place = Place(**json.loads(arrays["place"].tobytes()))
+            place = TrainingProgress(**json.loads(arrays["place"].tobytes()))
             found, best = (_group(arrays, group) for group in ("model", "best"))
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         why = " ".join(str(error).split())[:200]

@@ -10,7 +10,8 @@ from dataclasses import replace
 from typing import Any
 
 from mnist_core.runs import claims
-from mnist_core.runs.run import Run, Status, stamp_status
+from mnist_core.runs.run import Run
+from mnist_core.runs.status import Status, stamp_status
 
 HEARTBEAT_SECONDS = 1.0
 
@@ -25,7 +26,7 @@ class Heartbeat:
 
     def update(self, **changes: Any) -> None:
         """Changes the status and writes it. Ends the process where its run has been given to another: see `claims`."""
-        if claims.lost(self._run):  # not one byte more into what is another's
+        if claims.claim_lost(self._run):  # not one byte more into what is another's
             os._exit(claims.EXIT_STATUS)
         with self._lock:
             self.status = stamp_status(replace(self.status, **changes))

@@ -1,8 +1,8 @@
-"""The rows of runs that have ended, in one file: hundreds of runs are listed without opening the files of each.
+"""A cache of the history: the rows of runs that have ended, so hundreds of runs are listed without opening their files.
 
-RUNS_DIR/.index.json is a cache and nothing else. Its first line says what it holds and the SHA-256 of the second; a
-file that is missing, damaged, changed by hand or of another version is made anew from the directories. Two processes
-may write it: it is replaced whole, and what one of them did not know is read again.
+RUNS_DIR/.index.json has two lines: the version and the SHA-256 of the second line, then the rows. A file that is
+missing, damaged, edited or of another version is rebuilt from the run directories. Several processes may write it: the
+file is replaced as a whole, and rows that one of them did not know are read again.
 """
 
 from __future__ import annotations
@@ -14,75 +14,81 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from mnist_core.files import read_json, replacing
-from mnist_core.runs.run import FINAL_STATES, Run
+from mnist_core.files import replacing
+from mnist_core.runs.run import Run
+from mnist_core.runs.status import FINAL_STATES
 
-FILE = ".index.json"
+INDEX_FILE = ".index.json"
 SOURCES = ("spec.json", "status.json", "card.json", "label.json", "owner.json", "sweep.json")
-"""What a row is made of: the index reads a run again when one of them has changed."""
+"""Files that a row is made from. When one of them changes, the run is read again."""
 
 Row = dict[str, Any]
-_Entries = dict[str, dict[str, Any]]  # run id -> its fingerprint and its row
+Entry = dict[str, Any]
+"""`fingerprint` of the run's files, its `row`, and whether the row is `lasting`."""
 
 
-def rows(root: Path, runs: Iterable[Run], summarise: Callable[[Run], Row], version: str) -> list[Row]:
-    """The row of every run: from the index where its files are as they were, else made now and kept there.
+def indexed_rows(root: Path, runs: Iterable[Run], make_row: Callable[[Run], Row], version: str) -> list[Row]:
+    """Returns the row of every run, from the index if the run's files have not changed.
 
     Args:
-        root: where the runs and the index are.
-        runs: those to list, in the order wanted.
-        summarise: makes the row of a run, of what JSON can hold.
-        version: of the rows: an index of another one is not read.
+        root: the folder of the runs and of the index.
+        runs: to list, in this order.
+        make_row: returns the row of a run, JSON values only.
+        version: of the rows. An index of another version is not used.
     """
-    known = _read(root / FILE, version)
-    entries = {run.id: _entry(run, known.get(run.id), summarise) for run in runs}
-    lasting = {name: entry for name, entry in entries.items() if entry["lasting"]}
-    if lasting != known:
-        with contextlib.suppress(OSError):  # a full disk, or a folder that may only be read: slower, and all there
-            _write(root / FILE, version, lasting)
+    known = _read_index(root / INDEX_FILE, version)
+    entries = {run.id: _entry(run, known.get(run.id), make_row) for run in runs}
+    cacheable = {run_id: entry for run_id, entry in entries.items() if entry["lasting"]}
+    if cacheable != known:
+        with contextlib.suppress(OSError):  # a full disk or a read-only folder: slower, but complete
+            _write_index(root / INDEX_FILE, version, cacheable)
     return [entry["row"] for entry in entries.values()]
 
 
-def _entry(run: Run, known: dict[str, Any] | None, summarise: Callable[[Run], Row]) -> dict[str, Any]:
-    found = fingerprint(run)  # before its files are read: what changes meanwhile is read again the next time
-    if known is not None and known["fingerprint"] == found:
+def _entry(run: Run, known: Entry | None, make_row: Callable[[Run], Row]) -> Entry:
+    current = fingerprint(run)  # before the files are read: a change meanwhile is then noticed the next time
+    if known is not None and known["fingerprint"] == current:
         return known
-    row = summarise(run)
-    return {"fingerprint": found, "row": row, "lasting": _lasting(run, row)}
+    row = make_row(run)
+    return {"fingerprint": current, "row": row, "lasting": _is_lasting(run, row)}
 
 
-def _lasting(run: Run, row: Row) -> bool:
-    """Whether the row stays true while its files do: not where the process was looked for and missed."""
+def _is_lasting(run: Run, row: Row) -> bool:
+    """True if the row stays valid while the files do not change.
+
+    A run that is `interrupted` only because its process was not found may come back.
+    """
     if row["state"] == "interrupted":
-        return read_json(run.path / "status.json").get("state") == "interrupted"
+        return run.recorded_state == "interrupted"
     return row["state"] in FINAL_STATES
 
 
 def fingerprint(run: Run) -> list[list[int] | None]:
-    """Time of change in nanoseconds, size and number of each of SOURCES; None for one that is not there."""
-    return [_stat(run.path / name) for name in SOURCES]
+    """Returns modification time in nanoseconds, size and inode of each of SOURCES; None for a missing file."""
+    return [_file_stat(run.path / name) for name in SOURCES]
 
 
-def _stat(path: Path) -> list[int] | None:
+def _file_stat(path: Path) -> list[int] | None:
     try:
-        found = path.stat()
+        stat = path.stat()
     except OSError:
         return None
-    return [found.st_mtime_ns, found.st_size, found.st_ino]  # a file that is replaced has another number
+    return [stat.st_mtime_ns, stat.st_size, stat.st_ino]  # replacing a file changes its inode
 
 
-def _read(path: Path, version: str) -> _Entries:
+def _read_index(path: Path, version: str) -> dict[str, Entry]:
+    """Returns run id -> entry; empty if the file cannot be trusted."""
     try:
         head, body = path.read_bytes().split(b"\n", 1)
         if json.loads(head) != {"version": version, "sha256": hashlib.sha256(body).hexdigest()}:
             return {}
-        entries: _Entries = json.loads(body)
+        entries: dict[str, Entry] = json.loads(body)
         return entries
     except (OSError, ValueError, RecursionError):
         return {}
 
 
-def _write(path: Path, version: str, entries: _Entries) -> None:
+def _write_index(path: Path, version: str, entries: dict[str, Entry]) -> None:
     body = json.dumps(entries).encode()
     head = json.dumps({"version": version, "sha256": hashlib.sha256(body).hexdigest()}).encode()
     with replacing(path) as temporary:

@@ -17,7 +17,7 @@ from mnist_core.files import read_json, write_json
 from mnist_core.runs.run import Run
 
 FOLDER = ".passed"
-VARIABLE = "MNIST_CORE_STAYS"
+JOB_VARIABLE = "MNIST_CORE_STAYS"
 """Environment variable of a worker that stays: the id of its Ray job."""
 STAY_SECONDS = 15.0
 """How long a worker waits for its next run."""

@@ -1,10 +1,10 @@
-"""What a training is watched by: up to six drawings of people's own, and a wall of sixty test digits.
+"""Predictions recorded during a training: for up to six drawings (probes), and for sixty test digits (the probe grid).
 
-    RUN_DIR/probes.json    the drawings; a page writes it, at any time, and the worker reads it
-    RUN_DIR/wall.npz       the sixty; the worker writes it, so that a page needs no data set to show them
+    RUN_DIR/probes.json    the drawings; a page may write it at any time, and the worker reads it
+    RUN_DIR/wall.npz       the test digits; the worker writes it, so that a page needs no data set to show them
 
-A report in metrics.jsonl then has `probes`, name -> probabilities of the ten digits, and about once a second `wall`:
-sixty characters, what each of the sixty is read as, NOT_READ where that is no digit.
+Each report in metrics.jsonl then has `probes`, name -> probabilities of the ten digits. About once a second a report
+also has `wall`: one character for each digit of the grid, the predicted digit, or REJECTED for "not a digit".
 """
 
 from __future__ import annotations
@@ -22,16 +22,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_core.constants import IMAGE_SIZE, NUM_CLASSES
 from mnist_core.errors import DrawingError, RunError
 from mnist_core.files import read_json, replacing, write_json
 from mnist_core.runs.run import Run
 
 MAX_PROBES = 6
-WALL_EACH = 6  # of each of the ten digits
-NOT_READ = "x"
-WALL_SECONDS = 1.0  # sixty digits cost as much as half a batch: not with every report
-WALL_SHARE = 0.005  # of the training's time at most: a slow network shows its wall less often
+GRID_PER_DIGIT = 6
+"""Test digits of each class in the probe grid."""
+REJECTED = "x"
+"""Stands in a report for the prediction "not a digit"."""
+GRID_SECONDS = 1.0
+"""Shortest time between two predictions of the grid: sixty digits cost as much as half a batch."""
+GRID_SHARE = 0.005
+"""Largest share of the training time that these predictions may take: a slow network predicts the grid less often."""
 DECIMALS = 4
+"""Decimals of a recorded probability."""
 
 _NAME = re.compile(r"[0-9a-f]{8}")
 
@@ -40,10 +46,10 @@ Images = NDArray[np.uint8]
 
 @dataclass(frozen=True, eq=False)
 class Probe:
-    """A drawing to watch.
+    """A drawing whose prediction is recorded with each report.
 
     Attributes:
-        image: (28, 28) uint8, ink bright, as the model is shown it.
+        image: (28, 28) uint8, ink bright, normalized as the model expects it.
         name: eight hexadecimal digits.
     """
 
@@ -51,155 +57,175 @@ class Probe:
     name: str
 
 
-def probe(image: Images) -> Probe:
-    """A drawing with a name of its own. `image`: (28, 28) uint8."""
-    return Probe(image, secrets.token_hex(4))
-
-
-def write(run: Run, probes: Iterable[Probe]) -> None:
-    """Has a run watched by these drawings from its next report on.
-
-    Raises:
-        DrawingError: there are more than MAX_PROBES.
-        RunError: the file cannot be written.
-    """
-    chosen = list(probes)
-    if len(chosen) > MAX_PROBES:
-        raise DrawingError(f"{len(chosen)} drawings were given to watch, and {MAX_PROBES} may be. Take one away first.")
-    value = [{"name": each.name, "image": base64.b64encode(each.image.tobytes()).decode()} for each in chosen]
-    try:
-        write_json(run.path / "probes.json", {"probes": value})
-    except OSError as error:
-        raise RunError(f"The drawings to watch in {run.id} cannot be written: {error}.") from None
-
-
-def read(run: Run) -> tuple[Probe, ...]:
-    """The drawings that a run is watched by; what is nonsense in their file is left out."""
-    value = read_json(run.path / "probes.json").get("probes")
-    found = [_probe(entry) for entry in value] if isinstance(value, list) else []
-    return tuple(each for each in found if each is not None)[:MAX_PROBES]
-
-
-def _probe(entry: Any) -> Probe | None:
-    try:
-        image = np.frombuffer(base64.b64decode(entry["image"], validate=True), np.uint8).reshape(28, 28)
-        return Probe(image, entry["name"]) if _NAME.fullmatch(entry["name"]) else None
-    except (TypeError, KeyError, ValueError, binascii.Error):
-        return None
-
-
 @dataclass(frozen=True, eq=False)
-class Wall:
-    """Test digits that stand for all of them.
+class ProbeGrid:
+    """A few test digits that stand for all of them.
 
     Attributes:
-        images: (N, size, size) uint8.
-        labels: (N,) uint8, 0..9, in rising order.
+        images: (N, size, size) uint8, ink bright.
+        labels: (N,) uint8, 0..9, ascending.
     """
 
     images: Images
     labels: NDArray[np.uint8]
 
 
-def choose_wall(images: Images, labels: NDArray[np.uint8]) -> Wall:
-    """The first WALL_EACH test images of each digit, so that every run on the same data has the same wall.
+def new_probe(image: Images) -> Probe:
+    """Makes a probe with a random name. `image`: (28, 28) uint8."""
+    return Probe(image, secrets.token_hex(4))
+
+
+def write_probes(run: Run, probes: Iterable[Probe]) -> None:
+    """Replaces the probes of a run; its worker uses them from the next report on.
+
+    Raises:
+        DrawingError: there are more than MAX_PROBES.
+        RunError: the file cannot be written.
+    """
+    probes = list(probes)
+    if len(probes) > MAX_PROBES:
+        raise DrawingError(f"{len(probes)} drawings were given, and at most {MAX_PROBES} can be probes. Remove some.")
+    value = [{"name": probe.name, "image": base64.b64encode(probe.image.tobytes()).decode()} for probe in probes]
+    try:
+        write_json(run.path / "probes.json", {"probes": value})
+    except OSError as error:
+        raise RunError(f"The probes of {run.id} cannot be written: {error}.") from None
+
+
+def read_probes(run: Run) -> tuple[Probe, ...]:
+    """Returns the probes of a run. Broken entries are left out."""
+    value = read_json(run.path / "probes.json").get("probes")
+    probes = [_parse_probe(entry) for entry in value] if isinstance(value, list) else []
+    return tuple(probe for probe in probes if probe is not None)[:MAX_PROBES]
+
+
+def _parse_probe(entry: Any) -> Probe | None:
+    try:
+        pixels = np.frombuffer(base64.b64decode(entry["image"], validate=True), np.uint8)
+        image = pixels.reshape(IMAGE_SIZE, IMAGE_SIZE)
+        return Probe(image, entry["name"]) if _NAME.fullmatch(entry["name"]) else None
+    except (TypeError, KeyError, ValueError, binascii.Error):
+        return None
+
+
+def choose_probe_grid(images: Images, labels: NDArray[np.uint8]) -> ProbeGrid:
+    """Picks the first GRID_PER_DIGIT test images of each digit, so all runs on the same data have the same grid.
 
     Args:
         images: (N, size, size) uint8.
         labels: (N,) uint8.
     """
-    chosen = np.concatenate([np.flatnonzero(labels == digit)[:WALL_EACH] for digit in range(10)])
-    return Wall(images[chosen], labels[chosen])
+    picked = np.concatenate([np.flatnonzero(labels == digit)[:GRID_PER_DIGIT] for digit in range(NUM_CLASSES)])
+    return ProbeGrid(images[picked], labels[picked])
 
 
-def read_wall(run: Run) -> Wall | None:
-    """The wall of a run; None before its worker has written it, or where it was spoilt."""
+def read_probe_grid(run: Run) -> ProbeGrid | None:
+    """Returns the probe grid of a run; None if its worker has not written it yet, or the file is broken."""
     try:
         with (run.path / "wall.npz").open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            wall = Wall(arrays["images"], arrays["labels"])
+            grid = ProbeGrid(arrays["images"], arrays["labels"])
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
-    fits = wall.images.ndim == 3 and wall.images.dtype == wall.labels.dtype == np.uint8
-    return wall if fits and wall.labels.shape == wall.images.shape[:1] else None
+    is_valid = grid.images.ndim == 3 and grid.images.dtype == grid.labels.dtype == np.uint8
+    return grid if is_valid and grid.labels.shape == grid.images.shape[:1] else None
 
 
-class Watch:
-    """The worker's side: asks a training model, between two reports, what it makes of all these.
+class ProbeRecorder:
+    """In the worker: predicts the probes and the probe grid with the model that is being trained.
 
     Args:
-        run: whose probes are read, and whose wall is written.
-        wall: the test digits.
-        probabilities: what the model makes of (N, size, size) uint8 images, as training.looker gives it.
+        run: the run whose probes are read. Its probe grid is written at once.
+        grid: the test digits.
+        predict: maps (N, size, size) uint8 images to (N, 10) or (N, 11) float32 probabilities.
     """
 
-    def __init__(self, run: Run, wall: Wall, probabilities: Callable[[Images], NDArray[np.float32]]) -> None:
-        self._run, self._wall, self._probabilities = run, wall, probabilities
+    def __init__(self, run: Run, grid: ProbeGrid, predict: Callable[[Images], NDArray[np.float32]]) -> None:
+        self._run, self._grid, self._predict = run, grid, predict
         self._probes: tuple[Probe, ...] = ()
-        self._changed = -1  # when probes.json was, in nanoseconds
-        self._next_look, self._costs = 0.0, list[float]()  # seconds of the looks at the wall
+        self._probes_mtime = -1  # nanoseconds; -1: no file
+        self._next_grid_time = 0.0  # monotonic seconds
+        self._grid_costs = list[float]()  # seconds that each prediction of the grid took
         with replacing(run.path / "wall.npz") as temporary:
-            np.savez_compressed(temporary, images=wall.images, labels=wall.labels)
+            np.savez_compressed(temporary, images=grid.images, labels=grid.labels)
 
-    def look(self, at_wall: bool = False) -> dict[str, Any]:
-        """`probes` and `wall` of a report. `at_wall`: whether the wall must be among them."""
-        self._reread()
-        size = self._wall.images.shape[1]
-        drawn = _placed(np.array([each.image for each in self._probes], np.uint8).reshape(-1, 28, 28), size)
+    def record(self, with_grid: bool = False) -> dict[str, Any]:
+        """Returns the entries `probes` and `wall` of a report; those that are not due are absent.
+
+        Args:
+            with_grid: whether the grid is predicted even if it is not due.
+        """
+        self._reload_probes()
+        size = self._grid.images.shape[1]
+        drawings = np.array([probe.image for probe in self._probes], np.uint8).reshape(-1, IMAGE_SIZE, IMAGE_SIZE)
+        drawings = _center(drawings, size)
         began = time.monotonic()
-        at_wall = at_wall or began >= self._next_look
-        images = np.concatenate([drawn, self._wall.images]) if at_wall else drawn
+        with_grid = with_grid or began >= self._next_grid_time
+        images = np.concatenate([drawings, self._grid.images]) if with_grid else drawings
         if not len(images):
             return {}
-        found = self._probabilities(images)
-        told = {each.name: row[:10].round(DECIMALS).tolist() for each, row in zip(self._probes, found, strict=False)}
-        report: dict[str, Any] = {"probes": told} if told else {}
-        if at_wall:
-            self._next_look = time.monotonic() + self._pause(time.monotonic() - began)
-            read_as = found[len(drawn) :].argmax(axis=1).tolist()
-            report["wall"] = "".join(str(digit) if digit < 10 else NOT_READ for digit in read_as)
+        probabilities = self._predict(images)
+        report: dict[str, Any] = {}
+        if self._probes:
+            report["probes"] = {
+                probe.name: row[:NUM_CLASSES].round(DECIMALS).tolist()
+                for probe, row in zip(self._probes, probabilities, strict=False)
+            }
+        if with_grid:
+            self._schedule_grid(time.monotonic() - began)
+            predictions = probabilities[len(drawings) :].argmax(axis=1).tolist()
+            report["wall"] = "".join(str(digit) if digit < NUM_CLASSES else REJECTED for digit in predictions)
         return report
 
-    def _pause(self, cost: float) -> float:
-        """Seconds until the next look at the wall, of which the last has taken so many."""
-        self._costs.append(cost)
-        usual = min(self._costs[1:], default=0.0)  # TensorFlow takes its time at the first
-        return max(WALL_SECONDS, usual / WALL_SHARE)
+    def _schedule_grid(self, cost: float) -> None:
+        """Sets when the grid is due again, after a prediction that took `cost` seconds."""
+        self._grid_costs.append(cost)
+        usual_cost = min(self._grid_costs[1:], default=0.0)  # TensorFlow compiles during the first
+        self._next_grid_time = time.monotonic() + max(GRID_SECONDS, usual_cost / GRID_SHARE)
 
-    def _reread(self) -> None:
+    def _reload_probes(self) -> None:
         try:
-            changed = (self._run.path / "probes.json").stat().st_mtime_ns
+            mtime = (self._run.path / "probes.json").stat().st_mtime_ns
         except OSError:
-            changed = -1
-        if changed != self._changed:
-            self._probes, self._changed = read(self._run), changed
+            mtime = -1
+        if mtime != self._probes_mtime:
+            self._probes, self._probes_mtime = read_probes(self._run), mtime
 
 
-def _placed(images: Images, size: int) -> Images:
-    """(N, 28, 28) digits in the middle of a larger field."""
-    margin = (size - 28) // 2
+def _center(images: Images, size: int) -> Images:
+    """Puts (N, 28, 28) images into the middle of (N, size, size)."""
+    margin = (size - IMAGE_SIZE) // 2
     return np.pad(images, ((0, 0), (margin, margin), (margin, margin)))
 
 
-def history(rows: Iterable[dict[str, Any]], name: str) -> tuple[list[int], NDArray[np.float32]]:
-    """What was made of one drawing, report by report.
+def probe_history(rows: Iterable[dict[str, Any]], name: str) -> tuple[list[int], NDArray[np.float32]]:
+    """Returns the recorded predictions of one probe.
 
     Args:
-        rows: reports as they stand in metrics.jsonl.
+        rows: reports, as in metrics.jsonl. Broken entries are left out.
         name: of the probe.
 
     Returns:
-        Steps, and (T, 10) float32 probabilities.
+        The T steps, and their (T, 10) float32 probabilities.
     """
-    told = [(row.get("step"), row["probes"].get(name)) for row in rows if isinstance(row.get("probes"), dict)]
-    good = [(step, found) for step, found in told if isinstance(step, int) and _is_distribution(found)]
-    return [step for step, _ in good], np.array([found for _, found in good], np.float32).reshape(-1, 10)
+    recorded = [(row.get("step"), row["probes"].get(name)) for row in rows if isinstance(row.get("probes"), dict)]
+    valid = [(step, values) for step, values in recorded if isinstance(step, int) and _is_distribution(values)]
+    probabilities = np.array([values for _, values in valid], np.float32).reshape(-1, NUM_CLASSES)
+    return [step for step, _ in valid], probabilities
 
 
 def _is_distribution(value: Any) -> bool:
-    return isinstance(value, list) and len(value) == 10 and all(isinstance(part, (int, float)) for part in value)
+    if not isinstance(value, list) or len(value) != NUM_CLASSES:
+        return False
+    return all(isinstance(part, int | float) for part in value)
 
 
-def wall_history(rows: Iterable[dict[str, Any]], count: int) -> list[tuple[int, str]]:
-    """(step, what each of the `count` digits is read as) of every report that looked at the wall."""
-    told = [(row["step"], str(row["wall"])) for row in rows if isinstance(row.get("step"), int) and "wall" in row]
-    return [(step, wall) for step, wall in told if len(wall) == count and set(wall) <= {*"0123456789", NOT_READ}]
+def grid_history(rows: Iterable[dict[str, Any]], count: int) -> list[tuple[int, str]]:
+    """Returns step and predictions, one character per digit, of each report that has predictions of the grid.
+
+    Args:
+        rows: reports, as in metrics.jsonl. Broken entries are left out.
+        count: digits in the grid.
+    """
+    recorded = [(row["step"], str(row["wall"])) for row in rows if isinstance(row.get("step"), int) and "wall" in row]
+    allowed = {*"0123456789", REJECTED}
+    return [(step, digits) for step, digits in recorded if len(digits) == count and set(digits) <= allowed]

@@ -1,4 +1,4 @@
-"""Rows of the history, chosen and put in order: what a search leaves, whose they are, and which are best."""
+"""Filters and sorts rows of the history: search, whose runs they are, leaderboards."""
 
 from __future__ import annotations
 
@@ -7,63 +7,71 @@ from typing import Any
 
 from mnist_core import owners
 
-Row = dict[str, Any]  # as history.summary makes it
+Row = dict[str, Any]
+"""As `history.history_row` returns it."""
 
 SEARCHED = ("name", "recipe", "changed", "state", "note", "run", "data")
-BEST = 10
+"""Columns that a search looks into."""
+LEADERBOARD_SIZE = 10
 
 
-def search(
+def search_rows(
     rows: Iterable[Row], words: str = "", states: Collection[str] = (), recipes: Collection[str] = ()
 ) -> list[Row]:
-    """The rows that have every word somewhere and are of one of the states and recipes; starred ones first.
+    """Returns the rows that match a search, starred ones first.
 
     Args:
         rows: of the history.
-        words: separated by spaces, in capitals or not.
-        states: of these; of any where there are none.
-        recipes: likewise.
+        words: separated by spaces; a row matches if it contains all of them, in upper or lower case.
+        states: the states to keep; empty for all.
+        recipes: the recipes to keep; empty for all.
     """
     wanted = words.lower().split()
-    left = [
+    matches = [
         row
         for row in rows
         if (not states or row["state"] in states)
         and (not recipes or row["recipe"] in recipes)
-        and all(word in _text(row) for word in wanted)
+        and all(word in _searched_text(row) for word in wanted)
     ]
-    return sorted(left, key=lambda row: not row["starred"])
+    return sorted(matches, key=lambda row: not row["starred"])
 
 
-def _text(row: Row) -> str:
-    return " ".join(str(row[part]) for part in SEARCHED if row[part] is not None).lower()
+def _searched_text(row: Row) -> str:
+    return " ".join(str(row[column]) for column in SEARCHED if row[column] is not None).lower()
 
 
-def divide(rows: Iterable[Row], owner: str) -> tuple[list[Row], list[Row]]:
-    """The owner's own rows, and the others'; each in the order given."""
-    mine: list[Row] = []
+def split_by_owner(rows: Iterable[Row], owner: str) -> tuple[list[Row], list[Row]]:
+    """Splits rows into the owner's own and all others, keeping their order. Nobody's runs belong to the others."""
+    own: list[Row] = []
     others: list[Row] = []
     for row in rows:
-        (mine if owner != owners.NOBODY and row["owner"] == owner else others).append(row)
-    return mine, others
+        (own if owner != owners.NOBODY and row["owner"] == owner else others).append(row)
+    return own, others
 
 
-def leaderboards(rows: Iterable[Row], count: int = BEST) -> dict[str, list[Row]]:
-    """The best runs by test accuracy, the smaller network first among equals.
+def leaderboards(rows: Iterable[Row], count: int = LEADERBOARD_SIZE) -> dict[str, list[Row]]:
+    """Ranks runs by test accuracy. Among equals, the smaller network comes first.
 
-    The offline sample tests with 1,000 digits and MNIST with 10,000: their accuracies stand in tables of their own.
+    Each data set has its own table: the offline sample is tested with 1,000 digits and MNIST with 10,000, so their
+    accuracies cannot be compared.
+
+    Args:
+        rows: of the history; those without a test accuracy are left out.
+        count: rows of each table.
 
     Returns:
-        Data set -> its best rows, each with its `place` from 1; the full MNIST first.
+        Data set -> its best rows, each with its `place` from 1. The full MNIST comes first.
     """
     by_data: dict[str, list[Row]] = {}
     for row in rows:
         if row["test_accuracy"] is not None and row["data"] is not None:
             by_data.setdefault(row["data"], []).append(row)
-    return {name: _best(by_data[name], count) for name in sorted(by_data, key=lambda name: (name != "full", name))}
+    names = sorted(by_data, key=lambda name: (name != "full", name))
+    return {name: _best_rows(by_data[name], count) for name in names}
 
 
-def _best(rows: list[Row], count: int) -> list[Row]:
+def _best_rows(rows: list[Row], count: int) -> list[Row]:
     def order(row: Row) -> tuple[float, float]:
         return -row["test_accuracy"], row["parameters"] or float("inf")
 

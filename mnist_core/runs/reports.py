@@ -1,28 +1,32 @@
-"""What runs reported, made ready to be laid over one another."""
+"""Prepares the reports of a run for charts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-MEASURES = ("loss", "accuracy", "val_loss", "val_accuracy")
-MOST = 1e300  # what is larger is infinite, or as good as
-_NUMBERS = ("step", "elapsed", *MEASURES)
+from mnist_core.fields import is_number
+
+METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")
+MAX_VALUE = 1e300
+"""Larger values count as infinite and are left out: a chart's axis cannot hold them."""
+
+_NUMBERS = ("step", "elapsed", *METRICS)
 
 
-def comparable(rows: Sequence[Mapping[str, Any]], steps_per_epoch: float) -> list[dict[str, float]]:
-    """Reports with what can be drawn of them.
+def chart_rows(rows: Sequence[Mapping[str, Any]], steps_per_epoch: float) -> list[dict[str, float]]:
+    """Keeps the numbers of each report that can be drawn.
 
     Args:
-        rows: as they stand in metrics.jsonl. What is no finite number is left out, and a report without a step.
+        rows: reports, as in metrics.jsonl. A report without a step is left out, and so is whatever is no finite number.
         steps_per_epoch: batches in an epoch.
 
     Returns:
-        For each: `step`, `epoch` (a fraction), and of `elapsed` and MEASURES those that it has.
+        For each report: `step`, `epoch` (a fraction), and those of `elapsed` and METRICS that it has.
     """
-    numbers = ({name: row[name] for name in _NUMBERS if name in row and _is_number(row[name])} for row in rows)
+    numbers = ({name: row[name] for name in _NUMBERS if name in row and _can_be_drawn(row[name])} for row in rows)
     return [{**row, "epoch": row["step"] / (steps_per_epoch or 1.0)} for row in numbers if "step" in row]
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and -MOST < value < MOST
+def _can_be_drawn(value: object) -> bool:
+    return is_number(value) and -MAX_VALUE < value < MAX_VALUE

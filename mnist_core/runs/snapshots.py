@@ -1,15 +1,15 @@
-"""Snapshots of a training: the weights before its first step and at each epoch's end, to be looked back on.
+"""Snapshots: the weights before the first step and at the end of epochs, to look back on.
 
     RUN_DIR/snapshots/0000.npz    before the first step
     RUN_DIR/snapshots/0007.npz    after seven epochs
 
-At most MOST of them, and MOST_BYTES in all: when more come, some between the first and the last go, so that the rest
-lie evenly. They hold float16 where the weights fit, numbers and no pickle. They stay at home when a run is exported.
+A run keeps at most MAX_SNAPSHOTS and MAX_BYTES. When there are more, snapshots between the first and the last are
+deleted so that the rest are evenly spaced. The files hold float16 where the weights fit, and no pickles. They are not
+part of an exported run.
 """
 
 from __future__ import annotations
 
-import math
 import re
 import zipfile
 from collections.abc import Sequence
@@ -22,80 +22,97 @@ from numpy.typing import NDArray
 from mnist_core.errors import RunError
 from mnist_core.files import replacing
 
-FOLDER = "snapshots"
-MOST = 20
-MOST_BYTES = 32_000_000  # of one run; a single network of 20 million parameters takes more, and keeps its two
+SNAPSHOT_FOLDER = "snapshots"
+MAX_SNAPSHOTS = 20
+MAX_BYTES = 32_000_000
+"""Limit for all snapshots of a run. A network of more than 5 million parameters still keeps its first and last."""
+BYTES_PER_WEIGHT = 2
+"""Size of a float16."""
 
 Weights = list[NDArray[Any]]
 
-_NAME = re.compile(r"(\d{4,6})\.npz")
-_BROKEN = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
+_FILE_NAME = re.compile(r"(\d{4,6})\.npz")
+_READ_ERRORS = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 
 
 def snapshot_epochs(folder: Path) -> list[int]:
-    """Finished epochs of each snapshot of a run, in order; 0 is before the first step. Empty where there are none."""
-    found = (_NAME.fullmatch(path.name) for path in (folder / FOLDER).glob("*.npz"))
-    return sorted(int(match[1]) for match in found if match)
-
-
-def write_snapshot(folder: Path, epoch: int, weights: Sequence[NDArray[Any]]) -> None:
-    """Adds a snapshot, and removes what is too many.
+    """Returns the number of finished epochs of each snapshot, ascending. 0 is the one before the first step.
 
     Args:
         folder: the run's directory.
-        epoch: finished epochs. Snapshots of later ones are removed: they are of a training that is done once more.
-        weights: as `model.get_weights` gives them.
+    """
+    matches = (_FILE_NAME.fullmatch(path.name) for path in (folder / SNAPSHOT_FOLDER).glob("*.npz"))
+    return sorted(int(match[1]) for match in matches if match)
+
+
+def write_snapshot(folder: Path, epoch: int, weights: Sequence[NDArray[Any]]) -> None:
+    """Adds a snapshot and deletes those that are too many.
+
+    Args:
+        folder: the run's directory.
+        epoch: finished epochs. Snapshots of later epochs are deleted: these epochs are being trained again.
+        weights: as `model.get_weights` returns them.
 
     Raises:
-        OSError: it cannot be written. Those before it are still there.
+        OSError: the file cannot be written. Earlier snapshots are still there.
     """
-    halves = [_half(value) for value in weights]
-    path = _path(folder, epoch)
+    compact = [_to_float16(value) for value in weights]
+    path = _snapshot_path(folder, epoch)
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:
-        np.savez(temporary, *halves)
-    kept = thinned([each for each in snapshot_epochs(folder) if each <= epoch], most_of(halves))
-    for each in snapshot_epochs(folder):
-        if each not in kept:
-            _path(folder, each).unlink(missing_ok=True)
+        np.savez(temporary, *compact)
+    epochs = snapshot_epochs(folder)
+    limit = max_snapshots(sum(value.nbytes for value in compact))
+    keep = thin_out([number for number in epochs if number <= epoch], limit)
+    for number in epochs:
+        if number not in keep:
+            _snapshot_path(folder, number).unlink(missing_ok=True)
 
 
 def read_snapshot(folder: Path, epoch: int) -> Weights:
-    """The weights after so many epochs, float32. Raises RunError where there are none, or the file is broken."""
-    path = _path(folder, epoch)
+    """Reads the weights of a snapshot.
+
+    Args:
+        folder: the run's directory.
+        epoch: finished epochs.
+
+    Returns:
+        float32 arrays, in the order of `model.get_weights`.
+
+    Raises:
+        RunError: there is no such snapshot, or its file is broken.
+    """
+    path = _snapshot_path(folder, epoch)
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return [arrays[f"arr_{index}"].astype(np.float32) for index in range(len(arrays.files))]
-    except _BROKEN as error:
-        why = " ".join(str(error).split())[:200]
-        raise RunError(f"{path} cannot be read ({why}). Delete the folder {FOLDER}, or train the run again.") from None
+    except _READ_ERRORS as error:
+        reason = " ".join(str(error).split())[:200]
+        raise RunError(
+            f"{path} cannot be read ({reason}). Delete the folder {SNAPSHOT_FOLDER}, or train the run again."
+        ) from None
 
 
-def most_of(weights: Sequence[NDArray[Any]]) -> int:
-    """How many snapshots of such weights are kept: MOST, fewer of large ones, never less than two."""
-    return max(2, min(MOST, MOST_BYTES // max(1, sum(value.nbytes for value in weights))))
+def max_snapshots(size: int) -> int:
+    """How many snapshots of this size, in bytes, a run keeps: MAX_SNAPSHOTS or fewer, and at least two."""
+    return max(2, min(MAX_SNAPSHOTS, MAX_BYTES // max(1, size)))
 
 
-def kept_of(parameters: int) -> int:
-    """How many snapshots are kept of a network of so many parameters, as `most_of` counts in float16."""
-    return max(2, min(MOST, math.floor(MOST_BYTES / (2 * max(1, parameters)))))
+def thin_out(epochs: Sequence[int], limit: int) -> list[int]:
+    """Picks at most `limit` of ascending epochs, 2 or more: the first, the last, and every second, fourth, … one."""
+    spacing, picked = 1, list(epochs)
+    while len(picked) > max(2, limit):
+        spacing *= 2
+        picked = [epoch for epoch in epochs if epoch % spacing == 0 or epoch in (epochs[0], epochs[-1])]
+    return picked
 
 
-def thinned(found: Sequence[int], most: int) -> list[int]:
-    """At most so many of these ascending numbers, 2 or more: the first, the last, and every second, fourth, … one."""
-    step, kept = 1, list(found)
-    while len(kept) > max(2, most):
-        step *= 2
-        kept = [each for each in found if each % step == 0 or each in (found[0], found[-1])]
-    return kept
-
-
-def _half(value: NDArray[Any]) -> NDArray[Any]:
-    """As float16, where no number of it is too large for that."""
+def _to_float16(value: NDArray[Any]) -> NDArray[Any]:
+    """Converts to float16, or to float32 if a number is too large for that."""
     with np.errstate(over="ignore"):
         half = np.asarray(value).astype(np.float16)
     return half if np.isfinite(half).all() else np.asarray(value, np.float32)
 
 
-def _path(folder: Path, epoch: int) -> Path:
-    return folder / FOLDER / f"{epoch:04d}.npz"
+def _snapshot_path(folder: Path, epoch: int) -> Path:
+    return folder / SNAPSHOT_FOLDER / f"{epoch:04d}.npz"

@@ -15,7 +15,8 @@ from mnist_core.errors import DigitLabError, RunError, SettingError, SweepError
 from mnist_core.networks.library import resolve_network
 from mnist_core.recipes.overrides import apply_overrides
 from mnist_core.recipes.recipes import RECIPES
-from mnist_core.runs.run import OWN, RunSpec, checked_seed, find_run, make_spec
+from mnist_core.runs.spec import OWN, RunSpec, check_seed, make_spec
+from mnist_core.runs.store import find_run
 from mnist_core.sweeps import search_space
 from mnist_core.sweeps.search_space import Dimension
 from mnist_core.sweeps.space_parser import parse_space
@@ -179,7 +180,7 @@ def _base_spec(name: str) -> RunSpec:
 
 def _check(plan: SweepPlan) -> None:
     """Raises SettingError if a field is out of range."""
-    checked_seed(plan.seed)
+    check_seed(plan.seed)
     choices = {"sampler": SAMPLERS, "measure": tuple(MEASURES), "backend": BACKENDS}
     for name, known in choices.items():
         if getattr(plan, name) not in known:

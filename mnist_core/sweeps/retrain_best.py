@@ -12,7 +12,8 @@ from typing import Any
 
 from mnist_core.errors import SweepError
 from mnist_core.files import write_json
-from mnist_core.runs.run import MAX_SEED, Run
+from mnist_core.runs.run import Run
+from mnist_core.runs.spec import MAX_SEED
 from mnist_core.sweeps.objective import trial_value
 from mnist_core.sweeps.plan import SweepPlan
 from mnist_core.sweeps.store import Sweep, runs_by_mark, trial_mark

@@ -25,9 +25,11 @@ from typing import Any
 from mnist_core import owners
 from mnist_core.errors import ArchitectureError, DigitLabError, SettingError, SweepError
 from mnist_core.jobs import routing
-from mnist_core.jobs.local import JobBackend, LocalBackend
+from mnist_core.jobs.backend import JobBackend
+from mnist_core.jobs.local import LocalBackend
 from mnist_core.runs.heartbeat import Heartbeat
-from mnist_core.runs.run import Metrics, Run, Status
+from mnist_core.runs.run import Metrics, Run
+from mnist_core.runs.status import Status
 from mnist_core.sweeps.objective import epoch_value, trial_value
 from mnist_core.sweeps.plan import MEASURES
 from mnist_core.sweeps.retrain_best import Retraining
@@ -83,7 +85,7 @@ class SweepRunner:
 
     def __init__(self, sweep: Sweep, heartbeat: Heartbeat, backend: JobBackend) -> None:
         self._sweep, self._heartbeat, self._plan = sweep, heartbeat, sweep.plan()
-        self._trial_runs = TrialRuns(backend, sweep.root, owners.read(sweep.path))
+        self._trial_runs = TrialRuns(backend, sweep.root, owners.read_owner(sweep.path))
         self._control = SweepControl(sweep)
         self._study = Study(sweep, self._plan)
         self._running: dict[str, tuple[Trial, Metrics]] = {}  # run id -> its trial, and the reports seen so far
@@ -293,7 +295,7 @@ def make_backend(name: str) -> JobBackend:
     Raises:
         ClusterError: the cluster cannot be reached.
     """
-    return routing.met(sweep=True) if name == "ray" else LocalBackend(warm=False, stay=True)
+    return routing.connect_to_cluster(sweep=True) if name == "ray" else LocalBackend(warm=False, stay=True)
 
 
 def main(arguments: list[str]) -> int:

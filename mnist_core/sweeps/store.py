@@ -36,7 +36,9 @@ from mnist_core.config import runs_dir
 from mnist_core.errors import RunError, SettingError, SweepError, SweepNotFoundError
 from mnist_core.files import read_json, write_json
 from mnist_core.processes import start_module
-from mnist_core.runs.run import Run, Status, list_runs, stamp_status, sweep_mark
+from mnist_core.runs.run import Run, sweep_mark
+from mnist_core.runs.status import Status, stamp_status
+from mnist_core.runs.store import list_runs
 from mnist_core.sweeps.objective import best_trial
 from mnist_core.sweeps.plan import BACKENDS, SweepPlan, checked_trials, max_trials, plan_title
 
@@ -103,7 +105,7 @@ class Sweep:
 
     def ask(self, **requests: Any) -> None:
         """Adds to control.json: `paused=True`, `stop=True`, `trials=40`, `backend="ray"`."""
-        self.files.ask(**requests)
+        self.files.update_control(**requests)
 
     def target_trials(self, plan: SweepPlan) -> int:
         """How many trials in all: as planned, or as extended since."""
@@ -160,7 +162,7 @@ def create_sweep(plan: SweepPlan, root: Path | None = None, owner: str = owners.
     sweep = Sweep(root / SWEEPS_FOLDER / f"{day}-{secrets.token_hex(4)}")
     try:
         sweep.path.mkdir(parents=True)
-        owners.claim(sweep.path, owner)
+        owners.write_owner(sweep.path, owner)
         sweep.files.write_status(stamp_status(Status(steps=plan.trials, message="Starting.")))
         write_json(sweep.path / "sweep.json", plan.to_json())  # last: a folder with this file is listed as a sweep
     except OSError as error:

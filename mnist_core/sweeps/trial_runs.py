@@ -16,11 +16,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from mnist_core.config import max_running
-from mnist_core.jobs.local import JobBackend, LocalBackend, resume_run
+from mnist_core.jobs.backend import JobBackend
+from mnist_core.jobs.lifecycle import resume_run
+from mnist_core.jobs.local import LocalBackend
 from mnist_core.jobs.ray.backend import RayBackend
 from mnist_core.runs import claims
 from mnist_core.runs.checkpoints import has_checkpoint
-from mnist_core.runs.run import Run, RunSpec, Status, create_run, list_runs, stamp_status
+from mnist_core.runs.run import Run
+from mnist_core.runs.spec import RunSpec
+from mnist_core.runs.status import Status, stamp_status
+from mnist_core.runs.store import create_run, list_runs
 
 MAX_RETRIES = 1
 """How often a run whose worker has died is resumed."""
@@ -82,7 +87,7 @@ class TrialRuns:
     @property
     def max_parallel(self) -> int:
         """How many runs can be in progress at once."""
-        return max_running() if self._cluster is None else self._cluster.places
+        return max_running() if self._cluster is None else self._cluster.slots
 
     def has_room(self) -> bool:
         """Whether one more run can start now."""
@@ -152,7 +157,7 @@ class TrialRuns:
 
     def _tries(self, run: Run) -> int:
         """How often the run was resumed, by this sweep or by the cluster's backend."""
-        return self._retries[run.id] + (self._cluster is not None and claims.read(run).retried)
+        return self._retries[run.id] + (self._cluster is not None and claims.read_claim(run).retried)
 
     def _restart(self, run: Run) -> None:
         """Resumes a run from its checkpoint, or from the start if it has none."""
@@ -161,7 +166,7 @@ class TrialRuns:
             return
         claims.fence(run)
         run.trim_metrics(0)  # reports of the unfinished first epoch
-        run.ask(stop=False, paused=False)
+        run.update_control(stop=False, paused=False)
         epochs = run.spec().settings.epochs
         run.write_status(stamp_status(Status(epochs=epochs, message="Waiting for its turn.")))
         self._backend.submit(run)

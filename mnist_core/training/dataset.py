@@ -19,7 +19,7 @@ from mnist_core.handwriting import mixture_cache
 from mnist_core.handwriting.corrections import Correction, list_corrections
 from mnist_core.handwriting.mixture import MIXTURES
 from mnist_core.handwriting.pen_digits import load_pen_digits, pen_digits_available, split_writers
-from mnist_core.runs.run import RunSpec
+from mnist_core.runs.spec import RunSpec
 from mnist_core.training import fine_tune
 
 ShowMessage = Callable[[str], None]

@@ -27,7 +27,8 @@ from mnist_core.networks.keras_model import build_model
 from mnist_core.recipes.overrides import overrides_for
 from mnist_core.recipes.recipes import RECIPES
 from mnist_core.recipes.settings import Settings
-from mnist_core.runs.run import RunSpec, checked_seed, find_run
+from mnist_core.runs.spec import RunSpec, check_seed
+from mnist_core.runs.store import find_run
 from mnist_core.training.weights import adjust_class_prior
 
 SHIPPED_MODEL = "default"
@@ -70,7 +71,7 @@ def make_fine_tune_spec(base: str, seed: int = 0) -> RunSpec:
     settings = replace(before.settings, **LESSON, drawings=drawn)
     recipe = RECIPES.get(before.recipe)
     changed = overrides_for(settings, recipe.settings) if recipe else {}
-    return RunSpec(before.recipe, settings, before.data, checked_seed(seed), changed, base=base)
+    return RunSpec(before.recipe, settings, before.data, check_seed(seed), changed, base=base)
 
 
 def _base_spec(base: str) -> RunSpec:

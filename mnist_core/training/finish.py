@@ -20,7 +20,9 @@ from mnist_core.handwriting import mixture
 from mnist_core.models import convert
 from mnist_core.models.classifier import Classifier
 from mnist_core.networks.keras_model import build_model
-from mnist_core.runs.run import Run, RunSpec, Status
+from mnist_core.runs.run import Run
+from mnist_core.runs.spec import RunSpec
+from mnist_core.runs.status import Status
 from mnist_core.training import fine_tune
 from mnist_core.training.dataset import Dataset
 from mnist_core.training.predict import predict

@@ -14,7 +14,7 @@ from pathlib import Path
 from mnist_core.config import runs_dir
 from mnist_core.errors import RunError
 from mnist_core.runs import claims, mailbox
-from mnist_core.runs.run import find_run
+from mnist_core.runs.store import find_run
 from mnist_core.training.model import make_model
 
 POLL_SECONDS = 0.1
@@ -35,7 +35,7 @@ def next_from_pipe() -> Path | None:
 
 def has_mailbox() -> bool:
     """True in a worker on a cluster that stays for further runs."""
-    return bool(os.environ.get(mailbox.VARIABLE))
+    return bool(os.environ.get(mailbox.JOB_VARIABLE))
 
 
 def next_from_mailbox() -> Path | None:
@@ -44,7 +44,7 @@ def next_from_mailbox() -> Path | None:
     Returns:
         The run directory; None if none came.
     """
-    job = os.environ[mailbox.VARIABLE]
+    job = os.environ[mailbox.JOB_VARIABLE]
     root, deadline = runs_dir(), time.monotonic() + mailbox.STAY_SECONDS
     while time.monotonic() < deadline:
         if (sent := mailbox.receive(root, job)) is not None:
@@ -52,7 +52,7 @@ def next_from_mailbox() -> Path | None:
                 run = find_run(str(sent.get("run")), root)
             except RunError:  # the worker was sent home, or the run was deleted
                 return None
-            os.environ[claims.VARIABLE] = str(sent.get("number"))
+            os.environ[claims.CLAIM_VARIABLE] = str(sent.get("number"))
             return run.path
         time.sleep(POLL_SECONDS)
     return None

@@ -27,7 +27,9 @@ from mnist_core.data.mnist import Mnist, Split, load_mnist, split_mnist, uncente
 from mnist_core.errors import TrainingError
 from mnist_core.recipes.settings import Settings
 from mnist_core.runs.heartbeat import Heartbeat
-from mnist_core.runs.run import Run, RunSpec, list_runs
+from mnist_core.runs.run import Run
+from mnist_core.runs.spec import RunSpec
+from mnist_core.runs.store import list_runs
 from mnist_core.training import loop
 from mnist_core.training.batches import check_batch_size, steps_per_epoch
 from mnist_core.training.loop import LiveControls

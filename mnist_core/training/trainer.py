@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from mnist_core.data.mnist import Split
 from mnist_core.runs import probes
 from mnist_core.runs.checkpoints import (
-    Place,
+    TrainingProgress,
     Variables,
     copy_weights,
     has_checkpoint,
@@ -26,8 +26,9 @@ from mnist_core.runs.checkpoints import (
 )
 from mnist_core.runs.control import Control
 from mnist_core.runs.heartbeat import Heartbeat
-from mnist_core.runs.run import Run, RunSpec
+from mnist_core.runs.run import Run
 from mnist_core.runs.snapshots import write_snapshot
+from mnist_core.runs.spec import RunSpec
 from mnist_core.training import loop
 from mnist_core.training.batches import steps_per_epoch
 from mnist_core.training.eta import TimeLeftEstimator
@@ -65,14 +66,14 @@ class Trainer:
         self._run, self._heart, self._stop, self._spec = run, heart, stop, spec
         self._model, self._split, self._settings = model, split, spec.settings
         self._per_epoch = steps_per_epoch(len(split.x_train), spec.settings)
-        self.place = Place(epochs=spec.settings.epochs, learning_rate=spec.settings.learning_rate)
+        self.place = TrainingProgress(epochs=spec.settings.epochs, learning_rate=spec.settings.learning_rate)
         self._best: Variables = []
         if has_checkpoint(run.path):
             self.place, self._best = read_checkpoint(run.path, model)
             run.trim_metrics(self.place.step)
         self._events = EventWriter(run)
-        wall = probes.choose_wall(split.x_test, split.y_test)
-        self._watch = probes.Watch(run, wall, make_predictor(model))
+        wall = probes.choose_probe_grid(split.x_test, split.y_test)
+        self._watch = probes.ProbeRecorder(run, wall, make_predictor(model))
         self._steering = LiveControls(self.place.learning_rate, self.place.epochs)
         self._asked = dict(self.place.asked)  # what was asked by counters, and is done
         self._until = 0  # while paused: finished epochs at which to pause again
@@ -126,7 +127,7 @@ class Trainer:
         steps = self._per_epoch * self._steering.epochs
         row = {name: value for name, value in asdict(report).items() if value is not None}
         # The first point comes at once: what is watched is only compiled after it.
-        seen = self._watch.look(at_wall=report.val_loss is not None) if number else {}
+        seen = self._watch.record(with_grid=report.val_loss is not None) if number else {}
         told = {**row, **self._changed, **seen, "images_per_second": round(self._rate, 1), "elapsed": elapsed}
         self._run.append_metrics(told)
         self._events.add(told)

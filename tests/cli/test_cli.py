@@ -28,8 +28,11 @@ from mnist_core.models.classifier import Classifier
 from mnist_core.networks.layers import Dense, Flatten, Rescaling
 from mnist_core.recipes.recipes import RECIPES
 from mnist_core.recipes.settings import Settings
-from mnist_core.runs import history
-from mnist_core.runs.run import Run, RunSpec, Status, create_run, list_runs, make_spec
+from mnist_core.runs.run import Run
+from mnist_core.runs.spec import RunSpec, make_spec
+from mnist_core.runs.status import Status
+from mnist_core.runs.store import create_run, list_runs
+from mnist_core.runs.trash import trashed_runs
 from pages.ui.shared import settings_form, state
 from tests.support import ROOT, Trained, command_line, environment, hears_signals, wait_until
 
@@ -557,7 +560,7 @@ def test_compare_refuses(mine: Run) -> None:
 
 def test_delete_and_restore(mine: Run) -> None:
     assert shown("delete", mine.id, "--yes", "--json") == [{"run": mine.id}]
-    assert list_runs() == [] and list(history.deleted()) == [mine.id]
+    assert list_runs() == [] and list(trashed_runs()) == [mine.id]
     assert call("restore", mine.id).stdout == f"{mine.id}\n"
     assert [run.id for run in list_runs()] == [mine.id] and mine.has_model
     assert "not in the bin" in refused("restore", mine.id)

@@ -20,12 +20,14 @@ import pytest
 
 from mnist_core.errors import ClusterError
 from mnist_core.jobs import routing
-from mnist_core.jobs.local import resume_run, start_run
+from mnist_core.jobs.lifecycle import resume_run, start_run
 from mnist_core.jobs.ray.backend import RayBackend
 from mnist_core.networks.layers import Dense, Flatten, Rescaling
 from mnist_core.recipes.settings import Settings
 from mnist_core.runs import claims
-from mnist_core.runs.run import Run, RunSpec, create_run, list_runs, sweep_mark
+from mnist_core.runs.run import Run, sweep_mark
+from mnist_core.runs.spec import RunSpec
+from mnist_core.runs.store import create_run, list_runs
 from mnist_core.sweeps.plan import SweepPlan
 from mnist_core.sweeps.presets import PRESETS
 from mnist_core.sweeps.space_parser import parse_space
@@ -41,7 +43,7 @@ SECONDS = 240.0
 
 @pytest.fixture
 def backend(on_cluster: RayCluster) -> Iterator[RayBackend]:
-    made = routing.met()
+    made = routing.connect_to_cluster()
     yield made
     made.close()
 
@@ -66,9 +68,9 @@ def test_a_run_is_trained_on_a_node_steered_and_gone_on_with(backend: RayBackend
     worker = psutil.Process(run.status().pid)
     nodes = [process.pid for node in on_cluster.nodes for process in node.processes]
     assert worker.pid in nodes and str(run.path.resolve()) in worker.cmdline()
-    run.ask(paused=True)
+    run.update_control(paused=True)
     wait_until(lambda: run.status().state == "paused", "the pause", 60)
-    run.ask(paused=False, learning_rate=0.02)
+    run.update_control(paused=False, learning_rate=0.02)
     wait_until(lambda: any("changed" in row for row in run.metrics().rows), "another learning rate", 60)
     backend.request_stop(run)
     assert ended(run, backend) == "stopped" and run.has_model
@@ -76,7 +78,7 @@ def test_a_run_is_trained_on_a_node_steered_and_gone_on_with(backend: RayBackend
     resume_run(backend, run, before + 2)
     assert ended(run, backend) == "finished"
     assert epochs_of(run) == list(range(1, before + 3))
-    assert on_cluster.jobs[f"{run.id}-1"] == "SUCCEEDED" and claims.read(run).number == 3
+    assert on_cluster.jobs[f"{run.id}-1"] == "SUCCEEDED" and claims.read_claim(run).number == 3
 
 
 def test_a_run_is_killed(backend: RayBackend) -> None:
@@ -92,7 +94,7 @@ def test_the_app_is_started_anew_meanwhile(backend: RayBackend, on_cluster: RayC
     run = start_run(backend, spec(epochs=900))
     wait_until(lambda: run.status().step > 0, "the first batch", SECONDS)
     backend.close()
-    later = routing.met()
+    later = routing.connect_to_cluster()
     later.adopt(reversed(list_runs()))
     assert later.holds(run)
     later.request_stop(run)
@@ -105,7 +107,7 @@ def test_submitted_twice_it_is_one_job(backend: RayBackend, on_cluster: RayClust
     from mnist_core.jobs.ray import client, cluster
 
     made, run = client.connect(on_cluster.address), create_run(spec(epochs=1))
-    job = cluster.Job(claims.take(run).job, run, 1, cluster.Needs(1.0))
+    job = cluster.Job(claims.take_claim(run).job, run, 1, cluster.Needs(1.0))
     made.submit(job)
     made.submit(job)
     wait_until(lambda: made.state(job.name).state == "ended", "its end", SECONDS)
@@ -116,12 +118,12 @@ def test_submitted_twice_it_is_one_job(backend: RayBackend, on_cluster: RayClust
 
 def test_the_capacity_is_told(backend: RayBackend) -> None:
     wait_until(lambda: backend.capacity.cores == (2.0, 2.0), "two nodes of two cores", 60)
-    assert backend.places == 4
-    assert routing.in_words(backend.capacity, 0).startswith("Cluster: 2 nodes, ")
+    assert backend.slots == 4
+    assert routing.describe_capacity(backend.capacity, 0).startswith("Cluster: 2 nodes, ")
 
 
 def test_who_talks_to_the_cluster_does_not_load_tensorflow(on_cluster: RayCluster) -> None:
-    code = "import sys; from mnist_core.jobs.routing import met; met(); print({'tensorflow', 'keras'} & {*sys.modules})"
+    code = "import sys; from mnist_core.jobs.routing import connect_to_cluster; connect_to_cluster(); print({'tensorflow', 'keras'} & {*sys.modules})"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.stdout == "set()\n", done.stderr
 
@@ -214,10 +216,10 @@ def test_a_node_is_lost_in_the_middle_of_a_sweep_and_no_trial_with_it(on_cluster
     assert made.status().state == "finished", (made.status().message, made.log.read_text()[-3000:])
     on_cluster.join()
     _none_lost_none_doubled(made, plan)
-    resumed = [run for run in list_runs(runs_root) if claims.read(run).retried]
+    resumed = [run for run in list_runs(runs_root) if claims.read_claim(run).retried]
     assert {run.id for run in victims} <= {run.id for run in resumed}, "those that were trained there"
     assert len(resumed) <= CORES, "and no others: that many a node trains"
-    assert {claims.read(run).number for run in resumed} == {3}, "given away, had back, given away once more"
+    assert {claims.read_claim(run).number for run in resumed} == {3}, "given away, had back, given away once more"
 
 
 def _trained_on(ray_cluster: RayCluster, made: Sweep, number: int) -> list[Run]:
@@ -226,7 +228,7 @@ def _trained_on(ray_cluster: RayCluster, made: Sweep, number: int) -> list[Run]:
         return []
     there = {process.pid for process in ray_cluster.nodes[number].processes}
     runs = [Run(made.root / row["run"]) for row in made.trials() if row["state"] == "running" and row["run"]]
-    return [run for run in runs if run.written_state == "running" and run.status().pid in there]
+    return [run for run in runs if run.recorded_state == "running" and run.status().pid in there]
 
 
 def _none_lost_none_doubled(made: Sweep, plan: SweepPlan) -> None:

@@ -25,7 +25,10 @@ from mnist_core.errors import RunError
 from mnist_core.export import archive as archive_module
 from mnist_core.export import validate
 from mnist_core.export.archive import ARCHIVE_FILES, _travelling, pack_run, unpack_run
-from mnist_core.runs.run import Run, Status, create_run, find_run, make_spec, stamp_status
+from mnist_core.runs.run import Run
+from mnist_core.runs.spec import make_spec
+from mnist_core.runs.status import Status, stamp_status
+from mnist_core.runs.store import create_run, find_run
 from tests.support import Trained
 
 Files = dict[str, bytes]

@@ -13,10 +13,12 @@ import cv2
 import numpy as np
 import pytest
 
-from mnist_core.errors import ModelError, RunError
 from mnist_core.charts.common import COLORS
+from mnist_core.errors import ModelError, RunError
 from mnist_core.export import formats
-from mnist_core.runs.run import Run, create_run, make_spec
+from mnist_core.runs.run import Run
+from mnist_core.runs.spec import make_spec
+from mnist_core.runs.store import create_run
 from tests.support import Trained
 
 

@@ -22,7 +22,9 @@ from mnist_core.processes import cpu_count
 from mnist_core.recipes.overrides import apply_overrides
 from mnist_core.recipes.recipes import RECIPES
 from mnist_core.recipes.settings import Settings
-from mnist_core.runs.run import Run, RunSpec, create_run, make_spec
+from mnist_core.runs.run import Run
+from mnist_core.runs.spec import RunSpec, make_spec
+from mnist_core.runs.store import create_run
 from mnist_core.training import dataset, fine_tune, loop
 from mnist_core.training.model import make_model
 

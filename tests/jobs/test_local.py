@@ -23,9 +23,13 @@ from mnist_core.config import max_queued, max_queued_each, max_running
 from mnist_core.errors import QueueFullError, SettingError
 from mnist_core.jobs import local
 from mnist_core.jobs.fair_queue import next_turns
-from mnist_core.jobs.local import LocalBackend, conclude_run, start_run
+from mnist_core.jobs.lifecycle import conclude_run, start_run
+from mnist_core.jobs.local import LocalBackend
 from mnist_core.processes import cpu_count
-from mnist_core.runs.run import Run, Status, create_run, list_runs, make_spec
+from mnist_core.runs.run import Run
+from mnist_core.runs.spec import make_spec
+from mnist_core.runs.status import Status
+from mnist_core.runs.store import create_run, list_runs
 from tests.support import ROOT, environment, wait_until
 
 # What a fake worker does is written in its run's folder; `-S` starts Python in a few milliseconds.
@@ -197,7 +201,7 @@ def test_start_leaves_nothing_behind_where_the_queue_is_full(workers: Workers) -
         assert {run.id for run in list_runs()} == {run.id for run in made}
         for run in made:
             (run.path / "deed").write_text("obey")
-            run.ask(stop=True)
+            run.update_control(stop=True)
     assert {ended(run).state for run in made} == {"stopped"}
 
 
@@ -472,7 +476,8 @@ def test_a_queue_that_is_taken_over_keeps_its_owners(workers: Workers) -> None:
 ENDING = """
 import subprocess, sys, time
 from mnist_core.jobs import local as jobs
-from mnist_core.runs.run import create_run as create, make_spec
+from mnist_core.runs.spec import make_spec
+from mnist_core.runs.store import create_run as create
 jobs.start_worker = lambda run, threads: subprocess.Popen(
     [sys.executable, "-S", "-c", "import time; time.sleep(120)"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 backend = jobs.LocalBackend(running=1, queued=5)

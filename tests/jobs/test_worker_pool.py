@@ -14,11 +14,13 @@ from mnist_core.config import warm_worker
 from mnist_core.errors import SettingError
 from mnist_core.jobs import local
 from mnist_core.jobs.local import LocalBackend
-from mnist_core.jobs.worker_pool import WarmWorker, start_worker
+from mnist_core.jobs.worker_process import WarmWorker, start_worker
 from mnist_core.networks.layers import Conv2D, Dense, Dropout, Flatten, Rescaling
 from mnist_core.processes import NICE
 from mnist_core.recipes.settings import Settings
-from mnist_core.runs.run import Run, RunSpec, create_run
+from mnist_core.runs.run import Run
+from mnist_core.runs.spec import RunSpec
+from mnist_core.runs.store import create_run
 from tests.support import ROOT, wait_until
 
 LAYERS = (Rescaling(1 / 255), Conv2D(4, 5), Flatten(), Dropout(0.2), Dense(10, "softmax"))
@@ -64,7 +66,7 @@ def test_dead_worker_is_not_taken(warm: WarmWorker) -> None:
 
 def test_warm_worker_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
     script = (
-        "from mnist_core.jobs.worker_pool import WarmWorker; worker = WarmWorker(1);"
+        "from mnist_core.jobs.worker_process import WarmWorker; worker = WarmWorker(1);"
         "print(worker._process.pid, flush=True);"
         "import os; os._exit(1)"
     )

@@ -21,7 +21,8 @@ from mnist_core.networks.library import (
     save_network,
 )
 from mnist_core.owners import Visitor
-from mnist_core.runs.run import list_runs, make_spec
+from mnist_core.runs.spec import make_spec
+from mnist_core.runs.store import list_runs
 
 LAYERS = (Rescaling(1 / 255), Conv2D(8, 3, activation="relu"), Flatten(), Dense(10, "softmax"))
 OTHER = (Flatten(), Dense(10, "softmax"))

@@ -11,7 +11,9 @@ from streamlit.testing.v1 import AppTest
 
 from mnist_core.recipes.overrides import setting_rules
 from mnist_core.recipes.recipes import RECIPES
-from mnist_core.runs.run import Run, Status, list_runs
+from mnist_core.runs.run import Run
+from mnist_core.runs.status import Status
+from mnist_core.runs.store import list_runs
 from mnist_core.training import rate_finder
 from mnist_core.training.rate_finder import Point
 from pages.ui.shared import advanced_settings, state

@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from mnist_core.errors import ArchitectureError, RunError
 from mnist_core.export import keras_script, validate
-from mnist_core.fields import complaints
+from mnist_core.fields import rule_violations
 from mnist_core.networks import edit, share_link
 from mnist_core.networks.architecture import layers_to_json
 from mnist_core.networks.layers import LAYERS, Conv2D, Dense, Dropout, Flatten, MaxPooling2D, ReLU, Rescaling
@@ -21,7 +21,9 @@ from mnist_core.networks.library import list_networks, save_network
 from mnist_core.recipes.overrides import apply_overrides, overrides_for
 from mnist_core.recipes.recipes import RECIPES
 from mnist_core.runs import history
-from mnist_core.runs.run import Run, create_run, make_spec
+from mnist_core.runs.run import Run
+from mnist_core.runs.spec import make_spec
+from mnist_core.runs.store import create_run
 from pages.ui.shared import caches, state
 from tests.pages.test_pages import button, opened, shown
 from tests.pages.test_runs_page import app, at
@@ -139,8 +141,8 @@ def test_it_is_trained_as_it_stands(built: AppTest, started: list[Run]) -> None:
     assert spec.settings.layers == SMALL and spec.kind == "own" and "-own-" in run.id
     assert dict(spec.overrides) == {"layers": layers_to_json(SMALL), "epochs": 2}
     assert spec.settings == apply_overrides(RECIPES["canvas"].settings, spec.overrides)
-    assert history.summary(run)["recipe"] == "own"
-    assert history.summary(run)["changed"] == "4 layers of one's own, trained as canvas, epochs 2"
+    assert history.history_row(run)["recipe"] == "own"
+    assert history.history_row(run)["changed"] == "4 layers of one's own, trained as canvas, epochs 2"
     assert re.search(r"Dense\((units=)?16\b", keras_script.script_source(run))
     validate.validate_run(run)
 
@@ -279,7 +281,7 @@ def test_edits_leave_the_old_list_as_it_was() -> None:
 @pytest.mark.parametrize("kind", LAYERS)
 def test_a_fresh_layer_is_one_that_is_allowed(kind: str) -> None:
     layer = edit.default_layer(kind)
-    assert type(layer).__name__ == kind and complaints(layer) == []
+    assert type(layer).__name__ == kind and rule_violations(layer) == []
     assert set(edit.layer_settings(layer)) == {name for name in layer.__dataclass_fields__}
 
 

@@ -15,9 +15,12 @@ from mnist_core.jobs.local import LocalBackend
 from mnist_core.jobs.ray import backend, client
 from mnist_core.jobs.ray.backend import RayBackend
 from mnist_core.jobs.ray.cluster import Capacity
-from mnist_core.jobs.routing import Beside
+from mnist_core.jobs.routing import RoutingBackend
 from mnist_core.runs import claims
-from mnist_core.runs.run import Run, Status, create_run, list_runs, make_spec, stamp_status
+from mnist_core.runs.run import Run
+from mnist_core.runs.spec import make_spec
+from mnist_core.runs.status import Status, stamp_status
+from mnist_core.runs.store import create_run, list_runs
 from mnist_core.sweeps import store
 from mnist_core.sweeps.presets import PRESETS
 from mnist_core.sweeps.store import create_sweep, list_sweeps
@@ -56,7 +59,7 @@ def here(monkeypatch: pytest.MonkeyPatch) -> list[Run]:
 def served() -> RayBackend:
     both = caches.cluster_backend()
     assert both is not None
-    wait_until(lambda: both.cluster.met, "the first answer")
+    wait_until(lambda: both.cluster.has_answered, "the first answer")
     return both.cluster
 
 
@@ -140,15 +143,19 @@ def test_a_sweep_that_lost_its_cluster_goes_on_here(
 
 
 def test_each_run_is_asked_of_whoever_has_it(cloud: Cluster, here: list[Run]) -> None:
-    both = Beside(routing.cluster(), LocalBackend())
+    both = RoutingBackend(routing.cluster_backend(), LocalBackend())
     try:
         far, near, marked = (create_run(make_spec("fast", {}, "sample")) for _ in range(3))
         both.submit(far)
-        claims.take(near)
-        both.here.submit(near)
-        assert here == [near] and claims.read(near).number == 2, "taken from a worker that may live on elsewhere"
-        assert both.of(far) is both.cluster and both.of(near) is both.local and both.of(marked) is both.local
-        both.here.request_stop(far)
+        claims.take_claim(near)
+        both.on_this_machine.submit(near)
+        assert here == [near] and claims.read_claim(near).number == 2, "taken from a worker that may live on elsewhere"
+        assert (
+            both.backend_of(far) is both.cluster
+            and both.backend_of(near) is both.local
+            and both.backend_of(marked) is both.local
+        )
+        both.on_this_machine.request_stop(far)
         assert far.status().state == "stopped" or far.control()["stop"] is True
     finally:
         both.cluster.close()

@@ -19,7 +19,9 @@ from mnist_core.evaluation import mistakes
 from mnist_core.evaluation import robustness as distortions
 from mnist_core.evaluation.robustness import Distortion
 from mnist_core.models.classifier import DEFAULT_MODEL, Classifier
-from mnist_core.runs.run import Run, create_run, make_spec
+from mnist_core.runs.run import Run
+from mnist_core.runs.spec import make_spec
+from mnist_core.runs.store import create_run
 from pages.ui.evaluate import evaluated_model, robustness
 from pages.ui.shared import analysis_caches, caches, model_menu, state
 from tests.support import ROOT, Trained

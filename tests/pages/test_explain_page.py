@@ -16,7 +16,10 @@ from mnist_core.files import write_json
 from mnist_core.models import convert
 from mnist_core.models.activations import ActivationModel
 from mnist_core.models.classifier import DEFAULT_MODEL
-from mnist_core.runs.run import Run, Status, create_run, make_spec
+from mnist_core.runs.run import Run
+from mnist_core.runs.spec import make_spec
+from mnist_core.runs.status import Status
+from mnist_core.runs.store import create_run
 from pages.ui.shared import state
 from tests.models.test_activations import lively
 from tests.pages.test_pages import APP, SEVEN, drawing, opened, shown

@@ -16,12 +16,14 @@ from streamlit.testing.v1 import AppTest
 
 from mnist_core.export import formats, keras_script
 from mnist_core.export.archive import pack_run
-from mnist_core.runs.run import Run, create_run, find_run, make_spec
+from mnist_core.runs.run import Run
+from mnist_core.runs.spec import make_spec
+from mnist_core.runs.store import create_run, find_run
 from tests.support import Trained
 
 SHOW = """
 from pages.ui.shared import export
-from mnist_core.runs.run import find_run
+from mnist_core.runs.store import find_run
 export.show_export(find_run({run_id!r}))
 """
 BRING_IN = """

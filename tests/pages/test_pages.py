@@ -22,7 +22,9 @@ from streamlit.testing.v1 import AppTest
 from mnist_core.handwriting.corrections import list_corrections, save_correction
 from mnist_core.jobs import local
 from mnist_core.jobs.local import LocalBackend
-from mnist_core.runs.run import Run, create_run, find_run, list_runs, make_spec
+from mnist_core.runs.run import Run
+from mnist_core.runs.spec import make_spec
+from mnist_core.runs.store import create_run, find_run, list_runs
 from pages.ui.shared import caches, navigation, state
 from tests.support import Trained
 

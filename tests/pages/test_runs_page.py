@@ -17,8 +17,12 @@ from streamlit.testing.v1 import AppTest
 from mnist_core import owners
 from mnist_core.handwriting.corrections import list_corrections, save_correction
 from mnist_core.jobs.local import LocalBackend
-from mnist_core.runs import history
-from mnist_core.runs.run import Run, create_run, make_spec, stamp_status, write_json
+from mnist_core.runs.labels import Label, read_label, run_title, update_label
+from mnist_core.runs.run import Run, write_json
+from mnist_core.runs.spec import make_spec
+from mnist_core.runs.status import stamp_status
+from mnist_core.runs.store import create_run
+from mnist_core.runs.trash import move_to_trash, trashed_runs
 from pages.ui.shared import caches, state, visitor
 from tests.pages.test_pages import ONE, button, drawing, opened, shown
 from tests.support import Trained
@@ -59,7 +63,7 @@ def test_empty_history_invites(app: AppTest) -> None:
 
 
 def test_history_shows_every_run_and_search_narrows_it(app: AppTest, two: list[Run]) -> None:
-    history.relabel(two[0], name="the good one")
+    update_label(two[0], name="the good one")
     opened(app, "pages/runs.py")
     assert set(app.dataframe[0].value["run"]) == {run.id for run in two}
     app.text_input(key=state.SEARCH).set_value("good FAST").run()
@@ -101,7 +105,7 @@ def test_run_is_renamed_starred_and_annotated(app: AppTest, two: list[Run]) -> N
     app.checkbox[0].check()
     app.text_area[0].set_value("for the class")
     button(app, "Save").click().run()
-    assert history.label(two[0]) == history.Label("<b>mine</b>", True, "for the class")
+    assert read_label(two[0]) == Label("<b>mine</b>", True, "for the class")
     assert app.dataframe[0].value["name"][0] == "<b>mine</b>", "starred ones come first"
 
 
@@ -131,7 +135,7 @@ def visit(app: AppTest, token: str, proof: str = "") -> AppTest:
 
 
 def of(token: str, run: Run) -> Run:
-    owners.claim(run.path, owners.Visitor(token).owner)
+    owners.write_owner(run.path, owners.Visitor(token).owner)
     return run
 
 
@@ -176,11 +180,11 @@ def test_nobody_changes_what_is_somebody_elses(app: AppTest, two: list[Run], all
     all_buttons()
     app.run()
     button(app, "Delete").click().run()
-    assert two[0].path.is_dir() and history.deleted() == {}
+    assert two[0].path.is_dir() and trashed_runs() == {}
     assert any("somebody else's" in toast.value.replace("\\", "") for toast in app.toast)
     app.text_input[1].set_value("stolen")
     button(app, "Save").click().run()
-    assert history.label(two[0]) == history.Label()
+    assert read_label(two[0]) == Label()
     assert any("somebody else's" in error.value for error in app.error) and not app.exception
 
 
@@ -188,33 +192,33 @@ def test_the_owner_deletes_and_has_back(app: AppTest, two: list[Run]) -> None:
     of(ANN, two[0])
     choose(visit(app, ANN), two[0])
     button(app, "Delete").click().run()
-    assert list(history.deleted()) == [two[0].id]
+    assert list(trashed_runs()) == [two[0].id]
     button(app, "Undo").click().run()
     assert two[0].path.is_dir() and not app.toast
 
 
 def test_nobody_has_back_what_somebody_else_deleted(app: AppTest, two: list[Run]) -> None:
-    history.delete(of(ANN, two[0]))
+    move_to_trash(of(ANN, two[0]))
     opened(visit(app, BEN), "pages/runs.py")
     app.multiselect(key=state.RESTORED).select(two[0].id).run()
     button(app, "Restore").click().run()
-    assert list(history.deleted()) == [two[0].id]
+    assert list(trashed_runs()) == [two[0].id]
     assert "somebody else's" in app.toast[0].value.replace("\\", "")
 
 
 def test_many_are_deleted_and_had_back_together(app: AppTest, two: list[Run]) -> None:
     at(app, "pages/runs.py", compare=",".join(run.id for run in two))
     button(app, "Delete 2 runs").click().run()
-    assert set(history.deleted()) == {run.id for run in two}
+    assert set(trashed_runs()) == {run.id for run in two}
     assert "2 runs deleted" in app.info[0].value and "compare" not in app.query_params
     button(app, "Undo").click().run()
     assert set(app.dataframe[0].value["run"]) == {run.id for run in two}
-    history.delete(two[0])
+    move_to_trash(two[0])
     st.cache_data.clear()
     app.run()
     app.multiselect(key=state.RESTORED).select(two[0].id).run()
     button(app, "Restore").click().run()
-    assert history.deleted() == {} and not app.exception and not app.error
+    assert trashed_runs() == {} and not app.exception and not app.error
 
 
 def test_of_many_only_ones_own_are_deleted(app: AppTest, two: list[Run]) -> None:
@@ -222,7 +226,7 @@ def test_of_many_only_ones_own_are_deleted(app: AppTest, two: list[Run]) -> None
     of(BEN, two[1])
     at(visit(app, ANN), "pages/runs.py", compare=",".join(run.id for run in two))
     button(app, "Delete my runs (1 of 2)").click().run()
-    assert list(history.deleted()) == [two[0].id]
+    assert list(trashed_runs()) == [two[0].id]
     assert app.multiselect(key=state.COMPARED).value == [two[1].id]
 
 
@@ -231,7 +235,7 @@ def test_a_run_that_goes_on_is_not_deleted_and_the_others_are(app: AppTest, two:
     two[1].write_status(stamp_status(replace(status, state="running")))
     at(app, "pages/runs.py", compare=",".join(run.id for run in two))
     button(app, "Delete 2 runs").click().run()
-    assert list(history.deleted()) == [two[0].id] and "Stop it before" in app.toast[0].value.replace("\\", "")
+    assert list(trashed_runs()) == [two[0].id] and "Stop it before" in app.toast[0].value.replace("\\", "")
     two[1].write_status(status)
 
 
@@ -250,7 +254,7 @@ def test_the_administrator_names_a_token_and_changes_everything(
     button(app, "Change what others have made").click().run()
     assert "secret" not in str(app.session_state[state.VISITOR])
     button(app, "Delete 2 runs").click().run()
-    assert set(history.deleted()) == {run.id for run in two}
+    assert set(trashed_runs()) == {run.id for run in two}
     button(app, "Undo").click().run()
     button(app, "Be an administrator no longer").click().run()
     app.multiselect(key=state.COMPARED).set_value([two[0].id]).run()
@@ -298,7 +302,7 @@ def test_a_run_begun_on_the_page_is_its_visitors(app: AppTest, monkeypatch: pyte
     monkeypatch.setattr(LocalBackend, "submit", lambda _, run: started.append(run))
     at(visit(app, ANN), "pages/train.py")
     button(app, "Train").click().run()
-    assert owners.read(started[0].path) == owners.Visitor(ANN).owner
+    assert owners.read_owner(started[0].path) == owners.Visitor(ANN).owner
     assert ANN not in str(app.query_params) and ANN not in started[0].path.joinpath("owner.json").read_text()
 
 
@@ -380,7 +384,7 @@ def test_a_link_does_not_undo_what_is_chosen_after_it(app: AppTest, two: list[Ru
 
 
 def test_a_link_to_a_deleted_run_says_how_to_have_it_back(app: AppTest, two: list[Run]) -> None:
-    history.delete(two[0])
+    move_to_trash(two[0])
     at(app, "pages/runs.py", compare=f"{two[0].id},{two[1].id}")
     assert "was deleted" in app.error[0].value and "trash" in app.error[0].value
     assert app.multiselect(key=state.COMPARED).value == [two[1].id]
@@ -425,10 +429,10 @@ def test_reports_are_read_again_only_when_there_are_more(
 @pytest.mark.parametrize("name", ["<img src=x onerror=alert(1)>", "![x](http://127.0.0.1/x.png) :red[y] $z$", "   "])
 def test_any_name_is_shown_as_it_stands(name: str, app: AppTest, two: list[Run]) -> None:
     for run in two:
-        history.relabel(run, name=name)
+        update_label(run, name=name)
     at(app, "pages/runs.py", compare=",".join(run.id for run in two))
     assert not app.exception and not app.error
-    expected = name if name.strip() else history.title(two[1])
+    expected = name if name.strip() else run_title(two[1])
     assert app.dataframe[0].value["name"][0] == expected
     assert not any(name in html.proto.body for html in app.get("html") if name.strip())
     titles = [each.value.removeprefix("##### ") for each in app.markdown if each.value.startswith("#####")]

@@ -17,7 +17,8 @@ from mnist_core.charts import sweep_settings as sweep_settings_charts
 from mnist_core.files import write_json
 from mnist_core.networks.layers import Dense, Flatten
 from mnist_core.networks.library import save_network
-from mnist_core.runs.run import RunSpec, Status, make_spec, stamp_status
+from mnist_core.runs.spec import RunSpec, make_spec
+from mnist_core.runs.status import Status, stamp_status
 from mnist_core.sweeps import importance, store
 from mnist_core.sweeps.plan import MEASURES, NETWORK_PREFIX, SweepPlan
 from mnist_core.sweeps.space_parser import parse_dimension, parse_space
@@ -173,7 +174,7 @@ def test_a_whole_grid_cannot_be_extended(app: AppTest) -> None:
 
 def test_somebody_elses_sweep_is_only_looked_at(app: AppTest) -> None:
     sweep = made(TRIALS[:4], Status("running", "Trying.", step=4, steps=9))
-    owners.claim(sweep.path, "0" * 64)
+    owners.write_owner(sweep.path, "0" * 64)
     opened(app)
     buttons = {button.label: button for button in app.button}
     assert buttons["Pause"].disabled and buttons["Stop"].disabled and buttons["Extend"].disabled

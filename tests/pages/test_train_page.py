@@ -10,7 +10,8 @@ from streamlit.testing.v1 import AppTest
 
 from mnist_core.jobs.local import LocalBackend
 from mnist_core.runs import probes
-from mnist_core.runs.run import Run, find_run
+from mnist_core.runs.run import Run
+from mnist_core.runs.store import find_run
 from pages.ui.shared import state
 from tests.pages.test_pages import SEVEN, button, drawing, opened, shown, trained_run
 from tests.pages.test_runs_page import app, at
@@ -78,7 +79,7 @@ def test_drawings_to_watch_go_into_the_next_run(app: AppTest, started: list[Run]
     button(app, "Watch this one").click().run()
     assert len(app.session_state[state.PROBES]) == 1
     button(app, "Train").click().run()
-    (seen,) = probes.read(started[0])
+    (seen,) = probes.read_probes(started[0])
     assert seen.image.shape == (28, 28) and seen.image.max() == 255
     rows, columns = np.nonzero(seen.image > 100)
     assert max(np.ptp(rows), np.ptp(columns)) in range(17, 21), "normalised as MNIST was"
@@ -90,15 +91,15 @@ def test_drawings_are_added_to_a_run_that_goes_on_and_taken_away(app: AppTest, s
     app.session_state[state.PROBE_CANVAS] = drawing(*SEVEN)
     app.run()
     button(app, "Watch this one").click().run()
-    assert len(probes.read(started[0])) == 1
+    assert len(probes.read_probes(started[0])) == 1
     button(app, "Take the last away").click().run()
-    assert probes.read(started[0]) == ()
+    assert probes.read_probes(started[0]) == ()
     assert button(app, "Take the last away").disabled
 
 
 def test_six_are_enough(app: AppTest) -> None:
     opened(app, "pages/train.py")
-    app.session_state[state.PROBES] = [probes.probe(np.zeros((28, 28), np.uint8))] * 6
+    app.session_state[state.PROBES] = [probes.new_probe(np.zeros((28, 28), np.uint8))] * 6
     app.session_state[state.PROBE_CANVAS] = drawing(*SEVEN)
     app.run()
     assert button(app, "Watch this one").disabled
@@ -106,9 +107,9 @@ def test_six_are_enough(app: AppTest) -> None:
 
 def test_wall_of_an_ended_run_is_replayed(app: AppTest, trained_run: Run) -> None:
     at(app, "pages/train.py", run=trained_run.id)
-    wall = probes.read_wall(trained_run)
+    wall = probes.read_probe_grid(trained_run)
     assert wall is not None
-    seen = probes.wall_history(trained_run.metrics().rows, 60)
+    seen = probes.grid_history(trained_run.metrics().rows, 60)
     slider = next(each for each in app.select_slider if each.label == "After so many batches")
     for step, read_as in (seen[-1], seen[0]):
         slider.set_value(step).run()

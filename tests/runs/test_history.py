@@ -16,7 +16,20 @@ from hypothesis import strategies as st
 from mnist_core.errors import RunError, RunNotFoundError
 from mnist_core.recipes.recipes import RECIPES
 from mnist_core.runs import history, ranking
-from mnist_core.runs.run import Run, create_run, list_runs, make_spec
+from mnist_core.runs.comparison import settings_table
+from mnist_core.runs.labels import MAX_NAME, Label, read_label, run_title, update_label
+from mnist_core.runs.run import Run
+from mnist_core.runs.spec import make_spec
+from mnist_core.runs.store import create_run, list_runs
+from mnist_core.runs.trash import (
+    KEPT_SECONDS,
+    TRASH_FOLDER,
+    empty_trash,
+    find_in_trash,
+    move_to_trash,
+    restore_from_trash,
+    trashed_runs,
+)
 from tests.support import Trained
 
 
@@ -36,7 +49,7 @@ def over(run: Run) -> Run:
 
 
 def test_row_has_the_figures_of_the_card(finished: Run) -> None:
-    row, card = history.summary(finished), finished.card()
+    row, card = history.history_row(finished), finished.card()
     assert (row["run"], row["recipe"], row["state"], row["data"]) == (finished.id, "fast", "finished", "sample")
     assert (row["test_accuracy"], row["test_loss"]) == (card["test_accuracy"], card["test_loss"])
     assert row["parameters"] == RECIPES["fast"].parameters
@@ -45,7 +58,7 @@ def test_row_has_the_figures_of_the_card(finished: Run) -> None:
 
 
 def test_run_without_a_model_has_a_row() -> None:
-    row = history.summary(made(dropout=0.5) if RECIPES["fast"].settings.dropout else made(epochs=3))
+    row = history.history_row(made(dropout=0.5) if RECIPES["fast"].settings.dropout else made(epochs=3))
     assert row["state"] == "queued" and row["test_accuracy"] is None and row["epochs"] == 3
 
 
@@ -54,36 +67,36 @@ def test_broken_run_has_a_row_and_spoils_no_other(content: str, finished: Run) -
     broken = made()
     (broken.path / "spec.json").write_text(content)
     (broken.path / "card.json").write_text('{"data": [1]}' if content == "[]" else content)
-    rows = {row["run"]: row for row in history.everything()}
+    rows = {row["run"]: row for row in history.history_rows()}
     assert rows[broken.id]["recipe"] is None
     assert rows[finished.id]["test_accuracy"] is not None
 
 
 def test_name_star_and_note_are_kept() -> None:
     run = made()
-    assert history.label(run) == history.Label()
-    history.relabel(run, name="  the  good\none ", note="first line\nsecond line ")
-    history.relabel(run, starred=True)
-    assert history.label(run) == history.Label("the good one", True, "first line\nsecond line")
-    assert history.summary(run)["name"] == "the good one"
-    history.relabel(run, name="   ")
-    assert history.title(run).startswith("fast ")
+    assert read_label(run) == Label()
+    update_label(run, name="  the  good\none ", note="first line\nsecond line ")
+    update_label(run, starred=True)
+    assert read_label(run) == Label("the good one", True, "first line\nsecond line")
+    assert history.history_row(run)["name"] == "the good one"
+    update_label(run, name="   ")
+    assert run_title(run).startswith("fast ")
 
 
 @pytest.mark.parametrize("changes", [{"name": "x" * 10_000}, {"note": "x" * 10_000}])
 def test_label_that_is_too_long_is_refused_and_nothing_is_lost(changes: dict[str, str]) -> None:
     run = made()
-    history.relabel(run, name="before")
+    update_label(run, name="before")
     with pytest.raises(RunError, match="10,000 characters"):
-        history.relabel(run, **changes)
-    assert history.label(run).name == "before"
+        update_label(run, **changes)
+    assert read_label(run).name == "before"
 
 
 @pytest.mark.parametrize("content", ["{", "[1]", '{"name": 5, "note": [], "starred": "yes"}', '{"name": null}'])
 def test_nonsense_in_a_label_is_no_label(content: str) -> None:
     run = made()
     (run.path / "label.json").write_text(content)
-    assert history.label(run) == history.Label()
+    assert read_label(run) == Label()
 
 
 @given(st.text(max_size=300))
@@ -92,57 +105,57 @@ def test_any_name_is_one_visible_line_or_refused(tmp_path: Path, text: str) -> N
     tmp_path.joinpath("run").mkdir(exist_ok=True)
     run = Run(tmp_path / "run")
     try:
-        name = history.relabel(run, name=text).name
+        name = update_label(run, name=text).name
     except RunError:
-        assert len(text.strip()) > history.MAX_NAME
+        assert len(text.strip()) > MAX_NAME
     else:
-        assert name == history.label(run).name and name.isprintable() and len(name) <= history.MAX_NAME
+        assert name == read_label(run).name and name.isprintable() and len(name) <= MAX_NAME
 
 
 def test_deleted_run_comes_back_whole(finished: Run, runs_root: Path) -> None:
     files = {path.name: path.read_bytes() for path in finished.path.iterdir() if path.is_file()}
-    history.delete(finished)
-    assert list_runs() == [] and list(history.deleted()) == [finished.id]
-    history.restore(finished.id)
+    move_to_trash(finished)
+    assert list_runs() == [] and list(trashed_runs()) == [finished.id]
+    restore_from_trash(finished.id)
     assert {path.name: path.read_bytes() for path in finished.path.iterdir() if path.is_file()} == files
-    assert history.deleted() == {}
+    assert trashed_runs() == {}
 
 
 def test_bin_is_emptied_after_a_day(finished: Run, runs_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    history.delete(finished)
-    history.empty_bin()
-    assert list(history.deleted()) == [finished.id]
+    move_to_trash(finished)
+    empty_trash()
+    assert list(trashed_runs()) == [finished.id]
     now = time.time()
-    monkeypatch.setattr(time, "time", lambda: now + history.KEPT_SECONDS + 60)
-    history.empty_bin()
-    assert history.deleted() == {} and list((runs_root / history.BIN).iterdir()) == []
+    monkeypatch.setattr(time, "time", lambda: now + KEPT_SECONDS + 60)
+    empty_trash()
+    assert trashed_runs() == {} and list((runs_root / TRASH_FOLDER).iterdir()) == []
 
 
 def test_running_run_is_not_deleted() -> None:
     run = made()
     with pytest.raises(RunError, match="Stop it"):
-        history.delete(run)
+        move_to_trash(run)
     assert run.path.is_dir()
 
 
 @pytest.mark.parametrize("name", ["../x", "nothing", "", "x" * 500])
 def test_what_is_not_in_the_bin_is_not_restored(name: str) -> None:
-    history.delete(over(made()))
+    move_to_trash(over(made()))
     with pytest.raises(RunNotFoundError):
-        history.restore(name)
+        restore_from_trash(name)
 
 
 def test_strangers_in_the_bin_are_left_alone(runs_root: Path) -> None:
-    (runs_root / history.BIN / "notes").mkdir(parents=True)
-    (runs_root / history.BIN / "1-file").write_text("x")
-    history.empty_bin()
-    assert history.deleted() == {}
-    assert len(list((runs_root / history.BIN).iterdir())) == 2
+    (runs_root / TRASH_FOLDER / "notes").mkdir(parents=True)
+    (runs_root / TRASH_FOLDER / "1-file").write_text("x")
+    empty_trash()
+    assert trashed_runs() == {}
+    assert len(list((runs_root / TRASH_FOLDER).iterdir())) == 2
 
 
 def test_settings_side_by_side_mark_what_differs() -> None:
     specs = [make_spec("fast"), make_spec("fast", {"learning_rate": 0.5}, seed=7)]
-    rows = {row["setting"]: row for row in history.settings_table(specs)}
+    rows = {row["setting"]: row for row in settings_table(specs)}
     assert {name for name, row in rows.items() if row["differs"]} == {"learning_rate", "seed"}
     assert rows["learning_rate"]["values"] == ["0.01", "0.5"]
     assert "215,194 parameters" in rows["network"]["values"][0]
@@ -154,9 +167,9 @@ def test_settings_side_by_side_mark_what_differs() -> None:
 
 def unchanged_beside(finished: Run, broken: Run) -> dict[str, object]:
     """The broken run's row, where the other's is as ever."""
-    rows = {row["run"]: row for row in history.everything()}
+    rows = {row["run"]: row for row in history.history_rows()}
     assert rows[finished.id]["test_accuracy"] == finished.card()["test_accuracy"]
-    assert set(rows[broken.id]) == set(history.ROW)
+    assert set(rows[broken.id]) == set(history.COLUMNS)
     json.dumps(rows, allow_nan=False)
     return rows[broken.id]
 
@@ -168,7 +181,7 @@ def test_figures_that_are_none_are_not_known(accuracy: str, finished: Run) -> No
     (broken.path / "card.json").write_text(content)
     row = unchanged_beside(finished, broken)
     assert row["test_accuracy"] is None and row["data"] == "sample"
-    assert list(ranking.leaderboards(history.everything())) == ["sample"]
+    assert list(ranking.leaderboards(history.history_rows())) == ["sample"]
 
 
 def test_run_of_a_newer_version_without_status_or_with_a_list_has_a_row(finished: Run) -> None:
@@ -182,8 +195,8 @@ def test_run_of_a_newer_version_without_status_or_with_a_list_has_a_row(finished
     (bare.path / "spec.json").write_text("[]")
     (bare.path / "status.json").write_text('{"state": ["running"], "epoch": "many"}')
     assert unchanged_beside(finished, bare)["state"] == "failed"
-    history.delete(bare)
-    assert list(history.deleted()) == [bare.id]
+    move_to_trash(bare)
+    assert list(trashed_runs()) == [bare.id]
 
 
 def test_run_of_a_clock_that_was_put_back_is_interrupted_when_its_process_is_gone(finished: Run) -> None:
@@ -211,24 +224,24 @@ def test_what_was_deleted_in_the_future_is_emptied_a_day_from_now(
     now = time.time()
     with monkeypatch.context() as patch:
         patch.setattr(time, "time", lambda: now + 1e6)
-        history.delete(finished)
-    assert history.deleted()[finished.id] <= time.time()
-    history.empty_bin()
-    assert list(history.deleted()) == [finished.id]
-    monkeypatch.setattr(time, "time", lambda: now + history.KEPT_SECONDS + 60)
-    history.empty_bin()
-    assert history.deleted() == {} and list((runs_root / history.BIN).iterdir()) == []
+        move_to_trash(finished)
+    assert trashed_runs()[finished.id] <= time.time()
+    empty_trash()
+    assert list(trashed_runs()) == [finished.id]
+    monkeypatch.setattr(time, "time", lambda: now + KEPT_SECONDS + 60)
+    empty_trash()
+    assert trashed_runs() == {} and list((runs_root / TRASH_FOLDER).iterdir()) == []
 
 
 def test_label_of_a_deleted_run_is_read_in_the_bin(finished: Run) -> None:
-    history.relabel(finished, name="the good one")
-    history.delete(finished)
-    assert history.title(history.find_deleted(finished.id)) == "the good one"
+    update_label(finished, name="the good one")
+    move_to_trash(finished)
+    assert run_title(find_in_trash(finished.id)) == "the good one"
 
 
 def test_run_is_not_restored_over_another(finished: Run) -> None:
-    history.delete(finished)
-    shutil.copytree(history.find_deleted(finished.id).path, finished.path)
+    move_to_trash(finished)
+    shutil.copytree(find_in_trash(finished.id).path, finished.path)
     with pytest.raises(RunError, match="cannot be restored"):
-        history.restore(finished.id)
-    assert list(history.deleted()) == [finished.id] and finished.has_model
+        restore_from_trash(finished.id)
+    assert list(trashed_runs()) == [finished.id] and finished.has_model

@@ -16,7 +16,12 @@ import pytest
 
 from mnist_core import owners
 from mnist_core.runs import history, index
-from mnist_core.runs.run import Run, create_run, make_spec, stamp_status
+from mnist_core.runs.labels import update_label
+from mnist_core.runs.run import Run
+from mnist_core.runs.spec import make_spec
+from mnist_core.runs.status import stamp_status
+from mnist_core.runs.store import create_run
+from mnist_core.runs.trash import move_to_trash, restore_from_trash
 from tests.support import ROOT, environment
 
 
@@ -30,31 +35,31 @@ def made(state: str = "finished", **overrides: Any) -> Run:
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The ids of the runs whose files were read."""
     seen: list[str] = []
-    summary = history.summary
+    summary = history.history_row
 
     def noticed(run: Run) -> dict[str, Any]:
         seen.append(run.id)
         return summary(run)
 
-    monkeypatch.setattr(history, "summary", noticed)
+    monkeypatch.setattr(history, "history_row", noticed)
     return seen
 
 
 def test_ended_runs_are_read_once(opened: list[str], runs_root: Path) -> None:
     ended = [made(state).id for state in ("finished", "stopped", "failed", "interrupted")]
     going = [made(state).id for state in ("running", "queued", "paused", "stopping")]
-    first = history.everything()
+    first = history.history_rows()
     assert sorted(opened) == sorted(ended + going) and (runs_root / ".index.json").is_file()
     opened.clear()
-    assert history.everything() == first
+    assert history.history_rows() == first
     assert sorted(opened) == sorted(going)
 
 
 CHANGES: dict[str, Callable[[Run], object]] = {
     "status": lambda run: run.write_status(replace(run.status(), epoch=9)),
     "card": lambda run: run.write_card({"test_accuracy": 0.5}),
-    "label": lambda run: history.relabel(run, name="another"),
-    "owner": lambda run: owners.claim(run.path, "a" * 64),
+    "label": lambda run: update_label(run, name="another"),
+    "owner": lambda run: owners.write_owner(run.path, "a" * 64),
     "spec": lambda run: (run.path / "spec.json").write_text("{}"),
     "a card that goes": lambda run: (run.path / "card.json").unlink(),
 }
@@ -64,34 +69,34 @@ CHANGES: dict[str, Callable[[Run], object]] = {
 def test_only_a_run_that_changed_is_read_again(what: str, opened: list[str]) -> None:
     run, other = made(), made()
     run.write_card({"test_accuracy": 0.4})
-    before = {row["run"]: row for row in history.everything()}
+    before = {row["run"]: row for row in history.history_rows()}
     CHANGES[what](run)
     opened.clear()
-    after = {row["run"]: row for row in history.everything()}
+    after = {row["run"]: row for row in history.history_rows()}
     assert opened == [run.id]
-    assert after[run.id] == history.summary(run) != before[run.id] and after[other.id] == before[other.id]
+    assert after[run.id] == history.history_row(run) != before[run.id] and after[other.id] == before[other.id]
 
 
 def test_a_change_within_one_tick_of_the_clock_is_seen() -> None:
     """Same size, same time of change: the file is another one."""
     run = made()
-    history.relabel(run, name="aaa")
-    history.everything()
+    update_label(run, name="aaa")
+    history.history_rows()
     label = run.path / "label.json"
     found = label.stat()
-    history.relabel(run, name="bbb")
+    update_label(run, name="bbb")
     os.utime(label, ns=(found.st_atime_ns, found.st_mtime_ns))
     assert label.stat().st_size == found.st_size
-    assert history.everything()[0]["name"] == "bbb"
+    assert history.history_rows()[0]["name"] == "bbb"
 
 
 def test_a_deleted_run_is_gone_and_one_had_back_is_there() -> None:
     run, other = made(), made()
-    history.everything()
-    history.delete(run)
-    assert [row["run"] for row in history.everything()] == [other.id]
-    history.restore(run.id)
-    assert {row["run"] for row in history.everything()} == {run.id, other.id}
+    history.history_rows()
+    move_to_trash(run)
+    assert [row["run"] for row in history.history_rows()] == [other.id]
+    restore_from_trash(run.id)
+    assert {row["run"] for row in history.history_rows()} == {run.id, other.id}
 
 
 def _edited(content: bytes) -> bytes:
@@ -113,21 +118,21 @@ DAMAGE: dict[str, Callable[[bytes], bytes]] = {
 @pytest.mark.parametrize("how", DAMAGE)
 def test_a_damaged_index_is_made_anew(how: str, runs_root: Path, opened: list[str]) -> None:
     made(), made("stopped")
-    rows, path = history.everything(), runs_root / ".index.json"
+    rows, path = history.history_rows(), runs_root / ".index.json"
     damaged = DAMAGE[how](path.read_bytes())
     assert damaged != path.read_bytes()
     path.write_bytes(damaged)
     opened.clear()
-    assert history.everything() == rows and len(opened) == 2
+    assert history.history_rows() == rows and len(opened) == 2
     opened.clear()
-    assert history.everything() == rows and not opened, "and whole again"
+    assert history.history_rows() == rows and not opened, "and whole again"
 
 
 def test_an_index_that_is_lost_is_made_anew(runs_root: Path) -> None:
     made(), made("running")
-    rows = history.everything()
+    rows = history.history_rows()
     (runs_root / ".index.json").unlink()
-    assert history.everything() == rows
+    assert history.history_rows() == rows
     assert (runs_root / ".index.json").is_file()
 
 
@@ -136,8 +141,8 @@ def test_an_index_that_cannot_be_written_is_done_without(monkeypatch: pytest.Mon
         raise OSError("the disk is full")
 
     run = made()
-    monkeypatch.setattr(index, "_write", refuse)
-    assert [row["run"] for row in history.everything()] == [run.id]
+    monkeypatch.setattr(index, "_write_index", refuse)
+    assert [row["run"] for row in history.history_rows()] == [run.id]
     assert not (runs_root / ".index.json").exists()
 
 
@@ -146,7 +151,7 @@ def test_a_run_whose_process_is_gone_is_looked_at_every_time(opened: list[str]) 
     run = made("running")
     run.write_status(replace(run.status(), pid=2**22 + 1, heartbeat=time.time() - 3600))
     for _ in range(2):
-        assert history.everything()[0]["state"] == "interrupted"
+        assert history.history_rows()[0]["state"] == "interrupted"
     assert opened == [run.id] * 2
 
 
@@ -154,7 +159,7 @@ READER = """
 import sys
 from mnist_core.runs import history
 for _ in range(30):
-    rows = history.everything()
+    rows = history.history_rows()
     assert len(rows) == int(sys.argv[1]), rows
 """
 
@@ -165,10 +170,10 @@ def test_two_processes_may_write_it_at_once(tmp_path: Path, runs_root: Path) -> 
     readers = [subprocess.Popen(command, cwd=ROOT, env=environment(runs_root)) for _ in range(2)]
     while any(reader.poll() is None for reader in readers):
         (runs_root / ".index.json").unlink(missing_ok=True)  # so that both always have something to write
-        history.relabel(runs[0], name=f"name {time.monotonic_ns()}")
+        update_label(runs[0], name=f"name {time.monotonic_ns()}")
         time.sleep(0.002)
     assert [reader.returncode for reader in readers] == [0, 0]
-    assert history.everything()[-1] == history.summary(Run(runs_root / history.everything()[-1]["run"]))
+    assert history.history_rows()[-1] == history.history_row(Run(runs_root / history.history_rows()[-1]["run"]))
     assert [path.name for path in runs_root.iterdir() if path.is_file()] == [".index.json"]
     head, body = (runs_root / ".index.json").read_bytes().split(b"\n", 1)
     assert len(json.loads(body)) == 5 and json.loads(head)["version"]

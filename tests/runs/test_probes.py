@@ -17,12 +17,14 @@ from mnist_core.charts import digits as digit_charts
 from mnist_core.charts.common import CORRECT_RGB, WRONG_RGB
 from mnist_core.data.mnist import load_mnist, split_mnist
 from mnist_core.errors import DrawingError
-from mnist_core.jobs.local import start_worker
+from mnist_core.jobs.worker_process import start_worker
 from mnist_core.networks.layers import Dense, Flatten, Rescaling
 from mnist_core.recipes.settings import Settings
 from mnist_core.runs import probes
 from mnist_core.runs.probes import Probe
-from mnist_core.runs.run import Run, RunSpec, create_run, make_spec
+from mnist_core.runs.run import Run
+from mnist_core.runs.spec import RunSpec, make_spec
+from mnist_core.runs.store import create_run
 from mnist_core.training import loop
 from mnist_core.training.model import make_model
 from mnist_core.training.predict import make_predictor
@@ -38,22 +40,22 @@ def run(tmp_path: Path) -> Run:
 
 
 def drawn(value: int) -> Probe:
-    return probes.probe(np.full((28, 28), value, np.uint8))
+    return probes.new_probe(np.full((28, 28), value, np.uint8))
 
 
 def test_probes_come_back_as_they_were(run: Run) -> None:
     image = np.arange(784).reshape(28, 28).astype(np.uint8)
-    probes.write(run, [probes.probe(image), drawn(7)])
-    first, second = probes.read(run)
+    probes.write_probes(run, [probes.new_probe(image), drawn(7)])
+    first, second = probes.read_probes(run)
     assert (first.image == image).all() and (second.image == 7).all()
     assert first.name != second.name
 
 
 def test_seventh_probe_is_refused_and_nothing_is_written(run: Run) -> None:
-    probes.write(run, [drawn(1)])
+    probes.write_probes(run, [drawn(1)])
     with pytest.raises(DrawingError, match="7 drawings .* 6 may be"):
-        probes.write(run, [drawn(value) for value in range(7)])
-    assert len(probes.read(run)) == 1
+        probes.write_probes(run, [drawn(value) for value in range(7)])
+    assert len(probes.read_probes(run)) == 1
 
 
 @pytest.mark.parametrize(
@@ -71,20 +73,20 @@ def test_seventh_probe_is_refused_and_nothing_is_written(run: Run) -> None:
 )
 def test_probes_changed_by_hand_are_left_out(run: Run, content: str) -> None:
     (run.path / "probes.json").write_text(content)
-    assert probes.read(run) == ()
+    assert probes.read_probes(run) == ()
 
 
 def test_wall_has_six_of_each_digit_in_order() -> None:
     sample = load_mnist("sample")
-    wall = probes.choose_wall(sample.x_test, sample.y_test)
+    wall = probes.choose_probe_grid(sample.x_test, sample.y_test)
     assert wall.labels.tolist() == [digit for digit in range(10) for _ in range(6)]
     firsts = [np.flatnonzero(sample.y_test == digit)[0] for digit in range(10)]
     assert (wall.images[::6] == sample.x_test[firsts]).all()
 
 
-def watching(run: Run, probabilities: Callable[[Any], Any], size: int = 28) -> probes.Watch:
-    wall = probes.Wall(np.zeros((60, size, size), np.uint8), np.repeat(np.arange(10), 6).astype(np.uint8))
-    return probes.Watch(run, wall, probabilities)
+def watching(run: Run, probabilities: Callable[[Any], Any], size: int = 28) -> probes.ProbeRecorder:
+    wall = probes.ProbeGrid(np.zeros((60, size, size), np.uint8), np.repeat(np.arange(10), 6).astype(np.uint8))
+    return probes.ProbeRecorder(run, wall, probabilities)
 
 
 def test_report_has_what_the_model_says(run: Run) -> None:
@@ -94,16 +96,16 @@ def test_report_has_what_the_model_says(run: Run) -> None:
         return np.eye(12, dtype=np.float32)[images[:, 14, 14] % 12]
 
     watch = watching(run, one_hot)
-    assert watch.look() == {"wall": "0" * 60}
-    assert watch.look() == {}, "the wall is not looked at with every report"
-    probes.write(run, [drawn(3), drawn(10)])
-    three, ten = probes.read(run)
-    report = watch.look(at_wall=True)
+    assert watch.record() == {"wall": "0" * 60}
+    assert watch.record() == {}, "the wall is not looked at with every report"
+    probes.write_probes(run, [drawn(3), drawn(10)])
+    three, ten = probes.read_probes(run)
+    report = watch.record(with_grid=True)
     assert report["probes"][three.name] == [0, 0, 0, 1, 0, 0, 0, 0, 0, 0]
     assert report["probes"][ten.name] == [0] * 10, "an eleventh output is no digit"
     assert report["wall"] == "0" * 60
-    probes.write(run, [])
-    assert watch.look() == {}
+    probes.write_probes(run, [])
+    assert watch.record() == {}
 
 
 @pytest.mark.parametrize(("cost", "expected"), [(0.001, 1.0), (0.02, 4.0)])
@@ -121,7 +123,7 @@ def test_wall_of_a_slow_network_is_looked_at_less_often(
     watch, took[0], looks = watching(run, slow), 3.0, []
     for _ in range(2000):
         began = clock[0]
-        if watch.look():
+        if watch.record():
             looks.append(began)
             took[0] = cost
         clock[0] += 0.01
@@ -137,8 +139,8 @@ def test_drawing_stands_in_the_middle_of_a_larger_field(run: Run) -> None:
         seen.append(images)
         return np.zeros((len(images), 100), np.float32)
 
-    probes.write(run, [drawn(9)])
-    watching(run, keep, 56).look()
+    probes.write_probes(run, [drawn(9)])
+    watching(run, keep, 56).record()
     assert seen[0].shape == (61, 56, 56)
     assert (seen[0][0, 14:42, 14:42] == 9).all() and seen[0][0].sum() == 9 * 784
 
@@ -154,17 +156,17 @@ def test_history_leaves_out_what_is_nonsense() -> None:
         {"probes": {"a": ten}, "wall": "12"},
         {"step": 6, "probes": {"a": ten}},
     ]
-    steps, told = probes.history(rows, "a")
+    steps, told = probes.probe_history(rows, "a")
     assert steps == [2, 6] and told.shape == (2, 10)
-    assert probes.history(rows, "none")[1].shape == (0, 10)
-    assert probes.wall_history(rows, 2) == [(2, "1x"), (3, "12")]
+    assert probes.probe_history(rows, "none")[1].shape == (0, 10)
+    assert probes.grid_history(rows, 2) == [(2, "1x"), (3, "12")]
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"nonsense"])
 def test_spoilt_wall_is_no_wall(run: Run, content: bytes) -> None:
-    assert probes.read_wall(run) is None
+    assert probes.read_probe_grid(run) is None
     (run.path / "wall.npz").write_bytes(content)
-    assert probes.read_wall(run) is None
+    assert probes.read_probe_grid(run) is None
 
 
 @pytest.mark.parametrize("averaging", [0.0, 0.9])
@@ -194,25 +196,25 @@ def test_worker_is_watched(monkeypatch: pytest.MonkeyPatch, runs_root: Path) -> 
     monkeypatch.setattr(worker.signal, "signal", lambda *_: None)
     run = create_run(RunSpec("fast", SETTINGS, "sample", seed=3))
     sample = load_mnist("sample")
-    probes.write(run, [probes.probe(sample.x_train[0])])
-    run.ask(paused=True, batches=3)
+    probes.write_probes(run, [probes.new_probe(sample.x_train[0])])
+    run.update_control(paused=True, batches=3)
     process = start_worker(run, 1)
     try:
         wait_until(lambda: run.status().state == "paused" and run.status().step == 3, "three batches")
-        probes.write(run, [*probes.read(run), drawn(40)])
-        run.ask(paused=False)
+        probes.write_probes(run, [*probes.read_probes(run), drawn(40)])
+        run.update_control(paused=False)
         assert process.wait() == 0, run.log.read_text()
     finally:
         process.kill()
-    first, second = probes.read(run)
-    rows, wall = run.metrics().rows, probes.read_wall(run)
+    first, second = probes.read_probes(run)
+    rows, wall = run.metrics().rows, probes.read_probe_grid(run)
     assert wall is not None
-    steps, told = probes.history(rows, first.name)
+    steps, told = probes.probe_history(rows, first.name)
     assert len(steps) >= 3 and np.allclose(told.sum(axis=1), 1, atol=0.2)
     assert told[-1].argmax() == sample.y_train[0], "a training digit is learned in two epochs"
-    later, _ = probes.history(rows, second.name)
+    later, _ = probes.probe_history(rows, second.name)
     assert later and later[0] > 3 and later[-1] == steps[-1]
-    seen = probes.wall_history(rows, 60)
+    seen = probes.grid_history(rows, 60)
     right = [sum(str(a) == b for a, b in zip(wall.labels.tolist(), read, strict=True)) for _, read in seen]
     assert right[-1] > 40 and right[-1] > right[0]
     assert seen[-1][0] == run.status().steps

@@ -11,12 +11,12 @@ import pytest
 from mnist_core import owners
 from mnist_core.charts import runs as run_charts
 from mnist_core.runs import history, ranking
-from mnist_core.runs.reports import comparable
+from mnist_core.runs.reports import chart_rows
 
 
 def row(run: str, **values: Any) -> dict[str, Any]:
     return {
-        **dict.fromkeys(history.ROW),
+        **dict.fromkeys(history.COLUMNS),
         "run": run,
         "name": run,
         "starred": False,
@@ -56,13 +56,15 @@ def names(rows: list[dict[str, Any]]) -> str:
     ],
 )
 def test_search(arguments: dict[str, Any], expected: str) -> None:
-    assert names(ranking.search(ROWS, **arguments)) == expected
+    assert names(ranking.search_rows(ROWS, **arguments)) == expected
 
 
 def test_own_runs_are_divided_from_the_others() -> None:
-    mine, others = ranking.divide(ROWS, "x" * 64)
+    mine, others = ranking.split_by_owner(ROWS, "x" * 64)
     assert (names(mine), names(others)) == ("af", "bcde")
-    assert names(ranking.divide(ROWS, owners.NOBODY)[1]) == "abcdef", "nobody's are not the runs of who has no token"
+    assert names(ranking.split_by_owner(ROWS, owners.NOBODY)[1]) == "abcdef", (
+        "nobody's are not the runs of who has no token"
+    )
 
 
 def test_leaderboard_never_mixes_data_sets_and_prefers_the_smaller_network() -> None:
@@ -92,12 +94,12 @@ def test_reports_keep_what_can_be_drawn() -> None:
         {"loss": 1.0},
         {"step": 20, "loss": huge, "accuracy": 1},
     ]
-    assert comparable(rows, 10) == [
+    assert chart_rows(rows, 10) == [
         {"step": 5, "epoch": 0.5, "loss": 0.5},
         {"step": 10, "epoch": 1.0, "elapsed": 2.5},
         {"step": 20, "epoch": 2.0, "accuracy": 1},
     ]
-    assert comparable(rows[:1], 0)[0]["epoch"] == 5
+    assert chart_rows(rows[:1], 0)[0]["epoch"] == 5
 
 
 @pytest.mark.parametrize("logarithmic", [False, True])

@@ -21,20 +21,11 @@ from mnist_core.config import runs_dir
 from mnist_core.errors import ArchitectureError, RunError, RunNotFoundError, SettingError
 from mnist_core.recipes.recipes import RECIPES
 from mnist_core.runs import run as run_module
-from mnist_core.runs.run import (
-    FINAL_STATES,
-    STATES,
-    Metrics,
-    Run,
-    RunSpec,
-    Status,
-    create_run,
-    find_run,
-    list_runs,
-    make_spec,
-    stamp_status,
-    write_json,
-)
+from mnist_core.runs import status as status_module
+from mnist_core.runs.run import Metrics, Run, write_json
+from mnist_core.runs.spec import RunSpec, make_spec
+from mnist_core.runs.status import FINAL_STATES, STATES, Status, stamp_status
+from mnist_core.runs.store import create_run, find_run, list_runs
 from tests.support import ROOT, wait_until
 
 DEEP = "[" * 100_000
@@ -211,7 +202,7 @@ def dead_pid() -> int:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every heartbeat is stale."""
-    monkeypatch.setattr(run_module, "STALE_SECONDS", -1.0)
+    monkeypatch.setattr(status_module, "STALE_SECONDS", -1.0)
 
 
 @pytest.mark.parametrize("state", [state for state in STATES if state not in FINAL_STATES])
@@ -395,12 +386,12 @@ def test_a_tail_beside_a_writer_loses_and_repeats_nothing(run: Run) -> None:
 
 def test_wishes_add_up(run: Run) -> None:
     assert run.control() == {}
-    run.ask(pause=True)
-    run.ask(stop=True, pause=False)
+    run.update_control(pause=True)
+    run.update_control(stop=True, pause=False)
     assert run.control() == {"pause": False, "stop": True}
     write(run, "control.json", b"{oops")
     assert run.control() == {}
-    run.ask(stop=True)
+    run.update_control(stop=True)
     assert run.control() == {"stop": True}
 
 

@@ -15,7 +15,14 @@ from mnist_core.data.mnist import Split
 from mnist_core.errors import RunError
 from mnist_core.networks.layers import BatchNormalization, Dense, Flatten, Rescaling
 from mnist_core.recipes.settings import Settings
-from mnist_core.runs.snapshots import kept_of, most_of, read_snapshot, snapshot_epochs, thinned, write_snapshot
+from mnist_core.runs.snapshots import (
+    BYTES_PER_WEIGHT,
+    max_snapshots,
+    read_snapshot,
+    snapshot_epochs,
+    thin_out,
+    write_snapshot,
+)
 from mnist_core.training import loop
 from mnist_core.training.model import make_model
 from mnist_core.training.weights import averaged_weights, inference_weights
@@ -28,7 +35,7 @@ LAYERS = (Rescaling(1 / 255), Flatten(), Dense(4, "relu"), BatchNormalization(),
 def test_few_are_kept_evenly_as_more_and_more_come(last: int, most: int) -> None:
     kept: list[int] = []
     for epoch in range(last + 1):
-        kept = thinned([*kept, epoch], most)
+        kept = thin_out([*kept, epoch], most)
     assert kept[0] == 0 and kept[-1] == last and min(most, last + 1) / 2 <= len(kept) <= most
     if most > 2:
         assert np.diff(kept).max(initial=0) <= 2 * last / (most - 2) + 1
@@ -51,9 +58,9 @@ def test_at_most_twenty_and_fewer_of_large_ones(tmp_path: Path) -> None:
     for epoch in range(20):
         write_snapshot(tmp_path / "twenty", epoch, [np.zeros(10, np.float32)])
     assert snapshot_epochs(tmp_path / "twenty") == list(range(20))
-    assert most_of([np.zeros(5_000_000, np.float16)]) == kept_of(5_000_000) == 3
-    assert most_of([np.zeros(20_000_000, np.float16)]) == kept_of(20_000_000) == 2
-    assert kept_of(100_000) == 20
+    assert max_snapshots(BYTES_PER_WEIGHT * 5_000_000) == 3
+    assert max_snapshots(BYTES_PER_WEIGHT * 20_000_000) == 2
+    assert max_snapshots(BYTES_PER_WEIGHT * 100_000) == 20
 
 
 def test_an_epoch_that_is_trained_again_replaces_what_came_after(tmp_path: Path) -> None:

@@ -27,24 +27,17 @@ from mnist_core.errors import RunError, RunNotFoundError, SettingError, SweepErr
 from mnist_core.files import read_json, write_json
 from mnist_core.jobs import persistent_worker
 from mnist_core.jobs.local import LocalBackend
-from mnist_core.jobs.worker_pool import start_worker
+from mnist_core.jobs.worker_process import start_worker
 from mnist_core.networks.layers import Dense, Dropout, Flatten, Rescaling
 from mnist_core.networks.library import save_network
 from mnist_core.processes import cpu_count
 from mnist_core.recipes.settings import Settings
 from mnist_core.runs import history
 from mnist_core.runs.heartbeat import Heartbeat
-from mnist_core.runs.run import (
-    Run,
-    RunSpec,
-    Status,
-    create_run,
-    find_run,
-    list_runs,
-    make_spec,
-    stamp_status,
-    sweep_mark,
-)
+from mnist_core.runs.run import Run, sweep_mark
+from mnist_core.runs.spec import RunSpec, make_spec
+from mnist_core.runs.status import Status, stamp_status
+from mnist_core.runs.store import create_run, find_run, list_runs
 from mnist_core.sweeps import study, trial_runs
 from mnist_core.sweeps.objective import best_trial, trial_value
 from mnist_core.sweeps.plan import HELD_OUT_SPLIT, SweepPlan, describe_plan, make_plan, plan_title
@@ -213,7 +206,7 @@ def test_grid_of_four_tries_each_point_once_and_trains_the_winner_anew(runs_root
     chosen = find_run(found["run"])
     assert found["test_accuracy"] == chosen.card()["test_accuracy"]
     assert len(list_runs()) == 6, "none but the trials and the winner's"
-    rows = {row["run"]: row["sweep"] for row in history.everything()}
+    rows = {row["run"]: row["sweep"] for row in history.history_rows()}
     assert rows[best["run"]] == f"{made.id} trial {best['trial']}"
     assert rows[chosen.id] == f"{made.id} trial {best['trial']}, winner"
 

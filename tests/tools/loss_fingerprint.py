@@ -19,7 +19,7 @@ os.environ |= {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_IN
 from mnist_core.evaluation.metrics import evaluate
 from mnist_core.processes import set_tensorflow_defaults
 from mnist_core.recipes.recipes import RECIPES
-from mnist_core.runs.run import RunSpec
+from mnist_core.runs.spec import RunSpec
 from mnist_core.training import dataset, loop
 from mnist_core.training.model import make_model
 from mnist_core.training.predict import predict

@@ -17,7 +17,9 @@ from mnist_core.data.mnist import Split, load_mnist
 from mnist_core.errors import DigitLabError, ModelError, RunNotFoundError, SettingError
 from mnist_core.handwriting.corrections import Correction, save_correction
 from mnist_core.models.classifier import Classifier
-from mnist_core.runs.run import Run, RunSpec, create_run, make_spec
+from mnist_core.runs.run import Run
+from mnist_core.runs.spec import RunSpec, make_spec
+from mnist_core.runs.store import create_run
 from mnist_core.training import fine_tune
 from mnist_core.training.model import make_model
 from mnist_core.training.predict import predict

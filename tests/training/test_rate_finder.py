@@ -15,7 +15,10 @@ from mnist_core.errors import SettingError
 from mnist_core.networks.layers import Dense, Flatten, Rescaling
 from mnist_core.recipes.recipes import RECIPES
 from mnist_core.recipes.settings import Settings
-from mnist_core.runs.run import Run, RunSpec, Status, create_run, list_runs
+from mnist_core.runs.run import Run
+from mnist_core.runs.spec import RunSpec
+from mnist_core.runs.status import Status
+from mnist_core.runs.store import create_run, list_runs
 from mnist_core.training import loop, rate_finder
 from mnist_core.training.model import make_model
 from mnist_core.training.rate_finder import (
@@ -187,7 +190,7 @@ def test_worker_makes_a_test_and_no_run(runs_root: Path) -> None:
 @pytest.mark.usefixtures("keras", "signals")
 def test_test_can_be_stopped() -> None:
     test = made()
-    test.ask(stop=True)
+    test.update_control(stop=True)
     assert worker.main([str(test.path)]) == 0
     assert test.status().state == "stopped" and len(rate_finder.read_points(test)) == 1
 

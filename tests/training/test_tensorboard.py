@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from mnist_core.runs.run import Run, create_run, make_spec
+from mnist_core.runs.run import Run
+from mnist_core.runs.spec import make_spec
+from mnist_core.runs.store import create_run
 from mnist_core.training.tensorboard import EventWriter
 from tests.support import Trained
 

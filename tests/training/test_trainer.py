@@ -20,14 +20,17 @@ import pytest
 
 from mnist_core import worker
 from mnist_core.errors import QueueFullError, RunError
-from mnist_core.jobs.local import conclude_run, resume_run, start_worker
+from mnist_core.jobs.lifecycle import conclude_run, resume_run
+from mnist_core.jobs.worker_process import start_worker
 from mnist_core.networks.layers import BatchNormalization, Dense, Dropout, Flatten, Rescaling
 from mnist_core.recipes.settings import Settings
-from mnist_core.runs import run as run_module
-from mnist_core.runs.checkpoints import FILE, read_checkpoint
+from mnist_core.runs import status as status_module
+from mnist_core.runs.checkpoints import CHECKPOINT_FILE, read_checkpoint
 from mnist_core.runs.control import Control
-from mnist_core.runs.run import Run, RunSpec, create_run
+from mnist_core.runs.run import Run
 from mnist_core.runs.snapshots import read_snapshot, snapshot_epochs
+from mnist_core.runs.spec import RunSpec
+from mnist_core.runs.store import create_run
 from mnist_core.training import trainer
 from mnist_core.training.model import make_model
 from tests.support import wait_until
@@ -79,7 +82,7 @@ def training(run: Run) -> Iterator[threading.Thread]:
     try:
         yield thread
     finally:
-        run.ask(stop=True, paused=False)
+        run.update_control(stop=True, paused=False)
         thread.join()
 
 
@@ -144,10 +147,10 @@ def test_training_is_the_same_to_the_last_bit_without_snapshots(whole: Run, monk
 @pytest.mark.usefixtures("keras")
 def test_killed_worker_is_interrupted_and_resumed(whole: Run) -> None:
     run = new_run(epochs=4)
-    run.ask(paused=True, whole_epochs=1)
+    run.update_control(paused=True, whole_epochs=1)
     process = start_worker(run, 1)
     wait_until(lambda: run.status().state == "paused" and run.status().epoch == 1, "the end of the first epoch")
-    run.ask(batches=3)
+    run.update_control(batches=3)
     wait_until(lambda: run.status().step == PER_EPOCH + 3, "the middle of the second epoch")
     process.kill()
     process.wait()
@@ -169,14 +172,14 @@ def test_full_disk_interrupts_and_loses_no_finished_epoch(limit: int, monkeypatc
     import resource
 
     run = new_run(epochs=3)
-    run.ask(paused=True, whole_epochs=1)
+    run.update_control(paused=True, whole_epochs=1)
     process = start_worker(run, 1)
     wait_until(lambda: run.status().state == "paused" and run.status().epoch == 1, "the end of the first epoch")
     resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (limit, limit))
-    run.ask(paused=False)
+    run.update_control(paused=False)
     # 120: Python could not even write its last output.
     assert process.wait(120) in (1, 120), run.log.read_text()
-    monkeypatch.setattr(run_module, "STALE_SECONDS", -1.0)  # ten seconds later
+    monkeypatch.setattr(status_module, "STALE_SECONDS", -1.0)  # ten seconds later
     status = run.status()
     assert status.state == "interrupted"
     assert ("The disk is full" if limit else "Its process is gone after 1 of 3 epochs") in status.message
@@ -224,18 +227,18 @@ def test_finished_run_is_extended(whole: Run) -> None:
 @pytest.mark.usefixtures("keras")
 def test_pause_step_and_go_on() -> None:
     run = new_run(epochs=3)
-    run.ask(paused=True)
+    run.update_control(paused=True)
     with training(run) as thread:
         wait_until(lambda: run.status().state == "paused", "the pause before the first batch")
         for count in (1, 2):
-            run.ask(batches=count)
+            run.update_control(batches=count)
             wait_until(lambda count=count: run.status().step == count, f"batch {count}", seconds=20)
         time.sleep(0.3)
         assert (run.status().step, run.status().state) == (2, "paused")
-        run.ask(whole_epochs=1)
+        run.update_control(whole_epochs=1)
         wait_until(lambda: run.status().epoch == 1 and run.status().state == "paused", "the end of the epoch")
         assert run.status().step == PER_EPOCH
-        run.ask(paused=False)
+        run.update_control(paused=False)
         thread.join(60)
     assert (run.status().state, run.status().step) == ("finished", 3 * PER_EPOCH)
 
@@ -247,17 +250,17 @@ def test_answer_comes_within_a_second(wish: dict[str, bool]) -> None:
     state = {"paused": ("paused",), "stop": ("stopping", "stopped")}[next(iter(wish))]
     with training(run):
         wait_until(lambda: run.status().step > 5, "some steps")
-        run.ask(**wish)
+        run.update_control(**wish)
         wait_until(lambda: run.status().state in state, "an answer", seconds=2)
 
 
 @pytest.mark.usefixtures("keras")
 def test_learning_rate_changes_from_there_on_and_is_marked() -> None:
     run = new_run(epochs=3, schedule="constant")
-    run.ask(paused=True, whole_epochs=1)
+    run.update_control(paused=True, whole_epochs=1)
     with training(run) as thread:
         wait_until(lambda: run.status().epoch == 1, "an epoch")
-        run.ask(learning_rate=0.0005, paused=False)
+        run.update_control(learning_rate=0.0005, paused=False)
         thread.join(60)
     rows = run.metrics().rows
     rates = [(row["step"] > PER_EPOCH, row["learning_rate"]) for row in rows]
@@ -269,10 +272,10 @@ def test_learning_rate_changes_from_there_on_and_is_marked() -> None:
 @pytest.mark.usefixtures("keras")
 def test_more_epochs_while_it_runs() -> None:
     run = new_run(epochs=2)
-    run.ask(paused=True, whole_epochs=1)
+    run.update_control(paused=True, whole_epochs=1)
     with training(run) as thread:
         wait_until(lambda: run.status().epoch == 1, "an epoch")
-        run.ask(epochs=5, paused=False)
+        run.update_control(epochs=5, paused=False)
         thread.join(60)
     assert (run.status().epoch, run.status().steps) == (5, 5 * PER_EPOCH)
     assert run.metrics().rows[-1]["learning_rate"] < 0.001, "the schedule is stretched to the new end"
@@ -363,7 +366,7 @@ def change(path: Any, edit: Callable[[dict[str, np.ndarray]], None]) -> None:
     ],
 )
 def test_checkpoint_of_something_else_is_said(whole: Run, edit: Callable[[Any], None]) -> None:
-    change(whole.path / FILE, edit)
+    change(whole.path / CHECKPOINT_FILE, edit)
     resume_run(Backend(), whole, epochs=6)
     assert worker.main([str(whole.path)]) == 1
     assert "Train" in whole.status().message and "Traceback" not in whole.status().message
@@ -371,7 +374,7 @@ def test_checkpoint_of_something_else_is_said(whole: Run, edit: Callable[[Any], 
 
 
 def test_broken_checkpoint_is_said(whole: Run) -> None:
-    (whole.path / FILE).write_bytes(b"half a file")
+    (whole.path / CHECKPOINT_FILE).write_bytes(b"half a file")
     resume_run(Backend(), whole, epochs=6)
     assert worker.main([str(whole.path)]) == 1
     assert "cannot be read" in whole.status().message

@@ -26,13 +26,15 @@ from collections.abc import Callable, Iterable
 
 from mnist_core.config import max_queued, max_queued_each
 from mnist_core.errors import ClusterError, DigitLabError, RunError
-from mnist_core.jobs.local import GRACE_SECONDS, refuse_too_many
+from mnist_core.jobs.backend import GRACE_SECONDS
+from mnist_core.jobs.lifecycle import check_queue_limits
 from mnist_core.jobs.ray.cluster import Capacity, Jobs
 from mnist_core.jobs.ray.monitor import Watch
 from mnist_core.jobs.ray.tasks import Task, Tasks
 from mnist_core.runs import claims
 from mnist_core.runs.claims import Claim
-from mnist_core.runs.run import FINAL_STATES, STALE_SECONDS, Run
+from mnist_core.runs.run import Run
+from mnist_core.runs.status import FINAL_STATES, STALE_SECONDS
 
 POLL_SECONDS = 0.5
 LOOK_SECONDS = 2.0
@@ -89,7 +91,12 @@ class RayBackend:
         return f"The cluster has not answered for {silent:.0f} seconds. It is asked on."
 
     @property
-    def met(self) -> bool:
+    def crowded_message(self) -> str:
+        """See JobBackend."""
+        return "Waits for a free place on the cluster."
+
+    @property
+    def has_answered(self) -> bool:
         """Whether the cluster has been asked, and has answered or failed to."""
         return self._met.is_set()
 
@@ -99,9 +106,9 @@ class RayBackend:
         return self._tasks.capacity
 
     @property
-    def places(self) -> int:
+    def slots(self) -> int:
         """How many runs the cluster takes at once, were it all free; at least one."""
-        return self._tasks.places
+        return self._tasks.slots
 
     @property
     def waiting(self) -> int:
@@ -109,7 +116,7 @@ class RayBackend:
         with self._tasks.lock:
             return self._tasks.here + max(self._tasks.pending, self.capacity.waiting)
 
-    def meet(self, seconds: float) -> None:
+    def wait_for_answer(self, seconds: float) -> None:
         """Waits for the cluster's first answer. For the command line. Raises ClusterError where it cannot be had."""
         self._met.wait(seconds)
         if self.trouble or not self._met.is_set():
@@ -128,7 +135,7 @@ class RayBackend:
             task = Task(run)
             waiting = [other.owner for other in self._tasks.turns([task])[self._tasks.room() :]]
             if not self._sweep:
-                refuse_too_many(waiting, task.owner, self._queued, self._each)
+                check_queue_limits(waiting, task.owner, self._queued, self._each)
             self._tasks.add(task)
         self._wake.set()
 
@@ -140,10 +147,10 @@ class RayBackend:
         """
         with self._tasks.lock:
             for run in runs:
-                state, claim = run.written_state, claims.read(run)
-                if self._tasks.get(run) or state in FINAL_STATES or not (claim.job or run.left_waiting()):
+                state, claim = run.recorded_state, claims.read_claim(run)
+                if self._tasks.get(run) or state in FINAL_STATES or not (claim.job or run.left_in_queue()):
                     continue
-                passed = claim.job not in ("", claims.own_job(run, claim.number))
+                passed = claim.job not in ("", claims.default_job(run, claim.number))
                 submitted = passed or state != "queued"  # else once more, by the same name
                 self._tasks.add(Task(run, claim if claim.job else Claim(), submitted, passed, claim.retried))
         self._wake.set()
@@ -161,7 +168,7 @@ class RayBackend:
     def request_stop(self, run: Run) -> None:
         """As JobBackend."""
         if run.path.is_dir():
-            run.ask(stop=True)
+            run.update_control(stop=True)
         with self._tasks.lock:
             task = self._tasks.get(run)
             if task is not None and not task.begun:

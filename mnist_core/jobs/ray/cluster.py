@@ -53,7 +53,7 @@ class Capacity:
     busy: float = 0.0
     waiting: int = 0
 
-    def places(self, cpus: float) -> int:
+    def slots(self, cpus: float) -> int:
         """How many runs of so many cores it takes at once, were it all free."""
         return sum(int(cores // cpus) for cores in self.cores)
 
@@ -72,7 +72,7 @@ class Capacity:
 
     def free(self, cpus: float) -> int:
         """How many runs more it takes, as far as it is known how its free cores lie."""
-        return max(0, min(self.places(cpus), int((sum(self.cores) - self.busy) // cpus)))
+        return max(0, min(self.slots(cpus), int((sum(self.cores) - self.busy) // cpus)))
 
 
 @dataclass(frozen=True)
@@ -99,8 +99,8 @@ class Job:
         names = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "PYTHONPATH", "KERAS_HOME")
         kept = {name: given[name] for name in names if name in given}
         own = {name: value for name, value in os.environ.items() if name.startswith("DIGITLAB_")}
-        own |= {"DIGITLAB_RUNS": str(runs_dir().resolve()), claims.VARIABLE: str(self.number)}
-        own |= {mailbox.VARIABLE: self.name} if self.stays else {}
+        own |= {"DIGITLAB_RUNS": str(runs_dir().resolve()), claims.CLAIM_VARIABLE: str(self.number)}
+        own |= {mailbox.JOB_VARIABLE: self.name} if self.stays else {}
         shared = {"TF_FORCE_GPU_ALLOW_GROWTH": "true"} if self.needs.gpus else {}
         return {name: value for name, value in {**kept, **own, **shared}.items() if name not in _KEPT_BACK}
 

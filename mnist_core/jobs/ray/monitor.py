@@ -11,12 +11,13 @@ import time
 from dataclasses import replace
 
 from mnist_core.config import runs_dir
-from mnist_core.jobs.local import conclude_run
+from mnist_core.jobs.lifecycle import conclude_run
 from mnist_core.jobs.ray.cluster import Jobs, JobState
 from mnist_core.jobs.ray.tasks import Task, Tasks
 from mnist_core.runs import claims, mailbox
 from mnist_core.runs.checkpoints import has_checkpoint
-from mnist_core.runs.run import FINAL_STATES, Run, Status, write_stamped_status
+from mnist_core.runs.run import Run, write_stamped_status
+from mnist_core.runs.status import FINAL_STATES, Status
 
 QUIET_SECONDS = 4.0
 """A worker that has not written for so long is asked after."""
@@ -62,7 +63,7 @@ class Watch:
 
     def _listen(self, task: Task) -> str:
         """The state that its worker wrote last."""
-        status, state = task.run.status(), task.run.written_state
+        status, state = task.run.status(), task.run.recorded_state
         if status.heartbeat != task.heartbeat:
             task.heartbeat, task.heard = status.heartbeat, time.monotonic()
         if state != "queued":

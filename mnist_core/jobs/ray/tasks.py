@@ -46,7 +46,7 @@ class Task:
     owner: str = field(init=False)
 
     def __post_init__(self) -> None:
-        self.owner = owners.read(self.run.path)
+        self.owner = owners.read_owner(self.run.path)
 
     @property
     def job(self) -> str:
@@ -60,7 +60,7 @@ class Task:
     @property
     def begun(self) -> bool:
         """Whether a worker has it, as far as anybody has said."""
-        return bool(self.job) and not (self.pending and self.run.written_state == "queued")
+        return bool(self.job) and not (self.pending and self.run.recorded_state == "queued")
 
     def wait_here(self) -> None:
         """The cluster has it no longer."""
@@ -119,16 +119,16 @@ class Tasks:
         return sum(bool(task.job) and task.pending for task in self._tasks.values())
 
     @property
-    def places(self) -> int:
+    def slots(self) -> int:
         """How many runs the cluster takes at once, were it all free; at least one."""
-        return max(1, self.capacity.places(self.needs.cpus))
+        return max(1, self.capacity.slots(self.needs.cpus))
 
     def room(self) -> int:
         """How many of the waiting ones may be given away now."""
         given = [task for task in self._tasks.values() if task.job]
         pending = sum(task.pending and not task.passed for task in given)
         busy = len({task.job for task in given} | self._idle.keys())
-        free = max(0, min(self.capacity.free(self.needs.cpus), self.places - busy + pending))
+        free = max(0, min(self.capacity.free(self.needs.cpus), self.slots - busy + pending))
         if self._sweep:  # where others have every place, one waits among them
             return max(0, free - pending, 1 - busy) + len(self.staying())
         return max(0, AHEAD + free - pending)
@@ -161,7 +161,7 @@ class Tasks:
                 self._served[task.owner] = max(self._served.values(), default=0) + 1
                 task.write(state="queued", message=WAITS_THERE)
                 staying = next(iter(self.staying()), "")
-                task.claim = claims.take(run, retried=task.retried, job=staying)
+                task.claim = claims.take_claim(run, retried=task.retried, job=staying)
                 task.pending, task.heard, task.heartbeat = True, time.monotonic(), -1.0
                 if staying:
                     del self._idle[staying]

@@ -6,7 +6,7 @@ import streamlit as st
 
 from mnist_core import owners
 from mnist_core.handwriting.corrections import Correction, archive_corrections, delete_correction, list_corrections
-from mnist_core.jobs.local import start_run
+from mnist_core.jobs.lifecycle import start_run
 from mnist_core.training import fine_tune
 from pages.ui.shared import caches, correction, guard, model_menu, state, thumbnails, visitor
 
@@ -49,9 +49,9 @@ def show_drawings() -> None:
 
 
 def delete_drawings(drawings: list[Correction]) -> None:
-    """Deletes drawings permanently. Raises NotYoursError at the first that another visitor owns."""
+    """Deletes drawings permanently. Raises NotOwnerError at the first that another visitor owns."""
     for drawing in drawings:
-        owners.require(drawing.owner, visitor.current_visitor(), "The drawing")
+        owners.check_may_change(drawing.owner, visitor.current_visitor(), "The drawing")
         delete_correction(drawing.name)
 
 

@@ -15,7 +15,7 @@ from mnist_core.explain.gradient_client import SnapshotHistory
 from mnist_core.explain.gradient_server import MAX_CHANNELS, load_architecture
 from mnist_core.networks.architecture import Architecture
 from mnist_core.networks.layers import format_shape
-from mnist_core.runs.snapshots import MOST, kept_of, snapshot_epochs
+from mnist_core.runs.snapshots import BYTES_PER_WEIGHT, MAX_SNAPSHOTS, max_snapshots, snapshot_epochs
 from mnist_core.training import fine_tune
 from pages.ui.explain.gradient_spinner import gradient_spinner
 from pages.ui.shared import analysis_caches, figure, prediction_view, state
@@ -180,8 +180,8 @@ def show_notes(history: SnapshotHistory, network: Architecture) -> None:
     if history.epochs[0]:
         notes.append("The first epochs were trained before Digit Lab saved snapshots.")
     if saved < last + 1 - history.epochs[0]:
-        limit = kept_of(network.parameters)
-        reason = "" if limit == MOST else f" because the network is large ({network.parameters:,} weights)"
+        limit = max_snapshots(BYTES_PER_WEIGHT * network.parameters)
+        reason = "" if limit == MAX_SNAPSHOTS else f" because the network is large ({network.parameters:,} weights)"
         notes.append(f"{saved} snapshots of {last} epochs are kept: at most {limit}{reason}.")
     if history.activations.shape[-1] == MAX_CHANNELS:
         notes.append(f"Only the first {MAX_CHANNELS} channels or units are shown.")

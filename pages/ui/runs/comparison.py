@@ -7,8 +7,9 @@ from typing import Any
 import streamlit as st
 
 from mnist_core.charts import runs as run_charts
-from mnist_core.runs import history
-from mnist_core.runs.reports import MEASURES
+from mnist_core.runs.comparison import settings_table
+from mnist_core.runs.labels import run_title
+from mnist_core.runs.reports import METRICS
 from mnist_core.runs.run import Run
 from pages.ui.shared import caches, figure, formatting, guard, prediction_view, sketchpad, state, theme
 from pages.ui.shared.sketchpad import show_sketchpad
@@ -34,7 +35,7 @@ def show_curves(runs: list[Run]) -> None:
     """One metric of each run, in one chart."""
     st.subheader("Learning curves")
     columns = st.columns([1.2, 1.2, 1.5, 0.8], vertical_alignment="bottom")
-    metric = str(columns[0].selectbox("Metric", MEASURES, format_func=metric_title))
+    metric = str(columns[0].selectbox("Metric", METRICS, format_func=metric_title))
     axis = str(
         columns[1].selectbox("x-axis", list(run_charts.CURVE_AXES), format_func=run_charts.CURVE_AXES.__getitem__)
     )
@@ -58,7 +59,7 @@ def metric_title(metric: str) -> str:
 
 def unique_name(run: Run) -> str:
     """The name of a run with the end of its id, so that runs of the same name stay two."""
-    return f"{history.title(run)} · {run.id[-4:]}"
+    return f"{run_title(run)} · {run.id[-4:]}"
 
 
 def show_settings(runs: list[Run]) -> None:
@@ -66,7 +67,7 @@ def show_settings(runs: list[Run]) -> None:
     specs = [spec for run in runs if (spec := guard.try_action(run.spec, True)) is not None]
     if len(specs) != len(runs):
         return
-    rows, names = history.settings_table(specs), [unique_name(run) for run in runs]
+    rows, names = settings_table(specs), [unique_name(run) for run in runs]
     st.subheader("Settings")
     if len(runs) > 1:
         differing = [row for row in rows if row["differs"]]

@@ -49,8 +49,8 @@ def search(rows: list[Row]) -> list[Row]:
     states = _filter(state_column, "State", state.STATE_FILTER, {row["state"] for row in rows})
     recipes = _filter(recipe_column, "Recipe", state.RECIPE_FILTER, {row["recipe"] for row in rows if row["recipe"]})
     only_mine = mine_column.toggle("Only mine", key=state.ONLY_MINE)
-    matches = ranking.search(rows, text, states, recipes)
-    return ranking.divide(matches, visitor.owner_id())[0] if only_mine else matches
+    matches = ranking.search_rows(rows, text, states, recipes)
+    return ranking.split_by_owner(matches, visitor.owner_id())[0] if only_mine else matches
 
 
 def _filter(column: Any, label: str, key: str, options: set[str]) -> list[str]:
@@ -61,7 +61,7 @@ def _filter(column: Any, label: str, key: str, options: set[str]) -> list[str]:
 
 def show_run_tables(rows: list[Row]) -> None:
     """The visitor's own runs, and below them everybody else's."""
-    mine, others = ranking.divide(rows, visitor.owner_id())
+    mine, others = ranking.split_by_owner(rows, visitor.owner_id())
     if mine:
         st.markdown("##### Your runs")
         _show_run_table("mine", mine)

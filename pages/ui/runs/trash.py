@@ -8,8 +8,10 @@ import streamlit as st
 
 from mnist_core import owners
 from mnist_core.errors import DigitLabError
-from mnist_core.runs import history
-from mnist_core.runs.run import Run, find_run
+from mnist_core.runs.labels import run_title
+from mnist_core.runs.run import Run
+from mnist_core.runs.store import find_run
+from mnist_core.runs.trash import empty_trash, find_in_trash, move_to_trash, restore_from_trash, trashed_runs
 from pages.ui.shared import caches, formatting, state, visitor
 
 
@@ -22,7 +24,7 @@ def delete_runs(runs: list[Run]) -> None:
 
 def _delete(run_id: str) -> None:
     run = find_run(run_id)
-    visitor.change_run(run, history.delete, run)
+    visitor.change_run(run, move_to_trash, run)
 
 
 def restore_runs(run_ids: Iterable[str]) -> None:
@@ -32,8 +34,10 @@ def restore_runs(run_ids: Iterable[str]) -> None:
 
 
 def _restore(run_id: str) -> None:
-    owners.require(owners.read(history.find_deleted(run_id).path), visitor.current_visitor(), f"The run {run_id}")
-    history.restore(run_id)
+    owners.check_may_change(
+        owners.read_owner(find_in_trash(run_id).path), visitor.current_visitor(), f"The run {run_id}"
+    )
+    restore_from_trash(run_id)
 
 
 def _apply_to_each(run_ids: Iterable[str], action: Callable[[str], None]) -> list[str]:
@@ -51,7 +55,7 @@ def _apply_to_each(run_ids: Iterable[str], action: Callable[[str], None]) -> lis
 
 def show_undo() -> None:
     """An *Undo* button right after a deletion."""
-    deleted = [run_id for run_id in st.session_state.get(state.LAST_DELETED, []) if run_id in history.deleted()]
+    deleted = [run_id for run_id in st.session_state.get(state.LAST_DELETED, []) if run_id in trashed_runs()]
     if not deleted:
         return
     message, button = st.columns([4, 1], vertical_alignment="center")
@@ -61,11 +65,11 @@ def show_undo() -> None:
 
 def show_trash() -> None:
     """The runs deleted within the last day, to restore."""
-    history.empty_bin()
-    deleted = list(history.deleted())
+    empty_trash()
+    deleted = list(trashed_runs())
     if not deleted:
         return
     with st.expander(f"Trash: {len(deleted)} deleted in the last 24 hours", icon=":material/delete:"):
-        titles = {run_id: f"{history.title(history.find_deleted(run_id))} · {run_id}" for run_id in deleted}
+        titles = {run_id: f"{run_title(find_in_trash(run_id))} · {run_id}" for run_id in deleted}
         chosen = st.multiselect("Runs to restore", deleted, format_func=titles.__getitem__, key=state.RESTORED)
         st.button("Restore", on_click=restore_runs, args=(chosen,), disabled=not chosen)

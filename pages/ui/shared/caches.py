@@ -18,33 +18,37 @@ from mnist_core.charts.common import vega_lite
 from mnist_core.data.augmentation import AUGMENTATIONS, augment
 from mnist_core.data.mnist import Mnist, load_mnist, mnist_available, split_mnist, uncenter_test_images
 from mnist_core.jobs import routing
-from mnist_core.jobs.local import JobBackend, LocalBackend
-from mnist_core.jobs.routing import Beside
+from mnist_core.jobs.backend import JobBackend
+from mnist_core.jobs.local import LocalBackend
+from mnist_core.jobs.routing import RoutingBackend
 from mnist_core.models.classifier import Classifier
 from mnist_core.processes import cpu_count
 from mnist_core.runs import history as runs_history
 from mnist_core.runs import reports as runs_reports
-from mnist_core.runs.run import Run, list_runs
+from mnist_core.runs.run import Run
+from mnist_core.runs.store import list_runs
 from pages.ui.shared import state
 
 
 def backend() -> JobBackend:
     """Who trains what this session starts: the server's one queue, or its cluster."""
     found = _backend()
-    return found.here if isinstance(found, Beside) and st.session_state.get(state.TRAIN_HERE) else found
+    return (
+        found.on_this_machine if isinstance(found, RoutingBackend) and st.session_state.get(state.TRAIN_HERE) else found
+    )
 
 
-def cluster_backend() -> Beside | None:
+def cluster_backend() -> RoutingBackend | None:
     """The cluster, with this machine beside it; None where no cluster is named."""
     found = _backend()
-    return found if isinstance(found, Beside) else None
+    return found if isinstance(found, RoutingBackend) else None
 
 
 @st.cache_resource(show_spinner=False)
-def _backend() -> LocalBackend | Beside:
+def _backend() -> LocalBackend | RoutingBackend:
     """Of this server, with what an earlier one left."""
     local = LocalBackend()
-    found = Beside(routing.cluster(), local) if routing.usual() == "ray" else local
+    found = RoutingBackend(routing.cluster_backend(), local) if routing.default_backend() == "ray" else local
     found.adopt(reversed(list_runs()))
     return found
 
@@ -91,7 +95,7 @@ def run_history(root: Path) -> list[dict[str, Any]]:
 
 @st.cache_data(show_spinner=False, ttl=2)
 def _history(root: str) -> list[dict[str, Any]]:
-    return runs_history.everything(Path(root))
+    return runs_history.history_rows(Path(root))
 
 
 def clear_run_caches() -> None:
@@ -101,7 +105,7 @@ def clear_run_caches() -> None:
 
 
 def comparable_reports(run: Run) -> list[dict[str, float]]:
-    """The reports of a run, as reports.comparable makes them; read again when there are more."""
+    """The reports of a run, as reports.chart_rows makes them; read again when there are more."""
     status, path = run.status(), run.path / "metrics.jsonl"
     if not path.exists():
         return []
@@ -111,7 +115,7 @@ def comparable_reports(run: Run) -> list[dict[str, float]]:
 
 @st.cache_resource(show_spinner=False, max_entries=20)
 def _reports(folder: str, number: int, size: int, steps_per_epoch: float) -> list[dict[str, float]]:
-    return runs_reports.comparable(Run(Path(folder)).metrics().rows, steps_per_epoch)
+    return runs_reports.chart_rows(Run(Path(folder)).metrics().rows, steps_per_epoch)
 
 
 def learning_curve(run: Run, rows: Sequence[Mapping[str, Any]], measure: str, steps_per_epoch: float) -> dict[str, Any]:

@@ -38,10 +38,10 @@ def _show(cluster: RayBackend) -> None:
             icon=":material/computer:",
             help="What you start from now on, until you choose otherwise. Others are not affected.",
         )
-    elif not cluster.met:
+    elif not cluster.has_answered:
         st.caption("Cluster: asked how it is.")
     else:
-        st.caption(routing.in_words(cluster.capacity, cluster.waiting))
+        st.caption(routing.describe_capacity(cluster.capacity, cluster.waiting))
 
 
 def _choose(here: bool) -> None:

@@ -62,5 +62,5 @@ def show_import() -> Run | None:
 
 def _taken_in(file: IO[bytes]) -> Run:
     run = unpack_run(file)
-    owners.claim(run.path, visitor.owner_id())
+    owners.write_owner(run.path, visitor.owner_id())
     return run

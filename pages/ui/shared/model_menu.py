@@ -10,7 +10,9 @@ from mnist_core.config import runs_dir
 from mnist_core.errors import ModelError
 from mnist_core.models.classifier import DEFAULT_MODEL
 from mnist_core.networks.architecture import LAYERS_KEY
-from mnist_core.runs.run import OWN, Run, find_run
+from mnist_core.runs.run import Run
+from mnist_core.runs.spec import OWN
+from mnist_core.runs.store import find_run
 from mnist_core.training import fine_tune
 from pages.ui.shared import caches, formatting, guard
 

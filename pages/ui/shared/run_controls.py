@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
-from mnist_core.jobs.local import resume_run
+from mnist_core.jobs.lifecycle import resume_run
 from mnist_core.recipes.settings import Settings
 from mnist_core.runs.checkpoints import has_checkpoint
 from mnist_core.runs.control import Control
-from mnist_core.runs.run import Run, Status
+from mnist_core.runs.run import Run
+from mnist_core.runs.status import Status
 from pages.ui.shared import caches, guard, visitor
 
 LEARNING_RATES = (1e-5, 3e-5, 1e-4, 2e-4, 3e-4, 5e-4, 1e-3, 2e-3, 3e-3, 5e-3, 0.01, 0.02, 0.03, 0.05, 0.1, 0.3, 1.0)
@@ -18,7 +19,7 @@ MOST_EPOCHS = 1000
 def show_run_controls(run: Run, settings: Settings, status: Status) -> None:
     """What can be asked of a run that goes on."""
     control, paused = Control.from_json(run.control()), status.state == "paused"
-    ask, locked = visitor.owner_callback(run, run.ask), visitor.is_locked(run)
+    ask, locked = visitor.owner_callback(run, run.update_control), visitor.is_locked(run)
     pause, batch, epoch, stop = st.columns(4)
     if paused or control.paused:
         pause.button("Resume", key="resume", on_click=ask, kwargs={"paused": False}, width="stretch", disabled=locked)
@@ -68,7 +69,7 @@ def _learning_rate(run: Run, settings: Settings, control: Control) -> None:
     st.session_state.setdefault(key, now)
 
     def ask() -> None:
-        visitor.owner_callback(run, run.ask)(learning_rate=st.session_state[key])
+        visitor.owner_callback(run, run.update_control)(learning_rate=st.session_state[key])
 
     st.select_slider(
         "Learning rate from here on",
@@ -86,7 +87,7 @@ def _epochs(run: Run, status: Status) -> None:
     st.session_state.setdefault(key, status.epochs)
 
     def ask() -> None:
-        visitor.owner_callback(run, run.ask)(epochs=st.session_state[key])
+        visitor.owner_callback(run, run.update_control)(epochs=st.session_state[key])
 
     st.number_input(
         "Epochs in all",

@@ -13,7 +13,8 @@ from mnist_core.recipes import recipes
 from mnist_core.recipes.overrides import LAYER_SETTINGS, apply_overrides, overrides_for
 from mnist_core.recipes.recipe import Recipe
 from mnist_core.recipes.settings import OPTIMIZERS, Settings
-from mnist_core.runs.run import MAX_SEED, RunSpec, find_run, make_spec
+from mnist_core.runs.spec import MAX_SEED, RunSpec, make_spec
+from mnist_core.runs.store import find_run
 from pages.ui.shared import advanced_settings, custom_network, state
 from pages.ui.shared.advanced_settings import show_advanced_settings
 from pages.ui.shared.run_controls import LEARNING_RATES

@@ -11,7 +11,7 @@ from mnist_core.networks import share_link
 from mnist_core.networks.architecture import LAYERS_KEY
 from mnist_core.recipes import recipes
 from mnist_core.recipes.overrides import apply_overrides, parse_override
-from mnist_core.runs.run import MAX_SEED
+from mnist_core.runs.spec import MAX_SEED
 from pages.ui.shared import custom_network, settings_form, state
 
 

@@ -2,7 +2,7 @@
 
 run = jobs.start(backend, spec, owner.me())
 st.button("Stop", disabled=owner.locked(run), on_click=owner.checked(run, stop))
-guard.try_action(lambda: owner.change(run, history.delete, run), pressed)
+guard.try_action(lambda: owner.change(run, move_to_trash, run), pressed)
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def _keep(name: str, value: str) -> None:
 
 def is_locked(run: Run) -> bool:
     """Whether this visitor may not change the run: `disabled=owner.locked(run)`."""
-    return not owners.may_change(owners.read(run.path), current_visitor())
+    return not owners.may_change(owners.read_owner(run.path), current_visitor())
 
 
 def show_owner_note(run: Run) -> None:
@@ -84,8 +84,8 @@ def show_owner_note(run: Run) -> None:
 
 
 def change_run(run: Run, action: Callable[..., Any], *arguments: Any, **named: Any) -> bool:
-    """Does something to a run; True when it is done. Raises NotYoursError where the run is somebody else's."""
-    owners.require(owners.read(run.path), current_visitor(), f"The run {run.id}")
+    """Does something to a run; True when it is done. Raises NotOwnerError where the run is somebody else's."""
+    owners.check_may_change(owners.read_owner(run.path), current_visitor(), f"The run {run.id}")
     action(*arguments, **named)
     return True
 

@@ -12,7 +12,7 @@ from mnist_core.data.mnist import mnist_available
 from mnist_core.errors import DigitLabError
 from mnist_core.networks.library import list_networks
 from mnist_core.recipes.recipes import RECIPES
-from mnist_core.runs.run import MAX_SEED
+from mnist_core.runs.spec import MAX_SEED
 from mnist_core.sweeps import search_space
 from mnist_core.sweeps.plan import MAX_TRIALS, MEASURES, NETWORK_PREFIX, SweepPlan, make_plan
 from mnist_core.sweeps.presets import PRESETS, Preset

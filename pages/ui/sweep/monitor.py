@@ -9,7 +9,7 @@ from streamlit.elements.lib.column_types import ColumnConfig
 
 from mnist_core.charts import sweep as sweep_charts
 from mnist_core.charts.common import format_duration, format_percent
-from mnist_core.runs.run import Status
+from mnist_core.runs.status import Status
 from mnist_core.sweeps import search_space
 from mnist_core.sweeps.objective import best_trial
 from mnist_core.sweeps.plan import MEASURES, SweepPlan, max_trials, plan_title

@@ -9,8 +9,11 @@ import streamlit as st
 from mnist_core.charts.common import format_duration
 from mnist_core.config import runs_dir
 from mnist_core.recipes import recipes
-from mnist_core.runs import history
-from mnist_core.runs.run import Metrics, Run, RunSpec, Status, list_runs
+from mnist_core.runs.comparison import describe_overrides
+from mnist_core.runs.run import Metrics, Run
+from mnist_core.runs.spec import RunSpec
+from mnist_core.runs.status import Status
+from mnist_core.runs.store import list_runs
 from pages.ui.shared import (
     caches,
     figure,
@@ -53,7 +56,7 @@ def _show(run: Run, live: bool) -> None:
 
 
 def _heading(run: Run, spec: RunSpec, status: Status) -> None:
-    changed = ", ".join(history.overridden(spec))
+    changed = ", ".join(describe_overrides(spec))
     taught = ", taught" if spec.base else ""
     st.markdown(f"#### {spec.kind}{taught} {state_badge(status.state)}")
     st.caption(f"{changed or 'as the recipe says'} · seed {spec.seed} · {status.data or spec.data}")

@@ -22,7 +22,7 @@ from mnist_core.networks.library import (
     save_network,
 )
 from mnist_core.recipes import recipes
-from mnist_core.runs.run import find_run
+from mnist_core.runs.store import find_run
 from pages.ui.shared import caches, custom_network, formatting, guard, settings_form, settings_link, state, visitor
 
 MOST_RUNS = 50  # to start from: the last ones
@@ -96,8 +96,8 @@ def _title(network: SavedNetwork) -> str:
 
 
 def _changed(network: SavedNetwork, change: Callable[[], object]) -> bool:
-    """Does something to a kept network. Raises NotYoursError where it is somebody else's."""
-    owners.require(network.owner, visitor.current_visitor(), f"The network {network.name}")
+    """Does something to a kept network. Raises NotOwnerError where it is somebody else's."""
+    owners.check_may_change(network.owner, visitor.current_visitor(), f"The network {network.name}")
     change()
     return True
 

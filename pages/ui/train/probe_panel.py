@@ -36,7 +36,7 @@ def _pad(run: Run | None) -> None:
         image = sketchpad.normalized_digit(show_sketchpad(state.PROBE_CANVAS, theme.CANVAS_PIXELS))
     ready = image is not None and len(chosen) < probes.MAX_PROBES
     add, remove = st.columns(2)
-    more = [*chosen, probes.probe(image)] if ready and image is not None else chosen
+    more = [*chosen, probes.new_probe(image)] if ready and image is not None else chosen
     add.button("Watch this one", disabled=not ready, width="stretch", on_click=_choose, args=(run, more))
     remove.button("Take the last away", disabled=not chosen, width="stretch", on_click=_choose, args=(run, chosen[:-1]))
 
@@ -44,21 +44,21 @@ def _pad(run: Run | None) -> None:
 def _chosen(run: Run | None) -> list[Probe]:
     """Of the run while it goes on, if it is this visitor's; else those for the next one."""
     if run is not None and not run.status().final and not visitor.is_locked(run):
-        return list(probes.read(run))
+        return list(probes.read_probes(run))
     return list(st.session_state.get(state.PROBES, ()))
 
 
 def _choose(run: Run | None, chosen: list[Probe]) -> None:
     st.session_state[state.PROBES] = chosen
     if run is not None and not run.status().final and not visitor.is_locked(run):
-        visitor.owner_callback(run, probes.write)(run, chosen)
+        visitor.owner_callback(run, probes.write_probes)(run, chosen)
     sketchpad.clear_canvas(state.PROBE_CANVAS)
 
 
 def show_probes(run: Run, rows: tuple[dict[str, Any], ...], live: bool) -> None:
     """How the drawings and the wall were read, up to now; of a run that has ended at any time that is chosen."""
-    wall = probes.read_wall(run)
-    seen = probes.wall_history(rows, len(wall.labels)) if wall else []
+    wall = probes.read_probe_grid(run)
+    seen = probes.grid_history(rows, len(wall.labels)) if wall else []
     if not seen or wall is None:
         return
     until = seen[-1][0]
@@ -79,7 +79,7 @@ def show_probes(run: Run, rows: tuple[dict[str, Any], ...], live: bool) -> None:
 
 
 def _drawings(run: Run, rows: list[dict[str, Any]], live: bool) -> None:
-    shown = "".join(_drawing(each, rows) for each in probes.read(run))
+    shown = "".join(_drawing(each, rows) for each in probes.read_probes(run))
     if shown:
         st.html(f'<div class="lab-strip">{shown}</div>')
         if not live:
@@ -88,7 +88,7 @@ def _drawings(run: Run, rows: list[dict[str, Any]], live: bool) -> None:
 
 def _drawing(each: Probe, rows: list[dict[str, Any]]) -> str:
     """HTML: the drawing, what it is read as now, and how that came about. Empty before the first report on it."""
-    _, told = probes.history(rows, each.name)
+    _, told = probes.probe_history(rows, each.name)
     if not len(told):
         return ""
     before = np.zeros((len(rows) - len(told), 10), np.float32)  # reports from before it was drawn

@@ -8,8 +8,10 @@ import streamlit as st
 
 from mnist_core.charts import rates as rate_charts
 from mnist_core.errors import RunNotFoundError
-from mnist_core.jobs.local import start_run
-from mnist_core.runs.run import Run, Status, find_run
+from mnist_core.jobs.lifecycle import start_run
+from mnist_core.runs.run import Run
+from mnist_core.runs.status import Status
+from mnist_core.runs.store import find_run
 from mnist_core.training import rate_finder
 from mnist_core.training.rate_finder import Point, Suggestion
 from pages.ui.shared import caches, figure, guard, settings_form, state, visitor

@@ -17,14 +17,18 @@ import pytest
 from mnist_core.config import ray_address
 from mnist_core.errors import ClusterError, QueueFullError, RunError, SettingError
 from mnist_core.jobs import local as local_module
-from mnist_core.jobs.local import LocalBackend, resume_run, start_run
+from mnist_core.jobs.lifecycle import resume_run, start_run
+from mnist_core.jobs.local import LocalBackend
 from mnist_core.jobs.ray import backend as backend_module
 from mnist_core.jobs.ray import client, cluster, monitor, tasks
 from mnist_core.jobs.ray.backend import RayBackend
 from mnist_core.jobs.ray.cluster import Capacity, Job, JobState
 from mnist_core.runs import claims, mailbox
 from mnist_core.runs.heartbeat import Heartbeat
-from mnist_core.runs.run import Run, Status, create_run, make_spec
+from mnist_core.runs.run import Run
+from mnist_core.runs.spec import make_spec
+from mnist_core.runs.status import Status
+from mnist_core.runs.store import create_run
 from mnist_core.sweeps.trial_runs import TrialRuns
 from mnist_core.training import inbox
 from tests.support import ROOT, environment, wait_until
@@ -123,7 +127,7 @@ def begun(cloud: Cluster, run: Run, number: int = 1) -> Job:
 
 
 def ended(run: Run) -> Status:
-    wait_until(lambda: run.written_state in ("finished", "stopped", "failed", "interrupted"), f"the end of {run.id}")
+    wait_until(lambda: run.recorded_state in ("finished", "stopped", "failed", "interrupted"), f"the end of {run.id}")
     return run.status()
 
 
@@ -142,7 +146,7 @@ def test_a_run_is_one_job_with_the_workers_own_command(
     assert job.variables["DIGITLAB_MNIST"] == "/data/mnist.npz" and job.variables["OMP_NUM_THREADS"] == "3"
     assert "nobody else's business" not in job.variables.values()
     assert (job.needs.cpus, job.needs.gpus) == (3, 0)
-    assert claims.read(run) == claims.Claim(1, job.name)
+    assert claims.read_claim(run) == claims.Claim(1, job.name)
     begun(cloud, run)
     elsewhere(run, "finished", message="Finished")
     wait_until(lambda: not backend.holds(run), "the end")
@@ -156,7 +160,7 @@ def test_a_submission_whose_answer_was_lost_is_repeated_by_the_same_name(cloud: 
     wait_until(lambda: cloud.calls == 2, "the second submission")
     begun(cloud, run)
     wait_until(lambda: not backend.trouble, "an answer")
-    assert list(cloud.jobs) == [f"{run.id}-1"] and claims.read(run).number == 1
+    assert list(cloud.jobs) == [f"{run.id}-1"] and claims.read_claim(run).number == 1
 
 
 def test_only_as_many_are_given_away_as_there_are_places_and_two_more(cloud: Cluster, queue: Any) -> None:
@@ -215,7 +219,7 @@ def test_out_of_reach_it_says_so_takes_nothing_and_goes_on_by_itself(
     cloud.fails = ClusterError("Ray at http://head:8265 cannot be reached.")
     backend = queue()
     with pytest.raises(ClusterError, match="http://head:8265 cannot be reached"):
-        backend.meet(10)
+        backend.wait_for_answer(10)
     with pytest.raises(ClusterError, match="http://head:8265 cannot be reached"):
         start_run(backend, make_spec("fast", {}, "sample"))
     assert not list(runs_root.glob("*/spec.json")) and not backend.room()
@@ -224,7 +228,7 @@ def test_out_of_reach_it_says_so_takes_nothing_and_goes_on_by_itself(
     cloud.fails = None
     given(cloud, run)
     wait_until(lambda: not backend.trouble, "the cluster again")
-    backend.meet(1)
+    backend.wait_for_answer(1)
 
 
 def test_a_resumed_run_is_as_it_was_where_the_cluster_is_out_of_reach(cloud: Cluster, queue: Any) -> None:
@@ -254,7 +258,7 @@ def test_a_cluster_that_hangs_holds_up_nobody(cloud: Cluster, queue: Any, monkey
     backend.request_stop(run)
     backend.kill(run)
     assert time.monotonic() - began < 10, "none of them waited for the call that hangs"
-    assert run.control()["stop"] is True and claims.read(run) == claims.Claim(2, "")
+    assert run.control()["stop"] is True and claims.read_claim(run) == claims.Claim(2, "")
 
 
 def test_a_lost_run_is_taken_up_once_and_not_before_its_worker_is_silent(cloud: Cluster, queue: Any) -> None:
@@ -264,9 +268,9 @@ def test_a_lost_run_is_taken_up_once_and_not_before_its_worker_is_silent(cloud: 
     backend.submit(run)
     job = begun(cloud, run)
     run.append_metrics({"step": 5, "epoch": 1, "val_accuracy": 0.5})
-    run.ask(learning_rate=0.01)
+    run.update_control(learning_rate=0.01)
     cloud.states[job.name] = JobState("lost", message="Job supervisor actor died")
-    wait_until(lambda: claims.read(run).number == 2, "its being taken from its worker")
+    wait_until(lambda: claims.read_claim(run).number == 2, "its being taken from its worker")
     for _ in range(20):  # cut off from the cluster, not from the files: it lives on
         elsewhere(run, "running", message="Training.", step=6, epoch=1)
         time.sleep(0.1)
@@ -310,7 +314,7 @@ def test_a_worker_that_goes_on_writing_is_believed_whatever_ray_says(
     for step in range(10):
         elsewhere(run, "running", step=step)
         time.sleep(0.1)
-    assert claims.read(run).number == 1 and backend.holds(run)
+    assert claims.read_claim(run).number == 1 and backend.holds(run)
     elsewhere(run, "finished")
     wait_until(lambda: not backend.holds(run), "the end")
     assert list(cloud.jobs) == [job.name]
@@ -391,7 +395,7 @@ def test_stopping(cloud: Cluster, queue: Any) -> None:
         backend.request_stop(run)
         assert run.status().state == "stopped" and run.status().message == "Stopped before its turn came."
     wait_until(lambda: f"{pends.id}-1" in cloud.stopped, "the job's end")
-    assert claims.read(pends) == claims.Claim(2, ""), "should Ray start it after all, it finds itself unwanted"
+    assert claims.read_claim(pends) == claims.Claim(2, ""), "should Ray start it after all, it finds itself unwanted"
     backend.request_stop(trains)
     assert trains.control()["stop"] is True
     wait_until(lambda: job.name in cloud.stopped, "the end of patience")
@@ -406,7 +410,7 @@ def test_killing(cloud: Cluster, queue: Any) -> None:
     backend.submit(run)
     job = begun(cloud, run)
     backend.kill(run)
-    assert claims.read(run) == claims.Claim(2, "")
+    assert claims.read_claim(run) == claims.Claim(2, "")
     wait_until(lambda: job.name in cloud.stopped, "the call")
     cloud.states[job.name] = JobState("ended", -9)
     assert ended(run).state == "interrupted" and not [name for name in cloud.jobs if name != job.name]
@@ -466,15 +470,15 @@ def test_what_waited_for_a_cluster_is_taken_from_it_before_it_is_trained_here(
         raise OSError("this is a test")
 
     monkeypatch.setattr(local_module, "start_worker", no_worker)
-    monkeypatch.setattr(Run, "left_waiting", lambda run: True)
+    monkeypatch.setattr(Run, "left_in_queue", lambda run: True)
     monkeypatch.setattr(Status, "final", property(lambda status: status.state != "running"))
     backend, run = queue(), make_run()
     backend.submit(run)
     given(cloud, run)
     backend.close()
     LocalBackend(running=1, warm=False).adopt([run])
-    wait_until(lambda: run.written_state == "failed", "its turn")
-    assert claims.read(run) == claims.Claim(2, "")
+    wait_until(lambda: run.recorded_state == "failed", "its turn")
+    assert claims.read_claim(run) == claims.Claim(2, "")
 
 
 def test_a_sweeps_run_without_a_checkpoint_is_taken_from_whoever_may_have_it(runs_root: Path) -> None:
@@ -487,11 +491,11 @@ def test_a_sweeps_run_without_a_checkpoint_is_taken_from_whoever_may_have_it(run
             self.submitted.append(run.id)
 
     run = make_run()
-    claims.take(run)
+    claims.take_claim(run)
     elsewhere(run, "interrupted")
     made = TrialRuns(Here(), runs_root, "")  # type: ignore[arg-type]
     made.adopt(run)
-    assert made.collect_ended() == [] and Here.submitted == [run.id] and claims.read(run) == claims.Claim(2, "")
+    assert made.collect_ended() == [] and Here.submitted == [run.id] and claims.read_claim(run) == claims.Claim(2, "")
 
 
 @pytest.mark.parametrize(
@@ -517,15 +521,15 @@ def test_life_on_another_machine_goes_by_heart_and_by_file(heartbeat: float, fil
 
 def test_a_run_that_was_given_to_another_is_not_written_to(runs_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = make_run()
-    assert not claims.lost(run), "nobody was told a number"
-    monkeypatch.setenv(claims.VARIABLE, "1")
-    assert not claims.lost(run), "there is no claim"
-    claims.take(run)
-    assert not claims.lost(run)
-    (run.path / claims.FILE).write_text("{")
-    assert not claims.lost(run), "unreadable for a moment"
+    assert not claims.claim_lost(run), "nobody was told a number"
+    monkeypatch.setenv(claims.CLAIM_VARIABLE, "1")
+    assert not claims.claim_lost(run), "there is no claim"
+    claims.take_claim(run)
+    assert not claims.claim_lost(run)
+    (run.path / claims.CLAIM_FILE).write_text("{")
+    assert not claims.claim_lost(run), "unreadable for a moment"
     claims._write(run, claims.Claim(2, "another"))
-    assert claims.lost(run)
+    assert claims.claim_lost(run)
     before = (run.path / "status.json").read_bytes()
     monkeypatch.setattr(os, "_exit", lambda status: (_ for _ in ()).throw(SystemExit(status)))
     with pytest.raises(SystemExit) as caught:
@@ -535,14 +539,14 @@ def test_a_run_that_was_given_to_another_is_not_written_to(runs_root: Path, monk
 
 def test_the_real_worker_ends_without_a_word_when_its_run_is_claimed_anew(runs_root: Path) -> None:
     run = create_run(make_spec("fast", {"epochs": 1000}, "sample"))
-    claim = claims.take(run)
+    claim = claims.take_claim(run)
     with run.log.open("wb") as log:
         worker = subprocess.Popen(
             [sys.executable, "-m", "mnist_core.worker", str(run.path)],
             cwd=ROOT,
             stdout=log,
             stderr=log,
-            env=environment(runs_root, **{claims.VARIABLE: str(claim.number)}),
+            env=environment(runs_root, **{claims.CLAIM_VARIABLE: str(claim.number)}),
         )
     try:
         wait_until(lambda: run.status().step > 0, "the first batch", 120)
@@ -550,7 +554,7 @@ def test_the_real_worker_ends_without_a_word_when_its_run_is_claimed_anew(runs_r
         assert worker.wait(30) == claims.EXIT_STATUS
     finally:
         worker.kill()
-    assert run.written_state == "running" and not run.has_model
+    assert run.recorded_state == "running" and not run.has_model
 
 
 # words
@@ -596,7 +600,7 @@ def test_what_the_dashboard_says_of_the_cluster() -> None:
     """As Ray 2.60 writes it; a head without cores is no node of ours."""
     found = client.read_capacity(STATUS)
     assert found == Capacity((4.0, 4.0), (1.0, 1.0), 3.0, 3)
-    assert (found.places(2), found.places(3), found.free(2), found.free(4)) == (4, 2, 2, 1)
+    assert (found.slots(2), found.slots(3), found.free(2), found.free(4)) == (4, 2, 2, 1)
     for nonsense in (None, {}, {"data": None}, {"data": {"clusterStatus": None}}, []):
         assert client.read_capacity(nonsense) == Capacity()
 
@@ -673,7 +677,7 @@ def test_what_is_wrong_is_said_in_plain_words(error: Exception, words: str) -> N
 def passed_on(runs_root: Path, job: str, monkeypatch: pytest.MonkeyPatch) -> Path | None:
     """What the worker of a job is passed; it waits for it."""
     monkeypatch.setenv("DIGITLAB_RUNS", str(runs_root))
-    monkeypatch.setenv(mailbox.VARIABLE, job)
+    monkeypatch.setenv(mailbox.JOB_VARIABLE, job)
     monkeypatch.setattr(mailbox, "STAY_SECONDS", 10.0)
     return inbox.next_from_mailbox()
 
@@ -681,9 +685,9 @@ def passed_on(runs_root: Path, job: str, monkeypatch: pytest.MonkeyPatch) -> Pat
 def test_a_worker_is_passed_a_run_and_the_claim_on_it(runs_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not inbox.has_mailbox()
     run = make_run()
-    monkeypatch.setenv(claims.VARIABLE, "1")
+    monkeypatch.setenv(claims.CLAIM_VARIABLE, "1")
     mailbox.send(runs_root, "job", run, 7)
-    assert passed_on(runs_root, "job", monkeypatch) == run.path and os.environ[claims.VARIABLE] == "7"
+    assert passed_on(runs_root, "job", monkeypatch) == run.path and os.environ[claims.CLAIM_VARIABLE] == "7"
     assert not mailbox.take_back(runs_root, "job"), "the worker has it"
     mailbox.send(runs_root, "job", run, 8)
     assert mailbox.take_back(runs_root, "job") and not list((runs_root / mailbox.FOLDER).iterdir())
@@ -698,7 +702,7 @@ def test_a_worker_is_passed_a_run_and_the_claim_on_it(runs_root: Path, monkeypat
 def test_a_run_is_taken_by_the_worker_or_had_back_never_both(runs_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mailbox, "STAY_SECONDS", 0.05)
     monkeypatch.setattr(inbox, "POLL_SECONDS", 0.0)
-    monkeypatch.setenv(mailbox.VARIABLE, "job")
+    monkeypatch.setenv(mailbox.JOB_VARIABLE, "job")
     run, both = make_run(), []
     for number in range(1, 60):
         mailbox.send(runs_root, "job", run, number)
@@ -719,18 +723,18 @@ def test_a_sweeps_next_run_goes_to_the_worker_that_stays(
     wait_until(lambda: backend.capacity.cores, "the first look")
     backend.submit(first)
     job = begun(cloud, first)
-    assert job.variables[mailbox.VARIABLE] == job.name
+    assert job.variables[mailbox.JOB_VARIABLE] == job.name
     cloud.there = Capacity((2.0,), (0.0,), busy=2.0)
     wait_until(lambda: backend.capacity.busy and not backend.room(), "a full cluster")
     elsewhere(first, "finished")
     wait_until(lambda: backend.room(), "its worker being idle")
     backend.submit(second)
     assert passed_on(runs_root, job.name, monkeypatch) == second.path
-    assert claims.read(second) == claims.Claim(1, job.name) and list(cloud.jobs) == [job.name]
+    assert claims.read_claim(second) == claims.Claim(1, job.name) and list(cloud.jobs) == [job.name]
     elsewhere(second, "running")
     cloud.states[job.name] = JobState("lost")
     given(cloud, second, 3)
-    assert claims.read(second).retried
+    assert claims.read_claim(second).retried
 
 
 def test_a_run_whose_worker_has_left_is_had_back(cloud: Cluster, queue: Any) -> None:
@@ -742,7 +746,7 @@ def test_a_run_whose_worker_has_left_is_had_back(cloud: Cluster, queue: Any) -> 
     cloud.states[job.name] = JobState("ended", 0)
     backend.submit(second)
     given(cloud, second, 3)
-    assert not claims.read(second).retried, "it is no fault of the run's"
+    assert not claims.read_claim(second).retried, "it is no fault of the run's"
 
 
 def test_a_run_that_was_passed_on_is_taken_over_by_the_next_process(cloud: Cluster, queue: Any) -> None:
@@ -752,7 +756,7 @@ def test_a_run_that_was_passed_on_is_taken_over_by_the_next_process(cloud: Clust
     elsewhere(first, "finished")
     wait_until(lambda: job.name in backend._tasks._idle, "its worker being idle")
     backend.submit(second)
-    wait_until(lambda: claims.read(second).job == job.name, "its being passed on")
+    wait_until(lambda: claims.read_claim(second).job == job.name, "its being passed on")
     backend.close()
     cloud.states[job.name] = JobState("ended", 0)  # the worker has left without it
     later = queue(sweep=True)
@@ -795,4 +799,4 @@ def test_a_sweep_queues_one_at_ray_where_others_have_it_all_and_has_it_back_for_
     elsewhere(first, "finished")
     assert passed_on(runs_root, job.name, monkeypatch) == second.path
     wait_until(lambda: pending.name in cloud.stopped, "the other job's end")
-    assert claims.read(second) == claims.Claim(3, job.name)
+    assert claims.read_claim(second) == claims.Claim(3, job.name)

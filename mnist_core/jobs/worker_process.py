@@ -16,7 +16,8 @@ from typing import IO
 import psutil
 
 from mnist_core.processes import end_child, start_module
-from mnist_core.runs.run import Run, Status
+from mnist_core.runs.run import Run
+from mnist_core.runs.status import Status
 
 WORKER = "mnist_core.worker"
 """The module that trains."""

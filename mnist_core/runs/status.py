@@ -1,0 +1,121 @@
+"""How far a run has come and who trains it, stored in status.json; and whether that process is still alive."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import time
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import psutil
+
+from mnist_core.files import read_json
+
+FINAL_STATES = ("finished", "stopped", "failed", "interrupted")
+STATES = ("queued", "running", "paused", "stopping", *FINAL_STATES)
+STALE_SECONDS = 10.0
+"""When a heartbeat is older than this, readers check whether the process still exists."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """How far a run has come.
+
+    Attributes:
+        state: one of STATES.
+        message: one line for people: what the worker is doing, or why the run ended.
+        epoch: finished epochs.
+        epochs: epochs to train in all.
+        step: trained batches.
+        steps: batches to train in all.
+        started: when the training loop began, in seconds since the epoch; 0 before.
+        heartbeat: when the status was last written, in seconds since the epoch.
+        images_per_second: over the last reports.
+        seconds_left: estimated time left; None while there is no estimate.
+        train_seconds: time spent in the training loop, without evaluation.
+        pid: process that owns the run: the worker, or the server while the run is queued.
+        host: name of the machine that this process runs on.
+        data: one line about the training images.
+    """
+
+    state: str = "queued"
+    message: str = ""
+    epoch: int = 0
+    epochs: int = 0
+    step: int = 0
+    steps: int = 0
+    started: float = 0.0
+    heartbeat: float = 0.0
+    images_per_second: float = 0.0
+    seconds_left: float | None = None
+    train_seconds: float = 0.0
+    pid: int = 0
+    host: str = ""
+    data: str = ""
+
+    @property
+    def final(self) -> bool:
+        """True when the run has ended."""
+        return self.state in FINAL_STATES
+
+    @property
+    def progress(self) -> float:
+        """Trained share of all steps, 0..1."""
+        return min(1.0, self.step / self.steps) if self.steps else 0.0
+
+
+def stamp_status(status: Status) -> Status:
+    """Adds this process's id, host and the current time."""
+    return replace(status, pid=os.getpid(), host=socket.gethostname(), heartbeat=time.time())
+
+
+def read_status(path: Path) -> Status:
+    """Reads a status.json. The state is `interrupted` when the process that wrote it is gone.
+
+    Args:
+        path: of the file. If it is missing or broken, the status is that of a queued run that nobody owns.
+    """
+    value = read_json(path)
+    status = replace(Status(), **{field.name: value[field.name] for field in fields(Status) if field.name in value})
+    if not _is_plausible(status):
+        return Status("failed", "Its status.json was changed by hand and cannot be read.")
+    if not _is_abandoned(status, path):
+        return status
+    message = f"Its process is gone after {status.epoch} of {status.epochs} epochs."
+    return replace(status, state="interrupted", message=message, seconds_left=None)
+
+
+def _is_plausible(status: Status) -> bool:
+    """True when the state is known and every value has the type of its field."""
+    for field in fields(Status):
+        types = str if isinstance(field.default, str) else (int, float, type(field.default))
+        if not isinstance(getattr(status, field.name), types):
+            return False
+    return status.state in STATES
+
+
+def _is_abandoned(status: Status, path: Path) -> bool:
+    """True when the heartbeat is stale and the process is gone, or is on a machine that cannot be asked.
+
+    The clocks of two machines may differ. For another machine's run, the file's time of change counts as well: it
+    comes from the clock of the storage that both share.
+    """
+    if status.final or abs(time.time() - status.heartbeat) < STALE_SECONDS:
+        return False
+    if status.host == socket.gethostname():
+        return not _is_alive(status)
+    with contextlib.suppress(OSError):
+        return not status.host or abs(time.time() - path.stat().st_mtime) >= STALE_SECONDS
+    return True
+
+
+def _is_alive(status: Status) -> bool:
+    """True while the process that wrote the status runs. A younger process with the same id does not count."""
+    try:
+        process = psutil.Process(status.pid)
+        is_zombie = process.status() == psutil.STATUS_ZOMBIE  # ended, but its parent has not collected it
+        return not is_zombie and bool(process.create_time() <= status.heartbeat)
+    except (psutil.Error, TypeError, ValueError):
+        return False

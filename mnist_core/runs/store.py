@@ -1,0 +1,87 @@
+"""Creates, finds and lists the runs in RUNS_DIR."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mnist_core import owners
+from mnist_core.config import runs_dir
+from mnist_core.errors import RunError, RunNotFoundError
+from mnist_core.files import write_json
+from mnist_core.runs.run import SWEEP_MARK, Run
+from mnist_core.runs.spec import RunSpec
+from mnist_core.runs.status import Status, stamp_status
+
+_RUN_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,79}")
+_OTHER_FOLDERS = ("drawings", "networks", "sweeps")
+"""Folders in RUNS_DIR whose names look like run ids."""
+
+
+def is_run_id(text: object) -> bool:
+    """True for up to 80 lower-case letters, digits and hyphens, which are safe as the name of a folder."""
+    return isinstance(text, str) and _RUN_ID.fullmatch(text) is not None
+
+
+def create_run(
+    spec: RunSpec, root: Path | None = None, owner: str = owners.NOBODY, mark: Mapping[str, Any] | None = None
+) -> Run:
+    """Creates a queued run.
+
+    Args:
+        spec: what it trains.
+        root: the folder for it; by default RUNS_DIR.
+        owner: of the run, see `owners`.
+        mark: content of sweep.json, for a trial of a sweep.
+
+    Raises:
+        RunError: the directory cannot be written.
+    """
+    root = root or runs_dir()
+    created = time.strftime("%Y%m%d-%H%M%S", time.localtime(spec.created))
+    run = Run(root / f"{created}-{spec.kind}-{secrets.token_hex(4)}")
+    try:
+        run.path.mkdir(parents=True)
+        owners.write_owner(run.path, owner)
+        if mark is not None:
+            write_json(run.path / SWEEP_MARK, dict(mark))
+        run.write_status(stamp_status(Status(epochs=spec.settings.epochs, message="Waiting for its turn.")))
+        write_json(run.path / "spec.json", spec.to_json())  # last: `list_runs` lists what has a spec
+    except OSError as error:
+        raise RunError(
+            f"No run can be written in {root}: {error}. Fix the permissions, or set DIGITLAB_RUNS to another folder."
+        ) from None
+    return run
+
+
+def find_run(run_id: str, root: Path | None = None) -> Run:
+    """Returns the run with this id.
+
+    Args:
+        run_id: may come from a URL; it becomes part of a path only if it looks like a run id.
+        root: the folder to look in; by default RUNS_DIR.
+
+    Raises:
+        RunNotFoundError: there is no such run.
+    """
+    if not is_run_id(run_id) or run_id in _OTHER_FOLDERS:
+        raise RunNotFoundError(f"{run_id[:80]!r} is not a run id: those are lower-case letters, digits and hyphens.")
+    root = root or runs_dir()
+    run = Run(root / run_id)
+    if not run.path.is_dir():
+        raise RunNotFoundError(f"There is no run {run_id!r} in {root}. It may have been deleted.")
+    return run
+
+
+def list_runs(root: Path | None = None) -> list[Run]:
+    """Returns all runs, newest first. `root`: the folder to look in; by default RUNS_DIR."""
+    root = root or runs_dir()
+    if not root.is_dir():
+        return []
+    names = [entry.name for entry in os.scandir(root) if entry.is_dir() and is_run_id(entry.name)]
+    return [Run(root / name) for name in sorted(names, reverse=True) if (root / name / "spec.json").exists()]
