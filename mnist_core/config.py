@@ -19,11 +19,11 @@ from mnist_core.processes import cpu_count
 T = TypeVar("T")
 
 DEFAULT_MAX_QUEUED = 20
-"""Runs that may wait in the queue."""
+"""Default of `max_queued`."""
 DEFAULT_MAX_QUEUED_EACH = 3
-"""Runs that may wait in the queue for one owner."""
+"""Default of `max_queued_each`."""
 DEFAULT_RAY_CPUS = 2.0
-"""Cores that a run gets on the cluster."""
+"""Default of `ray_cpus`."""
 
 _RAY_ADDRESS = re.compile(r"https?://[^/\s:]+(:[0-9]{1,5})?/?|https?://\[[0-9a-fA-F:]+\](:[0-9]{1,5})?/?")
 
@@ -109,7 +109,7 @@ def _parse(name: str, kind: click.ParamType[Any], expected: str, default: T) -> 
         value: T = kind.convert(text, None, None)
     except click.BadParameter:
         raise _invalid(name, text, expected) from None
-    if value != value:  # float("nan") lies in every range
+    if value != value:  # NaN passes click's range check
         raise _invalid(name, text, expected)
     return value
 

@@ -1,20 +1,20 @@
 """Every error that the library raises on purpose.
 
-Each message says what was given, what was expected and how to mend it.
+Each message says what was given, what was expected and how to fix it.
 
     DigitLabError
     ├── DataError             a data set that cannot be used
     │   └── DownloadError     a data set that could not be fetched
-    ├── ArchitectureError     a layer list that cannot work; carries the layer's position
+    ├── ArchitectureError     a list of layers that is not a valid network; has the layer's position
     ├── SettingError          a recipe or a training setting that is unknown or out of range
     ├── RunError              a run directory that cannot be read
     │   └── RunNotFoundError  no such run
-    ├── TrainingError         a training that cannot go on
-    ├── QueueFullError        the queue of runs takes no more
+    ├── TrainingError         a training that cannot continue
+    ├── QueueFullError        the queue is full
     ├── ClusterError          a cluster that cannot be reached or used
-    ├── SweepError            a sweep that cannot be read, or cannot go on
+    ├── SweepError            a sweep that cannot be read or continued
     │   └── SweepNotFoundError  no such sweep
-    ├── NotOwnerError         a run or a drawing of somebody else
+    ├── NotOwnerError         a change to what belongs to somebody else
     ├── ModelError            a model file that is missing or cannot be used
     └── DrawingError          an image that cannot be read as a drawing
 """
@@ -23,7 +23,7 @@ from __future__ import annotations
 
 
 class DigitLabError(Exception):
-    """Base of all errors with a message that is meant for a person."""
+    """Base of all errors whose message is meant for the user."""
 
 
 class DataError(DigitLabError):
@@ -35,10 +35,10 @@ class DownloadError(DataError):
 
 
 class ArchitectureError(DigitLabError):
-    """A layer list that cannot work.
+    """A list of layers that is not a valid network.
 
     Attributes:
-        position: index of the offending layer in the list, counted from 1; 0 where the list as a whole is at fault.
+        position: of the invalid layer, counted from 1; 0 if the list as a whole is invalid.
     """
 
     def __init__(self, message: str, position: int = 0) -> None:
@@ -59,11 +59,11 @@ class RunNotFoundError(RunError):
 
 
 class TrainingError(DigitLabError):
-    """A training that cannot go on."""
+    """A training that cannot continue."""
 
 
 class QueueFullError(DigitLabError):
-    """The queue of runs takes no more."""
+    """The queue is full."""
 
 
 class ClusterError(DigitLabError):
@@ -71,7 +71,7 @@ class ClusterError(DigitLabError):
 
 
 class SweepError(DigitLabError):
-    """A sweep that cannot be read, or cannot go on."""
+    """A sweep that cannot be read or continued."""
 
 
 class SweepNotFoundError(SweepError):
@@ -79,7 +79,7 @@ class SweepNotFoundError(SweepError):
 
 
 class NotOwnerError(DigitLabError):
-    """What is somebody else's, and may not be changed by who asks."""
+    """A change that only the owner or the administrator may make."""
 
 
 class ModelError(DigitLabError):

@@ -1,4 +1,11 @@
-"""What a field of a settings dataclass may hold. Layers and training settings state it once, next to the field."""
+"""Rules for the values of dataclass fields. Layers and training settings state each rule once, next to the field.
+
+@dataclass(frozen=True)
+class Oven:
+    degrees: int = allowed(Integer(50, 300), 180)
+
+rule_violations(Oven(20))     # ["degrees is 20, expected a whole number from 50 to 300"]
+"""
 
 from __future__ import annotations
 
@@ -16,6 +23,7 @@ class Integer:
     high: int
 
     def accepts(self, value: object) -> bool:
+        """True if the value keeps the rule."""
         return isinstance(value, int) and not isinstance(value, bool) and self.low <= value <= self.high
 
     def __str__(self) -> str:
@@ -24,16 +32,21 @@ class Integer:
 
 @dataclass(frozen=True)
 class Number:
-    """A number in low..high, or above low where low itself makes no sense."""
+    """A number in low..high.
+
+    Attributes:
+        low: lower limit.
+        high: upper limit, included.
+        above: whether the lower limit itself is excluded.
+    """
 
     low: float
     high: float
     above: bool = False
 
     def accepts(self, value: object) -> bool:
-        if not isinstance(value, (int, float)) or isinstance(value, bool):
-            return False
-        return self.low <= value <= self.high and not (self.above and value == self.low)  # NaN is in no range
+        """True if the value keeps the rule."""
+        return is_number(value) and self.low <= value <= self.high and not (self.above and value == self.low)
 
     def __str__(self) -> str:
         if self.above:
@@ -48,6 +61,7 @@ class Choice:
     values: tuple[Any, ...]
 
     def accepts(self, value: object) -> bool:
+        """True if the value keeps the rule."""
         return any(value is known or (type(value) is type(known) and value == known) for known in self.values)
 
     def __str__(self) -> str:
@@ -55,45 +69,50 @@ class Choice:
 
 
 Allowed = Integer | Number | Choice
+"""A rule for the value of a field."""
 
 
 def allowed(rule: Allowed, default: Any = MISSING) -> Any:
-    """A dataclass field that may hold what `rule` accepts."""
+    """Declares a dataclass field with a rule. Without a default, the field is required."""
     return field(default=default, metadata={"allowed": rule})
 
 
-def rule_of(described: Field[Any]) -> Allowed | None:
-    """The rule of a field made by `allowed`, None for any other field."""
-    rule: Allowed | None = described.metadata.get("allowed")
+def rule_of(declared: Field[Any]) -> Allowed | None:
+    """Returns the rule of a field; None if it has none."""
+    rule: Allowed | None = declared.metadata.get("allowed")
     return rule
 
 
 def rule_violations(instance: Any) -> list[str]:
-    """One sentence for each field whose value breaks its rule: what was given, and what was expected."""
-    found = []
-    for described in fields(instance):
-        rule, value = rule_of(described), getattr(instance, described.name)
+    """Returns one sentence for each field whose value breaks its rule: `degrees is 20, expected …`."""
+    violations = []
+    for declared in fields(instance):
+        rule, value = rule_of(declared), getattr(instance, declared.name)
         if rule is not None and not rule.accepts(value):
-            found.append(f"{described.name} is {value!r}, expected {rule}")
-    return found
-
-
-def changed_fields(instance: Any) -> dict[str, Any]:
-    """The fields that have no default or differ from it, in order of declaration."""
-    return {
-        described.name: getattr(instance, described.name)
-        for described in fields(instance)
-        if described.default is MISSING or getattr(instance, described.name) != described.default
-    }
+            violations.append(f"{declared.name} is {value!r}, expected {rule}")
+    return violations
 
 
 def name_errors(kind: type, values: Mapping[str, object]) -> list[str]:
-    """One sentence for each key that is no field of the dataclass `kind`, and for each required one that is absent."""
-    known = {described.name: described for described in fields(kind)}
+    """Compares keys with the fields of a dataclass.
+
+    Returns:
+        One sentence for each key that is no field of `kind`, then one for each required field that is missing.
+    """
+    known = {declared.name: declared for declared in fields(kind)}
     names = ", ".join(known) or "it has none"
-    found = [f"{name!r} is not one of its settings ({names})" for name in values if name not in known]
-    required = [name for name, described in known.items() if described.default is MISSING]
-    return found + [f"{name} is missing" for name in required if name not in values]
+    unknown = [f"{name!r} is not one of its settings ({names})" for name in values if name not in known]
+    required = [name for name, declared in known.items() if declared.default is MISSING]
+    return unknown + [f"{name} is missing" for name in required if name not in values]
+
+
+def changed_fields(instance: Any) -> dict[str, Any]:
+    """Returns the fields that differ from their default or have none, in the order of their declaration."""
+    return {
+        declared.name: getattr(instance, declared.name)
+        for declared in fields(instance)
+        if declared.default is MISSING or getattr(instance, declared.name) != declared.default
+    }
 
 
 def is_number(value: object) -> TypeGuard[int | float]:

@@ -1,4 +1,4 @@
-"""Files that are never half-written, and JSON that a crash may have left behind."""
+"""Atomic writes, and tolerant reading of JSON that a crash may have damaged."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from typing import Any
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yields a temporary path beside `path`, of the same suffix; what was written there takes its place at the end.
+    """Replaces a file atomically: yields a temporary path of the same suffix, and moves it to `path` at the end.
 
-    After an exception `path` is as it was, and the temporary file is gone.
+    After an exception, `path` is unchanged and the temporary file is deleted.
     """
     temporary = path.with_name(f".{path.stem}-{os.getpid()}-{time.monotonic_ns()}{path.suffix}")
     try:
@@ -29,17 +29,17 @@ def replacing(path: Path) -> Iterator[Path]:
 def _replace(temporary: Path, path: Path) -> None:
     for _ in range(50):
         try:
-            os.replace(temporary, path)
+            temporary.replace(path)
             return
         except PermissionError:  # Windows refuses while a reader has the file open, for a moment
             if os.name != "nt":
                 raise
             time.sleep(0.02)
-    os.replace(temporary, path)
+    temporary.replace(path)
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The JSON object in a file; an empty one where the file is missing or nonsense."""
+    """Returns the JSON object in a file; an empty one if the file is missing or broken."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
@@ -48,13 +48,13 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Replaces the file's content."""
+    """Replaces a file atomically by a JSON value."""
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(value, indent=1), encoding="utf-8")
 
 
 def append_line(path: Path, line: str) -> None:
-    """Adds a line to a file, whole or, where an OSError is raised, not at all."""
+    """Adds a line to a file: the whole line, or nothing if an OSError is raised."""
     content = line.encode() + b"\n"
     with path.open("ab", buffering=0) as file:
         before = file.tell()
@@ -68,7 +68,11 @@ def append_line(path: Path, line: str) -> None:
 
 
 def parse_lines(content: bytes) -> tuple[list[dict[str, Any]], int, int]:
-    """JSON objects, one a line: those read, the bytes of whole lines, and how many whole lines were not readable."""
+    """Parses JSON objects, one per line.
+
+    Returns:
+        The objects, the number of bytes up to the end of the last complete line, and the number of broken lines.
+    """
     whole = content[: content.rfind(b"\n") + 1]
     lines = [line for line in whole.splitlines() if line.strip()]
     rows = [row for line in lines if (row := _parse_object(line)) is not None]

@@ -1,12 +1,12 @@
-"""Whose a run or a kept drawing is, and who may change it.
+"""Who made a run or kept a drawing, and who may change it.
 
-A browser keeps a random token; what it makes remembers only the token's SHA-256, in `owner.json`. So whoever can read
-the runs still cannot act in somebody's name.
+A browser keeps a random token. What it creates stores only the SHA-256 of the token, in `owner.json`, so nobody who can
+read the runs can act as their owner.
 
-visitor = Visitor(owners.new_token())
-owners.write_owner(run.path, visitor.owner)
-owners.may_change(owners.read_owner(run.path), visitor)     # True
-owners.check_may_change(owners.read_owner(run.path), stranger)       # NotOwnerError
+    visitor = Visitor(owners.new_token())
+    owners.write_owner(run.path, visitor.owner)
+    owners.may_change(owners.read_owner(run.path), visitor)            # True
+    owners.check_may_change(owners.read_owner(run.path), stranger)     # raises NotOwnerError
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from mnist_core.files import read_json, write_json
 
 OWNER_FILE = "owner.json"
 NOBODY = ""
-"""Owner of what was made on the command line, or before there were owners."""
+"""Owner of what the command line created, and of what is older than ownership."""
 UNKNOWN = "unknown"
-"""Owner of what has one who cannot be read: only the administrator changes it."""
+"""Owner when owner.json is broken: only the administrator may change the run."""
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 _OWNER = re.compile(r"[0-9a-f]{64}")
@@ -34,11 +34,11 @@ _OWNER = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class Visitor:
-    """Who asks.
+    """A person, as identified by a browser.
 
     Attributes:
-        token: what the browser keeps, as `new_token` made it. Never shown, logged or written to a file.
-        proof: what the browser was given when its user named the administrator's token: see `admin_proof`.
+        token: from `new_token`, kept by the browser. Never shown, logged or written to a file.
+        proof: from `admin_proof`, kept by the browser of an administrator; empty for everybody else.
     """
 
     token: str = field(repr=False)
@@ -46,38 +46,41 @@ class Visitor:
 
     @property
     def owner(self) -> str:
-        """64 hexadecimal digits: what stands in the files of what the visitor makes."""
+        """The SHA-256 of the token, 64 hexadecimal digits. Stored with everything the visitor creates."""
         return hashlib.sha256(self.token.encode()).hexdigest()
 
     @property
     def is_admin(self) -> bool:
-        """Whether the proof is right for this token and today's DIGITLAB_ADMIN_TOKEN."""
+        """True if the proof fits the token and the current DIGITLAB_ADMIN_TOKEN."""
         expected = _proof(self.token, admin_token())
         return bool(admin_token()) and hmac.compare_digest(expected.encode(), self.proof.encode())
 
 
 def new_token() -> str:
-    """43 characters that nobody guesses: 256 bits."""
+    """Returns 43 random characters, 256 bits."""
     return secrets.token_urlsafe(32)
 
 
 def is_token(text: object) -> bool:
-    """Whether it could be one of `new_token`; a browser may send anything."""
+    """True if the text has the form of `new_token`. A browser can send anything."""
     return isinstance(text, str) and _TOKEN.fullmatch(text) is not None
 
 
 def admin_proof(token: str, given: str) -> str:
-    """What the browser of this token keeps instead of the administrator's own token.
+    """Signs a browser in as administrator.
 
     Args:
         token: of the browser.
-        given: what its user says the administrator's token is.
+        given: what the user entered as the administrator's token.
+
+    Returns:
+        The proof that the browser keeps instead of the administrator's token.
 
     Raises:
-        NotOwnerError: it is not, or this server has no administrator.
+        NotOwnerError: the token is wrong, or this server has no administrator.
     """
     if not admin_token():
-        raise NotOwnerError("This server has no administrator. Set DIGITLAB_ADMIN_TOKEN where it is started.")
+        raise NotOwnerError("This server has no administrator. Set DIGITLAB_ADMIN_TOKEN before starting it.")
     if not hmac.compare_digest(given.strip().encode(), admin_token().encode()):
         raise NotOwnerError("That is not the administrator's token. It is the value of DIGITLAB_ADMIN_TOKEN.")
     return _proof(token, admin_token())
@@ -88,14 +91,14 @@ def _proof(token: str, admin: str) -> str:
 
 
 def parse_owner(owner: object) -> str:
-    """An owner as a file has it: the 64 digits, NOBODY where there is none, UNKNOWN where it is anything else."""
+    """Checks an owner read from a file. Returns 64 digits, NOBODY if there is none, UNKNOWN if it is invalid."""
     if owner is None or owner == NOBODY:
         return NOBODY
     return owner if isinstance(owner, str) and _OWNER.fullmatch(owner) else UNKNOWN
 
 
 def read_owner(folder: Path) -> str:
-    """Whose a run's folder is: 64 digits, NOBODY, or UNKNOWN where its owner.json was changed by hand."""
+    """Returns the owner of a folder: 64 digits, NOBODY, or UNKNOWN if its owner.json is broken."""
     path = folder / OWNER_FILE
     if not path.exists():
         return NOBODY
@@ -103,22 +106,22 @@ def read_owner(folder: Path) -> str:
 
 
 def write_owner(folder: Path, owner: str) -> None:
-    """Writes whose a run's folder is; nothing for NOBODY.
+    """Writes the owner of a folder. NOBODY needs no file.
 
     Raises:
-        RunError: `owner` is no owner. Give `Visitor.owner`, never the token.
+        RunError: `owner` is invalid. It must be `Visitor.owner`, never the token.
         OSError: the file cannot be written.
     """
     if parse_owner(owner) == UNKNOWN:
-        raise RunError("An owner is the SHA-256 of a token, 64 hexadecimal digits: give Visitor.owner.")
+        raise RunError("The owner is not the SHA-256 of a token, 64 hexadecimal digits. Use Visitor.owner.")
     if owner:
         write_json(folder / OWNER_FILE, {"owner": owner})
 
 
 def may_change(owner: str, visitor: Visitor) -> bool:
-    """Whether the visitor may stop, steer, rename or delete what is the owner's.
+    """True if the visitor may stop, control, rename or delete what belongs to the owner.
 
-    What is nobody's may be changed by everybody, unless there is an administrator: then by nobody else.
+    Everybody may change what belongs to nobody, unless the server has an administrator: then only the administrator.
     """
     if visitor.is_admin:
         return True
@@ -126,7 +129,16 @@ def may_change(owner: str, visitor: Visitor) -> bool:
 
 
 def check_may_change(owner: str, visitor: Visitor, what: str = "This") -> None:
-    """Raises NotOwnerError, with the reason, where `may_change` says no. `what`: the subject of its sentence."""
+    """Checks that the visitor may change something.
+
+    Args:
+        owner: of the thing.
+        visitor: who wants to change it.
+        what: the thing, as the subject of the error's sentence: `The run 20261121-…`.
+
+    Raises:
+        NotOwnerError: the visitor may not; the message says why.
+    """
     if may_change(owner, visitor):
         return
     raise NotOwnerError(f"{what} {_reason(owner)}")
@@ -134,9 +146,9 @@ def check_may_change(owner: str, visitor: Visitor, what: str = "This") -> None:
 
 def _reason(owner: str) -> str:
     if owner == NOBODY:
-        return "is nobody's, and only the administrator of this server may change it."
+        return "has no owner, and only the administrator of this server may change it."
     if owner == UNKNOWN:
         return (
-            f"has an owner who cannot be read: its {OWNER_FILE} was changed by hand. Restore that file, or delete it."
+            f"has an owner that cannot be read: its {OWNER_FILE} was changed by hand. Restore that file, or delete it."
         )
-    return "is somebody else's: only the browser that made it, and the administrator, may change it."
+    return "belongs to somebody else: only the browser that created it and the administrator may change it."

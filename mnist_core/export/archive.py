@@ -28,6 +28,7 @@ from mnist_core.export import validate
 from mnist_core.files import write_json
 from mnist_core.runs.run import Run
 from mnist_core.runs.status import Status
+from mnist_core.runs.store import is_run_id
 
 MEGABYTE = 1_000_000
 
@@ -154,7 +155,7 @@ def _members(archive: zipfile.ZipFile) -> tuple[dict[str, zipfile.ZipInfo], str]
     run_ids = set()
     for info in files:
         run_id, _, name = info.orig_filename.partition("/")
-        if not validate.RUN_ID.fullmatch(run_id) or not _limit(name) or not _is_plain(info):
+        if not is_run_id(run_id) or not _limit(name) or not _is_plain(info):
             raise RunError(
                 f"The zip holds {info.orig_filename[:120]!r}, which is no file of a run: "
                 "expected RUN/spec.json and the like. Nothing was unpacked."

@@ -19,6 +19,7 @@ from typing import IO, Any
 import numpy as np
 
 from mnist_core.errors import RunError
+from mnist_core.fields import is_number
 from mnist_core.files import parse_lines
 from mnist_core.networks.layers import LAYERS
 from mnist_core.processes import run_module
@@ -27,7 +28,6 @@ from mnist_core.runs.checkpoints import CHECKPOINT_FILE
 from mnist_core.runs.run import Run
 from mnist_core.runs.spec import RunSpec
 
-RUN_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,79}")
 RECIPE = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 MAX_TEXT_LENGTH = 1000  # characters of `data` and `base`
 MAX_TIMESTAMP = 4e9  # seconds since the epoch, in 2096: later ones are no dates of a run
@@ -148,15 +148,11 @@ def _metrics(path: Path) -> None:
         raise RunError(f"{broken} of its lines are no JSON objects")
     for row in rows:
         for name in REPORT_NUMBERS:
-            if name in row and not _is_number(row[name]):
+            if name in row and not is_number(row[name]):
                 raise RunError(f"a report says that {name} is {str(row[name])[:80]!r}, expected a number")
         changed = row.get("changed", {})
-        if "step" not in row or not isinstance(changed, dict) or not all(map(_is_number, changed.values())):
+        if "step" not in row or not isinstance(changed, dict) or not all(map(is_number, changed.values())):
             raise RunError("a report has no step, or changes that are no numbers")
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < math.inf
 
 
 def _card(path: Path) -> None:
@@ -168,7 +164,7 @@ def _card(path: Path) -> None:
     if _checked_spec({**card, "data": asked["asked"]}).settings != spec.settings:
         raise RunError("it is of another run: its settings are not those of spec.json")
     for name in ("test_accuracy", "test_loss"):
-        if not _is_number(card.get(name)):
+        if not is_number(card.get(name)):
             raise RunError(f"its {name} is {str(card.get(name))[:80]!r}, expected a number")
     counts = np.array(card["test"]["confusion"])
     if counts.shape != (10, 10) or counts.dtype.kind != "i" or counts.min() < 0:

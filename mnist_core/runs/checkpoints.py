@@ -1,7 +1,8 @@
-"""Where a training stands after its last finished epoch: enough to go on as if nothing had happened.
+"""Checkpoints: the state of a training after its last finished epoch, from which it resumes exactly.
 
-One file, RUN_DIR/checkpoint/state.npz, replaced whole: every variable of the model (weights, moving statistics, the
-state of its random generators) and of its optimizer, and the place in the training. No pickle is written or read.
+RUN_DIR/checkpoint/state.npz holds every variable of the model (weights, moving statistics, the state of its random
+generators) and of its optimizer, and how far the training has come. It is replaced atomically. No pickles are written
+or read.
 """
 
 from __future__ import annotations
@@ -19,22 +20,25 @@ from mnist_core.errors import RunError
 from mnist_core.files import replacing
 
 Variables = list[NDArray[Any]]
+"""Values of all variables of a model and of its optimizer."""
 
 CHECKPOINT_FILE = Path("checkpoint") / "state.npz"
 
 
 @dataclass(frozen=True)
 class TrainingProgress:
-    """Where a training stands.
+    """How far a training has come. The names of the fields are part of the file's format.
 
     Attributes:
-        epoch: finished epochs; epochs: of so many, which may have been extended.
-        step: batches trained.
-        learning_rate: the peak, which may have been changed.
-        train_seconds: spent in the training loop, evaluation left out.
-        elapsed: seconds since it began, pauses and interruptions left out.
-        best_loss: the lowest validation loss so far, and best_epoch: finished epochs then.
-        asked: what was asked by counters in control.json and is done: name -> count.
+        epoch: finished epochs.
+        epochs: epochs to train in all, including those the user added.
+        step: trained batches.
+        learning_rate: peak of the schedule, which the user may have changed.
+        train_seconds: time spent in the training loop, without evaluation.
+        elapsed: seconds since the training began, without pauses and interruptions.
+        best_loss: lowest validation loss so far.
+        best_epoch: number of finished epochs when it was reached.
+        asked: counters in control.json that have been handled, name -> count.
     """
 
     epoch: int = 0
@@ -48,18 +52,17 @@ class TrainingProgress:
     asked: dict[str, int] = field(default_factory=dict)
 
 
-def write_checkpoint(folder: Path, model: Any, place: TrainingProgress, best: Variables) -> None:
+def write_checkpoint(folder: Path, model: Any, progress: TrainingProgress, best: Variables) -> None:
     """Replaces the checkpoint of a run.
 
     Args:
         folder: the run's directory.
         model: the compiled Keras model.
-        place: where its training stands.
-        best: a snapshot of its best epoch, where that is to be restored at the end; else nothing.
+        progress: how far its training has come.
+        best: the variables after its best epoch, if they are to be restored at the end; otherwise empty.
     """
-    arrays: dict[str, Any] = {"place": np.frombuffer(json.dumps(asdict(place)).encode(), np.uint8)}
-    groups = {"model": copy_weights(model), "best": best}
-    for group, members in groups.items():
+    arrays: dict[str, Any] = {"place": np.frombuffer(json.dumps(asdict(progress)).encode(), np.uint8)}
+    for group, members in {"model": copy_weights(model), "best": best}.items():
         arrays |= {f"{group}-{index}": value for index, value in enumerate(members)}
     (folder / CHECKPOINT_FILE).parent.mkdir(exist_ok=True)
     with replacing(folder / CHECKPOINT_FILE) as temporary:
@@ -67,49 +70,49 @@ def write_checkpoint(folder: Path, model: Any, place: TrainingProgress, best: Va
 
 
 def has_checkpoint(folder: Path) -> bool:
-    """Whether the run has a checkpoint."""
+    """True if the run in this directory can be resumed."""
     return (folder / CHECKPOINT_FILE).is_file()
 
 
 def read_checkpoint(folder: Path, model: Any) -> tuple[TrainingProgress, Variables]:
-    """Puts the model and its optimizer where the checkpoint left them.
+    """Restores the model and its optimizer from the checkpoint of a run.
 
     Args:
         folder: the run's directory.
-        model: compiled, of the same network and optimizer.
+        model: compiled, with the same network and optimizer.
 
     Returns:
-        Where the training stands, and the snapshot of its best epoch, which may be empty.
+        How far the training had come, and the variables after its best epoch, which may be empty.
 
     Raises:
-        RunError: the file is missing, broken, or of another network or optimizer. The model is as it was.
+        RunError: the file is missing, broken, or of another network or optimizer. The model is unchanged.
     """
     path = folder / CHECKPOINT_FILE
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            place = TrainingProgress(**json.loads(arrays["place"].tobytes()))
-            found, best = (_group(arrays, group) for group in ("model", "best"))
+            progress = TrainingProgress(**json.loads(arrays["place"].tobytes()))
+            current, best = _read_group(arrays, "model"), _read_group(arrays, "best")
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        why = " ".join(str(error).split())[:200]
-        raise RunError(f"{path} cannot be read ({why}). Train this again from the beginning.") from None
+        reason = " ".join(str(error).split())[:200]
+        raise RunError(f"{path} cannot be read ({reason}). Train this again from the beginning.") from None
     expected = [value.shape for value in copy_weights(model)]
-    for arrays_found in (found, best or found):
-        if [value.shape for value in arrays_found] != expected:
+    for variables in (current, best or current):
+        if [value.shape for value in variables] != expected:
             raise RunError(
-                f"{path} is of another network or optimizer: it has {len(arrays_found)} arrays, and {len(expected)} of "
-                "certain shapes were expected. Train this again from the beginning."
+                f"{path} is of another network or optimizer: it has {len(variables)} arrays, and {len(expected)} with "
+                "other shapes were expected. Train this again from the beginning."
             )
-    restore_weights(model, found)
-    return place, best
+    restore_weights(model, current)
+    return progress, best
 
 
 def copy_weights(model: Any) -> Variables:
-    """A copy of every variable of a compiled model and of its optimizer."""
+    """Copies every variable of a compiled model and of its optimizer."""
     return [np.array(variable) for variable in _variables(model)]
 
 
 def restore_weights(model: Any, arrays: Variables) -> None:
-    """Gives each variable its value of a snapshot."""
+    """Sets every variable to its value in a copy from `copy_weights`."""
     for variable, value in zip(_variables(model), arrays, strict=True):
         variable.assign(value)
 
@@ -118,6 +121,7 @@ def _variables(model: Any) -> list[Any]:
     return [*model.variables, *model.optimizer.variables]
 
 
-def _group(arrays: Any, group: str) -> Variables:
+def _read_group(arrays: Any, group: str) -> Variables:
+    """The arrays `<group>-0`, `<group>-1`, … of an open .npz file."""
     count = sum(name.startswith(f"{group}-") for name in arrays.files)
     return [arrays[f"{group}-{index}"] for index in range(count)]

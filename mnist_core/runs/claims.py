@@ -1,11 +1,11 @@
-"""Which worker a run belongs to, where it is trained on another machine: never two at once.
+"""Claims: which worker owns a run that trains on another machine, so that two workers never write to it.
 
     RUNS_DIR/<run id>/claim.json     {"number": 2, "job": "20261121-…-2", "retried": true}
 
-Every time a run is given to a cluster it is claimed anew, under the next number, and its worker is told that number in
-an environment variable. The worker looks once a second, and before whatever it writes of its status; where the file
-says another number, the run has been given to somebody else (its node was cut off from the cluster, and the cluster
-took it for lost), and it ends on the spot, without a word.
+Each time a run is given to a cluster it is claimed under the next number, and the worker gets that number in an
+environment variable. The worker compares the numbers once a second, and before it writes its status. If they differ,
+the run has been given to another worker, for example because this node was cut off from the cluster; the worker then
+exits at once and writes nothing more. The number is a fencing token.
 """
 
 from __future__ import annotations
@@ -18,18 +18,19 @@ from mnist_core.runs.run import Run
 
 CLAIM_FILE = "claim.json"
 CLAIM_VARIABLE = "MNIST_CORE_CLAIM"
-"""Names to a worker the number under which it was started; of no use to people."""
-EXIT_STATUS = 75  # of a worker whose run has been given to another
+"""Environment variable that gives a worker the number of its claim. Not for users."""
+EXIT_STATUS = 75
+"""Exit status of a worker that lost its run."""
 
 
 @dataclass(frozen=True)
 class Claim:
-    """What claim.json says.
+    """The content of claim.json.
 
     Attributes:
-        number: counted up whenever the run is given to a worker elsewhere, or taken from one; 0 before.
-        job: the cluster's name of the job that trains it; empty where none does.
-        retried: whether it has been taken up again by itself since somebody last asked for it.
+        number: grows whenever the run is given to a worker elsewhere or taken from one; 0 if that never happened.
+        job: name of the cluster's job that trains the run; empty if there is none.
+        retried: whether the backend has restarted the run by itself since a user last submitted it.
     """
 
     number: int = 0
@@ -38,7 +39,7 @@ class Claim:
 
 
 def read_claim(run: Run) -> Claim:
-    """The claim on a run; an empty one where there is none, or the file is nonsense."""
+    """Returns the claim on a run; an empty one if the file is missing or broken."""
     value = read_json(run.path / CLAIM_FILE)
     number, job, retried = value.get("number"), value.get("job"), value.get("retried")
     if not isinstance(number, int) or isinstance(number, bool) or not isinstance(job, str):
@@ -47,36 +48,41 @@ def read_claim(run: Run) -> Claim:
 
 
 def take_claim(run: Run, *, retried: bool = False, job: str = "") -> Claim:
-    """Claims the run for a job that is about to be submitted, or for one that there is (see `passing`).
+    """Claims a run under the next number.
+
+    Args:
+        run: to claim.
+        retried: whether this is an automatic restart.
+        job: a running job whose worker gets the run (see `mailbox`); by default a new job is named after the claim.
 
     Raises:
-        OSError: that cannot be written.
+        OSError: the file cannot be written.
     """
     number = read_claim(run).number + 1
-    return _write(run, Claim(number, job or default_job(run, number), retried))
+    return _write_claim(run, Claim(number, job or default_job(run, number), retried))
 
 
 def default_job(run: Run, number: int) -> str:
-    """The name of the job that is submitted for a run under this number."""
+    """The name of the job that is submitted for a run under a claim."""
     return f"{run.id}-{number}"
 
 
 def fence(run: Run) -> None:
-    """Takes the run from whatever worker has it; that one ends within a second. Nothing, where none ever had."""
-    before = read_claim(run)
-    if before.number:
-        _write(run, Claim(before.number + 1, "", before.retried))
+    """Takes the run from its worker, which then exits within a second. Does nothing if the run was never claimed."""
+    claim = read_claim(run)
+    if claim.number:
+        _write_claim(run, Claim(claim.number + 1, "", claim.retried))
 
 
-def _write(run: Run, claim: Claim) -> Claim:
+def _write_claim(run: Run, claim: Claim) -> Claim:
     write_json(run.path / CLAIM_FILE, asdict(claim))
     return claim
 
 
 def claim_lost(run: Run) -> bool:
-    """In a worker: whether its run has been given to another. Never, where it was started without a number.
+    """In a worker: True if its run has been given to another one.
 
-    A file that cannot be read at this moment takes nothing from anybody.
+    False for a worker that was started without a claim, and while the file cannot be read.
     """
-    mine = os.environ.get(CLAIM_VARIABLE, "")
-    return mine.isdecimal() and read_claim(run).number not in (0, int(mine))
+    own_number = os.environ.get(CLAIM_VARIABLE, "")
+    return own_number.isdecimal() and read_claim(run).number not in (0, int(own_number))

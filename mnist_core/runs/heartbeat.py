@@ -1,4 +1,4 @@
-"""A worker's sign of life: the run's status, written when it changes and once a second besides."""
+"""Writes a run's status when it changes, and once a second as a sign that its worker is alive."""
 
 from __future__ import annotations
 
@@ -17,7 +17,11 @@ HEARTBEAT_SECONDS = 1.0
 
 
 class Heartbeat:
-    """The run's status, written by one thread at a time."""
+    """Holds the status of the run that this process trains, and writes it.
+
+    Attributes:
+        status: as it was last written.
+    """
 
     def __init__(self, run: Run) -> None:
         self._run, self._lock, self._stopped = run, threading.Lock(), threading.Event()
@@ -25,8 +29,8 @@ class Heartbeat:
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
     def update(self, **changes: Any) -> None:
-        """Changes the status and writes it. Ends the process where its run has been given to another: see `claims`."""
-        if claims.claim_lost(self._run):  # not one byte more into what is another's
+        """Changes fields of the status and writes it. Exits the process if the run was given to another worker."""
+        if claims.claim_lost(self._run):  # from here on, every byte in the run's folder is the other worker's
             os._exit(claims.EXIT_STATUS)
         with self._lock:
             self.status = stamp_status(replace(self.status, **changes))
@@ -34,12 +38,12 @@ class Heartbeat:
 
     def _beat(self) -> None:
         while not self._stopped.wait(HEARTBEAT_SECONDS):
-            with suppress(OSError):  # a disk that is full for a moment; if it stays so, the training itself finds out
+            with suppress(OSError):  # the disk may be full for a moment; if it stays full, the training fails itself
                 self.update()
 
     @contextmanager
     def beating(self) -> Iterator[None]:
-        """Beats while open."""
+        """Writes the status once a second inside the `with` block."""
         self._thread.start()
         try:
             yield

@@ -1,10 +1,10 @@
-"""How a backend gives the next run to a worker on a cluster: one file per Ray job.
+"""The mailbox through which a backend gives the next run to a persistent worker on a cluster: one file per Ray job.
 
-    RUNS_DIR/.passed/<job>.json      {"run": "20261121-…", "number": 3}; {} sends the worker home
+    RUNS_DIR/.passed/<job>.json      {"run": "20261121-…", "number": 3}; {} tells the worker to exit
 
 Starting a Ray job takes two seconds, and loading TensorFlow several more. So a worker that has trained one trial of a
-sweep waits STAY_SECONDS for the next: its backend writes the run's id and the number of the claim on it. Whoever wants
-the file moves it away first, so a run is either received by the worker or taken back, never both.
+sweep waits STAY_SECONDS for the next: the backend writes the run's id and the number of the claim on it. Worker and
+backend move the file away before they read it, so a run is either received or taken back, never both.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from mnist_core.runs.run import Run
 
 FOLDER = ".passed"
 JOB_VARIABLE = "MNIST_CORE_STAYS"
-"""Environment variable of a worker that stays: the id of its Ray job."""
+"""Environment variable of a persistent worker: the name of its Ray job."""
 STAY_SECONDS = 15.0
 """How long a worker waits for its next run."""
 TAKE_SECONDS = 6.0
-"""A worker that has waited longer than STAY_SECONDS less TAKE_SECONDS gets nothing more: it may be leaving."""
+"""A worker gets nothing during the last TAKE_SECONDS of its wait, because it may be exiting already."""
 
 
 def send(root: Path, job: str, run: Run, number: int) -> None:
@@ -31,7 +31,7 @@ def send(root: Path, job: str, run: Run, number: int) -> None:
 
 
 def dismiss(root: Path, job: str) -> None:
-    """Sends the worker of a Ray job home: another job needs its cores."""
+    """Tells the worker of a Ray job to exit, because another job needs its cores."""
     _write(root, job, {})
 
 
@@ -41,15 +41,15 @@ def take_back(root: Path, job: str) -> bool:
 
 
 def receive(root: Path, job: str) -> dict[str, Any] | None:
-    """What was sent to a Ray job, for the one caller who moves the file away; None for everybody else."""
+    """Removes and returns what was sent to a Ray job; None if nothing was, or another process removed it first."""
     path = root / FOLDER / f"{job}.json"
-    mine = path.with_suffix(f".{os.getpid()}")
+    moved = path.with_suffix(f".{os.getpid()}")
     try:
-        path.replace(mine)
+        path.replace(moved)
     except OSError:
         return None
-    content = read_json(mine)
-    mine.unlink(missing_ok=True)
+    content = read_json(moved)
+    moved.unlink(missing_ok=True)
     return content
 
 

@@ -15,7 +15,7 @@
       sweep.json       in a trial of a sweep: the sweep and the number of the trial (`sweep_mark`)
       model.keras      the trained model. These three are also written for a stopped run
       model.tflite     the same model, converted for the web process
-      card.json        the model card: test accuracy, loss, confusion matrix, data. Written last: with it the model is whole
+      card.json        the model card: test accuracy, loss, confusion matrix. Written last: the model is complete
       events/          the reports, for TensorBoard
       log.txt          what the worker printed
 

@@ -173,7 +173,7 @@ def test_a_full_queue_refuses_and_takes_again_later(workers: Workers) -> None:
     backend, made = workers.queue(running=1, queued=2), [make_run() for _ in range(4)]
     for run in made[:3]:
         backend.submit(run)
-    with pytest.raises(QueueFullError, match=r"2 runs are waiting already, and 2 may.*DIGITLAB_MAX_QUEUED"):
+    with pytest.raises(QueueFullError, match=r"^2 runs .* 2 may.*DIGITLAB_MAX_QUEUED\b"):
         wait_until(started(made[0]), "the first worker")
         backend.submit(made[3])
     assert backend.position(made[3]) == 0
@@ -295,7 +295,7 @@ def test_a_worker_ended_from_outside_is_an_interruption(workers: Workers) -> Non
     backend.submit(run)
     wait_until(started(run), "the worker")
     workers.processes[run.id].send_signal(signal.SIGKILL)
-    assert ended(run).state == "interrupted" and "ended from outside" in run.status().message
+    assert ended(run).state == "interrupted" and "from outside" in run.status().message
 
 
 def test_the_queue_survives_runs_whose_folder_was_deleted(workers: Workers) -> None:
@@ -352,7 +352,7 @@ def test_conclude_says_what_the_worker_did_not(state: str, exit_status: int, exp
     conclude_run(run, exit_status)
     status = run.status()
     assert (status.state, status.epoch) == (expected, 2)
-    words = {"failed": "it left no message", "interrupted": "ended from outside"}
+    words = {"failed": "it left no message", "interrupted": "from outside"}
     assert ("so it was" if state == expected else words[expected]) in status.message
 
 
@@ -447,7 +447,7 @@ def test_one_owner_may_have_so_many_waiting_and_others_still_queue(workers: Work
     with backend._lock:  # nothing starts meanwhile
         for _ in range(3):
             backend.submit(make_run("wait", ANN))  # one of them has the free place
-        with pytest.raises(QueueFullError, match=r"2 runs of yours are waiting already, and 2 of one person may"):
+        with pytest.raises(QueueFullError, match=r"^2 of your runs .* 2 may"):
             start_run(backend, make_spec("fast", {}, "sample"), ANN)
         assert len(list_runs()) == 3, "nothing is left behind"
         backend.submit(make_run("wait", BEN))

@@ -22,6 +22,7 @@ from mnist_core.errors import ArchitectureError, RunError, RunNotFoundError, Set
 from mnist_core.recipes.recipes import RECIPES
 from mnist_core.runs import run as run_module
 from mnist_core.runs import status as status_module
+from mnist_core.runs import store as store_module
 from mnist_core.runs.run import Metrics, Run, write_json
 from mnist_core.runs.spec import RunSpec, make_spec
 from mnist_core.runs.status import FINAL_STATES, STATES, Status, stamp_status
@@ -490,7 +491,8 @@ def test_a_listed_run_never_looks_interrupted_while_it_is_made(
         written(path, value)
         states.extend(run.status().state for run in list_runs())
 
-    monkeypatch.setattr(run_module, "write_json", spy)
+    for module in (run_module, store_module):
+        monkeypatch.setattr(module, "write_json", spy)
     create_run(make_spec("fast"))
     assert states and set(states) == {"queued"}
 

@@ -1,0 +1,1 @@
+"""The job backend for a Ray cluster."""

@@ -205,10 +205,10 @@ def test_bounds_of_the_queue_hold_and_leave_nothing_behind(cloud: Cluster, queue
         given(cloud, start_run(backend, spec, mine))
     for _ in range(2):
         start_run(backend, spec, mine)
-    with pytest.raises(QueueFullError, match="2 runs of yours are waiting already, and 2 of one person may"):
+    with pytest.raises(QueueFullError, match="^2 of your runs .* 2 may"):
         start_run(backend, spec, mine)
     start_run(backend, spec)
-    with pytest.raises(QueueFullError, match="3 runs are waiting already, and 3 may"):
+    with pytest.raises(QueueFullError, match="^3 runs .* 3 may"):
         start_run(backend, spec)
     assert sum(path.name != "sweeps" for path in runs_root.iterdir()) == 5
 
@@ -343,8 +343,8 @@ def test_a_job_that_ray_has_given_up_waits_here_again(cloud: Cluster, queue: Any
     ("exit_status", "state", "message"),
     [
         (1, "failed", "Its worker ended: No module named mnist_core"),
-        (137, "interrupted", "ended from outside"),
-        (-9, "interrupted", "ended from outside"),
+        (137, "interrupted", "from outside"),
+        (-9, "interrupted", "from outside"),
     ],
 )
 def test_a_worker_without_a_word(cloud: Cluster, queue: Any, exit_status: int, state: str, message: str) -> None:
