@@ -103,9 +103,9 @@ class Explainer:
     """Computes attributions for a Keras model.
 
     Args:
-        model: as built by `networks.keras_model.build_model`: takes (N, size, size, 1) of 0..255, size 28 or 56. Its last
-            layer is a Dense with any activation, or an activation such as Softmax; the logits are what comes before
-            that activation.
+        model: as built by `networks.keras_model.build_model`: takes (N, size, size, 1) of 0..255, size 28 or 56. Its
+            last layer is a Dense with any activation, or an activation such as Softmax; the logits are what comes
+            before that activation.
     """
 
     def __init__(self, model: Any) -> None:

@@ -231,8 +231,8 @@ def show_notes(result: Attribution, digits: Sequence[int], network: Architecture
 def completeness_in_words(check: Completeness) -> str:
     """Whether the attributions of one digit add up, in a sentence or two."""
     sums = (
-        f"**Completeness:** the attributions sum to {check.attribution_sum:+.3f} logits; the digit's logit minus that of a "
-        f"black image is {check.logit_difference:+.3f}. The gap is {100 * check.gap:.2f} %"
+        f"**Completeness:** the attributions sum to {check.attribution_sum:+.3f} logits; the digit's logit minus that "
+        f"of a black image is {check.logit_difference:+.3f}. The gap is {100 * check.gap:.2f} %"
     )
     if check.within_tolerance:
         return f"{sums} with {check.steps} steps (at most {100 * attribution.COMPLETENESS_TOLERANCE:g} % is accepted)."
