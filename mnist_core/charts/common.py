@@ -1,4 +1,4 @@
-"""What all charts share: colors, thinning out of long series, PNG and CSV encoding, and numbers formatted for people."""
+"""What all charts share: colors, downsampling of long series, PNG and CSV encoding, numbers formatted for people."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-MAX_POINTS = 500  # of a series: more are slow to redraw, and a screen shows no more
+Image = NDArray[np.uint8]
+"""(H, W) uint8 grayscale, or (H, W, 3) uint8 RGB."""
+
+MAX_POINTS = 500
+"""Points of a series. More are slow to draw, and a screen shows no more."""
 
 COLORS = {
     "training": "#14917f",
@@ -20,7 +24,7 @@ COLORS = {
     "third": "#4a7fd4",
     "muted": "#8b97a8",
 }
-"""All colours of charts and pages; each reads on white and on black."""
+"""The colors of all charts and pages. Each is readable on white and on black."""
 
 DIGIT_COLORS = (
     "#3f90da",
@@ -34,11 +38,21 @@ DIGIT_COLORS = (
     "#717581",
     "#92dadd",
 )
-"""Of the ten digits, where they lie among others: M. Petroff's ten (arXiv:2107.02270), for the colour-blind too."""
+"""One color for each digit: M. Petroff's ten (arXiv:2107.02270), which the color-blind can tell apart too."""
+
+CORRECT_RGB = (20, 145, 127)
+"""Of COLORS["training"], teal."""
+
+WRONG_RGB = (224, 112, 63)
+"""Of COLORS["validation"], orange. The color-blind can tell it from teal."""
 
 
 def downsample(values: Sequence[float], limit: int = MAX_POINTS) -> list[int]:
-    """Indices of at most `limit` of the values, in order: the smallest and largest of each stretch, first and last."""
+    """Picks at most `limit` of the values and keeps the peaks: the smallest and largest of each stretch.
+
+    Returns:
+        Indices in ascending order, with the first and the last value.
+    """
     count = len(values)
     if count <= limit:
         return list(range(count))
@@ -51,18 +65,14 @@ def downsample(values: Sequence[float], limit: int = MAX_POINTS) -> list[int]:
 
 
 def vega_lite(chart: Any) -> dict[str, Any]:
-    """An Altair chart as Vega-Lite, its points in `["data"]["values"]`: made once, and shown often."""
-    found: dict[str, Any] = chart.to_dict()
-    points = found["datasets"].pop(found["data"]["name"])
-    return {**found, "data": {"values": points}}
-
-
-CORRECT_RGB, WRONG_RGB = (20, 145, 127), (224, 112, 63)
-"""RGB of COLOURS' training and validation: teal and orange, told apart by the colour-blind, too."""
+    """Converts an Altair chart to a Vega-Lite specification with its points in `["data"]["values"]`."""
+    specification: dict[str, Any] = chart.to_dict()
+    points = specification["datasets"].pop(specification["data"]["name"])
+    return {**specification, "data": {"values": points}}
 
 
 def encode_csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
-    """The rows of a chart or a table as CSV in UTF-8, a column for each key, in the order of their first appearance."""
+    """Encodes rows as CSV in UTF-8, with one column for each key, in the order in which keys first appear."""
     text = io.StringIO()
     writer = DictWriter(text, list(dict.fromkeys(key for row in rows for key in row)), lineterminator="\n")
     writer.writeheader()
@@ -70,21 +80,25 @@ def encode_csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
     return text.getvalue().encode()
 
 
-def encode_png(image: NDArray[np.uint8]) -> bytes:
-    """An (H, W) or (H, W, 3) uint8 picture as PNG."""
+def encode_png(image: Image) -> bytes:
+    """Encodes a picture as PNG.
+
+    Raises:
+        ValueError: the array is no picture of uint8.
+    """
     ok, encoded = cv2.imencode(".png", image[..., ::-1] if image.ndim == 3 else image)
     if not ok:
         raise ValueError(f"Expected a picture of uint8, got {image.shape} {image.dtype}.")
     return bytes(encoded)
 
 
-def data_url(image: NDArray[np.uint8]) -> str:
-    """The picture as it can stand in HTML."""
+def data_url(image: Image) -> str:
+    """Encodes a picture as a PNG data URL for HTML."""
     return "data:image/png;base64," + base64.b64encode(encode_png(image)).decode("ascii")
 
 
 def format_percent(probability: float) -> str:
-    """A probability for people: `99.8 %`. A model is never quite sure: `> 99.9 %`, never 100."""
+    """Formats a probability: `99.8 %`. No model is ever quite sure: `> 99.9 %`, never 100."""
     if probability > 0.9995:
         return "> 99.9 %"
     if 0 < probability < 0.0005:
@@ -93,7 +107,7 @@ def format_percent(probability: float) -> str:
 
 
 def format_duration(seconds: float) -> str:
-    """Seconds for people: `42 s`, `3 min 05 s`, `1 h 02 min`."""
+    """Formats a duration: `42 s`, `3 min 05 s`, `1 h 02 min`."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

@@ -1,4 +1,4 @@
-"""The charts of the Evaluate page: figures in, Altair charts out. Altair is imported when first drawn, as there."""
+"""Charts of the Evaluate page: confusion matrix, reliability diagram, coverage and robustness."""
 
 from __future__ import annotations
 
@@ -13,72 +13,79 @@ from mnist_core.evaluation.calibration import Coverage, ReliabilityBin
 from mnist_core.evaluation.mistakes import prediction_label
 
 SERIES_COLORS = (COLORS["training"], COLORS["validation"], COLORS["third"])
-INK = "#1d2a35"  # on a tint
+INK = "#1d2a35"
+"""Color of text on a tinted cell."""
+
 EMPTY = "rgba(128, 128, 128, 0.1)"
+"""Color of a cell without images."""
+
+ACCURACY_SERIES = "accuracy of accepted predictions"
+ACCEPTED_SERIES = "accepted predictions"
 CELL_SELECTION = "cell"
 """Name of the selection that a click on a cell makes."""
 
 
 def clickable_confusion_matrix(table: NDArray[np.int64], shares: bool) -> Any:
-    """A heat map to click on: a row for each true digit, a column for each answer; the more mistakes, the darker.
+    """Draws a heat map to click on: rows are true digits, columns predictions; more mistakes are darker.
 
     Args:
-        table: (10, 11) counts as mistakes.table; the last column is left out where it is empty.
-        shares: of the true digit's images, in per cent, instead of counts.
+        table: (10, 11) counts, as returned by `mistakes.confusion_with_rejections`. The last column is left out if it is empty.
+        shares: whether cells show percentages of the true digit's images instead of counts.
+
+    Returns:
+        An Altair chart. Its selection CELL_SELECTION contains `true` and `read` of the clicked cell.
     """
     import altair as alt
 
     columns = table.shape[1] if table[:, -1].any() else table.shape[1] - 1
-    cells = [_cell(table, true, read) for true in range(len(table)) for read in range(columns)]
-    shown, form = ("share", ".1%") if shares else ("count", ",d")
-    names = [prediction_label(read) for read in range(columns)]
+    cells = [_cell(table, true, predicted) for true in range(len(table)) for predicted in range(columns)]
+    field, number_format = ("share", ".1%") if shares else ("count", ",d")
+    labels = [prediction_label(predicted) for predicted in range(columns)]
     clicked = alt.selection_point(name=CELL_SELECTION, fields=["true", "read"], on="click", toggle=False)
     base: Any = alt.Chart().encode(
-        x=alt.X("read:N", title="read as", sort=names, axis=alt.Axis(labelAngle=0, orient="top")),
-        y=alt.Y("true:N", title="true digit"),
+        x=alt.X("read:N", title="Predicted digit", sort=labels, axis=alt.Axis(labelAngle=0, orient="top")),
+        y=alt.Y("true:N", title="True digit"),
         tooltip=[
-            "true:N",
-            alt.Tooltip("read:N", title="read as"),
-            alt.Tooltip("count:Q", format=",d"),
-            alt.Tooltip("share:Q", title="of that digit", format=".2%"),
+            alt.Tooltip("true:N", title="True digit"),
+            alt.Tooltip("read:N", title="Predicted digit"),
+            alt.Tooltip("count:Q", title="Images", format=",d"),
+            alt.Tooltip("share:Q", title="Share of the true digit's images", format=".2%"),
         ],
     )
-    tiles = (
-        base.mark_rect(cornerRadius=2, strokeWidth=3)
-        .encode(
-            color=alt.Color("fill:N", scale=None),
-            stroke=alt.condition(clicked, alt.value(COLORS["third"]), alt.value("transparent"), empty=False),
-        )
-        .add_params(clicked)
-    )
-    filled = base.transform_filter(alt.datum.count > 0)
-    text = filled.mark_text(fontSize=11, color=INK).encode(text=alt.Text(f"{shown}:Q", format=form))
-    return alt.layer(tiles, text, data={"values": cells}).properties(height=440)
+    stroke = alt.condition(clicked, alt.value(COLORS["third"]), alt.value("transparent"), empty=False)
+    tiles = base.mark_rect(cornerRadius=2, strokeWidth=3).encode(color=alt.Color("fill:N", scale=None), stroke=stroke)
+    nonempty = base.transform_filter(alt.datum.count > 0)
+    text = nonempty.mark_text(fontSize=11, color=INK).encode(text=alt.Text(f"{field}:Q", format=number_format))
+    return alt.layer(tiles.add_params(clicked), text, data={"values": cells}).properties(height=440)
 
 
-def _cell(table: NDArray[np.int64], true: int, read: int) -> dict[str, Any]:
-    """One point. The diagonal is always pale; beside it the shade goes by the root, so that single mistakes show."""
-    count, most = int(table[true, read]), int((table * (1 - np.eye(*table.shape, dtype=np.int64))).max())
-    shade = 0.3 if true == read else 0.15 + 0.85 * float(np.sqrt(count / max(most, 1)))
-    fill = _tint(COLORS["training" if true == read else "validation"], shade) if count else EMPTY
-    share = count / max(int(table[true].sum()), 1)
+def _cell(table: NDArray[np.int64], true: int, predicted: int) -> dict[str, Any]:
+    """One cell. The diagonal is pale; the shade of a mistake is the root of its count, so that single ones show."""
+    count = int(table[true, predicted])
+    most = int((table * (1 - np.eye(*table.shape, dtype=np.int64))).max())
+    shade = 0.3 if true == predicted else 0.15 + 0.85 * float(np.sqrt(count / max(most, 1)))
+    fill = _tint(COLORS["training" if true == predicted else "validation"], shade) if count else EMPTY
     return {
         "true": prediction_label(true),
-        "read": prediction_label(read),
+        "read": prediction_label(predicted),
         "count": count,
-        "share": share,
+        "share": count / max(int(table[true].sum()), 1),
         "fill": fill,
     }
 
 
-def _tint(colour: str, strength: float) -> str:
-    """A colour `#rrggbb` mixed with white, opaque: dark figures on it read in light and dark. `strength`: 0..1."""
-    mixed = (255 - strength * (255 - int(colour[start : start + 2], 16)) for start in (1, 3, 5))
+def _tint(color: str, strength: float) -> str:
+    """Mixes `#rrggbb` with white, 0..1: dark text on the result is readable on light and dark pages."""
+    mixed = (255 - strength * (255 - int(color[start : start + 2], 16)) for start in (1, 3, 5))
     return "#" + "".join(f"{round(value):02x}" for value in mixed)
 
 
 def reliability_diagram(bins: Sequence[ReliabilityBin]) -> Any:
-    """Accuracy by confidence: bars, a line where both are equal, and how many images each bar stands for."""
+    """Draws accuracy by confidence as bars with the number of images, and the diagonal where both are equal.
+
+    Returns:
+        An Altair chart.
+    """
     import altair as alt
 
     points = [
@@ -92,61 +99,63 @@ def reliability_diagram(bins: Sequence[ReliabilityBin]) -> Any:
         for each in bins
         if each.count
     ]
-    percent = alt.Axis(format=".0%")
     base: Any = alt.Chart().encode(
-        x=alt.X("low:Q", title="confidence", scale=alt.Scale(domain=[0, 1]), axis=percent),
+        x=alt.X("low:Q", title="Confidence", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format=".0%")),
         x2="high:Q",
         tooltip=[
-            alt.Tooltip("confidence:Q", title="mean confidence", format=".2%"),
-            alt.Tooltip("accuracy:Q", format=".2%"),
-            alt.Tooltip("count:Q", title="images", format=",d"),
+            alt.Tooltip("confidence:Q", title="Mean confidence", format=".2%"),
+            alt.Tooltip("accuracy:Q", title="Accuracy", format=".2%"),
+            alt.Tooltip("count:Q", title="Images", format=",d"),
         ],
     )
     y = alt.Y(
         "accuracy:Q",
-        title="accuracy",
+        title="Accuracy",
         scale=alt.Scale(domain=[0, 1.08]),
         axis=alt.Axis(format=".0%", values=[0, 0.2, 0.4, 0.6, 0.8, 1]),
     )
     bars = base.mark_bar(color=COLORS["training"], opacity=0.75).encode(y=y, y2=alt.datum(0))
-    ticks = base.mark_rule(color=COLORS["validation"], size=3).encode(y=alt.Y("confidence:Q", title="accuracy"))
-    middle: Any = alt.Chart().transform_calculate(middle="(datum.low + datum.high) / 2")
-    texts = middle.mark_text(dy=-7, fontSize=11, color=COLORS["muted"])
-    counts = texts.encode(x="middle:Q", y=y, text=alt.Text("count:Q", format=",d"))
+    ticks = base.mark_rule(color=COLORS["validation"], size=3).encode(y=alt.Y("confidence:Q", title="Accuracy"))
+    middles: Any = alt.Chart().transform_calculate(middle="(datum.low + datum.high) / 2")
+    counts = middles.mark_text(dy=-7, fontSize=11, color=COLORS["muted"]).encode(
+        x="middle:Q", y=y, text=alt.Text("count:Q", format=",d")
+    )
     ends: Any = alt.Chart({"values": [{"even": 0}, {"even": 1}]})
-    even = ends.mark_line(color=COLORS["muted"], strokeDash=[4, 4], size=2).encode(x="even:Q", y="even:Q")
-    return alt.layer(bars, even, ticks, counts, data={"values": points}).properties(height=400)
+    diagonal = ends.mark_line(color=COLORS["muted"], strokeDash=[4, 4], size=2).encode(x="even:Q", y="even:Q")
+    return alt.layer(bars, diagonal, ticks, counts, data={"values": points}).properties(height=400)
 
 
 def coverage_curve(rows: Sequence[Coverage]) -> Any:
-    """Accuracy of the answers that are sure enough, and how many those are, by threshold of confidence."""
+    """Draws, by confidence threshold, how many predictions are accepted and how accurate those are.
+
+    Returns:
+        An Altair chart.
+    """
     import altair as alt
 
     points = [
         {"threshold": f"{100 * row.threshold:g} %", "series": series, "share": value, "wrong": row.wrong}
         for row in rows
-        for series, value in (("right, of those answered", row.accuracy), ("answered", row.answered))
+        for series, value in ((ACCURACY_SERIES, row.accuracy), (ACCEPTED_SERIES, row.answered))
         if value is not None
     ]
-    order = [f"{100 * row.threshold:g} %" for row in rows]
-    names = ["right, of those answered", "answered"]
+    thresholds = [f"{100 * row.threshold:g} %" for row in rows]
+    series = [ACCURACY_SERIES, ACCEPTED_SERIES]
     chart: Any = alt.Chart({"values": points}).mark_line(strokeWidth=2, point=alt.OverlayMarkDef(size=60))
     return chart.encode(
-        x=alt.X(
-            "threshold:O", title="least confidence that counts as an answer", sort=order, axis=alt.Axis(labelAngle=-45)
-        ),
-        y=alt.Y("share:Q", title="share of the images", scale=alt.Scale(zero=False), axis=alt.Axis(format=".1%")),
+        x=alt.X("threshold:O", title="Confidence threshold", sort=thresholds, axis=alt.Axis(labelAngle=-45)),
+        y=alt.Y("share:Q", title="Share of images", scale=alt.Scale(zero=False), axis=alt.Axis(format=".1%")),
         color=alt.Color(
             "series:N",
-            scale=alt.Scale(domain=names, range=list(SERIES_COLORS[:2])),
+            scale=alt.Scale(domain=series, range=list(SERIES_COLORS[:2])),
             legend=alt.Legend(title=None, orient="top"),
         ),
-        shape=alt.Shape("series:N", scale=alt.Scale(domain=names), legend=None),
+        shape=alt.Shape("series:N", scale=alt.Scale(domain=series), legend=None),
         tooltip=[
-            "threshold:O",
-            "series:N",
-            alt.Tooltip("share:Q", format=".2%"),
-            alt.Tooltip("wrong:Q", title="wrong answers left", format=",d"),
+            alt.Tooltip("threshold:O", title="Confidence threshold"),
+            alt.Tooltip("series:N", title="Series"),
+            alt.Tooltip("share:Q", title="Share", format=".2%"),
+            alt.Tooltip("wrong:Q", title="Wrong predictions accepted", format=",d"),
         ],
     ).properties(height=400)
 
@@ -154,13 +163,16 @@ def coverage_curve(rows: Sequence[Coverage]) -> Any:
 def robustness_curves(
     curves: Mapping[str, Mapping[float, float]], unit: str, levels: Sequence[float], neutral: float
 ) -> Any:
-    """Accuracy against the strength of a distortion, a line for each model; a dashed rule where nothing is changed.
+    """Draws accuracy against the strength of a distortion, one line per model.
 
     Args:
-        curves: name -> level -> accuracy, of up to three models.
+        curves: name of a model -> level -> accuracy, for up to three models.
         unit: of the levels.
-        levels: all that there are, rising: the axis does not jump while the curves grow.
-        neutral: the level at which nothing is changed.
+        levels: all levels, ascending, so that the axis does not jump while results arrive.
+        neutral: the level without distortion, marked by a dashed rule.
+
+    Returns:
+        An Altair chart.
     """
     import altair as alt
 
@@ -169,21 +181,24 @@ def robustness_curves(
         for model, curve in curves.items()
         for level, accuracy in sorted(curve.items())
     ]
-    names = list(curves)
-    legend = alt.Legend(title=None, orient="top", columns=1, labelLimit=400, symbolStrokeWidth=0)
-    colour = alt.Color("model:N", scale=alt.Scale(domain=names, range=list(SERIES_COLORS[: len(names)])), legend=legend)
-    # Told apart by their marks, too, where the colours are not.
-    lines: Any = (
-        alt.Chart()
-        .mark_line(strokeWidth=2, point=alt.OverlayMarkDef(size=60))
-        .encode(
-            x=alt.X("level:Q", title=unit, scale=alt.Scale(domain=[levels[0], levels[-1]], nice=False)),
-            y=alt.Y("accuracy:Q", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format=".0%")),
-            color=colour,
-            strokeDash=alt.StrokeDash("model:N", scale=alt.Scale(domain=names), legend=None),
-            shape=alt.Shape("model:N", scale=alt.Scale(domain=names), legend=None),
-            tooltip=["model:N", alt.Tooltip("level:Q", title=unit), alt.Tooltip("accuracy:Q", format=".1%")],
-        )
+    models = list(curves)
+    lines: Any = alt.Chart().mark_line(strokeWidth=2, point=alt.OverlayMarkDef(size=60))
+    lines = lines.encode(
+        x=alt.X("level:Q", title=unit, scale=alt.Scale(domain=[levels[0], levels[-1]], nice=False)),
+        y=alt.Y("accuracy:Q", title="Accuracy", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format=".0%")),
+        color=alt.Color(
+            "model:N",
+            scale=alt.Scale(domain=models, range=list(SERIES_COLORS[: len(models)])),
+            legend=alt.Legend(title=None, orient="top", columns=1, labelLimit=400, symbolStrokeWidth=0),
+        ),
+        # Dashes and shapes, for people who cannot tell the colors apart.
+        strokeDash=alt.StrokeDash("model:N", scale=alt.Scale(domain=models), legend=None),
+        shape=alt.Shape("model:N", scale=alt.Scale(domain=models), legend=None),
+        tooltip=[
+            alt.Tooltip("model:N", title="Model"),
+            alt.Tooltip("level:Q", title=unit),
+            alt.Tooltip("accuracy:Q", title="Accuracy", format=".1%"),
+        ],
     )
     rule: Any = alt.Chart({"values": [{"neutral": neutral}]}).mark_rule(color=COLORS["muted"], strokeDash=[4, 4])
     return alt.layer(rule.encode(x="neutral:Q"), lines, data={"values": points}).properties(height=400)

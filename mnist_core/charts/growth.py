@@ -1,4 +1,4 @@
-"""How a network grew: its answers by epoch as a chart, activations and filters as pictures."""
+"""How a network changed during training: its predictions by epoch, the activations of a layer, the first filters."""
 
 from __future__ import annotations
 
@@ -10,104 +10,116 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.charts.attribution import blend_colors
-from mnist_core.charts.common import COLORS
+from mnist_core.charts.common import COLORS, Image
 
-GAP = 2  # pixels between tiles
-TILE_PIXELS = 56  # pixels of a tile's side, about
+GAP = 2
+"""Pixels around a tile."""
+
+TILE_PIXELS = 56
+"""Approximate side of a tile."""
+
 COLUMNS = 8
-UNIT_PIXELS = 20  # pixels of the square of a unit
+"""Tiles per row; twice as many for units."""
 
-Image = NDArray[np.uint8]
+UNIT_PIXELS = 20
+"""Side of the square of a unit."""
+
+MAX_FILTERS = 24
 
 
-def probability_curves(epochs: Sequence[int], probabilities: NDArray[np.float32], shown: int) -> Any:
-    """The probability of each digit by epoch.
+def probability_curves(epochs: Sequence[int], probabilities: NDArray[np.float32], marked_epoch: int) -> Any:
+    """Draws the probability of each digit by epoch.
 
     Args:
-        epochs: T, finished ones.
+        epochs: T finished epochs.
         probabilities: (T, 10) float32, 0..1.
-        shown: the epoch that is marked.
+        marked_epoch: the epoch at which a rule is drawn.
 
     Returns:
-        An Altair chart: the last answer in teal, its closest rival in orange, the others in grey.
+        An Altair chart: the final prediction in teal, its closest rival in orange, the other digits in gray.
     """
     import altair as alt
 
     final = int(probabilities[-1].argmax())
     rival = int(np.where(np.arange(10) == final, -1, probabilities.max(axis=0)).argmax())
-    names = {final: f"{final}, its last answer", rival: f"{rival}, the closest rival"}
-    drawn = sorted(range(10), key=names.__contains__)  # the grey ones first, under the others
+    names = {final: f"{final}, final prediction", rival: f"{rival}, closest rival"}
+    order = sorted(range(10), key=names.__contains__)  # the gray ones first, under the others
     points = [
         {"epoch": epoch, "digit": digit, "probability": float(row[digit]), "what": names.get(digit, "other digits")}
         for epoch, row in zip(epochs, probabilities, strict=True)
-        for digit in drawn
+        for digit in order
     ]
     scale = alt.Scale(
         domain=[*names.values(), "other digits"], range=[COLORS[name] for name in ("training", "validation", "muted")]
     )
     base: Any = alt.Chart().encode(
-        x=alt.X("epoch:Q", title="epochs trained", scale=alt.Scale(nice=False), axis=alt.Axis(tickMinStep=1)),
-        y=alt.Y("probability:Q", title="probability", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format=".0%")),
+        x=alt.X("epoch:Q", title="Epochs trained", scale=alt.Scale(nice=False), axis=alt.Axis(tickMinStep=1)),
+        y=alt.Y("probability:Q", title="Probability", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format=".0%")),
         detail="digit:N",
         color=alt.Color("what:N", scale=scale, legend=alt.Legend(title=None, orient="top")),
-        tooltip=["digit:N", "epoch:Q", alt.Tooltip("probability:Q", format=".1%")],
+        tooltip=[
+            alt.Tooltip("digit:N", title="Digit"),
+            alt.Tooltip("epoch:Q", title="Epochs trained"),
+            alt.Tooltip("probability:Q", title="Probability", format=".1%"),
+        ],
     )
-    here = alt.Chart({"values": [{"epoch": shown}]}).mark_rule(strokeDash=[4, 4], size=2, color=COLORS["muted"])
-    layers = here.encode(x="epoch:Q"), base.mark_line(strokeWidth=2), base.mark_circle(size=50, opacity=1)
+    rule = alt.Chart({"values": [{"epoch": marked_epoch}]}).mark_rule(strokeDash=[4, 4], size=2, color=COLORS["muted"])
+    layers = rule.encode(x="epoch:Q"), base.mark_line(strokeWidth=2), base.mark_circle(size=50, opacity=1)
     return alt.layer(*layers, data={"values": points}).properties(height=260)
 
 
 def activation_grid(values: NDArray[np.float32], low: float, high: float) -> Image:
-    """What a layer gives, the brighter the larger.
+    """Draws the activations of a layer, larger is brighter.
 
     Args:
         values: (h, w, channels) or (units,) float32.
-        low, high: the values that are black and white.
+        low: the value that is black.
+        high: the value that is white.
 
     Returns:
         (H, W) uint8: a tile for each channel, or a square for each unit.
     """
-    grey = np.clip((values - low) / max(high - low, 1e-9) * 255, 0, 255).astype(np.uint8)
-    if grey.ndim == 1:
-        return _grid([np.full((UNIT_PIXELS, UNIT_PIXELS), value, np.uint8) for value in grey], 2 * COLUMNS)
-    return _grid([_enlarged(grey[..., channel]) for channel in range(grey.shape[-1])], COLUMNS)
+    gray = np.clip((values - low) / max(high - low, 1e-9) * 255, 0, 255).astype(np.uint8)
+    if gray.ndim == 1:
+        return _tile_grid([np.full((UNIT_PIXELS, UNIT_PIXELS), value, np.uint8) for value in gray], 2 * COLUMNS)
+    return _tile_grid([_enlarge(gray[..., channel]) for channel in range(gray.shape[-1])], COLUMNS)
 
 
 def filter_grid(before: NDArray[np.float32], after: NDArray[np.float32]) -> Image:
-    """The filters of a first layer before, above, and after, below; teal is positive, orange negative, one scale.
+    """Draws the filters of the first layer before training, on top, and after it, below, on one color scale.
 
     Args:
-        before, after: (h, w, filters) float32, or (side², units) of a dense layer that looks at the image.
+        before: (h, w, filters) float32, or (side², units) of a dense layer whose input is the image.
+        after: the same.
 
     Returns:
-        (H, W, 3) uint8.
+        (H, W, 3) uint8: teal is positive, orange negative.
     """
-    end = max(float(np.abs(both).max()) for both in (before, after)) or 1.0
-    grids = [_grid([_enlarged(_painted(tile, end)) for tile in _tiles(both)], COLUMNS) for both in (before, after)]
-    between = np.full((4 * GAP, grids[0].shape[1], 3), 128, np.uint8)
-    return np.vstack([grids[0], between, grids[1]])
+    end = max(float(np.abs(weights).max()) for weights in (before, after)) or 1.0
+    top, bottom = (
+        _tile_grid([_enlarge(blend_colors(tile / end, np.zeros_like(tile))) for tile in _filters(weights)], COLUMNS)
+        for weights in (before, after)
+    )
+    between = np.full((4 * GAP, top.shape[1], 3), 128, np.uint8)
+    return np.vstack([top, between, bottom])
 
 
-def _tiles(weights: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-    """(h, w) each, of 24 filters at most. The weights of a dense unit are a picture, too: it looks at all pixels."""
+def _filters(weights: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    """At most MAX_FILTERS filters, (h, w) each. A unit of a dense layer has a weight for every pixel of the image."""
     if weights.ndim == 2:
         side = round(len(weights) ** 0.5)
         weights = weights.reshape(side, side, -1)
-    return [weights[..., index] for index in range(min(24, weights.shape[-1]))]
+    return [weights[..., index] for index in range(min(MAX_FILTERS, weights.shape[-1]))]
 
 
-def _painted(tile: NDArray[np.float32], end: float) -> Image:
-    return blend_colors(tile / end, np.zeros_like(tile))
-
-
-def _enlarged(tile: Image) -> Image:
-    """As large as TILE, by whole pixels; a larger one stays as it is."""
+def _enlarge(tile: Image) -> Image:
+    """Scales a tile to about TILE_PIXELS by a whole number; larger tiles stay as they are."""
     scale = max(1, TILE_PIXELS // max(tile.shape[:2]))
     return np.asarray(cv2.resize(tile, None, fx=scale, fy=scale, interpolation=cv2.INTER_NEAREST), np.uint8)
 
 
-def _grid(tiles: Sequence[Image], columns: int) -> Image:
-    """Tiles of one size in rows, with grey between them."""
+def _tile_grid(tiles: Sequence[Image], columns: int) -> Image:
+    """Tiles of one size in rows, with gray between them."""
     columns = min(columns, len(tiles))
     framed = [cv2.copyMakeBorder(tile, GAP, GAP, GAP, GAP, cv2.BORDER_CONSTANT, value=(60, 60, 60)) for tile in tiles]
     framed += [np.zeros_like(framed[0])] * (-len(framed) % columns)

@@ -1,4 +1,4 @@
-"""Charts of learning rates: a schedule before it is trained, and a range test as it goes."""
+"""Charts of learning rates: a learning-rate schedule, and the range test of the learning-rate finder."""
 
 from __future__ import annotations
 
@@ -10,70 +10,76 @@ from numpy.typing import NDArray
 
 from mnist_core.charts.common import COLORS
 
-OVERSHOOT = 1.3  # of the largest loss before the lowest: what explodes would flatten the valley
+OVERSHOOT = 1.3
+"""Top of the loss axis, relative to the largest loss before the lowest: a diverging loss would flatten the valley."""
 
 
 def schedule_curve(rates: NDArray[np.float32], epochs: int) -> Any:
-    """A learning-rate schedule.
+    """Draws a learning-rate schedule before the training starts.
 
     Args:
-        rates: (N,) float32, of places evenly spaced over the whole training.
-        epochs: how many that is.
+        rates: (N,) float32, at evenly spaced points of the training.
+        epochs: length of the training.
 
     Returns:
         An Altair chart.
     """
     import altair as alt
 
-    places = np.arange(len(rates)) * epochs / len(rates)
+    positions = np.arange(len(rates)) * epochs / len(rates)
     points = [
-        {"epoch": round(place, 4), "learning rate": float(rate)}
-        for place, rate in zip(places.tolist(), rates.tolist(), strict=True)
+        {"epoch": round(epoch, 4), "learning rate": float(rate)}
+        for epoch, rate in zip(positions.tolist(), rates.tolist(), strict=True)
     ]
     chart: Any = alt.Chart({"values": points})
     encoded = chart.mark_line(strokeWidth=2, color=COLORS["training"]).encode(
-        x=alt.X("epoch:Q", title="epoch", scale=alt.Scale(domain=[0, epochs], nice=False)),
-        y=alt.Y("learning rate:Q", title="learning rate", scale=alt.Scale(zero=True), axis=alt.Axis(format="~g")),
-        tooltip=[alt.Tooltip("epoch:Q", format=".2f"), alt.Tooltip("learning rate:Q", format=".3~g")],
+        x=alt.X("epoch:Q", title="Epoch", scale=alt.Scale(domain=[0, epochs], nice=False)),
+        y=alt.Y("learning rate:Q", title="Learning rate", scale=alt.Scale(zero=True), axis=alt.Axis(format="~g")),
+        tooltip=[
+            alt.Tooltip("epoch:Q", title="Epoch", format=".2f"),
+            alt.Tooltip("learning rate:Q", title="Learning rate", format=".3~g"),
+        ],
     )
     return encoded.properties(height=200)
 
 
-def range_test_curve(points: Sequence[Mapping[str, float]], ends: tuple[float, float], suggested: float | None) -> Any:
-    """The loss by the learning rate at which it was met.
+def range_test_curve(
+    points: Sequence[Mapping[str, float]], rate_range: tuple[float, float], suggested: float | None
+) -> Any:
+    """Draws the loss of a range test against the learning rate, and marks the suggested rate.
 
     Args:
         points: each with `rate`, `loss` and `smoothed`, in the order of the test.
-        ends: the lowest and the highest rate of the test.
-        suggested: the rate that is marked, where there is one.
+        rate_range: the lowest and the highest rate of the test.
+        suggested: the rate to mark; None for none.
 
     Returns:
-        An Altair chart: a dot for each batch, the smoothed loss as a line.
+        An Altair chart: a dot for each batch, and the smoothed loss as a line.
     """
     import altair as alt
 
     rows = [{"learning rate": point["rate"], "loss": point["loss"], "smoothed": point["smoothed"]} for point in points]
     smoothed = [row["smoothed"] for row in rows] or [1.0]
     top = OVERSHOOT * max(smoothed[: smoothed.index(min(smoothed)) + 1])
-    loss = alt.Scale(domain=[0, top], nice=False)
-    decades = [10.0**power for power in range(round(np.log10(ends[0])), round(np.log10(ends[1])) + 1)]
+    loss_scale = alt.Scale(domain=[0, top], nice=False)
+    first, last = (round(np.log10(end)) for end in rate_range)
     x = alt.X(
         "learning rate:Q",
-        title="learning rate, rising from batch to batch",
-        scale=alt.Scale(type="log", domain=list(ends), nice=False),
-        axis=alt.Axis(format="~g", values=decades),
+        title="Learning rate (rises with each batch)",
+        scale=alt.Scale(type="log", domain=list(rate_range), nice=False),
+        axis=alt.Axis(format="~g", values=[10.0**power for power in range(first, last + 1)]),
     )
     tooltip = [
-        alt.Tooltip("learning rate:Q", format=".3~g"),
-        alt.Tooltip("loss:Q", format=".4f"),
-        alt.Tooltip("smoothed:Q", format=".4f"),
+        alt.Tooltip("learning rate:Q", title="Learning rate", format=".3~g"),
+        alt.Tooltip("loss:Q", title="Loss of the batch", format=".4f"),
+        alt.Tooltip("smoothed:Q", title="Smoothed loss", format=".4f"),
     ]
     base: Any = alt.Chart().encode(x=x, tooltip=tooltip)
     dots = base.mark_circle(size=20, opacity=0.5, color=COLORS["muted"], clip=True).encode(
-        y=alt.Y("loss:Q", title="loss of a batch", scale=loss)
+        y=alt.Y("loss:Q", title="Loss of the batch", scale=loss_scale)
     )
     line = base.mark_line(strokeWidth=2.5, color=COLORS["training"], clip=True).encode(
-        y=alt.Y("smoothed:Q", title="loss of a batch", scale=loss)
+        y=alt.Y("smoothed:Q", title="Loss of the batch", scale=loss_scale)
     )
     layers = [dots, line]
     if suggested is not None:

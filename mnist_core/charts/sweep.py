@@ -1,4 +1,4 @@
-"""A sweep as charts: the best so far, and the curves of its trials."""
+"""Charts of a sweep: its best value so far, and the curves of its trials."""
 
 from __future__ import annotations
 
@@ -10,144 +10,159 @@ from mnist_core.sweeps.objective import best_trial
 from mnist_core.sweeps.plan import MEASURES, SweepPlan
 
 HEIGHT = 280
+"""Pixels."""
+
+PROGRESS_AXES = {"number": "Trials", "seconds": "Training time (seconds)"}
+"""What the best value so far can be drawn against -> title of the axis."""
 
 Trial = Mapping[str, Any]
+"""One line of trials.json."""
 
 
 def metric_format(plan: SweepPlan) -> tuple[str, str, str]:
-    """Title of the measure, and the formats of its values in a tooltip and at an axis."""
-    return (MEASURES[plan.measure], ".2%", ".0%") if plan.higher_is_better else (MEASURES[plan.measure], ".4f", ".2~f")
+    """The title of the plan's metric, the number format for tooltips, and the number format for axes."""
+    title = MEASURES[plan.measure].capitalize()
+    return (title, ".2%", ".0%") if plan.higher_is_better else (title, ".4f", ".2~f")
 
 
 def trials_with_value(trials: Sequence[Trial]) -> list[Trial]:
-    """Those that came to something."""
-    return [row for row in trials if row.get("value") is not None and row.get("state") in ("finished", "pruned")]
+    """The finished and pruned trials that have a value."""
+    return [
+        trial for trial in trials if trial.get("value") is not None and trial.get("state") in ("finished", "pruned")
+    ]
 
 
-def trial_row(row: Trial, names: Sequence[str]) -> dict[str, Any]:
-    """A trial flat, as a table and a CSV have it."""
-    plain = {name: row.get(name) for name in ("trial", "state", "value")}
-    settings = {name: row["settings"].get(name) for name in names}
+def trial_row(trial: Trial, settings: Sequence[str]) -> dict[str, Any]:
+    """A trial as one row of a table or CSV file, with a column for each of these settings."""
     return {
-        **plain,
-        **settings,
-        "epochs run": len(row["values"]),
-        "seconds": row.get("seconds"),
-        "message": row.get("message"),
-        "run": row.get("run"),
+        **{name: trial.get(name) for name in ("trial", "state", "value")},
+        **{name: trial["settings"].get(name) for name in settings},
+        "epochs run": len(trial["values"]),
+        "seconds": trial.get("seconds"),
+        "message": trial.get("message"),
+        "run": trial.get("run"),
     }
 
 
 def best_so_far(trials: Sequence[Trial], plan: SweepPlan, name: str = "") -> list[dict[str, Any]]:
-    """The best so far after each trial, in the order in which they ended.
+    """Computes the best value so far after each trial, in the order in which the trials ended.
 
     Returns:
-        `number` (from 1), `seconds` (of training, of all until then), `value`, `best`, `state`, `trial`, and `sweep`:
-        the name given.
+        Rows with `number` (from 1), `seconds` (of training, summed up), `value`, `best`, `state`, `trial`, and `sweep`
+        (the given name).
     """
-    ended = sorted((row for row in trials if row.get("state") != "running"), key=lambda row: row.get("ended") or 0)
+    ended = [trial for trial in trials if trial.get("state") != "running"]
+    ended.sort(key=lambda trial: trial.get("ended") or 0)
     better = max if plan.higher_is_better else min
     best, seconds, points = None, 0.0, []
-    for number, row in enumerate(ended, 1):
-        seconds += row.get("seconds") or 0.0
-        if row["state"] == "finished" and row.get("value") is not None:
-            best = row["value"] if best is None else better(best, row["value"])
+    for number, trial in enumerate(ended, 1):
+        seconds += trial.get("seconds") or 0.0
+        value = trial.get("value")
+        if trial["state"] == "finished" and value is not None:
+            best = value if best is None else better(best, value)
         points.append(
             {
                 "number": number,
                 "seconds": round(seconds, 2),
-                "value": row.get("value"),
+                "value": value,
                 "best": best,
-                "state": row["state"],
-                "trial": row["trial"],
+                "state": trial["state"],
+                "trial": trial["trial"],
                 "sweep": name,
             }
         )
     return points
 
 
-def best_so_far_curve(points: Sequence[Mapping[str, Any]], plan: SweepPlan, against: str) -> Any:
-    """The best so far as a staircase, each trial as a dot.
+def best_so_far_curve(points: Sequence[Mapping[str, Any]], plan: SweepPlan, axis: str) -> Any:
+    """Draws the best value so far as a staircase, and each trial as a dot.
 
     Args:
-        points: as `progress` makes them, of one sweep or of several.
-        plan: what was searched.
-        against: `number` of trials, or `seconds` of training.
+        points: as returned by `best_so_far`, of one sweep or of several.
+        plan: of the sweep.
+        axis: one of PROGRESS_AXES.
 
     Returns:
         An Altair chart.
     """
     import altair as alt
 
-    title, number, ticks = metric_format(plan)
-    axis = {"number": "trials", "seconds": "seconds of training"}[against]
-    names = list(dict.fromkeys(point["sweep"] for point in points))
-    colours = [COLORS[name] for name in ("training", "validation", "third")]
-    colour = alt.Color(
+    title, number_format, tick_format = metric_format(plan)
+    sweeps = list(dict.fromkeys(point["sweep"] for point in points))
+    colors = [COLORS[name] for name in ("training", "validation", "third")]
+    sweep_color = alt.Color(
         "sweep:N",
-        scale=alt.Scale(domain=names, range=colours[: len(names)]),
-        legend=alt.Legend(title=None, orient="top") if len(names) > 1 else None,
+        scale=alt.Scale(domain=sweeps, range=colors[: len(sweeps)]),
+        legend=alt.Legend(title=None, orient="top") if len(sweeps) > 1 else None,
     )
-    across = alt.X(f"{against}:Q", title=axis, axis=alt.Axis(tickMinStep=1) if against == "number" else alt.Axis())
-    base: Any = alt.Chart().encode(x=across)
-    height = alt.Scale(zero=False)
+    x_axis = alt.Axis(tickMinStep=1) if axis == "number" else alt.Axis()
+    base: Any = alt.Chart().encode(x=alt.X(f"{axis}:Q", title=PROGRESS_AXES[axis], axis=x_axis))
+    y_scale = alt.Scale(zero=False)
     stairs = base.mark_line(interpolate="step-after", strokeWidth=3).encode(
-        y=alt.Y("best:Q", title=title, scale=height, axis=alt.Axis(format=ticks)), color=colour
+        y=alt.Y("best:Q", title=title, scale=y_scale, axis=alt.Axis(format=tick_format)), color=sweep_color
     )
     dots = base.mark_point(filled=True, size=60, opacity=0.9).encode(
-        y=alt.Y("value:Q", title=title, scale=height),
-        color=alt.condition("datum.state === 'pruned'", alt.value(COLORS["muted"]), colour),
+        y=alt.Y("value:Q", title=title, scale=y_scale),
+        color=alt.condition("datum.state === 'pruned'", alt.value(COLORS["muted"]), sweep_color),
         shape=alt.Shape(
             "state:N",
             scale=alt.Scale(domain=["finished", "pruned"], range=["circle", "cross"]),
             legend=alt.Legend(title=None, orient="top"),
         ),
         tooltip=[
-            "trial:Q",
-            "state:N",
-            alt.Tooltip("value:Q", title=title, format=number),
-            alt.Tooltip("seconds:Q", format=".1f"),
+            alt.Tooltip("trial:Q", title="Trial"),
+            alt.Tooltip("state:N", title="State"),
+            alt.Tooltip("value:Q", title=title, format=number_format),
+            alt.Tooltip("seconds:Q", title="Training time (seconds)", format=".1f"),
         ],
     )
-    dots = dots.transform_filter("isValid(datum.value)")
-    stairs = stairs.transform_filter("isValid(datum.best)")
-    return alt.layer(stairs, dots, data={"values": [dict(point) for point in points]}).properties(height=HEIGHT)
+    return alt.layer(
+        stairs.transform_filter("isValid(datum.best)"),
+        dots.transform_filter("isValid(datum.value)"),
+        data={"values": [dict(point) for point in points]},
+    ).properties(height=HEIGHT)
 
 
 def trial_curves(trials: Sequence[Trial], plan: SweepPlan) -> Any:
-    """The measure by epoch of every trial: pruned ones grey, the best in front of the others.
+    """Draws the metric of every trial by epoch: pruned trials in gray, the best one in front of the others.
 
     Returns:
         An Altair chart.
     """
     import altair as alt
 
-    title, number, ticks = metric_format(plan)
-    best = best_trial([dict(row) for row in trials], plan)
-    drawn = sorted(trials, key=lambda row: row is not None and best is not None and row["trial"] == best["trial"])
+    title, number_format, tick_format = metric_format(plan)
+    best = best_trial([dict(trial) for trial in trials], plan)
+    best_number = None if best is None else best["trial"]
+    best_last = sorted(trials, key=lambda trial: best is not None and trial["trial"] == best_number)
     points = [
-        {"trial": row["trial"], "epoch": epoch, "value": value, "what": _what(row, best)}
-        for row in drawn
-        for epoch, value in row["values"]
+        {
+            "trial": trial["trial"],
+            "epoch": epoch,
+            "value": value,
+            "what": "best" if best is not None and trial["trial"] == best_number else str(trial.get("state")),
+        }
+        for trial in best_last
+        for epoch, value in trial["values"]
     ]
     kinds = ["best", "finished", "running", "pruned"]
-    colours = [COLORS["training"], COLORS["third"], COLORS["validation"], COLORS["muted"]]
+    colors = [COLORS[name] for name in ("training", "third", "validation", "muted")]
     base: Any = alt.Chart().encode(
-        x=alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1, format="d")),
-        y=alt.Y("value:Q", title=title, scale=alt.Scale(zero=False), axis=alt.Axis(format=ticks)),
+        x=alt.X("epoch:Q", title="Epoch", axis=alt.Axis(tickMinStep=1, format="d")),
+        y=alt.Y("value:Q", title=title, scale=alt.Scale(zero=False), axis=alt.Axis(format=tick_format)),
         detail="trial:N",
         color=alt.Color(
-            "what:N", scale=alt.Scale(domain=kinds, range=colours), legend=alt.Legend(title=None, orient="top")
+            "what:N", scale=alt.Scale(domain=kinds, range=colors), legend=alt.Legend(title=None, orient="top")
         ),
         opacity=alt.condition("datum.what === 'best'", alt.value(1), alt.value(0.55)),
-        tooltip=["trial:Q", "epoch:Q", alt.Tooltip("value:Q", title=title, format=number), "what:N"],
+        tooltip=[
+            alt.Tooltip("trial:Q", title="Trial"),
+            alt.Tooltip("epoch:Q", title="Epoch"),
+            alt.Tooltip("value:Q", title=title, format=number_format),
+            alt.Tooltip("what:N", title="State"),
+        ],
     )
     lines = base.mark_line(strokeWidth=2).encode(
         strokeWidth=alt.condition("datum.what === 'best'", alt.value(4), alt.value(1.5))
     )
-    dots = base.mark_circle(size=40)
-    return alt.layer(lines, dots, data={"values": points}).properties(height=HEIGHT)
-
-
-def _what(row: Trial, best: Trial | None) -> str:
-    return "best" if best is not None and row["trial"] == best["trial"] else str(row.get("state"))
+    return alt.layer(lines, base.mark_circle(size=40), data={"values": points}).properties(height=HEIGHT)

@@ -61,8 +61,8 @@ def test_title_and_description_tell_what_is_drawn() -> None:
 def test_what_cannot_work_is_drawn_without_a_size() -> None:
     layers: tuple[Layer, ...] = (Flatten(), Conv2D(8, 3), Dense(10, "softmax"))
     drawn = network_diagram.network_svg(layers, marked={2})
-    assert texts(drawn).count("cannot work") == 2 and texts(drawn).count("?") == 2
-    assert "what cannot work there: Conv2D, Dense" in network_diagram.describe_network(layers)
+    assert texts(drawn).count("does not fit") == 2 and texts(drawn).count("?") == 2
+    assert "these do not fit: Conv2D, Dense" in network_diagram.describe_network(layers)
 
 
 def test_a_marked_layer_stands_out() -> None:
@@ -89,7 +89,7 @@ def test_nothing_but_the_image_where_there_is_no_layer() -> None:
     ("layer", "words"),
     [
         (Conv2D(32, 3, activation="relu"), "32, 3×3, relu"),
-        (Conv2D(8, 5, 2, "same", None, False), "8, 5×5, step 2, no bias, same"),
+        (Conv2D(8, 5, 2, "same", None, False), "8, 5×5, stride 2, no bias, same"),
         (Rescaling(1 / 255), "1/255"),
         (MaxPooling2D(3), "3×3"),
         (MaxPooling2D(), ""),

@@ -115,7 +115,7 @@ def test_wall_says_where_answer_and_label_differ() -> None:
     assert [row["number"] for row in rows] == [0, 14, 999]
     assert [row["caption"] for row in rows] == ["7", "5 → 3", "4 → no digit"]
     assert [row["wrong"] for row in rows] == [False, True, True]
-    assert [row["read as"] for row in rows] == ["7", "3", "not a digit"]
+    assert [row["read as"] for row in rows] == ["7", "3", "no digit"]
 
 
 def test_pixels_of_a_digit_are_all_there(sample: Any) -> None:

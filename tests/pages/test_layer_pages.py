@@ -211,7 +211,7 @@ def test_snapshots_of_another_network_are_told(helper: GradientClient, trained: 
 
     folder = shutil.copytree(trained.run.path, tmp_path / "run")
     write_snapshot(folder, 3, [np.zeros(3, np.float32)])
-    with pytest.raises(ModelError, match="of another network"):
+    with pytest.raises(ModelError, match="another network"):
         helper.snapshot_history(folder, np.zeros((28, 28), np.uint8), 1)
 
 
@@ -221,4 +221,4 @@ def test_pictures_of_layers_have_a_tile_for_each_channel() -> None:
     assert growth_charts.activation_grid(np.arange(20, dtype=np.float32), 0, 19).shape == (2 * 24, 16 * 24)
     chart = growth_charts.probability_curves([0, 5], np.eye(10, dtype=np.float32)[[3, 7]], 5)
     names = {row["digit"]: row["what"] for row in chart.data["values"]}
-    assert names[7] == "7, its last answer" and names[3] == "3, the closest rival" and names[0] == "other digits"
+    assert names[7] == "7, final prediction" and names[3] == "3, closest rival" and names[0] == "other digits"

@@ -13,6 +13,7 @@ from mnist_core.constants import NOT_A_DIGIT
 from mnist_core.data import browse
 from mnist_core.data.browse import DigitFilter
 from mnist_core.data.labels import predicted_labels
+from mnist_core.evaluation.mistakes import prediction_label
 from pages.ui.shared import caches, figure, formatting, model_menu, state
 
 SPLITS = {"train": "Training digits", "test": "Test digits"}
@@ -65,7 +66,7 @@ def filter_menus() -> tuple[str, str, DigitFilter]:
     prediction = columns[2].selectbox(
         "Prediction",
         PREDICTIONS,
-        format_func=lambda prediction: "any" if prediction == ANY else data_charts.answer_name(prediction),
+        format_func=lambda prediction: "any" if prediction == ANY else prediction_label(prediction),
         key=state.BROWSED_PREDICTION,
         on_change=go_to_first_page,
     )
@@ -114,7 +115,7 @@ def filter_in_words(split: str, digit_filter: DigitFilter, choice: str) -> str:
         verb = "misclassifies" if digit_filter.misclassified else "classifies"
         words.append(f"that {formatting.escape_markdown(model_menu.model_name(choice))} {verb}")
         if digit_filter.prediction is not None:
-            words.append(f"as {data_charts.answer_name(digit_filter.prediction)}")
+            words.append(f"as {prediction_label(digit_filter.prediction)}")
     return " ".join(words)
 
 
@@ -157,7 +158,7 @@ def csv_rows(
     rows: list[dict[str, object]] = [{"number": int(index), "label": int(labels[index])} for index in indices]
     if predicted is not None:
         for row, index in zip(rows, indices, strict=True):
-            row["read as"] = data_charts.answer_name(int(predicted[index]))
+            row["read as"] = prediction_label(int(predicted[index]))
     return rows
 
 
@@ -192,7 +193,7 @@ def prediction_in_words(choice: str, image: NDArray[np.uint8]) -> str:
     model = caches.classifier(model_menu.model_path(choice))
     predicted = int(predicted_labels(model.probabilities(image[None]))[0])
     name = formatting.escape_markdown(model_menu.model_name(choice))
-    sentence = f"{name} classifies it as {data_charts.answer_name(predicted)}."
+    sentence = f"{name} classifies it as {prediction_label(predicted)}."
     size = model.input_size
     if size == len(image):
         return sentence

@@ -42,7 +42,7 @@ def show_curves(runs: list[Run]) -> None:
     smoothing = columns[2].slider("Smoothing", 0.0, 0.99, 0.0)
     logarithmic = columns[3].toggle("Log scale")
     reports = {unique_name(run): caches.comparable_reports(run) for run in runs}
-    title = f"{metric_title(metric)} by {run_charts.CURVE_AXES[axis]}"
+    title = f"{metric_title(metric)} by {run_charts.CURVE_AXES[axis].lower()}"
     figure.show_chart(
         run_charts.run_curves(reports, metric, axis, smoothing, logarithmic),
         title.capitalize(),
