@@ -4,8 +4,9 @@
     python tests/tools/mutants.py run mutants.json COVERAGE        # tries each one, prints a JSON line per mutant
 
 COVERAGE is the file that `pytest --cov=mnist_core --cov-branch --cov-context=test` writes: it says which tests run which
-line. `run` works in a copy of the checkout and stops at the first of those tests that fails. A mutant is stored as text
-(file, line, the text before and after), so that the same mutants can be carried over to code that was rewritten.
+line. `run` works in a copy of the checkout, runs the quick ones of those tests, then the slow ones, and stops at the first
+that fails. A mutant is stored as text (file, line, the text before and after), so that the same mutants can be carried
+over to code that was rewritten.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ SAMPLE = 100
 """Mutants to draw."""
 TIMEOUT = 240.0
 """Seconds for the tests of one mutant. A mutant that makes them hang is noticed."""
+NO_TESTS = 5
+"""pytest's exit status where no test was selected."""
 MOST_TESTS = 60
 """Covering tests to run for one mutant; a file that more of them come from is run as a whole."""
 
@@ -192,7 +195,7 @@ def run(listed: Path, coverage: Path) -> None:
             lines[mutant.line - 1] = mutant.after + "\n"
             path.write_text("".join(lines), encoding="utf-8")
             tests = chosen_tests(covered.get((mutant.file, mutant.line), set()))
-            outcome = failing_test(copy, tests)
+            outcome = failing_test(copy, tests, "not slow") or failing_test(copy, tests, "slow")
             path.write_text(original, encoding="utf-8")
             killed += outcome != ""
             print(
@@ -201,11 +204,23 @@ def run(listed: Path, coverage: Path) -> None:
     print(f"{killed} of {len(mutants)} killed")
 
 
-def failing_test(checkout: Path, tests: list[str]) -> str:
-    """The first test that fails, "timeout" where they hang, or "" where all pass."""
+def failing_test(checkout: Path, tests: list[str], marked: str) -> str:
+    """The first test so marked that fails, "timeout" where they hang, or "" where all pass."""
     if not tests:
         return ""
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "-p", "no:cacheprovider", *tests]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-x",
+        "-q",
+        "--no-header",
+        "-p",
+        "no:cacheprovider",
+        "-m",
+        marked,
+        *tests,
+    ]
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
     try:
         done = subprocess.run(
@@ -213,7 +228,7 @@ def failing_test(checkout: Path, tests: list[str]) -> str:
         )
     except subprocess.TimeoutExpired:
         return "timeout"
-    if done.returncode == 0:
+    if done.returncode in (0, NO_TESTS):
         return ""
     lines = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
     return lines[0].split(" - ")[0] if lines else f"pytest ended with {done.returncode}"
