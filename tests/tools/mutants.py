@@ -3,10 +3,10 @@
     python tests/tools/mutants.py sample COVERAGE mutants.json     # draws 100 mutants on lines that tests run
     python tests/tools/mutants.py run mutants.json COVERAGE        # tries each one, prints a JSON line per mutant
 
-COVERAGE is the file that `pytest --cov=mnist_core --cov-branch --cov-context=test` writes: it says which tests run which
-line. `run` works in a copy of the checkout, runs the quick ones of those tests, then the slow ones, and stops at the first
-that fails. A mutant is stored as text (file, line, the text before and after), so that the same mutants can be carried
-over to code that was rewritten.
+COVERAGE is the file that `pytest --cov=mnist_core --cov-branch --cov-context=test` writes: it says which tests run
+which line. `run` works in a copy of the checkout, runs the quick ones of those tests, then the slow ones, and stops at
+the first that fails. A mutant is stored as text (file, line, the text before and after), so that the same mutants can be
+carried over to code that was rewritten.
 """
 
 from __future__ import annotations
@@ -184,8 +184,14 @@ def run(listed: Path, coverage: Path) -> None:
     killed = 0
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "checkout"
-        ignored = shutil.ignore_patterns(".git", ".venv", "runs", "__pycache__", ".*_cache")
-        shutil.copytree(ROOT, copy, ignore=ignored)
+        for name in subprocess.run(
+            ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+        ).stdout.splitlines():
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, copy / name)
+        every = sorted({test for mutant in mutants for test in chosen_tests(covered[mutant.file, mutant.line])})
+        if failure := failing_test(copy, ["--collect-only", *every], "slow or not slow"):
+            sys.exit(f"Without any mutant: {failure}")
         for number, mutant in enumerate(mutants):
             path = copy / mutant.file
             original = path.read_text(encoding="utf-8")
@@ -194,7 +200,7 @@ def run(listed: Path, coverage: Path) -> None:
                 sys.exit(f"{mutant.file}:{mutant.line} reads {lines[mutant.line - 1]!r}, expected {mutant.before!r}")
             lines[mutant.line - 1] = mutant.after + "\n"
             path.write_text("".join(lines), encoding="utf-8")
-            tests = chosen_tests(covered.get((mutant.file, mutant.line), set()))
+            tests = chosen_tests(covered[mutant.file, mutant.line])
             outcome = failing_test(copy, tests, "not slow") or failing_test(copy, tests, "slow")
             path.write_text(original, encoding="utf-8")
             killed += outcome != ""
