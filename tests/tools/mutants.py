@@ -5,8 +5,8 @@
 
 COVERAGE is the file that `pytest --cov=mnist_core --cov-branch --cov-context=test` writes: it says which tests run
 which line. `run` works in a copy of the checkout, runs the quick ones of those tests, then the slow ones, and stops at
-the first that fails. A mutant is stored as text (file, line, the text before and after), so that the same mutants can be
-carried over to code that was rewritten.
+the first that fails. A mutant is stored as text (file, line, the text before and after), so that the same mutants can
+be carried over to code that was rewritten.
 """
 
 from __future__ import annotations
