@@ -1,9 +1,10 @@
-"""A Keras model as one LiteRT file with two signatures: `serving_default`, an image to its answer, as the converter
-makes it; and `layers`, an image to what every layer makes of it. Both read the same weights, which are stored once.
+"""Converts a Keras model to a LiteRT file with two signatures that share their weights.
 
-TensorFlow's converter would store them twice: it folds a batch normalisation into the convolution before it, and a
-graph that shows both needs them apart. Here the second graph is written with the folded weights too, and gets the
-convolution's own output back from the normalised one; then it is joined to the file of the first.
+`serving_default` maps images to probabilities; `layers` maps images to the output of every layer.
+
+The converter folds a batch normalization into the layer before it. The `layers` graph needs the output of both: it runs
+the folded layer, as the default graph does, and recovers the first output by undoing the normalization. So both graphs
+need the same constants, which the converter stores once.
 """
 
 from __future__ import annotations
@@ -14,15 +15,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_core.models.merge_graphs import joined
 from mnist_core.networks.architecture import Architecture
-from mnist_core.networks.layers import BatchNormalization, Conv2D, Dense, DepthwiseConv2D, Layer
+from mnist_core.networks.layers import BatchNormalization, Dense, Dropout, Layer, SpatialDropout2D
 
 LAYERS_SIGNATURE = "layers"
-INPUT = "image"
-LOGITS = "logits"  # of a last Dense with softmax: it sorts after all layers
-PASSING = ("Dropout", "SpatialDropout2D")  # outside training they hand on what they get
-MOST_LOST = 300.0  # where undoing a normalisation makes rounding so many times larger, both are stored
+"""The signature that returns the output of every layer."""
+LOGITS = "logits"
+"""The output before the softmax of a last Dense layer. It sorts after the names of all layers."""
+MAX_ERROR_GROWTH = 300.0
+"""Two layers are not folded where undoing the normalization would magnify rounding errors more than this."""
+
+_DROPOUT = (Dropout, SpatialDropout2D)
 
 
 def output_name(position: int, layer: Layer) -> str:
@@ -31,112 +34,97 @@ def output_name(position: int, layer: Layer) -> str:
 
 
 def convert(model: Any, architecture: Architecture) -> bytes:
-    """The content of a model.tflite.
+    """Converts a model to LiteRT.
 
     Args:
-        model: the Keras model that keras_model.build_model made, with its weights.
+        model: the Keras model that keras_model.build_model made of the architecture.
         architecture: of the model.
 
     Returns:
-        A LiteRT model. Its first graph is bit for bit what the converter makes of the Keras model alone.
+        The content of a model.tflite. Its first graph gives bit for bit what TFLiteConverter.from_keras_model gives.
     """
     import tensorflow as tf
 
-    served = bytes(tf.lite.TFLiteConverter.from_keras_model(model).convert())
-    folds = {position: fold for position in range(len(architecture.layers)) if (fold := _fold(model, position))}
-    values = [(variable, np.array(variable)) for variable in model.variables]  # in the function they have none
-    function = tf.function(
-        lambda image: _outputs(image, model, values, folds),
-        input_signature=[tf.TensorSpec((None, *architecture.input_shape), tf.float32, name=INPUT)],
-        autograph=False,
-    )
-    concrete = [function.get_concrete_function()]
-    inside = tf.lite.TFLiteConverter.from_concrete_functions(concrete, tf.Module()).convert()  # with one: with names
-    return joined(served, bytes(inside), LAYERS_SIGNATURE, _aliases(architecture))
+    normalizations = _invertible_normalizations(model, architecture)
+
+    def serving_default(image: Any) -> Any:
+        return {"output_0": model(image, training=False)}
+
+    def serving_layers(image: Any) -> Any:
+        return _layer_outputs(image, model, architecture, normalizations)
+
+    input_names = {serving_default: model.inputs[0].name, serving_layers: "image"}
+    functions = [
+        tf.function(
+            function,
+            input_signature=[tf.TensorSpec((None, *architecture.input_shape), tf.float32, name=name)],
+            autograph=False,
+        ).get_concrete_function()
+        for function, name in input_names.items()
+    ]
+    variables = tf.Module()
+    variables.tracked = [variable.value for variable in model.variables]
+    content = bytes(tf.lite.TFLiteConverter.from_concrete_functions(functions, variables).convert())
+    return _rename_signature(content, serving_layers.__name__, LAYERS_SIGNATURE)
 
 
-def _aliases(architecture: Architecture) -> dict[str, str]:
-    """The output of a layer that hands on what it gets -> the output, or the input of the network, that it is."""
-    aliases: dict[str, str] = {}
-    before = INPUT
-    for position, layer in enumerate(architecture.layers, 1):
-        name = output_name(position, layer)
-        if type(layer).__name__ in PASSING:
-            aliases[name] = before
-        else:
-            before = name
-    return aliases
+def _rename_signature(content: bytes, old: str, new: str) -> bytes:
+    """Renames a signature of a LiteRT file.
+
+    The converter sorts signatures by name and runs the first by default, so `layers` is converted under a name that
+    sorts after `serving_default`.
+    """
+    from tensorflow.lite.tools import flatbuffer_utils
+
+    model = flatbuffer_utils.convert_bytearray_to_object(bytearray(content))
+    (signature,) = (each for each in model.signatureDefs if each.signatureKey == old.encode())
+    signature.signatureKey = new.encode()
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
 
 
 @dataclass(frozen=True, eq=False)
-class _Fold:
-    """A layer and the batch normalisation after it, as one layer.
+class _Normalization:
+    """A batch normalization as `x * scale + shift`; both (C,) float32."""
 
-    Attributes:
-        kernel: of that layer, each output times `scale`.
-        bias: of that layer.
-        scale, shift: (C,) float32: what the normalisation does to the layer's own output.
-    """
-
-    kernel: NDArray[np.float32]
-    bias: NDArray[np.float32]
     scale: NDArray[np.float32]
     shift: NDArray[np.float32]
 
 
-def _fold(model: Any, position: int) -> _Fold | None:
-    """None where the two layers cannot be one, or where the first one's output would not come back exactly enough."""
-    layer, following = (model.layers[place : place + 1] for place in (position, position + 1))
-    kinds = [type(found).__name__ for found in (*layer, *following)]
-    linear = getattr(layer[0], "activation", None)
-    if len(kinds) < 2 or kinds[1] != BatchNormalization.__name__ or getattr(linear, "__name__", "") != "linear":
-        return None
-    gamma, beta, mean, variance = (np.asarray(weights, np.float32) for weights in following[0].get_weights())
-    kernel, *bias = (np.asarray(weights, np.float32) for weights in layer[0].get_weights())
-    scale: NDArray[np.float32] = gamma / np.sqrt(variance + np.float32(following[0].epsilon))
-    shift = beta - mean * scale
-    if not np.abs(scale).min() > 0 or not (np.abs(shift) / np.abs(scale)).max() < MOST_LOST:
-        return None
-    by_output = scale[:, None] if kinds[0] == DepthwiseConv2D.__name__ else scale
-    return _Fold(kernel * by_output, shift + (bias[0] * scale if bias else 0), scale, shift)
+def _invertible_normalizations(model: Any, architecture: Architecture) -> dict[int, _Normalization]:
+    """The batch normalizations that follow a linear layer and can be undone, by the index of that layer."""
+    found = {}
+    for index, (layer, following) in enumerate(zip(model.layers, model.layers[1:], strict=False)):
+        linear = getattr(getattr(layer, "activation", None), "__name__", "") == "linear"
+        if not linear or not isinstance(architecture.layers[index + 1], BatchNormalization):
+            continue
+        gamma, beta, mean, variance = (np.asarray(weights, np.float32) for weights in following.get_weights())
+        scale: NDArray[np.float32] = gamma / np.sqrt(variance + np.float32(following.epsilon))
+        shift = beta - mean * scale
+        if np.abs(scale).min() > 0 and (np.abs(shift) / np.abs(scale)).max() < MAX_ERROR_GROWTH:
+            found[index] = _Normalization(scale, shift)
+    return found
 
 
-def _outputs(image: Any, model: Any, values: list[tuple[Any, Any]], folds: dict[int, _Fold]) -> dict[str, Any]:
-    """What each layer makes of a tensor (N, size, size, 1) of 0..255, and the logits."""
-    import keras
+def _layer_outputs(
+    image: Any, model: Any, architecture: Architecture, normalizations: dict[int, _Normalization]
+) -> dict[str, Any]:
+    """The output of each layer for a tensor (N, size, size, 1) of 0..255, and the logits, by output name."""
     import tensorflow as tf
 
     outputs: dict[str, Any] = {}
-    with keras.StatelessScope(state_mapping=[(variable, tf.constant(value)) for variable, value in values]):
-        for position, layer in enumerate(model.layers):
-            name = f"{position + 1:03d}_{type(layer).__name__}"
-            if type(layer).__name__ in PASSING:
-                continue
-            if position in folds:
-                fold = folds[position]
-                normalised = _linear(layer, image, tf.constant(fold.kernel)) + fold.bias
-                outputs[name] = (normalised - fold.shift) * (1 / fold.scale)
-                image = normalised
-            elif position - 1 in folds:
-                outputs[name] = image
-            elif position + 1 == len(model.layers) and _ends_in_softmax(layer):
-                outputs[LOGITS] = _linear(layer, image, layer.kernel) + (layer.bias if layer.use_bias else 0.0)
-                outputs[name] = tf.nn.softmax(outputs[LOGITS])
-            else:
-                image = outputs[name] = layer(image, training=False)
+    value = image
+    for index, (layer, described) in enumerate(zip(model.layers, architecture.layers, strict=True)):
+        name = output_name(index + 1, described)
+        last = index + 1 == len(model.layers)
+        if index in normalizations:
+            value = model.layers[index + 1](layer(value), training=False)
+            undo = normalizations[index]
+            outputs[name] = (value - undo.shift) * (1 / undo.scale)
+        elif last and isinstance(described, Dense) and described.activation == "softmax":
+            outputs[LOGITS] = tf.matmul(value, layer.kernel) + (layer.bias if layer.use_bias else 0.0)
+            outputs[name] = tf.nn.softmax(outputs[LOGITS])
+        else:
+            if index - 1 not in normalizations and not isinstance(described, _DROPOUT):  # else `value` is its output
+                value = layer(value, training=False)
+            outputs[name] = value
     return outputs
-
-
-def _ends_in_softmax(layer: Any) -> bool:
-    return type(layer).__name__ == Dense.__name__ and getattr(layer.activation, "__name__", "") == "softmax"
-
-
-def _linear(layer: Any, image: Any, kernel: Any) -> Any:
-    """The layer's sums, without bias and activation."""
-    import tensorflow as tf
-
-    if type(layer).__name__ == Conv2D.__name__:
-        return tf.nn.conv2d(image, kernel, layer.strides, layer.padding.upper())
-    if type(layer).__name__ == DepthwiseConv2D.__name__:
-        return tf.nn.depthwise_conv2d(image, kernel, (1, *layer.strides, 1), layer.padding.upper())
-    return tf.matmul(image, kernel)
