@@ -1,7 +1,7 @@
-"""Who trains a run, and when. A JobBackend takes run directories; the local one starts a worker process for each.
+"""The job backend for this machine: a queue, and a worker process for each run.
 
-Its queue is a thread of our own and not a `concurrent.futures` pool: a pool is joined when the interpreter ends, so
-that Ctrl-C on the server would wait for every queued run to be trained first.
+A thread of its own starts and watches the workers. It is not a pool of `concurrent.futures`, because the interpreter
+waits for such a pool when it ends: Ctrl-C on the server would wait until every queued run had been trained.
 """
 
 from __future__ import annotations
@@ -10,60 +10,47 @@ import contextlib
 import logging
 import os
 import socket
-import subprocess  # noqa: S404 - the type of a worker
 import threading
 import time
-from collections import Counter, OrderedDict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import replace
 
 import psutil
 
-from mnist_core import owners
 from mnist_core.config import max_queued, max_queued_each, max_running, warm_worker
 from mnist_core.jobs.backend import GRACE_SECONDS
-from mnist_core.jobs.fair_queue import next_turns
-from mnist_core.jobs.lifecycle import check_queue_limits, conclude_run
+from mnist_core.jobs.lifecycle import WAITING_MESSAGE, conclude_run
+from mnist_core.jobs.local_queue import LocalJob, LocalQueue
 from mnist_core.jobs.other_runs import OtherRuns
-from mnist_core.jobs.persistent_worker import Assignment, PersistentWorker
-from mnist_core.jobs.worker_process import AdoptedWorker, WarmWorker, start_worker
+from mnist_core.jobs.worker_pool import WorkerPool
+from mnist_core.jobs.worker_process import AdoptedWorker
 from mnist_core.processes import cpu_count
 from mnist_core.runs import claims
 from mnist_core.runs.run import Run, write_stamped_status
-from mnist_core.runs.status import Status, stamp_status
+from mnist_core.runs.status import Status
 
-WARM_SECONDS = 900.0
-"""How long a worker is kept ready after somebody has last been where runs are started."""
 POLL_SECONDS = 0.2
+"""How often the workers are checked."""
 
 log = logging.getLogger("digitlab.jobs")
 
 
-@dataclass
-class _Job:
-    run: Run
-    process: subprocess.Popen[bytes] | AdoptedWorker | Assignment | None = None
-    stop_asked: float | None = None  # monotonic seconds
-    terminated: bool = field(default=False)
-    owner: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.owner = owners.read_owner(self.run.path)  # once: the folder may be deleted while it waits
-
-
 class LocalBackend:
-    """A bounded queue on this machine: so many workers at once, the rest wait their turn.
+    """A JobBackend with a bounded, fair queue on this machine.
 
-    The turn goes to the owner with the fewest workers, among those to the one whose last turn is longest ago: who
-    queues ten runs keeps nobody waiting. Runs without an owner have one together.
+    The next turn goes to the owner with the fewest workers, and among equals to the one whose last turn is longest
+    ago, so a person who queues ten runs keeps nobody waiting. Runs without an owner count as one owner's.
 
     Args:
-        running: workers at once; DIGITLAB_MAX_RUNNING where it is not given.
-        queued: how many may wait; DIGITLAB_MAX_QUEUED where it is not given.
-        grace: seconds between asking, SIGTERM and SIGKILL.
-        each: how many of one owner may wait; DIGITLAB_MAX_QUEUED_EACH where it is not given.
-        warm: whether a worker is kept ready; as DIGITLAB_WARM says where it is not given.
-        stay: whether its workers train one run after another, as those of a sweep do: see `steady`.
+        running: runs that train at the same time; by default DIGITLAB_MAX_RUNNING.
+        queued: runs that may be queued; by default DIGITLAB_MAX_QUEUED.
+        grace: seconds from a request to stop until SIGTERM, and from there until SIGKILL.
+        each: runs of one owner that may be queued; by default DIGITLAB_MAX_QUEUED_EACH.
+        warm: whether a worker is kept ready; by default DIGITLAB_WARM.
+        stay: whether workers are persistent, as a sweep wants them: see `persistent_worker`.
+
+    Attributes:
+        lock: protects the queue. Hold it to make several calls without a worker being started in between.
     """
 
     def __init__(
@@ -75,178 +62,147 @@ class LocalBackend:
         warm: bool | None = None,
         stay: bool = False,
     ) -> None:
-        self._running = running or max_running()
-        self._queued = queued or max_queued()
-        self._each = each or max_queued_each()
+        slots = running or max_running()
+        threads = max(1, cpu_count() // slots)
         self._grace = grace
+        self._queue = LocalQueue(slots, queued or max_queued(), each or max_queued_each())
+        self._pool = WorkerPool(threads, warm_worker() if warm is None else warm, slots if stay else 0)
         self._other_runs = OtherRuns()
-        self._jobs: OrderedDict[str, _Job] = OrderedDict()  # in order of submission; ended ones are taken out
-        self._warm = warm_worker() if warm is None else warm
-        self._waiting_worker: WarmWorker | None = None
-        self._steady = [PersistentWorker(self._threads) for _ in range(self._running)] if stay else []
-        self._wanted_until = 0.0  # monotonic seconds
-        self._served: dict[str, int] = {}  # owner -> the number of the last turn it had
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
         self._wake = threading.Event()
         threading.Thread(target=self._serve, name="jobs", daemon=True).start()
 
     @property
     def slots(self) -> int:
-        return self._running
+        """See JobBackend."""
+        return self._queue.slots
 
     @property
     def trouble(self) -> str:
-        """Empty: this machine is always there."""
+        """Empty: this machine is always available."""
         return ""
 
     @property
     def crowded_message(self) -> str:
-        return "Waits while others train on this machine: they go first."
+        """See JobBackend."""
+        return "Waiting: runs that others train on this machine go first."
 
     def room(self) -> bool:
-        with self._lock:
-            own = set(self._jobs)
-        return len(own) < self._running and len(own) + self._other_runs.count(exclude=own) < self._running
+        """See JobBackend. The runs of other processes on this machine count as well."""
+        with self.lock:
+            own = self._queue.run_ids()
+        return len(own) < self.slots and len(own) + self._other_runs.count(exclude=own) < self.slots
 
     def holds(self, run: Run) -> bool:
-        with self._lock:
-            return run.id in self._jobs
+        """See JobBackend."""
+        with self.lock:
+            return self._queue.get(run) is not None
 
     def adopt(self, runs: Iterable[Run]) -> None:
-        """Takes over what an earlier server on this machine left: workers that still run, runs that still wait.
-
-        Args:
-            runs: in the order of their making.
-        """
-        with self._lock:
+        """See JobBackend. Runs of other machines are ignored."""
+        with self.lock:
             for run in runs:
-                status = run.status()
-                if run.id in self._jobs or status.host != socket.gethostname():
-                    continue
-                if status.final:
-                    if run.left_in_queue():
-                        claims.fence(run)  # should a cluster still have it, too
-                        run.write_status(stamp_status(replace(status, state="queued", message="Waiting for its turn.")))
-                        self._jobs[run.id] = _Job(run)
-                elif status.pid != os.getpid() and status.state != "queued":
-                    with contextlib.suppress(psutil.Error):  # it has ended this moment
-                        self._jobs[run.id] = _Job(run, AdoptedWorker(status))
+                if not self.holds(run):
+                    self._adopt(run)
         self._wake.set()
+
+    def _adopt(self, run: Run) -> None:
+        status = run.status()
+        if status.host != socket.gethostname():
+            return
+        if run.left_in_queue():
+            claims.fence(run)  # in case a cluster has it as well
+            write_stamped_status(run, replace(status, state="queued", message=WAITING_MESSAGE))
+            self._queue.add(LocalJob(run))
+        elif not status.final and status.pid != os.getpid() and status.state != "queued":
+            with contextlib.suppress(psutil.Error):  # the worker has just ended
+                self._queue.add(LocalJob(run, AdoptedWorker(status)))
 
     def submit(self, run: Run) -> None:
-        with self._lock:
-            job = _Job(run)
-            self._refuse_too_many(job)
-            self._jobs[run.id] = job
+        """See JobBackend."""
+        with self.lock:
+            self._queue.submit(LocalJob(run))
         self._wake.set()
 
-    def _refuse_too_many(self, job: _Job) -> None:
-        """Those count that would wait still when every free place is taken."""
-        waiting = [other.owner for other in self._turns([job])[self._free() :]]
-        check_queue_limits(waiting, job.owner, self._queued, self._each)
-
-    def _started(self) -> list[_Job]:
-        return [job for job in self._jobs.values() if job.process is not None]
-
-    def _free(self) -> int:
-        return max(0, self._running - len(self._started()))
-
-    def _turns(self, more: Sequence[_Job] = ()) -> list[_Job]:
-        """The waiting jobs, those of `more` submitted last, in the order in which they will be started."""
-        waiting = [job for job in self._jobs.values() if job.process is None] + list(more)
-        running = Counter(job.owner for job in self._started())
-        return [waiting[index] for index in next_turns([job.owner for job in waiting], running, self._served)]
+    def position(self, run: Run) -> int:
+        """See JobBackend."""
+        with self.lock:
+            return self._queue.position(run)
 
     def request_stop(self, run: Run) -> None:
+        """See JobBackend."""
         if run.path.is_dir():
             run.update_control(stop=True)
-        with self._lock:
-            job = self._jobs.get(run.id)
-            if job is not None and job.process is None:
-                self._withdraw(run)
-            elif job is not None:
-                job.stop_asked = job.stop_asked or time.monotonic()
+        with self.lock:
+            job = self._queue.get(run)
+            if job is None:
+                return
+            if job.worker is None:
+                self._withdraw(job)
+            else:
+                job.stop_requested = job.stop_requested or time.monotonic()
 
     def kill(self, run: Run) -> None:
-        with self._lock:
-            job = self._jobs.get(run.id)
-            if job is not None and job.process is None:
-                self._withdraw(run)
-            elif job is not None and job.process is not None:
-                job.process.kill()
+        """See JobBackend."""
+        with self.lock:
+            job = self._queue.get(run)
+            if job is None:
+                return
+            if job.worker is None:
+                self._withdraw(job)
+            else:
+                job.worker.kill()
 
-    def _withdraw(self, run: Run) -> None:
-        del self._jobs[run.id]
-        write_stamped_status(run, replace(run.status(), state="stopped", message="Stopped before its turn came."))
-
-    def position(self, run: Run) -> int:
-        with self._lock:
-            waiting = [job.run.id for job in self._turns()]
-        return waiting.index(run.id) + 1 if run.id in waiting else 0
+    def _withdraw(self, job: LocalJob) -> None:
+        self._queue.remove(job)
+        status = replace(job.run.status(), state="stopped", message="Stopped before its turn came.")
+        write_stamped_status(job.run, status)
 
     def prepare(self) -> None:
-        self._wanted_until = time.monotonic() + WARM_SECONDS
+        """See JobBackend."""
+        self._pool.prepare()
+
+    # From here on: the backend's thread.
 
     def _serve(self) -> None:
         while True:
             self._wake.wait(POLL_SECONDS)
             self._wake.clear()
-            with self._lock:
+            with self.lock:
                 try:
-                    self._reap()
-                    self._escalate()
+                    self._collect_ended()
+                    self._enforce_stops()
                     self._start_next()
-                    self._keep_warm()
-                except OSError:  # a full disk, a folder deleted just now: the other runs go on
+                    self._pool.update_warm_worker(
+                        training=bool(self._queue.training()), waiting=bool(self._queue.turns())
+                    )
+                except OSError:  # a full disk, or a folder that was deleted just now: the other runs continue
                     log.exception("A run's files could not be written")
 
-    def _reap(self) -> None:
-        for run_id, job in list(self._jobs.items()):
-            if job.process is not None and job.process.poll() is not None:
-                del self._jobs[run_id]
-                conclude_run(job.run, job.process.returncode)
+    def _collect_ended(self) -> None:
+        for job, worker in self._queue.training():
+            if worker.poll() is not None:
+                self._queue.remove(job)
+                conclude_run(job.run, worker.returncode)
 
-    def _escalate(self) -> None:
-        for job in self._jobs.values():
-            if job.process is None or job.stop_asked is None:
+    def _enforce_stops(self) -> None:
+        """Sends SIGTERM, then SIGKILL, to workers that have ignored a request to stop."""
+        for job, worker in self._queue.training():
+            if job.stop_requested is None:
                 continue
-            waited = time.monotonic() - job.stop_asked
+            waited = time.monotonic() - job.stop_requested
             if waited > 2 * self._grace:
-                job.process.kill()
+                worker.kill()
             elif waited > self._grace and not job.terminated:
-                job.process.terminate()
+                worker.terminate()
                 job.terminated = True
 
     def _start_next(self) -> None:
-        for job in self._turns()[: self._free()]:
-            self._served[job.owner] = max(self._served.values(), default=0) + 1
+        for job in self._queue.turns()[: self._queue.free_slots()]:
+            self._queue.record_turn(job)
+            in_use = [worker for _, worker in self._queue.training()]
             try:
-                job.process = self._take(job.run)
-            except OSError as error:  # the directory was deleted, or the machine takes no more processes
-                del self._jobs[job.run.id]
+                job.worker = self._pool.start(job.run, in_use)
+            except OSError as error:  # the folder was deleted, or the machine takes no more processes
+                self._queue.remove(job)
                 write_stamped_status(job.run, Status("failed", f"The worker could not be started: {error}."))
-
-    def _take(self, run: Run) -> subprocess.Popen[bytes] | Assignment:
-        """The process that trains it."""
-        busy = [job.process.worker for job in self._started() if isinstance(job.process, Assignment)]
-        idle = next((worker for worker in self._steady if worker not in busy), None)
-        return idle.take(run) if idle else self._take_warm(run) or start_worker(run, self._threads)
-
-    @property
-    def _threads(self) -> int:
-        """Cores of each worker."""
-        return max(1, cpu_count() // self._running)
-
-    def _take_warm(self, run: Run) -> subprocess.Popen[bytes] | None:
-        worker, self._waiting_worker = self._waiting_worker, None
-        return worker.take(run) if worker is not None else None
-
-    def _keep_warm(self) -> None:
-        """Loads a worker where nothing trains, which it would slow down, or where a run waits for its turn anyway."""
-        idle, waiting = not self._started(), any(job.process is None for job in self._jobs.values())
-        wanted = self._warm and time.monotonic() < self._wanted_until
-        if self._waiting_worker is None and self._warm and (waiting or (wanted and idle)):
-            self._waiting_worker = WarmWorker(self._threads)
-        elif self._waiting_worker is not None and not (wanted or waiting):
-            self._waiting_worker.end()
-            self._waiting_worker = None

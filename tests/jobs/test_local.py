@@ -21,7 +21,7 @@ import pytest
 from mnist_core import config
 from mnist_core.config import max_queued, max_queued_each, max_running
 from mnist_core.errors import QueueFullError, SettingError
-from mnist_core.jobs import local
+from mnist_core.jobs import local, worker_pool
 from mnist_core.jobs.fair_queue import next_turns
 from mnist_core.jobs.lifecycle import conclude_run, start_run
 from mnist_core.jobs.local import LocalBackend
@@ -102,7 +102,7 @@ class Workers:
         def emptied() -> bool:
             for process in list(self.processes.values()):  # one more may be starting just now
                 process.kill()
-            return not any(queue._jobs for queue in self.queues)
+            return not any(queue.holds(run) for queue in self.queues for run in list_runs())
 
         wait_until(emptied, "empty queues")
 
@@ -114,7 +114,7 @@ class Workers:
 @pytest.fixture
 def workers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Workers]:
     workers = Workers()
-    monkeypatch.setattr(local, "start_worker", workers.start)
+    monkeypatch.setattr(worker_pool, "start_worker", workers.start)
     monkeypatch.setattr(local, "POLL_SECONDS", 0.02)
     yield workers
     workers.close()
@@ -185,7 +185,7 @@ def test_a_full_queue_refuses_and_takes_again_later(workers: Workers) -> None:
 
 def test_as_many_as_may_run_and_wait_are_taken_before_any_has_started(workers: Workers) -> None:
     backend = workers.queue(running=2, queued=1)
-    with backend._lock:  # the queue's own thread cannot start any of them meanwhile
+    with backend.lock:  # the queue's own thread cannot start any of them meanwhile
         for run in (make_run(), make_run(), make_run()):
             backend.submit(run)
         with pytest.raises(QueueFullError):
@@ -194,7 +194,7 @@ def test_as_many_as_may_run_and_wait_are_taken_before_any_has_started(workers: W
 
 def test_start_leaves_nothing_behind_where_the_queue_is_full(workers: Workers) -> None:
     backend = workers.queue(running=1, queued=1)
-    with backend._lock:
+    with backend.lock:
         made = [start_run(backend, make_spec("fast", {}, "sample")) for _ in range(2)]
         with pytest.raises(QueueFullError):
             start_run(backend, make_spec("fast", {}, "sample"))
@@ -300,7 +300,7 @@ def test_a_worker_ended_from_outside_is_an_interruption(workers: Workers) -> Non
 
 def test_the_queue_survives_runs_whose_folder_was_deleted(workers: Workers) -> None:
     backend, vanishing, deleted, next_run = workers.queue(running=1), make_run("vanish"), make_run(), make_run()
-    with backend._lock:
+    with backend.lock:
         for run in (vanishing, deleted, next_run):
             backend.submit(run)
         shutil.rmtree(deleted.path)
@@ -322,10 +322,10 @@ def test_a_machine_that_starts_no_process_is_a_failure_of_the_run_only(
     workers: Workers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(run: Run, threads: int) -> Any:
-        monkeypatch.setattr(local, "start_worker", workers.start)
+        monkeypatch.setattr(worker_pool, "start_worker", workers.start)
         raise OSError("no more processes")
 
-    monkeypatch.setattr(local, "start_worker", refuse)
+    monkeypatch.setattr(worker_pool, "start_worker", refuse)
     backend, run, next_run = workers.queue(running=1), make_run(), make_run()
     backend.submit(run)
     backend.submit(next_run)
@@ -412,7 +412,7 @@ def test_turns_are_shared_out_among_owners(workers: Workers) -> None:
 def test_three_and_one_go_in_the_order_a_b_a_a(workers: Workers) -> None:
     backend = workers.queue(running=1)
     runs = {make_run("wait", owner): letter for owner, letter in ((ANN, "a"), (ANN, "a"), (ANN, "a"), (BEN, "b"))}
-    with backend._lock:
+    with backend.lock:
         for run in runs:
             backend.submit(run)
         assert names(runs, [run.id for run in sorted(runs, key=backend.position)]) == "abaa"
@@ -444,7 +444,7 @@ def test_turns_by_hand(waiting: str, running: dict[str, int], served: dict[str, 
 
 def test_one_owner_may_have_so_many_waiting_and_others_still_queue(workers: Workers) -> None:
     backend = workers.queue(running=1, queued=20, each=2)
-    with backend._lock:  # nothing starts meanwhile
+    with backend.lock:  # nothing starts meanwhile
         for _ in range(3):
             backend.submit(make_run("wait", ANN))  # one of them has the free place
         with pytest.raises(QueueFullError, match=r"^2 of your runs .* 2 may"):
@@ -455,7 +455,7 @@ def test_one_owner_may_have_so_many_waiting_and_others_still_queue(workers: Work
 
 def test_runs_without_an_owner_count_as_one_owners(workers: Workers) -> None:
     backend = workers.queue(running=1, queued=20, each=1)
-    with backend._lock:
+    with backend.lock:
         backend.submit(make_run())
         backend.submit(make_run())
         with pytest.raises(QueueFullError, match="DIGITLAB_MAX_QUEUED_EACH"):
@@ -466,7 +466,7 @@ def test_a_queue_that_is_taken_over_keeps_its_owners(workers: Workers) -> None:
     owners = ((ANN, "a"), (ANN, "a"), (BEN, "b"), (CAT, "c"))
     runs = {dead(make_run("wait", owner)): letter for owner, letter in owners}
     queue = workers.queue(running=1)
-    with queue._lock:
+    with queue.lock:
         queue.adopt(runs)
         assert names(runs, [run.id for run in sorted(runs, key=queue.position)]) == "abca"
 
@@ -475,18 +475,22 @@ def test_a_queue_that_is_taken_over_keeps_its_owners(workers: Workers) -> None:
 
 ENDING = """
 import subprocess, sys, time
-from mnist_core.jobs import local as jobs
+from mnist_core.jobs import local as jobs, worker_pool
 from mnist_core.runs.spec import make_spec
 from mnist_core.runs.store import create_run as create
-jobs.start_worker = lambda run, threads: subprocess.Popen(
-    [sys.executable, "-S", "-c", "import time; time.sleep(120)"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+processes = []
+def start(run, threads):
+    command = [sys.executable, "-S", "-c", "import time; time.sleep(120)"]
+    processes.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+    return processes[-1]
+worker_pool.start_worker = start
 backend = jobs.LocalBackend(running=1, queued=5)
 runs = [create(make_spec("fast", {}, "sample")) for _ in range(3)]
 for run in runs:
     backend.submit(run)
 while backend.position(runs[0]):
     time.sleep(0.01)
-print(backend._jobs[runs[0].id].process.pid, [backend.position(run) for run in runs], flush=True)
+print(processes[0].pid, [backend.position(run) for run in runs], flush=True)
 """
 
 
@@ -525,7 +529,7 @@ def test_a_real_worker_asked_to_stop_keeps_its_model(monkeypatch: pytest.MonkeyP
     assert status.state == "stopped" and run.has_model, status.message
     assert f"Stopped in epoch {status.epoch + 1}: " in status.message and status.epoch < 1000
     assert run.card()["epochs_trained"] == pytest.approx(status.step / 16)
-    wait_until(lambda: not backend._jobs, "the worker's end")
+    wait_until(lambda: not backend.holds(run), "the worker's end")
 
 
 def dead(run: Run, **changes: Any) -> Run:
@@ -585,4 +589,4 @@ def test_a_run_of_another_machine_is_left_alone(workers: Workers) -> None:
     run = dead(make_run(), host="elsewhere")
     queue = workers.queue()
     queue.adopt([run])
-    assert queue.position(run) == 0 and not queue._jobs
+    assert queue.position(run) == 0 and not queue.holds(run)

@@ -12,7 +12,7 @@ import pytest
 
 from mnist_core.config import warm_worker
 from mnist_core.errors import SettingError
-from mnist_core.jobs import local
+from mnist_core.jobs import worker_pool
 from mnist_core.jobs.local import LocalBackend
 from mnist_core.jobs.worker_process import WarmWorker, start_worker
 from mnist_core.networks.layers import Conv2D, Dense, Dropout, Flatten, Rescaling
@@ -95,7 +95,7 @@ def test_backend_keeps_one_while_somebody_may_want_it(monkeypatch: pytest.Monkey
         def end(self) -> None:
             self.ended = True
 
-    monkeypatch.setattr(local, "WarmWorker", Fake)
+    monkeypatch.setattr(worker_pool, "WarmWorker", Fake)
     backend = LocalBackend(running=1, warm=True)
     assert started == [], "nobody is on the Train page"
     backend.prepare()
@@ -106,14 +106,14 @@ def test_backend_keeps_one_while_somebody_may_want_it(monkeypatch: pytest.Monkey
     backend.submit(second)
     wait_until(lambda: len(started) == 2, "a worker for the run that waits")
     assert started[1].taken == "" and not started[1].ended
-    monkeypatch.setattr(local, "WARM_SECONDS", -1.0)
+    monkeypatch.setattr(worker_pool, "WARM_SECONDS", -1.0)
     backend.request_stop(second)
     backend.prepare()
     wait_until(lambda: started[1].ended, "nobody wants it any more")
 
 
 def test_backend_without_warm_workers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local, "WarmWorker", None)
+    monkeypatch.setattr(worker_pool, "WarmWorker", None)
     backend = LocalBackend(running=1)
     backend.prepare()
     run = new_run()

@@ -20,7 +20,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from mnist_core.handwriting.corrections import list_corrections, save_correction
-from mnist_core.jobs import local
+from mnist_core.jobs import worker_pool
 from mnist_core.jobs.local import LocalBackend
 from mnist_core.runs.run import Run
 from mnist_core.runs.spec import make_spec
@@ -222,7 +222,7 @@ def test_full_queue_is_said_and_leaves_nothing_behind(app: AppTest, monkeypatch:
         started.append(subprocess.Popen(sleeper))
         return started[-1]
 
-    monkeypatch.setattr(local, "start_worker", start)
+    monkeypatch.setattr(worker_pool, "start_worker", start)
     try:
         opened(app, "pages/train.py")
         app.selectbox(key=state.DATA).select("sample")

@@ -16,7 +16,8 @@ import pytest
 
 from mnist_core.config import ray_address
 from mnist_core.errors import ClusterError, QueueFullError, RunError, SettingError
-from mnist_core.jobs import local as local_module
+from mnist_core.files import write_json
+from mnist_core.jobs import worker_pool
 from mnist_core.jobs.lifecycle import resume_run, start_run
 from mnist_core.jobs.local import LocalBackend
 from mnist_core.jobs.ray import backend as backend_module
@@ -469,7 +470,7 @@ def test_what_waited_for_a_cluster_is_taken_from_it_before_it_is_trained_here(
     def no_worker(run: Run, threads: int) -> None:
         raise OSError("this is a test")
 
-    monkeypatch.setattr(local_module, "start_worker", no_worker)
+    monkeypatch.setattr(worker_pool, "start_worker", no_worker)
     monkeypatch.setattr(Run, "left_in_queue", lambda run: True)
     monkeypatch.setattr(Status, "final", property(lambda status: status.state != "running"))
     backend, run = queue(), make_run()
@@ -528,7 +529,7 @@ def test_a_run_that_was_given_to_another_is_not_written_to(runs_root: Path, monk
     assert not claims.claim_lost(run)
     (run.path / claims.CLAIM_FILE).write_text("{")
     assert not claims.claim_lost(run), "unreadable for a moment"
-    claims._write(run, claims.Claim(2, "another"))
+    write_json(run.path / claims.CLAIM_FILE, {"number": 2, "job": "another"})
     assert claims.claim_lost(run)
     before = (run.path / "status.json").read_bytes()
     monkeypatch.setattr(os, "_exit", lambda status: (_ for _ in ()).throw(SystemExit(status)))
