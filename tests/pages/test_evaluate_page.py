@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +31,30 @@ PAGE = "pages/evaluate.py"
 VIEWS = ("scores", "confusion", "worst", "sure", "spoilt", "other")
 
 
-@pytest.fixture
-def app() -> AppTest:
+@pytest.fixture(scope="module", autouse=True)
+def caches_cleared() -> Iterator[None]:
+    """Tests share what is cached by path, such as the predictions of the shipped model."""
+    clear_caches()
+    yield
+    clear_caches()
+
+
+def clear_caches() -> None:
     st.cache_resource.clear()
     st.cache_data.clear()
+
+
+@pytest.fixture
+def app() -> AppTest:
     return AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+
+
+@pytest.fixture
+def uncached() -> Iterator[None]:
+    """For tests that replace what is cached."""
+    clear_caches()
+    yield
+    clear_caches()
 
 
 @pytest.fixture
@@ -45,13 +65,22 @@ def trained_run(trained: Trained, runs_root: Path) -> Run:
 
 
 def opened(app: AppTest, view: str = "scores", **keys: Any) -> AppTest:
+    """The page at a view, with values of the session by their keys."""
     for key, value in {state.EVALUATED_VIEW: view, **keys}.items():
         app.session_state[key] = value
-    app.run()
     app.switch_page(PAGE)
     app.run()
     assert not app.exception
     return app
+
+
+def each_view(app: AppTest, **keys: Any) -> Iterator[str]:
+    """Opens one view after the other and checks that none fails."""
+    opened(app, **keys)
+    for view in VIEWS:
+        app.segmented_control(key=state.EVALUATED_VIEW).set_value(view).run()
+        assert not app.exception, view
+        yield view
 
 
 def shown(app: AppTest) -> str:
@@ -65,17 +94,16 @@ def shipped() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return sample.x_test, sample.y_test, Classifier(DEFAULT_MODEL).probabilities(sample.x_test)
 
 
-@pytest.mark.parametrize("view", VIEWS)
-def test_view_opens_without_error_and_says_what_the_data_are(app: AppTest, view: str) -> None:
-    opened(app, view)
-    assert not app.error
-    assert len(app.segmented_control(key=state.EVALUATED_VIEW).options) == len(VIEWS)
-    assert "offline sample" in shown(app) and "MNIST's training images" in shown(app)
-    assert "11 outputs" in shown(app)
-    assert "DIGITLAB_PEN" in shown(app)
+def test_every_view_opens_and_states_its_caveats(app: AppTest) -> None:
+    for view in each_view(app):
+        assert not app.error, view
+        assert len(app.segmented_control(key=state.EVALUATED_VIEW).options) == len(VIEWS)
+        assert "offline sample" in shown(app) and "MNIST's training images" in shown(app)
+        assert "11 outputs" in shown(app)
+        assert "DIGITLAB_PEN" in shown(app)
 
 
-def test_headline_is_the_models(app: AppTest) -> None:
+def test_metrics_are_those_of_the_model(app: AppTest) -> None:
     opened(app)
     _, labels, probabilities = shipped()
     right = int((probabilities.argmax(axis=1) == labels).sum())
@@ -88,8 +116,7 @@ def test_headline_is_the_models(app: AppTest) -> None:
     assert table["recall"].mean() == pytest.approx(right / 10)
 
 
-def test_link_and_menu_choose_the_model(app: AppTest, trained_run: Run) -> None:
-    app.run()
+def test_a_link_or_the_menu_chooses_the_model(app: AppTest, trained_run: Run) -> None:
     app.query_params["model"] = trained_run.id
     app.switch_page(PAGE)
     app.run()
@@ -100,12 +127,11 @@ def test_link_and_menu_choose_the_model(app: AppTest, trained_run: Run) -> None:
     assert not app.error
 
 
-def test_link_to_no_run_is_said_in_plain_words(app: AppTest) -> None:
-    app.run()
+def test_a_link_to_a_run_that_is_gone_is_reported(app: AppTest) -> None:
     app.query_params["model"] = "20260101-000000-fast-abcd"
     app.switch_page(PAGE)
     app.run()
-    assert "There is no run" in app.error[0].value and app.metric
+    assert "20260101-000000-fast-abcd" in app.error[0].value and app.metric
 
 
 def numbers(app: AppTest) -> list[int]:
@@ -113,7 +139,7 @@ def numbers(app: AppTest) -> list[int]:
     return [int(found.replace(",", "")) for found in re.findall(r"image ([\d,]+)<", shown(app))]
 
 
-def test_cell_shows_its_digits(app: AppTest, trained_run: Run) -> None:
+def test_a_cell_of_the_confusion_matrix_shows_its_images(app: AppTest, trained_run: Run) -> None:
     opened(app, "confusion", **{state.MODEL: trained_run.id})
     images, labels, _ = shipped()
     read = Classifier(trained_run.model).probabilities(images).argmax(axis=1)
@@ -131,7 +157,7 @@ def test_cell_shows_its_digits(app: AppTest, trained_run: Run) -> None:
     assert not app.error and not app.exception
 
 
-def test_later_page_of_one_cell_is_not_asked_of_a_smaller_one(app: AppTest) -> None:
+def test_a_smaller_cell_starts_at_its_first_page(app: AppTest) -> None:
     opened(app, "confusion")
     small = app.selectbox(key=state.CONFUSION_CELL).value
     app.selectbox(key=state.CONFUSION_CELL).select(("7", "7")).run()
@@ -144,7 +170,7 @@ def test_later_page_of_one_cell_is_not_asked_of_a_smaller_one(app: AppTest) -> N
     assert numbers(app) == before
 
 
-def test_shares_in_place_of_counts(app: AppTest) -> None:
+def test_the_confusion_matrix_shows_counts_or_percentages(app: AppTest) -> None:
     opened(app, "confusion")
     spec = json.loads(app.get("vega_lite_chart")[0].proto.spec)
     assert '"count"' in json.dumps(spec["layer"][1]["encoding"]["text"])
@@ -153,7 +179,7 @@ def test_shares_in_place_of_counts(app: AppTest) -> None:
     assert '"share"' in json.dumps(spec["layer"][1]["encoding"]["text"])
 
 
-def test_worst_mistakes_come_first_and_lead_inside(app: AppTest, trained_run: Run) -> None:
+def test_the_most_confident_mistakes_come_first_and_open_on_the_explain_page(app: AppTest, trained_run: Run) -> None:
     opened(app, "worst", **{state.MODEL: trained_run.id})
     images, labels, _ = shipped()
     probabilities = Classifier(trained_run.model).probabilities(images)
@@ -167,9 +193,9 @@ def test_worst_mistakes_come_first_and_lead_inside(app: AppTest, trained_run: Ru
     assert not app.error and not app.exception
 
 
-def test_against_another_with_mcnemar(app: AppTest, trained_run: Run) -> None:
-    opened(app, "other")
-    assert "Choose another model" in app.info[0].value
+def test_two_models_are_compared_with_mcnemars_test(app: AppTest, trained_run: Run) -> None:
+    opened(app, "other", **{state.SECOND_MODEL: "default"})
+    assert "Choose another model" in app.info[0].value, "not with itself"
     app.selectbox(key=state.SECOND_MODEL).select(trained_run.id).run()
     images, labels, first = shipped()
     second = Classifier(trained_run.model).probabilities(images)
@@ -180,14 +206,9 @@ def test_against_another_with_mcnemar(app: AppTest, trained_run: Run) -> None:
     assert not app.error and not app.exception
 
 
-def test_against_itself_is_not_compared(app: AppTest) -> None:
-    opened(app, "other", **{state.SECOND_MODEL: "default"})
-    assert "Choose another model" in app.info[0].value
-
-
 @pytest.fixture
-def few_levels(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two distortions of two levels each, on fifty digits: the page is tested, not the patience."""
+def few_levels(monkeypatch: pytest.MonkeyPatch, uncached: None) -> None:
+    """Two distortions of two levels each, on fifty digits."""
     few = {
         "shift": Distortion("Shift", "pixels", (0, 8), 0, distortions.shift),
         "contrast": Distortion("Contrast", "times as bright", (0.5, 1), 1, distortions.contrast),
@@ -201,7 +222,7 @@ def button(app: AppTest, label: str) -> Any:
     return next(each for each in app.button if each.label == label)
 
 
-def test_spoilt_digits_are_measured_and_drawn(app: AppTest, trained_run: Run, few_levels: None) -> None:
+def test_accuracy_on_distorted_digits_is_measured_and_drawn(app: AppTest, trained_run: Run, few_levels: None) -> None:
     opened(app, "spoilt")
     assert app.multiselect(key=state.ROBUSTNESS_MODELS).value == ["default", trained_run.id]
     assert "No run with augmentation has a model yet" in shown(app)
@@ -222,7 +243,7 @@ def test_spoilt_digits_are_measured_and_drawn(app: AppTest, trained_run: Run, fe
     assert not app.error and not app.exception
 
 
-def test_measuring_that_was_stopped_keeps_what_it_has(app: AppTest, few_levels: None, monkeypatch: Any) -> None:
+def test_a_stopped_measurement_keeps_what_it_has_measured(app: AppTest, few_levels: None, monkeypatch: Any) -> None:
     """Stop is heard between two slices, each of one step here: it is pressed while the first step is on."""
     whole, done = analysis_caches.robustness_accuracy, []
 
@@ -244,7 +265,7 @@ def test_measuring_that_was_stopped_keeps_what_it_has(app: AppTest, few_levels: 
     assert not app.error and not app.exception
 
 
-def test_bar_tells_how_far_it_is_and_offers_to_stop(app: AppTest, few_levels: None, monkeypatch: Any) -> None:
+def test_a_measurement_shows_its_progress_and_can_be_stopped(app: AppTest, few_levels: None, monkeypatch: Any) -> None:
     monkeypatch.setattr(robustness, "measure_slice", lambda steps: None)
     going = robustness.Measurement(["shift", "contrast"], time.monotonic() - 3630, done=4)
     opened(app, "spoilt", **{state.ROBUSTNESS_MODELS: ["default"], state.ROBUSTNESS_JOB: going})
@@ -253,13 +274,14 @@ def test_bar_tells_how_far_it_is_and_offers_to_stop(app: AppTest, few_levels: No
     assert not app.get("progress") and "Not measured yet" in app.info[0].value
 
 
-def test_digits_placed_anywhere(app: AppTest, few_levels: None) -> None:
+def test_uncentered_digits_need_centering(app: AppTest, few_levels: None) -> None:
     opened(app, "spoilt", **{state.ROBUSTNESS_MODELS: ["default"]})
     button(app, "Test on uncentered digits").click().run()
     rows = app.dataframe[0].value
     assert rows["images"].tolist() == [50, 50]
-    found = {row["input"]: float(row["accuracy"].rstrip(" %")) for _, row in rows.iterrows()}
-    assert found[robustness.WAYS["normalised"][0]] > 90 > found[robustness.WAYS["resized"][0]]
+    centered, shrunk = (float(accuracy.rstrip(" %")) for accuracy in rows["accuracy"])
+    assert centered > 90 > shrunk
+    assert rows["input"].tolist() == [title for title, _ in robustness.PREPARATIONS.values()][1:]
     app.selectbox(key=state.DISTORTION).select("contrast").run()
     assert len(app.dataframe) == 1  # it stays
     assert not app.error and not app.exception
@@ -283,44 +305,42 @@ class Odd:
         return found
 
 
-@pytest.mark.parametrize("view", VIEWS)
-def test_large_inputs_and_a_hundred_outputs(
-    app: AppTest, monkeypatch: pytest.MonkeyPatch, few_levels: None, view: str
+def test_a_model_with_large_inputs_and_a_hundred_outputs(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch, few_levels: None
 ) -> None:
     monkeypatch.setattr(caches, "Classifier", Odd)
-    opened(app, view, **{state.ROBUSTNESS_MODELS: ["default"]})
-    assert "56×56 pixels" in shown(app) and "100 outputs" in shown(app)
-    if view == "confusion":
-        assert any("no digit" in option for option in app.selectbox(key=state.CONFUSION_CELL).options)
-    if view == "spoilt":
-        button(app, "Test on uncentered digits").click().run()
-        assert app.dataframe[0].value["input"].tolist() == [robustness.WAYS["as it is"][0]]
-    assert not app.error and not app.exception
+    for view in each_view(app, **{state.ROBUSTNESS_MODELS: ["default"]}):
+        assert "56×56 pixels" in shown(app) and "100 outputs" in shown(app), view
+        if view == "confusion":
+            assert any("no digit" in option for option in app.selectbox(key=state.CELL).options)
+        if view == "spoilt":
+            button(app, "Test on uncentered digits").click().run()
+            as_it_is, _ = next(iter(robustness.PREPARATIONS.values()))
+            assert app.dataframe[0].value["input"].tolist() == [as_it_is]
+        assert not app.error and not app.exception, view
 
 
-@pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize("card", [{}, {"test_accuracy": None, "data": "?", "pen": 3, "settings": [], "split": 1}])
-def test_run_whose_card_lacks_everything(app: AppTest, trained_run: Run, view: str, card: dict[str, Any]) -> None:
-    """As of an imported run of an older Digit Lab."""
+def test_a_run_with_an_incomplete_card_can_be_evaluated(app: AppTest, trained_run: Run, card: dict[str, Any]) -> None:
+    """Such as an imported run of an older Digit Lab."""
     (trained_run.path / "card.json").write_text(json.dumps(card))
-    opened(app, view, **{state.MODEL: trained_run.id})
-    assert not app.error
+    for view in each_view(app, **{state.MODEL: trained_run.id}):
+        assert not app.error, view
 
 
-def test_run_without_a_model_is_not_offered(app: AppTest) -> None:
+def test_a_run_without_a_model_is_not_offered(app: AppTest) -> None:
     run = create_run(make_spec("fast", data="sample"))
     opened(app)
     assert model_menu.model_name(run.id) not in app.selectbox(key=state.MODEL).options
 
 
-@pytest.mark.parametrize("view", VIEWS)
-def test_broken_model_is_said_in_plain_words(app: AppTest, trained_run: Run, view: str) -> None:
+def test_a_broken_model_is_reported(app: AppTest, trained_run: Run) -> None:
     trained_run.model.write_bytes(b"no model")
-    opened(app, view, **{state.MODEL: trained_run.id})
-    assert "is not a LiteRT model" in app.error[0].value
+    for view in each_view(app, **{state.MODEL: trained_run.id}):
+        assert str(trained_run.model) in app.error[0].value, view
 
 
-def test_perfect_model_has_no_mistakes_to_show(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_perfect_model_has_no_mistakes(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     sample = load_mnist("sample")
     monkeypatch.setattr(caches, "predictions", lambda *_: np.eye(10, dtype=np.float32)[sample.y_test])
     opened(app, "worst")
@@ -341,27 +361,26 @@ def write_pen(folder: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("view", VIEWS)
-def test_pen_digits_where_they_are_at_hand(
-    app: AppTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, few_levels: None, view: str
+def test_pen_digits_are_evaluated_if_they_are_available(
+    app: AppTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, few_levels: None
 ) -> None:
     monkeypatch.setenv("DIGITLAB_PEN", str(write_pen(tmp_path)))
-    opened(app, view)
+    opened(app)
     app.selectbox(key=state.EVALUATED_ON).select("thin").run()
-    assert not app.error and not app.exception
-    assert "Written by 6 people" in shown(app)
-    if view == "scores":
-        assert app.metric[0].value == "100.00 %"
-        assert app.dataframe[0].value["support"].tolist() == [0, 6, 0, 0, 0, 0, 0, 0, 0, 0]
-    assert not [each for each in app.button if each.label == "Explain"]  # the Explain page has none of them
+    assert app.metric[0].value == "100.00 %"
+    assert app.dataframe[0].value["support"].tolist() == [0, 6, 0, 0, 0, 0, 0, 0, 0, 0]
+    for view in each_view(app):
+        assert not app.error, view
+        assert "6 people" in shown(app), view
+        assert not [each for each in app.button if each.label == "Explain"], "the Explain page has only MNIST's digits"
 
 
-def test_pen_digits_that_are_gone_fall_back(app: AppTest) -> None:
+def test_without_pen_digits_the_page_returns_to_mnist(app: AppTest) -> None:
     opened(app, **{state.EVALUATED_ON: "thin"})
     assert app.selectbox(key=state.EVALUATED_ON).value == evaluated_model.MNIST and not app.error
 
 
-def test_names_that_a_click_sends_are_those_of_the_menu() -> None:
+def test_labels_of_cells_convert_back_to_predictions() -> None:
     """The chart sends texts; mistakes.prediction_from_label turns them back."""
     assert [mistakes.prediction_from_label(mistakes.prediction_label(answer)) for answer in range(11)] == list(
         range(11)
