@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 
 from mnist_core import worker
-from mnist_core.data.mnist import SAMPLE, Split, load_mnist, split_mnist, uncenter_split
+from mnist_core.data.mnist import SAMPLE, load_mnist
+from mnist_core.data.splits import Split, split_mnist, uncenter_split
 from mnist_core.drawing.strokes import PenDigit
 from mnist_core.errors import DownloadError, ModelError
 from mnist_core.files import read_json

@@ -15,7 +15,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from mnist_core.data.mnist import load_mnist, split_mnist, uncenter_split
+from mnist_core.data.mnist import load_mnist
+from mnist_core.data.splits import split_mnist, uncenter_split
 from mnist_core.networks.keras_model import build_model
 from mnist_core.recipes.recipes import find_recipe
 

@@ -98,7 +98,8 @@ def _model_path(model: str) -> Path:
 @as_json
 def evaluate(model: str, data: str, json_output: bool) -> None:
     """Accuracy, loss, per-class figures, confusion matrix and calibration on the test images."""
-    from mnist_core.data.mnist import load_mnist, split_mnist, uncenter_split
+    from mnist_core.data.mnist import load_mnist
+    from mnist_core.data.splits import split_mnist, uncenter_split
     from mnist_core.evaluation.metrics import evaluate as metrics_evaluate
     from mnist_core.processes import cpu_count
 

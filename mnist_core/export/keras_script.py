@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from mnist_core.constants import NOT_A_DIGIT
 from mnist_core.data.augmentation import AUGMENTATIONS
-from mnist_core.data.mnist import MNIST_KEYS, load_mnist
+from mnist_core.data.mnist import load_mnist
+from mnist_core.data.mnist_files import MNIST_KEYS
 from mnist_core.errors import DataError, RunError
 from mnist_core.export import keras_compile, numpy_augment
 from mnist_core.export.keras_compile import LINE_LENGTH

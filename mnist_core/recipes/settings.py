@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mnist_core.data.augmentation import AUGMENTATIONS
+from mnist_core.data.splits import SPLITS
 from mnist_core.errors import SettingError
 from mnist_core.fields import Choice, Integer, Number, allowed, rule_violations
 from mnist_core.handwriting.mixture import MIXTURES
@@ -30,7 +31,7 @@ LOSSES = {
 }
 """Loss that is trained -> Keras's class. Validation and test always tell the cross-entropy, so that runs compare."""
 SMOOTHED_LOSSES = ("cross-entropy", "focal")
-SPLIT_NAMES = ("last-sixth", "test-as-validation", "half-test", "last-fifth")  # as in data.SPLITS
+SPLIT_NAMES = tuple(SPLITS)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.data.augmentation import AUGMENTATIONS, augment
-from mnist_core.data.mnist import Split
+from mnist_core.data.splits import Split
 from mnist_core.errors import SettingError
 from mnist_core.recipes.settings import Settings
 

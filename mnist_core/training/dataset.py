@@ -12,7 +12,8 @@ import numpy as np
 
 from mnist_core.constants import NOT_A_DIGIT
 from mnist_core.data.download import Progress
-from mnist_core.data.mnist import Mnist, Split, load_mnist, split_mnist, uncenter_split
+from mnist_core.data.mnist import Mnist, load_mnist
+from mnist_core.data.splits import Split, split_mnist, uncenter_split
 from mnist_core.drawing.strokes import PenDigit
 from mnist_core.errors import DownloadError, TrainingError
 from mnist_core.handwriting import mixture_cache

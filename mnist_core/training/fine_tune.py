@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.constants import NOT_A_DIGIT
-from mnist_core.data.mnist import Split
+from mnist_core.data.splits import Split
 from mnist_core.errors import ModelError, RunError, SettingError
 from mnist_core.files import read_json
 from mnist_core.handwriting import mixture

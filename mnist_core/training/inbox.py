@@ -62,7 +62,7 @@ def warm_up() -> None:
     """Imports TensorFlow and trains a tiny network on blank images: the first time of everything takes longest."""
     import numpy as np
 
-    from mnist_core.data.mnist import Split
+    from mnist_core.data.splits import Split
     from mnist_core.networks.layers import Conv2D, Dense, Flatten, Rescaling
     from mnist_core.recipes.settings import Settings
     from mnist_core.training import loop

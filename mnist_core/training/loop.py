@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_core.data.mnist import Split
+from mnist_core.data.splits import Split
 from mnist_core.errors import TrainingError
 from mnist_core.evaluation.metrics import Evaluation, evaluate
 from mnist_core.recipes.schedules import learning_rates

@@ -23,7 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.config import runs_dir
-from mnist_core.data.mnist import Mnist, Split, load_mnist, split_mnist, uncenter_split
+from mnist_core.data.mnist import Mnist, load_mnist
+from mnist_core.data.splits import Split, split_mnist, uncenter_split
 from mnist_core.errors import TrainingError
 from mnist_core.recipes.settings import Settings
 from mnist_core.runs.heartbeat import Heartbeat

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from mnist_core.data.mnist import Split
+from mnist_core.data.splits import Split
 from mnist_core.networks.layers import (
     AveragePooling2D,
     BatchNormalization,

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any, NamedTuple
 
-from mnist_core.data.mnist import Split
+from mnist_core.data.splits import Split
 from mnist_core.runs import probes
 from mnist_core.runs.checkpoints import (
     TrainingProgress,

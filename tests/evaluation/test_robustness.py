@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from mnist_core.data.mnist import load_mnist, uncenter_images
+from mnist_core.data.mnist import load_mnist
+from mnist_core.data.splits import uncenter_images
 from mnist_core.evaluation import robustness
 from mnist_core.evaluation.robustness import DISTORTIONS, PREPARATIONS, SIDES, balanced_subset, preparations_for
 from mnist_core.models.classifier import DEFAULT_MODEL, Classifier

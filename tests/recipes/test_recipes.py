@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mnist_core.data.augmentation import AUGMENTATIONS
-from mnist_core.data.mnist import SPLITS
+from mnist_core.data.splits import SPLITS
 from mnist_core.errors import ArchitectureError, SettingError
 from mnist_core.networks.architecture import Architecture
 from mnist_core.networks.keras_model import build_model

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mnist_core.data.mnist import Split
+from mnist_core.data.splits import Split
 from mnist_core.errors import SettingError
 from mnist_core.networks.layers import BatchNormalization, Dense, Flatten, Rescaling
 from mnist_core.recipes.overrides import apply_overrides, setting_rules

@@ -15,7 +15,8 @@ import pytest
 from mnist_core import worker
 from mnist_core.charts import digits as digit_charts
 from mnist_core.charts.common import CORRECT_RGB, WRONG_RGB
-from mnist_core.data.mnist import load_mnist, split_mnist
+from mnist_core.data.mnist import load_mnist
+from mnist_core.data.splits import split_mnist
 from mnist_core.errors import DrawingError
 from mnist_core.jobs.worker_process import start_worker
 from mnist_core.networks.layers import Dense, Flatten, Rescaling

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mnist_core.data.mnist import Split
+from mnist_core.data.splits import Split
 from mnist_core.errors import RunError
 from mnist_core.networks.layers import BatchNormalization, Dense, Flatten, Rescaling
 from mnist_core.recipes.settings import Settings

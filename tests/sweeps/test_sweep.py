@@ -22,7 +22,7 @@ import pytest
 from click.testing import CliRunner
 
 from mnist_core import __main__ as cli
-from mnist_core.data.mnist import split_mnist as split_data
+from mnist_core.data.splits import split_mnist as split_data
 from mnist_core.errors import RunError, RunNotFoundError, SettingError, SweepError, SweepNotFoundError
 from mnist_core.files import read_json, write_json
 from mnist_core.jobs import persistent_worker

@@ -13,7 +13,8 @@ import pytest
 
 from mnist_core import worker
 from mnist_core.constants import NOT_A_DIGIT
-from mnist_core.data.mnist import Split, load_mnist
+from mnist_core.data.mnist import load_mnist
+from mnist_core.data.splits import Split
 from mnist_core.errors import DigitLabError, ModelError, RunNotFoundError, SettingError
 from mnist_core.handwriting.corrections import Correction, save_correction
 from mnist_core.models.classifier import Classifier

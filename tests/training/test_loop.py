@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mnist_core.data.mnist import Split
+from mnist_core.data.splits import Split
 from mnist_core.errors import SettingError, TrainingError
 from mnist_core.networks.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, MaxPooling2D, Rescaling
 from mnist_core.recipes.recipes import RECIPES
@@ -455,7 +455,7 @@ def test_predict_follows_the_weights(few: Split) -> None:
 @pytest.mark.usefixtures("keras")
 def test_the_fast_recipe_reads_the_full_mnist(full_mnist: Any) -> None:
     """Its mean over ten seeds is 99 %; one seed is a little above or below."""
-    from mnist_core.data.mnist import split_mnist
+    from mnist_core.data.splits import split_mnist
 
     settings = RECIPES["fast"].settings
     reports = list(train(make_model(settings, 0), settings, split_mnist(full_mnist, settings.split), 0))

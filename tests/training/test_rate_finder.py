@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mnist_core import worker
-from mnist_core.data.mnist import Split
+from mnist_core.data.splits import Split
 from mnist_core.errors import SettingError
 from mnist_core.networks.layers import Dense, Flatten, Rescaling
 from mnist_core.recipes.recipes import RECIPES

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mnist_core.data.mnist import Mnist, split_mnist
+from mnist_core.data.mnist import Mnist
+from mnist_core.data.splits import split_mnist
 from mnist_core.errors import TrainingError
 from mnist_core.networks.layers import Conv2D, Dense, Flatten, MaxPooling2D, Rescaling
 from mnist_core.recipes.recipes import RECIPES

@@ -294,7 +294,8 @@ def test_patience_restores_the_best_epoch() -> None:
     losses = [loss for _, loss in told(run)]
     best = int(np.argmin(losses)) + 1
     assert len(losses) == best + 2 and f"epoch {best} is restored" in message
-    from mnist_core.data.mnist import load_mnist, split_mnist
+    from mnist_core.data.mnist import load_mnist
+    from mnist_core.data.splits import split_mnist
     from mnist_core.models.classifier import Classifier
 
     parts = split_mnist(load_mnist("sample"), SETTINGS.split)

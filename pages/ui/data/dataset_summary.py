@@ -7,7 +7,8 @@ import streamlit as st
 
 from mnist_core.charts import data as data_charts
 from mnist_core.data import summary
-from mnist_core.data.mnist import MNIST_KEYS, Mnist, locate_mnist
+from mnist_core.data.mnist import Mnist, locate_mnist
+from mnist_core.data.mnist_files import MNIST_KEYS
 from mnist_core.data.summary import DatasetSummary
 from mnist_core.handwriting.pen_digits import locate_pen_digits
 from pages.ui.shared import analysis_caches, caches, figure

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from mnist_core.charts import runs as run_charts
 from mnist_core.charts.common import vega_lite
 from mnist_core.data.augmentation import AUGMENTATIONS, augment
-from mnist_core.data.mnist import Mnist, load_mnist, mnist_available, split_mnist, uncenter_test_images
+from mnist_core.data.mnist import Mnist, load_mnist, mnist_available
+from mnist_core.data.splits import split_mnist, uncenter_test_images
 from mnist_core.jobs import routing
 from mnist_core.jobs.backend import JobBackend
 from mnist_core.jobs.local import LocalBackend
