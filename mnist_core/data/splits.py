@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mnist_core.data.mnist import Array, Mnist
+from mnist_core.data.mnist import Mnist
+from mnist_core.data.mnist_files import Array
 from mnist_core.errors import DataError, SettingError
 
 

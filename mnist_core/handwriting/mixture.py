@@ -128,7 +128,7 @@ def _make_drawing(kind: int, digits: Sequence[PenDigit], generator: np.random.Ge
 
 def _make_strokes(kind: int, digits: Sequence[PenDigit], generator: np.random.Generator) -> tuple[Strokes, int]:
     if kind == PEN_DIGIT:
-        digit = digits[generator.integers(len(digits))]
+        digit = digits[int(generator.integers(len(digits)))]
         varied = generator.random() < VARIED_SHARE
         return vary_strokes(digit.strokes, generator) if varied else digit.strokes, digit.label
     if kind == DIGIT_FORM:
