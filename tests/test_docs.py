@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import shlex
@@ -93,7 +94,8 @@ def test_documented_commands_run() -> None:
 
 
 def test_documented_make_targets_exist() -> None:
-    targets = {line.split()[1] for line in code_lines() if re.match(r"make [a-z]", line)}
+    made = [line.split()[1:] for line in code_lines() if re.match(r"make [a-z]", line)]
+    targets = {word for words in made for word in words if re.fullmatch(r"[a-z-]+", word)}
     assert {"app", "test", "test-fast", "lint", "bench"} <= targets
     assert (
         targets - set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
@@ -186,6 +188,27 @@ def test_named_files_exist() -> None:
 def test_the_map_names_every_package() -> None:
     packages = {path.name for path in (ROOT / "mnist_core").iterdir() if path.is_dir() and path.name[0] != "_"}
     assert names([row[0] for row in table("CONTRIBUTING.md", "package")]) == packages
+
+
+def defined_names(path: Path) -> set[str]:
+    """Functions and classes of a module, and methods as `Class.method`."""
+    found = set()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found.add(node.name)
+        if isinstance(node, ast.ClassDef):
+            found |= {f"{node.name}.{child.name}" for child in node.body if isinstance(child, ast.FunctionDef)}
+    return found
+
+
+def test_every_stop_of_the_walks_exists() -> None:
+    walks = re.split(r"^\*\*From .*\*\*$", DOCUMENTS["CONTRIBUTING.md"], flags=re.MULTILINE)[1:]
+    assert len(walks) == 3
+    for walk in walks:
+        stops = re.findall(r"^\d+\. `([^`]+)` · `([^`]+)`: ", walk, re.MULTILINE)
+        assert 1 < len(stops) <= 10
+        for file, name in stops:
+            assert name in defined_names(ROOT / file), f"{file} has no {name}"
 
 
 def test_the_shipped_model_is_as_documented() -> None:

@@ -1,7 +1,7 @@
 """Mutation test: changes one operator or constant of the library at a time and counts how many changes a test notices.
 
     python tests/tools/mutants.py sample COVERAGE mutants.json     # draws 100 mutants on lines that tests run
-    python tests/tools/mutants.py run mutants.json COVERAGE        # tries each one, prints a JSON line per mutant
+    python tests/tools/mutants.py run mutants.json COVERAGE        # tries each one; --quick: by quick tests only
 
 COVERAGE is the file that `pytest --cov=mnist_core --cov-branch --cov-context=test` writes: it says which tests run
 which line. `run` works in a copy of the checkout, runs the quick ones of those tests, then the slow ones, and stops at
@@ -177,8 +177,14 @@ def chosen_tests(tests: set[str]) -> list[str]:
     return sorted(plain) if len(plain) <= MOST_TESTS else sorted({test.partition("::")[0] for test in plain})
 
 
-def run(listed: Path, coverage: Path) -> None:
-    """Tries each mutant in a copy of the checkout; prints one JSON line each, and the count at the end."""
+def run(listed: Path, coverage: Path, quick: bool = False) -> None:
+    """Tries each mutant in a copy of the checkout; prints one JSON line each, and the count at the end.
+
+    Args:
+        listed: the mutants, as `sample` writes them.
+        coverage: the coverage file.
+        quick: leave the tests that are marked slow out.
+    """
     mutants = [Mutant(**row) for row in json.loads(listed.read_text(encoding="utf-8"))]
     covered = tests_by_line(coverage)
     killed = 0
@@ -201,7 +207,7 @@ def run(listed: Path, coverage: Path) -> None:
             lines[mutant.line - 1] = mutant.after + "\n"
             path.write_text("".join(lines), encoding="utf-8")
             tests = chosen_tests(covered[mutant.file, mutant.line])
-            outcome = failing_test(copy, tests, "not slow") or failing_test(copy, tests, "slow")
+            outcome = failing_test(copy, tests, "not slow") or ("" if quick else failing_test(copy, tests, "slow"))
             path.write_text(original, encoding="utf-8")
             killed += outcome != ""
             print(
@@ -241,6 +247,10 @@ def failing_test(checkout: Path, tests: list[str], marked: str) -> str:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 4 or sys.argv[1] not in ("sample", "run"):
+    command, *paths = [argument for argument in sys.argv[1:] if argument != "--quick"] or [""]
+    if command == "sample" and len(paths) == 2:
+        sample(Path(paths[0]), Path(paths[1]))
+    elif command == "run" and len(paths) == 2:
+        run(Path(paths[0]), Path(paths[1]), quick="--quick" in sys.argv)
+    else:
         sys.exit(__doc__)
-    (sample if sys.argv[1] == "sample" else run)(Path(sys.argv[2]), Path(sys.argv[3]))
