@@ -130,16 +130,16 @@ def test_a_sweep_that_lost_its_cluster_goes_on_here(
         monkeypatch.setattr(module, "launch_sweep", lambda made: None)
     made = create_sweep(replace(PRESETS["batch-size-and-learning-rate"].plan(), backend="ray"))
     made.files.write_status(stamp_status(Status("failed", GONE, step=3, steps=20)))
-    assert made.backend(made.plan()) == "ray"
+    assert made.backend_name(made.plan()) == "ray"
     cloud.fails = ClusterError(GONE)
     opened(app, "pages/sweep.py")
     served()
     app.run()
     button(app, "Train on this machine instead").click().run()
     button(app, "Resume").click().run()
-    assert made.backend(made.plan()) == "local" and made.status().state == "queued"
+    assert made.backend_name(made.plan()) == "local" and made.status().state == "queued"
     made.ask(backend="somewhere")
-    assert made.backend(made.plan()) == "ray", "nonsense counts for nothing"
+    assert made.backend_name(made.plan()) == "ray", "nonsense counts for nothing"
 
 
 def test_each_run_is_asked_of_whoever_has_it(cloud: Cluster, here: list[Run]) -> None:

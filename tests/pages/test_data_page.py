@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,15 +25,33 @@ from tests.support import ROOT
 VIEWS = ["browse", "figures", "augmentation", "map", "kept"]
 
 
-@pytest.fixture
-def app() -> AppTest:
+@pytest.fixture(scope="module", autouse=True)
+def caches_cleared() -> Iterator[None]:
+    """Tests share what is cached by path, such as the predictions of the shipped model."""
+    clear_caches()
+    yield
+    clear_caches()
+
+
+def clear_caches() -> None:
     st.cache_resource.clear()
     st.cache_data.clear()
+
+
+@pytest.fixture
+def app() -> AppTest:
     return AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
 
 
+@pytest.fixture
+def uncached() -> Iterator[None]:
+    """For tests that replace what is cached."""
+    clear_caches()
+    yield
+    clear_caches()
+
+
 def opened(app: AppTest, view: str) -> AppTest:
-    app.run()
     app.query_params["view"] = view
     app.switch_page("pages/data.py")
     app.run()
@@ -76,28 +94,28 @@ def titles(app: AppTest) -> str:
     return "\n".join(part.value for part in app.markdown)
 
 
-@pytest.mark.parametrize("view", VIEWS)
-def test_view_opens_by_its_address_with_one_sentence(app: AppTest, view: str) -> None:
-    opened(app, view)
-    assert address(app) == view
-    assert "trained and tested on" in titles(app)
-    assert "offline sample, 5,000 digits" in app.caption[0].value
-    assert all(chart.alt for chart in charts(app))
+def test_every_view_opens_by_its_address(app: AppTest) -> None:
+    for view in VIEWS:
+        opened(app, view)
+        assert address(app) == view
+        assert "trained and tested on" in titles(app)
+        assert "offline sample, 5,000 digits" in app.caption[0].value
+        assert all(chart.alt for chart in charts(app))
 
 
-def test_unknown_view_opens_the_first(app: AppTest) -> None:
+def test_an_unknown_view_in_the_address_opens_the_first(app: AppTest) -> None:
     opened(app, "nonsense")
     assert address(app) == "browse"
 
 
 def test_only_the_chosen_view_is_computed(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
-    monkeypatch.setattr(analysis_caches, "dataset_summary", lambda choice: asked.append(choice))
+    computed: list[str] = []
+    monkeypatch.setattr(analysis_caches, "dataset_summary", lambda choice: computed.append(choice))
     opened(app, "browse")
-    assert asked == []
+    assert computed == []
 
 
-def test_hundred_digits_a_page_in_the_order_of_the_file(app: AppTest, sample: Mnist) -> None:
+def test_a_page_has_a_hundred_digits_in_the_order_of_the_file(app: AppTest, sample: Mnist) -> None:
     opened(app, "browse")
     app.number_input(key=state.BROWSED_PAGE).set_value(40).run()
     shown = rows(charts(app)[0])
@@ -105,7 +123,7 @@ def test_hundred_digits_a_page_in_the_order_of_the_file(app: AppTest, sample: Mn
     assert [row["label"] for row in shown] == sample.y_train[3900:].tolist()
 
 
-def test_label_leaves_only_its_digits_and_begins_at_the_first_page(app: AppTest, sample: Mnist) -> None:
+def test_filtering_by_label_starts_at_the_first_page(app: AppTest, sample: Mnist) -> None:
     opened(app, "browse")
     app.number_input(key=state.BROWSED_PAGE).set_value(7).run()
     app.selectbox(key=state.BROWSED_LABEL).select(3).run()
@@ -114,7 +132,7 @@ def test_label_leaves_only_its_digits_and_begins_at_the_first_page(app: AppTest,
     assert app.number_input(key=state.BROWSED_PAGE).value == 1
 
 
-def test_number_shows_that_digit_large(app: AppTest, sample: Mnist) -> None:
+def test_an_index_enlarges_its_digit(app: AppTest, sample: Mnist) -> None:
     opened(app, "browse")
     app.number_input(key=state.BROWSED_INDEX).set_value(999).run()
     assert f"Training digit 999: a {sample.y_train[999]}" in titles(app)
@@ -122,7 +140,7 @@ def test_number_shows_that_digit_large(app: AppTest, sample: Mnist) -> None:
     assert sum(row["value"] for row in pixels) == sample.x_train[999].sum(dtype=int)
 
 
-def test_mistakes_of_a_model_are_those_that_it_reads_wrong(
+def test_digits_are_filtered_by_the_predictions_of_a_model(
     app: AppTest, sample: Mnist, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     probabilities = np.eye(12, dtype=np.float32)[sample.y_test]
@@ -140,9 +158,7 @@ def test_mistakes_of_a_model_are_those_that_it_reads_wrong(
     assert ": none." in app.info[0].value
 
 
-def test_model_of_100_outputs_and_56_pixels_is_said_in_plain_words(
-    app: AppTest, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_prediction_past_the_tenth_output_is_not_a_digit(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     class Large:
         input_size = 56
 
@@ -152,10 +168,12 @@ def test_model_of_100_outputs_and_56_pixels_is_said_in_plain_words(
     monkeypatch.setattr(caches, "classifier", lambda path: Large())
     opened(app, "browse")
     said = "\n".join(caption.value for caption in app.caption)
-    assert "not a digit" in said and "56×56 pixels" in said
+    assert "no digit" in said and "56×56 pixels" in said
 
 
-def test_broken_model_leaves_the_digits_to_see(app: AppTest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_broken_model_leaves_the_digits_visible(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     broken = tmp_path / "model.tflite"
     broken.write_bytes(b"nonsense")
     monkeypatch.setattr(model_menu, "model_path", lambda choice: broken)
@@ -166,7 +184,7 @@ def test_broken_model_leaves_the_digits_to_see(app: AppTest, monkeypatch: pytest
     assert len(charts(app)) == 2
 
 
-def test_many_digits_are_read_only_when_asked(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_digits_are_classified_only_on_request(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(browse, "MAX_WITHOUT_ASKING", 3999)
     asked: list[str] = []
 
@@ -183,7 +201,7 @@ def test_many_digits_are_read_only_when_asked(app: AppTest, monkeypatch: pytest.
     assert ": none." in app.info[0].value
 
 
-def test_test_digit_is_looked_into_on_the_explain_page(app: AppTest) -> None:
+def test_only_test_digits_open_on_the_explain_page(app: AppTest) -> None:
     opened(app, "browse")
     assert not [button for button in app.button if button.label == "Explain this digit"]
     app.segmented_control(key=state.BROWSED_PART).set_value("test").run()
@@ -193,7 +211,7 @@ def test_test_digit_is_looked_into_on_the_explain_page(app: AppTest) -> None:
     assert app.session_state[state.EXPLAIN_SOURCE] == "test" and app.session_state[state.EXPLAINED_INDEX] == 321
 
 
-def test_figures_tell_balance_hashes_and_licence(app: AppTest, sample: Mnist) -> None:
+def test_statistics_show_balance_hashes_and_license(app: AppTest, sample: Mnist) -> None:
     opened(app, "figures")
     balance = [row for row in rows(charts(app)[0]) if row["part"] == "training"]
     assert [row["images"] for row in balance] == [400] * 10
@@ -203,7 +221,7 @@ def test_figures_tell_balance_hashes_and_licence(app: AppTest, sample: Mnist) ->
     assert ", ".join(map(str, sample.y_train[:10])) in pictures
 
 
-def test_slider_changes_its_row_and_no_other(app: AppTest) -> None:
+def test_a_slider_changes_only_its_own_row(app: AppTest) -> None:
     opened(app, "augmentation")
     before = rows(charts(app)[0])
     app.slider(key=state.augmentation_key("rotation")).set_value(40.0).run()
@@ -220,7 +238,7 @@ def drawn(app: AppTest, *points: tuple[int, int]) -> None:
     app.session_state[state.drawing_key(state.CANVAS)] = {"objects": [stroke]}
 
 
-def test_map_has_5000_digits_and_marks_ones_own(app: AppTest) -> None:
+def test_the_map_has_5000_digits_and_marks_the_drawing(app: AppTest) -> None:
     opened(app, "map")
     assert len(rows(charts(app)[0])) == 5000
     assert "No drawing of yours" in charts(app)[0].alt
@@ -235,15 +253,15 @@ def test_map_has_5000_digits_and_marks_ones_own(app: AppTest) -> None:
 
 
 @pytest.fixture
-def fake_layers(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-    """Instead of a model's: so many sums of rows of pixels."""
+def fake_layers(monkeypatch: pytest.MonkeyPatch, uncached: None) -> Callable[[int], None]:
+    """Replaces a model's last hidden layer by that many sums of rows of pixels."""
 
     def install(width: int) -> None:
-        class Layers:
+        class FakeModel:
             def penultimate(self, images: np.ndarray) -> np.ndarray:
                 return images.reshape(len(images), 28, 28).sum(axis=2)[:, 8 : 8 + width].astype(np.float32)
 
-        monkeypatch.setattr(analysis_caches, "model_layers", lambda path: ActivationModel())
+        monkeypatch.setattr(analysis_caches, "model_layers", lambda path: FakeModel())
 
     return install
 
@@ -253,7 +271,7 @@ def by_layer(app: AppTest) -> None:
     app.segmented_control(key=state.MAP_FEATURES).set_value("layer").run()
 
 
-def test_map_by_a_layer(app: AppTest, fake_layers: Callable[[int], None]) -> None:
+def test_the_map_by_a_layer(app: AppTest, fake_layers: Callable[[int], None]) -> None:
     fake_layers(2)
     by_layer(app)
     assert not app.error and not app.exception
@@ -261,14 +279,14 @@ def test_map_by_a_layer(app: AppTest, fake_layers: Callable[[int], None]) -> Non
     assert "100% of the variance" in chart.alt  # two values have no third direction
 
 
-def test_layer_too_narrow_for_a_map_is_said_in_plain_words(app: AppTest, fake_layers: Callable[[int], None]) -> None:
+def test_a_layer_too_narrow_for_a_map_is_reported(app: AppTest, fake_layers: Callable[[int], None]) -> None:
     fake_layers(1)
     by_layer(app)
     assert "A map needs" in app.error[0].value
     assert not charts(app)
 
 
-def test_model_of_an_older_version_is_offered_to_be_converted(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_without_activations_can_be_converted(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     def answers_only(path: Path) -> None:
         raise NoActivationsError(f"{path} gives answers only.")
 
@@ -278,7 +296,7 @@ def test_model_of_an_older_version_is_offered_to_be_converted(app: AppTest, monk
     assert any(button.label == "Convert it again" for button in app.button)
 
 
-def test_map_of_the_shipped_model_has_what_its_layer_says(app: AppTest, sample: Mnist) -> None:
+def test_the_map_of_the_shipped_model_is_the_pca_of_its_layer(app: AppTest, sample: Mnist) -> None:
     by_layer(app)
     assert not app.error and not app.exception
     values = ActivationModel(DEFAULT_MODEL).penultimate(np.concatenate([sample.x_train, sample.x_test])[:5000])
@@ -287,7 +305,7 @@ def test_map_of_the_shipped_model_has_what_its_layer_says(app: AppTest, sample: 
     assert found == pytest.approx(points, abs=1e-2)
 
 
-def test_shipped_model_makes_the_mistakes_that_the_page_lists(app: AppTest, sample: Mnist) -> None:
+def test_the_mistakes_of_the_shipped_model_are_listed(app: AppTest, sample: Mnist) -> None:
     """Its outputs past the tenth count as no digit."""
     opened(app, "browse")
     app.segmented_control(key=state.BROWSED_PART).set_value("test").run()

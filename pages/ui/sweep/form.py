@@ -149,7 +149,7 @@ def plan_from_form() -> SweepPlan:
         trials=int(values[state.SWEEP_TRIALS]),
         epochs=None if _epochs_vary() else int(values[state.SWEEP_EPOCHS]),
         data=values[state.SWEEP_DATA],
-        how=values[state.SWEEP_SAMPLER],
+        sampler=values[state.SWEEP_SAMPLER],
         measure=values[state.SWEEP_MEASURE],
         prune=bool(values[state.SWEEP_PRUNE]),
         seed=int(values[state.SWEEP_SEED]),
