@@ -1,9 +1,12 @@
-"""Trains one run in a process of its own: `python -m mnist_core.worker RUN_DIR`, or `--wait` for one: see `workers`.
-`--stay` trains one after another: see `steady`; on a cluster that is asked of it otherwise: see `passing`.
-A test of learning rates is made likewise: see `rate_finder`.
+"""Trains runs in a process of its own.
 
-It reads spec.json and control.json, and writes everything else. It ends by itself: finished, stopped (by control.json,
-SIGTERM or SIGINT; the model is kept) or failed, with a message that says why and what to try.
+    python -m mnist_core.worker RUN_DIR   train one run; on a cluster, then those that arrive in the mailbox
+    python -m mnist_core.worker --wait    load TensorFlow, then train the run whose directory comes on standard input
+    python -m mnist_core.worker --stay    train every run whose directory comes on standard input
+
+A learning-rate range test has a run directory too and starts in the same way (`training/rate_finder.py`). The worker
+reads spec.json and control.json and writes all other files. It ends when the run is finished, stopped (by control.json,
+SIGTERM or SIGINT; the model is kept) or failed, with a status message that says why and what to try.
 """
 
 from __future__ import annotations
@@ -14,13 +17,14 @@ import logging
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from mnist_core.errors import DigitLabError
 from mnist_core.jobs.persistent_worker import STAY
 from mnist_core.jobs.worker_process import WAIT
 from mnist_core.processes import lower_priority, redirect_output, set_tensorflow_defaults, thread_limit
+from mnist_core.runs.control import Control
 from mnist_core.runs.heartbeat import Heartbeat
 from mnist_core.runs.run import Run
 from mnist_core.training import fine_tune, inbox, rate_finder
@@ -33,101 +37,128 @@ from mnist_core.training.trainer import Trainer
 log = logging.getLogger("digitlab.worker")
 
 
-class Stop:
-    """Whether somebody wants the training to stop: a signal, or control.json."""
+class StopRequest:
+    """True once a signal or control.json has requested a stop.
+
+    Args:
+        run: whose control.json is read.
+    """
 
     def __init__(self, run: Run) -> None:
         self._run, self._signalled = run, threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._signalled.set())
 
-    def asked(self) -> bool:
-        return self._signalled.is_set() or self._run.control().get("stop") is True
+    def __call__(self) -> bool:
+        return self._signalled.is_set() or Control.from_json(self._run.control()).stop
 
 
 def main(arguments: list[str]) -> int:
-    """Trains the run in the directory given. Returns the exit status: 0 finished or stopped, 1 failed, 2 misused."""
+    """Trains one or more runs.
+
+    Args:
+        arguments: one: a run directory, WAIT or STAY.
+
+    Returns:
+        The exit status, of the last run if there were several: 0 finished or stopped, 1 failed, 2 wrong usage.
+    """
     if len(arguments) != 1:
-        print(f"Usage: python -m mnist_core.worker RUN_DIR, or {WAIT}, or {STAY}", file=sys.stderr)
+        print(f"Usage: python -m mnist_core.worker RUN_DIR | {WAIT} | {STAY}", file=sys.stderr)
         return 2
     set_tensorflow_defaults()
-    if arguments[0] == STAY:
-        return _train_each(inbox.next_from_pipe)
-    if arguments[0] == WAIT:
-        inbox.warm_up()
-        folder = inbox.next_from_pipe()
-        if folder is None:
-            return 0
-        redirect_output(Run(folder).log)
-        return _train(folder)
-    exit_status = _train(Path(arguments[0]))
-    if inbox.has_mailbox() and Run(Path(arguments[0])).status().final:
-        inbox.reset_keras()
-        return _train_each(inbox.next_from_mailbox, exit_status)
+    exit_status = 0
+    for folder in assigned_runs(arguments[0]):
+        exit_status = train_run(Run(folder.resolve()))
     return exit_status
 
 
-def _train_each(next_run: Callable[[], Path | None], exit_status: int = 0) -> int:
-    """Trains one run after another until there is no next one. Returns the exit status of the last one."""
+def assigned_runs(argument: str) -> Iterator[Path]:
+    """Yields the directory of each run to train, and prepares the process for the next one in between."""
+    next_run: Callable[[], Path | None] = inbox.next_from_pipe
+    if argument == WAIT:
+        inbox.warm_up()
+        folder = next_run()
+        if folder is not None:
+            redirect_output(Run(folder).log)
+            yield folder
+        return
+    if argument != STAY:
+        yield Path(argument)
+        # A run that is not final could not write its status: this process is not fit for another one.
+        if not inbox.has_mailbox() or not Run(Path(argument)).status().final:
+            return
+        inbox.reset_keras()
+        next_run = inbox.next_from_mailbox
     while (folder := next_run()) is not None:
         redirect_output(Run(folder).log)
-        exit_status = _train(folder)
-        if not Run(folder).status().final:  # the next run would not get a clean process
-            return 1
+        yield folder
+        if not Run(folder).status().final:
+            return
         inbox.reset_keras()
-    return exit_status
 
 
-def _train(folder: Path) -> int:
-    """Trains the run in the directory. Returns the exit status."""
+def train_run(run: Run) -> int:
+    """Trains one run and writes every failure to its status. Returns the exit status."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
-    run = Run(folder.resolve())
-    heart = Heartbeat(run)
+    heartbeat = Heartbeat(run)
+    task = rate_finder.run_in_worker if rate_finder.is_range_test(run) else train_model
     try:
-        with heart.beating():
-            (rate_finder.run_in_worker if rate_finder.is_range_test(run) else _work)(run, heart, Stop(run).asked)
+        with heartbeat.beating():
+            task(run, heartbeat, StopRequest(run))
     except DigitLabError as error:
-        return _fail(heart, str(error))
+        return _fail(heartbeat, str(error))
     except MemoryError:
-        return _fail(heart, "The machine ran out of memory. Try a smaller batch or a smaller network.")
+        return _fail(heartbeat, "The machine ran out of memory. Try a smaller batch size or a smaller network.")
     except OSError as error:
         log.exception("A file could not be read or written")
-        why = "The disk is full" if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else "A file failed"
-        return _fail(heart, f"{why}: {error}. Mend that, then resume from the last finished epoch.", "interrupted")
-    except Exception as error:  # whatever it was, the page must say so
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        problem = "The disk is full" if full else "A file could not be read or written"
+        message = f"{problem}: {error}. Fix this, then resume the run from its last finished epoch."
+        return _fail(heartbeat, message, "interrupted")
+    except Exception as error:  # whatever it is, the page must show it
         log.exception("The training failed")
-        return _fail(heart, f"{type(error).__name__}: {str(error)[:500]}. More is in {run.log.name}.")
+        return _fail(heartbeat, f"{type(error).__name__}: {str(error)[:500]}. See {run.log.name} for details.")
     return 0
 
 
-def _fail(heart: Heartbeat, message: str, state: str = "failed") -> int:
+def _fail(heartbeat: Heartbeat, message: str, state: str = "failed") -> int:
     log.error(message)
-    with contextlib.suppress(OSError):  # nor can this be written: without its worker, the run reads as interrupted
-        heart.update(state=state, message=message, seconds_left=None)
+    with contextlib.suppress(OSError):  # if the status cannot be written either, the run will count as interrupted
+        heartbeat.update(state=state, message=message, seconds_left=None)
     return 1
 
 
-def _work(run: Run, heart: Heartbeat, stop: Callable[[], bool]) -> None:
-    heart.update(state="running", message="Reading the images.")
+def train_model(run: Run, heartbeat: Heartbeat, stop_requested: Callable[[], bool]) -> None:
+    """Loads the data of a run, trains its model, tests it and saves it.
+
+    Args:
+        run: whose spec.json says what to train.
+        heartbeat: of its status.
+        stop_requested: True once the training should end.
+
+    Raises:
+        DigitLabError: the spec, the data or the settings cannot be used, or the training diverged.
+        OSError: a file cannot be read or written.
+    """
+    heartbeat.update(state="running", message="Reading the images.")
     spec = run.spec()
-    heart.update(epochs=spec.settings.epochs)
-    materials = load_dataset(spec, lambda message: heart.update(message=message), thread_limit())
-    check_batch_size(spec.settings, len(materials.split.x_train))
-    heart.update(data=materials.notice, message="Starting TensorFlow.")
+    heartbeat.update(epochs=spec.settings.epochs)
+    dataset = load_dataset(spec, lambda message: heartbeat.update(message=message), thread_limit())
+    check_batch_size(spec.settings, len(dataset.split.x_train))
+    heartbeat.update(data=dataset.notice, message="Starting TensorFlow.")
     model = make_model(spec.settings, spec.seed)
     if spec.base:
-        fine_tune.load_base_weights(model, spec.settings.architecture, spec.base, materials.non_digits)
-    heart.update(message="Preparing the first batch.")
-    course = Trainer(run, heart, stop, spec, model, materials.split)
-    ending = course.train()
-    if heart.status.step == 0:
-        heart.update(state="stopped", message="Stopped before the first batch: there is no model.")
+        fine_tune.load_base_weights(model, spec.settings.architecture, spec.base, dataset.non_digit_share)
+    heartbeat.update(message="Preparing the first batch.")
+    ending = Trainer(run, heartbeat, stop_requested, spec, model, dataset.split).train()
+    if heartbeat.status.step == 0:
+        heartbeat.update(state="stopped", message="Stopped before the first batch: there is no model.")
         return
     state = "stopping" if ending.state == "stopped" else "running"
-    heart.update(state=state, message="Testing and saving the model.", seconds_left=None)
-    test = finish_run(run, heart.status, spec, model, materials, thread_limit())
-    right = f"{100 * test.accuracy:.2f} % of the test images are right."
-    heart.update(state=ending.state, message=f"{ending.why}: {right}")
+    heartbeat.update(state=state, message="Testing and saving the model.", seconds_left=None)
+    test = finish_run(run, heartbeat.status, spec, model, dataset, thread_limit())
+    message = f"{ending.reason}: {100 * test.accuracy:.2f} % of the test images are right."
+    heartbeat.update(state=ending.state, message=message)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a run trains on and is measured with: images of MNIST, drawings beside them, drawings that people kept."""
+"""Loads what a run trains on and is tested with: MNIST, generated drawings, and corrections."""
 
 from __future__ import annotations
 
@@ -24,21 +24,33 @@ from mnist_core.runs.spec import RunSpec
 from mnist_core.training import fine_tune
 
 ShowMessage = Callable[[str], None]
-"""Takes one line for people on what is being done."""
+"""Takes one line that says what is being done."""
+PROGRESS_SECONDS = 0.5
+"""At least this long between two messages of a download."""
 
-log = logging.getLogger("digitlab.materials")
+log = logging.getLogger("digitlab.dataset")
 
 
 @dataclass(frozen=True)
 class PenSplit:
-    """Digits written with a pen: by people to train on, and by others to measure with. Empty where there are none."""
+    """Pen digits, split by writer: nobody's digits are in both parts.
+
+    Attributes:
+        train: to draw training images from; empty if the run uses none.
+        measure: to measure the trained model with.
+        missing: why there are none although the run uses them; else empty.
+    """
 
     train: tuple[PenDigit, ...] = ()
     measure: tuple[PenDigit, ...] = ()
     missing: str = ""
 
     def to_json(self, accuracy: dict[str, float]) -> dict[str, Any]:
-        """Who wrote what, and how the model reads those that it was not trained on."""
+        """Returns what the model card says about pen digits.
+
+        Args:
+            accuracy: drawing condition -> share of `measure` that the model gets right, 0..1.
+        """
         writers = [sorted({digit.writer for digit in digits}) for digits in (self.train, self.measure)]
         return {
             "trained_on_writers": writers[0],
@@ -51,105 +63,108 @@ class PenSplit:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Everything that a run works with.
+    """All data of a run.
 
     Attributes:
-        mnist: the data set.
-        split: its parts, with all drawings among the training images.
-        pens: whose digits were drawn, and whose are to measure with.
-        kept: the drawings of people that it is taught; none in an ordinary run.
-        notice: one line for people on all of it.
+        mnist: the MNIST digits, unsplit.
+        split: training, validation and test images. Drawings are among the training images only.
+        pens: the pen digits.
+        corrections: to fine-tune on; empty unless the run continues a base model.
+        notice: one line that says where everything comes from.
     """
 
     mnist: Mnist
     split: Split
     pens: PenSplit
-    kept: tuple[Correction, ...]
+    corrections: tuple[Correction, ...]
     notice: str
 
     @property
-    def non_digits(self) -> float:
-        """The share of the training images that are no digits, 0..1."""
+    def non_digit_share(self) -> float:
+        """Share of the training images that are not digits, 0..1."""
         return float((self.split.y_train == NOT_A_DIGIT).mean())
 
 
-def load_dataset(spec: RunSpec, say: ShowMessage, processes: int) -> Dataset:
-    """Reads, fetches and draws what a run needs.
+def load_dataset(spec: RunSpec, show_message: ShowMessage, processes: int) -> Dataset:
+    """Loads, downloads and generates what a run needs.
 
     Args:
-        spec: what is to be trained.
-        say: told what is being done.
-        processes: how many may draw at once.
+        spec: what to train.
+        show_message: called with what is being done.
+        processes: how many may generate drawings at once.
 
     Raises:
-        DataError: as data.load and pen.load.
-        TrainingError: there is nothing to teach.
+        DataError: MNIST or the pen digits cannot be used.
+        TrainingError: there is no correction to fine-tune on.
     """
     outputs = spec.settings.architecture.summary()[-1].output_shape[0]
-    mnist = load_mnist(spec.data, throttled_progress("MNIST", say))
+    mnist = load_mnist(spec.data, throttled_progress("MNIST", show_message))
     split = split_mnist(mnist, spec.settings.split)
     if spec.settings.uncentered:
         split = uncenter_split(split)
-    lessons = _lessons(spec, outputs)
-    if lessons:
+    corrections = _load_corrections(outputs) if spec.base else ()
+    if corrections:
         split = fine_tune.rehearsal_split(split, spec.seed)
-    pens = load_pen_split(spec, say)
-    split, notice = _with_drawings(spec, split, pens, outputs, say, processes)
-    if lessons:
-        split, notice = fine_tune.add_corrections(split, lessons), f"{notice}; {len(lessons)} kept drawings"
-    return Dataset(mnist, split, pens, lessons, f"{mnist.notice or mnist.source}{notice}")
+    pens = load_pen_split(spec, show_message)
+    split, drawings_notice = _add_drawings(spec, split, pens, outputs, show_message, processes)
+    notice = f"{mnist.notice or mnist.source}{drawings_notice}"
+    if corrections:
+        split = fine_tune.add_corrections(split, corrections)
+        notice = f"{notice}; {len(corrections)} corrections"
+    return Dataset(mnist, split, pens, corrections, notice)
 
 
-def _lessons(spec: RunSpec, outputs: int) -> tuple[Correction, ...]:
-    """The kept drawings, where the run is there to teach them."""
-    if not spec.base:
-        return ()
-    lessons = fine_tune.learnable_corrections(list_corrections(), outputs)
-    if not lessons:
-        raise TrainingError(
-            "There is no kept drawing that this model could learn. Draw a digit, and say under the answer what it is."
-        )
-    return tuple(lessons)
+def _load_corrections(outputs: int) -> tuple[Correction, ...]:
+    """Loads the corrections that a model with this many outputs can learn. Raises TrainingError if there are none."""
+    corrections = fine_tune.learnable_corrections(list_corrections(), outputs)
+    if not corrections:
+        raise TrainingError("There are no corrections that this model can learn. Draw a digit and correct it first.")
+    return tuple(corrections)
 
 
-def load_pen_split(spec: RunSpec, say: ShowMessage) -> PenSplit:
-    """Pen digits to train on and to measure with; none where the run wants none, or none can be had."""
+def load_pen_split(spec: RunSpec, show_message: ShowMessage) -> PenSplit:
+    """Loads pen digits if the run uses drawings; without network and without a copy there are none."""
     if MIXTURES[spec.settings.drawings] is None:
         return PenSplit()
-    if spec.base:  # a lesson takes seconds: no download, and the many drawings to measure with would take longer
+    if spec.base:  # fine-tuning takes seconds: downloading and measuring would take longer
         return PenSplit(split_writers(load_pen_digits())[0]) if pen_digits_available() else PenSplit()
     try:
-        return PenSplit(*split_writers(load_pen_digits(throttled_progress("pen digits", say))))
+        return PenSplit(*split_writers(load_pen_digits(throttled_progress("pen digits", show_message))))
     except DownloadError as error:
         log.warning("%s", error)
         return PenSplit(missing=str(error))
 
 
-def _with_drawings(
-    spec: RunSpec, split: Split, pens: PenSplit, outputs: int, say: ShowMessage, processes: int
+def _add_drawings(
+    spec: RunSpec, split: Split, pens: PenSplit, outputs: int, show_message: ShowMessage, processes: int
 ) -> tuple[Split, str]:
-    """The training images with drawings among them, and a line on these."""
+    """Appends generated drawings to the training images. Returns the new split and a notice about the drawings."""
     mixture = MIXTURES[spec.settings.drawings]
     if mixture is None:
         return split, ""
     if outputs <= NOT_A_DIGIT:
         mixture = replace(mixture, non_digits=0)
-    say("Drawing digits to train on.")
+    show_message("Drawing digits to train on.")
     images, labels = mixture_cache.load_mixture(mixture, pens.train, processes)
     x_train, y_train = np.concatenate([split.x_train, images]), np.concatenate([split.y_train, labels])
     writers = len({digit.writer for digit in pens.train})
-    of_whom = f"by {writers} people and invented hands" if writers else "by invented hands (no pen strokes at hand)"
-    return replace(split, x_train=x_train, y_train=y_train), f"; {len(labels):,} drawings {of_whom}"
+    origin = f"from {writers} writers and digit forms" if writers else "from digit forms (pen digits are missing)"
+    return replace(split, x_train=x_train, y_train=y_train), f"; {len(labels):,} drawings {origin}"
 
 
-def throttled_progress(what: str, say: ShowMessage) -> Progress:
-    """Tells how far a download is, twice a second at most."""
+def throttled_progress(what: str, show_message: ShowMessage) -> Progress:
+    """Makes a progress callback for a download that shows a message twice a second at most.
+
+    Args:
+        what: is downloaded.
+        show_message: called with the message.
+    """
     last = 0.0
 
     def progress(done: int, total: int) -> None:
         nonlocal last
-        if time.monotonic() - last > 0.5:
+        if time.monotonic() - last > PROGRESS_SECONDS:
             last = time.monotonic()
-            say(f"Downloading {what}: {done / 1e6:.1f} of {total / 1e6:.1f} MB.")
+            show_message(f"Downloading {what}: {done / 1e6:.1f} of {total / 1e6:.1f} MB.")
 
     return progress

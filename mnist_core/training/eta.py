@@ -1,50 +1,52 @@
-"""How long a training will still take, from how long its steps took so far."""
+"""Estimates how long a training will still take from how long its steps have taken."""
 
 from __future__ import annotations
 
-REPORTS_NEEDED = 9  # the first ones train a batch at a time and tell little; the very first is not even noted
+REPORTS_NEEDED = 9
+"""Reports before the first estimate: the early ones train one batch at a time and say little about the pace."""
 FORWARD_SHARE = 1 / 3
-"""What validating an image takes of what training on it takes: a forward pass, without the two of the gradient."""
+"""Time to validate an image, as a share of the time to train on it: a forward pass without the two of the gradient."""
 
 
 class TimeLeftEstimator:
-    """Takes note of reports, and tells the seconds left.
+    """Collects reports and estimates the seconds left.
 
     Args:
-        per_epoch: batches in an epoch.
-        validation_batches: how many the validation images would make.
+        per_epoch: steps per epoch.
+        validation_batches: validation images divided by the batch size.
     """
 
     def __init__(self, per_epoch: int, validation_batches: float) -> None:
         self._per_epoch, self._validation_batches = per_epoch, validation_batches
-        self._marks: list[tuple[int, float]] = []  # (step, seconds of training, validation left out) at each report
-        self._validated: list[float] = []  # seconds that validations took
-        self._spent = 0.0
+        self._reports: list[tuple[int, float]] = []
+        """Of each report: the step, and seconds of training until then without validation."""
+        self._validation_seconds: list[float] = []
+        self._train_seconds = 0.0
 
-    def note(self, step: int, seconds: float, val_seconds: float = 0.0) -> None:
-        """One more report.
+    def add_report(self, step: int, seconds: float, val_seconds: float = 0.0) -> None:
+        """Adds a report.
 
         Args:
             step: batches trained since the beginning.
-            seconds: since the report before, pauses left out, validation included.
+            seconds: since the previous report, without pauses, with validation.
             val_seconds: of these, for validation.
         """
-        self._spent += seconds - val_seconds
-        self._marks.append((step, self._spent))
+        self._train_seconds += seconds - val_seconds
+        self._reports.append((step, self._train_seconds))
         if val_seconds:
-            self._validated.append(val_seconds)
+            self._validation_seconds.append(val_seconds)
 
-    def left(self, steps: int) -> float | None:
-        """Seconds until `steps` batches are trained; None before there is enough to tell from.
+    def seconds_left(self, steps: int) -> float | None:
+        """Estimates the seconds until `steps` batches are trained; None before REPORTS_NEEDED reports.
 
         The pace is that of the later half of all reports: the beginning is slower, and the last few vary.
         """
-        if len(self._marks) < REPORTS_NEEDED:
+        if len(self._reports) < REPORTS_NEEDED:
             return None
-        first, last = self._marks[len(self._marks) // 2 - 1], self._marks[-1]
-        pace = (last[1] - first[1]) / max(last[0] - first[0], 1)
+        (first_step, first_seconds), (step, seconds) = self._reports[len(self._reports) // 2 - 1], self._reports[-1]
+        pace = (seconds - first_seconds) / max(step - first_step, 1)
         # The very first validation builds its graph, too.
-        later = self._validated[1:] or self._validated
-        validation = sum(later) / len(later) if later else self._validation_batches * pace * FORWARD_SHARE
-        epochs = -(-steps // self._per_epoch) - last[0] // self._per_epoch
-        return (steps - last[0]) * pace + epochs * validation
+        measured = self._validation_seconds[1:] or self._validation_seconds
+        validation = sum(measured) / len(measured) if measured else self._validation_batches * pace * FORWARD_SHARE
+        validations_left = -(-steps // self._per_epoch) - step // self._per_epoch
+        return (steps - step) * pace + validations_left * validation

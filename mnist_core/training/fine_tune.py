@@ -1,7 +1,7 @@
-"""Teaching a model what people said it misread: a short run that begins with its weights and learns their drawings.
+"""Fine-tuning on corrections: a short run that starts from the weights of a trained model.
 
-A network that sees nothing but a few new drawings forgets the rest. So they are mixed with digits of MNIST and, where
-the model knows them, with drawings of the kind that it was trained on.
+A network that sees nothing but a few new drawings forgets the rest. So the corrections are mixed with MNIST digits
+(rehearsal) and, if the model was trained on drawings, with generated drawings.
 """
 
 from __future__ import annotations
@@ -32,12 +32,14 @@ from mnist_core.runs.store import find_run
 from mnist_core.training.weights import adjust_class_prior
 
 SHIPPED_MODEL = "default"
-"""The name of the shipped model, where others go by the id of their run."""
-
-REHEARSED = 4000  # digits of MNIST, so that a lesson takes seconds
-VALIDATED = 1000  # at its end: all test images follow
-SHARE = 0.15  # of the training images that are the drawings to learn, each many times, each time augmented
-LESSON: dict[str, Any] = {
+"""Base name of the shipped model; other models go by their run id."""
+REHEARSAL_IMAGES = 4000
+"""MNIST digits to train on, so that fine-tuning takes seconds."""
+VALIDATION_IMAGES = 1000
+"""MNIST digits to validate on. At the end, the model is tested on all test images."""
+CORRECTION_SHARE = 0.15
+"""Share of the training images that are corrections. Each is repeated many times, augmented differently each time."""
+FINE_TUNE_SETTINGS: dict[str, Any] = {
     "epochs": 1,
     "batch_size": 64,
     "optimizer": "Adam",
@@ -50,81 +52,92 @@ LESSON: dict[str, Any] = {
     "weight_averaging": 0.0,
     "augmentation": "hand",
 }
+"""Settings that replace those of the base model."""
 
 
 def make_fine_tune_spec(base: str, seed: int = 0) -> RunSpec:
-    """The run that teaches a model.
+    """Makes the spec of a run that fine-tunes a model.
 
     Args:
         base: SHIPPED_MODEL, or the id of a run that has a model.
         seed: 0..2**31-1.
 
     Raises:
-        RunNotFoundError, RunError: there is no such run, or its files cannot be read.
-        ModelError: it has no model.
-        SettingError: its model takes digits anywhere in a larger field, and the drawings are 28×28.
+        RunNotFoundError: there is no such run.
+        ModelError: the run has no model, or its card cannot be read.
+        SettingError: the model takes 56×56 fields, and corrections are 28×28.
     """
     before = _base_spec(base)
     if before.settings.uncentered:
-        raise SettingError("This model reads 56×56 fields, and drawings are kept as 28×28. Choose another to teach.")
-    drawn = "none" if before.settings.drawings == "none" else "few"
-    settings = replace(before.settings, **LESSON, drawings=drawn)
+        raise SettingError(f"{base} takes 56×56 fields, but corrections are 28×28 pixels. Choose another model.")
+    drawings = "none" if before.settings.drawings == "none" else "few"
+    settings = replace(before.settings, **FINE_TUNE_SETTINGS, drawings=drawings)
     recipe = RECIPES.get(before.recipe)
-    changed = overrides_for(settings, recipe.settings) if recipe else {}
-    return RunSpec(before.recipe, settings, before.data, check_seed(seed), changed, base=base)
+    overrides = overrides_for(settings, recipe.settings) if recipe else {}
+    return RunSpec(before.recipe, settings, before.data, check_seed(seed), overrides, base=base)
 
 
 def _base_spec(base: str) -> RunSpec:
     card = base_card(base)
-    asked = card.get("data")
+    data = card.get("data")
     try:
-        return RunSpec.from_json({**card, "data": asked["asked"] if isinstance(asked, dict) else "full"})
+        return RunSpec.from_json({**card, "data": data["asked"] if isinstance(data, dict) else "full"})
     except (RunError, KeyError) as error:
-        raise ModelError(f"The card of {base} cannot be read ({error}). Choose another model to teach.") from None
+        raise ModelError(f"The card of {base} cannot be read ({error}). Choose another model.") from None
 
 
 def base_settings(base: str) -> Settings:
-    """What a model was trained with. Raises as `make_spec`."""
+    """Returns the settings that a model was trained with.
+
+    Raises:
+        RunNotFoundError: there is no such run.
+        ModelError: the run has no model, or its card cannot be read.
+    """
     return _base_spec(base).settings
 
 
 def base_card(base: str) -> dict[str, Any]:
-    """What is known of a model that can be taught. Raises RunNotFoundError or ModelError where there is none."""
+    """Returns the card of a model.
+
+    Raises:
+        RunNotFoundError: there is no such run.
+        ModelError: the run has no model.
+    """
     if base == SHIPPED_MODEL:
         return read_json(DEFAULT_MODEL.with_name("card.json"))
     run = find_run(base)
     if not run.has_model:
-        raise ModelError(f"The run {base} has no model: it is {run.status().state}. Choose another to teach.")
+        raise ModelError(f"Run {base} has no model: it is {run.status().state}. Choose another model.")
     return run.card()
 
 
 def model_folder(base: str) -> Path:
-    """Where its model.keras and model.tflite lie."""
+    """Returns the folder of its model.keras and model.tflite."""
     return DEFAULT_MODEL.parent if base == SHIPPED_MODEL else find_run(base).path
 
 
 def rehearsal_split(split: Split, seed: int) -> Split:
-    """The split with few of its images: those that keep the model from forgetting, and some to validate with."""
-    count = min(REHEARSED, len(split.x_train))
+    """Picks REHEARSAL_IMAGES of the training images at random, and the first VALIDATION_IMAGES to validate on."""
+    count = min(REHEARSAL_IMAGES, len(split.x_train))
     chosen = np.random.default_rng([seed, 2]).choice(len(split.x_train), count, replace=False)
     return replace(
         split,
         x_train=split.x_train[chosen],
         y_train=split.y_train[chosen],
-        x_validation=split.x_validation[:VALIDATED],
-        y_validation=split.y_validation[:VALIDATED],
+        x_validation=split.x_validation[:VALIDATION_IMAGES],
+        y_validation=split.y_validation[:VALIDATION_IMAGES],
     )
 
 
-def learnable_corrections(kept: Sequence[Correction], outputs: int) -> list[Correction]:
-    """The drawings that a model of so many outputs can learn: not all have one for what is no digit."""
-    return [drawing for drawing in kept if drawing.label < outputs]
+def learnable_corrections(corrections: Sequence[Correction], outputs: int) -> list[Correction]:
+    """Filters out corrections to "not a digit" if the model has no output for it."""
+    return [correction for correction in corrections if correction.label < outputs]
 
 
-def add_corrections(split: Split, kept: Sequence[Correction]) -> Split:
-    """The split with the kept drawings among its training images, all equally often, SHARE of all in the end."""
-    wanted = SHARE / (1 - SHARE) * len(split.x_train)
-    images, labels = corrections_to_arrays(kept)
+def add_corrections(split: Split, corrections: Sequence[Correction]) -> Split:
+    """Appends corrections to the training images, all equally often, until they are about CORRECTION_SHARE of them."""
+    images, labels = corrections_to_arrays(corrections)
+    wanted = CORRECTION_SHARE / (1 - CORRECTION_SHARE) * len(split.x_train)
     times = max(1, round(wanted / len(labels)))
     return replace(
         split,
@@ -133,38 +146,39 @@ def add_corrections(split: Split, kept: Sequence[Correction]) -> Split:
     )
 
 
-def corrections_to_arrays(kept: Sequence[Correction]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """(N, 28, 28) uint8 images and (N,) uint8 labels of at least one drawing."""
-    return np.stack([drawing.image for drawing in kept]), np.array([drawing.label for drawing in kept], np.uint8)
+def corrections_to_arrays(corrections: Sequence[Correction]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Stacks one or more corrections: (N, 28, 28) uint8 images, ink bright, and (N,) uint8 labels, 0..10."""
+    images = np.stack([correction.image for correction in corrections])
+    return images, np.array([correction.label for correction in corrections], np.uint8)
 
 
-def load_base_weights(model: Any, architecture: Architecture, base: str, non_digits: float) -> None:
-    """Gives a Keras model the weights of another.
+def load_base_weights(model: Any, architecture: Architecture, base: str, non_digit_share: float) -> None:
+    """Starts a Keras model from the weights of its base.
 
     Args:
-        model: the new one, compiled.
+        model: the new model, compiled.
         architecture: of both.
         base: SHIPPED_MODEL, or the id of a run.
-        non_digits: their share, 0..1, of what the new one will be trained on.
+        non_digit_share: of the images that the new model will be trained on, 0..1.
 
     Raises:
-        ModelError: the file of weights is missing, or is of another network.
+        ModelError: model.keras is missing, broken, or of another network.
     """
     model.set_weights(load_keras_model(architecture, model_folder(base) / "model.keras").get_weights())
-    if non_digits:
-        adjust_class_prior(model, NOT_A_DIGIT, mixture.ASSUMED_NON_DIGIT_SHARE, non_digits)
+    if non_digit_share:
+        adjust_class_prior(model, NOT_A_DIGIT, mixture.ASSUMED_NON_DIGIT_SHARE, non_digit_share)
 
 
 def load_keras_model(architecture: Architecture, path: Path) -> Any:
-    """The Keras model, not compiled, with the weights of a model.keras, of which nothing else is read.
+    """Builds an uncompiled Keras model and loads the weights of a model.keras; nothing else in the file is read.
 
     Raises:
-        ModelError: the file is missing, or is of another network.
+        ModelError: the file is missing, broken, or of another network.
     """
     model = build_model(architecture)
     try:
         model.load_weights(path)
     except (OSError, ValueError, KeyError, BadZipFile) as error:
-        why = " ".join(str(error).split())[:300]
-        raise ModelError(f"{path} cannot be used ({why}). Train it again, or choose another model.") from None
+        reason = " ".join(str(error).split())[:300]
+        raise ModelError(f"{path} cannot be used ({reason}). Train the model again, or choose another.") from None
     return model

@@ -1,4 +1,4 @@
-"""The end of a training: the model is tested, saved and converted, and its card is written last."""
+"""Ends a training: tests, saves and converts the model, and writes the model card last."""
 
 from __future__ import annotations
 
@@ -29,35 +29,34 @@ from mnist_core.training.predict import predict
 from mnist_core.training.weights import adjust_class_prior, averaged_weights
 
 AGREEMENT_IMAGES = 1000
-MAX_DIFFERENCE = 1e-3  # of a probability, between Keras and the converted model; summing in another order makes 1e-6
+"""Test images on which the Keras model and the converted one are compared."""
+MAX_DIFFERENCE = 1e-3
+"""Largest accepted difference of a probability. Summing in another order gives about 1e-6."""
 
 
-def finish_run(
-    run: Run, status: Status, spec: RunSpec, model: Any, materials: Dataset, processes: int = 1
-) -> Evaluation:
-    """Tests, saves and converts the Keras model, compares both, and writes the card.
+def finish_run(run: Run, status: Status, spec: RunSpec, model: Any, dataset: Dataset, processes: int = 1) -> Evaluation:
+    """Tests, saves and converts the Keras model, checks that both models agree, and writes the card.
 
     Args:
         run: whose files are written.
-        status: how its training ended.
+        status: at the end of the training.
         spec: what was trained.
         model: the Keras model.
-        materials: what it was trained on, and what it is tested with.
-        processes: how many may draw at once.
+        dataset: what it was trained on, and what it is tested with.
+        processes: how many may draw pen digits at once.
 
     Returns:
-        The figures on the test images.
+        The evaluation on the test images.
 
     Raises:
-        TrainingError: its answers are no numbers.
-        ModelError: the converted model says something else; model.keras is written.
+        TrainingError: the model predicts NaN.
+        ModelError: the converted model disagrees with the Keras model; model.keras is written all the same.
     """
-    split = materials.split
+    split = dataset.split
     with averaged_weights(model):
-        trained = _bare(model, spec)
-    if materials.non_digits:
-        share = mixture.ASSUMED_NON_DIGIT_SHARE
-        adjust_class_prior(trained, NOT_A_DIGIT, materials.non_digits, share)
+        trained = _copy_without_optimizer(model, spec)
+    if dataset.non_digit_share:
+        adjust_class_prior(trained, NOT_A_DIGIT, dataset.non_digit_share, mixture.ASSUMED_NON_DIGIT_SHARE)
     probabilities = predict(trained, split.x_test)
     test = evaluate(probabilities, split.y_test)
     with replacing(run.path / "model.keras") as temporary:
@@ -66,14 +65,15 @@ def finish_run(
     agreement = save_converted_model(
         run.model, content, split.x_test[:AGREEMENT_IMAGES], probabilities[:AGREEMENT_IMAGES]
     )
-    pens = materials.pens
-    read = accuracy_by_condition(Classifier(run.model), pens.measure, processes) if pens.measure else {}
-    run.write_card({**_card(run, status, spec, materials, test, agreement), "pen": pens.to_json(read)})
+    card = _card(run, status, spec, dataset, test, agreement)
+    pens = dataset.pens
+    accuracy = accuracy_by_condition(Classifier(run.model), pens.measure, processes) if pens.measure else {}
+    run.write_card({**card, "pen": pens.to_json(accuracy)})
     return test
 
 
-def _bare(model: Any, spec: RunSpec) -> Any:
-    """A copy of the network without its optimizer, which takes twice the room of the weights."""
+def _copy_without_optimizer(model: Any, spec: RunSpec) -> Any:
+    """Copies the network; the optimizer would take twice the space of the weights."""
     copy = build_model(spec.settings.architecture)
     copy.set_weights(model.get_weights())
     return copy
@@ -82,39 +82,39 @@ def _bare(model: Any, spec: RunSpec) -> Any:
 def save_converted_model(
     path: Path, content: bytes, images: NDArray[np.uint8], expected: NDArray[np.float32]
 ) -> dict[str, float]:
-    """Writes a converted model, once it is known to say what the Keras model says.
+    """Writes a converted model if its predictions agree with those of the Keras model.
 
     Args:
         path: of the model.tflite.
-        content: as conversion.convert gives it.
-        images: (N, 28, 28) or (N, size, size) uint8 to compare both on.
-        expected: (N, C) float32, what the Keras model says.
+        content: the converted model.
+        images: (N, 28, 28) or (N, size, size) uint8 to compare both models on.
+        expected: (N, C) float32, probabilities of the Keras model.
 
     Returns:
-        What the card tells of it.
+        `litert` of the card: `max_difference` of a probability, `agreement` of the predicted classes (0..1), and the
+        number of `images`.
 
     Raises:
-        ModelError: it says something else; what lay at `path` is as it was.
+        ModelError: a probability differs by more than MAX_DIFFERENCE; the file at `path` stays as it was.
     """
     with replacing(path) as temporary:
         temporary.write_bytes(content)
-        found = Classifier(temporary).probabilities(images)
-        difference = float(np.abs(found - expected).max())
-        agreement = float((found.argmax(1) == expected.argmax(1)).mean())
+        converted = Classifier(temporary).probabilities(images)
+        difference = float(np.abs(converted - expected).max())
+        agreement = float((converted.argmax(1) == expected.argmax(1)).mean())
         if not difference <= MAX_DIFFERENCE:
             raise ModelError(
-                f"The converted model differs from the trained one by {difference:.2g} in a probability "
-                f"(at most {MAX_DIFFERENCE:g} is expected); it was not kept. model.keras is whole."
+                f"A probability of the converted model differs from the Keras model's by {difference:.2g} "
+                f"(at most {MAX_DIFFERENCE:g} is allowed), so the converted model was not saved. model.keras is intact."
             )
     return {"max_difference": difference, "agreement": agreement, "images": len(images)}
 
 
 def _card(
-    run: Run, status: Status, spec: RunSpec, materials: Dataset, test: Evaluation, agreement: dict[str, float]
+    run: Run, status: Status, spec: RunSpec, dataset: Dataset, test: Evaluation, agreement: dict[str, float]
 ) -> dict[str, Any]:
     packages = ("tensorflow", "keras", "ai-edge-litert", "numpy")
-    mnist = materials.mnist
-    taught = _taught(spec.base, run.model, materials) if materials.kept else {}
+    mnist = dataset.mnist
     return {
         **spec.to_json(),
         "data": {"asked": spec.data, "name": mnist.name, "source": mnist.source, "sha256": mnist.sha256},
@@ -129,34 +129,34 @@ def _card(
         "litert": agreement,
         "versions": {"python": platform.python_version(), **{name: version(name) for name in packages}},
         "date": time.strftime("%Y-%m-%d"),
-        "taught": taught,
+        "taught": _fine_tuning(spec.base, run.model, dataset) if dataset.corrections else {},
     }
 
 
-def _taught(base: str, after: Path, materials: Dataset) -> dict[str, Any]:
-    """What a lesson changed: the kept drawings and MNIST's test images, before and after.
+def _fine_tuning(base: str, after: Path, dataset: Dataset) -> dict[str, Any]:
+    """Compares a model before and after fine-tuning, on the corrections and on MNIST's test images.
 
     Args:
-        base: the model that was taught.
-        after: the converted model that came of it.
-        materials: what it was taught with.
+        base: the model before.
+        after: the converted model after.
+        dataset: with the corrections.
     """
     before = Classifier(fine_tune.model_folder(base) / "model.tflite", 2)
-    images, labels = fine_tune.corrections_to_arrays(materials.kept)
+    images, labels = fine_tune.corrections_to_arrays(dataset.corrections)
     right = [int((model.probabilities(images).argmax(axis=1) == labels).sum()) for model in (before, Classifier(after))]
     return {
         "base": base,
         "drawings": len(labels),
         "right_before": right[0],
         "right_after": right[1],
-        "test_accuracy_before": _test_accuracy(fine_tune.base_card(base), before, materials),
+        "test_accuracy_before": _test_accuracy(fine_tune.base_card(base), before, dataset),
     }
 
 
-def _test_accuracy(card: dict[str, Any], model: Classifier, materials: Dataset) -> float:
-    """From its card, where it was tested on these very images."""
+def _test_accuracy(card: dict[str, Any], model: Classifier, dataset: Dataset) -> float:
+    """The accuracy in the card if it was measured on the same images, else measured now."""
     data, accuracy = card.get("data"), card.get("test_accuracy")
-    if isinstance(data, dict) and data.get("sha256") == materials.mnist.sha256 and isinstance(accuracy, float):
+    if isinstance(data, dict) and data.get("sha256") == dataset.mnist.sha256 and isinstance(accuracy, float):
         return accuracy
-    split = materials.split
+    split = dataset.split
     return float((model.probabilities(split.x_test).argmax(axis=1) == split.y_test).mean())

@@ -1,20 +1,14 @@
-"""The course of one training: it reports, is steered by control.json, ends by itself, and leaves checkpoints.
-
-What can be asked in control.json, each within a second: `stop` and `paused` (true or false), `learning_rate` (the new
-peak), `epochs` (how many in all), and while it is paused `batches` and `whole_epochs`: how often a single batch, or an
-epoch, has been asked for since the run began. Anything else there is ignored.
-"""
+"""Trains one run: reports, control.json, checkpoints, snapshots and early stopping."""
 
 from __future__ import annotations
 
 import contextlib
 import time
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from mnist_core.data.splits import Split
-from mnist_core.runs import probes
 from mnist_core.runs.checkpoints import (
     TrainingProgress,
     Variables,
@@ -24,209 +18,139 @@ from mnist_core.runs.checkpoints import (
     restore_weights,
     write_checkpoint,
 )
-from mnist_core.runs.control import Control
 from mnist_core.runs.heartbeat import Heartbeat
 from mnist_core.runs.run import Run
 from mnist_core.runs.snapshots import write_snapshot
 from mnist_core.runs.spec import RunSpec
 from mnist_core.training import loop
 from mnist_core.training.batches import steps_per_epoch
-from mnist_core.training.eta import TimeLeftEstimator
-from mnist_core.training.loop import LiveControls, Report
+from mnist_core.training.clock import TrainingClock
+from mnist_core.training.control_handler import ControlHandler
+from mnist_core.training.loop import Report
 from mnist_core.training.predict import make_predictor
-from mnist_core.training.tensorboard import EventWriter
+from mnist_core.training.progress import ProgressWriter
 from mnist_core.training.weights import inference_weights
-
-POLL_SECONDS = 0.05  # while paused
-RATE_MEMORY = 0.8  # how slowly images a second follow the last report
 
 
 class Ending(NamedTuple):
-    """How a training ended: `finished` or `stopped`, and why, in words for people."""
+    """How a training ended: the state `finished` or `stopped`, and the reason as people read it."""
 
     state: str
-    why: str
+    reason: str
 
 
 class Trainer:
-    """One training from its beginning, or from its checkpoint, to its end.
+    """Trains one run from its beginning, or from its checkpoint, to its end.
 
     Args:
         run: whose files are written.
-        heart: its status.
-        stop: whether it was asked to end.
-        spec: what is trained.
+        heartbeat: of its status.
+        stop_requested: True once the training should end.
+        spec: what to train.
         model: the compiled Keras model.
         split: the images.
+
+    Raises:
+        RunError: the checkpoint cannot be read.
     """
 
     def __init__(
-        self, run: Run, heart: Heartbeat, stop: Callable[[], bool], spec: RunSpec, model: Any, split: Split
+        self,
+        run: Run,
+        heartbeat: Heartbeat,
+        stop_requested: Callable[[], bool],
+        spec: RunSpec,
+        model: Any,
+        split: Split,
     ) -> None:
-        self._run, self._heart, self._stop, self._spec = run, heart, stop, spec
-        self._model, self._split, self._settings = model, split, spec.settings
-        self._per_epoch = steps_per_epoch(len(split.x_train), spec.settings)
-        self.place = TrainingProgress(epochs=spec.settings.epochs, learning_rate=spec.settings.learning_rate)
-        self._best: Variables = []
+        self._run, self._heartbeat, self._spec, self._model, self._split = run, heartbeat, spec, model, split
+        settings = spec.settings
+        self._checkpoint = TrainingProgress(epochs=settings.epochs, learning_rate=settings.learning_rate)
+        self._best_weights: Variables = []
         if has_checkpoint(run.path):
-            self.place, self._best = read_checkpoint(run.path, model)
-            run.trim_metrics(self.place.step)
-        self._events = EventWriter(run)
-        wall = probes.choose_probe_grid(split.x_test, split.y_test)
-        self._watch = probes.ProbeRecorder(run, wall, make_predictor(model))
-        self._steering = LiveControls(self.place.learning_rate, self.place.epochs)
-        self._asked = dict(self.place.asked)  # what was asked by counters, and is done
-        self._until = 0  # while paused: finished epochs at which to pause again
-        self._forecast = TimeLeftEstimator(self._per_epoch, len(split.x_validation) / spec.settings.batch_size)
-        self._waited, self._evaluating, self._rate, self._told = 0.0, 0.0, 0.0, 0.0
-        self._before = self.place
-        self._changed: dict[str, Any] = {}  # by hand since the last report
-        self._began = time.perf_counter()
+            self._checkpoint, self._best_weights = read_checkpoint(run.path, model)
+            run.trim_metrics(self._checkpoint.step)
+        self._clock = TrainingClock(self._checkpoint.elapsed, self._checkpoint.train_seconds)
+        self._control = ControlHandler(run, heartbeat, stop_requested, self._checkpoint)
+        self._progress = ProgressWriter(
+            run, heartbeat, self._clock, self._control, make_predictor(model), split, settings
+        )
 
     def train(self) -> Ending:
-        """Trains until the last epoch, until it is asked to stop, or until a limit of its settings is reached."""
-        steps = self._per_epoch * self._steering.epochs
-        self._heart.update(
-            steps=steps,
-            epochs=self._steering.epochs,
-            step=self.place.step,
-            epoch=self.place.epoch,
+        """Trains to the last epoch, or until a stop is requested or an early-stopping limit is reached."""
+        begin, controls = self._checkpoint, self._control.values
+        self._heartbeat.update(
+            steps=steps_per_epoch(len(self._split.x_train), self._spec.settings) * controls.epochs,
+            epochs=controls.epochs,
+            step=begin.step,
+            epoch=begin.epoch,
             started=time.time(),
-            train_seconds=self.place.train_seconds,
+            train_seconds=begin.train_seconds,
         )
-        if self.place.step == 0:
-            self._remember()
-        if not self._may_go_on():
+        if begin.step == 0:
+            self._write_snapshot()
+        if not self._apply_control():
             return self._stopped()
-        reports = loop.train(
-            self._model, self._settings, self._split, self._spec.seed, self._steering, self.place.epoch
-        )
-        for number, report in enumerate(reports):
-            self._record(report, number)
-            limit = self._end_epoch(report) if report.val_loss is not None else ""
-            if limit := limit or self._out_of_time():
+        for report in loop.train(self._model, self._spec.settings, self._split, self._spec.seed, controls, begin.epoch):
+            self._progress.write(report)
+            if report.val_loss is not None:
+                self._write_checkpoint(report)
+            if limit := self._reached_limit(report):
                 return Ending("finished", limit)
-            if not self._may_go_on() and report.epoch < self._steering.epochs:
+            if not self._apply_control() and report.epoch < controls.epochs:
                 return self._stopped()
-        self._restore_best()
+        self._restore_best_weights()
         return Ending("finished", "Finished")
 
+    def _apply_control(self) -> bool:
+        with self._clock.paused():
+            return self._control.apply()
+
     def _stopped(self) -> Ending:
-        return Ending("stopped", f"Stopped in epoch {self._heart.status.epoch + 1}")
+        return Ending("stopped", f"Stopped in epoch {self._heartbeat.status.epoch + 1}")
 
-    def _record(self, report: Report, number: int) -> None:
-        """Writes a report, and how far the training is. `number`: reports before it since this process began."""
-        elapsed = self._elapsed()
-        speed = report.images / report.seconds
-        # The first report's time went into building the graph: it counts for nothing once there is a second one.
-        if number:
-            self._forecast.note(report.step, elapsed - self._told, report.val_seconds)
-        self._rate = speed if number < 2 else RATE_MEMORY * self._rate + (1 - RATE_MEMORY) * speed
-        self._evaluating += report.val_seconds
-        self._told = elapsed
-        steps = self._per_epoch * self._steering.epochs
-        row = {name: value for name, value in asdict(report).items() if value is not None}
-        # The first point comes at once: what is watched is only compiled after it.
-        seen = self._watch.record(with_grid=report.val_loss is not None) if number else {}
-        told = {**row, **self._changed, **seen, "images_per_second": round(self._rate, 1), "elapsed": elapsed}
-        self._run.append_metrics(told)
-        self._events.add(told)
-        self._changed = {}
-        self._heart.update(
-            message="Training.",
-            step=report.step,
-            steps=steps,
+    def _write_checkpoint(self, report: Report) -> None:
+        """Writes a checkpoint and a snapshot at the end of an epoch."""
+        loss = float(report.val_loss or 0)
+        if loss < self._checkpoint.best_loss:
+            self._checkpoint = replace(self._checkpoint, best_loss=loss, best_epoch=report.epoch)
+            self._best_weights = copy_weights(self._model) if self._spec.settings.patience else []
+        self._checkpoint = replace(
+            self._checkpoint,
             epoch=report.epoch,
-            epochs=self._steering.epochs,
-            images_per_second=self._rate,
-            train_seconds=self._train_seconds(),
-            seconds_left=self._forecast.left(steps),
-        )
-
-    def _elapsed(self) -> float:
-        """Seconds of training so far, pauses and interruptions left out."""
-        return round(self._before.elapsed + time.perf_counter() - self._began - self._waited, 3)
-
-    def _train_seconds(self) -> float:
-        """Of these, without validation."""
-        return self._before.train_seconds + self._elapsed() - self._before.elapsed - self._evaluating
-
-    def _end_epoch(self, report: Report) -> str:
-        """Leaves a checkpoint. Returns why the training is to end here, if it is."""
-        loss, accuracy = float(report.val_loss or 0), float(report.val_accuracy or 0)
-        if loss < self.place.best_loss:
-            self.place = replace(self.place, best_loss=loss, best_epoch=report.epoch)
-            self._best = copy_weights(self._model) if self._settings.patience else []
-        self.place = replace(
-            self.place,
-            epoch=report.epoch,
-            epochs=self._steering.epochs,
+            epochs=self._control.values.epochs,
             step=report.step,
-            asked=dict(self._asked),
-            learning_rate=self._steering.learning_rate,
-            train_seconds=self._train_seconds(),
-            elapsed=self._elapsed(),
+            asked=dict(self._control.done),
+            learning_rate=self._control.values.learning_rate,
+            train_seconds=self._clock.train_seconds(),
+            elapsed=self._clock.elapsed(),
         )
-        write_checkpoint(self._run.path, self._model, self.place, self._best)
-        self._remember()
-        settings = self._settings
-        if settings.target_accuracy and accuracy >= settings.target_accuracy:
-            return f"Reached {100 * settings.target_accuracy:.2f} % of the validation images"
-        if settings.patience and report.epoch - self.place.best_epoch >= settings.patience:
-            self._restore_best()
-            return f"No lower validation loss for {settings.patience} epochs; epoch {self.place.best_epoch} is restored"
+        write_checkpoint(self._run.path, self._model, self._checkpoint, self._best_weights)
+        self._write_snapshot()
+
+    def _write_snapshot(self) -> None:
+        """Keeps a copy of the weights to look back on. A full disk must not end the training."""
+        with contextlib.suppress(OSError):
+            write_snapshot(self._run.path, self._checkpoint.epoch, inference_weights(self._model))
+
+    def _reached_limit(self, report: Report) -> str:
+        """Returns which early-stopping limit this report reaches, as people read it; empty if none."""
+        settings, best_epoch = self._spec.settings, self._checkpoint.best_epoch
+        if report.val_accuracy is not None:
+            if settings.target_accuracy and report.val_accuracy >= settings.target_accuracy:
+                return f"Reached the target of {100 * settings.target_accuracy:.2f} % validation accuracy"
+            if settings.patience and report.epoch - best_epoch >= settings.patience:
+                self._restore_best_weights()
+                return (
+                    f"No lower validation loss for {settings.patience} epochs, so the weights of epoch {best_epoch} "
+                    "are restored"
+                )
+        # Compare with the time in the last report, so that the curve shows why the training ended.
+        if settings.time_budget and self._progress.elapsed >= settings.time_budget:
+            return f"The time budget of {settings.time_budget:g} seconds is used up"
         return ""
 
-    def _remember(self) -> None:
-        """Leaves a snapshot to look back on. A training does not end for want of one: a full disk, say."""
-        with contextlib.suppress(OSError):
-            write_snapshot(self._run.path, self.place.epoch, inference_weights(self._model))
-
-    def _restore_best(self) -> None:
-        """Where patience was asked for, the weights of the epoch with the lowest validation loss."""
-        if self._best:
-            restore_weights(self._model, self._best)
-
-    def _out_of_time(self) -> str:
-        """Goes by the time that the last report tells, so that the curve shows why it ended."""
-        budget = self._settings.time_budget
-        return f"Its {budget:g} seconds are spent" if budget and self._told >= budget else ""
-
-    def _may_go_on(self) -> bool:
-        """Does what control.json asks, and waits while it asks for a pause. False: the training is to end."""
-        began = time.perf_counter()
-        try:
-            while not self._stop():
-                wishes = Control.from_json(self._run.control())
-                self._steer(wishes)
-                if not wishes.paused or self._stepped(wishes):
-                    self._heart.update(state="running") if self._heart.status.state == "paused" else None
-                    return True
-                if self._heart.status.state != "paused":
-                    self._heart.update(state="paused", message="Paused.", seconds_left=None)
-                time.sleep(POLL_SECONDS)
-            return False
-        finally:
-            self._waited += time.perf_counter() - began
-
-    def _steer(self, wishes: Control) -> None:
-        rate, epochs = wishes.learning_rate, wishes.epochs
-        if rate is not None and rate != self._steering.learning_rate:
-            self._steering.learning_rate = rate
-            self._changed = {"changed": {"learning_rate": rate}}
-        if epochs is not None and epochs > self._heart.status.epoch:
-            self._steering.epochs = epochs
-        self._steering.batches = None
-
-    def _stepped(self, wishes: Control) -> bool:
-        """Whether one more step was asked for, although it is paused."""
-        if self._heart.status.epoch < self._until:
-            return True
-        self._until = 0
-        for name in ("batches", "whole_epochs"):
-            if getattr(wishes, name) > self._asked.get(name, 0):
-                self._asked[name] = self._asked.get(name, 0) + 1
-                self._steering.batches = 1 if name == "batches" else None
-                self._until = self._heart.status.epoch + 1 if name == "whole_epochs" else 0
-                return True
-        return False
+    def _restore_best_weights(self) -> None:
+        """With patience: restores the weights of the epoch with the lowest validation loss."""
+        if self._best_weights:
+            restore_weights(self._model, self._best_weights)

@@ -42,10 +42,10 @@ def test_time_left_is_right_within_a_fifth_from_the_tenth_report_on(
 ) -> None:
     reports = course(pace, validation, epochs, noise, slow)
     images_a_validation = 100  # batches: a quarter of the training images, at a third of their cost
-    forecast, steps = TimeLeftEstimator(PER_EPOCH, images_a_validation), PER_EPOCH * epochs
+    estimator, steps = TimeLeftEstimator(PER_EPOCH, images_a_validation), PER_EPOCH * epochs
     for number, (step, seconds, val_seconds) in enumerate(reports[1:], 2):  # the first builds the graph
-        forecast.note(step, seconds, val_seconds)
-        told, truth = forecast.left(steps), sum(each[1] for each in reports[number:])
+        estimator.add_report(step, seconds, val_seconds)
+        told, truth = estimator.seconds_left(steps), sum(each[1] for each in reports[number:])
         if number < 10:
             assert told is None
         else:
@@ -53,16 +53,16 @@ def test_time_left_is_right_within_a_fifth_from_the_tenth_report_on(
 
 
 def test_nothing_is_left_at_the_end() -> None:
-    forecast = TimeLeftEstimator(PER_EPOCH, 0)
+    estimator = TimeLeftEstimator(PER_EPOCH, 0)
     for step in range(1, REPORTS_NEEDED + 1):
-        forecast.note(step, 1.0)
-    assert forecast.left(REPORTS_NEEDED) == 0
-    assert forecast.left(REPORTS_NEEDED + 5) == pytest.approx(5)
+        estimator.add_report(step, 1.0)
+    assert estimator.seconds_left(REPORTS_NEEDED) == 0
+    assert estimator.seconds_left(REPORTS_NEEDED + 5) == pytest.approx(5)
 
 
 def test_more_epochs_take_longer() -> None:
-    forecast = TimeLeftEstimator(10, 0)
+    estimator = TimeLeftEstimator(10, 0)
     for step in range(1, 10):
-        forecast.note(step, 1.0)
-    forecast.note(10, 3.0, 2.0)
-    assert forecast.left(30) == pytest.approx(2 * (10 + 2))
+        estimator.add_report(step, 1.0)
+    estimator.add_report(10, 3.0, 2.0)
+    assert estimator.seconds_left(30) == pytest.approx(2 * (10 + 2))

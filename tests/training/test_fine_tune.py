@@ -57,7 +57,7 @@ def test_lesson_is_learned_and_both_accuracies_are_told(base: Run) -> None:
     right = int((Classifier(run.model).digit_probabilities(images).argmax(1) == labels).sum())
     assert right == taught["right_after"] >= 2
     assert run.card()["test_accuracy"] > base.card()["test_accuracy"] - 0.05
-    assert "3 kept drawings" in run.status().data
+    assert "3 corrections" in run.status().data
     assert run.spec().base == base.id
 
 
@@ -65,7 +65,7 @@ def test_lesson_is_learned_and_both_accuracies_are_told(base: Run) -> None:
 def test_nothing_kept_is_said(base: Run) -> None:
     run = create_run(fine_tune.make_fine_tune_spec(base.id))
     assert worker.main([str(run.path)]) == 1
-    assert "no kept drawing" in run.status().message
+    assert "no corrections" in run.status().message
 
 
 @pytest.mark.usefixtures("keras", "signals")
@@ -78,9 +78,8 @@ def test_weights_that_are_gone_are_said(base: Run) -> None:
 
 
 def test_begins_with_the_weights_of_the_base(base: Run, keras: Any) -> None:
-
     model = make_model(base.spec().settings, seed=99)
-    fine_tune.load_base_weights(model, base.spec().settings.architecture, base.id, non_digits=0.0)
+    fine_tune.load_base_weights(model, base.spec().settings.architecture, base.id, non_digit_share=0.0)
     images = load_mnist("sample").x_test[:50]
     assert np.allclose(predict(model, images), Classifier(base.model).probabilities(images), atol=1e-4)
 
@@ -92,7 +91,7 @@ def test_shipped_model_can_be_taught(keras: Any) -> None:
     spec = fine_tune.make_fine_tune_spec(fine_tune.SHIPPED_MODEL)
     assert spec.base == fine_tune.SHIPPED_MODEL and spec.settings.epochs == 1
     model = make_model(spec.settings, seed=1)
-    fine_tune.load_base_weights(model, spec.settings.architecture, fine_tune.SHIPPED_MODEL, non_digits=0.0)
+    fine_tune.load_base_weights(model, spec.settings.architecture, fine_tune.SHIPPED_MODEL, non_digit_share=0.0)
     images = load_mnist("sample").x_test[:50]
     assert np.allclose(predict(model, images), Classifier(DEFAULT_MODEL).probabilities(images), atol=1e-4)
 
@@ -145,7 +144,7 @@ def drawn(labels: Sequence[int]) -> list[Correction]:
 def test_kept_drawings_are_a_fixed_share(count: int) -> None:
     mixed = fine_tune.add_corrections(split_of(200), drawn([3] * count))
     share = (mixed.x_train == 255).all(axis=(1, 2)).mean()
-    assert share == pytest.approx(fine_tune.SHARE, abs=0.06)
+    assert share == pytest.approx(fine_tune.CORRECTION_SHARE, abs=0.06)
     assert (mixed.y_train[200:] == 3).all()
 
 
@@ -155,7 +154,7 @@ def test_many_kept_drawings_are_all_there_once() -> None:
 
 
 def test_rehearsal_is_a_part_without_repeats(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fine_tune, "REHEARSED", 50)
+    monkeypatch.setattr(fine_tune, "REHEARSAL_IMAGES", 50)
     first, again, other = (fine_tune.rehearsal_split(split_of(200), seed) for seed in (1, 1, 2))
     assert len(first.x_train) == len(np.unique(first.x_train[:, 0, 0])) == 50
     assert (first.y_train == first.x_train[:, 0, 0] % 10).all()
