@@ -1,4 +1,4 @@
-"""Numbers that the whole library agrees on."""
+"""Constants of the whole library."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 
 NICE = 5
-"""Niceness of a training, of 19: the process that answers people gets three times its share of a busy core."""
+"""Niceness of a worker: on a busy core, the web process gets three times as much time."""
 TENSORFLOW_DEFAULTS = {
     # Without AVX-512 VNNI, TensorFlow leaves oneDNN off, which is twice as slow.
     "TF_ENABLE_ONEDNN_OPTS": "1",
@@ -34,7 +34,7 @@ def cpu_count() -> int:
 
 
 def set_tensorflow_defaults() -> None:
-    """Sets TENSORFLOW_DEFAULTS where the user has not. Call it before anything imports TensorFlow."""
+    """Sets TENSORFLOW_DEFAULTS unless the user has set them. Call it before anything imports TensorFlow."""
     for name, value in TENSORFLOW_DEFAULTS.items():
         os.environ.setdefault(name, value)
 
@@ -51,7 +51,7 @@ def child_environment(threads: int) -> dict[str, str]:
 
 
 def thread_limit() -> int:
-    """Threads that this process may use, as `child_environment` set them; 1 where nobody set any."""
+    """Threads that this process may use, as `child_environment` set them; 1 if they are not set."""
     first = (os.environ.get("OMP_NUM_THREADS") or "1").split(",")[0]
     return max(1, int(first)) if first.isdecimal() else 1
 
@@ -66,7 +66,7 @@ def start_module(module: str, *arguments: str, threads: int, **options: Any) -> 
         options: for subprocess.Popen; standard input is empty unless they say otherwise.
 
     Raises:
-        OSError: the machine takes no more processes.
+        OSError: no more processes can be started.
     """
     options = {"stdin": subprocess.DEVNULL, **options}
     return subprocess.Popen(  # noqa: S603 - our own module
@@ -88,7 +88,7 @@ def run_module(module: str, *arguments: str, threads: int, timeout: float) -> su
 
     Raises:
         subprocess.TimeoutExpired: it took longer.
-        OSError: the machine takes no more processes.
+        OSError: no more processes can be started.
     """
     return subprocess.run(  # noqa: S603 - our own module
         [sys.executable, "-m", module, *arguments],
@@ -125,10 +125,10 @@ def redirect_output(path: Path) -> None:
 
 
 def lower_priority() -> None:
-    """Makes this process yield to those that answer people. It still uses all cores that are free."""
+    """Lets the web process go first on a busy core. This process still uses all free cores."""
     process = psutil.Process()
     with contextlib.suppress(psutil.Error, OSError):
         process.nice(getattr(psutil, "BELOW_NORMAL_PRIORITY_CLASS", NICE))  # a class on Windows, elsewhere a number
-    if hasattr(os, "getsid") and os.getsid(0) == os.getpid():  # leads a session: nobody else is in its group
+    if hasattr(os, "getsid") and os.getsid(0) == os.getpid():  # leads a session, so the autogroup is its own
         with contextlib.suppress(OSError):  # Linux divides the cores by session first
             Path("/proc/self/autogroup").write_text(str(NICE), encoding="ascii")

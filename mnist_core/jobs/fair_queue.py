@@ -1,4 +1,4 @@
-"""Whose turn it is, where several people wait for the same workers."""
+"""Decides whose run trains next when several people wait for the same workers."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Mapping, Sequence
 
 
 def next_turns(waiting: Sequence[str], running: Mapping[str, int], served: Mapping[str, int]) -> list[int]:
-    """The order in which those who wait are served.
+    """Returns the order in which waiting runs are started.
 
-    Each turn goes to the owner with the fewest workers; among equals to the one served longest ago, then to the one
-    who has waited longest. Within an owner, first come, first served.
+    Each turn goes to the owner with the fewest workers. Among equals it goes to the owner whose last turn is longest
+    ago, then to the one who has waited longest. Runs of one owner start in the order of their submission.
 
     Args:
         waiting: the owner of each waiting run, in order of submission.
-        running: owner -> workers at this moment.
-        served: owner -> the number of the last turn it had; turns are numbered upwards from 1.
+        running: owner -> number of workers at the moment.
+        served: owner -> number of the owner's last turn; turns are numbered from 1.
 
     Returns:
         Indices into `waiting`, each once.

@@ -1,8 +1,8 @@
 """A worker that trains one run after another, so that a sweep loads TensorFlow once.
 
-worker = PersistentWorker(threads=2)        # python -m mnist_core.worker --stay, started with the first run
-assignment = worker.take(run)               # stands for the process of this run: assignment.poll(), assignment.kill()
-worker.end()
+    worker = PersistentWorker(threads=2)        # python -m mnist_core.worker --stay, started by the first run
+    assignment = worker.take(run)               # stands for the process of this run: assignment.poll(), assignment.kill()
+    worker.end()
 
 Every run starts from a clean TensorFlow session with its own seed, so it trains exactly as in a process of its own. The
 worker exits after the current run when the process that started it is gone.

@@ -1,7 +1,7 @@
-"""Worker processes, seen from the server: one started for a run, one that waits for a run, one from an earlier server.
+"""Worker processes as the server sees them: started for one run, warm, or started by an earlier server.
 
 process = start_worker(run, threads=2)      # python -m mnist_core.worker RUN_DIR
-warm = WarmWorker(threads=2)                # python -m mnist_core.worker --wait: TensorFlow is already loaded
+warm = WarmWorker(threads=2)                # python -m mnist_core.worker --wait, with TensorFlow loaded
 process = warm.take(run)                    # starts training five seconds sooner; None if the worker has died
 """
 

@@ -41,7 +41,7 @@ def cloud(monkeypatch: pytest.MonkeyPatch, app: AppTest) -> Iterator[Cluster]:
     found = Cluster()
     monkeypatch.setenv("DIGITLAB_RAY_ADDRESS", "http://head:8265")
     monkeypatch.setattr(client, "connect", lambda url: found)
-    for name in ("POLL_SECONDS", "LOOK_SECONDS"):
+    for name in ("POLL_SECONDS", "CAPACITY_SECONDS"):
         monkeypatch.setattr(backend, name, 0.02)
     yield found
     if both := caches.cluster_backend():

@@ -1,68 +1,68 @@
-"""What becomes of a run that a cluster has: its worker is listened to, and where that one is silent, Ray is asked.
+"""Follows the runs that a cluster has: reads what their workers write and, when a worker is silent, asks Ray.
 
-A worker says by itself how its run ended. Ray's word counts where it does not: of a job that is lost with its node, was
-given up, or cannot be run.
+A worker itself records how its run ended. Ray's answer counts only when it does not: for a job that was lost with its
+node, that waited too long, or that cannot be run.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from dataclasses import replace
 
 from mnist_core.config import runs_dir
-from mnist_core.jobs.lifecycle import conclude_run
+from mnist_core.jobs.lifecycle import conclude_run, requeue
 from mnist_core.jobs.ray.cluster import Jobs, JobState
 from mnist_core.jobs.ray.tasks import Task, Tasks
 from mnist_core.runs import claims, mailbox
-from mnist_core.runs.checkpoints import has_checkpoint
-from mnist_core.runs.run import Run, write_stamped_status
-from mnist_core.runs.status import FINAL_STATES, Status
+from mnist_core.runs.run import Run
+from mnist_core.runs.status import FINAL_STATES
 
 QUIET_SECONDS = 4.0
-"""A worker that has not written for so long is asked after."""
+"""Ray is asked about a worker that has written nothing for this long."""
 
-TAKEN_UP = "Its node was lost after {epoch} of {epochs} epochs. It is taken up elsewhere."
-LOST_AGAIN = "Its node was lost, for the second time. Resume it to go on."
-LOST_STOPPING = "Its node was lost before it had stopped. Resume it to go on."
+RESTARTED = "Its node was lost after {epoch} of {epochs} epochs. It continues on another one."
+LOST_AGAIN = "Its node was lost for the second time. Resume it to continue."
+LOST_STOPPING = "Its node was lost before it had stopped. Resume it to continue."
 KILLED = -9
+"""Exit status of a worker that was ended on request."""
 
 log = logging.getLogger("digitlab.ray")
 
 
-class Watch:
-    """Over the runs of a RayBackend, by its thread.
+class TaskMonitor:
+    """Follows the runs of a RayBackend, in the backend's thread.
 
     Args:
         tasks: the runs.
-        grace: seconds between asking a run to stop and telling Ray to end its job.
-        stale: seconds of silence after which a lost worker is taken for dead.
+        grace: seconds from a request to stop until Ray is told to end the job.
+        stale: seconds of silence after which a lost worker counts as dead.
     """
 
     def __init__(self, tasks: Tasks, grace: float, stale: float) -> None:
         self._tasks, self._grace, self._stale = tasks, grace, stale
 
     def follow(self, task: Task, jobs: Jobs) -> None:
-        """One run that the cluster has. Raises ClusterError where that cannot be asked."""
-        state = self._listen(task)
+        """Handles what has happened to one run since the last call. Raises ClusterError if Ray does not answer."""
+        state = self._read_worker_state(task)
         if state in FINAL_STATES and not task.killed:
             if state != "interrupted":
-                self._tasks.stays(task.job)
-            return self._tasks.forget(task)
-        if not task.run.path.is_dir():
+                self._tasks.mark_idle(task.job)
+            self._tasks.forget(task)
+        elif not task.run.path.is_dir():
             self._tasks.unwanted.append(task.job)
-            return self._tasks.forget(task)
-        if task.lost:
-            return self._take_up(task) if task.silent >= self._stale else None
-        asked = task.stop_asked
-        if asked is not None and not task.stop_sent and time.monotonic() - asked > self._grace:
-            task.stop_sent = True
-            jobs.stop(task.job)
-        if task.killed or state == "queued" or task.silent >= QUIET_SECONDS:
-            self._heed(task, jobs.state(task.job))
+            self._tasks.forget(task)
+        elif task.lost:
+            if task.silent >= self._stale:
+                self._restart(task)
+        else:
+            if self._should_end_job(task):
+                task.stop_sent = True
+                jobs.stop(task.job)
+            if task.killed or state == "queued" or task.silent >= QUIET_SECONDS:
+                self._handle_job_state(task, jobs.state(task.job))
 
-    def _listen(self, task: Task) -> str:
-        """The state that its worker wrote last."""
+    def _read_worker_state(self, task: Task) -> str:
+        """The state that the worker wrote last. Notes when the heartbeat changed."""
         status, state = task.run.status(), task.run.recorded_state
         if status.heartbeat != task.heartbeat:
             task.heartbeat, task.heard = status.heartbeat, time.monotonic()
@@ -70,62 +70,68 @@ class Watch:
             task.pending = False
         return state
 
-    def _heed(self, task: Task, found: JobState) -> None:
-        """What Ray says of a job whose worker says nothing."""
+    def _should_end_job(self, task: Task) -> bool:
+        requested = task.stop_requested
+        return requested is not None and not task.stop_sent and time.monotonic() - requested > self._grace
+
+    def _handle_job_state(self, task: Task, job: JobState) -> None:
+        """Acts on Ray's answer about a job whose worker is silent."""
         with self._tasks.lock:
             if not self._tasks.has(task):
                 return
-            task.pending = found.state == "pending"
-            gone = found.state not in ("pending", "running")
-            if found.state == "crowded" or (gone and task.passed and mailbox.take_back(runs_dir(), task.job)):
+            task.pending = job.state == "pending"
+            gone = job.state not in ("pending", "running")
+            if job.state == "crowded" or (gone and task.passed and mailbox.take_back(runs_dir(), task.job)):
                 claims.fence(task.run)
                 task.wait_here()  # for as long as it takes
-            elif found.state == "refused":
-                self.end(task, "failed", f"The cluster cannot run it: {found.message[-400:]}")
-            elif found.state == "lost" and not task.killed:
-                log.warning("%s is lost: %s", task.job, found.message[:300])
+            elif job.state == "refused":
+                self.end(task, "failed", f"The cluster cannot run it: {job.message[-400:]}")
+            elif job.state == "lost" and not task.killed:
+                log.warning("%s is lost: %s", task.job, job.message[:300])
                 claims.fence(task.run)
                 task.lost = True
-            elif found.state in ("ended", "lost"):
-                self._conclude(task, found)
+            elif job.state in ("ended", "lost"):
+                self._conclude(task, job)
 
-    def _conclude(self, task: Task, found: JobState) -> None:
-        """Its worker has gone. What it wrote last may take a while to arrive, over a network: that counts first."""
+    def _conclude(self, task: Task, job: JobState) -> None:
+        """Records the end of a run whose worker is gone.
+
+        What the worker wrote last may take a while to arrive over a network, and counts first. So this waits until the
+        run has been silent long enough.
+        """
         if not task.killed and task.silent < self._stale:
             return
         if not task.killed:
-            _keep(task.run, found.message)
-        conclude_run(task.run, KILLED if task.killed else found.exit_status)
+            _save_to_log(task.run, job.message)
+        conclude_run(task.run, KILLED if task.killed else job.exit_status)
         self._tasks.forget(task)
 
-    def _take_up(self, task: Task) -> None:
-        """A run whose node is gone: `interrupted`, and once it waits for another node."""
+    def _restart(self, task: Task) -> None:
+        """Queues a run whose node was lost, once; the second time it stays `interrupted`."""
         with self._tasks.lock:
             run, status = task.run, task.run.status()
             if not self._tasks.has(task):
-                return None
+                return
             if task.killed:
-                return self._conclude(task, JobState("lost"))
-            if task.retried:
-                return self.end(task, "interrupted", LOST_AGAIN)
-            if run.control().get("stop") is True:
-                return self.end(task, "interrupted", LOST_STOPPING)
-            message = TAKEN_UP.format(epoch=status.epoch, epochs=status.epochs)
-            task.write(state="interrupted", message=message, seconds_left=None)
-            if not has_checkpoint(run.path):
-                run.trim_metrics(0)  # what it reported of an epoch that was not finished
-                status = Status(epochs=status.epochs)
-            write_stamped_status(run, replace(status, state="queued", message=message, seconds_left=None))
-            task.retried = True
-            task.wait_here()
+                self._conclude(task, JobState("lost"))
+            elif task.retried:
+                self.end(task, "interrupted", LOST_AGAIN)
+            elif run.control().get("stop") is True:
+                self.end(task, "interrupted", LOST_STOPPING)
+            else:
+                message = RESTARTED.format(epoch=status.epoch, epochs=status.epochs)
+                task.write(state="interrupted", message=message, seconds_left=None)
+                requeue(run, message)
+                task.retried = True
+                task.wait_here()
 
     def end(self, task: Task, state: str, message: str) -> None:
-        """It comes to nothing more."""
+        """Records how a run ended, and forgets it."""
         task.write(state=state, message=message, seconds_left=None)
         self._tasks.forget(task)
 
 
-def _keep(run: Run, message: str) -> None:
-    """Keeps what Ray said in the run's log where its worker has left none."""
+def _save_to_log(run: Run, message: str) -> None:
+    """Writes Ray's message to the run's log if the worker has written nothing there."""
     if message and run.path.is_dir() and not (run.log.exists() and run.log.stat().st_size):
         run.log.write_text(message + "\n", encoding="utf-8")

@@ -83,7 +83,7 @@ class Cluster:
 
 @pytest.fixture
 def cloud(monkeypatch: pytest.MonkeyPatch) -> Cluster:
-    for name in ("POLL_SECONDS", "LOOK_SECONDS"):
+    for name in ("POLL_SECONDS", "CAPACITY_SECONDS"):
         monkeypatch.setattr(backend_module, name, 0.02)
     monkeypatch.setattr(monitor, "QUIET_SECONDS", 0.02)
     return Cluster()
@@ -177,7 +177,7 @@ def test_only_as_many_are_given_away_as_there_are_places_and_two_more(cloud: Clu
     wait_until(lambda: backend.capacity.busy == 8, "another look")
     assert len(cloud.jobs) == 6 and backend.waiting == 4 and not backend.room()
     assert [backend.position(run) for run in made] == [0, 0, 0, 0, 0, 0, 1, 2]
-    assert made[4].status().message == tasks.WAITS_THERE
+    assert made[4].status().message == tasks.WAITING_MESSAGE
     elsewhere(made[0], "finished")
     begun(cloud, made[4])
     given(cloud, made[6])
@@ -577,7 +577,7 @@ def test_the_real_worker_ends_without_a_word_when_its_run_is_claimed_anew(runs_r
     ],
 )
 def test_rays_words_for_a_job(words: tuple[Any, ...], expected: JobState) -> None:
-    assert JobState.of(*words) == expected
+    assert JobState.from_ray(*words) == expected
 
 
 STATUS = {
@@ -663,13 +663,13 @@ def test_without_the_package_it_says_what_to_install(monkeypatch: pytest.MonkeyP
         (ConnectionError("Failed to connect to Ray at address: x"), "http://h:1 cannot be reached"),
         (TimeoutError("timed out"), "http://h:1 does not answer"),
         (ImportError("No module named 'aiohttp'"), r"pip install -r requirements-cluster\.txt"),
-        (RuntimeError("Request failed with status code 401: no token"), "wants a token"),
-        (RuntimeError("status code 500: Traceback\n  File x\nNo available agent\n.\n."), "says no: No available agent"),
+        (RuntimeError("Request failed with status code 401: no token"), "token"),
+        (RuntimeError("status code 500: Traceback\n  File x\nNo available agent\n.\n."), "No available agent"),
     ],
 )
 def test_what_is_wrong_is_said_in_plain_words(error: Exception, words: str) -> None:
     with pytest.raises(ClusterError, match=words):
-        raise ClusterError(client.why(error, "http://h:1"))
+        raise ClusterError(client.explain_failure(error, "http://h:1"))
 
 
 # workers that stay
