@@ -1,11 +1,11 @@
 #!/bin/sh
-# Makes .venv and installs a requirements file into it, or does nothing where both are done already:
+# Makes .venv, installs a requirements file and the command `digitlab` into it, or does nothing if all is done already:
 #
 #     sh .ci/venv.sh requirements.txt
 #     PYTHON=python3.12 sh .ci/venv.sh requirements-dev.txt
 #
-# Three files in .venv say how far it got: .home (the folder it was made for), .installing (the process that is
-# installing) and .installed-FILE (the text of FILE when its installation was finished).
+# Files in .venv record the progress: .home (the folder it was made for), .installing (the process that is installing),
+# .installed-FILE (the text of FILE when its installation finished) and .installed-digitlab (the same for the command).
 set -eu
 CDPATH='' cd -- "${0%/*}/.."
 requirements=$1
@@ -22,6 +22,9 @@ wanted() {
     [ "$1" = requirements.txt ] || cat requirements.txt
     cat "$1"
 }
+
+# What the installation of the command depends on: pyproject.toml without the settings of ruff, mypy and pytest.
+package_settings() { sed '/^\[tool\.ruff/,$d' pyproject.toml; }
 
 how_to_get_python() {
     cat <<'MESSAGE'
@@ -152,6 +155,19 @@ install() {
     say "Installed."
 }
 
+# An editable install: the command runs the code of this checkout. It needs no network, and the app does not need it.
+install_command() {
+    echo $$ >.venv/.installing
+    if "$venv_python" -m pip install --disable-pip-version-check --no-input --quiet --no-index --no-deps \
+        --no-build-isolation --editable .; then
+        package_settings >.venv/.installed-digitlab
+    else
+        say "Note: the command digitlab could not be installed: pip's message is above." \
+            "$venv_python -m mnist_core does the same."
+    fi
+    rm .venv/.installing
+}
+
 install_failed() {
     : >.venv/.installing # Nobody is at it any more; the next run looks whether the packages are whole.
     case "$(uname -s) $(uname -m)" in
@@ -171,3 +187,4 @@ fi
 if [ -d .venv ]; then mention_other_python; else make_venv; fi
 [ -f .venv/.home ] || say "$here" >.venv/.home
 [ "$(wanted "$requirements")" = "$(cat ".venv/.installed-$requirements" 2>/dev/null)" ] || install
+[ "$(package_settings)" = "$(cat .venv/.installed-digitlab 2>/dev/null)" ] && [ -e .venv/bin/digitlab ] || install_command
