@@ -1,7 +1,7 @@
-"""While something long goes on: a progress bar on standard error, and Ctrl-C and its like as a wish.
+"""Waiting for a training or a sweep: a progress bar on stderr, and Ctrl-C as a request instead of an exit.
 
-with signals_ask(lambda: run.update_control(stop=True)):
-    watch(lambda: process.poll() is None, run.status, line)
+with on_signals(lambda: run.update_control(stop=True)):
+    show_progress(lambda: process.poll() is None, run.status, describe)
 """
 
 from __future__ import annotations
@@ -17,15 +17,19 @@ import click
 from mnist_core.runs.status import Status
 
 POLL_SECONDS = 0.2
-PARTS = 1000  # of the bar
+BAR_STEPS = 1000
+"""Resolution of the progress bar."""
 
 
 @contextmanager
-def signals_ask(wish: Callable[[], object]) -> Iterator[None]:
-    """Meanwhile Ctrl-C, SIGTERM and a terminal that is closed do this, and end nothing."""
+def on_signals(action: Callable[[], object]) -> Iterator[None]:
+    """Within this context, Ctrl-C, SIGTERM and a closed terminal call `action` and end nothing.
+
+    Signals that are ignored stay ignored, as `nohup` wants it.
+    """
     numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    heeded = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]  # as with nohup
-    before = {number: signal.signal(number, lambda *_: wish()) for number in heeded}
+    handled = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, lambda *_: action()) for number in handled}
     try:
         yield
     finally:
@@ -33,22 +37,29 @@ def signals_ask(wish: Callable[[], object]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def watch(goes_on: Callable[[], bool], status: Callable[[], Status], line: Callable[[Status], str]) -> None:
-    """Draws the bar until it goes on no more.
+def show_progress(
+    is_running: Callable[[], bool], read_status: Callable[[], Status], describe: Callable[[Status], str]
+) -> None:
+    """Draws a progress bar until the training or sweep has ended.
 
     Args:
-        goes_on: asked five times a second.
-        status: how it stands.
-        line: what is written behind the bar.
+        is_running: called every POLL_SECONDS.
+        read_status: its `progress` moves the bar.
+        describe: the text behind the bar.
     """
 
-    def shown(last: Status | None) -> str:
-        return line(last) if last else ""
+    def text(status: Status | None) -> str:
+        return describe(status) if status else ""
 
-    with click.progressbar(length=PARTS, file=sys.stderr, item_show_func=shown, show_eta=False) as bar:
-        going = True
-        while going:
-            going = goes_on()  # the last look is one at how it ended
-            now = status()
-            bar.update(int(PARTS * now.progress) - bar.pos, now)
-            time.sleep(POLL_SECONDS if going else 0)
+    with click.progressbar(length=BAR_STEPS, file=sys.stderr, item_show_func=text, show_eta=False) as bar:
+        running = True
+        while running:
+            running = is_running()  # before the status, so that the last status is the final one
+            status = read_status()
+            bar.update(int(BAR_STEPS * status.progress) - bar.pos, status)
+            time.sleep(POLL_SECONDS if running else 0)
+
+
+def time_left(status: Status) -> str:
+    """`, 12 s left`; empty before there is an estimate."""
+    return f", {status.seconds_left:.0f} s left" if status.seconds_left is not None else ""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from contextlib import AbstractContextManager
 from typing import Any
 
 import click
 
-from mnist_core.cli.main import as_json, main, result_of, table
-from mnist_core.cli.progress import signals_ask, watch
+from mnist_core.cli.main import main
+from mnist_core.cli.options import backend_option, data_option, json_option, recipe_option, seed_option
+from mnist_core.cli.output import print_json, print_table, run_result
+from mnist_core.cli.progress import on_signals, show_progress, time_left
 from mnist_core.errors import RunError
 from mnist_core.jobs import routing
 from mnist_core.jobs.lifecycle import conclude_run, prepare_resume, resume_run, start_run
@@ -23,21 +23,17 @@ from mnist_core.runs.run import Run
 from mnist_core.runs.spec import make_spec
 from mnist_core.runs.status import Status
 from mnist_core.runs.store import create_run, find_run
-from mnist_core.sweeps.plan import BACKENDS
-
-on_backend = click.option(
-    "--backend", type=click.Choice(BACKENDS), help="Who trains; by default the cluster, where one is named."
-)
 
 
 @main.command()
-@as_json
+@json_option
 def recipes(json_output: bool) -> None:
-    """Every recipe: parameters, epochs, batch size, published figure."""
+    """Lists the recipes: parameters, epochs, batch size, published result."""
     rows = [_recipe_row(recipe) for recipe in RECIPES.values()]
     if json_output:
-        return click.echo(json.dumps(rows, indent=1))
-    table(rows, ("name", "parameters", "epochs", "batch_size", "published"))
+        print_json(rows)
+    else:
+        print_table(rows, ("name", "parameters", "epochs", "batch_size", "published"))
 
 
 def _recipe_row(recipe: Recipe) -> dict[str, Any]:
@@ -55,22 +51,24 @@ def _recipe_row(recipe: Recipe) -> dict[str, Any]:
 
 
 @main.command()
-@click.option("--recipe", default="canvas", show_default=True, help="Which recipe; `recipes` lists them.")
-@click.option("--network", metavar="NAME", help="In place of its layers: a kept network, or a file of Keras JSON.")
+@recipe_option
+@click.option("--network", metavar="NAME", help="Replaces the recipe's layers: a saved network, or a Keras JSON file.")
 @click.option("--epochs", type=int, help="Passes over the training images.")
-@click.option("--batch-size", type=int, help="Images a step.")
-@click.option("--learning-rate", type=float, help="Of the optimizer; the peak of a schedule.")
-@click.option("--optimizer", type=click.Choice(list(OPTIMIZERS)), help="Its learning rate stays the recipe's.")
-@click.option("--dropout", type=float, help="Share of values left out in each step, 0 to 0.95.")
-@click.option("--augmentation/--no-augmentation", default=None, help="Train on turned, slanted, bent copies, or not.")
-@click.option("--patience", type=int, help="Stop after so many epochs without a lower validation loss.")
-@click.option("--time-budget", type=float, metavar="SECONDS", help="Stop after so many seconds.")
+@click.option("--batch-size", type=int, help="Images per step.")
+@click.option("--learning-rate", type=float, help="Of the optimizer; the peak, if the recipe has a schedule.")
+@click.option("--optimizer", type=click.Choice(list(OPTIMIZERS)), help="The recipe's learning rate is kept.")
+@click.option("--dropout", type=float, help="Rate of the dropout layers, 0 to 0.95.")
+@click.option(
+    "--augmentation/--no-augmentation", default=None, help="Rotate, shear and warp the training images, or not."
+)
+@click.option("--patience", type=int, help="Stop after this many epochs without a lower validation loss.")
+@click.option("--time-budget", type=float, metavar="SECONDS", help="Stop after this many seconds.")
 @click.option("--target-accuracy", type=float, help="Stop at this validation accuracy, 0 to 1.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any other setting: --set beta_1=0.8.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of weights, order, dropout and augmentation.")
-@click.option("--data", default="full", show_default=True, help="`full`, `sample`, or a path.")
-@on_backend
-@as_json
+@seed_option
+@data_option
+@backend_option
+@json_option
 def train(
     recipe: str,
     network: str | None,
@@ -82,125 +80,128 @@ def train(
     json_output: bool,
     **given: Any,
 ) -> None:
-    """Trains in the foreground. Ctrl-C stops cleanly and keeps the model."""
+    """Trains a recipe with a progress bar. Ctrl-C stops the training and keeps the model."""
     overrides = {name: value for name, value in given.items() if value is not None}
     if augmentation is not None:
         overrides["augmentation"] = "hand" if augmentation else "none"
     overrides |= dict(parse_override(text) for text in settings)
     if network is not None:
         overrides = {**resolve_network(network).overrides, **overrides}
-    _tell(_train(recipe, overrides, data, seed, backend or routing.default_backend()), json_output)
+    _print_result(_train(recipe, overrides, data, seed, backend or routing.default_backend()), json_output)
 
 
 @main.command()
 @click.argument("run_id", metavar="RUN")
-@click.option("--epochs", type=int, help="How many in all from now on; by default as before.")
-@on_backend
-@as_json
+@click.option("--epochs", type=int, help="New total number of epochs. Default: unchanged.")
+@backend_option
+@json_option
 def resume(run_id: str, epochs: int | None, backend: str | None, json_output: bool) -> None:
-    """Goes on with a run that has ended, from its last finished epoch."""
+    """Resumes a run that has ended, from its last finished epoch."""
     run = find_run(run_id)
-    cluster = _cluster(backend or routing.default_backend())
+    cluster = _connect(backend or routing.default_backend())
     if cluster is None:
         prepare_resume(run, epochs)
     else:
         resume_run(cluster, run, epochs)
-    follow(run, cluster)
-    _tell(run, json_output)
+    _train_with_progress(run, cluster)
+    _print_result(run, json_output)
 
 
-def _cluster(backend: str) -> RayBackend | None:
-    """None for this machine. Raises ClusterError where a cluster is asked for and cannot be reached."""
+def _connect(backend: str) -> RayBackend | None:
+    """The cluster; None for this machine. Raises ClusterError if the cluster cannot be reached."""
     return routing.connect_to_cluster() if backend == "ray" else None
 
 
 def _train(recipe: str, overrides: dict[str, Any], data: str, seed: int, backend: str = "local") -> Run:
-    spec, cluster = make_spec(recipe, overrides, data, seed), _cluster(backend)
+    spec, cluster = make_spec(recipe, overrides, data, seed), _connect(backend)
     run = create_run(spec) if cluster is None else start_run(cluster, spec)
     click.echo(f"{run.id}: {recipe}, seed {seed}. Ctrl-C stops it and keeps the model.", err=True)
-    follow(run, cluster)
+    _train_with_progress(run, cluster)
     return run
 
 
-def follow(run: Run, cluster: RayBackend | None = None) -> None:
-    """Trains a run to its end, here or on a cluster, with a progress bar on standard error."""
-    if cluster is not None:
-        return _follow_afar(run, cluster)
+def _train_with_progress(run: Run, cluster: RayBackend | None) -> None:
+    if cluster is None:
+        train_in_foreground(run)
+    else:
+        _follow_on_cluster(run, cluster)
+
+
+def train_in_foreground(run: Run) -> None:
+    """Trains a run on this machine to its end, with a progress bar. Signals stop it and keep the model."""
     from mnist_core.jobs.worker_process import start_worker
     from mnist_core.processes import cpu_count
 
-    with _stopped_by_signals(run):
+    with on_signals(lambda: _request_stop(run)):
         process = start_worker(run, cpu_count())
         try:
-            watch(lambda: process.poll() is None, run.status, _line)
-        finally:  # a full disk, a terminal that is gone: its worker is not left behind
+            show_progress(lambda: process.poll() is None, run.status, _describe)
+        finally:  # a full disk, a closed terminal: the worker is not left behind
             if process.poll() is None:
                 process.terminate()
                 process.wait()
     conclude_run(run, process.returncode)
 
 
-def _follow_afar(run: Run, cluster: RayBackend) -> None:
-    """A run that a cluster has."""
-
-    def goes_on() -> bool:
-        if run.control().get("stop") is True:  # one that still waits ends at once
+def _follow_on_cluster(run: Run, cluster: RayBackend) -> None:
+    def is_running() -> bool:
+        if run.control().get("stop") is True:  # a queued run ends at once
             cluster.request_stop(run)
         return cluster.holds(run)
 
-    with _stopped_by_signals(run):
-        watch(goes_on, run.status, _line)
+    with on_signals(lambda: _request_stop(run)):
+        show_progress(is_running, run.status, _describe)
     cluster.close()
 
 
-def _stopped_by_signals(run: Run) -> AbstractContextManager[None]:
-    """Signals ask the run to stop: it keeps its model."""
-    return signals_ask(lambda: run.update_control(stop=True, paused=False))
+def _request_stop(run: Run) -> None:
+    run.update_control(stop=True, paused=False)
 
 
-def _tell(run: Run, json_output: bool) -> None:
-    """Prints what became of a run. Raises RunError where it has failed."""
-    result = result_of(run)
-    if json_output:
-        click.echo(json.dumps(result))
-    else:
-        click.echo(run.id)
-        click.echo(run.status().message, err=True)
-    if result["state"] not in ("finished", "stopped"):
-        raise RunError(f"{run.id} {result['state']}: {run.status().message}")
-
-
-def _line(status: Status) -> str:
+def _describe(status: Status) -> str:
+    """The text behind the progress bar."""
     if not status.step or not status.epochs:
         return status.message
-    left = f", {status.seconds_left:.0f} s left" if status.seconds_left is not None else ""
     epoch = min(status.epoch + 1, status.epochs)
-    return f"epoch {epoch}/{status.epochs}, {status.images_per_second:,.0f} images/s{left}"
+    return f"epoch {epoch}/{status.epochs}, {status.images_per_second:,.0f} images/s{time_left(status)}"
+
+
+def _print_result(run: Run, json_output: bool) -> None:
+    """Prints how a run ended. Raises RunError if it has failed."""
+    result = run_result(run)
+    if json_output:
+        print_json(result)
+    else:
+        click.echo(run.id)
+        click.echo(result["message"], err=True)
+    if result["state"] not in ("finished", "stopped"):
+        raise RunError(f"{run.id} {result['state']}: {result['message']}")
 
 
 @main.command()
-@click.argument("names", nargs=-1, metavar="[NAME]...")
-@click.option("--data", default="full", show_default=True, help="`full`, `sample`, or a path.")
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.argument("names", nargs=-1, metavar="[RECIPE]...")
+@data_option
+@seed_option
 @click.option("--epochs", type=int, help="Fewer epochs than published, for a quick look.")
-@as_json
+@json_option
 def reproduce(names: tuple[str, ...], data: str, seed: int, epochs: int | None, json_output: bool) -> None:
-    """Trains published recipes (all nine without a name) and prints published beside measured."""
+    """Trains published recipes, all by default, and prints published and measured results side by side."""
     chosen = [find_recipe(name) for name in names] or [recipe for recipe in RECIPES.values() if recipe.published]
     rows = []
     for recipe in chosen:
         run = _train(recipe.name, {} if epochs is None else {"epochs": epochs}, data, seed)
         rows.append({"recipe": recipe.name, "parameters": recipe.parameters, **_comparison(recipe, run)})
-        if run.status().state == "stopped":  # Ctrl-C means all of them
+        if run.status().state == "stopped":  # Ctrl-C stops all of them
             break
     if json_output:
-        return click.echo(json.dumps(rows, indent=1))
-    table(rows, ("recipe", "parameters", "published", "measured_on", "measured", "holds", "test_accuracy"))
+        print_json(rows)
+    else:
+        print_table(rows, ("recipe", "parameters", "published", "measured_on", "measured", "holds", "test_accuracy"))
 
 
 def _comparison(recipe: Recipe, run: Run) -> dict[str, Any]:
-    """What was published beside what the run reached, on the images it was published for."""
-    published, result = recipe.published, result_of(run)
+    """The published and the measured accuracy, on the images that the published one was measured on."""
+    published, result = recipe.published, run_result(run)
     on_test = published is None or published.measured_on == "test"
     validated = [row["val_accuracy"] for row in run.metrics().rows if "val_accuracy" in row]
     measured = result["test_accuracy"] if on_test else (validated or [None])[-1]

@@ -16,7 +16,7 @@ plan = make_plan("fast", ["learning_rate=1e-4..1e-1:log", "batch_size=32,128,512
 sweep = create_sweep(plan)
 launch_sweep(sweep)                           # a process: python -m mnist_core.sweeps.runner SWEEP_DIR
 sweep.status(), sweep.trials(), sweep.retrained_best()
-sweep.ask(paused=True)
+sweep.update_control(paused=True)
 resume_sweep(sweep, trials=40)
 """
 
@@ -103,9 +103,9 @@ class Sweep:
         """Whether its process is running or about to start."""
         return not self.files.status().final and self.status().state != "paused"
 
-    def ask(self, **requests: Any) -> None:
+    def update_control(self, **changes: Any) -> None:
         """Adds to control.json: `paused=True`, `stop=True`, `trials=40`, `backend="ray"`."""
-        self.files.update_control(**requests)
+        self.files.update_control(**changes)
 
     def target_trials(self, plan: SweepPlan) -> int:
         """How many trials in all: as planned, or as extended since."""
@@ -232,11 +232,11 @@ def resume_sweep(sweep: Sweep, trials: int | None = None, backend: str | None = 
     if trials is not None:
         requests["trials"] = checked_trials(trials)
     if sweep.live:
-        sweep.ask(**requests)
+        sweep.update_control(**requests)
         return None
     if backend is not None:
         requests["backend"] = backend
-    sweep.ask(**requests)
+    sweep.update_control(**requests)
     queued = replace(sweep.files.status(), state="queued", message="Starting.", steps=sweep.target_trials(plan))
     sweep.files.write_status(stamp_status(queued))
     return launch_sweep(sweep)

@@ -138,7 +138,7 @@ def test_a_sweep_that_lost_its_cluster_goes_on_here(
     button(app, "Train on this machine instead").click().run()
     button(app, "Resume").click().run()
     assert made.backend_name(made.plan()) == "local" and made.status().state == "queued"
-    made.ask(backend="somewhere")
+    made.update_control(backend="somewhere")
     assert made.backend_name(made.plan()) == "ray", "nonsense counts for nothing"
 
 

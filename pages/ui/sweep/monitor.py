@@ -78,7 +78,7 @@ def _show_controls(sweep: Sweep, plan: SweepPlan, status: Status, live: bool) ->
     resume = visitor.owner_callback(sweep.files, resume_sweep)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if live:
-            request = visitor.owner_callback(sweep.files, sweep.ask)
+            request = visitor.owner_callback(sweep.files, sweep.update_control)
             st.button("Pause", icon=":material/pause:", on_click=request, kwargs={"paused": True}, disabled=locked)
             st.button("Stop", icon=":material/stop:", on_click=request, kwargs={"stop": True}, disabled=locked)
         elif status.state != "finished":

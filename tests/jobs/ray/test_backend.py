@@ -491,6 +491,12 @@ def test_a_sweeps_run_without_a_checkpoint_is_taken_from_whoever_may_have_it(run
         def submit(self, run: Run) -> None:
             self.submitted.append(run.id)
 
+        def adopt(self, runs: list[Run]) -> None:
+            """Takes over nothing."""
+
+        def holds(self, run: Run) -> bool:
+            return False
+
     run = make_run()
     claims.take_claim(run)
     elsewhere(run, "interrupted")
