@@ -76,7 +76,7 @@ def test_a_sweep_that_is_killed_twice_finishes_with_nothing_lost_or_trained_twic
     assert len(workers) == 1, "one worker trains one run after another"
     assert retrained["test_accuracy"] == find_run(retrained["run"]).card()["test_accuracy"]
     assert len(list_runs()) == 5
-    rows = {row["run"]: row["sweep"] for row in history.everything()}
+    rows = {row["run"]: row["sweep"] for row in history.history_rows()}
     assert rows[best["run"]] == f"{sweep.id} trial {best['trial']}"
     assert rows[retrained["run"]].startswith(f"{sweep.id} trial {best['trial']}, ")
 
