@@ -74,7 +74,7 @@ def attribute_by_gradients(
         )
         return Attribution(np.zeros((0, attribution.SIDE, attribution.SIDE), np.float32))
     with gradient_spinner("Computing gradients …"):
-        return analysis_caches.attributions(method, folder, image, digits, layer)
+        return analysis_caches.attributions(method, folder / "model.keras", image, digits, layer)
 
 
 METHODS = {

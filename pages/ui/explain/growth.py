@@ -42,7 +42,7 @@ def show_growth(choice: str, image: Image) -> None:
     network = load_architecture(folder)
     layer = layer_menu(network)
     with gradient_spinner("Reading the snapshots …"):
-        history = analysis_caches.layer_growth(folder, image, layer)
+        history = analysis_caches.snapshot_history(folder / "snapshots", image, layer)
     index, playing = epoch_menu(history)
     place = st.empty()
     if playing:

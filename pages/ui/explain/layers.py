@@ -9,8 +9,10 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from mnist_core.charts import layers as layer_charts
-from mnist_core.errors import ModelError
+from mnist_core.errors import ModelError, RunError
+from mnist_core.explain.gradient_server import load_architecture
 from mnist_core.models.activations import layer_kind
+from mnist_core.training.fine_tune import model_folder
 from pages.ui.explain.arithmetic import show_unit_arithmetic
 from pages.ui.shared import analysis_caches, figure, layer_outputs, state
 
@@ -28,8 +30,9 @@ def show_layers(choice: str, image: NDArray[np.uint8]) -> None:
     outputs = layer_outputs.image_outputs(layers, image)
     layer_outputs.show_layer_outputs(outputs, "wall")
     try:
-        network, weights = analysis_caches.model_architecture(choice), analysis_caches.model_weights(choice)
-    except ModelError as error:
+        folder = model_folder(choice)
+        network, weights = load_architecture(folder), analysis_caches.model_weights(folder / "model.keras")
+    except (ModelError, RunError) as error:
         network, weights = None, ()
         st.info(f"The computation of single values cannot be shown. {error}")
     name, place = choose_unit(outputs)

@@ -26,7 +26,7 @@ def show_neighbors(choice: str, image: NDArray[np.uint8]) -> None:
     if layers is None:
         return
     path, data = model_menu.model_path(choice), caches.available_dataset()
-    descriptors, mnist = analysis_caches.training_features(choice, path, data), caches.mnist(data)
+    descriptors, mnist = analysis_caches.training_descriptors(choice, path, data), caches.mnist(data)
     neighbors = nearest_neighbors(descriptors, layers.penultimate(image[None])[0])
     indices = [neighbor.index for neighbor in neighbors]
     images, labels = mnist.x_train[indices], mnist.y_train[indices]

@@ -7,8 +7,10 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from mnist_core.charts import layers as layer_charts
+from mnist_core.explain.gradient_server import load_architecture
 from mnist_core.models.activations import layer_kind
 from mnist_core.models.convert import output_name
+from mnist_core.training.fine_tune import model_folder
 from pages.ui.shared import analysis_caches, figure, layer_outputs
 
 MAX_FILTERS = 64
@@ -23,11 +25,12 @@ def show_weights(choice: str, image: NDArray[np.uint8]) -> None:
         choice: of components.model_menu.
         image: unused; every view of the Explain page takes one.
     """
-    network = analysis_caches.model_architecture(choice)
+    folder = model_folder(choice)
+    network = load_architecture(folder)
     names = [output_name(position, layer) for position, layer in enumerate(network.layers, 1)]
     kernels = {
         layer_outputs.layer_title(name): weights[0]
-        for name, weights in zip(names, analysis_caches.model_weights(choice), strict=True)
+        for name, weights in zip(names, analysis_caches.model_weights(folder / "model.keras"), strict=True)
         if weights and layer_kind(name) != "BatchNormalization"
     }
     if not kernels:
