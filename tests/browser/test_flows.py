@@ -93,12 +93,12 @@ def test_scribble_is_no_digit(page: Page) -> None:
 def test_misread_drawing_is_kept_listed_and_deleted(page: Page) -> None:
     draw(page, ROUND_HAND[7][1])
     settled(page)
-    page.get_by_role("button", name="It was something else").click()
+    page.get_by_role("button", name="Correct the prediction").click()
     page.get_by_test_id("stPopoverBody").get_by_text("4", exact=True).click()
     settled(page)
     page.get_by_text("Keep this drawing on this server").click()
     settled(page)
-    page.get_by_role("button", name="Keep it").click()
+    page.get_by_role("button", name="Keep drawing").click()
     expect(page.get_by_text("Kept as 4")).to_be_visible(timeout=20 * SECONDS)
     page.get_by_role("link", name="Kept drawings").click()
     expect(page.get_by_role("heading", name="Kept drawings: 1")).to_be_visible(timeout=30 * SECONDS)
@@ -199,7 +199,7 @@ def test_only_the_browser_that_made_a_run_stops_and_deletes_it(page: Page, chrom
         later(stranger, 0)
         assert cookie(stranger) != token
         expect(stranger.get_by_role("button", name="Stop", exact=True).last).to_be_disabled()
-        expect(stranger.get_by_text("Somebody else's run")).to_be_visible()
+        expect(stranger.get_by_text("This run belongs to someone else")).to_be_visible()
 
         page.reload()
         later(page, 0)
@@ -208,7 +208,7 @@ def test_only_the_browser_that_made_a_run_stops_and_deletes_it(page: Page, chrom
         expect(page.get_by_text(re.compile("Stopped in epoch"))).to_be_visible(timeout=60 * SECONDS)
 
         stranger.goto(runs_link)
-        expect(stranger.get_by_text("Somebody else's run")).to_be_visible(timeout=30 * SECONDS)
+        expect(stranger.get_by_text("This run belongs to someone else")).to_be_visible(timeout=30 * SECONDS)
         expect(stranger.get_by_role("button", name="Delete", exact=True)).to_be_disabled()
 
         page.goto(f"{app_url}/runs")
@@ -258,11 +258,11 @@ def test_training_is_watched_and_steered(page: Page, app_url: str, app_home: Pat
     before = run.status().step
     page.get_by_role("button", name="One batch", exact=True).click()
     wait_for(page, lambda: run.status().step == before + 1, "one batch")
-    page.get_by_text("Change it while it runs").click()
+    page.get_by_text("Change while running").click()
     settled(page)
-    page.get_by_role("spinbutton", name="Epochs in all").fill("500")
-    page.get_by_role("spinbutton", name="Epochs in all").press("Enter")
-    page.get_by_role("slider", name="Learning rate from here on").press("ArrowLeft")
+    page.get_by_role("spinbutton", name="Total epochs").fill("500")
+    page.get_by_role("spinbutton", name="Total epochs").press("Enter")
+    page.get_by_role("slider", name="Learning rate from now on").press("ArrowLeft")
     wait_for(page, lambda: run.control().get("epochs") == 500 and "learning_rate" in run.control(), "the wishes")
     page.get_by_role("button", name="Resume", exact=True).click()
     wait_for(page, lambda: run.status().step > before + 50, "it goes on")

@@ -135,12 +135,12 @@ def test_they_outlive_a_change_of_page_and_a_closed_fold(app: AppTest, started: 
 
 def test_fold_names_what_was_changed(app: AppTest) -> None:
     at(app, "pages/train.py", recipe="fast", weight_averaging="0.9", warm_up="0.1")
-    assert any(fold.label == "More settings: warm up, weight averaging" for fold in app.expander)
+    assert any(fold.label == "Advanced settings: warm up, weight averaging" for fold in app.expander)
 
 
 def test_schedule_is_drawn_before_it_is_trained(app: AppTest) -> None:
     unfolded(app, recipe="fleming-cnn", schedule="step", decay_epochs="2", decay_factor="0.1")
-    assert "The learning rate, epoch by epoch" in shown(app)
+    assert "Learning rate by epoch" in shown(app)
     assert len(app.get("arrow_vega_lite_chart")) + len(app.get("vega_lite_chart")) == 1
 
 

@@ -293,7 +293,7 @@ def test_a_model_without_activations_can_be_converted(app: AppTest, monkeypatch:
     monkeypatch.setattr(analysis_caches, "model_layers", answers_only)
     by_layer(app)
     assert not app.error and "converted again" in app.info[0].value and not charts(app)
-    assert any(button.label == "Convert it again" for button in app.button)
+    assert any(button.label == "Convert again" for button in app.button)
 
 
 def test_the_map_of_the_shipped_model_is_the_pca_of_its_layer(app: AppTest, sample: Mnist) -> None:

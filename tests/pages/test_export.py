@@ -90,7 +90,7 @@ def test_what_is_not_there_yet_cannot_be_pressed(offered: list[dict[str, Any]]) 
 
 def brought(app: AppTest) -> AppTest:
     app.run()
-    return next(button for button in app.button if button.label == "Bring it in").click().run()
+    return next(button for button in app.button if button.label == "Import").click().run()
 
 
 @pytest.mark.parametrize("good", [True, False])

@@ -331,8 +331,8 @@ def button(app: AppTest, label: str) -> Any:
 
 def test_drawing_is_kept_with_its_strokes_once(app: AppTest) -> None:
     corrected(app, 4)
-    button(app, "Keep it").click().run()
-    button(app, "Keep it").click().run()
+    button(app, "Keep drawing").click().run()
+    button(app, "Keep drawing").click().run()
     (found,) = list_corrections()
     assert (found.label, found.predicted, found.width) == (4, 7, 20.0)
     assert [stroke.tolist() for stroke in found.strokes] == [[[80, 60], [200, 60]], [[200, 60], [130, 220]]]
@@ -342,7 +342,7 @@ def test_drawing_is_kept_with_its_strokes_once(app: AppTest) -> None:
 
 def test_nothing_is_kept_without_consent(app: AppTest) -> None:
     corrected(app, 4, agreed=False)
-    assert button(app, "Keep it").disabled
+    assert button(app, "Keep drawing").disabled
     assert list_corrections() == []
 
 
@@ -350,7 +350,7 @@ def test_folder_that_cannot_be_written_is_said_under_the_answer(app: AppTest, ru
     runs_root.mkdir(parents=True)
     (runs_root / "drawings").write_text("a file in its place")
     corrected(app, 4)
-    button(app, "Keep it").click().run()
+    button(app, "Keep drawing").click().run()
     assert "cannot be kept" in app.error[0].value
     assert not app.success
 

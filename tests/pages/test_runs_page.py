@@ -176,7 +176,7 @@ def test_nobody_changes_what_is_somebody_elses(app: AppTest, two: list[Run], all
     of(ANN, two[0])
     choose(visit(app, BEN), two[0])
     assert button(app, "Delete").disabled and button(app, "Save").disabled
-    assert "Somebody else's run" in shown(app)
+    assert "This run belongs to someone else" in shown(app)
     all_buttons()
     app.run()
     button(app, "Delete").click().run()
@@ -246,24 +246,24 @@ def test_the_administrator_names_a_token_and_changes_everything(
     of(ANN, two[0])  # the other one is nobody's: only the administrator's now
     at(visit(app, BEN), "pages/runs.py", compare=",".join(run.id for run in two))
     assert button(app, "Delete my runs (0 of 2)").disabled
-    given = next(field for field in app.text_input if "administrator" in field.label)
+    given = next(field for field in app.text_input if "Administrator" in field.label)
     given.set_value("a guess")
-    button(app, "Change what others have made").click().run()
+    button(app, "Sign in as administrator").click().run()
     assert "not the administrator's token" in app.error[0].value
-    next(field for field in app.text_input if "administrator" in field.label).set_value("secret")
-    button(app, "Change what others have made").click().run()
+    next(field for field in app.text_input if "Administrator" in field.label).set_value("secret")
+    button(app, "Sign in as administrator").click().run()
     assert "secret" not in str(app.session_state[state.VISITOR])
     button(app, "Delete 2 runs").click().run()
     assert set(trashed_runs()) == {run.id for run in two}
     button(app, "Undo").click().run()
-    button(app, "Be an administrator no longer").click().run()
+    button(app, "Sign out as administrator").click().run()
     app.multiselect(key=state.COMPARED).set_value([two[0].id]).run()
     assert button(app, "Delete").disabled
 
 
 def test_no_administrator_no_field_for_one(app: AppTest, two: list[Run]) -> None:
     opened(app, "pages/runs.py")
-    assert not any("administrator" in field.label for field in app.text_input)
+    assert not any("Administrator" in field.label for field in app.text_input)
 
 
 def test_somebody_elses_training_is_watched_and_not_steered(
@@ -272,7 +272,7 @@ def test_somebody_elses_training_is_watched_and_not_steered(
     of(ANN, live)
     at(visit(app, BEN), "pages/train.py", run=live.id)
     names = ("Pause", "One batch", "One epoch", "Stop")
-    assert all(button(app, name).disabled for name in names) and "Somebody else's run" in shown(app)
+    assert all(button(app, name).disabled for name in names) and "This run belongs to someone else" in shown(app)
     all_buttons()
     for name in names:
         live.write_status(stamp_status(replace(live.status(), state="running" if name == "Pause" else "paused")))
@@ -290,10 +290,10 @@ def test_somebody_elses_run_is_not_taken_up(
     started: list[Run] = []
     monkeypatch.setattr(LocalBackend, "submit", lambda _, run: started.append(run))
     at(visit(app, BEN), "pages/train.py", run=of(ANN, two[0]).id)
-    assert button(app, "Train on").disabled
+    assert button(app, "Train longer").disabled
     all_buttons()
     app.run()
-    button(app, "Train on").click().run()
+    button(app, "Train longer").click().run()
     assert not started and "somebody else's" in app.error[0].value
 
 
@@ -329,7 +329,7 @@ COOKIES = {
 def test_a_browser_is_who_its_cookie_says_unless_that_is_nonsense(
     sent: str, app: AppTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(visitor, "_sent", lambda name: {visitor.COOKIE: sent}.get(name, ""))
+    monkeypatch.setattr(visitor, "sent_cookie", lambda name: {visitor.COOKIE: sent}.get(name, ""))
     app.run()
     token, _ = app.session_state[state.VISITOR]
     assert owners.is_token(token) and (token == ANN) is (sent == ANN)
@@ -524,6 +524,6 @@ def test_ended_run_is_taken_up(app: AppTest, two: list[Run], monkeypatch: pytest
     monkeypatch.setattr(LocalBackend, "submit", lambda _, run: started.append(run))
     at(app, "pages/train.py", run=two[0].id)
     app.number_input(key=f"more-{two[0].id}").set_value(6).run()
-    button(app, "Train on").click().run()
+    button(app, "Train longer").click().run()
     assert [run.id for run in started] == [two[0].id]
     assert two[0].control()["epochs"] == 6 and two[0].status().state == "queued"

@@ -1,4 +1,4 @@
-"""The settings beyond the first ones: schedule, optimizer, loss and weights, each a control in one fold."""
+"""The advanced settings: schedule, optimizer, loss and weights, in an expander of the training form."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from mnist_core.charts import rates as rate_charts
 from mnist_core.fields import Choice, Integer, Number
@@ -17,7 +18,8 @@ from mnist_core.recipes.relevance import is_relevant
 from mnist_core.recipes.settings import LOSSES, SCHEDULES, Settings
 from pages.ui.shared import custom_network, figure, guard, state
 
-PLACES = 400  # of the drawn schedule
+SCHEDULE_POINTS = 400
+"""Points of the drawn schedule."""
 
 KEYS = (
     state.SCHEDULE,
@@ -36,155 +38,168 @@ KEYS = (
     state.KERNEL_INITIALIZER,
     state.NORMALIZATION_MOMENTUM,
 )
-"""Of the session, each the name of its setting."""
-
-_NEEDED = (state.OPTIMIZER, state.MOMENTUM, state.SCHEDULE, state.LOSS)  # by what applies
+"""Session keys of the advanced settings. Each is the name of its setting."""
+DECIDING_KEYS = (state.OPTIMIZER, state.MOMENTUM, state.SCHEDULE, state.LOSS)
+"""Session keys of the settings that decide which others have an effect."""
 
 
 def to_control_value(key: str, value: Any) -> Any:
-    """The value as its control takes it: a file or a link may say 0 where 0.0 is meant."""
+    """The value of a setting as its widget takes it. A file or a link may contain 0 instead of 0.0."""
     return float(value) if isinstance(setting_rules()[key], Number) and key != state.LEARNING_RATE else value
 
 
 def form_values(base: Settings) -> dict[str, Any]:
-    """The settings as the controls say, less those that change nothing; `base`: of the recipe."""
-    return {key: st.session_state[key] for key in KEYS if _applies(key, base)}
+    """The advanced settings of the form, without those that have no effect. `base`: the recipe's settings."""
+    return {key: st.session_state[key] for key in KEYS if _has_effect(key, base)}
 
 
-def _applies(key: str, base: Settings) -> bool:
+def _has_effect(key: str, base: Settings) -> bool:
     if custom_network.is_enabled() and key in LAYER_SETTINGS:
-        return False  # its layers say that, each for itself
-    return is_relevant(key, {name: st.session_state[name] for name in _NEEDED}, base.layers)
+        return False  # each layer of a custom network has its own
+    return is_relevant(key, {name: st.session_state[name] for name in DECIDING_KEYS}, base.layers)
 
 
 def show_advanced_settings(base: Settings, settings: Callable[[], Settings]) -> None:
-    """The fold. What is in it is made when it is open.
+    """The expander. Its content is created when it is open.
 
     Args:
-        base: of the recipe.
-        settings: gives those that the whole form says.
+        base: the recipe's settings.
+        settings: returns the settings of the whole form.
     """
-    changed = [key for key, value in form_values(base).items() if value != getattr(base, key)]
-    names = f": {', '.join(key.replace('_', ' ') for key in changed)}" if changed else ""
-    fold = st.expander(f"More settings{names}", key=state.ADVANCED_OPEN, on_change="rerun")
-    if not fold.open:
+    changed = [key.replace("_", " ") for key, value in form_values(base).items() if value != getattr(base, key)]
+    label = f"Advanced settings: {', '.join(changed)}" if changed else "Advanced settings"
+    expander = st.expander(label, key=state.ADVANCED_OPEN, on_change="rerun")
+    if not expander.open:
         return
-    with fold:
-        _schedule(base)
-        guard.try_action(lambda: curve(settings()), True)
-        _optimizer(base)
-        _loss(base)
-        _weights(base)
+    with expander:
+        _show_schedule(base)
+        guard.try_action(lambda: _show_schedule_curve(settings()), True)
+        _show_optimizer(base)
+        _show_loss(base)
+        _show_weights(base)
 
 
-def curve(settings: Settings) -> None:
-    """The schedule, drawn before it is trained."""
-    rates = schedules.learning_rates(settings, PLACES)
-    alt = (
-        f"Learning rate by epoch, schedule {settings.schedule}: from {rates[0]:.2g} over at most {rates.max():.2g} to "
-        f"{rates[-1]:.2g} at the end of epoch {settings.epochs}"
-    )
-    drawn = rate_charts.schedule_curve(rates, settings.epochs)
-    figure.show_chart(drawn, "The learning rate, epoch by epoch", alt, "schedule", "schedule_chart")
-
-
-def _schedule(base: Settings) -> None:
+def _show_schedule(base: Settings) -> None:
     left, right = st.columns(2)
-    left.selectbox("Schedule", SCHEDULES, key=state.SCHEDULE, help="How the learning rate changes while it trains.")
-    _number(
+    left.selectbox("Schedule", SCHEDULES, key=state.SCHEDULE, help="How the learning rate changes during the training.")
+    _show_number(
         right,
         base,
         state.WARM_UP,
         "Warm-up share",
         0.05,
-        "Share of all steps in which the rate first rises. 0: none; of one-cycle, a fifth.",
+        "Share of all steps during which the learning rate rises to its peak. 0: none, or a fifth for one-cycle.",
     )
-    _number(left, base, state.DECAY_FACTOR, "Decay factor", 0.1, "What is left of the rate. For step and exponential.")
-    _number(right, base, state.DECAY_EPOCHS, "Epochs for each decay", 1, "For step and exponential.")
+    _show_number(
+        left,
+        base,
+        state.DECAY_FACTOR,
+        "Decay factor",
+        0.1,
+        "The learning rate is multiplied by this at each decay. For step and exponential.",
+    )
+    _show_number(
+        right, base, state.DECAY_EPOCHS, "Epochs per decay", 1, "How often the rate decays. For step and exponential."
+    )
 
 
-def _optimizer(base: Settings) -> None:
+def _show_schedule_curve(settings: Settings) -> None:
+    rates = schedules.learning_rates(settings, SCHEDULE_POINTS)
+    alt = (
+        f"Learning rate by epoch, {settings.schedule} schedule: starts at {rates[0]:.2g}, peaks at {rates.max():.2g} "
+        f"and ends at {rates[-1]:.2g} after epoch {settings.epochs}"
+    )
+    chart = rate_charts.schedule_curve(rates, settings.epochs)
+    figure.show_chart(chart, "Learning rate by epoch", alt, "schedule", "schedule_chart")
+
+
+def _show_optimizer(base: Settings) -> None:
     left, right = st.columns(2)
-    _number(left, base, state.MOMENTUM, "Momentum", 0.05, "Share of the last step that is taken once more. For SGD.")
+    _show_number(
+        left, base, state.MOMENTUM, "Momentum", 0.05, "Share of the last step that is added to the next. For SGD."
+    )
     right.toggle(
         "Nesterov",
         key=state.NESTEROV,
-        disabled=not _applies(state.NESTEROV, base),
-        help="Looks ahead along the momentum. For SGD with momentum.",
+        disabled=not _has_effect(state.NESTEROV, base),
+        help="Computes the gradient where the momentum leads. For SGD with momentum.",
     )
     left, right = st.columns(2)
-    _number(left, base, state.BETA_1, "Beta 1", 0.05, "How long Adam and AdamW remember gradients.")
-    _number(right, base, state.BETA_2, "Beta 2", 0.001, "How long they remember squared gradients.")
-    _number(
+    _show_number(
+        left, base, state.BETA_1, "Beta 1", 0.05, "Decay rate of the mean of past gradients. For Adam and AdamW."
+    )
+    _show_number(
+        right, base, state.BETA_2, "Beta 2", 0.001, "Decay rate of the mean of squared gradients. For Adam and AdamW."
+    )
+    _show_number(
         left,
         base,
         state.WEIGHT_DECAY,
         "Weight decay",
         0.001,
-        "Draws weights towards 0 in each step. 0: as the optimizer has it, 0.004 for AdamW, else none.",
+        "Pulls the weights towards 0 in each step. 0: the optimizer's default, 0.004 for AdamW and none otherwise.",
     )
-    _number(
+    _show_number(
         right,
         base,
         state.GRADIENT_CLIPPING,
         "Gradient clipping",
         0.5,
-        "The longest a gradient may be, all weights together. 0: any length.",
+        "Largest norm of the gradient of all weights together. 0: no limit.",
     )
 
 
-def _loss(base: Settings) -> None:
+def _show_loss(base: Settings) -> None:
     left, right = st.columns(2)
     left.selectbox(
         "Loss",
         list(LOSSES),
         key=state.LOSS,
-        help="What the training makes small. Validation and test always tell the cross-entropy, so that "
-        "runs can be compared.",
+        help="What the training minimizes. Validation and test loss are always cross-entropy, so runs stay comparable.",
     )
-    _number(
+    _show_number(
         right,
         base,
         state.LABEL_SMOOTHING,
         "Label smoothing",
         0.05,
-        "Share of the target spread over all digits. For cross-entropy and focal.",
+        "Share of the target that is spread over all digits. For cross-entropy and focal.",
     )
 
 
-def _weights(base: Settings) -> None:
+def _show_weights(base: Settings) -> None:
     left, right = st.columns(2)
     mixed = [MIXED] if MIXED in (base.kernel_initializer, st.session_state[state.KERNEL_INITIALIZER]) else []
     left.selectbox(
-        "Initialiser",
+        "Initializer",
         [*INITIALIZERS, *mixed],
         key=state.KERNEL_INITIALIZER,
         disabled=custom_network.is_enabled(),
-        help="How the first weights of all layers are drawn.",
+        help="Distribution of the initial weights of all layers.",
     )
-    _number(
+    _show_number(
         right,
         base,
         state.WEIGHT_AVERAGING,
         "Weight averaging",
         0.1,
-        "Momentum of a moving average of the weights, which is kept in their stead. 0: none.",
+        "Momentum of a moving average of the weights, which the model ends up with. 0: none.",
     )
-    _number(
+    _show_number(
         left,
         base,
         state.NORMALIZATION_MOMENTUM,
-        "Normalisation memory",
+        "Normalization momentum",
         0.01,
-        "Momentum of batch normalisation: how slowly its means follow. For networks that have one.",
+        "Momentum of the moving averages in batch normalization. For networks that have it.",
     )
 
 
-def _number(column: Any, base: Settings, key: str, label: str, step: float, about: str) -> None:
-    """A field that takes what the setting may hold, and can be used where it makes a difference."""
+def _show_number(column: DeltaGenerator, base: Settings, key: str, label: str, step: float, help_text: str) -> None:
+    """An input with the limits of its setting, disabled while the setting has no effect."""
     rule = setting_rules()[key]
     if isinstance(rule, Choice):
-        raise TypeError(f"{key} is chosen from a menu: give it one.")
+        raise TypeError(f"{key} is a choice, not a number: show it as a menu.")
     kind = int if isinstance(rule, Integer) else float
     column.number_input(
         label,
@@ -193,6 +208,6 @@ def _number(column: Any, base: Settings, key: str, label: str, step: float, abou
         step=kind(step),
         format="%d" if kind is int else "%g",
         key=key,
-        help=about,
-        disabled=not _applies(key, base),
+        help=help_text,
+        disabled=not _has_effect(key, base),
     )

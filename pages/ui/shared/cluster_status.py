@@ -1,4 +1,4 @@
-"""The cluster in one line: what there is of it and what waits; or why it is out of reach, and this machine instead."""
+"""The cluster on one line: its capacity and queue, or why it cannot be reached and how to train here instead."""
 
 from __future__ import annotations
 
@@ -12,19 +12,18 @@ REDRAW_SECONDS = 3.0
 
 
 def show_cluster_status() -> None:
-    """The line, redrawn by itself; nothing where no cluster is named. What it says was found out before it is asked."""
+    """The line, which updates itself. Shows nothing if no cluster is configured, and never waits for the cluster."""
     both = caches.cluster_backend()
     if both is not None:
-        guard.render_fragment(lambda: _show(both.cluster), every=REDRAW_SECONDS)
+        guard.render_fragment(lambda: _show_status(both.cluster), every=REDRAW_SECONDS)
 
 
-def _show(cluster: RayBackend) -> None:
-    here = bool(st.session_state.get(state.TRAIN_HERE))
-    if here:
-        st.caption("What you start now is trained on this machine, not on the cluster.")
+def _show_status(cluster: RayBackend) -> None:
+    if st.session_state.get(state.TRAIN_HERE):
+        st.caption("New runs train on this machine, not on the cluster.")
         st.button(
             "Use the cluster again",
-            on_click=_choose,
+            on_click=_set_train_here,
             args=(False,),
             disabled=bool(cluster.trouble),
             help=cluster.trouble or None,
@@ -33,21 +32,21 @@ def _show(cluster: RayBackend) -> None:
         st.warning(cluster.trouble)
         st.button(
             "Train on this machine instead",
-            on_click=_choose,
+            on_click=_set_train_here,
             args=(True,),
             icon=":material/computer:",
-            help="What you start from now on, until you choose otherwise. Others are not affected.",
+            help="Applies to what you start from now on, until you switch back. Other visitors are not affected.",
         )
     elif not cluster.has_answered:
-        st.caption("Cluster: asked how it is.")
+        st.caption("Cluster: connecting …")
     else:
         st.caption(routing.describe_capacity(cluster.capacity, cluster.waiting))
 
 
-def _choose(here: bool) -> None:
+def _set_train_here(here: bool) -> None:
     st.session_state[state.TRAIN_HERE] = here
 
 
 def chosen_backend() -> str:
-    """The backend of what this session starts, one of BACKENDS."""
+    """The job backend of what this session starts: `ray` or `local`."""
     return "ray" if caches.cluster_backend() is not None and not st.session_state.get(state.TRAIN_HERE) else "local"

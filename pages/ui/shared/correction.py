@@ -1,4 +1,4 @@
-"""Under an answer: "it was a 7". The drawing is kept, with consent, to teach the model later."""
+"""Corrections: "it was a 7". With the visitor's consent, a misread drawing is kept to fine-tune a model later."""
 
 from __future__ import annotations
 
@@ -13,36 +13,44 @@ from pages.ui.shared import guard, state, visitor
 from pages.ui.shared.sketchpad import Drawing
 
 CONSENT = (
-    "Keep this drawing on this server. Everyone who uses this app can see it on the Data page, download it "
-    "and teach a model with it; you can delete it there."
+    "Keep this drawing on this server. Everyone who uses this app can see it on the Data page, download it, and "
+    "fine-tune a model on it. You can delete it there."
 )
 
 
 def label_name(label: int) -> str:
-    """A label for people."""
-    return "no digit" if label == NOT_A_DIGIT else str(label)
+    """A label as the page shows it."""
+    return "not a digit" if label == NOT_A_DIGIT else str(label)
 
 
-def show_correction_form(drawing: Drawing, image: NDArray[np.uint8], reading: Prediction) -> None:
-    """Asks what the drawing really is. `image`: (28, 28) uint8, as the model saw it."""
-    with st.popover("It was something else", icon=":material/edit:"):
-        truth = st.segmented_control(
+def show_correction_form(drawing: Drawing, image: NDArray[np.uint8], prediction: Prediction) -> None:
+    """Asks what a drawing shows, and keeps it with this label.
+
+    Args:
+        drawing: what was drawn.
+        image: the model's input, (28, 28) uint8.
+        prediction: what the model took it for.
+    """
+    with st.popover("Correct the prediction", icon=":material/edit:"):
+        label = st.segmented_control(
             "What did you draw?", range(NOT_A_DIGIT + 1), format_func=label_name, key=state.CORRECT_LABEL
         )
         agreed = st.checkbox(CONSENT, key=state.CONSENT)
-        pressed = st.button("Keep it", type="primary", disabled=truth is None or not agreed)
-        if pressed and truth is not None and agreed:
-            guard.try_action(lambda: _keep(drawing, image, truth, reading), True)
-        if truth is not None and st.session_state.get(state.LAST_CORRECTION) == (image.tobytes(), truth):
-            st.success(f"Kept as {label_name(truth)}. On the Data page you can teach it to a model, or delete it.")
+        pressed = st.button("Keep drawing", type="primary", disabled=label is None or not agreed)
+        if label is None:
+            return
+        guard.try_action(lambda: _keep_drawing(drawing, image, label, prediction), pressed and agreed)
+        if st.session_state.get(state.LAST_CORRECTION) == (image.tobytes(), label):
+            st.success(f"Kept as {label_name(label)}. You can delete it or fine-tune a model on it on the Data page.")
             st.page_link(
                 "pages/data.py", label="Kept drawings", icon=":material/database:", query_params={"view": "kept"}
             )
 
 
-def _keep(drawing: Drawing, image: NDArray[np.uint8], truth: int, reading: Prediction) -> None:
-    this = (image.tobytes(), truth)
-    if st.session_state.get(state.LAST_CORRECTION) != this:
-        read_as = NOT_A_DIGIT if reading.rejected else reading.digit
-        save_correction(image, truth, read_as, drawing.strokes, drawing.brush or 0.0, visitor.owner_id())
-        st.session_state[state.LAST_CORRECTION] = this
+def _keep_drawing(drawing: Drawing, image: NDArray[np.uint8], label: int, prediction: Prediction) -> None:
+    """Saves the correction, unless it is the one saved last."""
+    correction = (image.tobytes(), label)
+    if st.session_state.get(state.LAST_CORRECTION) != correction:
+        predicted = NOT_A_DIGIT if prediction.rejected else prediction.digit
+        save_correction(image, label, predicted, drawing.strokes, drawing.brush or 0.0, visitor.owner_id())
+        st.session_state[state.LAST_CORRECTION] = correction

@@ -1,5 +1,4 @@
-"""A figure as every page shows it: a title in words, the figure with its alternative text, and under it how to read it
-and a button to take it home."""
+"""Figures: a title, the figure with its alternative text, the guide that explains it, and a download button."""
 
 from __future__ import annotations
 
@@ -18,89 +17,109 @@ from pages.ui.shared.figure_guides import GUIDES
 
 
 def show_chart(
-    drawn: Any,
+    chart: Any,
     title: str,
     alt: str,
     guide: str,
     key: str,
     rows: Callable[[], Any] | None = None,
     on_select: Any = "ignore",
-    moving: bool = False,
+    live: bool = False,
 ) -> Any:
     """An Altair chart.
 
     Args:
-        drawn: the chart, its axes named with their units, its points as `{"values": rows}`; or what caches
-            made of it, which is with the browser in a hundredth of the time.
-        title: in words, what it shows.
-        alt: what it shows to who cannot see it, in a sentence with the figures that matter.
-        guide: a name of GUIDES.
-        key: of its widgets, one for the page.
-        rows: gives the rows of its CSV; by default those it was drawn from.
+        chart: its axes have names and units, its data is `{"values": rows}`. Or a chart of caches.rendered_chart,
+            which reaches the browser in a hundredth of the time.
+        title: what it shows, in words.
+        alt: the same for people who cannot see it, in one sentence with the important numbers.
+        guide: a key of GUIDES.
+        key: of its widgets, unique on the page.
+        rows: returns the rows of the CSV; by default the chart's data.
         on_select: as st.altair_chart takes it.
-        moving: it is redrawn twice a second; fold and button come when it stands still.
+        live: whether it is redrawn twice a second. If so, guide and button are left out.
 
     Returns:
-        What st.altair_chart returns: the selection, where one was asked for.
+        What st.altair_chart returns, which is the selection if `on_select` asks for one.
     """
     st.markdown(f"##### {title}")
-    if isinstance(drawn, dict):
-        own = {**drawn, "data": dict(drawn["data"])}  # Streamlit takes the values out
-        found = st.vega_lite_chart(own, width="stretch", key=key, alt=alt)
-        told = drawn["data"]["values"].to_pylist
+    if isinstance(chart, dict):
+        copy = {**chart, "data": dict(chart["data"])}  # Streamlit removes the values
+        selection = st.vega_lite_chart(copy, width="stretch", key=key, alt=alt)
+        csv_rows = chart["data"]["values"].to_pylist
     else:
-        found = st.altair_chart(drawn, width="stretch", key=key, on_select=on_select, alt=alt)
-        told = rows or (lambda: drawn.data["values"])
-    if not moving:
-        _under(guide, lambda: encode_csv(told()), f"{key}.csv", "text/csv", key)
-    return found
+        selection = st.altair_chart(chart, width="stretch", key=key, on_select=on_select, alt=alt)
+        csv_rows = rows or (lambda: chart.data["values"])
+    if not live:
+        _show_footer(guide, lambda: encode_csv(csv_rows()), f"{key}.csv", "text/csv", key)
+    return selection
 
 
 def show_picture(
-    shown: NDArray[np.uint8], title: str, alt: str, guide: str, key: str, pixels: int | None = None
+    image: NDArray[np.uint8], title: str, alt: str, guide: str, key: str, pixels: int | None = None
 ) -> None:
-    """A picture, its pixels kept square.
+    """An image with square pixels.
 
     Args:
-        shown: (H, W) or (H, W, 3) uint8.
-        title, alt, guide, key: as `chart` takes them.
-        pixels: its width on the page; by default as wide as it is, and never wider than the page.
+        image: (H, W) or (H, W, 3) uint8.
+        title: as in `show_chart`.
+        alt: as in `show_chart`.
+        guide: as in `show_chart`.
+        key: as in `show_chart`.
+        pixels: width on the page, by default W; never wider than the page.
     """
     st.markdown(f"##### {title}")
-    width = f"width:{pixels or shown.shape[1]}px;height:auto;max-width:100%"
-    st.html(f'<img class="lab-picture" style="{width}" alt="{html.escape(alt)}" src="{data_url(shown)}">')
-    _under(guide, partial(encode_png, shown), f"{key}.png", "image/png", key)
+    style = f"width:{pixels or image.shape[1]}px;height:auto;max-width:100%"
+    st.html(f'<img class="lab-picture" style="{style}" alt="{html.escape(alt)}" src="{data_url(image)}">')
+    _show_footer(guide, partial(encode_png, image), f"{key}.png", "image/png", key)
 
 
 def show_svg(svg: str, title: str, alt: str, guide: str, key: str) -> None:
-    """A drawing as SVG that follows the theme, light or dark. `title`, `alt`, `guide`, `key`: as `chart` takes them."""
+    """An SVG that follows the theme, light or dark. The other arguments are as in `show_chart`."""
     st.markdown(f"##### {title}")
-    shown = f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
-    st.html(f'<div class="lab-drawing"><img alt="{html.escape(alt)}" src="{shown}"></div>')
-    _under(guide, svg.encode, f"{key}.svg", "image/svg+xml", key)
+    url = f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
+    st.html(f'<div class="lab-drawing"><img alt="{html.escape(alt)}" src="{url}"></div>')
+    _show_footer(guide, svg.encode, f"{key}.svg", "image/svg+xml", key)
 
 
 def show_table(rows: list[dict[str, Any]], title: str, guide: str, key: str, **options: Any) -> Any:
-    """Rows of figures. `options`: as st.dataframe takes them. Returns what that returns."""
+    """A table of numbers.
+
+    Args:
+        rows: column name -> value.
+        title: as in `show_chart`.
+        guide: as in `show_chart`.
+        key: as in `show_chart`.
+        options: as st.dataframe takes them.
+
+    Returns:
+        What st.dataframe returns.
+    """
     st.markdown(f"##### {title}")
-    found = st.dataframe(rows, hide_index=True, key=key, **options)
-    _under(guide, partial(encode_csv, rows), f"{key}.csv", "text/csv", key)
-    return found
+    selection = st.dataframe(rows, hide_index=True, key=key, **options)
+    _show_footer(guide, partial(encode_csv, rows), f"{key}.csv", "text/csv", key)
+    return selection
 
 
 def show_guide_and_download(guide: str, name: str, content: Callable[[], bytes]) -> None:
-    """Fold and button for a picture that stands on the page already. `name`: of the PNG, one for the page."""
-    _under(guide, content, f"{name}.png", "image/png", name)
+    """The footer of a picture that is on the page already.
+
+    Args:
+        guide: a key of GUIDES.
+        name: of the PNG, unique on the page.
+        content: returns the PNG.
+    """
+    _show_footer(guide, content, f"{name}.png", "image/png", name)
 
 
-def _under(guide: str, content: Callable[[], bytes], name: str, mime: str, key: str) -> None:
-    """The fold and the button. Nothing is computed before the button is pressed."""
+def _show_footer(guide: str, content: Callable[[], bytes], filename: str, mime: str, key: str) -> None:
+    """The guide and the download button. Nothing is computed before a click."""
     with st.container(horizontal=True, vertical_alignment="center"):
         show_guide(guide)
         st.download_button(
-            name.rpartition(".")[2].upper(),
+            filename.rpartition(".")[2].upper(),
             content,
-            name,
+            filename,
             mime,
             key=f"{key}_download",
             on_click="ignore",
@@ -110,7 +129,7 @@ def _under(guide: str, content: Callable[[], bytes], name: str, mime: str, key: 
 
 
 def show_guide(guide: str, label: str = "How to read this") -> None:
-    """The fold of a figure. `guide`: a name of GUIDES."""
-    found = GUIDES[guide]
+    """A popover that explains a figure. `guide`: a key of GUIDES."""
+    explanation = GUIDES[guide]
     with st.popover(label, type="tertiary", icon=":material/help:"):
-        st.markdown(f"{found.text}\n\n*[{found.term}]({found.link})*")
+        st.markdown(f"{explanation.text}\n\n*[{explanation.term}]({explanation.link})*")

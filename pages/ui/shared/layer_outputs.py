@@ -1,4 +1,4 @@
-"""Models that can be looked into: what several views of the Explain page share."""
+"""The outputs of a model's layers for one image, for the views of the Explain page."""
 
 from __future__ import annotations
 
@@ -16,46 +16,60 @@ from mnist_core.training import reconvert
 from pages.ui.shared import analysis_caches, figure, guard, model_menu
 
 LayerOutputs = dict[str, NDArray[np.float32]]
-"""Name of a layer -> what it makes of one image, (H, W, C) or (W,) float32."""
+"""Name of a layer -> its output for one image, (H, W, C) or (W,) float32."""
 
 
 def open_model_layers(choice: str, key: str) -> ActivationModel | None:
-    """The model, to look into; None, with an offer to mend it, where its file gives answers only.
+    """Opens a model to inspect its layers. If its file gives only predictions, offers to convert it again.
 
     Args:
         choice: of model_menu.select_model.
-        key: of the button, one for the page.
+        key: of the button, unique on the page.
+
+    Returns:
+        The model, or None if it has to be converted first.
     """
     try:
         return analysis_caches.model_layers(model_menu.model_path(choice))
     except NoActivationsError:
         st.info(
-            "The file of this model gives answers, and not what its layers make of an image: an older version of "
-            "Digit Lab converted it, or another program. Its weights are there, so it can be converted again; its "
-            "answers stay the same."
+            "The file of this model gives predictions but no layer outputs: it was converted by an older version of "
+            "Digit Lab or by another program. Its weights are there, so it can be converted again. Its predictions "
+            "stay the same."
         )
-        if st.button("Convert it again", key=key):
-            with st.spinner("TensorFlow starts in a process of its own and converts the model: about ten seconds …"):
-                done = guard.try_action(lambda: [reconvert.reconvert_in_process(choice)], True)
-            if done:
+        if st.button("Convert again", key=key):
+            with st.spinner("Starting TensorFlow and converting the model. This takes about ten seconds …"):
+                converted = guard.try_action(lambda: _convert(choice), True)
+            if converted:
                 st.rerun()
         return None
 
 
+def _convert(choice: str) -> bool:
+    reconvert.reconvert_in_process(choice)
+    return True
+
+
 def image_outputs(layers: ActivationModel, image: NDArray[np.uint8]) -> LayerOutputs:
-    """What every layer makes of a (28, 28) uint8 image."""
+    """The output of every layer for an image, (28, 28) uint8, ink bright."""
     return {name: values[0] for name, values in layers.outputs(image[None]).items()}
 
 
 def layer_title(name: str) -> str:
-    """`2 · Conv2D` of `002_Conv2D`."""
+    """`2 · Conv2D` for `002_Conv2D`."""
     return f"{int(name[:3])} · {layer_kind(name)}"
 
 
-def show_layer_outputs(found: LayerOutputs, key: str) -> None:
-    """Every layer's channels as small pictures, each layer in a frame of its own."""
-    st.markdown("##### What each layer makes of the digit")
-    st.html(f'<div class="lab-layers">{"".join(_figure(name, values) for name, values in found.items())}</div>')
+def show_layer_outputs(outputs: LayerOutputs, key: str) -> None:
+    """The channels of every layer as small images.
+
+    Args:
+        outputs: of image_outputs.
+        key: of the download button, unique on the page.
+    """
+    st.markdown("##### The output of each layer")
+    images = "".join(_layer_html(name, values) for name, values in outputs.items())
+    st.html(f'<div class="lab-layers">{images}</div>')
     with st.container(horizontal=True, vertical_alignment="center"):
         figure.show_guide("layer wall")
         rows = [
@@ -67,7 +81,7 @@ def show_layer_outputs(found: LayerOutputs, key: str) -> None:
                 "largest": float(values.max()),
                 "zero": f"{100 * float((values == 0).mean()):.0f} %",
             }
-            for name, values in found.items()
+            for name, values in outputs.items()
         ]
         st.download_button(
             "CSV",
@@ -81,17 +95,18 @@ def show_layer_outputs(found: LayerOutputs, key: str) -> None:
         )
 
 
-def _figure(name: str, values: NDArray[np.float32]) -> str:
-    shown = layer_charts.activation_grid(values)
-    most, channels = layer_charts.MAX_CHANNELS, values.shape[-1] if values.ndim == 3 else 1
-    cut = f", the first {most} shown" if channels > most else ""
-    lit = int((layer_charts.channel_images(values).max(axis=(1, 2)) > 0).sum())
+def _layer_html(name: str, values: NDArray[np.float32]) -> str:
+    """A `<figure>` of one layer's channels."""
+    grid, images = layer_charts.activation_grid(values), layer_charts.channel_images(values)
+    shown, channels = layer_charts.MAX_CHANNELS, values.shape[-1] if values.ndim == 3 else 1
+    note = f", the first {shown} shown" if channels > shown else ""
+    active = int((images.max(axis=(1, 2)) > 0).sum())
     alt = (
-        f"Layer {layer_title(name)}: {channels} pictures of {layer_charts.channel_images(values).shape[2]} columns, {lit} of "
-        f"them with something above zero; values from {values.min():.2g} to {values.max():.2g}"
+        f"Layer {layer_title(name)}: {channels} images {images.shape[2]} pixels wide, {active} of them with a value "
+        f"above zero; values from {values.min():.2g} to {values.max():.2g}"
     )
-    caption = f"<figcaption><b>{html.escape(layer_title(name))}</b><br>{format_shape(values.shape)}{cut}</figcaption>"
+    caption = f"<figcaption><b>{html.escape(layer_title(name))}</b><br>{format_shape(values.shape)}{note}</figcaption>"
     return (
-        f'<figure class="lab-figure"><img class="lab-picture" width="{shown.shape[1]}" alt="{html.escape(alt)}" '
-        f'src="{layer_charts.fast_data_url(shown)}">{caption}</figure>'
+        f'<figure class="lab-figure"><img class="lab-picture" width="{grid.shape[1]}" alt="{html.escape(alt)}" '
+        f'src="{layer_charts.fast_data_url(grid)}">{caption}</figure>'
     )

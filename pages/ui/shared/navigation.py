@@ -1,4 +1,4 @@
-"""The pages, in the order of the menu. The app opens on the first."""
+"""The pages of the app, in the order of the menu, and the menu of views on a page."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PAGES = {
 
 
 def menu_pages() -> list[StreamlitPage]:
-    """One entry of the menu for each page."""
+    """The entries of the menu. The app opens on the first."""
     first = next(iter(PAGES))
     return [
         st.Page(path, title=title, icon=icon, default=path == first, url_path=page_url_path(path))
@@ -34,22 +34,22 @@ def menu_pages() -> list[StreamlitPage]:
 
 
 def page_url_path(page: str) -> str:
-    """The path of a page in the address, given its file; empty for the first."""
+    """The path in the address of a page, given its file; empty for the first."""
     return "" if page == next(iter(PAGES)) else PAGES[page][0].lower()
 
 
 def select_view(views: Mapping[str, tuple[str, Callable[..., None]]], key: str) -> str:
-    """A menu of a page's views. The address names the one that is shown, `?view=map`, and a link opens it.
+    """Shows the menu of a page's views. The address names the selected view (`?view=map`), so a link can open it.
 
     Args:
-        views: name in the address -> its title, and what shows it; the first one is shown where nobody has chosen.
-        key: of the session.
+        views: name in the address -> title, and the function that shows the view. The first is the default.
+        key: session key of the selected view.
 
     Returns:
-        The name of the view that is shown.
+        The name of the selected view.
     """
     linked, last = st.query_params.get("view"), state.linked_view_key(key)
-    if linked in views and linked != st.session_state.get(last):  # not the one that was put there: a link was followed
+    if linked in views and linked != st.session_state.get(last):  # we did not put it there, so a link was followed
         st.session_state[key] = linked
     st.session_state.setdefault(key, next(iter(views)))
     name = str(
@@ -69,12 +69,12 @@ def select_view(views: Mapping[str, tuple[str, Callable[..., None]]], key: str) 
 
 
 def ensure_app_ran() -> None:
-    """The first line of a page: makes sure that app.py has run.
+    """Makes sure that app.py has run. Every page calls it first.
 
-    Streamlit learns that an app calls st.navigation only by running it. Until then it takes the folder pages/ for
-    pages of the old kind, and the first visitor of a server who opens the link of a page gets the bare script (AppTest
-    forgets before each run, and always does). Not by st.rerun: a click would be lost on the way.
+    Streamlit learns only from running app.py that the app uses st.navigation. Until then it treats the folder pages/
+    as pages of its old kind: the first visitor of a server who opens a link to a page would get the bare script. (So
+    does every run of AppTest.) st.rerun would not do: it loses the click that caused the run.
     """
     if PagesManager.uses_pages_directory:
-        runpy.run_path(str(APP))  # runs this page again, from inside
+        runpy.run_path(str(APP))  # which runs this page again
         st.stop()

@@ -1,4 +1,4 @@
-"""The hand on a run: pause, step, stop, another learning rate, more epochs, and taking up again what has ended."""
+"""The controls of a run: pause, single steps, stop, learning rate and epochs; resume once it has ended."""
 
 from __future__ import annotations
 
@@ -13,21 +13,23 @@ from mnist_core.runs.status import Status
 from pages.ui.shared import caches, guard, visitor
 
 LEARNING_RATES = (1e-5, 3e-5, 1e-4, 2e-4, 3e-4, 5e-4, 1e-3, 2e-3, 3e-3, 5e-3, 0.01, 0.02, 0.03, 0.05, 0.1, 0.3, 1.0)
-MOST_EPOCHS = 1000
+MAX_EPOCHS = 1000
 
 
 def show_run_controls(run: Run, settings: Settings, status: Status) -> None:
-    """What can be asked of a run that goes on."""
+    """Buttons and sliders for a run that is training."""
     control, paused = Control.from_json(run.control()), status.state == "paused"
-    ask, locked = visitor.owner_callback(run, run.update_control), visitor.is_locked(run)
+    request, locked = visitor.owner_callback(run, run.update_control), visitor.is_locked(run)
     pause, batch, epoch, stop = st.columns(4)
     if paused or control.paused:
-        pause.button("Resume", key="resume", on_click=ask, kwargs={"paused": False}, width="stretch", disabled=locked)
+        pause.button(
+            "Resume", key="resume", on_click=request, kwargs={"paused": False}, width="stretch", disabled=locked
+        )
     else:
         pause.button(
             "Pause",
             key="pause",
-            on_click=ask,
+            on_click=request,
             kwargs={"paused": True},
             width="stretch",
             disabled=locked or status.state != "running",
@@ -35,18 +37,18 @@ def show_run_controls(run: Run, settings: Settings, status: Status) -> None:
     batch.button(
         "One batch",
         key="batch",
-        on_click=ask,
+        on_click=request,
         kwargs={"batches": control.batches + 1},
         width="stretch",
-        help="While paused: trains on one batch, and pauses again.",
+        help="While paused: trains on one batch and pauses again.",
         disabled=locked or not paused,
     )
     epoch.button(
         "One epoch",
         key="epoch",
-        on_click=ask,
+        on_click=request,
         kwargs={"whole_epochs": control.whole_epochs + 1},
-        help="While paused: to the end of the epoch.",
+        help="While paused: trains to the end of the epoch and pauses again.",
         width="stretch",
         disabled=locked or not paused,
     )
@@ -59,57 +61,65 @@ def show_run_controls(run: Run, settings: Settings, status: Status) -> None:
         disabled=locked or status.state == "stopping",
     )
     visitor.show_owner_note(run)
-    with st.expander("Change it while it runs"):
-        _learning_rate(run, settings, control)
-        _epochs(run, status)
+    with st.expander("Change while running"):
+        _show_learning_rate(run, control.learning_rate or settings.learning_rate)
+        _show_total_epochs(run, status)
 
 
-def _learning_rate(run: Run, settings: Settings, control: Control) -> None:
-    now, key = control.learning_rate or settings.learning_rate, f"rate-{run.id}"
-    st.session_state.setdefault(key, now)
+def _show_learning_rate(run: Run, current: float) -> None:
+    key = f"rate-{run.id}"
+    st.session_state.setdefault(key, current)
 
-    def ask() -> None:
+    def request_learning_rate() -> None:
         visitor.owner_callback(run, run.update_control)(learning_rate=st.session_state[key])
 
     st.select_slider(
-        "Learning rate from here on",
-        sorted({*LEARNING_RATES, now}),
+        "Learning rate from now on",
+        sorted({*LEARNING_RATES, current}),
         key=key,
-        on_change=ask,
+        on_change=request_learning_rate,
         format_func="{:g}".format,
-        help="The peak; the schedule keeps its shape.",
+        help="The peak of the schedule. Its shape stays the same.",
         disabled=visitor.is_locked(run),
     )
 
 
-def _epochs(run: Run, status: Status) -> None:
+def _show_total_epochs(run: Run, status: Status) -> None:
     key = f"epochs-{run.id}"
-    st.session_state.setdefault(key, status.epochs)
+    st.session_state.setdefault(key, status.epochs)  # without it the input would start at its minimum
 
-    def ask() -> None:
+    def request_epochs() -> None:
         visitor.owner_callback(run, run.update_control)(epochs=st.session_state[key])
 
     st.number_input(
-        "Epochs in all",
+        "Total epochs",
         max(1, status.epoch + 1),
-        MOST_EPOCHS,
+        MAX_EPOCHS,
         key=key,
-        on_change=ask,
+        on_change=request_epochs,
         disabled=visitor.is_locked(run),
-        help="A schedule is stretched to the new end.",
+        help="The schedule is stretched to the new end.",
     )
 
 
 def show_resume(run: Run, status: Status) -> None:
-    """For a run that has ended with a checkpoint: goes on from its last finished epoch."""
+    """Continues a run that has ended from its last finished epoch. Shows nothing if it has no checkpoint."""
     if not has_checkpoint(run.path):
         return
-    least = max(status.epochs, status.epoch + 1)
-    button, epochs = st.columns(2, vertical_alignment="bottom")
-    wanted = epochs.number_input("Epochs in all", status.epoch + 1, MOST_EPOCHS, least, key=f"more-{run.id}")
-    label = "Train on" if status.state == "finished" else "Resume"
-    pressed = button.button(
-        label, key="take-up", width="stretch", help="From the last finished epoch.", disabled=visitor.is_locked(run)
+    button, input_column = st.columns(2, vertical_alignment="bottom")
+    epochs = input_column.number_input(
+        "Total epochs",
+        status.epoch + 1,
+        MAX_EPOCHS,
+        max(status.epochs, status.epoch + 1),
+        key=f"more-{run.id}",
     )
-    if guard.try_action(lambda: visitor.change_run(run, resume_run, caches.backend(), run, int(wanted)), pressed):
+    pressed = button.button(
+        "Train longer" if status.state == "finished" else "Resume",
+        key="continue",
+        width="stretch",
+        help="Continues from the last finished epoch.",
+        disabled=visitor.is_locked(run),
+    )
+    if guard.try_action(lambda: visitor.change_run(run, resume_run, caches.backend(), run, int(epochs)), pressed):
         st.rerun(scope="app")

@@ -1,4 +1,4 @@
-"""A canvas to draw on, and what comes of it."""
+"""The drawing canvas."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ from mnist_core.drawing.normalize import normalize_drawing
 from mnist_core.drawing.strokes import Strokes, render_strokes
 from pages.ui.shared import state, theme
 
-BRUSH_PIXELS = 20  # until somebody moves the slider
+BRUSH_PIXELS = 20
+"""Brush width until the visitor changes it."""
 
 
 @dataclass(frozen=True, eq=False)
 class Drawing:
-    """What is to be read.
+    """A drawing, or an uploaded image of one.
 
     Attributes:
         image: (H, W), (H, W, 3) or (H, W, 4) uint8.
-        strokes: the pen's path in pixels; empty where a picture was uploaded.
-        brush: in pixels of the image; None where it is not known.
+        strokes: the path of the pen in pixels; empty for an upload.
+        brush: brush width in pixels of the image; None if unknown.
     """
 
     image: NDArray[np.uint8]
@@ -34,13 +35,17 @@ class Drawing:
 
 
 def show_sketchpad(key: str, width: int) -> Drawing | None:
-    """The canvas, 280 pixels high. Returns the drawing on it, None before the first stroke.
+    """Shows the canvas, 280 pixels high.
 
     Args:
-        key: state.CANVAS or state.NUMBER_CANVAS.
+        key: of the canvas, one of state's.
         width: in pixels.
+
+    Returns:
+        The drawing on it; None before the first stroke.
     """
     st.session_state.setdefault(state.BRUSH, BRUSH_PIXELS)
+    clear_count = st.session_state.get(state.clear_count_key(key), 0)
     result = st_canvas(
         stroke_width=st.session_state[state.BRUSH],
         stroke_color=theme.CANVAS_INK,
@@ -49,45 +54,48 @@ def show_sketchpad(key: str, width: int) -> Drawing | None:
         height=theme.CANVAS_PIXELS,
         initial_drawing=st.session_state.get(state.initial_drawing_key(key)),
         return_image_data=True,
-        key=f"{key}_{cleared}" if (cleared := st.session_state.get(state.clear_count_key(key), 0)) else key,
+        key=f"{key}_{clear_count}" if clear_count else key,
     )
     if not result.json_data:
         return None
     st.session_state[state.drawing_key(key)] = result.json_data
     if not result.json_data.get("objects"):
         return None
-    image = result.image_data  # each look at it decodes it anew
-    if image is None:  # before somebody touches it a canvas sends no picture, not even of what it began with
+    image = result.image_data  # decoded at each access
+    if image is None:  # a canvas sends no image before it is touched, not even of its initial drawing
         return drawing_from_strokes(result.json_data, width)
     return Drawing(image, canvas.parse_strokes(result.json_data), canvas.parse_brush_width(result.json_data))
 
 
 def drawing_from_strokes(sent: dict[str, Any] | None, width: int) -> Drawing | None:
-    """A drawing from its paths alone, as the canvas shows it. None where there are none that tell it all.
+    """Renders a drawing from its strokes, as the canvas shows it.
 
     Args:
-        sent: what a canvas has sent, or began with.
+        sent: what the canvas sent or started with.
         width: of the canvas, in pixels.
+
+    Returns:
+        The drawing; None if there are no strokes or their widths differ.
     """
-    paths, brush = canvas.parse_strokes(sent), canvas.parse_brush_width(sent)
-    if not paths or brush is None:
+    strokes, brush = canvas.parse_strokes(sent), canvas.parse_brush_width(sent)
+    if not strokes or brush is None:
         return None
-    points = np.concatenate(paths)
+    points = np.concatenate(strokes)
     low, high = points.min(axis=0), points.max(axis=0)
-    middle = float(low[0] + high[0]) / 2, float(low[1] + high[1]) / 2
-    size = max(float((high - low).max()), 1e-3)  # of the path; a mere dot has none
-    image = render_strokes(paths, brush, size, middle, max(width, theme.CANVAS_PIXELS))[: theme.CANVAS_PIXELS, :width]
-    return Drawing(image, paths, brush)
+    center = float(low[0] + high[0]) / 2, float(low[1] + high[1]) / 2
+    size = max(float((high - low).max()), 1e-3)  # a dot has size 0
+    image = render_strokes(strokes, brush, size, center, max(width, theme.CANVAS_PIXELS))
+    return Drawing(image[: theme.CANVAS_PIXELS, :width], strokes, brush)
 
 
 def clear_canvas(key: str) -> None:
-    """Wipes a canvas when it is next shown: it is another one then, since one that is shown cannot be told to."""
+    """Clears a canvas. It gets a new widget key, since a canvas on the page cannot be changed from here."""
     st.session_state[state.clear_count_key(key)] = st.session_state.get(state.clear_count_key(key), 0) + 1
-    for kept in (state.drawing_key(key), state.initial_drawing_key(key)):
-        st.session_state.pop(kept, None)
+    for drawing_key in (state.drawing_key(key), state.initial_drawing_key(key)):
+        st.session_state.pop(drawing_key, None)
 
 
-def normalized_digit(drawn: Drawing | None) -> NDArray[np.uint8] | None:
-    """The drawing as a model is shown it, (28, 28) uint8; None where there is no ink."""
-    normalised = normalize_drawing(drawn.image, drawn.brush) if drawn else None
-    return None if normalised is None or normalised.blank else normalised.image
+def normalized_digit(drawing: Drawing | None) -> NDArray[np.uint8] | None:
+    """The drawing as a model gets it, (28, 28) uint8, ink bright; None if it is blank."""
+    normalized = normalize_drawing(drawing.image, drawing.brush) if drawing else None
+    return None if normalized is None or normalized.blank else normalized.image

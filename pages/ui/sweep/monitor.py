@@ -52,7 +52,7 @@ def _show_progress(sweep: Sweep, plan: SweepPlan, live: bool) -> None:
             f"{MEASURES[plan.measure]} by epoch of {len(trials)} trials, pruned ones in gray",
             "pruned curves",
             "sweep_curves",
-            moving=live,
+            live=live,
         )
     _show_trials(trials, plan, live)
 
@@ -122,7 +122,7 @@ def _show_best_so_far(trials: list[dict[str, Any]], plan: SweepPlan, live: bool)
                 f"Best {MEASURES[plan.measure]} so far by {axis_title}: {value} after {len(points)} trials",
                 "best so far",
                 f"sweep_best_{axis}",
-                moving=live,
+                live=live,
             )
 
 

@@ -102,7 +102,7 @@ def _curves(run: Run, metrics: Metrics, status: Status, live: bool) -> None:
         chart = caches.learning_curve(run, metrics.rows, measure, steps_per_epoch)
         alt = f"{measure.capitalize()} by epoch, of training and of validation images; now {last[measure]:.4f}"
         with column:
-            figure.show_chart(chart, measure.capitalize(), alt, "learning curves", f"{measure}_chart", moving=live)
+            figure.show_chart(chart, measure.capitalize(), alt, "learning curves", f"{measure}_chart", live=live)
     validated = next((row for row in reversed(metrics.rows) if "val_accuracy" in row), None)
     beside = f", validation {100 * validated['val_accuracy']:.2f} %" if validated else ""
     st.caption(f"Now: loss {last['loss']:.4f}, accuracy {100 * last['accuracy']:.2f} %{beside}.")

@@ -72,7 +72,7 @@ def show_probes(run: Run, rows: tuple[dict[str, Any], ...], live: bool) -> None:
     about = f"{right} of {len(wall.labels)} test digits are read right after {until:,} batches"
     st.html(
         f'<div class="lab-note">{about}; the others are framed in orange, with what they are read as.</div>'
-        f'<img class="lab-wall" alt="{about}" src="{data_url(wall_picture)}">'
+        f'<img class="lab-probe-grid" alt="{about}" src="{data_url(wall_picture)}">'
     )
     if not live:
         figure.show_guide_and_download("wall", "wall", partial(encode_png, wall_picture))
@@ -98,6 +98,6 @@ def _drawing(each: Probe, rows: list[dict[str, Any]]) -> str:
     strip = data_url(digit_charts.probability_strip(np.concatenate([before, told]), STRIP_PIXELS))
     return (
         f'<figure class="lab-probe" data-probe="{digit}">{thumbnails.image_html(each.image, "a drawing of yours", 56)}'
-        f"<b>{html.escape(text)}</b><div class='lab-course'><div class='lab-names'>{names}</div>"
+        f"<b>{html.escape(text)}</b><div class='lab-history'><div class='lab-names'>{names}</div>"
         f'<img alt="how it was read until now, a row for each digit" src="{strip}"></div></figure>'
     )

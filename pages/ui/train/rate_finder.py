@@ -90,7 +90,7 @@ def _chart(points: list[Point], found: Suggestion | None, live: bool) -> None:
     drawn = rate_charts.range_test_curve(told, ends, found.rate if found else None)
     mark = f"; {found.rate:g} is marked, the loss is lowest at {found.lowest:.2g}" if found else ""
     alt = f"Loss of {len(told)} batches by learning rate, up to {told[-1]['rate']:.2g}{mark}"
-    figure.show_chart(drawn, "Loss by learning rate", alt, "range test", "range_test", moving=live)
+    figure.show_chart(drawn, "Loss by learning rate", alt, "range test", "range_test", live=live)
 
 
 def _use(rate: float) -> None:
