@@ -66,7 +66,7 @@ def test_drawn_digits_are_read(page: Page, hand: str, digits: list[tuple[int, li
         settled(page)
         answers.append(read(page))
         page.get_by_role("button", name=re.compile("reset|clear", re.I)).first.click()
-        expect(page.get_by_text("The answer comes when you lift the pen")).to_be_visible(timeout=20 * SECONDS)
+        expect(page.get_by_text("The prediction appears when you lift the pen")).to_be_visible(timeout=20 * SECONDS)
     assert answers == [digit for digit, _ in digits], hand
 
 

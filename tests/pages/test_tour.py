@@ -111,7 +111,7 @@ def test_third_step_has_the_quick_recipe_and_few_epochs_set(app: AppTest) -> Non
 
 def test_fourth_step_says_that_two_runs_are_needed(app: AppTest) -> None:
     at_step(app, 4)
-    assert "Two trained runs are needed" in bar(app)
+    assert "needs two trained runs" in bar(app)
 
 
 def test_fourth_step_compares_the_two_latest(app: AppTest, trained: Trained, runs_root: Path) -> None:
@@ -159,7 +159,7 @@ def test_left_tour_is_taken_up_where_it_was_left(app: AppTest) -> None:
     assert not bar(app) and "tour" not in app.query_params
     app.switch_page("pages/draw.py")
     app.run()
-    assert app.button(key="tour_begin").label == "Go on with the tour at step 3"
+    assert app.button(key="tour_begin").label == "Resume the tour at step 3"
     press(app, "tour_begin")
     assert app.title[0].value == "Train a network"
 

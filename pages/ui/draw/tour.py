@@ -1,5 +1,7 @@
-"""The guided tour: six steps through the app, each on the right page in the right state. Its step stands in the session
-and in the address, `?tour=3`: it can be left and taken up again at any time, and by a link."""
+"""The guided tour: six steps through the app, each on its page with everything set up.
+
+The step is kept in the session and in the address (`?tour=3`), so the tour can be left, resumed, and opened by a link.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ from mnist_core.config import runs_dir
 from pages.ui.shared import caches, model_menu, navigation, settings_link, state, theme
 
 ADDRESS = "tour"
-BRUSH = 12  # pixels, of the small digit
+"""The query parameter."""
+BRUSH = 12
+"""Brush width of the small digit, in pixels."""
 
 SMALL_THREE = [
     (48, 37),
@@ -32,18 +36,18 @@ SMALL_THREE = [
     (54, 114),
     (43, 105),
 ]
-"""A 3 in the upper left corner of the canvas, as the pen went: x, y in pixels. Merely shrunk to 28×28 it is lost."""
+"""A small 3 in the upper left corner of the canvas, (x, y) in pixels. Plain resize makes it unreadable."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """One stop.
+    """One step of the tour.
 
     Attributes:
-        title: what is done there.
-        page: the file of its page.
-        prepare: brings the session into the right state before the page runs; gives what the address is to name.
-        text: one or two sentences, asked for anew at each look.
+        title: what the step is about.
+        page: file of its page.
+        prepare: sets the session state before the page runs, and returns query parameters for its address.
+        text: returns one or two sentences, which may depend on the runs there are.
     """
 
     title: str
@@ -52,15 +56,15 @@ class Step:
     text: Callable[[], str]
 
 
-def draw() -> dict[str, str]:
-    """One digit, read as the app reads."""
-    _set({state.MODE: "digit", state.PLAIN: False})
+def prepare_draw() -> dict[str, str]:
+    """One digit, with normalization."""
+    _set_state({state.MODE: "digit", state.PLAIN: False})
     return {}
 
 
-def misread() -> dict[str, str]:
-    """A small digit in a corner, merely shrunk, read by the shipped model."""
-    _set(
+def prepare_misread() -> dict[str, str]:
+    """The small digit with plain resize, for the shipped model."""
+    _set_state(
         {
             state.MODE: "digit",
             state.PLAIN: True,
@@ -68,45 +72,45 @@ def misread() -> dict[str, str]:
             state.SECOND_MODEL: model_menu.NO_MODEL,
         }
     )
-    bring_up(SMALL_THREE)
+    put_on_canvas(SMALL_THREE)
     return {}
 
 
-def train() -> dict[str, str]:
-    """The quickest recipe, few epochs, on the images at hand."""
+def prepare_train() -> dict[str, str]:
+    """The fastest recipe with few epochs, on the data that is already here."""
     settings_link.fill_from_link({"recipe": "fast", "epochs": "3", "data": caches.available_dataset()})
     return {}
 
 
-def compare() -> dict[str, str]:
-    """The two latest runs, laid over one another."""
-    st.session_state[state.COMPARED] = _latest()
+def prepare_compare() -> dict[str, str]:
+    """The two latest runs."""
+    st.session_state[state.COMPARED] = _latest_runs()
     return {}
 
 
-def inside() -> dict[str, str]:
-    """The drawing on the canvas; where there is none, the small digit."""
+def prepare_explain() -> dict[str, str]:
+    """The drawing on the canvas, or the small digit if there is none."""
     st.session_state[state.EXPLAIN_SOURCE] = "draw"
     if not (st.session_state.get(state.drawing_key(state.CANVAS)) or {}).get("objects"):
-        bring_up(SMALL_THREE)
+        put_on_canvas(SMALL_THREE)
     return {}
 
 
-def teach() -> dict[str, str]:
+def prepare_fine_tune() -> dict[str, str]:
     """The kept drawings."""
     st.session_state[state.DATA_VIEW] = "kept"
     return {"view": "kept"}
 
 
 def _compare_text() -> str:
-    if len(_latest()) < 2:
+    if len(_latest_runs()) < 2:
         return (
-            "Two trained runs are needed here, and there are not two yet: go back, train twice with a change between, "
-            "and come again. Or go on."
+            "This step needs two trained runs. Go back and train twice, with one setting changed, or continue with "
+            "the next step."
         )
     return (
-        "The two latest runs lie over one another: curves, the settings that differ, what each confuses. Tick others "
-        "in the table."
+        "Your two latest runs are compared: their curves, the settings that differ, and what each of them confuses. "
+        "Select other runs in the table."
     )
 
 
@@ -114,67 +118,64 @@ STEPS = (
     Step(
         "Draw",
         "pages/draw.py",
-        draw,
+        prepare_draw,
         lambda: (
-            "Draw a digit in the black square. The answer comes when you lift the pen, with the image that the model "
-            "sees."
+            "Draw a digit in the black square. When you lift the pen, you see the prediction and the image that the "
+            "model gets."
         ),
     ),
     Step(
         "Why other apps misread you",
         "pages/draw.py",
-        misread,
+        prepare_misread,
         lambda: (
-            "This small 3 is merely shrunk to 28×28, as many apps do, and the model makes nothing of it. Below it, "
-            "switch *Plain resize* off: treated as MNIST's makers treated theirs, it is read at once."
+            "This small 3 is only shrunk to 28×28, as many apps do it, and the model cannot read it. Switch *Plain "
+            "resize* off below: prepared the way MNIST's digits were, it is recognized."
         ),
     ),
     Step(
         "Train",
         "pages/train.py",
-        train,
+        prepare_train,
         lambda: (
-            "The quickest recipe and three epochs are set. Press *Train* and watch loss and accuracy move. Then change "
-            "one "
-            "thing and train again."
+            "The fastest recipe is selected, with three epochs. Press *Train* and watch loss and accuracy. Then change "
+            "one setting and train again."
         ),
     ),
-    Step("Compare", "pages/runs.py", compare, _compare_text),
+    Step("Compare", "pages/runs.py", prepare_compare, _compare_text),
     Step(
         "Look inside",
         "pages/explain.py",
-        inside,
+        prepare_explain,
         lambda: (
-            "What the layers of the network make of your drawing, and why it answers as it does. Change the drawing "
-            "and "
-            "watch."
+            "See what each layer of the network computes for your drawing, and why it predicts what it does. Change "
+            "the drawing and watch."
         ),
     ),
     Step(
-        "Teach",
+        "Fine-tune",
         "pages/data.py",
-        teach,
+        prepare_fine_tune,
         lambda: (
-            "Where the model was wrong, say so under its answer on the Draw page: the drawing is kept here. *Teach* "
-            "makes "
-            "a model that has learned it, and shows what it forgot."
+            "If a prediction on the Draw page is wrong, correct it there, and the drawing is kept here. *Fine-tune* "
+            "trains the model further on these drawings and shows what it learned and forgot."
         ),
     ),
 )
 
 
-def _set(values: dict[str, Any]) -> None:
+def _set_state(values: dict[str, Any]) -> None:
     for key, value in values.items():
         st.session_state[key] = value
 
 
-def _latest() -> list[str]:
+def _latest_runs() -> list[str]:
     """Ids of the two latest runs that have a model, or fewer."""
     return list(caches.model_cards(runs_dir()))[:2]
 
 
-def bring_up(points: list[tuple[int, int]]) -> None:
-    """Puts a stroke on the Draw page's canvas: a new canvas, since one that is shown cannot be told to change."""
+def put_on_canvas(points: list[tuple[int, int]]) -> None:
+    """Puts a stroke on the Draw page's canvas, which gets a new widget key: one on the page cannot be changed."""
     (x, y), *rest = points
     stroke = {
         "type": "path",
@@ -188,7 +189,7 @@ def bring_up(points: list[tuple[int, int]]) -> None:
     }
     drawing = {"version": "4.4.0", "objects": [stroke], "background": theme.CANVAS_PAPER}
     count = st.session_state.get(state.clear_count_key(state.CANVAS), 0)
-    _set(
+    _set_state(
         {
             state.clear_count_key(state.CANVAS): count + 1,
             state.drawing_key(state.CANVAS): drawing,
@@ -198,75 +199,72 @@ def bring_up(points: list[tuple[int, int]]) -> None:
 
 
 def show_tour(path: str) -> None:
-    """Above each page while the tour goes on, and nothing else.
-
-    Args:
-        path: of the page in the address.
-    """
+    """Shows the current step above the page, or nothing outside the tour. `path`: of the page in the address."""
     number = st.session_state.get(state.TOUR_STEP)
-    linked = _linked()
+    linked = _linked_step()
     if linked is not None and linked != number:
-        go(linked)
+        go_to_step(linked)
     if number is None:
         return
-    if "recipe" in st.query_params:  # the Train page takes all of such an address for settings
+    if "recipe" in st.query_params:  # the Train page takes every parameter of such an address for a setting
         st.query_params.pop(ADDRESS, None)
     else:
         st.query_params[ADDRESS] = str(number)
-    show(number, path)
+    _show_step(number, path)
 
 
-def _linked() -> int | None:
-    """The step that the address names; what is no step is taken out of it."""
-    named = st.query_params.get(ADDRESS)
-    if named in map(str, range(1, len(STEPS) + 1)):
-        return int(named)
+def _linked_step() -> int | None:
+    """The step that the address names. Anything else is removed from the address."""
+    value = st.query_params.get(ADDRESS)
+    if value is not None and value in map(str, range(1, len(STEPS) + 1)):
+        return int(value)
     st.query_params.pop(ADDRESS, None)
     return None
 
 
-def show(number: int, path: str) -> None:
-    """What to do at a step, and the ways on, back and out."""
+def _show_step(number: int, path: str) -> None:
+    """The text of a step, and buttons to move on, go back and leave."""
     step = STEPS[number - 1]
+    is_last = number == len(STEPS)
     with st.container(border=True, key="tour"):
         st.markdown(f"**Guided tour, {number} of {len(STEPS)}: {step.title}.** {step.text()}")
         with st.container(horizontal=True):
-            if path != navigation.page_url_path(step.page) and st.button(
-                "To this step", key="tour_here", type="primary"
-            ):
-                go(number)
-            if number < len(STEPS) and st.button("Next", key="tour_next", icon=":material/arrow_forward:"):
-                go(number + 1)
-            if number > 1 and st.button("Back", key="tour_back", icon=":material/arrow_back:"):
-                go(number - 1)
-            last = number == len(STEPS)
-            st.button("End the tour" if last else "Leave", key="tour_leave", type="tertiary", on_click=leave)
+            is_elsewhere = path != navigation.page_url_path(step.page)
+            if is_elsewhere and st.button("Back to this step", key="tour_here", type="primary"):
+                go_to_step(number)
+            if not is_last and st.button("Next", key="tour_next", icon=":material/arrow_forward:"):
+                go_to_step(number + 1)
+            if number > 1 and st.button("Previous", key="tour_back", icon=":material/arrow_back:"):
+                go_to_step(number - 1)
+            st.button(
+                "End the tour" if is_last else "Leave the tour", key="tour_leave", type="tertiary", on_click=leave_tour
+            )
 
 
-def go(number: int) -> None:
-    """To a step: its state, then its page."""
+def go_to_step(number: int) -> None:
+    """Prepares a step and opens its page."""
     step = STEPS[number - 1]
-    address = step.prepare()
+    parameters = step.prepare()
     st.session_state[state.TOUR_STEP] = number
-    st.switch_page(step.page, query_params=address | {ADDRESS: str(number)})
+    st.switch_page(step.page, query_params=parameters | {ADDRESS: str(number)})
 
 
-def leave() -> None:
-    """Where it was left is remembered, unless that was its end."""
+def leave_tour() -> None:
+    """Leaves the tour, and remembers the step unless it was the last."""
     number = st.session_state.pop(state.TOUR_STEP, None)
     st.session_state[state.TOUR_PAUSED_AT] = None if number == len(STEPS) else number
     st.query_params.pop(ADDRESS, None)
 
 
 def show_tour_button() -> None:
-    """A button that begins the tour, or takes it up where it was left."""
+    """A button that starts the tour, or resumes it. Hidden during the tour."""
     if st.session_state.get(state.TOUR_STEP) is not None:
         return
-    left = st.session_state.get(state.TOUR_PAUSED_AT)
-    label = f"Go on with the tour at step {left}" if left else "Take the tour"
-    st.button(label, key="tour_begin", icon=":material/tour:", on_click=_follow, args=(left or 1,))
+    paused_at = st.session_state.get(state.TOUR_PAUSED_AT)
+    label = f"Resume the tour at step {paused_at}" if paused_at else "Take the tour"
+    st.button(label, key="tour_begin", icon=":material/tour:", on_click=_link_to_step, args=(paused_at or 1,))
 
 
-def _follow(number: int) -> None:
-    """As a link does: the bar takes it up before the widgets of the page, whose values nobody may change after them."""
+def _link_to_step(number: int) -> None:
+    """Opens a step as a link does: before the page's widgets exist, since their values cannot be set afterwards."""
     st.query_params[ADDRESS] = str(number)
