@@ -1,4 +1,4 @@
-"""Choose a recipe, change what you like, train it in a process of its own and watch; a link opens the same run."""
+"""Train a network: choose a recipe, change settings, start a run, and watch it. A link opens the same run."""
 
 from __future__ import annotations
 
@@ -22,42 +22,39 @@ from pages.ui.shared import (
     visitor,
 )
 from pages.ui.shared.cluster_status import show_cluster_status
-from pages.ui.train import builder, monitor, network_plan, probe_panel
-from pages.ui.train.builder import show_builder
-from pages.ui.train.monitor import show_run
+from pages.ui.train.builder import show_builder, show_network_switch
+from pages.ui.train.monitor import show_recent_runs, show_run
+from pages.ui.train.network_plan import show_network_summary
+from pages.ui.train.probe_panel import show_probe_pad
 from pages.ui.train.rate_finder import show_rate_finder
 
-GALLERY = 20
+EXAMPLES = 20
+"""Training digits that the page shows."""
 
 
 def train() -> None:
-    """Starts the run and puts it into the address."""
+    """Starts a run and puts it into the address."""
     run = start_run(caches.backend(), settings_form.form_spec(), visitor.owner_id())
     st.query_params["run"] = run.id
     probes.write_probes(run, st.session_state[state.PROBES])
 
 
-def shown_run() -> Run | None:
-    """The run that the address names, or the last one shown in this session."""
+def find_shown_run() -> Run | None:
+    """The run that the address names, else the last one that this session showed. Raises RunNotFoundError."""
     if "run" not in st.query_params and st.session_state.get(state.RUN):
         st.query_params["run"] = st.session_state[state.RUN]
-    name = st.query_params.get("run")
-    st.session_state[state.RUN] = None  # one that cannot be opened is not tried again
-    run = find_run(name) if name else None
-    st.session_state[state.RUN] = name
+    run_id = st.query_params.get("run")
+    st.session_state[state.RUN] = None  # if it cannot be opened, it is not tried again
+    run = find_run(run_id) if run_id else None
+    st.session_state[state.RUN] = run_id
     return run
 
 
-def network() -> None:
-    """The summary table of the network as it would be trained."""
-    network_plan.show_network_summary(settings_form.form_settings().architecture)
-
-
-def gallery() -> None:
-    """Twenty training digits as the augmentation would show them to the network."""
-    how = "hand" if st.session_state[state.AUGMENTATION] else "none"
-    with st.expander("What it trains on: 20 digits, augmented as set"):
-        thumbnails.show_tiles(caches.augmented_digits(how, GALLERY), columns=10)
+def show_examples() -> None:
+    """Training digits, augmented as the form says."""
+    augmentation = "hand" if st.session_state[state.AUGMENTATION] else "none"
+    with st.expander(f"Training data: {EXAMPLES} examples, augmented as set"):
+        thumbnails.show_tiles(caches.augmented_digits(augmentation, EXAMPLES), columns=10)
 
 
 navigation.ensure_app_ran()
@@ -70,8 +67,8 @@ if state.EPOCHS not in st.session_state or state.CARRIED_SETTINGS not in st.sess
     settings_form.fill_from_recipe()
 guard.try_action(settings_link.fill_from_address, True)
 st.title("Train a network")
-st.write("A network learns to read digits before your eyes: choose what it is and how it learns, and watch.")
-builder.show_network_switch()
+st.write("Choose a network and how it is trained, and watch it learn to read digits.")
+show_network_switch()
 if custom_network.is_enabled():
     show_builder()
 left, right = st.columns([1.2, 2], gap="large")
@@ -80,16 +77,16 @@ with left:
     show_rate_finder()
     show_cluster_status()
     guard.try_action(train, st.button("Train", type="primary", width="stretch"))
-    run = guard.try_action(shown_run, True)
-    probe_panel.show_probe_pad(run)
-    if not custom_network.is_enabled():  # the builder has it: it changes with the network
+    run = guard.try_action(find_shown_run, True)
+    show_probe_pad(run)
+    if not custom_network.is_enabled():  # otherwise the builder shows the link, since it changes with the network
         settings_link.show_settings_link()
 with right:
     if run is not None:
         show_run(run)
     else:
-        st.info("Choose a recipe, move a slider, and press Train. The curves begin to move within seconds.")
+        st.info("Choose a recipe, move a slider, and press Train. The first curves appear within seconds.")
     if not custom_network.is_enabled():
-        network()
-    gallery()
-    monitor.show_recent_runs()
+        show_network_summary(settings_form.form_settings().architecture)
+    show_examples()
+    show_recent_runs()

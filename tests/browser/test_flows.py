@@ -245,11 +245,11 @@ def test_training_is_watched_and_steered(page: Page, app_url: str, app_home: Pat
     settled(page)
     draw(page, ROUND_HAND[7][1])
     settled(page)
-    page.get_by_role("button", name="Watch this one").click()
+    page.get_by_role("button", name="Watch this digit").click()
     settled(page)
     page.get_by_role("button", name="Train", exact=True).click()
     expect(page.locator('[data-probe="7"]')).to_be_visible(timeout=90 * SECONDS)
-    expect(page.get_by_text(re.compile("of 60 test digits are read right")).first).to_be_visible()
+    expect(page.get_by_text(re.compile("of 60 test digits are read correctly")).first).to_be_visible()
 
     page.get_by_role("button", name="Pause", exact=True).click()
     expect(page.get_by_text("paused", exact=True)).to_be_visible(timeout=10 * SECONDS)

@@ -67,17 +67,17 @@ def test_it_begins_with_the_recipe_that_is_chosen(app: AppTest) -> None:
 
 def test_layers_are_moved_copied_added_and_removed(built: AppTest) -> None:
     rescaling, flatten, hidden, end = SMALL
-    press(built, "own_up")
+    press(built, "layer_up")
     assert layers(built) == (rescaling, hidden, flatten, end)
-    press(built, "own_down")
+    press(built, "layer_down")
     assert layers(built) == SMALL and built.session_state[state.SELECTED_LAYER] == 2
-    press(built, "own_duplicate")
+    press(built, "layer_duplicate")
     assert layers(built) == (rescaling, flatten, hidden, hidden, end)
-    press(built, "own_remove")
+    press(built, "layer_remove")
     assert layers(built) == SMALL
     built.selectbox(key=state.NEW_LAYER).select("Dropout").run()
     built.radio(key=state.SELECTED_LAYER).set_value(2).run()
-    press(built, "own_add")
+    press(built, "layer_add")
     assert layers(built) == (rescaling, flatten, hidden, Dropout(0.25), end)
     assert built.session_state[state.SELECTED_LAYER] == 3, "the new one is the one to set"
 
@@ -89,9 +89,9 @@ def test_settings_of_a_layer_are_changed_and_undone(built: AppTest) -> None:
     assert layers(built)[2] == Dense(99, "tanh", False)
     assert f"{784 * 99 + 99 * 10 + 10:,} parameters" in shown(built)
     for expected in (Dense(99, "tanh"), Dense(99, "relu"), Dense(16, "relu")):
-        press(built, "own_undo")
+        press(built, "network_undo")
         assert layers(built)[2] == expected
-    assert built.button(key="own_undo").disabled
+    assert built.button(key="network_undo").disabled
     assert built.number_input(key=state.layer_setting_key("Dense", "units")).value == 16, "the form goes back too"
 
 
@@ -99,7 +99,7 @@ def test_settings_of_a_layer_are_changed_and_undone(built: AppTest) -> None:
 def test_every_kind_of_layer_can_be_put_in_and_set(built: AppTest, kind: str) -> None:
     built.selectbox(key=state.NEW_LAYER).select(kind).run()
     built.radio(key=state.SELECTED_LAYER).set_value(0).run()
-    press(built, "own_add")
+    press(built, "layer_add")
     assert type(layers(built)[1]).__name__ == kind
     assert not built.error or "Layer" in built.error[0].value
     for name in edit.layer_settings(layers(built)[1]):
@@ -108,7 +108,7 @@ def test_every_kind_of_layer_can_be_put_in_and_set(built: AppTest, kind: str) ->
 
 def test_what_cannot_work_is_marked_and_mended(built: AppTest) -> None:
     built.radio(key=state.SELECTED_LAYER).set_value(1).run()
-    press(built, "own_remove")
+    press(built, "layer_remove")
     assert layers(built) == (SMALL[0], *SMALL[2:])
     assert "needs a flat list" in built.error[0].value.replace("\\", "")
     assert any("red" in option for option in built.radio(key=state.SELECTED_LAYER).options)
@@ -119,10 +119,10 @@ def test_what_cannot_work_is_marked_and_mended(built: AppTest) -> None:
 
 def test_an_emptied_network_is_begun_anew(built: AppTest) -> None:
     for _ in SMALL:
-        press(built, "own_remove")
+        press(built, "layer_remove")
     assert layers(built) == ()
     assert "no layer yet" in built.error[0].value
-    press(built, "own_add")
+    press(built, "layer_add")
     assert len(layers(built)) == 1
 
 
@@ -186,49 +186,49 @@ def test_bad_link_is_said_in_plain_words(app: AppTest, net: str, words: str) -> 
 
 def test_kept_opened_renamed_and_deleted(built: AppTest) -> None:
     built.text_input(key=state.NETWORK_NAME).set_value("two layers").run()
-    press(built, "own_keep")
+    press(built, "network_save")
     (kept,) = list_networks()
     assert kept.name == "two layers" and kept.layers == SMALL and kept.owner
-    press(built, "own_remove")
-    press(built, "own_open")
+    press(built, "layer_remove")
+    press(built, "network_open")
     assert layers(built) == SMALL
     built.text_input(key=state.NETWORK_NAME).set_value("another name").run()
-    press(built, "own_rename")
+    press(built, "network_rename")
     assert list_networks()[0].name == "another name"
     built.radio(key=state.SELECTED_LAYER).set_value(2).run()
-    press(built, "own_remove")
-    press(built, "own_over")
+    press(built, "layer_remove")
+    press(built, "network_overwrite")
     assert list_networks()[0].layers == (*SMALL[:2], SMALL[3])
-    press(built, "own_delete")
+    press(built, "network_delete")
     assert list_networks() == []
 
 
 def test_a_name_that_is_none_is_said(built: AppTest) -> None:
-    press(built, "own_keep")
+    press(built, "network_save")
     assert "expected 1 to 60" in built.error[0].value
 
 
 def test_somebody_elses_network_is_opened_and_not_changed(built: AppTest) -> None:
     save_network("theirs", (Flatten(), Dense(10, "softmax")), owner="ab" * 32)
     built.run()
-    assert all(built.button(key=f"own_{name}").disabled for name in ("over", "rename", "delete"))
-    press(built, "own_open")
+    assert all(built.button(key=f"network_{name}").disabled for name in ("overwrite", "rename", "delete"))
+    press(built, "network_open")
     assert layers(built) == (Flatten(), Dense(10, "softmax"))
 
 
-@pytest.mark.parametrize("source", ["recipe fast", "run", "kept"])
+@pytest.mark.parametrize("source", ["recipe fast", "run", "saved"])
 def test_it_starts_from_a_recipe_a_run_or_a_kept_network(built: AppTest, source: str) -> None:
     expected = RECIPES["fast"].settings.layers
     if source == "run":
         source = f"run {create_run(make_spec('fast')).id}"
-    if source == "kept":
-        source = f"kept {save_network('as fast', expected).id}"
+    if source == "saved":
+        source = f"saved {save_network('as fast', expected).id}"
     caches.clear_run_caches()
     built.run()
     built.selectbox(key=state.START_NETWORK).set_value(source).run()
-    press(built, "own_start_button")
+    press(built, "network_start")
     assert layers(built) == expected
-    press(built, "own_undo")
+    press(built, "network_undo")
     assert layers(built) == SMALL
 
 
@@ -239,8 +239,8 @@ def test_it_outlives_a_change_of_page(built: AppTest) -> None:
 
 
 def test_seconds_an_epoch_are_not_measured_yet(built: AppTest) -> None:
-    assert "not measured yet" in shown(built)
-    assert built.button(key="own_measure")
+    assert "measure this machine" in shown(built)
+    assert built.button(key="measure_machine")
 
 
 def test_an_imported_run_of_ones_own_must_have_real_layers(runs_root: Path) -> None:

@@ -254,7 +254,7 @@ def test_training_from_the_page_to_the_result(app: AppTest) -> None:
     assert "offline sample, 5,000 digits" in shown(app)
     assert [metric.label for metric in app.metric] == ["Test accuracy", "Error", "Test loss", "Training time"]
     app.number_input(key=state.TEST_INDEX).set_value(999).run()
-    assert "number 999" in shown(app)
+    assert "index 999" in shown(app)
     assert not app.error and not app.exception
 
 
@@ -411,8 +411,8 @@ def test_taught_run_shows_what_it_learned_and_forgot(app: AppTest, trained_run: 
     app.switch_page("pages/train.py")
     app.run()
     metrics = {metric.label: (metric.value, metric.delta) for metric in app.metric}
-    assert metrics["Kept drawings read right"] == ("4 of 5", "+3 by teaching")
-    assert metrics["MNIST after teaching"] == ("89.00 %", "-1.00 points")
+    assert metrics["Kept drawings read correctly"] == ("4 of 5", "+3 by fine-tuning")
+    assert metrics["Test accuracy after fine-tuning"] == ("89.00 %", "-1.00 points")
 
 
 def sent(paper: np.ndarray, *paths: list[Any], width: Any = 20) -> dict[str, object]:

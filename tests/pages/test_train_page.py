@@ -76,7 +76,7 @@ def test_drawings_to_watch_go_into_the_next_run(app: AppTest, started: list[Run]
     opened(app, "pages/train.py")
     app.session_state[state.PROBE_CANVAS] = drawing(*SEVEN)
     app.run()
-    button(app, "Watch this one").click().run()
+    button(app, "Watch this digit").click().run()
     assert len(app.session_state[state.PROBES]) == 1
     button(app, "Train").click().run()
     (seen,) = probes.read_probes(started[0])
@@ -90,11 +90,11 @@ def test_drawings_are_added_to_a_run_that_goes_on_and_taken_away(app: AppTest, s
     button(app, "Train").click().run()
     app.session_state[state.PROBE_CANVAS] = drawing(*SEVEN)
     app.run()
-    button(app, "Watch this one").click().run()
+    button(app, "Watch this digit").click().run()
     assert len(probes.read_probes(started[0])) == 1
-    button(app, "Take the last away").click().run()
+    button(app, "Remove the last").click().run()
     assert probes.read_probes(started[0]) == ()
-    assert button(app, "Take the last away").disabled
+    assert button(app, "Remove the last").disabled
 
 
 def test_six_are_enough(app: AppTest) -> None:
@@ -102,7 +102,7 @@ def test_six_are_enough(app: AppTest) -> None:
     app.session_state[state.PROBES] = [probes.new_probe(np.zeros((28, 28), np.uint8))] * 6
     app.session_state[state.PROBE_CANVAS] = drawing(*SEVEN)
     app.run()
-    assert button(app, "Watch this one").disabled
+    assert button(app, "Watch this digit").disabled
 
 
 def test_wall_of_an_ended_run_is_replayed(app: AppTest, trained_run: Run) -> None:
@@ -110,17 +110,17 @@ def test_wall_of_an_ended_run_is_replayed(app: AppTest, trained_run: Run) -> Non
     wall = probes.read_probe_grid(trained_run)
     assert wall is not None
     seen = probes.grid_history(trained_run.metrics().rows, 60)
-    slider = next(each for each in app.select_slider if each.label == "After so many batches")
+    slider = next(each for each in app.select_slider if each.label == "After this many batches")
     for step, read_as in (seen[-1], seen[0]):
         slider.set_value(step).run()
         right = sum(str(label) == read for label, read in zip(wall.labels.tolist(), read_as, strict=True))
-        assert f"{right} of 60 test digits are read right after {step:,} batches" in shown(app)
-        slider = next(each for each in app.select_slider if each.label == "After so many batches")
+        assert f"{right} of 60 test digits are read correctly after {step:,} batches" in shown(app)
+        slider = next(each for each in app.select_slider if each.label == "After this many batches")
 
 
 def test_run_from_before_there_was_a_wall_opens(app: AppTest, trained_run: Run) -> None:
     (trained_run.path / "wall.npz").unlink()
     at(app, "pages/train.py", run=trained_run.id)
     assert not app.exception and not app.error
-    assert "test digits are read right" not in shown(app)
+    assert "test digits are read correctly" not in shown(app)
     assert find_run(trained_run.id).has_model

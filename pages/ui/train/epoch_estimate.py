@@ -1,4 +1,4 @@
-"""How long an epoch of a network will take on this machine, and the button that measures the machine first."""
+"""The estimate of how long an epoch takes on this machine, and a button that measures the machine first."""
 
 from __future__ import annotations
 
@@ -13,28 +13,32 @@ from pages.ui.shared import guard, state
 
 
 def show_epoch_estimate(settings: Settings | None) -> None:
-    """A line. `settings`: what would be trained; None where it cannot be."""
-    known = time_model.read_time_model()
-    if known is None:
-        _offer()
+    """One line. `settings`: what would be trained; None if it cannot be trained."""
+    model = time_model.read_time_model()
+    if model is None:
+        _offer_measurement()
     elif settings is not None:
-        seconds = known.epoch_seconds(settings, st.session_state[state.DATA])
-        shown = f"{seconds:.1f} s" if seconds < 10 else format_duration(seconds)
-        st.caption(f"An epoch takes about **{shown}** on this machine, by what was measured of it.")
+        seconds = model.epoch_seconds(settings, st.session_state[state.DATA])
+        duration = f"{seconds:.1f} s" if seconds < 10 else format_duration(seconds)
+        st.caption(f"Estimate: an epoch takes about **{duration}** on this machine.")
 
 
-def _offer() -> None:
+def _offer_measurement() -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption("How long an epoch takes here is not measured yet.")
+        st.caption("To estimate how long an epoch takes, measure this machine once.")
         pressed = st.button(
             "Measure this machine",
-            key="own_measure",
+            key="measure_machine",
             icon=":material/speed:",
-            help="Twenty seconds, once. Nothing should train meanwhile.",
+            help="Takes twenty seconds. Nothing else should train meanwhile.",
         )
     if pressed:
-        with st.spinner("Small networks are trained for a moment each: twenty seconds in all …"):
-            threads = max(1, cpu_count() // max_running())
-            done = guard.try_action(lambda: [time_model.measure_machine(threads)], True)
-        if done:
+        with st.spinner("Training small networks for twenty seconds …"):
+            measured = guard.try_action(_measure, True)
+        if measured:
             st.rerun()
+
+
+def _measure() -> bool:
+    time_model.measure_machine(max(1, cpu_count() // max_running()))
+    return True

@@ -1,4 +1,4 @@
-"""A network on paper: its diagram, what each layer costs and sees, its Keras source."""
+"""A network before it is trained: its diagram, the cost of each layer, and its Keras source."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from mnist_core.networks.keras_model import keras_source
 from mnist_core.networks.layers import Layer, format_shape
 from pages.ui.shared import figure
 
-COLUMNS = {name: st.column_config.NumberColumn(format="localized") for name in ("parameters", "multiply-adds")}
+NUMBER_COLUMNS = {name: st.column_config.NumberColumn(format="localized") for name in ("parameters", "multiply-adds")}
 
 
-def show_network_diagram(layers: tuple[Layer, ...], size: int, problems: Sequence[Issue]) -> None:
-    """Boxes to scale."""
-    marked = {problem.position for problem in problems if problem.is_error}
+def show_network_diagram(layers: tuple[Layer, ...], size: int, issues: Sequence[Issue]) -> None:
+    """The diagram, with the layers that have an error marked. `size`: side of the input in pixels."""
+    marked = {issue.position for issue in issues if issue.error}
     figure.show_svg(
         network_diagram.network_svg(layers, size, marked),
-        "The network, box by box",
+        "Network diagram",
         network_diagram.describe_network(layers, size),
         "network diagram",
         "network",
@@ -31,18 +31,18 @@ def show_network_diagram(layers: tuple[Layer, ...], size: int, problems: Sequenc
 
 
 def show_network_cost(rows: Sequence[LayerCost]) -> None:
-    """Shapes, parameters, multiply-adds and receptive field of each layer, as far as they fit together."""
+    """The table of layers as far as they fit together: shape, parameters, multiply-adds and receptive field."""
     if not rows:
-        st.caption("Nothing can be counted before the first layer fits.")
+        st.caption("The costs appear once the first layer fits.")
         return
-    told = [_row(str(number), row) for number, row in enumerate(rows, 1)] + [_row("", cost.total_cost(rows))]
+    table = [_cost_row(str(number), row) for number, row in enumerate(rows, 1)]
+    table.append(_cost_row("", cost.total_cost(rows)))
     figure.show_table(
-        told, "What each layer costs, and how much of the image it sees", "network cost", "cost", column_config=COLUMNS
+        table, "Cost and receptive field of each layer", "network cost", "cost", column_config=NUMBER_COLUMNS
     )
 
 
-def _row(number: str, row: LayerCost) -> dict[str, object]:
-    seen = f"{row.receptive_field} × {row.receptive_field}"
+def _cost_row(number: str, row: LayerCost) -> dict[str, object]:
     return {
         "": number,
         "layer": row.layer,
@@ -50,15 +50,15 @@ def _row(number: str, row: LayerCost) -> dict[str, object]:
         "parameters": row.parameters,
         "MB": round(cost.megabytes(row.parameters), 3),
         "multiply-adds": row.multiply_adds,
-        "sees pixels": seen,
+        "sees pixels": f"{row.receptive_field} × {row.receptive_field}",
         "step in pixels": str(row.stride or "–"),
     }
 
 
 def show_keras_source(layers: tuple[Layer, ...], size: int, broken: bool) -> None:
-    """The lines of Python that build it."""
+    """The Python code that builds the network. `broken`: whether it has an error."""
     if broken:
-        st.caption("There is no source of a network that cannot be built: mend it first.")
+        st.caption("There is no source code for a network that cannot be built. Fix its errors first.")
         return
     text = f"import keras\nfrom keras import layers\n\n{keras_source(Architecture(layers, size))}"
     st.code(text, language="python")
@@ -75,7 +75,7 @@ def show_keras_source(layers: tuple[Layer, ...], size: int, broken: bool) -> Non
 
 
 def show_network_summary(architecture: Architecture) -> None:
-    """The table of layers: name, output shape, parameters."""
+    """The table of layers as it would be trained: name, output shape, parameters."""
     rows = [
         {"layer": row.layer, "output shape": format_shape(row.output_shape), "parameters": f"{row.parameters:,}"}
         for row in architecture.summary()

@@ -1,4 +1,4 @@
-"""What a training is watched by: one's own handwriting being learned, and a wall of sixty test digits."""
+"""How a training run reads the visitor's own drawings (probes) and sixty test digits (the probe grid)."""
 
 from __future__ import annotations
 
@@ -17,87 +17,100 @@ from mnist_core.runs.run import Run
 from pages.ui.shared import figure, guard, sketchpad, state, theme, thumbnails, visitor
 from pages.ui.shared.sketchpad import show_sketchpad
 
-STRIP_PIXELS = 160  # wide, and as many reports at most
-WALL_COLUMNS = 15
+STRIP_PIXELS = 160
+"""Width of a probe's history, and thus the most reports it can show."""
+GRID_COLUMNS = 15
 
 
 def show_probe_pad(run: Run | None) -> None:
-    """Where drawings to watch are made and taken away again: for the next training, and for the run, if it goes on."""
-    with st.expander("Watch your own handwriting being learned"):
-        guard.render_fragment(lambda: _pad(run))
+    """A canvas to add and remove probes. They apply to the next run, and to `run` while it is training."""
+    with st.expander("Watch your own handwriting during training"):
+        guard.render_fragment(lambda: _show_probe_pad(run))
 
 
-def _pad(run: Run | None) -> None:
-    chosen = _chosen(run)
-    st.caption(f"Draw up to {probes.MAX_PROBES} digits. The training tells with every report what it makes of them.")
-    if chosen:
-        thumbnails.show_strip([(each.image, f"{place}", "") for place, each in enumerate(chosen, 1)], 48)
+def _show_probe_pad(run: Run | None) -> None:
+    current = _current_probes(run)
+    st.caption(f"Draw up to {probes.MAX_PROBES} digits. You will see how the network reads them as it learns.")
+    if current:
+        thumbnails.show_strip([(probe.image, f"{number}", "") for number, probe in enumerate(current, 1)], 48)
     with st.container(key="probe_paper"):
         image = sketchpad.normalized_digit(show_sketchpad(state.PROBE_CANVAS, theme.CANVAS_PIXELS))
-    ready = image is not None and len(chosen) < probes.MAX_PROBES
+    can_add = image is not None and len(current) < probes.MAX_PROBES
+    added = [*current, probes.new_probe(image)] if can_add and image is not None else current
     add, remove = st.columns(2)
-    more = [*chosen, probes.new_probe(image)] if ready and image is not None else chosen
-    add.button("Watch this one", disabled=not ready, width="stretch", on_click=_choose, args=(run, more))
-    remove.button("Take the last away", disabled=not chosen, width="stretch", on_click=_choose, args=(run, chosen[:-1]))
+    add.button("Watch this digit", disabled=not can_add, width="stretch", on_click=_set_probes, args=(run, added))
+    remove.button(
+        "Remove the last", disabled=not current, width="stretch", on_click=_set_probes, args=(run, current[:-1])
+    )
 
 
-def _chosen(run: Run | None) -> list[Probe]:
-    """Of the run while it goes on, if it is this visitor's; else those for the next one."""
-    if run is not None and not run.status().final and not visitor.is_locked(run):
+def _takes_probes(run: Run | None) -> bool:
+    """Whether the run is training and belongs to this visitor."""
+    return run is not None and not run.status().final and not visitor.is_locked(run)
+
+
+def _current_probes(run: Run | None) -> list[Probe]:
+    if run is not None and _takes_probes(run):
         return list(probes.read_probes(run))
     return list(st.session_state.get(state.PROBES, ()))
 
 
-def _choose(run: Run | None, chosen: list[Probe]) -> None:
-    st.session_state[state.PROBES] = chosen
-    if run is not None and not run.status().final and not visitor.is_locked(run):
-        visitor.owner_callback(run, probes.write_probes)(run, chosen)
+def _set_probes(run: Run | None, changed: list[Probe]) -> None:
+    st.session_state[state.PROBES] = changed
+    if run is not None and _takes_probes(run):
+        visitor.owner_callback(run, probes.write_probes)(run, changed)
     sketchpad.clear_canvas(state.PROBE_CANVAS)
 
 
 def show_probes(run: Run, rows: tuple[dict[str, Any], ...], live: bool) -> None:
-    """How the drawings and the wall were read, up to now; of a run that has ended at any time that is chosen."""
-    wall = probes.read_probe_grid(run)
-    seen = probes.grid_history(rows, len(wall.labels)) if wall else []
-    if not seen or wall is None:
+    """How the probes and the probe grid are read. After the training, a slider goes back in time.
+
+    Args:
+        run: the run.
+        rows: its reports.
+        live: whether it is training.
+    """
+    grid = probes.read_probe_grid(run)
+    history = probes.grid_history(rows, len(grid.labels)) if grid else []
+    if not history or grid is None:
         return
-    until = seen[-1][0]
-    if not live and len(seen) > 1:
-        steps = [step for step, _ in seen]
-        until = int(st.select_slider("After so many batches", steps, steps[-1], format_func="{:,}".format))
-    _drawings(run, [row for row in rows if row.get("step", 0) <= until], live)
-    read_as = next(read for step, read in reversed(seen) if step <= until)
-    right = sum(str(label) == read for label, read in zip(wall.labels.tolist(), read_as, strict=True))
-    wall_picture = digit_charts.digit_grid(wall.images, wall.labels, read_as, WALL_COLUMNS)
-    about = f"{right} of {len(wall.labels)} test digits are read right after {until:,} batches"
+    until = history[-1][0]
+    if not live and len(history) > 1:
+        steps = [step for step, _ in history]
+        until = int(st.select_slider("After this many batches", steps, steps[-1], format_func="{:,}".format))
+    _show_probe_histories(run, [row for row in rows if row.get("step", 0) <= until], live)
+    predicted = next(predicted for step, predicted in reversed(history) if step <= until)
+    right = sum(str(label) == digit for label, digit in zip(grid.labels.tolist(), predicted, strict=True))
+    picture = digit_charts.digit_grid(grid.images, grid.labels, predicted, GRID_COLUMNS)
+    summary = f"{right} of {len(grid.labels)} test digits are read correctly after {until:,} batches"
     st.html(
-        f'<div class="lab-note">{about}; the others are framed in orange, with what they are read as.</div>'
-        f'<img class="lab-probe-grid" alt="{about}" src="{data_url(wall_picture)}">'
+        f'<div class="lab-note">{summary}. The others are framed in orange, with the digit they are mistaken for.</div>'
+        f'<img class="lab-probe-grid" alt="{summary}" src="{data_url(picture)}">'
     )
     if not live:
-        figure.show_guide_and_download("wall", "wall", partial(encode_png, wall_picture))
+        figure.show_guide_and_download("probe grid", "probe_grid", partial(encode_png, picture))
 
 
-def _drawings(run: Run, rows: list[dict[str, Any]], live: bool) -> None:
-    shown = "".join(_drawing(each, rows) for each in probes.read_probes(run))
-    if shown:
-        st.html(f'<div class="lab-strip">{shown}</div>')
+def _show_probe_histories(run: Run, rows: list[dict[str, Any]], live: bool) -> None:
+    histories = "".join(_probe_html(probe, rows) for probe in probes.read_probes(run))
+    if histories:
+        st.html(f'<div class="lab-strip">{histories}</div>')
         if not live:
-            figure.show_guide("watched drawings")
+            figure.show_guide("probe history")
 
 
-def _drawing(each: Probe, rows: list[dict[str, Any]]) -> str:
-    """HTML: the drawing, what it is read as now, and how that came about. Empty before the first report on it."""
-    _, told = probes.probe_history(rows, each.name)
-    if not len(told):
+def _probe_html(probe: Probe, rows: list[dict[str, Any]]) -> str:
+    """HTML of a probe: the drawing, its prediction, and its probabilities over time. Empty before its first report."""
+    _, probabilities = probes.probe_history(rows, probe.name)
+    if not len(probabilities):
         return ""
-    before = np.zeros((len(rows) - len(told), 10), np.float32)  # reports from before it was drawn
-    digit, sure = int(told[-1].argmax()), float(told[-1].max())
-    text = f"{digit}, {format_percent(sure)}"
+    before = np.zeros((len(rows) - len(probabilities), 10), np.float32)  # reports from before it was drawn
+    digit, confidence = int(probabilities[-1].argmax()), float(probabilities[-1].max())
     names = "".join(f"<span>{name}</span>" for name in range(10))
-    strip = data_url(digit_charts.probability_strip(np.concatenate([before, told]), STRIP_PIXELS))
+    strip = data_url(digit_charts.probability_strip(np.concatenate([before, probabilities]), STRIP_PIXELS))
     return (
-        f'<figure class="lab-probe" data-probe="{digit}">{thumbnails.image_html(each.image, "a drawing of yours", 56)}'
-        f"<b>{html.escape(text)}</b><div class='lab-history'><div class='lab-names'>{names}</div>"
-        f'<img alt="how it was read until now, a row for each digit" src="{strip}"></div></figure>'
+        f'<figure class="lab-probe" data-probe="{digit}">{thumbnails.image_html(probe.image, "your drawing", 56)}'
+        f"<b>{html.escape(f'{digit}, {format_percent(confidence)}')}</b>"
+        f"<div class='lab-history'><div class='lab-names'>{names}</div>"
+        f'<img alt="probabilities over time, a row for each digit" src="{strip}"></div></figure>'
     )

@@ -1,4 +1,4 @@
-"""Find a learning rate: a test of some seconds with the settings of the form, its curve as it grows, and its mark."""
+"""The learning-rate finder: a range test with the settings of the form, its curve, and the suggested learning rate."""
 
 from __future__ import annotations
 
@@ -17,90 +17,91 @@ from mnist_core.training.rate_finder import Point, Suggestion
 from pages.ui.shared import caches, figure, guard, settings_form, state, visitor
 
 REDRAW_SECONDS = 0.5
+COMPARED_SETTINGS = ("optimizer", "batch_size", "loss", "momentum", "layers")
+"""Settings whose change makes the result of a test obsolete."""
 
 
 def show_rate_finder() -> None:
-    """The fold. What is in it is made when it is open."""
-    fold = st.expander("Find a learning rate", key=state.RATE_FINDER_OPEN, on_change="rerun")
-    if not fold.open:
+    """The expander. Its content is created when it is open."""
+    expander = st.expander("Learning-rate finder", key=state.RATE_FINDER_OPEN, on_change="rerun")
+    if not expander.open:
         return
-    with fold:
+    with expander:
         st.caption(
-            "Trains a new network with these settings for some seconds, with a learning rate that rises from batch to "
-            "batch. Where the loss still falls, the rate is good; where it explodes, it is too high."
+            "Trains a new network with these settings for a few seconds while the learning rate rises from batch to "
+            "batch. As long as the loss falls, the rate is good; where the loss explodes, it is too high."
         )
-        test = _last()
+        test = _last_test()
         live = test is not None and not test.status().final
         pressed = st.button("Find a learning rate", width="stretch", disabled=live)
-        if guard.try_action(_start, pressed):
+        if guard.try_action(_start_test, pressed):
             st.rerun()
         if test is not None:
-            guard.render_fragment(lambda: _show(test, live), every=REDRAW_SECONDS if live else None)
+            guard.render_fragment(lambda: _show_test(test, live), every=REDRAW_SECONDS if live else None)
 
 
-def _last() -> Run | None:
-    """The test that this session made last, if it is still there."""
+def _last_test() -> Run | None:
+    """The last test of this session, if it still exists."""
     try:
         return find_run(st.session_state.get(state.RATE_FINDER_RUN) or "none", rate_finder.tests_folder())
     except RunNotFoundError:
         return None
 
 
-def _start() -> bool:
-    """Makes a test. Raises SettingError, ArchitectureError or QueueFullError."""
+def _start_test() -> bool:
+    """Starts a test. Raises SettingError, ArchitectureError or QueueFullError."""
     rate_finder.delete_old_tests()
     test = start_run(caches.backend(), settings_form.form_spec(), visitor.owner_id(), rate_finder.tests_folder())
     st.session_state[state.RATE_FINDER_RUN] = test.id
     return True
 
 
-def _show(test: Run, live: bool) -> None:
+def _show_test(test: Run, live: bool) -> None:
     status, points = test.status(), rate_finder.read_points(test)
     if live and status.final:
-        st.rerun()  # once more without the timer
+        st.rerun()  # without the timer
     spec = test.spec()
-    st.caption(f"{spec.recipe}, {spec.settings.optimizer}, batches of {spec.settings.batch_size:,}: {_images(status)}")
+    settings = f"{spec.recipe}, {spec.settings.optimizer}, batch size {spec.settings.batch_size:,}"
+    st.caption(f"{settings}, {status.data}" if status.data else settings)
     if live:
-        _progress(test, status)
-    found = None if live else rate_finder.suggest_rate(points)
-    if points:
-        _chart(points, found, live)
-    if live:
+        _show_progress(test, status)
+        if points:
+            _show_curve(points, None, live)
         return
+    suggestion = rate_finder.suggest_rate(points)
+    if points:
+        _show_curve(points, suggestion, live)
     (st.info if status.state in ("finished", "stopped") else st.error)(status.message)
-    if found is not None:
-        if st.button(f"Use {found.rate:g}", type="primary", width="stretch", on_click=_use, args=(found.rate,)):
-            st.rerun()  # the whole page: its slider is not in this fragment
-        _note_changes(test)
+    if suggestion is not None:
+        label = f"Use {suggestion.rate:g}"
+        if st.button(label, type="primary", width="stretch", on_click=_use_rate, args=(suggestion.rate,)):
+            st.rerun()  # the whole page: the slider is outside this fragment
+        _show_obsolete_note(test)
 
 
-def _images(status: Status) -> str:
-    return status.data or "its images"
-
-
-def _progress(test: Run, status: Status) -> None:
-    place = caches.backend().position(test)
-    st.progress(status.progress, text=f"Number {place} in the queue." if place else status.message)
+def _show_progress(test: Run, status: Status) -> None:
+    position = caches.backend().position(test)
+    st.progress(status.progress, text=f"Number {position} in the queue." if position else status.message)
     st.button("Stop", key="stop_rate_test", width="stretch", on_click=lambda: caches.backend().request_stop(test))
 
 
-def _chart(points: list[Point], found: Suggestion | None, live: bool) -> None:
-    told = [asdict(point) for point in points]
+def _show_curve(points: list[Point], suggestion: Suggestion | None, live: bool) -> None:
+    rows = [asdict(point) for point in points]
     ends = (rate_finder.LOWEST_RATE, rate_finder.HIGHEST_RATE)
-    drawn = rate_charts.range_test_curve(told, ends, found.rate if found else None)
-    mark = f"; {found.rate:g} is marked, the loss is lowest at {found.lowest:.2g}" if found else ""
-    alt = f"Loss of {len(told)} batches by learning rate, up to {told[-1]['rate']:.2g}{mark}"
-    figure.show_chart(drawn, "Loss by learning rate", alt, "range test", "range_test", live=live)
+    chart = rate_charts.range_test_curve(rows, ends, suggestion.rate if suggestion else None)
+    alt = f"Loss of {len(rows)} batches by learning rate, up to {rows[-1]['rate']:.2g}"
+    if suggestion:
+        alt += f"; {suggestion.rate:g} is marked, the loss is lowest at {suggestion.lowest:.2g}"
+    figure.show_chart(chart, "Loss by learning rate", alt, "range test", "range_test", live=live)
 
 
-def _use(rate: float) -> None:
+def _use_rate(rate: float) -> None:
     st.session_state[state.LEARNING_RATE] = rate
 
 
-def _note_changes(test: Run) -> None:
-    """Says where the form has gone on since the test was made."""
+def _show_obsolete_note(test: Run) -> None:
+    """Lists what has changed in the form since the test."""
     now, then = settings_form.form_settings(), test.spec().settings
-    names = ("optimizer", "batch_size", "loss", "momentum", "layers")
-    changed = [name.replace("_", " ") for name in names if getattr(now, name) != getattr(then, name)]
+    changed = [name.replace("_", " ") for name in COMPARED_SETTINGS if getattr(now, name) != getattr(then, name)]
     if changed:
-        st.caption(f"Since this test you have changed: {', '.join(changed)}. Test again for these settings.")
+        st.caption(f"Since this test you have changed: {', '.join(changed)}. Test again with these settings.")

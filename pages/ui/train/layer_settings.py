@@ -1,0 +1,77 @@
+"""The settings of the layer that is selected in the network builder."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from mnist_core.fields import Choice, Integer
+from mnist_core.networks import edit
+from mnist_core.networks.layers import Layer
+from pages.ui.shared import custom_network, state
+
+Layers = tuple[Layer, ...]
+
+NONE_NAMES = {"strides": "as the window", "activation": "none"}
+"""Setting -> what the page calls its value None."""
+TITLES = {"use_bias": "bias", "kernel_initializer": "initial weights"}
+"""Setting -> its title, where that is not its name."""
+DESCRIPTIONS = {
+    "Conv2D": "Slides small filters over the image. The output has a channel for each filter.",
+    "BatchNormalization": "Brings each channel to mean 0 and deviation 1 over the batch, then scales it as learned.",
+    "Dropout": "Drops a random share of the values in each training step.",
+    "Flatten": "Puts all pixels of all channels into one list.",
+    "Dense": "Each unit computes a weighted sum of all inputs.",
+}
+"""Layer type -> what it does, where its docstring does not say it."""
+
+
+def show_layer_settings(layers: Layers, selected: int) -> None:
+    """The type of the selected layer, what it does, and a widget for each of its settings."""
+    if not layers:
+        return
+    layer = layers[selected]
+    kind = type(layer).__name__
+    st.markdown(f"**Layer {selected + 1}: {kind}.** {_description(layer)}")
+    columns = st.columns(2)
+    for index, (name, (rule, value)) in enumerate(edit.layer_settings(layer).items()):
+        with columns[index % 2]:
+            _show_setting(kind, name, rule, value, layers, selected)
+
+
+def _description(layer: Layer) -> str:
+    kind, docstring = type(layer).__name__, type(layer).__doc__ or ""
+    generated = docstring.startswith(kind)  # by dataclass, for a class without a docstring
+    return DESCRIPTIONS.get(kind, "" if generated else docstring)
+
+
+def _show_setting(kind: str, name: str, rule: Any, value: Any, layers: Layers, selected: int) -> None:
+    """A widget for one setting, by the values that its rule allows."""
+    key, title = state.layer_setting_key(kind, name), TITLES.get(name, name.replace("_", " "))
+    st.session_state[key] = value
+
+    def change_setting() -> None:
+        given = st.session_state[key]
+        if given is None and name not in NONE_NAMES:  # an emptied input
+            given = value
+        custom_network.replace_layers(edit.change_layer(layers, selected, **{name: given}))
+
+    if isinstance(rule, Choice) and set(rule.values) == {True, False}:
+        st.toggle(title, key=key, on_change=change_setting)
+    elif isinstance(rule, Choice):
+        none_name = NONE_NAMES.get(name, "none")
+        st.selectbox(
+            title,
+            rule.values,
+            key=key,
+            on_change=change_setting,
+            format_func=lambda choice: none_name if choice is None else str(choice),
+        )
+    elif isinstance(rule, Integer):
+        st.number_input(title, rule.low, rule.high, step=1, key=key, on_change=change_setting)
+    else:
+        st.session_state[key] = float(value)
+        step = 0.001 if 0 < value < 0.05 else 0.05  # the scale of the pixels is 1/255
+        low, high = float(rule.low), float(rule.high)
+        st.number_input(title, low, high, step=step, format="%.4g", key=key, on_change=change_setting)

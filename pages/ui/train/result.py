@@ -1,0 +1,84 @@
+"""The result of a run that has a model: its scores, a test digit, and the exports."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from mnist_core.charts.common import format_duration
+from mnist_core.recipes import recipes
+from mnist_core.runs.run import Run
+from mnist_core.runs.spec import RunSpec
+from pages.ui.shared import caches, prediction_view, state, thumbnails
+from pages.ui.shared.export import show_export
+
+
+def show_result(run: Run, spec: RunSpec) -> None:
+    """The result, from the run's card."""
+    card = run.card()
+    accuracy, error, loss, duration = st.columns(4)
+    accuracy.metric("Test accuracy", f"{100 * card['test_accuracy']:.2f} %")
+    error.metric("Error", f"{100 * (1 - card['test_accuracy']):.2f} %")
+    loss.metric("Test loss", f"{card['test_loss']:.4f}")
+    duration.metric("Training time", format_duration(card["train_seconds"]))
+    st.caption(" ".join(filter(None, (_published_note(spec), _data_note(card)))))
+    if card.get("taught"):
+        _show_fine_tuning(card)
+    _show_test_digit(run, spec, card)
+    with st.expander("Export", icon=":material/download:"):
+        show_export(run)
+    st.page_link(
+        "pages/draw.py",
+        label="Draw a digit for this model",
+        icon=":material/draw:",
+        query_params={"model": run.id},
+    )
+
+
+def _published_note(spec: RunSpec) -> str:
+    """The published result of the recipe; empty if there is none or the run is not comparable."""
+    recipe = recipes.RECIPES.get(spec.kind)
+    return f"Published: {recipe.published.text}." if recipe and recipe.published and not spec.base else ""
+
+
+def _data_note(card: dict[str, Any]) -> str:
+    """Says so if the model was not trained on the full MNIST; otherwise empty."""
+    data = card.get("data")
+    name = data.get("name") if isinstance(data, dict) else None
+    return "Trained on the offline sample, 5,000 digits." if name == "sample" else ""
+
+
+def _show_fine_tuning(card: dict[str, Any]) -> None:
+    """What fine-tuning gained on the kept drawings and lost on MNIST."""
+    before, accuracy = card["taught"], card["test_accuracy"]
+    drawings, mnist = st.columns(2)
+    drawings.metric(
+        "Kept drawings read correctly",
+        f"{before['right_after']} of {before['drawings']}",
+        f"{before['right_after'] - before['right_before']:+d} by fine-tuning",
+    )
+    mnist.metric(
+        "Test accuracy after fine-tuning",
+        f"{100 * accuracy:.2f} %",
+        f"{100 * (accuracy - before['test_accuracy_before']):+.2f} points",
+    )
+
+
+def _show_test_digit(run: Run, spec: RunSpec, card: dict[str, Any]) -> None:
+    """A test digit of the visitor's choice and its prediction."""
+    settings = spec.settings
+    data = "sample" if card["data"]["name"] == "sample" else spec.data
+    images, labels = caches.test_images(data, settings.split, settings.uncentered)
+    last = len(labels) - 1
+    st.session_state[state.TEST_INDEX] = min(int(st.session_state.get(state.TEST_INDEX, 0)), last)
+    st.markdown("##### A test digit")
+    index = int(st.number_input(f"Index, 0 to {last:,}", 0, last, key=state.TEST_INDEX))
+    prediction = caches.classifier(run.model).predict(images[index])
+    left, right = st.columns([1, 2])
+    with left:
+        thumbnails.show_strip([(images[index], f"index {index}", f"label {labels[index]}")])
+    with right:
+        prediction_view.show_prediction(prediction)
+        is_right = prediction.digit == int(labels[index])
+        st.caption("Correct." if is_right else f"Wrong: it is a {labels[index]}.")
