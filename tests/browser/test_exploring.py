@@ -32,10 +32,10 @@ def opened(page: Page, url: str, heading: str) -> None:
 
 def test_a_network_is_built_broken_mended_undone_and_sent_by_link(page: Page, chromium: Browser, app_url: str) -> None:
     opened(page, f"{app_url}/train", "Train a network")
-    page.get_by_text("Your own network", exact=True).click()
+    page.get_by_text("Custom network", exact=True).click()
     settled(page)
-    choose(page, "Start from the network of", "recipe lesson08-mlp")
-    page.get_by_role("button", name="Start from it").click()
+    choose(page, "Start from", "recipe lesson08-mlp")
+    page.get_by_role("button", name="Load", exact=True).click()
     settled(page)
     whole = page.get_by_text(re.compile(r"^\d+ layers, [\d,]+ parameters")).inner_text()
 
@@ -66,7 +66,7 @@ def test_a_network_is_built_broken_mended_undone_and_sent_by_link(page: Page, ch
 
 def test_a_learning_rate_is_found_and_used(page: Page, app_url: str) -> None:
     opened(page, f"{app_url}/train?recipe=lesson08-mlp&data=sample", "Train a network")
-    page.get_by_text("Find a learning rate", exact=True).click()
+    page.get_by_text("Learning-rate finder", exact=True).click()
     settled(page)
     page.get_by_role("button", name="Find a learning rate", exact=True).click()
     use = page.get_by_role("button", name=re.compile(r"^Use \d"))

@@ -93,14 +93,17 @@ def show_saved_networks(layers: tuple[Layer, ...], size: int, broken: bool) -> N
         )
         rename = st.button("Rename", key="network_rename", disabled=locked, help="Gives it the name above.")
         delete = st.button("Delete", key="network_delete", icon=":material/delete:", disabled=locked)
-    changes = [
-        (overwrite, lambda: save_network(selected.name, layers, size, selected.owner, selected.id)),
-        (rename, lambda: rename_network(selected.id, name)),
-        (delete, lambda: delete_network(selected.id)),
+
+    def overwrite_network() -> None:
+        save_network(selected.name, layers, size, selected.owner, selected.id)
+
+    done = [
+        guard.try_action(lambda: _change_network(selected, overwrite_network), overwrite),
+        guard.try_action(lambda: _change_network(selected, lambda: rename_network(selected.id, name)), rename),
+        guard.try_action(lambda: _change_network(selected, lambda: delete_network(selected.id)), delete),
     ]
-    for pressed, change in changes:
-        if guard.try_action(lambda change=change: _change_network(selected, change), pressed):
-            st.rerun()
+    if any(done):
+        st.rerun()
 
 
 def _network_title(network: SavedNetwork) -> str:

@@ -20,7 +20,7 @@ NUMBER_COLUMNS = {name: st.column_config.NumberColumn(format="localized") for na
 
 def show_network_diagram(layers: tuple[Layer, ...], size: int, issues: Sequence[Issue]) -> None:
     """The diagram, with the layers that have an error marked. `size`: side of the input in pixels."""
-    marked = {issue.position for issue in issues if issue.error}
+    marked = {issue.position for issue in issues if issue.is_error}
     figure.show_svg(
         network_diagram.network_svg(layers, size, marked),
         "Network diagram",
