@@ -24,7 +24,7 @@ def show_page() -> None:
             on_change=state.restore_canvases,
             label_visibility="collapsed",
         )
-        figure.show_guide("answer", "How to read the prediction")
+        figure.show_guide("prediction", "How to read the prediction")
         figure.show_guide("stages", "How a drawing is prepared")
         tour.show_tour_button()
     is_number = mode == "number"

@@ -144,7 +144,7 @@ def show_digit_page(split: str, indices: NDArray[np.int64], predicted: NDArray[n
         f"{title}: {len(indices):,}",
         f"{title}, {first:,} to {first + len(on_page) - 1:,} of {len(indices):,}. Labels, row by row: "
         f"{' '.join(map(str, labels[on_page]))}.",
-        "wall of digits",
+        "digit grid",
         CHART_KEY,
         rows=lambda: csv_rows(indices, labels, predicted),
         on_select=select_clicked_digit,

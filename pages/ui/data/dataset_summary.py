@@ -74,7 +74,7 @@ def show_tutorial_pictures(mnist: Mnist) -> None:
         summary.image_row(images),
         f"The first ten training digits: {in_words}",
         f"The first ten training digits in a row: {in_words}.",
-        "as tutorials print them",
+        "tutorial figure",
         "row",
         ROW_WIDTH,
     )
@@ -84,7 +84,7 @@ def show_tutorial_pictures(mnist: Mnist) -> None:
             summary.image_square(images),
             "The first four",
             f"Two by two: {', '.join(map(str, labels[: summary.SQUARE_LENGTH]))}.",
-            "as tutorials print them",
+            "tutorial figure",
             "plate",
             4 * 56,
         )

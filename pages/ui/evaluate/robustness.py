@@ -222,7 +222,7 @@ def show_uncentered_accuracy(choices: list[str]) -> None:
     pressed = st.button("Test on uncentered digits", type="primary")
     rows = [row for choice in choices for row in _uncentered_rows(choice, measure=pressed)]
     if rows:
-        figure.show_table(rows, "Accuracy on uncentered digits", "placed anywhere", "anywhere")
+        figure.show_table(rows, "Accuracy on uncentered digits", "uncentered accuracy", "anywhere")
 
 
 def _uncentered_rows(choice: str, measure: bool) -> list[dict[str, Any]]:

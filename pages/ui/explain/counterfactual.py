@@ -39,7 +39,7 @@ def show_counterfactual(choice: str, image: NDArray[np.uint8]) -> None:
         f"From {before} to {after}: {patches}",
         f"Three pictures: the digit, classified as {before}; the change, {patches}; the changed digit, classified as "
         f"{after}.",
-        "change of mind",
+        "counterfactual",
         "change_of_mind",
         3 * 28 * SCALE,
     )

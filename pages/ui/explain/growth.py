@@ -153,7 +153,7 @@ def show_probability_curves(history: SnapshotHistory, index: int) -> None:
         "Prediction by epoch",
         f"The probabilities of the ten digits for this image over {epochs[-1]} epochs: at epoch {epochs[0]} "
         f"{int(first.argmax())} leads with {first.max():.0%}, at the end {int(last.argmax())} with {last.max():.0%}.",
-        "answers by epoch",
+        "predictions by epoch",
         "answers",
     )
 

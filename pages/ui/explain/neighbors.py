@@ -36,8 +36,8 @@ def show_neighbors(choice: str, image: NDArray[np.uint8]) -> None:
         digit_charts.digit_grid(images, labels, str(predicted) * len(neighbors), COLUMNS),
         f"The {len(neighbors)} most similar training digits: {agreeing} have the predicted label, {predicted}",
         "Ten digits, nearest first, two rows of five; their labels: " + ", ".join(map(str, labels.tolist())) + ".",
-        "neighbours",
-        "neighbours",
+        "neighbors",
+        "neighbors",
         COLUMNS * PIXELS,
     )
     rows = [
@@ -49,5 +49,5 @@ def show_neighbors(choice: str, image: NDArray[np.uint8]) -> None:
         }
         for rank, (neighbor, label) in enumerate(zip(neighbors, labels, strict=True), 1)
     ]
-    figure.show_table(rows, f"Nearest of {len(mnist.x_train):,} training digits", "neighbours", "neighbours_table")
+    figure.show_table(rows, f"Nearest of {len(mnist.x_train):,} training digits", "neighbors", "neighbours_table")
     st.caption(f"Compared by the {descriptors.shape[1]:,} inputs of the last dense layer.")

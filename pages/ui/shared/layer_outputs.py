@@ -71,7 +71,7 @@ def show_layer_outputs(outputs: LayerOutputs, key: str) -> None:
     images = "".join(_layer_html(name, values) for name, values in outputs.items())
     st.html(f'<div class="lab-layers">{images}</div>')
     with st.container(horizontal=True, vertical_alignment="center"):
-        figure.show_guide("layer wall")
+        figure.show_guide("layer outputs")
         rows = [
             {
                 "layer": layer_title(name),
