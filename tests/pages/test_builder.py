@@ -142,7 +142,8 @@ def test_it_is_trained_as_it_stands(built: AppTest, started: list[Run]) -> None:
     assert dict(spec.overrides) == {"layers": layers_to_json(SMALL), "epochs": 2}
     assert spec.settings == apply_overrides(RECIPES["canvas"].settings, spec.overrides)
     assert history.history_row(run)["recipe"] == "own"
-    assert history.history_row(run)["changed"] == "4 layers of one's own, trained as canvas, epochs 2"
+    changed = history.history_row(run)["changed"]
+    assert "4 layers" in changed and "canvas" in changed and "epochs 2" in changed
     assert re.search(r"Dense\((units=)?16\b", keras_script.script_source(run))
     validate.validate_run(run)
 
