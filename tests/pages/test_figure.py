@@ -15,7 +15,9 @@ from pages.ui.shared import caches
 from pages.ui.shared.figure_guides import GUIDES
 from tests.support import ROOT
 
-PAGES = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "pages").rglob("*.py") if path.stem != "figure_guides")
+PAGES = "\n".join(
+    path.read_text(encoding="utf-8") for path in (ROOT / "pages").rglob("*.py") if path.stem != "figure_guides"
+)
 
 
 @pytest.mark.parametrize("name", GUIDES)
