@@ -112,7 +112,7 @@ def test_a_sweep_runs_until_its_best_trial_reads_a_drawing(
     for row in trials:
         mark = sweep_mark(Run(sweep.root / row["run"]))
         assert (mark["sweep"], mark["trial"]) == (sweep.id, row["trial"])
-    assert len(sweep.winner()["runs"]) == 3
+    assert len(sweep.retrained_best()["runs"]) == 3
 
     page.get_by_role("link", name="Draw a digit for this model").click()
     expect(page.get_by_role("heading", name="Draw a digit")).to_be_visible(timeout=30 * SECONDS)

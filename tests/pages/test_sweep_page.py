@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import time
 from typing import Any
 
@@ -188,6 +189,7 @@ def test_an_ended_sweep_says_why_and_can_be_resumed(app: AppTest, monkeypatch: p
         assert "locked by another program" in shown(app).replace("\\", "")
         {button.label: button for button in app.button}["Resume"].click().run()
         assert resumed[-1] == sweep.id and sweep.status().state == "queued", name
+        shutil.rmtree(sweep.path)
 
 
 def test_the_form_becomes_the_plan_of_the_sweep(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -211,7 +213,7 @@ def test_bad_values_are_reported_when_the_sweep_is_started(app: AppTest) -> None
     opened(app)
     for values, expected in (
         ("5..1", "5..1"),
-        ("0..1:log", "0..1:log"),
+        ("0..1:log", "learning_rate"),
         ("nonsense", "nonsense"),
         ("", "learning_rate"),
     ):

@@ -93,9 +93,10 @@ def may_classify(choice: str, split: str, count: int) -> bool:
     agreed = st.session_state.setdefault(state.PREDICTIONS_REQUESTED, set())
     if count <= MAX_WITHOUT_ASKING or (choice, split) in agreed:
         return True
+    name = formatting.escape_markdown(model_menu.model_name(choice))
     st.info(
-        f"{formatting.escape_markdown(model_menu.model_name(choice))} has to classify all {count:,} digits first. This takes "
-        "20 seconds, or longer on a busy computer, and happens only once."
+        f"{name} has to classify all {count:,} digits first. This takes 20 seconds, or longer on a busy computer, and "
+        "happens only once."
     )
     st.button(f"Classify {count:,} digits", type="primary", on_click=lambda: agreed.add((choice, split)))
     return False
