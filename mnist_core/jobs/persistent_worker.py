@@ -1,7 +1,7 @@
 """A worker that trains one run after another, so that a sweep loads TensorFlow once.
 
     worker = PersistentWorker(threads=2)        # python -m mnist_core.worker --stay, started by the first run
-    assignment = worker.take(run)               # stands for the process of this run: assignment.poll(), assignment.kill()
+    assignment = worker.take(run)               # stands for the process of this run: poll(), kill()
     worker.end()
 
 Every run starts from a clean TensorFlow session with its own seed, so it trains exactly as in a process of its own. The

@@ -517,6 +517,7 @@ def test_an_interpreter_with_waiting_runs_ends_at_once(tmp_path: Path) -> None:
 # the real worker
 
 
+@pytest.mark.slow
 def test_a_real_worker_asked_to_stop_keeps_its_model(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("KERAS_BACKEND", raising=False)
     backend, run = LocalBackend(running=1), create_run(make_spec("fast", {"epochs": 1000}, "sample"))

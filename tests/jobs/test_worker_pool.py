@@ -37,6 +37,7 @@ def new_run() -> Run:
     return create_run(RunSpec("fast", Settings(LAYERS, batch_size=500, epochs=1), "sample", seed=5))
 
 
+@pytest.mark.slow
 def test_warm_worker_trains_what_a_cold_one_trains(warm: WarmWorker) -> None:
     """Bit for bit, and with the same names of layers."""
     cold_run, warm_run = new_run(), new_run()
@@ -49,6 +50,7 @@ def test_warm_worker_trains_what_a_cold_one_trains(warm: WarmWorker) -> None:
     assert warm.take(new_run()) is None, "it trains once"
 
 
+@pytest.mark.slow
 def test_worker_lets_whoever_answers_people_go_first(warm: WarmWorker) -> None:
     process = psutil.Process(warm._process.pid)
     polite = psutil.BELOW_NORMAL_PRIORITY_CLASS if sys.platform == "win32" else NICE
@@ -58,12 +60,14 @@ def test_worker_lets_whoever_answers_people_go_first(warm: WarmWorker) -> None:
         wait_until(lambda: group.read_text().split()[-1] == str(NICE), "and its session does")
 
 
+@pytest.mark.slow
 def test_dead_worker_is_not_taken(warm: WarmWorker) -> None:
     warm._process.kill()
     warm._process.wait()
     assert warm.take(new_run()) is None
 
 
+@pytest.mark.slow
 def test_warm_worker_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
     script = (
         "from mnist_core.jobs.worker_process import WarmWorker; worker = WarmWorker(1);"
@@ -112,13 +116,21 @@ def test_backend_keeps_one_while_somebody_may_want_it(monkeypatch: pytest.Monkey
     wait_until(lambda: started[1].ended, "nobody wants it any more")
 
 
-def test_backend_without_warm_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_warm_workers_each_run_gets_a_new_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[str] = []
+
+    def start(run: Run, threads: int) -> subprocess.Popen[bytes]:
+        started.append(run.id)
+        return subprocess.Popen([sys.executable, "-S", "-c", "raise SystemExit(3)"])
+
     monkeypatch.setattr(worker_pool, "WarmWorker", None)
+    monkeypatch.setattr(worker_pool, "start_worker", start)
     backend = LocalBackend(running=1)
     backend.prepare()
     run = new_run()
     backend.submit(run)
-    wait_until(lambda: run.status().state == "finished", "a cold one does it", 120)
+    wait_until(lambda: run.status().state == "failed", "the end of the new process")
+    assert started == [run.id]
 
 
 @pytest.mark.parametrize(("text", "expected"), [("", True), ("1", True), ("0", False), (" 0 ", False)])

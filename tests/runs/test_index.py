@@ -164,6 +164,7 @@ for _ in range(30):
 """
 
 
+@pytest.mark.slow
 def test_two_processes_may_write_it_at_once(tmp_path: Path, runs_root: Path) -> None:
     runs = [made() for _ in range(5)]
     command = [sys.executable, "-c", READER, "5"]

@@ -366,6 +366,7 @@ for step in range(1, 301):
 """
 
 
+@pytest.mark.slow
 def test_a_tail_beside_a_writer_loses_and_repeats_nothing(run: Run) -> None:
     writer = subprocess.Popen([sys.executable, "-c", APPENDER, str(run.path)], cwd=ROOT)
     seen = Metrics()

@@ -11,8 +11,8 @@ else ever waits for it.
 
 A run is claimed before it is submitted (see `claims`) and the job is named after the claim, so submitting it twice does
 no harm. When a job is lost with its node or with the whole cluster, the run is fenced at once, which ends a worker
-that lives on behind a broken network. After STALE_SECONDS without a heartbeat the run is `interrupted`, and is submitted
-once more, to resume from its checkpoint or to start again.
+that lives on behind a broken network. After STALE_SECONDS without a heartbeat the run is `interrupted`, and is
+submitted once more, to resume from its checkpoint or to start again.
 """
 
 from __future__ import annotations

@@ -262,8 +262,9 @@ def test_a_cluster_that_hangs_holds_up_nobody(cloud: Cluster, queue: Any, monkey
     assert run.control()["stop"] is True and claims.read_claim(run) == claims.Claim(2, "")
 
 
+@pytest.mark.slow
 def test_a_lost_run_is_taken_up_once_and_not_before_its_worker_is_silent(cloud: Cluster, queue: Any) -> None:
-    backend, run = queue(stale=1.0), make_run()
+    backend, run = queue(stale=0.6), make_run()
     (run.path / "checkpoint").mkdir()
     (run.path / "checkpoint" / "state.npz").touch()
     backend.submit(run)
@@ -274,7 +275,7 @@ def test_a_lost_run_is_taken_up_once_and_not_before_its_worker_is_silent(cloud: 
     wait_until(lambda: claims.read_claim(run).number == 2, "its being taken from its worker")
     for _ in range(20):  # cut off from the cluster, not from the files: it lives on
         elsewhere(run, "running", message="Training.", step=6, epoch=1)
-        time.sleep(0.1)
+        time.sleep(0.06)
     assert len(cloud.jobs) == 1 and backend.holds(run)
     given(cloud, run, 3)
     assert list(cloud.jobs) == [f"{run.id}-1", f"{run.id}-3"]
@@ -544,6 +545,7 @@ def test_a_run_that_was_given_to_another_is_not_written_to(runs_root: Path, monk
     assert caught.value.code == claims.EXIT_STATUS and (run.path / "status.json").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_the_real_worker_ends_without_a_word_when_its_run_is_claimed_anew(runs_root: Path) -> None:
     run = create_run(make_spec("fast", {"epochs": 1000}, "sample"))
     claim = claims.take_claim(run)
@@ -706,6 +708,7 @@ def test_a_worker_is_passed_a_run_and_the_claim_on_it(runs_root: Path, monkeypat
     assert inbox.next_from_mailbox() is None
 
 
+@pytest.mark.slow
 def test_a_run_is_taken_by_the_worker_or_had_back_never_both(runs_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mailbox, "STAY_SECONDS", 0.05)
     monkeypatch.setattr(inbox, "POLL_SECONDS", 0.0)

@@ -1,0 +1,107 @@
+"""Interrupted runs are submitted again, and a backend says whether one more run would start."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from mnist_core.errors import QueueFullError
+from mnist_core.jobs import other_runs, worker_pool
+from mnist_core.jobs.lifecycle import requeue, resume_or_restart_run
+from mnist_core.jobs.local import LocalBackend
+from mnist_core.runs.checkpoints import CHECKPOINT_FILE
+from mnist_core.runs.run import Run
+from mnist_core.runs.spec import make_spec
+from mnist_core.runs.status import Status, stamp_status
+from mnist_core.runs.store import create_run
+
+
+class Backend:
+    """Notes what is submitted."""
+
+    def __init__(self, full: bool = False) -> None:
+        self.full, self.submitted = full, list[str]()
+
+    def submit(self, run: Run) -> None:
+        if self.full:
+            raise QueueFullError("full")
+        self.submitted.append(run.id)
+
+
+def interrupted(with_checkpoint: bool) -> Run:
+    run = create_run(make_spec("fast", {"epochs": 7}, "sample"))
+    run.append_metrics({"step": 5, "epoch": 1})
+    run.update_control(stop=True, paused=True, learning_rate=0.01)
+    run.write_status(Status("interrupted", "gone", epoch=1, epochs=7, step=5, steps=35, train_seconds=3.0))
+    if with_checkpoint:
+        (run.path / CHECKPOINT_FILE).parent.mkdir()
+        (run.path / CHECKPOINT_FILE).touch()
+    return run
+
+
+@pytest.mark.parametrize("with_checkpoint", [True, False])
+def test_an_interrupted_run_resumes_from_its_checkpoint_or_starts_again(with_checkpoint: bool) -> None:
+    run, backend = interrupted(with_checkpoint), Backend()
+    resume_or_restart_run(backend, run)
+    status = run.status()
+    assert backend.submitted == [run.id] and (status.state, status.epochs) == ("queued", 7)
+    assert (status.epoch, status.step, status.train_seconds) == ((1, 5, 3.0) if with_checkpoint else (0, 0, 0.0))
+    assert len(run.metrics().rows) == int(with_checkpoint)
+    assert run.control() == {"stop": False, "paused": False, "learning_rate": 0.01}
+
+
+def test_a_full_queue_leaves_a_run_with_a_checkpoint_as_it_was() -> None:
+    run = interrupted(with_checkpoint=True)
+    status, control = run.status(), run.control()
+    with pytest.raises(QueueFullError):
+        resume_or_restart_run(Backend(full=True), run)
+    assert (run.status(), run.control()) == (status, control)
+
+
+def test_a_deleted_run_is_not_queued_again(tmp_path: Path) -> None:
+    run = Run(tmp_path / "gone")
+    requeue(run)
+    assert not run.path.exists()
+
+
+def test_a_backend_has_room_while_nobody_else_uses_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Process:
+        returncode = 0
+
+        def poll(self) -> None:
+            """It runs."""
+
+        def kill(self) -> None:
+            monkeypatch.setattr(self, "poll", lambda: 0)
+
+    monkeypatch.setattr(other_runs, "RECOUNT_SECONDS", 0.0)
+    monkeypatch.setattr(worker_pool, "start_worker", lambda run, threads: Process())
+    backend = LocalBackend(running=2, warm=False)
+    assert backend.slots == 2 and backend.room() and backend.trouble == ""
+    other = create_run(make_spec("fast", {}, "sample"))
+    for state, others in (("queued", 1), ("running", 1), ("paused", 0), ("finished", 0)):
+        other.write_status(stamp_status(Status(state)))
+        time.sleep(0.01)  # the status gets another time of change
+        own = create_run(make_spec("fast", {}, "sample"))
+        backend.submit(own)
+        assert backend.holds(own) and not backend.holds(other)
+        assert backend.room() == (others == 0), state
+        second = create_run(make_spec("fast", {}, "sample"))
+        backend.submit(second)
+        assert not backend.room(), "both slots are taken"
+        for run in (own, second):
+            run.write_status(stamp_status(Status("stopped")))
+            backend.kill(run)
+        deadline = time.monotonic() + 20
+        while any(backend.holds(run) for run in (own, second)) and time.monotonic() < deadline:
+            time.sleep(0.01)
+
+
+def test_runs_of_another_machine_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = create_run(make_spec("fast", {}, "sample"))
+    assert other_runs.OtherRuns().count(exclude=()) == 1
+    assert other_runs.OtherRuns().count(exclude={run.id}) == 0
+    monkeypatch.setattr(other_runs.socket, "gethostname", lambda: "elsewhere")
+    assert other_runs.OtherRuns().count(exclude=()) == 0
