@@ -23,7 +23,7 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1|/p' Makefile | \
 	    while IFS='|' read -r name does; do printf '  %-13s %s\n' "$$name" "$$does"; done
 
-install: dev-ready ## .venv with everything for running and testing
+install: dev-ready ## .venv with everything for running and testing, and the command digitlab
 
 app: app-ready ## the app, on port 8501 or the next free one. PORT=8600, HOST=0.0.0.0 (for a class room), RELOAD=1
 	@exec $(RUN) .ci/serve.py

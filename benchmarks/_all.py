@@ -1,8 +1,8 @@
-"""Every benchmark in turn, and what they measured as a table: what `make bench` runs.
+"""Runs every benchmark and writes their figures as a table: `make bench`.
 
-    python benchmarks/_all.py [NAME]...       # writes benchmarks/RESULTS.md, of the others what they found last
+    python benchmarks/_all.py [NAME]...       # updates benchmarks/RESULTS.md; other benchmarks keep their last figures
 
-Takes three quarters of an hour. Nothing else should run beside it.
+Takes 45 minutes on an idle machine.
 """
 
 from __future__ import annotations
@@ -45,29 +45,29 @@ PACKAGES = ("streamlit", "tensorflow", "keras", "ai-edge-litert", "numpy", "open
 
 HELD_BACK = {
     "a drawing decoded": (
-        "two fifths are the normalisation, a quarter the pictures' PNGs, an eighth each the canvas's PNG and LiteRT: "
+        "two fifths are the normalization, a quarter the pictures' PNGs, an eighth each the canvas's PNG and LiteRT: "
         "4.2 ms in quicker hours of the same machine."
     ),
     "alone: from pen-up": "200 ms are the canvas's own, which waits for a further stroke; the rest is the machine's.",
-    "`classify` of": "the normalisation of each image: without it the same images are read several times as fast.",
+    "`classify` of": "the normalization of each image: without it the same images are classified several times as fast.",
     "`python -m mnist_core recipes`": "Python, NumPy and click being imported.",
     "script run of pages/data.py": "a hundred digits as PNGs in one chart, which Altair looks through twice.",
     "training digits described": "the convolutions of the shipped model, in LiteRT on all cores.",
     "images a second": (
         "of a step of this network nine tenths are oneDNN's kernels, and so they are in `model.fit`: the convolutions, "
         "forward and both gradients, and the pooling with its gradient. What can be taken away around them (the input "
-        "pipeline, Python at each step, the optimizer) is gone; reports, the wall and the checkpoint take a hundredth."
+        "pipeline, Python at each step, the optimizer) is gone; reports, the probe grid and the checkpoint take a hundredth."
     ),
     "20 browsers": (
         "the browsers are on the same cores as the server, and keep more of them busy than server and training "
         "together: see the cores that each side kept busy. From machines of their own they would not."
     ),
 }
-"""Part of what was measured -> what a profile says of it, for RESULTS.md, where it was not reached."""
+"""Part of a figure's name -> what a profiler shows, for RESULTS.md, if the target was missed."""
 
 
 def measure(name: str) -> tuple[list[Figure], bool]:
-    """What a benchmark found, and whether it ran to its end."""
+    """Runs a benchmark. Returns its figures and whether it succeeded."""
     print(f"== {name}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "figures.jsonl"
@@ -78,7 +78,7 @@ def measure(name: str) -> tuple[list[Figure], bool]:
 
 
 def table(kept: dict[str, dict[str, Any]]) -> str:
-    """All of it in Markdown. `kept`: as in results.json."""
+    """All figures in Markdown. `kept`: the content of results.json."""
     lines = ["# What was measured", "", "Written by `make bench`; each figure is the median, with its range.", ""]
     missed = []
     for name in filter(kept.__contains__, ORDER):
@@ -95,7 +95,7 @@ def table(kept: dict[str, dict[str, Any]]) -> str:
 
 
 def _why(figure: Figure) -> str:
-    """What a profile says of it."""
+    """What a profiler shows, if the target was missed."""
     return next((why for part, why in HELD_BACK.items() if part in figure.what), "not looked into yet.")
 
 
@@ -107,7 +107,7 @@ def _row(figure: Figure) -> str:
 
 
 def machine() -> str:
-    """What it ran on, and the versions."""
+    """Machine and versions."""
     cpu = cv2.getCPUFeaturesLine() if hasattr(cv2, "getCPUFeaturesLine") else ""
     avx512 = "AVX-512" if "AVX512" in cpu.upper() else "no AVX-512"
     memory = psutil.virtual_memory().total / 2**30
@@ -140,7 +140,7 @@ def _version(name: str) -> str:
 @click.command()
 @click.argument("names", nargs=-1)
 def main(names: tuple[str, ...]) -> None:
-    """Runs them, or those that are named, and writes what each found that has run to its end."""
+    """Runs all benchmarks, or those given, and writes the figures of those that succeeded."""
     path, failed = HERE / "results.json", []
     for name in names or ORDER:
         figures, whole = measure(name)

@@ -1,11 +1,11 @@
-"""How long the server works on one drawing, and how many images a second the shipped model reads.
+"""Recognition on the server: time per drawing, and images per second of the shipped model.
 
     python benchmarks/answering.py [--drawings N] [--images N] [--times N]
 
-First what is computed for a drawing: the canvas's PNG decoded, normalised, classified, bars and pictures prepared. Then
-the whole part of the Draw page that a stroke makes run again, in the real app.py under Streamlit's AppTest: that, and
-Streamlit's own work on a canvas, a slider, a popover, two pieces of HTML. The images are read by the library and by the
-command line, beside Keras's `model.predict` of the same model in a process of its own.
+Measures first what is computed for one drawing: decoding the canvas's PNG, normalization, classification, bars and
+pictures. Then the part of the Draw page that reruns after a stroke, in the real app under Streamlit's AppTest, and
+Streamlit's own share for comparison: a canvas, a slider, a popover, two pieces of HTML. Images per second are measured
+for the library, for the command line, and for Keras's `model.predict` with the same model in its own process.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def answered(digits: list[PenDigit]) -> list[float]:
 
 
 def computed(digits: list[PenDigit]) -> list[float]:
-    """Milliseconds for each drawing: decoded, normalised, classified, bars and pictures prepared."""
+    """Milliseconds per drawing: decode, normalize, classify, prepare bars and pictures."""
     classifier, taken = Classifier(DEFAULT_MODEL), []
     for digit in [*digits[:WARM_UP], *digits]:
         told = sent(digit)["drawing"]
@@ -95,7 +95,7 @@ def computed(digits: list[PenDigit]) -> list[float]:
 
 
 def test_images(count: int) -> np.ndarray:
-    """(count, 28, 28) uint8: MNIST's test images, over again where there are fewer."""
+    """(count, 28, 28) uint8: MNIST's test images, repeated if there are fewer."""
     images = load_mnist("full").x_test
     return images[np.arange(count) % len(images)]
 
@@ -118,7 +118,7 @@ def keras(images: Path) -> float:
 
 
 def command_line(images: Path, count: int) -> float:
-    """Images a second of `classify`, which normalises each first; the start of Python is in it."""
+    """Images per second of `classify`, including normalization and the start of Python."""
     command = [sys.executable, "-m", "mnist_core", "classify", str(images)]
     began = time.perf_counter()
     lines = subprocess.run(command, cwd=live.ROOT, stdout=subprocess.PIPE, check=True).stdout.splitlines()
@@ -130,7 +130,7 @@ def command_line(images: Path, count: int) -> float:
 @click.command()
 @click.option("--drawings", default=300, show_default=True)
 @click.option("--images", "count", default=10_000, show_default=True)
-@click.option("--times", default=3, show_default=True, help="The images are read.")
+@click.option("--times", default=3, show_default=True, help="Repetitions.")
 def main(drawings: int, count: int, times: int) -> None:
     """Prints the milliseconds of a drawing, then the images a second of three ways to read many."""
     logging.disable(logging.WARNING)  # Streamlit's, of being run by AppTest

@@ -1,8 +1,8 @@
-"""What augmenting on the fly costs: images a second of a training with it, as a ratio to the same training without it.
+"""The cost of augmentation: images per second with it, divided by images per second without it.
 
     python benchmarks/augmentation.py [--recipe NAME] [--pairs N]
 
-Trains one epoch each way, by turns, by the product's own command line. Nothing else should run beside it.
+Trains one epoch of each in turns, with the command line. Run it on an idle machine.
 """
 
 from __future__ import annotations

@@ -1,11 +1,10 @@
-"""From lifting the pen to the answer on the screen, in Chromium: alone, while two trainings run, and twenty at once.
+"""From pen-up to the prediction on the screen, in Chromium: alone, during two trainings, and with twenty browsers.
 
     python benchmarks/browsing.py [--quick] [--strokes N] [--seconds N]
 
-The real app, started as its users start it. An observer in the page takes the times: when the pen is lifted, and when
-an answer comes into the page; 200 ms between them are the canvas's own, which waits for a further stroke. The mouse is
-Playwright's. All browsers run on the same machine as the app and the trainings, and take their share of its cores. Of
-twenty at once each draws its own digit, again and again, and what it is answered has to be that digit.
+Starts the real app as users do. An observer in the page records when the pen is lifted and when a prediction appears;
+200 ms of that are the canvas's own delay. Playwright moves the mouse. All browsers run on the same machine as the app
+and the trainings and share its cores. Each of the twenty draws its own digit again and again, and must get that digit.
 """
 
 from __future__ import annotations
@@ -58,7 +57,7 @@ MISSED = 30.0  # seconds: no answer by then is an error; a slow one counts among
 
 @dataclass
 class Found:
-    """What was seen.
+    """The results of one situation.
 
     Attributes:
         milliseconds: of every answer.
@@ -104,7 +103,7 @@ async def answer(page: Page, number: int) -> tuple[float, int]:
 
 
 async def wipe(page: Page) -> None:
-    """An empty canvas, and no answer beside it."""
+    """Clears the canvas and waits until no prediction is shown."""
     await page.get_by_role("button", name="Reset canvas").click(timeout=PATIENCE)
     await page.get_by_text("The prediction appears when you lift the pen").wait_for(timeout=PATIENCE)
 
@@ -120,7 +119,7 @@ async def strokes(page: Page, digits: list[PenDigit], every: float = 0.0) -> Fou
             found.milliseconds.append(milliseconds)
             found.wrong += read != digit.label
             await wipe(page)
-        except Exception as error:  # of Playwright: what it is, is told in the end
+        except Exception as error:  # any error of Playwright; reported at the end
             found.errors.append(f"{type(error).__name__}: {' '.join(str(error).split())[:200]}")
             break
         await asyncio.sleep(max(0.0, every - (time.perf_counter() - began)))
@@ -139,7 +138,7 @@ async def alone(browser: Browser, url: str, digits: list[PenDigit]) -> Found:
 
 
 async def together(browser: Browser, app: live.App, digits: list[PenDigit], seconds: float) -> Found:
-    """So many people at as many browsers, each with a digit of their own, out of step."""
+    """Several browsers at once, each with its own digit, not in step."""
     contexts = [await browser.new_context(viewport={"width": 1280, "height": 900}) for _ in digits]
     pages = [await opened(context, app.url) for context in contexts]
 
@@ -161,7 +160,7 @@ async def together(browser: Browser, app: live.App, digits: list[PenDigit], seco
 
 
 def busy(app: live.App) -> dict[str, float]:
-    """Seconds of processor time that each side has had until now."""
+    """Seconds of processor time that each side has used so far."""
     here = psutil.Process().children(recursive=True)
     server = [app.process, *app.process.children(recursive=True)]
     training = [process for process in here if "mnist_core.worker" in _command(process)]
@@ -186,7 +185,7 @@ def _seconds(process: psutil.Process) -> float:
 
 @contextmanager
 def trainings(app: live.App, count: int) -> Iterator[None]:
-    """So many trainings beside, each with the cores that the queue would give it when two may run."""
+    """Runs trainings at the same time, each with the cores that the queue gives it when two may run."""
     os.environ["DIGITLAB_RUNS"] = str(app.runs)
     data = "full" if mnist_available() else "sample"
     runs = [create_run(make_spec("fleming-cnn", {"epochs": 50}, data)) for _ in range(count)]
@@ -238,8 +237,8 @@ async def measure(app: live.App, count: int, seconds: float) -> None:
 
 
 @click.command()
-@click.option("--strokes", "count", default=40, show_default=True, help="Of one browser.")
-@click.option("--seconds", default=40.0, show_default=True, help="That twenty browsers draw.")
+@click.option("--strokes", "count", default=40, show_default=True, help="Strokes of one browser.")
+@click.option("--seconds", default=40.0, show_default=True, help="How long twenty browsers draw.")
 @click.option("--quick", is_flag=True, help="Ten strokes, and twenty browsers for six seconds.")
 def main(count: int, seconds: float, quick: bool) -> None:
     """Prints the milliseconds of the three situations, and how many answers were wrong."""

@@ -1,10 +1,9 @@
-"""The builder of networks: what a change of a layer has to wait for, how near the estimate of an epoch comes to the
-truth, and how long measuring the machine takes.
+"""The network builder: time per change of a layer, accuracy of the estimated epoch time, time to measure the machine.
 
     python benchmarks/building.py [--times N]
 
-The truth is a training of the full MNIST by the product's own worker: the images that it trains in some seconds, after
-its graphs are built. An epoch's seconds follow from that, whatever the epoch's length.
+Estimates are compared with a training of the full MNIST in the real worker: the number of images that it trains per
+second once its graphs are built gives the seconds per epoch.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ CHANGES = 200
 
 
 def change(place: int) -> float:
-    """Milliseconds of all that the builder works out after one change of the shipped network."""
+    """Milliseconds of everything that the builder computes after one change of the shipped network."""
     layers = RECIPES["canvas"].settings.layers
     began = time.perf_counter()
     layers = edit.change_layer(layers, 1, filters=8 + place % 40)
@@ -49,7 +48,7 @@ def change(place: int) -> float:
 
 
 def error(recipe: str, known: time_model.TimeModel) -> float:
-    """How many times too long or too short the estimate is, at least 1."""
+    """Factor by which the estimate is too long or too short, at least 1."""
     (images_per_second,) = together.speeds(recipe, 1)
     settings = RECIPES[recipe].settings
     true = time_model.training_images(settings, "full") / images_per_second

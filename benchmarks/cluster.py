@@ -1,11 +1,11 @@
-"""What a trial costs on a Ray cluster above its training, and by that how many an hour 2, 16 and 1,000 cores train.
+"""The overhead of a trial on a Ray cluster, and the trials per hour that follow from it for 2, 16 and 1,000 cores.
 
     make test-cluster ARGS=--collect-only              # installs Ray
     .venv/bin/python benchmarks/cluster.py [--trials N]
 
-Measured, on this machine: a sweep over a head and one node of two cores on loopback, one trial at a time, so that a
-trial has both cores to itself; and, without a cluster, what the sweep's own process does for each trial. Simulated,
-from these figures: the same process before many nodes, event by event. docs/cluster.md says what they mean.
+Measured on this machine: a sweep on a head and one node with two cores, one trial at a time, so that each trial has
+both cores; and, without a cluster, what the sweep's process computes per trial. Simulated from these figures, event by
+event: the same process with many nodes. docs/cluster.md explains the results.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def a_sweep(trials: int) -> tuple[list[float], float]:
 
 
 def of_the_process(trials: int = 400) -> dict[str, float]:
-    """What the sweep's process does for a trial, without any cluster."""
+    """Seconds that the sweep's process computes per trial, without a cluster."""
     plan = SweepPlan(SMALL, parse_space(SPACE), trials=trials, created=time.time())
     made = create_sweep(plan)
     study, seconds = Study(made, plan), {name: [] for name in ("ask", "report", "tell", "publish")}  # type: ignore
@@ -218,7 +218,7 @@ def simulate(costs: Costs, cores: int, training: float, hours: float = 1.0) -> t
             heapq.heappush(ends, first + training + costs.finish)
             for epoch in range(EPOCHS):
                 heapq.heappush(reports, first + training * (epoch + 1) / EPOCHS)
-        if now >= publish_after:  # as Conductor does it: a tenth of its time at most
+        if now >= publish_after:  # as SweepRunner does: a tenth of its time at most
             spent = costs.publish * trials
             publish_after = now + work + spent * (1 + runner.PUBLISH_PAUSE)
             work += spent
@@ -244,8 +244,8 @@ def cost_sheet(costs: Costs) -> None:
 
 
 @click.command()
-@click.option("--trials", default=12, show_default=True, help="Of the sweep that is measured.")
-@click.option("--jobs", default=5, show_default=True, help="Runs with a job of their own.")
+@click.option("--trials", default=12, show_default=True, help="Trials of the measured sweep.")
+@click.option("--jobs", default=5, show_default=True, help="Runs that each have their own job.")
 def main(trials: int, jobs: int) -> None:
     """Prints what was measured, and the cost sheet."""
     from nodes import RayCluster

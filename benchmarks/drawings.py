@@ -1,11 +1,10 @@
-"""How drawings are read: the README's table, stage by stage, and what is measured of the shipped model.
+"""Accuracy on drawings: the table of docs/drawings.md, stage by stage, and the figures of the shipped model.
 
     python benchmarks/drawings.py [--digits N] [--figure FILE]
 
-Trains the published `fleming-cnn` twice, without and with augmentation (four minutes on two cores), and reads pen
-digits of people whom no model has seen with it. The peer in the same run is the plain resize, which is what other apps
-do. Needs the pen digits (DIGITLAB_PEN, the cache, or the network). `--figure` writes ten drawings that plain resizing
-loses.
+Trains the published `fleming-cnn` twice, with and without augmentation (four minutes on two cores), and classifies pen
+digits by writers that no model has seen. The baseline is the plain resize, which other apps use. Needs the pen digits
+(DIGITLAB_PEN, the cache, or a network). `--figure` writes ten drawings that the plain resize gets wrong.
 """
 
 from __future__ import annotations
@@ -60,7 +59,7 @@ def mnist_on_canvas(images: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def right(classifier: Classifier, images: np.ndarray, labels: np.ndarray) -> float:
-    """Per cent. A digit that is taken for none is wrong."""
+    """Percent correct. A digit that is rejected counts as wrong."""
     return 100 * float((classifier.probabilities(images).argmax(axis=1) == labels).mean())
 
 
@@ -80,7 +79,7 @@ def trained(augmentation: str) -> Classifier:
 
 
 def same_answers(classifier: Classifier, kept: Sequence[PenDigit]) -> dict[str, float]:
-    """Per cent of drawings that are read as the same when they are drawn otherwise."""
+    """Percent of drawings with the same prediction after a change of how they are drawn."""
     ways: dict[str, Prepare | tuple[float, float, tuple[int, int] | None]] = {
         "moved": (20, 168, (100, 184)),
         "at 0.3 of its size": (6, 50, None),
@@ -99,7 +98,7 @@ def same_answers(classifier: Classifier, kept: Sequence[PenDigit]) -> dict[str, 
 
 
 def honesty(classifier: Classifier, kept: Sequence[PenDigit]) -> None:
-    """Prints how far the probabilities can be trusted, and what is taken for no digit."""
+    """Prints calibration and what is rejected as not a digit."""
     labels = np.array([digit.label for digit in kept])
     for condition in DRAWING_CONDITIONS:
         found = classifier.probabilities(np.stack([WHOLE(canvas) for canvas in draw_pen_digits(kept, condition)]))
@@ -111,7 +110,7 @@ def honesty(classifier: Classifier, kept: Sequence[PenDigit]) -> None:
 
 
 def speed(kept: Sequence[PenDigit]) -> None:
-    """Prints the time of one drawing on one core: normalised, then read by the shipped model."""
+    """Prints the time of one drawing on one core: normalization and the shipped model."""
     one_core, canvases = Classifier(DEFAULT_MODEL, 1), list(draw_pen_digits(kept[:300], "usual"))
     images = [WHOLE(canvas) for canvas in canvases]
     for name, work in {
@@ -154,7 +153,7 @@ def main(digits: int, figure: Path | None, table: bool) -> None:
 
 
 def lost_drawings(classifier: Classifier, digits: Sequence[PenDigit]) -> np.ndarray:
-    """Ten drawings in a row, under each its plain resize, then its normalised image: the first is misread, not that."""
+    """Ten drawings in a row, below each its plain resize, which is misclassified, and its normalized image, which is not."""
     columns = []
     for canvas, digit in zip(draw_pen_digits(digits, "small thin corner"), digits, strict=True):
         plain, ours = plain_resize(canvas).image, normalize_drawing(canvas).image

@@ -1,8 +1,8 @@
-"""The recipe `fast`: accuracy of ten seeds, and its training time beside PyTorch's one-epoch recipe in the same run.
+"""The recipe `fast`: mean test accuracy of ten seeds, and training time compared with PyTorch's one-epoch recipe.
 
     python benchmarks/fast.py [--seeds N] [--pairs N] [--torch-python PATH]
 
-PyTorch is no part of the product: `pip install torch` into an environment of its own, and name its Python.
+PyTorch is not a dependency: `pip install torch` into a virtual environment of its own and give its Python.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PEER = Path(__file__).parent / "peers" / "torch_fast.py"
 
 @click.command()
 @click.option("--seeds", default=10, show_default=True, help="Trainings whose accuracy is averaged.")
-@click.option("--pairs", default=3, show_default=True, help="Of these, how many are timed beside PyTorch.")
+@click.option("--pairs", default=3, show_default=True, help="How many of them are timed together with PyTorch.")
 @click.option("--torch-python", default=sys.executable, help="A Python that has torch.", envvar="DIGITLAB_BENCH_TORCH")
 def main(seeds: int, pairs: int, torch_python: str) -> None:
     """Prints the mean accuracy and the ratio of the training times."""
@@ -49,7 +49,7 @@ def main(seeds: int, pairs: int, torch_python: str) -> None:
 
 
 def torch(python: str, path: Path, seed: int) -> dict[str, float]:
-    """What the peer printed; nothing where there is no torch."""
+    """What PyTorch's script printed; empty if torch is not installed."""
     done = subprocess.run([python, str(PEER), str(path), str(seed)], capture_output=True, text=True)
     if done.returncode:
         print(f"No PyTorch beside it: {done.stderr.strip().splitlines()[-1]}", file=sys.stderr)

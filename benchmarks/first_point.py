@@ -1,4 +1,4 @@
-"""From pressing Train to the first point of the chart: with a worker that is started then, and with one that waits.
+"""From a click on Train to the first point of the chart: with a new worker, and with one that is loaded already.
 
 python benchmarks/first_point.py [--times N]
 """
@@ -17,7 +17,7 @@ from mnist_core.processes import cpu_count
 from mnist_core.runs.spec import make_spec
 from mnist_core.runs.store import create_run
 
-SETTLE_SECONDS = 15  # a worker that waits has loaded by then
+SETTLE_SECONDS = 15  # a waiting worker has loaded TensorFlow by then
 
 
 def seconds(recipe: str, warm: bool) -> float:

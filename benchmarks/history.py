@@ -1,10 +1,9 @@
-"""How long a history of many runs takes to list, with its index and without, and ten runs to be compared.
+"""Time to list a history of many runs, with its index and without, and to compare ten runs.
 
     python benchmarks/history.py [--runs N] [--reports N]
 
-The runs are made in a temporary folder. Without the index every directory is read, and the index written; with it, it
-is read, and only the directories' times and sizes are looked at. The page's script runs are AppTest's, its own work
-included, with nothing kept from a run before.
+Creates the runs in a temporary folder. Without the index every run is read and the index is written; with it, only
+times and sizes of the folders are checked. The page's script runs are AppTest's and include its own work; nothing is cached.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ def report(step: int, steps: int) -> dict[str, Any]:
 
 
 def make_runs(root: Path, count: int, steps: int) -> None:
-    """So many finished runs. Their reports are one file with many names: only ten are read."""
+    """Creates finished runs. Their reports are hard links to one file: only ten are read."""
     first = root.parent / "metrics.jsonl"
     first.write_text("".join(json.dumps(report(step, steps)) + "\n" for step in range(1, steps + 1)), encoding="utf-8")
     names = list(RECIPES)
@@ -68,7 +67,7 @@ def make_runs(root: Path, count: int, steps: int) -> None:
 
 
 def prepare(runs: list[Run]) -> dict[str, Any]:
-    """What the comparison draws: the curves of each, as an Altair chart, and the settings side by side."""
+    """Computes what the comparison shows: curves as Altair charts, and a table of settings."""
     curves = {run.id: reports.chart_rows(run.metrics().rows, 100) for run in runs}
     settings_table([run.spec() for run in runs])
     chart: dict[str, Any] = run_charts.run_curves(curves, "loss", "step", smoothing=0.5).to_dict()
@@ -76,7 +75,7 @@ def prepare(runs: list[Run]) -> dict[str, Any]:
 
 
 def page(compared: list[Run]) -> None:
-    """The Runs page as its first visitor opens it, by a link to a comparison where there are runs to be compared.
+    """Opens the Runs page as its first visitor; with a link to a comparison, if runs are given.
 
     Raises:
         RuntimeError: it shows an error, or not what was asked for.

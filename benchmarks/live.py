@@ -1,4 +1,4 @@
-"""The real app in a process of its own, and hands that draw on it, for the benchmarks beside this file."""
+"""Starts the real app in its own process and draws on it, for the other benchmarks."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class App:
 
 @contextmanager
 def app(**settings: str) -> Iterator[App]:
-    """The app with runs in a temporary folder. `settings`: environment variables of its own."""
+    """Starts the app with runs in a temporary folder. `settings`: environment variables for it."""
     with tempfile.TemporaryDirectory() as folder:
         runs = str(Path(folder) / "runs")
         with serving(Path(folder), {**os.environ, "DIGITLAB_RUNS": runs, **settings}) as started:
@@ -87,7 +87,7 @@ def free_port() -> int:
 
 
 def wait_healthy(started: App) -> None:
-    """Returns when its health check is answered. Raises RuntimeError, with what it printed, where it never is."""
+    """Waits for the health check to succeed. Raises RuntimeError with the app's output if it never does."""
     deadline = time.monotonic() + START_SECONDS
     while not _healthy(started.url):
         if started.process.status() == psutil.STATUS_ZOMBIE or time.monotonic() > deadline:  # ended, not yet waited for
@@ -119,13 +119,13 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def executable() -> str | None:
-    """The system's Chromium; None where there is none."""
+    """The system's Chromium; None if it is not installed."""
     known = Path("/usr/bin/chromium")
     return str(known) if known.is_file() else next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
 def browser() -> str:
-    """The system's Chromium. Raises RuntimeError where there is none."""
+    """The system's Chromium. Raises RuntimeError if it is not installed."""
     found = executable()
     if found is None:
         raise RuntimeError(f"There is no Chromium: looked for /usr/bin/chromium and, on PATH, {', '.join(BROWSERS)}.")
@@ -133,7 +133,7 @@ def browser() -> str:
 
 
 def digits(count: int) -> list[PenDigit]:
-    """Pen digits of people whom no model has seen; where there are none, invented ones."""
+    """Pen digits by writers that no model has seen; generated ones if there are none."""
     try:
         _, kept = split_writers(load_pen_digits())
     except DataError:
@@ -145,7 +145,7 @@ def digits(count: int) -> list[PenDigit]:
 
 
 def plain_digits(count: int) -> list[PenDigit]:
-    """Invented digits of one stroke that the shipped model is sure of: 0 to 9 in turn, as far as there are such."""
+    """Generated one-stroke digits with a confident prediction of the shipped model, 0 to 9 in turn."""
     generator, classifier, found = np.random.default_rng(0), Classifier(DEFAULT_MODEL), list[PenDigit]()
     wanted = (0, 1, 2, 3, 6, 7, 8, 9)  # a 4 and a 5 are seldom drawn in one stroke
     while len(found) < count:

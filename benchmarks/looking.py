@@ -1,9 +1,9 @@
-"""How long people wait for what they look into: activations, nearest digits, gradients, and a whole test set.
+"""Time to look into a model: activations, nearest neighbors, gradients, and a whole test set.
 
     python benchmarks/looking.py [--digits N]
 
-With the shipped model, on MNIST's test images. All that the web process does is done here without the page around it;
-gradients come from the helper process that the page asks, too, which is started for it.
+Uses the shipped model and MNIST's test images, and does what the web process does, without the page. Gradients come
+from the gradient server that the page uses too; it is started for this.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def milliseconds(work: Callable[[Any], object], given: Iterable[Any]) -> list[fl
 
 
 def look(images: Any) -> None:
-    """What one digit costs without gradients."""
+    """Time per digit without gradients."""
     layers, classifier = ActivationModel(DEFAULT_MODEL), Classifier(DEFAULT_MODEL)
 
     def activations(image: Any) -> None:
@@ -58,7 +58,7 @@ def look(images: Any) -> None:
 
 
 def gradients(images: Any) -> None:
-    """From nothing to the first picture, and each later one."""
+    """Time to the first picture, and to each later one."""
     began, helper = time.perf_counter(), GradientClient(cpu_count())
     try:
         helper.attribute("integrated", DEFAULT_MODEL.parent, images[0], [7])
@@ -73,7 +73,7 @@ def gradients(images: Any) -> None:
 
 
 def whole_sets(mnist: Mnist) -> None:
-    """All test images evaluated, all training images described."""
+    """Time to evaluate all test images and to describe all training images."""
     began = time.perf_counter()
     probabilities = Classifier(DEFAULT_MODEL, cpu_count()).probabilities(mnist.x_test)
     evaluate(probabilities, mnist.y_test)

@@ -1,4 +1,4 @@
-"""The largest resident memory of a worker on the full MNIST with augmentation.
+"""Peak resident memory of a worker on the full MNIST with augmentation.
 
 python benchmarks/memory.py [--recipe NAME]
 """
@@ -22,7 +22,7 @@ from mnist_core.runs.store import create_run
 @click.command()
 @click.option("--recipe", default="fleming-cnn", show_default=True)
 def main(recipe: str) -> None:
-    """Looks ten times a second until the worker has ended, with test and conversion."""
+    """Samples ten times per second until the worker has ended, including test and conversion."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ["DIGITLAB_RUNS"] = folder
         run = create_run(make_spec(recipe, {"epochs": 1, "augmentation": "hand"}))

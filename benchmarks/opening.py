@@ -1,9 +1,9 @@
-"""How long people wait until the app, a page, a canvas, an answer and a command are there, and what memory ten take.
+"""Time until the app, a page, the canvas, a prediction and a command respond, and the memory that ten visitors take.
 
     python benchmarks/opening.py [--times N]
 
-`streamlit run app.py` is started anew each time, with a browser that runs already. A page's script run is AppTest's:
-app.py, then `switch_page`, its own work included. Its first run, which imports and reads the digits, is not counted.
+Starts `streamlit run app.py` each time, with a browser that is already running. A page's script run is AppTest's:
+app.py, then `switch_page`, including AppTest's own work. The first run, which imports and loads the digits, does not count.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ PAGE_RUNS = 10
 
 
 def health() -> float:
-    """Seconds from the start of the app to an answered health check."""
+    """Seconds from the start of the app to its first successful health check."""
     began = time.perf_counter()
     with live.app() as app:
         live.wait_healthy(app)
@@ -42,7 +42,7 @@ def health() -> float:
 
 
 async def canvas_and_answer(browser: Browser) -> tuple[float, float]:
-    """Seconds from the start of the app to a canvas that can be drawn on, and to the first answer.
+    """Seconds from the start of the app to a usable canvas, and to the first prediction.
 
     The visitor asks for the page as soon as the server listens, and draws one stroke.
     """
@@ -63,7 +63,7 @@ async def canvas_and_answer(browser: Browser) -> tuple[float, float]:
 
 
 async def memory(browser: Browser) -> float:
-    """Megabytes of the web process with ten sessions, each of which has drawn and been answered."""
+    """Megabytes of the web process with ten sessions that have each drawn a digit."""
     digits = live.plain_digits(SESSIONS)
     with live.app() as app:
         live.wait_healthy(app)
@@ -79,7 +79,7 @@ async def memory(browser: Browser) -> float:
 
 
 async def in_browser(times: int) -> None:
-    """What needs a browser."""
+    """Measures what needs a browser."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=live.browser(), args=["--no-sandbox"])
         found = [await canvas_and_answer(browser) for _ in range(times)]
@@ -112,7 +112,7 @@ def command(*arguments: str) -> float:
 
 
 def commands(folder: Path, times: int) -> None:
-    """Those that people wait for."""
+    """Measures the commands that people wait for."""
     picture, (digit,) = folder / "digit.png", live.plain_digits(1)
     cv2.imwrite(str(picture), render_strokes(digit.strokes, live.BRUSH, live.SIZE))
     asked: Sequence[tuple[str, str, tuple[str, ...]]] = (

@@ -1,4 +1,4 @@
-"""The product as its users start it, for the benchmarks beside this file."""
+"""Calls the product as users do, for the other benchmarks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def train(recipe: str, *arguments: str) -> dict[str, Any]:
-    """Trains by the command line, and returns what `train --json` printed."""
+    """Trains with the command line and returns what `train --json` printed."""
     command = [sys.executable, "-m", "mnist_core", "train", "--recipe", recipe, "--json", *arguments]
     printed = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True).stdout
     found: dict[str, Any] = json.loads(printed.splitlines()[-1])

@@ -1,4 +1,4 @@
-"""Figures of the benchmarks, each a value beside what was asked of it; `make bench` writes them all to RESULTS.md."""
+"""Figures of the benchmarks, each with its target; `make bench` writes all of them to RESULTS.md."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Figure:
 
     @property
     def reached(self) -> bool | None:
-        """Whether the target is met; None where there is none."""
+        """Whether the target is met; None without a target."""
         if not self.target:
             return None
         sign, limit = self.target.split()[:2]
@@ -46,7 +46,7 @@ class Figure:
 
 
 def figure(what: str, values: Sequence[float], unit: str, target: str = "", peer: str = "") -> Figure:
-    """The median of values and their range, printed, and collected where `make bench` asks for it.
+    """Prints the median and range of values, and collects them for `make bench`.
 
     Args:
         what: in words.

@@ -1,10 +1,9 @@
-"""Searching: what TPE with pruning saves against a search at random, what a trial costs above its training, and the
-ready sweep against the clock.
+"""Sweeps: what TPE with pruning saves over random search, the overhead of a trial, and the time of each preset.
 
     python benchmarks/sweep.py [--times N] [--trials N]
 
-Random search has all its trials; TPE with pruning is given the training seconds that those took, and is asked how many
-of them it spent until it had a trial as good as the best of the random ones. All on the offline sample.
+Random search runs all its trials. TPE with pruning may use as many training seconds, and is scored by how many of them
+it needed to match the best random trial. All on the offline sample.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ BASE, EPOCHS, MEASURE = "zepeda-cnn", 6, "loss"
 
 
 def searched(plan: SweepPlan) -> tuple[Sweep, float]:
-    """A sweep, to its end, and the seconds that it took by the clock."""
+    """Runs a sweep. Returns it and its wall-clock seconds."""
     sweep = create_sweep(plan)
     began = time.perf_counter()
     launch_sweep(sweep).wait()
@@ -39,14 +38,14 @@ def searched(plan: SweepPlan) -> tuple[Sweep, float]:
 
 
 def until(sweep: Sweep, value: float) -> float:
-    """Seconds of training until a trial was as good as `value`; infinite where none was."""
+    """Seconds of training until a trial was as good as `value`; infinite if none was."""
     points = sweep_charts.best_so_far(sweep.trials(), sweep.plan())
     reached = (point["seconds"] for point in points if point["best"] is not None and point["best"] <= value)
     return next(reached, math.inf)
 
 
 def saved(seed: int, trials: int) -> float:
-    """The training seconds of TPE with pruning until it was as good as random search, as a share of that one's."""
+    """Training seconds that TPE with pruning needs to match random search, as a share of random search's."""
     common = {"epochs": EPOCHS, "data": "sample", "measure": MEASURE, "seed": seed, "retrain_seeds": 0}
     random, _ = searched(make_plan(BASE, SPACE, trials, sampler="random", prune=False, **common))
     tpe, _ = searched(make_plan(BASE, SPACE, 2 * trials, sampler="tpe", prune=True, **common))

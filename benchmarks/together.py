@@ -1,8 +1,8 @@
-"""Two trainings at once: the images a second of each, as a share of one alone.
+"""Two trainings at once: images per second of each, as a share of one training alone.
 
     python benchmarks/together.py [--times N] [--recipe NAME]
 
-One alone has all cores, as the queue gives them; of two, each has half.
+A training alone has all cores, as the queue assigns them; each of two has half.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SKIPPED = 5  # reports at the beginning: graphs are built then
 
 
 def speeds(recipe: str, count: int) -> list[float]:
-    """Images a second of each of so many trainings at once."""
+    """Images per second of each of several trainings at once."""
     runs = [create_run(make_spec(recipe, {"epochs": 50})) for _ in range(count)]
     processes = [start_worker(run, max(1, cpu_count() // count)) for run in runs]
     try:

@@ -1,12 +1,12 @@
-"""Images a second of each published recipe in the worker, with all its reports, beside plain Keras in the same run.
+"""Images per second of each published recipe in the worker, with all its reports, compared with plain Keras.
 
     python benchmarks/training.py [--pairs N] [--here | --plain-processor] [NAME]...
 
-Both train two epochs of the full MNIST, and the second is measured, validation left out. Keras is as it comes: where
-oneDNN is not on by itself, it stays off there. A ratio within 5 % of 1 is measured twice more.
+Both train two epochs of the full MNIST in the same run; the second epoch counts, without validation. Keras runs with
+its defaults: where oneDNN is off by default, it stays off. A ratio within 5 % of 1 is measured twice more.
 
-Once more as on a processor without AVX-512, where this one has it: oneDNN is held to AVX2 in both, and Keras as it
-comes leaves oneDNN's kernels off, as TensorFlow does on such a processor. Nothing else should run beside it.
+On a processor with AVX-512 everything is measured again as on one without it: oneDNN is limited to AVX2 in both, and
+Keras runs without oneDNN's kernels, as TensorFlow does by default there. Run it on an idle machine.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def theirs(recipe: str, processor: Mapping[str, str]) -> float:
 
 @contextmanager
 def environment(changes: Mapping[str, str]) -> Iterator[None]:
-    """For what is started within: these variables, and nothing said of oneDNN but by them."""
+    """Sets these environment variables within the context, and clears all others about oneDNN."""
     before = dict(os.environ)
     os.environ.pop(ONEDNN, None)
     os.environ.update(changes)
@@ -67,7 +67,7 @@ def environment(changes: Mapping[str, str]) -> Iterator[None]:
 
 
 def ratios(recipe: str, processor: Mapping[str, str], pairs: int) -> list[float]:
-    """Keras's seconds over ours, pair by pair, who comes first in turn."""
+    """Keras's seconds divided by ours, for each pair. They take turns in going first."""
     found: list[float] = []
     while len(found) < pairs or (len(found) < 3 and abs(found[0] - 1) < NEAR):
         both = (ours, theirs) if len(found) % 2 == 0 else (theirs, ours)
@@ -97,8 +97,8 @@ def measure(names: tuple[str, ...], processor: Mapping[str, str], pairs: int) ->
 @click.command()
 @click.argument("names", nargs=-1)
 @click.option("--pairs", default=1, show_default=True)
-@click.option("--here", "processors", flag_value="here", help="Only as this machine is.")
-@click.option("--plain-processor", "processors", flag_value="plain", help="Only as without AVX-512.")
+@click.option("--here", "processors", flag_value="here", help="Only with this machine's instructions.")
+@click.option("--plain-processor", "processors", flag_value="plain", help="Only without AVX-512.")
 def main(names: tuple[str, ...], pairs: int, processors: str | None) -> None:
     """Prints a ratio for each recipe, and their geometric mean."""
     chosen = names or tuple(name for name, recipe in RECIPES.items() if recipe.published)

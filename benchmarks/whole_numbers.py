@@ -1,9 +1,9 @@
-"""How whole numbers are read that people wrote whom the model never saw: right means every digit of the number.
+"""Accuracy on whole numbers by writers that the model has not seen: the share with every digit right.
 
     python benchmarks/whole_numbers.py [--model default|RUN] [--numbers N]
 
-Needs the pen digits (DIGITLAB_PEN, the cache, or the network). The peer in the same run takes each connected part of
-the ink for one digit, which is what most programs do.
+Needs the pen digits (DIGITLAB_PEN, the cache, or a network). The baseline takes each connected part of the ink for one
+digit, as most programs do.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from mnist_core.runs.store import find_run
 
 HEIGHT, WIDTH, MARGIN = 280, 560, 8  # pixels of the canvas and around the number
 COUNTS = (2, 3, 4, 5)  # digits of a number
-GAPS = (0.05, 0.40)  # of a digit's width, between the ink of neighbours
-OVERLAP = 0.03  # of a digit's width at most, once neighbours touch
+GAPS = (0.05, 0.40)  # of a digit's width, between the ink of neighbors
+OVERLAP = 0.03  # of a digit's width at most, once neighbors touch
 BRUSHES = (8.0, 30.0)  # pixels
 SIZES = (100.0, 200.0)  # pixels, the longer side of a digit, where the canvas has room
 SIZE_SPREAD, BASELINE_SPREAD = 0.10, 0.03  # of a digit's size
@@ -95,7 +95,7 @@ def _row(
 
 
 def _contact(band: np.ndarray, ink: np.ndarray, right: int) -> int:
-    """Where a digit comes to stand that is pushed to the left until its ink meets that of the row."""
+    """Position of a digit that is pushed to the left until its ink touches the row's."""
     pushed = binarize(ink, HALF)
     for left in range(right, 0, -1):
         if (binarize(band[:, left : left + ink.shape[1]], HALF) & pushed).any():
@@ -104,7 +104,7 @@ def _contact(band: np.ndarray, ink: np.ndarray, right: int) -> int:
 
 
 def component_by_component(canvas: np.ndarray, classifier: Classifier) -> str:
-    """The peer: each connected part is a digit."""
+    """The baseline: each connected part is a digit."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(binarize(canvas, HALF), connectivity=8)
     areas = stats[:, cv2.CC_STAT_AREA]
     kept = [part for part in range(1, len(stats)) if areas[part] >= SPECK * areas[1:].max()]
@@ -116,7 +116,7 @@ def component_by_component(canvas: np.ndarray, classifier: Classifier) -> str:
 def numbers_of(
     digits: Sequence[PenDigit], count: int, total: int, generator: np.random.Generator
 ) -> list[list[PenDigit]]:
-    """Digits drawn at random, those of one number from one person."""
+    """Random digits, all of a number by one writer."""
     writers = sorted({digit.writer for digit in digits})
     by_writer = {writer: [digit for digit in digits if digit.writer == writer] for writer in writers}
     chosen = generator.choice(writers, total)
@@ -127,7 +127,7 @@ def numbers_of(
 @click.option("--model", default="default", show_default=True)
 @click.option("--numbers", default=100, show_default=True, help="Numbers of each kind.")
 def main(model: str, numbers: int) -> None:
-    """Prints one line a kind of number: the share of numbers read right, in per cent, and milliseconds a number."""
+    """Prints a line per kind of number: percent of numbers recognized, and milliseconds per number."""
     cv2.setNumThreads(1)
     classifier = Classifier(DEFAULT_MODEL if model == "default" else find_run(model).model, 1)
     _, kept = split_writers(load_pen_digits())
