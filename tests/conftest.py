@@ -1,4 +1,4 @@
-"""What all tests share: a home of their own, the offline digits, TensorFlow once a session, one trained run."""
+"""Fixtures of all tests: folders of their own, the offline digits, Keras, one trained run; and the slow marker."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from hypothesis import settings
 
 from tests.support import ROOT, SETTINGS, Trained, command_line, end_workers, environment
 
-FULL_MNIST = os.environ.get("DIGITLAB_MNIST")  # read before any test hides it
+FULL_MNIST = os.environ.get("DIGITLAB_MNIST")  # read before the fixture below removes it
 
-# As the worker has them, and before anything imports TensorFlow.
+# As in the worker. They must be set before anything imports TensorFlow.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
-settings.register_profile("digitlab", deadline=None)  # a busy machine is no failure
+settings.register_profile("digitlab", deadline=None)  # a slow machine is no failure
 settings.load_profile("digitlab")
 
 SLOW_FIXTURES = {"trained", "keras", "app_url", "chromium", "ray_cluster"}
@@ -38,10 +38,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def runs_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """No test sees the user's runs, data or settings, and none leaves a worker behind."""
+    """RUNS_DIR of the test. Hides the user's runs, data and settings, and kills workers that the test leaves behind."""
     for name in SETTINGS:
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("DIGITLAB_WARM", "0")  # a page that is opened would load TensorFlow beside the next tests
+    monkeypatch.setenv("DIGITLAB_WARM", "0")  # otherwise opening a page loads TensorFlow in the background
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.setenv("DIGITLAB_RUNS", str(tmp_path / "runs"))
     yield tmp_path / "runs"
@@ -58,7 +58,7 @@ def sample() -> Any:
 
 @pytest.fixture(scope="session")
 def full_mnist() -> Any:
-    """The full MNIST, for tests that mean nothing without it."""
+    """The full MNIST. Skips the test if DIGITLAB_MNIST is not set."""
     from mnist_core.data.mnist import read_mnist
 
     if not FULL_MNIST:
@@ -68,9 +68,9 @@ def full_mnist() -> Any:
 
 @pytest.fixture(scope="session")
 def keras(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Keras on TensorFlow, imported once: it takes five seconds."""
+    """Keras with TensorFlow. Importing it takes five seconds, so it happens once per session."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("KERAS_HOME", str(tmp_path_factory.mktemp("keras")))  # it is written to on import
+        patch.setenv("KERAS_HOME", str(tmp_path_factory.mktemp("keras")))  # keras writes to it on import
         import keras
 
         return keras
@@ -78,7 +78,7 @@ def keras(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 @pytest.fixture
 def signals() -> Iterator[None]:
-    """For tests that run the worker in this process: it takes the signals over, and the tests want them back."""
+    """Restores the signal handlers after a test that runs the worker in this process."""
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     yield
     for number, handler in before.items():
@@ -87,7 +87,7 @@ def signals() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    """A finished run: `fast`, two epochs of the offline sample."""
+    """A finished run of the real command line: recipe `fast`, two epochs on the offline sample. Do not change it."""
     from mnist_core.runs.store import list_runs
 
     root = tmp_path_factory.mktemp("trained") / "runs"

@@ -1,4 +1,4 @@
-"""What packs files as the Unix program `compress` does, since no system has it any more."""
+"""Compresses like the Unix program `compress`, which current systems no longer have."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 
 def compress(content: bytes, last_bits: int = 16, block_mode: bool = True, clear_every: int = 0) -> bytes:
-    """A `.Z` file of `content`.
+    """Returns the content as a `.Z` file.
 
     Args:
-        last_bits: the longest code.
-        block_mode: whether the table may be cleared, by the code 256.
-        clear_every: clears it after so many codes; 0: never.
+        last_bits: length of the longest code.
+        block_mode: whether code 256 clears the table.
+        clear_every: number of codes after which the table is cleared; 0 for never.
     """
     packed = bytearray([0x1F, 0x9D, last_bits | 0x80 * block_mode])
     group: list[int] = []
@@ -31,7 +31,7 @@ def _bytes(group: list[int], bits: int) -> bytes:
 
 
 def _codes(content: bytes, last_bits: int, block_mode: bool, clear_every: int) -> Iterator[tuple[int, int, bool]]:
-    """Each code, its length in bits, and whether the next one begins a new group because the length changes."""
+    """Yields each code, its length in bits, and whether a new group starts after it because the length changes."""
     first = 256 + block_mode
     table: dict[bytes, int] = {bytes([value]): value for value in range(256)}
     bits, emitted, position = 9, 0, 0

@@ -1,4 +1,4 @@
-"""A real web server on loopback, for what downloads."""
+"""A web server on this machine, for tests of downloads."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ Answer = Callable[[BaseHTTPRequestHandler], None]
 
 @contextmanager
 def serving(answer: Answer, name: str) -> Iterator[tuple[str, list[str]]]:
-    """The URL of a file of that name, and the paths that were asked of the server."""
-    asked: list[str] = []
+    """Serves a file while open. Yields its URL and the list of requested paths, which grows."""
+    requested: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            asked.append(self.path)
+            requested.append(self.path)
             answer(self)
 
         def log_message(self, *_: object) -> None:
@@ -28,7 +28,7 @@ def serving(answer: Answer, name: str) -> Iterator[tuple[str, list[str]]]:
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/{name}", asked
+        yield f"http://127.0.0.1:{server.server_address[1]}/{name}", requested
     finally:
         server.shutdown()
         thread.join()
@@ -36,13 +36,19 @@ def serving(answer: Answer, name: str) -> Iterator[tuple[str, list[str]]]:
 
 
 def sending(body: bytes, announced: int | None = None, status: int = 200) -> Answer:
-    """Answers with the body, whatever length it announces; a client that goes away meanwhile is no error."""
+    """Answers with a body.
+
+    Args:
+        body: to send.
+        announced: Content-Length; by default the true length.
+        status: HTTP status.
+    """
 
     def answer(request: BaseHTTPRequestHandler) -> None:
         request.send_response(status)
         request.send_header("Content-Length", str(len(body) if announced is None else announced))
         request.end_headers()
-        with contextlib.suppress(ConnectionError):
+        with contextlib.suppress(ConnectionError):  # the client may give up meanwhile
             request.wfile.write(body)
 
     return answer

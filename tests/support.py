@@ -1,4 +1,4 @@
-"""What several test files call: processes of the real program, and waiting without guessing how long."""
+"""Helpers of several test files: starting the real program, and waiting for a condition."""
 
 from __future__ import annotations
 
@@ -32,24 +32,33 @@ SETTINGS = (
 
 
 def environment(runs: Path, **changes: str) -> dict[str, str]:
-    """For a process of its own: runs in `runs`, no data but the offline sample, nothing from the user's home."""
+    """The environment of a child process: runs in `runs`, only the offline sample, none of the user's settings."""
     kept = {name: value for name, value in os.environ.items() if name not in SETTINGS}
     return {**kept, "DIGITLAB_RUNS": str(runs), "KERAS_HOME": str(runs.parent / "keras"), **changes}
 
 
 def command_line(*arguments: str) -> list[str]:
-    """The real command line."""
+    """The command that runs `python -m mnist_core` with these arguments."""
     return [sys.executable, "-m", "mnist_core", *arguments]
 
 
 def hears_signals() -> None:
-    """For Popen's `preexec_fn`: a background job of a shell ignores Ctrl-C, and its children inherit that."""
+    """For Popen's `preexec_fn`: restores Ctrl-C, which the background jobs of a shell ignore."""
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
 
 
 def wait_until(condition: Callable[[], Any], what: str, seconds: float = 60) -> Any:
-    """The first true value of `condition`; fails, saying `what` did not come, after a time that only a fault takes."""
+    """Waits for a condition.
+
+    Args:
+        condition: called until its value is true.
+        what: names the condition in the failure.
+        seconds: after which the test fails; generous, since only a fault takes this long.
+
+    Returns:
+        The first true value.
+    """
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if value := condition():
@@ -59,7 +68,7 @@ def wait_until(condition: Callable[[], Any], what: str, seconds: float = 60) -> 
 
 
 def end_workers(runs: Path) -> None:
-    """Ends what a failed test may have left training: workers live in sessions of their own."""
+    """Kills workers that a failed test has left behind. They are in sessions of their own and survive the test."""
     for status in (*runs.glob("*/status.json"), *runs.glob(".rates/*/status.json")):
         with contextlib.suppress(
             ValueError, TypeError, KeyError, RecursionError, psutil.Error
@@ -71,7 +80,7 @@ def end_workers(runs: Path) -> None:
 
 @dataclass(frozen=True)
 class Trained:
-    """A run that the real command line trained on the offline sample, and what it printed."""
+    """A run that the real command line trained, and what it printed."""
 
     run: Any
     stdout: str
@@ -79,6 +88,6 @@ class Trained:
 
     @property
     def printed(self) -> dict[str, Any]:
-        """The one object on standard output."""
+        """The JSON object on standard output."""
         value: dict[str, Any] = json.loads(self.stdout)
         return value

@@ -13,6 +13,7 @@ from mnist_core.fields import (
     Number,
     allowed,
     changed_fields,
+    is_number,
     name_errors,
     rule_of,
     rule_violations,
@@ -52,7 +53,7 @@ def test_rules_say_what_they_expect() -> None:
     assert str(Choice((None, "relu"))) == "one of none, relu"
 
 
-def test_complaints_name_field_value_and_expectation() -> None:
+def test_rule_violations_name_field_value_and_expectation() -> None:
     assert rule_violations(Oven(180)) == []
     assert rule_violations(Oven(0, 2_000, "gas")) == [
         "degrees is 0, expected a number above 0 and at most 300",
@@ -61,12 +62,12 @@ def test_complaints_name_field_value_and_expectation() -> None:
     ]
 
 
-def test_changed_leaves_defaults_out_in_order_of_declaration() -> None:
+def test_changed_fields_leave_out_defaults_and_keep_the_order() -> None:
     assert changed_fields(Oven(180)) == {"degrees": 180}
     assert list(changed_fields(Oven(180, name="x", minutes=3))) == ["degrees", "minutes", "name"]
 
 
-def test_misnamed_names_the_unknown_and_the_missing() -> None:
+def test_name_errors_name_the_unknown_and_the_missing() -> None:
     assert name_errors(Oven, {"degrees": 1, "name": "x"}) == []
     assert name_errors(Oven, {"watts": 1}) == [
         "'watts' is not one of its settings (degrees, minutes, mode, name)",
@@ -76,3 +77,8 @@ def test_misnamed_names_the_unknown_and_the_missing() -> None:
 
 def test_rule_of_a_plain_field_is_none() -> None:
     assert [rule_of(field) is None for field in fields(Oven)] == [False, False, False, True]
+
+
+def test_is_number_refuses_everything_but_finite_numbers() -> None:
+    assert all(is_number(value) for value in (0, -1, 1.5, 10**400))
+    assert not any(is_number(value) for value in (True, "1", None, [], float("nan"), float("inf"), -float("inf")))

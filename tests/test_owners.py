@@ -32,7 +32,7 @@ def test_tokens_are_long_and_no_two_are_equal() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "x", "x" * 42, "x" * 44, "é" * 43, "x" * 42 + "\n", "x" * 42 + '"', None, 7])
-def test_what_a_browser_made_up_is_no_token(text: object) -> None:
+def test_malformed_tokens_are_refused(text: object) -> None:
     assert not owners.is_token(text)
 
 
@@ -50,7 +50,7 @@ def test_a_token_in_the_place_of_an_owner_is_refused(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_nobody_changes_what_is_somebody_elses() -> None:
+def test_only_the_owner_may_change_a_run() -> None:
     run = create_run(make_spec("fast", {}, "sample"), owner=ANN.owner)
     owner = owners.read_owner(run.path)
     assert owners.may_change(owner, ANN) and not owners.may_change(owner, BEN)
@@ -59,7 +59,7 @@ def test_nobody_changes_what_is_somebody_elses() -> None:
         owners.check_may_change(owner, BEN, "The run x")
 
 
-def test_what_is_nobodys_is_everybodys_until_there_is_an_administrator(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_everybody_may_change_unowned_runs_until_there_is_an_administrator(monkeypatch: pytest.MonkeyPatch) -> None:
     run = create_run(make_spec("fast", {}, "sample"))
     assert not (run.path / "owner.json").exists()
     assert owners.may_change(owners.read_owner(run.path), ANN) and owners.may_change(owners.read_owner(run.path), BEN)
@@ -115,9 +115,7 @@ NONSENSE = [
 
 
 @pytest.mark.parametrize("content", NONSENSE)
-def test_an_owner_changed_by_hand_is_nobody_whom_we_know(
-    content: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_owner_changed_by_hand_is_unknown(content: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "owner.json").write_text(content)
     assert owners.read_owner(tmp_path) == owners.UNKNOWN
     with pytest.raises(NotOwnerError, match="owner.json was changed by hand"):

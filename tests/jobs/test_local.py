@@ -139,7 +139,7 @@ def ended(run: Run) -> Status:
     return run.status()
 
 
-def test_runs_one_after_the_other_in_order_of_submission(workers: Workers) -> None:
+def test_runs_train_one_after_the_other_in_order_of_submission(workers: Workers) -> None:
     backend, made = workers.queue(running=1, queued=5), [make_run() for _ in range(3)]
     for run in made:
         backend.submit(run)
@@ -157,7 +157,7 @@ def test_runs_one_after_the_other_in_order_of_submission(workers: Workers) -> No
     assert workers.threads == [cpu_count()] * 3
 
 
-def test_at_most_so_many_at_once(workers: Workers) -> None:
+def test_no_more_runs_train_at_once_than_there_are_slots(workers: Workers) -> None:
     backend, made = workers.queue(running=2, queued=5), [make_run() for _ in range(5)]
     for run in made:
         backend.submit(run)
@@ -205,7 +205,7 @@ def test_start_leaves_nothing_behind_where_the_queue_is_full(workers: Workers) -
     assert {ended(run).state for run in made} == {"stopped"}
 
 
-def test_a_stop_before_its_turn_is_at_once(workers: Workers) -> None:
+def test_stopping_a_queued_run_ends_it_at_once(workers: Workers) -> None:
     backend, first, second, third = workers.queue(running=1, queued=5), make_run(), make_run(), make_run()
     for run in (first, second, third):
         backend.submit(run)
@@ -218,7 +218,7 @@ def test_a_stop_before_its_turn_is_at_once(workers: Workers) -> None:
     assert second.id not in workers.order
 
 
-def test_a_worker_that_is_asked_stops_by_itself(workers: Workers) -> None:
+def test_a_worker_stops_on_request(workers: Workers) -> None:
     backend, run = workers.queue(running=1), make_run("obey")
     backend.submit(run)
     wait_until(started(run), "the worker")
@@ -230,7 +230,7 @@ posix = pytest.mark.skipif(os.name == "nt", reason="Windows has no signals: it e
 
 
 @posix
-def test_a_worker_that_does_not_listen_gets_sigterm(workers: Workers) -> None:
+def test_a_worker_that_ignores_the_request_gets_sigterm(workers: Workers) -> None:
     backend, run = workers.queue(running=1, grace=0.3), make_run("obey SIGTERM")
     backend.submit(run)
     wait_until(started(run), "the worker")
@@ -260,7 +260,7 @@ def test_a_worker_that_ignores_sigterm_is_killed(workers: Workers) -> None:
     wait_until(started(next_run), "the next worker")
 
 
-def test_kill_is_at_once(workers: Workers) -> None:
+def test_kill_ends_a_run_at_once(workers: Workers) -> None:
     backend, run = workers.queue(running=1), make_run("ignore SIGTERM")
     backend.submit(run)
     wait_until(started(run), "the worker")
@@ -281,7 +281,7 @@ def test_a_killed_run_that_waits_never_starts(workers: Workers) -> None:
     assert second.id not in workers.order
 
 
-def test_a_worker_that_dies_without_a_word_leaves_its_last_line(workers: Workers) -> None:
+def test_the_last_line_of_a_dead_worker_is_the_message(workers: Workers) -> None:
     backend, run, next_run = workers.queue(running=1), make_run("die"), make_run()
     backend.submit(run)
     backend.submit(next_run)
@@ -346,7 +346,9 @@ def test_a_machine_that_starts_no_process_is_a_failure_of_the_run_only(
         ("stopping", 137, "interrupted"),
     ],
 )
-def test_conclude_says_what_the_worker_did_not(state: str, exit_status: int, expected: str) -> None:
+def test_conclude_run_records_an_end_that_the_worker_did_not_record(
+    state: str, exit_status: int, expected: str
+) -> None:
     run = make_run()
     run.write_status(Status(state, "so it was", epoch=2, heartbeat=time.time()))
     conclude_run(run, exit_status)
@@ -434,7 +436,9 @@ def test_three_and_one_go_in_the_order_a_b_a_a(workers: Workers) -> None:
         ("", {"a": 1}, {}, ""),
     ],
 )
-def test_turns_by_hand(waiting: str, running: dict[str, int], served: dict[str, int], expected: str) -> None:
+def test_next_turns_worked_out_by_hand(
+    waiting: str, running: dict[str, int], served: dict[str, int], expected: str
+) -> None:
     order = next_turns(waiting, running, served)
     assert "".join(waiting[index] for index in order) == expected
     for owner in set(waiting):  # one's own stay in order
@@ -442,7 +446,7 @@ def test_turns_by_hand(waiting: str, running: dict[str, int], served: dict[str, 
         assert own == sorted(own)
 
 
-def test_one_owner_may_have_so_many_waiting_and_others_still_queue(workers: Workers) -> None:
+def test_the_limit_of_one_owner_does_not_stop_others(workers: Workers) -> None:
     backend = workers.queue(running=1, queued=20, each=2)
     with backend.lock:  # nothing starts meanwhile
         for _ in range(3):
@@ -575,7 +579,7 @@ def test_a_worker_of_an_earlier_server_keeps_its_place_and_is_followed(workers: 
     assert ended(waiting).state == "finished"
 
 
-def test_an_adopted_worker_that_does_not_listen_is_ended(workers: Workers) -> None:
+def test_an_adopted_worker_that_ignores_the_request_is_ended(workers: Workers) -> None:
     run = make_run()
     worker = workers.start(run, 1)
     wait_until(started(run), "the worker")

@@ -51,7 +51,7 @@ def test_warm_worker_trains_what_a_cold_one_trains(warm: WarmWorker) -> None:
 
 
 @pytest.mark.slow
-def test_worker_lets_whoever_answers_people_go_first(warm: WarmWorker) -> None:
+def test_a_worker_lowers_its_priority(warm: WarmWorker) -> None:
     process = psutil.Process(warm._process.pid)
     polite = psutil.BELOW_NORMAL_PRIORITY_CLASS if sys.platform == "win32" else NICE
     wait_until(lambda: process.nice() == polite, "the worker steps back")
@@ -61,7 +61,7 @@ def test_worker_lets_whoever_answers_people_go_first(warm: WarmWorker) -> None:
 
 
 @pytest.mark.slow
-def test_dead_worker_is_not_taken(warm: WarmWorker) -> None:
+def test_a_dead_warm_worker_is_not_used(warm: WarmWorker) -> None:
     warm._process.kill()
     warm._process.wait()
     assert warm.take(new_run()) is None
@@ -79,7 +79,7 @@ def test_warm_worker_ends_with_the_process_that_started_it(tmp_path: Path) -> No
     wait_until(lambda: not psutil.pid_exists(pid), "the end of an unwanted worker")
 
 
-def test_backend_keeps_one_while_somebody_may_want_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_warm_worker_is_kept_while_somebody_may_need_it(monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[Fake] = []
 
     class Fake:
@@ -134,12 +134,12 @@ def test_without_warm_workers_each_run_gets_a_new_process(monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize(("text", "expected"), [("", True), ("1", True), ("0", False), (" 0 ", False)])
-def test_setting(monkeypatch: pytest.MonkeyPatch, text: str, expected: bool) -> None:
+def test_digitlab_warm_is_read(monkeypatch: pytest.MonkeyPatch, text: str, expected: bool) -> None:
     monkeypatch.setenv("DIGITLAB_WARM", text)
     assert warm_worker() is expected
 
 
-def test_nonsense_setting_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_digitlab_warm_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DIGITLAB_WARM", "maybe")
     with pytest.raises(SettingError, match="'maybe', expected 0 or 1"):
         LocalBackend()

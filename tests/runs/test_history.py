@@ -84,7 +84,7 @@ def test_name_star_and_note_are_kept() -> None:
 
 
 @pytest.mark.parametrize("changes", [{"name": "x" * 10_000}, {"note": "x" * 10_000}])
-def test_label_that_is_too_long_is_refused_and_nothing_is_lost(changes: dict[str, str]) -> None:
+def test_a_label_that_is_too_long_is_refused(changes: dict[str, str]) -> None:
     run = made()
     update_label(run, name="before")
     with pytest.raises(RunError, match="10,000 characters"):
@@ -93,7 +93,7 @@ def test_label_that_is_too_long_is_refused_and_nothing_is_lost(changes: dict[str
 
 
 @pytest.mark.parametrize("content", ["{", "[1]", '{"name": 5, "note": [], "starred": "yes"}', '{"name": null}'])
-def test_nonsense_in_a_label_is_no_label(content: str) -> None:
+def test_a_broken_label_is_empty(content: str) -> None:
     run = made()
     (run.path / "label.json").write_text(content)
     assert read_label(run) == Label()
@@ -121,7 +121,7 @@ def test_deleted_run_comes_back_whole(finished: Run, runs_root: Path) -> None:
     assert trashed_runs() == {}
 
 
-def test_bin_is_emptied_after_a_day(finished: Run, runs_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_trash_is_emptied_after_a_day(finished: Run, runs_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     move_to_trash(finished)
     empty_trash()
     assert list(trashed_runs()) == [finished.id]
@@ -139,13 +139,13 @@ def test_running_run_is_not_deleted() -> None:
 
 
 @pytest.mark.parametrize("name", ["../x", "nothing", "", "x" * 500])
-def test_what_is_not_in_the_bin_is_not_restored(name: str) -> None:
+def test_only_runs_in_the_trash_are_restored(name: str) -> None:
     move_to_trash(over(made()))
     with pytest.raises(RunNotFoundError):
         restore_from_trash(name)
 
 
-def test_strangers_in_the_bin_are_left_alone(runs_root: Path) -> None:
+def test_other_files_in_the_trash_are_left_alone(runs_root: Path) -> None:
     (runs_root / TRASH_FOLDER / "notes").mkdir(parents=True)
     (runs_root / TRASH_FOLDER / "1-file").write_text("x")
     empty_trash()
@@ -175,7 +175,7 @@ def unchanged_beside(finished: Run, broken: Run) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("accuracy", ['"high"', "[1]", "true", "NaN", "Infinity", "-1", "1" + "0" * 400, "null", "{}"])
-def test_figures_that_are_none_are_not_known(accuracy: str, finished: Run) -> None:
+def test_invalid_figures_are_none(accuracy: str, finished: Run) -> None:
     broken = over(made())
     content = f'{{"test_accuracy": {accuracy}, "test_loss": {accuracy}, "data": {{"name": 7}}}}'
     (broken.path / "card.json").write_text(content)
@@ -218,7 +218,7 @@ def test_run_made_in_the_future_has_a_row(finished: Run) -> None:
     assert unchanged_beside(finished, future)["created"] is None
 
 
-def test_what_was_deleted_in_the_future_is_emptied_a_day_from_now(
+def test_a_run_deleted_in_the_future_is_kept_for_a_day_from_now(
     finished: Run, runs_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = time.time()
@@ -233,7 +233,7 @@ def test_what_was_deleted_in_the_future_is_emptied_a_day_from_now(
     assert trashed_runs() == {} and list((runs_root / TRASH_FOLDER).iterdir()) == []
 
 
-def test_label_of_a_deleted_run_is_read_in_the_bin(finished: Run) -> None:
+def test_the_label_of_a_run_in_the_trash_can_be_read(finished: Run) -> None:
     update_label(finished, name="the good one")
     move_to_trash(finished)
     assert run_title(find_in_trash(finished.id)) == "the good one"

@@ -90,7 +90,7 @@ def test_a_change_within_one_tick_of_the_clock_is_seen() -> None:
     assert history.history_rows()[0]["name"] == "bbb"
 
 
-def test_a_deleted_run_is_gone_and_one_had_back_is_there() -> None:
+def test_the_index_follows_deleting_and_restoring() -> None:
     run, other = made(), made()
     history.history_rows()
     move_to_trash(run)
@@ -116,7 +116,7 @@ DAMAGE: dict[str, Callable[[bytes], bytes]] = {
 
 
 @pytest.mark.parametrize("how", DAMAGE)
-def test_a_damaged_index_is_made_anew(how: str, runs_root: Path, opened: list[str]) -> None:
+def test_a_damaged_index_is_rebuilt(how: str, runs_root: Path, opened: list[str]) -> None:
     made(), made("stopped")
     rows, path = history.history_rows(), runs_root / ".index.json"
     damaged = DAMAGE[how](path.read_bytes())
@@ -128,7 +128,7 @@ def test_a_damaged_index_is_made_anew(how: str, runs_root: Path, opened: list[st
     assert history.history_rows() == rows and not opened, "and whole again"
 
 
-def test_an_index_that_is_lost_is_made_anew(runs_root: Path) -> None:
+def test_a_missing_index_is_rebuilt(runs_root: Path) -> None:
     made(), made("running")
     rows = history.history_rows()
     (runs_root / ".index.json").unlink()
@@ -136,7 +136,7 @@ def test_an_index_that_is_lost_is_made_anew(runs_root: Path) -> None:
     assert (runs_root / ".index.json").is_file()
 
 
-def test_an_index_that_cannot_be_written_is_done_without(monkeypatch: pytest.MonkeyPatch, runs_root: Path) -> None:
+def test_rows_are_complete_when_the_index_cannot_be_written(monkeypatch: pytest.MonkeyPatch, runs_root: Path) -> None:
     def refuse(*_: object) -> None:
         raise OSError("the disk is full")
 
@@ -146,7 +146,7 @@ def test_an_index_that_cannot_be_written_is_done_without(monkeypatch: pytest.Mon
     assert not (runs_root / ".index.json").exists()
 
 
-def test_a_run_whose_process_is_gone_is_looked_at_every_time(opened: list[str]) -> None:
+def test_a_run_whose_process_is_gone_is_never_cached(opened: list[str]) -> None:
     """Its state is no fact of its files: they say that it runs."""
     run = made("running")
     run.write_status(replace(run.status(), pid=2**22 + 1, heartbeat=time.time() - 3600))

@@ -77,7 +77,7 @@ def test_probes_changed_by_hand_are_left_out(run: Run, content: str) -> None:
     assert probes.read_probes(run) == ()
 
 
-def test_wall_has_six_of_each_digit_in_order() -> None:
+def test_the_probe_grid_has_six_of_each_digit_in_order() -> None:
     sample = load_mnist("sample")
     wall = probes.choose_probe_grid(sample.x_test, sample.y_test)
     assert wall.labels.tolist() == [digit for digit in range(10) for _ in range(6)]
@@ -90,7 +90,7 @@ def watching(run: Run, probabilities: Callable[[Any], Any], size: int = 28) -> p
     return probes.ProbeRecorder(run, wall, probabilities)
 
 
-def test_report_has_what_the_model_says(run: Run) -> None:
+def test_a_report_has_the_models_predictions(run: Run) -> None:
     """The oracle: a model that takes the brightness of the first pixel for the class."""
 
     def one_hot(images: Any) -> Any:
@@ -110,7 +110,7 @@ def test_report_has_what_the_model_says(run: Run) -> None:
 
 
 @pytest.mark.parametrize(("cost", "expected"), [(0.001, 1.0), (0.02, 4.0)])
-def test_wall_of_a_slow_network_is_looked_at_less_often(
+def test_a_slow_network_predicts_the_grid_less_often(
     run: Run, monkeypatch: pytest.MonkeyPatch, cost: float, expected: float
 ) -> None:
     """A clock of our own, on which only the model takes time: three seconds for the first look, then `cost`."""
@@ -133,7 +133,7 @@ def test_wall_of_a_slow_network_is_looked_at_less_often(
     assert gaps[1:] == pytest.approx(expected + cost, abs=0.02) and len(gaps) > 3
 
 
-def test_drawing_stands_in_the_middle_of_a_larger_field(run: Run) -> None:
+def test_probes_are_centered_in_larger_inputs(run: Run) -> None:
     seen = []
 
     def keep(images: Any) -> Any:
@@ -146,7 +146,7 @@ def test_drawing_stands_in_the_middle_of_a_larger_field(run: Run) -> None:
     assert (seen[0][0, 14:42, 14:42] == 9).all() and seen[0][0].sum() == 9 * 784
 
 
-def test_history_leaves_out_what_is_nonsense() -> None:
+def test_broken_reports_are_left_out_of_the_history() -> None:
     ten = [0.1] * 10
     rows: list[dict[str, Any]] = [
         {"step": 1},
@@ -164,14 +164,14 @@ def test_history_leaves_out_what_is_nonsense() -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"nonsense"])
-def test_spoilt_wall_is_no_wall(run: Run, content: bytes) -> None:
+def test_a_broken_probe_grid_is_none(run: Run, content: bytes) -> None:
     assert probes.read_probe_grid(run) is None
     (run.path / "wall.npz").write_bytes(content)
     assert probes.read_probe_grid(run) is None
 
 
 @pytest.mark.parametrize("averaging", [0.0, 0.9])
-def test_looker_tells_what_validation_tells_and_changes_nothing(keras: Any, averaging: float) -> None:
+def test_predicting_during_training_changes_nothing(keras: Any, averaging: float) -> None:
     """The oracle: the network by hand in NumPy, with the averaged weights where there are some."""
     settings = replace(SETTINGS, weight_averaging=averaging)
     sample = split_mnist(load_mnist("sample"), "last-sixth")
@@ -193,7 +193,7 @@ def test_looker_tells_what_validation_tells_and_changes_nothing(keras: Any, aver
 
 
 @pytest.mark.usefixtures("keras")
-def test_worker_is_watched(monkeypatch: pytest.MonkeyPatch, runs_root: Path) -> None:
+def test_the_worker_records_probes_and_the_probe_grid(monkeypatch: pytest.MonkeyPatch, runs_root: Path) -> None:
     monkeypatch.setattr(worker.signal, "signal", lambda *_: None)
     run = create_run(RunSpec("fast", SETTINGS, "sample", seed=3))
     sample = load_mnist("sample")
@@ -221,7 +221,7 @@ def test_worker_is_watched(monkeypatch: pytest.MonkeyPatch, runs_root: Path) -> 
     assert seen[-1][0] == run.status().steps
 
 
-def test_wall_picture_frames_right_and_wrong() -> None:
+def test_the_grid_picture_frames_right_and_wrong_digits() -> None:
     images = np.zeros((4, 28, 28), np.uint8)
     picture = digit_charts.digit_grid(images, np.array([1, 2, 3, 4], np.uint8), "1x34", columns=2)
     assert picture.shape == (2 * 62, 2 * 62, 3)

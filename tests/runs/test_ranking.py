@@ -55,7 +55,7 @@ def names(rows: list[dict[str, Any]]) -> str:
         ({"recipes": ["best"], "states": ["finished"], "words": "sample"}, "d"),
     ],
 )
-def test_search(arguments: dict[str, Any], expected: str) -> None:
+def test_search_matches_words_states_and_recipes(arguments: dict[str, Any], expected: str) -> None:
     assert names(ranking.search_rows(ROWS, **arguments)) == expected
 
 

@@ -41,7 +41,7 @@ def write(run: Run, name: str, content: bytes | str) -> None:
     (run.path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
 
 
-def test_runs_dir_is_the_environments(monkeypatch: pytest.MonkeyPatch, runs_root: Path) -> None:
+def test_runs_dir_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch, runs_root: Path) -> None:
     assert runs_dir() == runs_root
     monkeypatch.setenv("DIGITLAB_RUNS", "~/digits")
     assert runs_dir() == Path.home() / "digits"
@@ -54,7 +54,7 @@ def test_runs_dir_is_the_environments(monkeypatch: pytest.MonkeyPatch, runs_root
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
-def test_spec_there_and_back(recipe: str) -> None:
+def test_a_spec_reads_back_as_written(recipe: str) -> None:
     changes = {"learning_rate": 0.5, "dropout": 0.2, "uncentered": True, "drawings": "none"}
     spec = make_spec(recipe, changes, "/some/mnist.npz", 2**31 - 1)
     assert create_run(spec).spec() == spec
@@ -183,7 +183,7 @@ def test_new_run_waits_and_belongs_to_this_process(run: Run) -> None:
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_status_there_and_back(run: Run, state: str) -> None:
+def test_a_status_reads_back_as_written(run: Run, state: str) -> None:
     status = stamp_status(Status(state, "so far", 1, 3, 5, 10, 1.5, 0, 99.5, 12.5, 3.25, data="sample"))
     run.write_status(status)
     assert run.status() == status
@@ -228,7 +228,7 @@ def test_what_has_ended_stays_as_it_ended(run: Run, state: str) -> None:
     assert run.status().state == state and run.status().message == "over"
 
 
-def test_heartbeat_of_the_future_is_looked_into(run: Run) -> None:
+def test_a_heartbeat_in_the_future_counts_as_stale(run: Run) -> None:
     """The clock was put back: a dead worker must not seem alive until the clock has caught up."""
     future = replace(stamp_status(Status("running", epochs=3)), heartbeat=time.time() + 3600, pid=dead_pid())
     run.write_status(future)
@@ -302,7 +302,7 @@ def test_status_of_wrong_kinds_is_a_failure_that_says_so(run: Run, change: dict[
 
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("pid", [1.5, -1, 0, 10**30, 2**31, True, float("nan"), float("inf")])
-def test_no_process_number_is_too_strange(run: Run, pid: float) -> None:
+def test_any_process_id_in_status_json_is_handled(run: Run, pid: float) -> None:
     write(run, "status.json", json.dumps({**asdict(stamp_status(Status("running"))), "pid": pid}))
     assert run.status().state in ("interrupted", "failed", "running")
 
@@ -315,7 +315,7 @@ def test_status_of_a_newer_version_is_read_as_far_as_known(run: Run) -> None:
 # metrics.jsonl
 
 
-def test_metrics_there_and_back(run: Run) -> None:
+def test_reports_read_back_as_written(run: Run) -> None:
     assert run.metrics() == Metrics()
     rows = tuple({"step": step, "loss": 1 / step} for step in range(1, 20))
     for row in rows:
@@ -324,7 +324,7 @@ def test_metrics_there_and_back(run: Run) -> None:
     assert run.metrics().offset == (run.path / "metrics.jsonl").stat().st_size
 
 
-def test_metrics_read_on_from_where_they_were(run: Run) -> None:
+def test_only_new_reports_are_read(run: Run) -> None:
     run.append_metrics({"step": 1})
     seen = run.metrics()
     run.append_metrics({"step": 2})
@@ -386,7 +386,7 @@ def test_a_tail_beside_a_writer_loses_and_repeats_nothing(run: Run) -> None:
 # control.json and card.json
 
 
-def test_wishes_add_up(run: Run) -> None:
+def test_requests_add_up_in_control_json(run: Run) -> None:
     assert run.control() == {}
     run.update_control(pause=True)
     run.update_control(stop=True, pause=False)
@@ -410,7 +410,7 @@ def test_a_run_has_a_model_once_the_card_is_there(run: Run) -> None:
 # the folder of runs
 
 
-def test_ids_are_ids(run: Run) -> None:
+def test_run_ids_are_recognized(run: Run) -> None:
     assert find_run(run.id) == run
     assert run.id.startswith(time.strftime("%Y")) and "-fast-" in run.id
 
@@ -447,7 +447,7 @@ class Untouchable:
         "%2e%2e",
     ],
 )
-def test_what_could_not_be_an_id_is_never_a_path(run_id: str) -> None:
+def test_an_invalid_run_id_never_becomes_a_path(run_id: str) -> None:
     with pytest.raises(
         RunNotFoundError, match="is not a run id: those are lower-case letters, digits and hyphens"
     ) as error:
@@ -455,7 +455,7 @@ def test_what_could_not_be_an_id_is_never_a_path(run_id: str) -> None:
     assert len(str(error.value)) < 300
 
 
-def test_a_run_that_is_not_there(run: Run, runs_root: Path) -> None:
+def test_a_missing_run_is_an_error_with_its_id(run: Run, runs_root: Path) -> None:
     with pytest.raises(RunNotFoundError, match=f"no run 'x{{80}}' in {runs_root}"):
         find_run("x" * 80)
     (runs_root / "file").write_text("")
@@ -498,7 +498,7 @@ def test_a_listed_run_never_looks_interrupted_while_it_is_made(
     assert states and set(states) == {"queued"}
 
 
-def test_a_folder_that_cannot_be_made_is_an_error_for_people(tmp_path: Path) -> None:
+def test_a_run_that_cannot_be_written_is_an_error_with_its_folder(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(RunError, match="file.*DIGITLAB_RUNS"):
         create_run(make_spec("fast"), tmp_path / "file")

@@ -32,7 +32,7 @@ LAYERS = (Rescaling(1 / 255), Flatten(), Dense(4, "relu"), BatchNormalization(),
 
 
 @given(last=st.integers(0, 300), most=st.integers(2, 20))
-def test_few_are_kept_evenly_as_more_and_more_come(last: int, most: int) -> None:
+def test_kept_snapshots_stay_evenly_spaced(last: int, most: int) -> None:
     kept: list[int] = []
     for epoch in range(last + 1):
         kept = thin_out([*kept, epoch], most)
@@ -41,7 +41,7 @@ def test_few_are_kept_evenly_as_more_and_more_come(last: int, most: int) -> None
         assert np.diff(kept).max(initial=0) <= 2 * last / (most - 2) + 1
 
 
-def test_what_is_written_is_read(tmp_path: Path) -> None:
+def test_a_snapshot_reads_back_as_written(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     weights = [random.normal(size=(3, 3, 1, 8)).astype(np.float32), np.array([7e4, 1.0], np.float32)]
     write_snapshot(tmp_path, 0, weights)
@@ -51,7 +51,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "snapshots").iterdir()] == ["0000.npz"]
 
 
-def test_at_most_twenty_and_fewer_of_large_ones(tmp_path: Path) -> None:
+def test_at_most_twenty_snapshots_and_fewer_large_ones(tmp_path: Path) -> None:
     for epoch in range(40):
         write_snapshot(tmp_path, epoch, [np.zeros(10, np.float32)])
     assert snapshot_epochs(tmp_path) == [*range(0, 40, 4), 39]
@@ -72,7 +72,7 @@ def test_an_epoch_that_is_trained_again_replaces_what_came_after(tmp_path: Path)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"PK\x03\x04nonsense"])
-def test_one_that_is_broken_is_told(tmp_path: Path, content: bytes | None) -> None:
+def test_a_broken_snapshot_is_an_error(tmp_path: Path, content: bytes | None) -> None:
     (tmp_path / "snapshots").mkdir()
     if content is not None:
         (tmp_path / "snapshots" / "0003.npz").write_bytes(content)
@@ -105,7 +105,7 @@ def test_weights_are_those_that_validation_saw(keras: Any, sample: Any, averagin
         assert all(a == pytest.approx(b, abs=1e-5) for a, b in zip(shown, model.get_weights(), strict=True))
 
 
-def test_a_run_leaves_them_and_its_model_is_the_last(trained: Trained, keras: Any, tmp_path: Path) -> None:
+def test_a_run_has_a_snapshot_per_epoch_and_the_last_is_its_model(trained: Trained, keras: Any, tmp_path: Path) -> None:
     from mnist_core.explain.gradient_server import load_keras_model
 
     assert snapshot_epochs(trained.run.path) == [0, 1, 2]

@@ -164,7 +164,7 @@ def test_a_submission_whose_answer_was_lost_is_repeated_by_the_same_name(cloud: 
     assert list(cloud.jobs) == [f"{run.id}-1"] and claims.read_claim(run).number == 1
 
 
-def test_only_as_many_are_given_away_as_there_are_places_and_two_more(cloud: Cluster, queue: Any) -> None:
+def test_runs_for_all_slots_and_two_more_are_submitted(cloud: Cluster, queue: Any) -> None:
     backend, made = queue(), [make_run() for _ in range(8)]  # two nodes of four cores: four runs of two
     wait_until(lambda: backend.capacity == NODES, "the first look")
     for run in made:
@@ -197,7 +197,7 @@ def test_turns_are_fair_among_owners(cloud: Cluster, queue: Any) -> None:
     assert [backend.position(run) for run in made] == [0, 1, 2, 3, 0], "whoever has the fewest goes first"
 
 
-def test_bounds_of_the_queue_hold_and_leave_nothing_behind(cloud: Cluster, queue: Any, runs_root: Path) -> None:
+def test_a_full_queue_refuses_runs_and_leaves_nothing_behind(cloud: Cluster, queue: Any, runs_root: Path) -> None:
     cloud.there = Capacity((2.0,), (0.0,), busy=2.0)
     backend, mine = queue(queued=3, each=2), "1" * 64
     wait_until(lambda: backend.capacity.cores, "the first look")
@@ -214,9 +214,7 @@ def test_bounds_of_the_queue_hold_and_leave_nothing_behind(cloud: Cluster, queue
     assert sum(path.name != "sweeps" for path in runs_root.iterdir()) == 5
 
 
-def test_out_of_reach_it_says_so_takes_nothing_and_goes_on_by_itself(
-    cloud: Cluster, queue: Any, runs_root: Path
-) -> None:
+def test_an_unreachable_cluster_is_reported_and_tried_again(cloud: Cluster, queue: Any, runs_root: Path) -> None:
     cloud.fails = ClusterError("Ray at http://head:8265 cannot be reached.")
     backend = queue()
     with pytest.raises(ClusterError, match="http://head:8265 cannot be reached"):
@@ -244,7 +242,7 @@ def test_a_resumed_run_is_as_it_was_where_the_cluster_is_out_of_reach(cloud: Clu
     assert run.status().message == "Stopped in epoch 2" and run.control() == {}
 
 
-def test_a_cluster_that_hangs_holds_up_nobody(cloud: Cluster, queue: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cluster_that_hangs_blocks_nobody(cloud: Cluster, queue: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backend_module, "PATIENCE_SECONDS", 0.2)
     backend, run, late = queue(), make_run(), make_run()
     wait_until(lambda: backend.capacity == NODES, "the first look")
@@ -263,7 +261,7 @@ def test_a_cluster_that_hangs_holds_up_nobody(cloud: Cluster, queue: Any, monkey
 
 
 @pytest.mark.slow
-def test_a_lost_run_is_taken_up_once_and_not_before_its_worker_is_silent(cloud: Cluster, queue: Any) -> None:
+def test_a_lost_run_restarts_once_and_not_before_its_worker_is_silent(cloud: Cluster, queue: Any) -> None:
     backend, run = queue(stale=0.6), make_run()
     (run.path / "checkpoint").mkdir()
     (run.path / "checkpoint" / "state.npz").touch()
@@ -331,7 +329,7 @@ def test_a_lost_run_that_was_to_stop_is_not_taken_up(cloud: Cluster, queue: Any)
     assert ended(run).message == monitor.LOST_STOPPING and len(cloud.jobs) == 1
 
 
-def test_a_job_that_ray_has_given_up_waits_here_again(cloud: Cluster, queue: Any) -> None:
+def test_a_job_that_ray_gave_up_is_queued_here_again(cloud: Cluster, queue: Any) -> None:
     backend, run = queue(), make_run()
     backend.submit(run)
     for number in (1, 3, 5):
@@ -349,7 +347,9 @@ def test_a_job_that_ray_has_given_up_waits_here_again(cloud: Cluster, queue: Any
         (-9, "interrupted", "from outside"),
     ],
 )
-def test_a_worker_without_a_word(cloud: Cluster, queue: Any, exit_status: int, state: str, message: str) -> None:
+def test_a_silent_worker_is_concluded_from_what_ray_says(
+    cloud: Cluster, queue: Any, exit_status: int, state: str, message: str
+) -> None:
     backend, run = queue(), make_run()
     backend.submit(run)
     job = given(cloud, run)
@@ -384,7 +384,7 @@ def test_refused_jobs_fail_and_the_others_go_on(cloud: Cluster, queue: Any) -> N
     given(cloud, third)
 
 
-def test_stopping(cloud: Cluster, queue: Any) -> None:
+def test_stop_requests_reach_queued_and_running_jobs(cloud: Cluster, queue: Any) -> None:
     cloud.there = Capacity((2.0,), (0.0,), busy=2.0)
     backend = queue(grace=0.3)
     wait_until(lambda: backend.capacity.cores, "the first look")
@@ -407,7 +407,7 @@ def test_stopping(cloud: Cluster, queue: Any) -> None:
     assert trains.status().message == "Stopped in epoch 1"
 
 
-def test_killing(cloud: Cluster, queue: Any) -> None:
+def test_kill_ends_queued_and_running_jobs(cloud: Cluster, queue: Any) -> None:
     backend, run = queue(), make_run()
     backend.submit(run)
     job = begun(cloud, run)
@@ -419,7 +419,7 @@ def test_killing(cloud: Cluster, queue: Any) -> None:
     wait_until(lambda: not backend.holds(run), "the end")
 
 
-def test_a_deleted_run_is_no_bother(cloud: Cluster, queue: Any) -> None:
+def test_a_deleted_run_does_not_disturb_the_others(cloud: Cluster, queue: Any) -> None:
     import shutil
 
     backend, run, other = queue(), make_run(), make_run()
@@ -517,7 +517,7 @@ def test_a_sweeps_run_without_a_checkpoint_is_taken_from_whoever_may_have_it(run
         (3600, -3600, "interrupted"),  # ahead of us, and it has not written for an hour
     ],
 )
-def test_life_on_another_machine_goes_by_heart_and_by_file(heartbeat: float, file: float, state: str) -> None:
+def test_a_run_elsewhere_lives_by_its_heartbeat_or_its_files_time(heartbeat: float, file: float, state: str) -> None:
     run = make_run()
     elsewhere(run, "running", heartbeat=time.time() + heartbeat)
     os.utime(run.path / "status.json", (time.time() + file,) * 2)
@@ -546,7 +546,7 @@ def test_a_run_that_was_given_to_another_is_not_written_to(runs_root: Path, monk
 
 
 @pytest.mark.slow
-def test_the_real_worker_ends_without_a_word_when_its_run_is_claimed_anew(runs_root: Path) -> None:
+def test_the_real_worker_exits_when_it_loses_its_claim(runs_root: Path) -> None:
     run = create_run(make_spec("fast", {"epochs": 1000}, "sample"))
     claim = claims.take_claim(run)
     with run.log.open("wb") as log:
@@ -584,7 +584,7 @@ def test_the_real_worker_ends_without_a_word_when_its_run_is_claimed_anew(runs_r
         (("FAILED", "JOB_SUPERVISOR_ACTOR_UNSCHEDULABLE", None, None), JobState("refused")),
     ],
 )
-def test_rays_words_for_a_job(words: tuple[Any, ...], expected: JobState) -> None:
+def test_rays_job_states_are_translated(words: tuple[Any, ...], expected: JobState) -> None:
     assert JobState.from_ray(*words) == expected
 
 
@@ -605,7 +605,7 @@ STATUS = {
 }
 
 
-def test_what_the_dashboard_says_of_the_cluster() -> None:
+def test_the_dashboards_capacity_is_parsed() -> None:
     """As Ray 2.60 writes it; a head without cores is no node of ours."""
     found = client.read_capacity(STATUS)
     assert found == Capacity((4.0, 4.0), (1.0, 1.0), 3.0, 3)
@@ -651,7 +651,7 @@ def test_the_address_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("name", ["DIGITLAB_RAY_CPUS", "DIGITLAB_RAY_GPUS"])
 @pytest.mark.parametrize("text", ["-1", "many", "1e9", "nan"])
-def test_what_a_run_is_given_is_checked(monkeypatch: pytest.MonkeyPatch, name: str, text: str) -> None:
+def test_digitlab_ray_cpus_and_gpus_are_checked(monkeypatch: pytest.MonkeyPatch, name: str, text: str) -> None:
     monkeypatch.setenv(name, text)
     with pytest.raises(SettingError, match=f"{name} is '{text}', expected a number"):
         NODES.needs()
@@ -675,7 +675,7 @@ def test_without_the_package_it_says_what_to_install(monkeypatch: pytest.MonkeyP
         (RuntimeError("status code 500: Traceback\n  File x\nNo available agent\n.\n."), "No available agent"),
     ],
 )
-def test_what_is_wrong_is_said_in_plain_words(error: Exception, words: str) -> None:
+def test_failures_of_the_cluster_are_explained(error: Exception, words: str) -> None:
     with pytest.raises(ClusterError, match=words):
         raise ClusterError(client.explain_failure(error, "http://h:1"))
 
@@ -709,7 +709,7 @@ def test_a_worker_is_passed_a_run_and_the_claim_on_it(runs_root: Path, monkeypat
 
 
 @pytest.mark.slow
-def test_a_run_is_taken_by_the_worker_or_had_back_never_both(runs_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_is_received_or_taken_back_never_both(runs_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mailbox, "STAY_SECONDS", 0.05)
     monkeypatch.setattr(inbox, "POLL_SECONDS", 0.0)
     monkeypatch.setenv(mailbox.JOB_VARIABLE, "job")
@@ -747,7 +747,7 @@ def test_a_sweeps_next_run_goes_to_the_worker_that_stays(
     assert claims.read_claim(second).retried
 
 
-def test_a_run_whose_worker_has_left_is_had_back(cloud: Cluster, queue: Any) -> None:
+def test_a_run_sent_to_a_worker_that_exited_is_taken_back(cloud: Cluster, queue: Any) -> None:
     backend, first, second = queue(sweep=True), make_run(), make_run()
     backend.submit(first)
     job = begun(cloud, first)
@@ -776,7 +776,7 @@ def test_a_run_that_was_passed_on_is_taken_over_by_the_next_process(cloud: Clust
     assert second.status().state == "queued" and cloud.calls == 2
 
 
-def test_workers_of_a_sweep_leave_where_others_wait(
+def test_idle_workers_of_a_sweep_exit_when_others_wait(
     cloud: Cluster, queue: Any, runs_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     backend, first = queue(sweep=True), make_run()
@@ -790,7 +790,7 @@ def test_workers_of_a_sweep_leave_where_others_wait(
     assert not backend.room() or not backend._tasks._idle
 
 
-def test_a_sweep_queues_one_at_ray_where_others_have_it_all_and_has_it_back_for_an_idle_worker(
+def test_a_trial_waits_in_rays_queue_and_is_taken_back_for_an_idle_worker(
     cloud: Cluster, queue: Any, runs_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tasks, "RECALL_SECONDS", 0.2)
