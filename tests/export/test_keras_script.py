@@ -1,4 +1,4 @@
-"""The Keras script of a run: short, in PEP 8, and trained by it a model sees the very losses of the run."""
+"""The Keras script of a run: it is short, follows PEP 8, and trains with the same losses as the run."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from mnist_core.data.augmentation import AUGMENTATIONS, augment
+from mnist_core.data.mnist import SPLITS
 from mnist_core.errors import RunError
 from mnist_core.export import keras_script, numpy_augment
 from mnist_core.handwriting import mixture
@@ -30,7 +31,7 @@ from mnist_core.training.model import make_model
 
 STEPS = 20
 TOLERANCE = 1e-4
-MOST_LINES = 100
+MAX_LINES = 100
 SMALL = Settings((Rescaling(1 / 255), Flatten(), Dense(10, "softmax")), batch_size=32, epochs=30)
 VARIANTS = {
     "augmented-fields": {"augmentation": "hand", "uncentered": True},
@@ -89,144 +90,143 @@ class Losses(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         self.images, self.sum = 0, 0.0
     def on_train_batch_end(self, batch, logs=None):
-        told.append(float(logs["loss"]))  # the mean of the epoch so far
-        if len(told) == 20:
+        losses.append(float(logs["loss"]))  # the mean of the epoch so far
+        if len(losses) == 20:
             self.model.stop_training = True
 
-def watched(self, *arguments, callbacks=(), **options):
+def recorded_fit(self, *arguments, callbacks=(), **options):
     return fit(self, *arguments, callbacks=[*callbacks, Losses()], **options)
 
-fit, keras.Model.fit = keras.Model.fit, watched
-found = {}
+fit, keras.Model.fit = keras.Model.fit, recorded_fit
+result = {}
 folder, *names = sys.argv[1:]
 for name in names:
-    told = []
+    losses = []
     os.chdir(os.path.join(folder, name))
     sys.argv = ["train.py", os.path.join(folder, "mnist.npz")]
     runpy.run_path("train.py", run_name="__main__")
-    found[name] = told
+    result[name] = losses
+    print(name, os.times()[0], file=sys.stderr)
 with open(os.path.join(folder, "losses.json"), "w") as file:
-    json.dump(found, file)
+    json.dump(result, file)
 """
 
 
-def made(name: str, path: Path) -> Run:
-    """The run of a recipe or a variant, on few images; with small batches, so that 20 steps are in few of them."""
+def small_run(name: str, data: Path) -> Run:
+    """The run of a recipe or variant. Batches are small, so that 20 steps need few images."""
     if name in RECIPES:
         epochs = max(RECIPES[name].settings.epochs, 10)
-        return create_run(make_spec(name, {"batch_size": 16, "epochs": epochs}, str(path), seed=5))
-    return create_run(RunSpec(name, apply_overrides(SMALL, VARIANTS[name]), str(path), seed=5))
+        return create_run(make_spec(name, {"batch_size": 16, "epochs": epochs}, str(data), seed=5))
+    return create_run(RunSpec(name, apply_overrides(SMALL, VARIANTS[name]), str(data), seed=5))
 
 
-def losses(run: Run, monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, int]]:
-    """Loss and number of images of the first steps, as the worker trains them."""
-    spec, told = run.spec(), []
-    gathered = dataset.load_dataset(spec, lambda _: None, 1)
-    compiled = loop.compile_training_steps
+def losses_of_run(run: Run, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The losses of the first steps as the worker trains them, in Keras's way: the mean of the epoch so far."""
+    spec, losses = run.spec(), list[tuple[float, int]]()
+    split = dataset.load_dataset(spec, lambda _: None, 1).split
+    compile_steps = loop.compile_training_steps
 
-    def listening(*arguments: Any) -> Any:
-        steps = compiled(*arguments)
+    def recording(*arguments: Any) -> Any:
+        steps = compile_steps(*arguments)
 
-        def listened(images: Any, labels: Any, rates: Any) -> Any:
-            found = steps(images, labels, rates)
-            told.extend((float(loss), labels.shape[1]) for loss in np.asarray(found[0]))
-            return found
+        def recorded(images: Any, labels: Any, rates: Any) -> Any:
+            result = steps(images, labels, rates)
+            losses.extend((float(loss), labels.shape[1]) for loss in np.asarray(result[0]))
+            return result
 
-        return listened
+        return recorded
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "compile_training_steps", listening)
+        patch.setattr(loop, "compile_training_steps", recording)
         model = make_model(spec.settings, spec.seed)
-        for _ in loop.train(model, spec.settings, gathered.split, spec.seed):
-            if len(told) >= STEPS:
+        for _ in loop.train(model, spec.settings, split, spec.seed):
+            if len(losses) >= STEPS:
                 break
-    return told[:STEPS]
+    return epoch_means(losses[:STEPS], len(split.y_train))
 
 
-def means(told: list[tuple[float, int]], images: int) -> list[float]:
-    """What Keras tells after each batch: the mean over the images of the epoch so far."""
-    found, total, seen = [], 0.0, 0
-    for loss, count in told:
-        total, seen = total + loss * count, seen + count
-        found.append(total / seen)
-        if seen == images:
+def epoch_means(losses: list[tuple[float, int]], images_per_epoch: int) -> list[float]:
+    """The mean over the images of the epoch so far, after each (loss, images) step."""
+    means, total, seen = [], 0.0, 0
+    for loss, images in losses:
+        total, seen = total + loss * images, seen + images
+        means.append(total / seen)
+        if seen == images_per_epoch:
             total, seen = 0.0, 0
-    return found
+    return means
 
 
 @pytest.fixture(scope="module")
-def patched() -> Iterator[pytest.MonkeyPatch]:
-    with pytest.MonkeyPatch.context() as patch:
-        yield patch
+def losses(
+    keras: Any, sample: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, tuple[list[float], list[float]]]]:
+    """Recipe or variant -> the losses of the run, and those of its script.
 
-
-@pytest.fixture(scope="module")
-def both(
-    keras: Any, sample: Any, tmp_path_factory: pytest.TempPathFactory, patched: pytest.MonkeyPatch
-) -> dict[str, tuple[list[float], list[float]]]:
-    """Recipe or variant -> what the run's losses were, and the script's."""
+    One process runs all scripts, while this one trains the runs.
+    """
     folder = tmp_path_factory.mktemp("scripts")
-    patched.setenv("DIGITLAB_RUNS", str(folder / "runs"))
-    patched.setenv("KERAS_HOME", str(folder / "keras"))
-    for name in ("some", "many"):
-        patched.setitem(mixture.MIXTURES, name, mixture.Mixture(0, 40, 20))
-    patched.setattr(keras_script, "pen_digits_available", lambda: False)
-    patched.setattr(dataset, "load_pen_split", lambda *_: dataset.PenSplit())
-    few = {
-        "x_train": sample.x_train[:500],
-        "y_train": sample.y_train[:500],
-        "x_test": sample.x_test[:100],
-        "y_test": sample.y_test[:100],
-    }
-    np.savez(folder / "mnist.npz", **few)
-    ours = {}
-    for name in (*RECIPES, *VARIANTS):
-        run = made(name, folder / "mnist.npz")
-        (folder / name).mkdir()
-        for file, content in keras_script.script_files(run).items():
-            (folder / name / file).write_bytes(content)
-        images = len(dataset.load_dataset(run.spec(), lambda _: None, 1).split.y_train)
-        ours[name] = means(losses(run, patched), images)
-    done = subprocess.run(
-        [sys.executable, "-W", "error::UserWarning", "-c", DRIVER, str(folder), *ours],
-        capture_output=True,
-        text=True,
-        timeout=900,
+    data = folder / "mnist.npz"
+    np.savez(
+        data,
+        x_train=sample.x_train[:500],
+        y_train=sample.y_train[:500],
+        x_test=sample.x_test[:100],
+        y_test=sample.y_test[:100],
     )
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert done.stdout.count("test accuracy 0.") == len(ours)
-    theirs = json.loads((folder / "losses.json").read_text())
-    assert all((folder / name / "curves.png").read_bytes().startswith(b"\x89PNG") for name in ours)
-    return {name: (ours[name], theirs[name]) for name in ours}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DIGITLAB_RUNS", str(folder / "runs"))
+        patch.setenv("KERAS_HOME", str(folder / "keras"))
+        for name in ("some", "many"):
+            patch.setitem(mixture.MIXTURES, name, mixture.Mixture(0, 40, 20))
+        patch.setattr(keras_script, "pen_digits_available", lambda: False)
+        patch.setattr(dataset, "load_pen_split", lambda *_: dataset.PenSplit())
+        runs = {name: small_run(name, data) for name in (*RECIPES, *VARIANTS)}
+        for name, run in runs.items():
+            (folder / name).mkdir()
+            for file, content in keras_script.script_files(run).items():
+                (folder / name / file).write_bytes(content)
+        command = [sys.executable, "-W", "error::UserWarning", "-c", DRIVER, str(folder), *runs]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as scripts:
+            try:
+                of_runs = {name: losses_of_run(run, patch) for name, run in runs.items()}
+                output, errors = scripts.communicate(timeout=900)
+            finally:
+                scripts.kill()
+    assert scripts.returncode == 0, errors[-3000:]
+    assert output.count("test accuracy 0.") == len(runs)
+    of_scripts = json.loads((folder / "losses.json").read_text())
+    assert all((folder / name / "curves.png").read_bytes().startswith(b"\x89PNG") for name in runs)
+    yield {name: (of_runs[name], of_scripts[name]) for name in runs}
 
 
-@pytest.mark.parametrize("name", [*RECIPES, *VARIANTS])
-def test_script_sees_the_losses_of_the_run(both: dict[str, tuple[list[float], list[float]]], name: str) -> None:
-    ours, theirs = both[name]
-    assert len(ours) == len(theirs) == STEPS
-    assert len({round(loss, 3) for loss in ours}) > STEPS // 2  # it learns
-    np.testing.assert_allclose(theirs, ours, rtol=0, atol=TOLERANCE)
+@pytest.mark.slow
+def test_scripts_train_with_the_losses_of_the_run(losses: dict[str, tuple[list[float], list[float]]]) -> None:
+    for name, (of_run, of_script) in losses.items():
+        assert len(of_run) == len(of_script) == STEPS, name
+        assert len({round(loss, 3) for loss in of_run}) > STEPS // 2, f"{name} does not learn"
+        np.testing.assert_allclose(of_script, of_run, rtol=0, atol=TOLERANCE, err_msg=name)
 
 
-@pytest.mark.parametrize("name", list(RECIPES))
-def test_script_is_short_and_in_pep_8(name: str, tmp_path: Path) -> None:
-    text = keras_script.script_source(create_run(make_spec(name)))
-    assert len([line for line in text.splitlines() if line.strip()]) < MOST_LINES
-    (tmp_path / "train.py").write_text(text, encoding="utf-8")
-    checks = ["--isolated", "--line-length", "79", "--select", "E,F,W,N", str(tmp_path / "train.py")]
+def test_scripts_follow_pep_8_and_those_of_recipes_are_short(tmp_path: Path) -> None:
+    for name in RECIPES:
+        text = keras_script.script_source(create_run(make_spec(name)))
+        assert len([line for line in text.splitlines() if line.strip()]) < MAX_LINES, name
+        (tmp_path / f"{name.replace('-', '_')}.py").write_text(text, encoding="utf-8")
+    for name in VARIANTS:
+        text = keras_script.script_source(small_run(name, tmp_path / "mnist.npz"))
+        (tmp_path / f"{name.replace('-', '_')}.py").write_text(text, encoding="utf-8")
+    checks = ["--isolated", "--line-length", "79", "--select", "E,F,W,N", str(tmp_path)]
     done = subprocess.run([sys.executable, "-m", "ruff", "check", *checks], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize("name", list(VARIANTS))
-def test_script_of_unusual_settings_is_in_pep_8(name: str, tmp_path: Path) -> None:
-    (tmp_path / "train.py").write_text(keras_script.script_source(made(name, tmp_path / "mnist.npz")), encoding="utf-8")
-    checks = ["--isolated", "--line-length", "79", "--select", "E,F,W,N", str(tmp_path / "train.py")]
-    done = subprocess.run([sys.executable, "-m", "ruff", "check", *checks], capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout
+def test_every_split_has_its_lines() -> None:
+    assert set(SPLITS) == {
+        name for name in SPLITS if keras_script.script_source(create_run(make_spec("fast", {"split": name})))
+    }
 
 
-def test_script_needs_three_packages_and_holds_only_what_is_used() -> None:
+def test_a_script_imports_three_packages_and_contains_only_what_is_used() -> None:
     text = keras_script.script_source(create_run(make_spec("fleming-cnn")))
     lines = [line for line in text.splitlines() if line.startswith(("import ", "from "))]
     assert {line.split()[1].split(".")[0] for line in lines} == {"sys", "keras", "matplotlib", "numpy"}
@@ -234,13 +234,14 @@ def test_script_needs_three_packages_and_holds_only_what_is_used() -> None:
         assert word not in text
 
 
-@pytest.mark.parametrize("size", [28, 56])
-def test_augmentation_of_the_script_makes_the_very_pixels_of_the_worker(sample: Any, size: int) -> None:
-    """Several thousand images: a place that is rounded otherwise would show in one of them."""
+@pytest.mark.slow
+@pytest.mark.parametrize(("size", "count"), [(28, 2000), (56, 500)])
+def test_augmentation_in_the_script_computes_the_pixels_of_the_worker(sample: Any, size: int, count: int) -> None:
+    """One and a half million pixels: a coordinate that is rounded differently would show in one of them."""
     how = AUGMENTATIONS["hand"]
     assert how is not None
     margin = (size - 28) // 2
-    images = np.pad(sample.x_train[:2000], ((0, 0), (margin, margin), (margin, margin)))
+    images = np.pad(sample.x_train[:count], ((0, 0), (margin, margin), (margin, margin)))
     names: dict[str, Any] = {"np": np}
     exec(numpy_augment.augment_source(size, how), names)
     expected = augment(images, how, np.random.default_rng([1, 2, 3]))
@@ -248,7 +249,7 @@ def test_augmentation_of_the_script_makes_the_very_pixels_of_the_worker(sample: 
     np.testing.assert_array_equal(names["augment"](images, [1, 2, 3]), expected)
 
 
-def test_the_sample_lies_beside_its_script(sample: Any, tmp_path: Path) -> None:
+def test_the_offline_sample_is_exported_with_its_script(sample: Any, tmp_path: Path) -> None:
     files = keras_script.script_files(create_run(make_spec("fast", {}, "sample")))
     assert list(files) == [keras_script.SCRIPT_FILE, keras_script.SAMPLE_FILE]
     (tmp_path / "mnist.npz").write_bytes(files[keras_script.SAMPLE_FILE])
@@ -258,25 +259,26 @@ def test_the_sample_lies_beside_its_script(sample: Any, tmp_path: Path) -> None:
     assert list(keras_script.script_files(create_run(make_spec("fast")))) == [keras_script.SCRIPT_FILE]
 
 
-def test_what_was_done_by_hand_is_said() -> None:
+def test_the_script_mentions_manual_changes_of_the_learning_rate() -> None:
     run = create_run(make_spec("fast"))
-    assert "by hand" not in keras_script.script_source(run)
+    assert "0.02" not in keras_script.script_source(run)
     run.append_metrics({"step": 7, "changed": {"learning_rate": 0.02}})
-    assert "At step 7 the run's learning rate was set to 0.02 by hand" in keras_script.script_source(run)
+    assert "0.02 from step 7" in keras_script.script_source(run)
 
 
-def test_a_taught_model_has_no_script() -> None:
+def test_a_fine_tuned_model_has_no_script() -> None:
     spec = replace(make_spec("fast"), base=fine_tune.SHIPPED_MODEL)
-    with pytest.raises(RunError, match="no script can train it from scratch"):
+    with pytest.raises(RunError, match="from scratch"):
         keras_script.script_source(create_run(spec))
 
 
-def test_drawings_are_those_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Made again, and not by the worker's own way through `materials`."""
+@pytest.mark.slow
+def test_exported_drawings_are_those_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The script's way to make them differs from the worker's."""
     monkeypatch.setitem(mixture.MIXTURES, "some", mixture.Mixture(0, 12, 6))
     monkeypatch.setattr(keras_script, "pen_digits_available", lambda: False)
     run = create_run(make_spec("canvas", {}, "sample", seed=3))
     trained_on = dataset.load_dataset(run.spec(), lambda _: None, cpu_count()).split
-    images, labels = keras_script._drawings(run)
+    images, labels = keras_script.drawings_of_run(run)
     np.testing.assert_array_equal(images, trained_on.x_train[-18:])
     np.testing.assert_array_equal(labels, trained_on.y_train[-18:])
