@@ -1,6 +1,6 @@
-"""Tries an imported model.tflite: `python -m mnist_core.export.try_model FILE`. Exit status 0: it reads images.
+"""Tests an imported model.tflite: `python -m mnist_core.export.try_model FILE`. Exit status 0: it classifies images.
 
-LiteRT checks little of what it is given, and a broken file can end its process: this one is there to be ended.
+LiteRT checks little, and a broken file can crash the process. That is why this test has a process of its own.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from mnist_core.models.classifier import Classifier
 
 
 def main(arguments: list[str]) -> int:
-    """Reads a black and a white image. Returns the exit status: 0 it can, 1 it cannot."""
+    """Classifies a black and a white image. Returns the exit status: 0 if that works, else 1."""
     try:
         model = Classifier(Path(arguments[0]))
         size = model.input_size

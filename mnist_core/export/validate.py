@@ -1,7 +1,7 @@
-"""Whether the files of a run that came from elsewhere are what they should be. Nothing is executed, and no pickle read.
+"""Checks every file of an imported run. Nothing is executed, and no pickle is read.
 
-The app never loads a `.keras` file in the web process; a worker takes nothing but weights from one. All the same one
-with a layer that Digit Lab does not know, such as a Lambda, which holds code, is refused here.
+The app never loads a `.keras` file in the web process, and a worker loads only the weights from one. Still, a file with
+a layer that Digit Lab does not know, such as a Lambda, which contains code, is refused here.
 """
 
 from __future__ import annotations
@@ -29,9 +29,14 @@ from mnist_core.runs.run import Run
 from mnist_core.runs.spec import RunSpec
 
 RECIPE = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
-MAX_TEXT_LENGTH = 1000  # characters of `data` and `base`
-MAX_TIMESTAMP = 4e9  # seconds since the epoch, in 2096: later ones are no dates of a run
+MAX_TEXT_LENGTH = 1000
+"""Characters of `data` and `base` in a run spec."""
+
+MAX_TIMESTAMP = 4e9
+"""Seconds since 1970, in the year 2096. A run cannot have been made later."""
+
 MAX_ARRAYS = 5000
+"""Arrays in an .npz file."""
 
 REPORT_NUMBERS = (
     "step",
@@ -47,7 +52,11 @@ REPORT_NUMBERS = (
     "images_per_second",
     "elapsed",
 )
+"""Keys of a report whose values must be numbers."""
+
 KERAS_FILES = {"config.json": 5_000_000, "metadata.json": 100_000, "model.weights.h5": 120_000_000}
+"""File in a .keras archive -> its maximum size in bytes."""
+
 KERAS_CLASSES = {
     *LAYERS,
     "Sequential",
@@ -64,7 +73,7 @@ KERAS_CLASSES = {
 KERAS_MODULES = {"keras", "keras.layers", "keras.initializers"}
 TRY_MODEL_SECONDS = 120
 
-_BROKEN = (
+_PARSER_ERRORS = (
     OSError,
     ValueError,
     KeyError,
@@ -81,55 +90,55 @@ _BROKEN = (
 
 
 def validate_run(run: Run) -> None:
-    """Looks into every file of a run that has just been unpacked.
+    """Checks every file of a run that has just been unpacked.
 
     Raises:
-        RunError: names the first file that is not what it should be, and says why.
+        RunError: names the first file that is invalid, and says why.
     """
-    for name, check in _CHECKS.items():
+    for name, check in CHECKS.items():
         if (run.path / name).exists():
             try:
                 check(run.path / name)
             except RunError as error:
-                raise RunError(f"The run's {name} cannot be taken in: {error}. Export it again.") from None
-            except _BROKEN as error:
+                raise RunError(f"The run's {name} cannot be imported: {error}. Export the run again.") from None
+            except _PARSER_ERRORS as error:
                 why = " ".join(str(error).split())[:200] or type(error).__name__
-                raise RunError(f"The run's {name} cannot be taken in: {why}. Export it again.") from None
+                raise RunError(f"The run's {name} cannot be imported: {why}. Export the run again.") from None
 
 
-def _spec(path: Path) -> None:
-    _checked_spec(_json(path))
+def _check_spec(path: Path) -> None:
+    _parse_spec(_read_object(path))
 
 
-def _checked_spec(value: Any) -> RunSpec:
+def _parse_spec(value: Any) -> RunSpec:
     spec = RunSpec.from_json(value)
     if not RECIPE.fullmatch(spec.recipe):
         raise RunError(f"its recipe is {spec.recipe[:80]!r}, expected lower-case letters, digits and hyphens")
     if max(len(spec.data), len(spec.base)) > MAX_TEXT_LENGTH or not (spec.data + spec.base).isprintable():
-        raise RunError(f"its data or base is no name: at most {MAX_TEXT_LENGTH} characters are expected")
+        raise RunError(f"its data or base is not a printable text of at most {MAX_TEXT_LENGTH} characters")
     if not 0 <= spec.created < MAX_TIMESTAMP:
-        raise RunError(f"it was made at {spec.created:g}, which is no time")
+        raise RunError(f"it was made at {spec.created:g}, which is not a valid time")
     for name, given in spec.overrides.items():
         if not is_valid_override(name, given):
             raise RunError(f"it overrides {str(name)[:80]!r} with {str(given)[:80]!r}")
     return spec
 
 
-def _json(path: Path) -> dict[str, Any]:
-    """The JSON object in a file, all of whose numbers are finite."""
-    return _object(path.read_bytes())
+def _read_object(path: Path) -> dict[str, Any]:
+    """Reads a JSON object whose numbers are all finite."""
+    return _parse_object(path.read_bytes())
 
 
-def _any_json(path: Path) -> None:
-    _json(path)
+def _check_json(path: Path) -> None:
+    _read_object(path)
 
 
-def _object(content: bytes) -> dict[str, Any]:
+def _parse_object(content: bytes) -> dict[str, Any]:
     value = json.loads(content.decode("utf-8"))
     if not isinstance(value, dict):
         raise RunError("it is not a JSON object")
     if any(isinstance(each, float) and not math.isfinite(each) for each in _leaves(value)):
-        raise RunError("it holds a number that is not finite")
+        raise RunError("it contains a number that is not finite")
     return value
 
 
@@ -141,46 +150,46 @@ def _leaves(value: Any) -> Iterator[Any]:
         yield value
 
 
-def _metrics(path: Path) -> None:
-    """A last line that is not whole may be there: a crash leaves one. What is read must be numbers."""
+def _check_metrics(path: Path) -> None:
+    """Checks that reports contain numbers. The last line may be incomplete: a crash leaves it so."""
     rows, _, broken = parse_lines(path.read_bytes())
     if broken:
-        raise RunError(f"{broken} of its lines are no JSON objects")
+        raise RunError(f"{broken} of its lines are not JSON objects")
     for row in rows:
         for name in REPORT_NUMBERS:
             if name in row and not is_number(row[name]):
                 raise RunError(f"a report says that {name} is {str(row[name])[:80]!r}, expected a number")
         changed = row.get("changed", {})
         if "step" not in row or not isinstance(changed, dict) or not all(map(is_number, changed.values())):
-            raise RunError("a report has no step, or changes that are no numbers")
+            raise RunError("a report has no step, or changes that are not numbers")
 
 
-def _card(path: Path) -> None:
-    """Its settings must be the run's: a lesson begins from the card."""
-    card, spec = _json(path), _checked_spec(_json(path.with_name("spec.json")))
+def _check_card(path: Path) -> None:
+    """Checks that the card has the settings of the run, because fine-tuning starts from the card."""
+    card, spec = _read_object(path), _parse_spec(_read_object(path.with_name("spec.json")))
     asked = card.get("data")
     if not isinstance(asked, dict) or not all(isinstance(asked.get(name), str) for name in ("asked", "name", "source")):
         raise RunError("it does not say what the run was trained on")
-    if _checked_spec({**card, "data": asked["asked"]}).settings != spec.settings:
-        raise RunError("it is of another run: its settings are not those of spec.json")
+    if _parse_spec({**card, "data": asked["asked"]}).settings != spec.settings:
+        raise RunError("it belongs to another run: its settings are not those of spec.json")
     for name in ("test_accuracy", "test_loss"):
         if not is_number(card.get(name)):
             raise RunError(f"its {name} is {str(card.get(name))[:80]!r}, expected a number")
     counts = np.array(card["test"]["confusion"])
     if counts.shape != (10, 10) or counts.dtype.kind != "i" or counts.min() < 0:
-        raise RunError("its confusion matrix is not 10×10 counts")
+        raise RunError("its confusion matrix is not a 10×10 array of counts")
 
 
-def _arrays(limit: int) -> Callable[[Path], None]:
-    """A check of an .npz: plain numbers, as many as there are bytes for, `limit` bytes at most."""
+def _npz_check(limit: int) -> Callable[[Path], None]:
+    """Returns a check for .npz files: arrays of numbers, complete, of at most `limit` bytes together."""
 
     def check(path: Path) -> None:
         with zipfile.ZipFile(path) as archive:
             infos = archive.infolist()
             if len(infos) > MAX_ARRAYS or sum(info.file_size for info in infos) > limit:
-                raise RunError(f"it holds {len(infos)} arrays, or larger ones than a run has")
+                raise RunError(f"it contains {len(infos)} arrays, or larger ones than a run has")
             if len({info.filename for info in infos}) != len(infos):
-                raise RunError("it holds an array twice")
+                raise RunError("it contains an array twice")
             for info in infos:
                 with archive.open(info) as file:
                     _check_array(file, info.file_size)
@@ -193,63 +202,64 @@ def _check_array(file: IO[bytes], size: int) -> None:
     reader = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     shape, _, dtype = reader[version](file)
     if dtype.hasobject or dtype.kind not in "biuf":
-        raise RunError(f"it holds {dtype}: only numbers are read, never a pickle")
+        raise RunError(f"it contains {dtype}; only numbers are accepted, never a pickle")
     if min(shape, default=0) < 0 or file.tell() + math.prod(shape) * dtype.itemsize != size:
-        raise RunError(f"it announces {shape} {dtype}, and holds {size - file.tell():,} bytes of it")
+        raise RunError(f"its header says {shape} {dtype}, but {size - file.tell():,} bytes follow")
 
 
-def _keras(path: Path) -> None:
+def _check_keras(path: Path) -> None:
     with zipfile.ZipFile(path) as archive:
         sizes = {info.filename: info.file_size for info in archive.infolist()}
         if len(archive.infolist()) != len(sizes) or set(sizes) != set(KERAS_FILES):
-            raise RunError(f"it holds {', '.join(sizes)[:200]}, expected {', '.join(KERAS_FILES)}")
+            raise RunError(f"it contains {', '.join(sizes)[:200]}, expected {', '.join(KERAS_FILES)}")
         if any(sizes[name] > most for name, most in KERAS_FILES.items()):
-            raise RunError("it holds a file that is larger than the largest network's")
-        config = _object(archive.read("config.json"))
+            raise RunError("it contains a file that is larger than that of the largest network")
+        config = _parse_object(archive.read("config.json"))
     if not isinstance(config.get("class_name"), str):
         raise RunError("its config.json names no model")
-    for name, module, registered in _classes(config):
+    for name, module, registered in _referenced_classes(config):
         if name not in KERAS_CLASSES or module not in KERAS_MODULES or registered is not None:
             raise RunError(
-                f"it holds {str(name)[:80]!r} of {str(module)[:80]!r}, which is no layer that Digit Lab knows"
+                f"it contains {str(name)[:80]!r} of {str(module)[:80]!r}, which is not a layer that Digit Lab knows"
             )
 
 
-def _classes(value: Any) -> Iterator[tuple[Any, Any, Any]]:
-    """Class, module and registered name of everything in a Keras configuration that is to be made."""
+def _referenced_classes(value: Any) -> Iterator[tuple[Any, Any, Any]]:
+    """Class, module and registered name of every object in a Keras configuration."""
     if isinstance(value, dict):
         if "class_name" in value:
             yield value["class_name"], value.get("module"), value.get("registered_name")
         for each in value.values():
-            yield from _classes(each)
+            yield from _referenced_classes(each)
     elif isinstance(value, list):
         for each in value:
-            yield from _classes(each)
+            yield from _referenced_classes(each)
 
 
-def _tflite(path: Path) -> None:
-    """Tried in a process of its own: a broken model can take the process that runs it down."""
+def _check_tflite(path: Path) -> None:
+    """Tests the model in a separate process, because a broken one can crash it."""
     with path.open("rb") as file:
         if file.read(8)[4:] != b"TFL3":
-            raise RunError("it is no LiteRT model")
+            raise RunError("it is not a LiteRT model")
     try:
         done = run_module("mnist_core.export.try_model", str(path.resolve()), threads=1, timeout=TRY_MODEL_SECONDS)
     except subprocess.TimeoutExpired:
-        raise RunError("it does not answer") from None
+        raise RunError("it takes too long to classify an image") from None
     if done.returncode:
-        raise RunError("it is broken, or is no model for images of digits")
+        raise RunError("it is broken, or does not classify images of digits")
 
 
-_CHECKS: dict[str, Callable[[Path], None]] = {
-    "spec.json": _spec,
-    "status.json": _any_json,
-    "control.json": _any_json,
-    "label.json": _any_json,
-    "probes.json": _any_json,
-    "metrics.jsonl": _metrics,
-    "card.json": _card,
-    "wall.npz": _arrays(1_000_000),
-    str(CHECKPOINT_FILE): _arrays(800_000_000),
-    "model.keras": _keras,
-    "model.tflite": _tflite,
+CHECKS: dict[str, Callable[[Path], None]] = {
+    "spec.json": _check_spec,
+    "status.json": _check_json,
+    "control.json": _check_json,
+    "label.json": _check_json,
+    "probes.json": _check_json,
+    "metrics.jsonl": _check_metrics,
+    "card.json": _check_card,
+    "wall.npz": _npz_check(1_000_000),
+    str(CHECKPOINT_FILE): _npz_check(800_000_000),
+    "model.keras": _check_keras,
+    "model.tflite": _check_tflite,
 }
+"""File of a run -> what checks it."""

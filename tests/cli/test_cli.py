@@ -538,7 +538,7 @@ def test_export_names_the_file_after_the_run(
     printed = call("export", mine.id, "--format", name).stdout.splitlines()
     assert printed == [f"{mine.id}.{suffix}", *["mnist.npz"] * (name == "script")]
     assert all((tmp_path / each).stat().st_size > 200 for each in printed)
-    assert "is there already" in refused("export", mine.id, "--format", name)
+    assert "exists already" in refused("export", mine.id, "--format", name)
     assert shown("export", mine.id, "--format", name, "--force", "--json") == {
         "run": mine.id,
         "format": name,
