@@ -63,7 +63,7 @@ def load_architecture(folder: Path) -> Architecture:
         raise ModelError(f"The model card in {folder} cannot be read ({error}). Choose another model.") from None
 
 
-def load_keras_model(folder: Path) -> Any:
+def load_trained_model(folder: Path) -> Any:
     """Builds the network of a run from its spec and loads only the weights from model.keras.
 
     Raises:
@@ -96,7 +96,7 @@ class GradientServer:
         folder = Path(request.header["folder"])
         path = folder / "model.keras"
         written = path.stat().st_mtime_ns if path.exists() else 0
-        return self._cached_explainer((str(folder), written), lambda: load_keras_model(folder))
+        return self._cached_explainer((str(folder), written), lambda: load_trained_model(folder))
 
     def _snapshot_explainer(self, folder: Path) -> Explainer:
         """An explainer into whose model snapshots are loaded, one after the other."""

@@ -1,4 +1,4 @@
-"""The arithmetic of single units, against what LiteRT makes of the same image, for every kind of layer."""
+"""The arithmetic of single units, compared with LiteRT for every kind of layer."""
 
 from __future__ import annotations
 
@@ -86,28 +86,30 @@ NETWORKS = {
 
 
 @pytest.fixture(scope="module", params=NETWORKS)
-def made(request: Any, keras: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Architecture, Any, Path]:
-    architecture, folder = NETWORKS[request.param], tmp_path_factory.mktemp("made")
+def trained_network(
+    request: Any, keras: Any, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Architecture, Any, Path]:
+    architecture, folder = NETWORKS[request.param], tmp_path_factory.mktemp("network")
     model = lively(architecture)
     model.save(folder / "model.keras")
     (folder / "model.tflite").write_bytes(convert.convert(model, architecture))
     return architecture, model, folder
 
 
-def test_all_layers_are_tried() -> None:
+def test_the_networks_contain_every_layer() -> None:
     tried = {type(layer) for architecture in NETWORKS.values() for layer in architecture.layers}
     assert tried == set(LAYERS.values())
 
 
-def test_weights_are_those_of_keras(made: tuple[Architecture, Any, Path]) -> None:
-    architecture, model, folder = made
+def test_weights_read_from_the_file_match_keras(trained_network: tuple[Architecture, Any, Path]) -> None:
+    architecture, model, folder = trained_network
     for found, layer in zip(layer_weights(folder / "model.keras", architecture), model.layers, strict=True):
         for weights, expected in zip(found, layer.get_weights(), strict=True):
             np.testing.assert_array_equal(weights, expected)
 
 
-def test_every_unit_comes_out_as_in_litert(made: tuple[Architecture, Any, Path], sample: Any) -> None:
-    architecture, _, folder = made
+def test_units_match_litert(trained_network: tuple[Architecture, Any, Path], sample: Any) -> None:
+    architecture, _, folder = trained_network
     layers, weights = ActivationModel(folder / "model.tflite"), layer_weights(folder / "model.keras", architecture)
     image, generator = sample.x_test[:1], np.random.default_rng(0)
     for position, found in enumerate(layers.outputs(image).values()):
@@ -119,8 +121,8 @@ def test_every_unit_comes_out_as_in_litert(made: tuple[Architecture, Any, Path],
             assert unit.value == pytest.approx(float(found[0][place]), abs=1e-4), (layer, place)
 
 
-def test_the_parts_of_a_convolution_add_up(made: tuple[Architecture, Any, Path], sample: Any) -> None:
-    architecture, _, folder = made
+def test_contributions_add_up_to_the_weighted_sum(trained_network: tuple[Architecture, Any, Path], sample: Any) -> None:
+    architecture, _, folder = trained_network
     layers, weights = ActivationModel(folder / "model.tflite"), layer_weights(folder / "model.keras", architecture)
     position = next((n for n, layer in enumerate(architecture.layers) if isinstance(layer, Conv2D | Dense)), 0)
     before = layers.layer_input(sample.x_test[:1], position)[0]
@@ -133,7 +135,7 @@ def test_the_parts_of_a_convolution_add_up(made: tuple[Architecture, Any, Path],
     assert total == pytest.approx(unit.steps[0][1], abs=1e-4)
 
 
-def test_by_hand() -> None:
+def test_units_match_values_worked_out_by_hand() -> None:
     before = np.array([[[1], [2]], [[3], [-4]]], np.float32)
     pooled = arithmetic.compute_unit(MaxPooling2D(2), (), before, (0, 0, 0))
     assert pooled.value == 3 and pooled.box == (0, 0, 2, 2)
@@ -150,10 +152,12 @@ def test_by_hand() -> None:
         arithmetic.compute_unit(Softmax(), (), logits, (3,))
 
 
-def test_files_that_are_no_weights_are_refused(made: tuple[Architecture, Any, Path], tmp_path: Path) -> None:
+def test_files_without_the_weights_of_the_network_are_refused(
+    trained_network: tuple[Architecture, Any, Path], tmp_path: Path
+) -> None:
     import h5py
 
-    architecture, _, folder = made
+    architecture, _, folder = trained_network
     path = tmp_path / "model.keras"
     with pytest.raises(ModelError, match="cannot be read"):
         layer_weights(path, architecture)

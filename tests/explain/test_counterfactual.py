@@ -1,4 +1,4 @@
-"""What would change a model's mind: the answer does change, and the change is the one that was told."""
+"""Counterfactuals: the prediction changes as reported, after few patches."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def blocks(*places: tuple[int, int]) -> np.ndarray:
     return image
 
 
-def test_the_fewest_patches_are_rubbed_out(scales: Path) -> None:
+def test_the_fewest_patches_are_erased(scales: Path) -> None:
     """Four to the left, three to the right: two less to the left, and it is a 7."""
     image = blocks((3, 2), (4, 2), (5, 2), (6, 2), (3, 11), (4, 11), (5, 11))
     found = counterfactual.search_one_edit(Classifier(scales), image, "erase")
@@ -48,7 +48,7 @@ def test_the_fewest_patches_are_rubbed_out(scales: Path) -> None:
     assert (found.before == image).all() and found.after.sum() == image.sum() - 2 * 4 * 255
 
 
-def test_a_stroke_is_drawn_on_to_ink(scales: Path) -> None:
+def test_patches_are_drawn_next_to_ink(scales: Path) -> None:
     image = blocks((3, 2), (4, 2), (5, 11))
     found = counterfactual.search_one_edit(Classifier(scales), image, "draw")
     assert found.changed_class and found.classes == (1, 7) and len(found.patches) == 2
@@ -59,7 +59,7 @@ def test_a_stroke_is_drawn_on_to_ink(scales: Path) -> None:
     assert (found.after >= image).all() and found.after.sum() == image.sum() + 2 * 4 * 255
 
 
-def test_the_smaller_of_both_ways_is_told(scales: Path) -> None:
+def test_the_smaller_of_both_edits_is_returned(scales: Path) -> None:
     """One patch on to the right would not do, one less to the left neither: two, and rubbing out comes first."""
     image = blocks((3, 2), (4, 2), (5, 2), (5, 11), (6, 11))
     best = counterfactual.find_counterfactual(Classifier(scales), image)
@@ -67,7 +67,7 @@ def test_the_smaller_of_both_ways_is_told(scales: Path) -> None:
     assert best.changed_class and len(best.patches) == min(len(one.patches) for one in each if one.changed_class)
 
 
-def test_it_says_when_nothing_was_found(scales: Path) -> None:
+def test_a_search_without_success_returns_the_same_class(scales: Path) -> None:
     image = blocks(*((row, column) for row in range(3, 9) for column in range(1, 5)))
     found = counterfactual.find_counterfactual(Classifier(scales), image, 3)
     assert not found.changed_class and found.classes == (1, 1) and len(found.patches) == 3
@@ -75,7 +75,7 @@ def test_it_says_when_nothing_was_found(scales: Path) -> None:
     assert not empty.changed_class and empty.patches == ()
 
 
-def test_the_shipped_model_reads_what_comes_of_it_as_told(sample: Any) -> None:
+def test_counterfactuals_of_the_shipped_model_have_the_reported_classes(sample: Any) -> None:
     classifier = Classifier(DEFAULT_MODEL)
     found = [counterfactual.find_counterfactual(classifier, image) for image in sample.x_test[:200:50]]
     assert any(change.changed_class for change in found)

@@ -1,4 +1,4 @@
-"""The nearest training digits, against a search by brute force."""
+"""Nearest neighbors, compared with a brute-force search."""
 
 from __future__ import annotations
 
@@ -26,9 +26,7 @@ def built(sample: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Activa
     return layers, path, told
 
 
-def test_they_are_those_of_a_search_by_brute_force(
-    built: tuple[ActivationModel, Path, list[float]], sample: Any
-) -> None:
+def test_neighbors_match_a_brute_force_search(built: tuple[ActivationModel, Path, list[float]], sample: Any) -> None:
     layers, path, _ = built
     described = neighbors.load_descriptors(path, COUNT)
     assert described is not None and described.shape == (COUNT, 192) and described.dtype == np.float16
@@ -43,7 +41,9 @@ def test_they_are_those_of_a_search_by_brute_force(
         np.testing.assert_allclose([cosines[each.index] for each in found], expected, atol=1e-3)
 
 
-def test_a_training_digit_is_its_own_nearest(built: tuple[ActivationModel, Path, list[float]], sample: Any) -> None:
+def test_a_training_digit_is_its_own_nearest_neighbor(
+    built: tuple[ActivationModel, Path, list[float]], sample: Any
+) -> None:
     layers, path, _ = built
     described = neighbors.load_descriptors(path, COUNT)
     assert described is not None
@@ -52,7 +52,7 @@ def test_a_training_digit_is_its_own_nearest(built: tuple[ActivationModel, Path,
         assert first.index == index and first.similarity == pytest.approx(1, abs=2e-3)
 
 
-def test_by_hand() -> None:
+def test_neighbors_match_cosines_worked_out_by_hand() -> None:
     described = np.array([[1, 0], [0, 1], [0.6, 0.8], [0, 0]], np.float16)
     found = neighbors.nearest_neighbors(described, np.array([0, 5], np.float32), 2)
     assert [each.index for each in found] == [1, 2]
@@ -65,7 +65,7 @@ def test_progress_rises_to_the_end(built: tuple[ActivationModel, Path, list[floa
     assert built[2] == sorted(built[2]) and built[2][-1] == 1
 
 
-def test_the_file_is_of_one_model_and_one_data_set(
+def test_each_model_and_data_set_has_its_own_file(
     built: tuple[ActivationModel, Path, list[float]], tmp_path: Path
 ) -> None:
     _, path, _ = built
@@ -78,7 +78,9 @@ def test_the_file_is_of_one_model_and_one_data_set(
         neighbors.descriptor_path(tmp_path / "none.tflite", tmp_path, "")
 
 
-def test_a_file_that_is_not_whole_is_none(built: tuple[ActivationModel, Path, list[float]], tmp_path: Path) -> None:
+def test_broken_missing_and_other_files_are_not_loaded(
+    built: tuple[ActivationModel, Path, list[float]], tmp_path: Path
+) -> None:
     _, path, _ = built
     assert neighbors.load_descriptors(path, COUNT + 1) is None
     assert neighbors.load_descriptors(tmp_path / "none.npy", COUNT) is None

@@ -1,4 +1,4 @@
-"""Occlusion, against a model whose answer is a known function of the pixels."""
+"""Occlusion, compared with a model whose probabilities are a known function of the pixels."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def linear(request: Any, keras: Any, tmp_path_factory: pytest.TempPathFactory) -
     return weights.reshape(size, size, 12), path
 
 
-def test_the_drop_is_the_one_worked_out_by_hand(linear: tuple[np.ndarray, Path], sample: Any) -> None:
+def test_drops_match_those_worked_out_by_hand(linear: tuple[np.ndarray, Path], sample: Any) -> None:
     weights, path = linear
     margin = (len(weights) - 28) // 2
     digit = np.pad(sample.x_test[3], margin).astype(np.float64)
@@ -48,7 +48,7 @@ def test_the_drop_is_the_one_worked_out_by_hand(linear: tuple[np.ndarray, Path],
         assert found[row, column] == pytest.approx(probability(digit) - probability(covered), abs=1e-5)
 
 
-def test_every_patch_and_nothing_else_is_rubbed_out() -> None:
+def test_each_image_has_one_erased_patch() -> None:
     images = occluded_images(np.full((28, 28), 200, np.uint8))
     assert images.shape == (169, 28, 28) and set(np.unique(images)) == {0, 200}
     assert ((images == 0).sum(axis=(1, 2)) == 16).all()
@@ -56,7 +56,7 @@ def test_every_patch_and_nothing_else_is_rubbed_out() -> None:
     assert (images == 0).any(axis=0).all()
 
 
-def test_a_small_digit_in_a_large_field(linear: tuple[np.ndarray, Path], sample: Any) -> None:
+def test_a_small_digit_in_a_large_input_is_occluded_itself(linear: tuple[np.ndarray, Path], sample: Any) -> None:
     """The patches are of the digit then, and not of the black around it."""
     found = occlusion_map(Classifier(linear[1]), sample.x_test[3], 4)
     ink = np.array(
@@ -65,7 +65,7 @@ def test_a_small_digit_in_a_large_field(linear: tuple[np.ndarray, Path], sample:
     assert np.abs(found[~ink]).max() < 1e-6 < np.abs(found[ink]).max()
 
 
-def test_spread_covers_every_pixel_and_keeps_a_constant() -> None:
+def test_upsampling_covers_every_pixel_and_keeps_a_constant() -> None:
     np.testing.assert_allclose(upsample_occlusion(np.full((13, 13), 0.25, np.float32)), 0.25)
     single = np.zeros((13, 13), np.float32)
     single[0, 0] = 1
@@ -73,6 +73,6 @@ def test_spread_covers_every_pixel_and_keeps_a_constant() -> None:
     assert pixels[0, 0] == 1 and pixels[3, 3] == 0.25 and pixels[4, 4] == 0
 
 
-def test_an_output_that_the_model_has_not() -> None:
+def test_an_unknown_output_is_refused() -> None:
     with pytest.raises(ModelError, match="from 0 to 10.* output 11"):
         occlusion_map(Classifier(DEFAULT_MODEL), np.zeros((28, 28), np.uint8), 11)

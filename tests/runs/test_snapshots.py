@@ -106,10 +106,10 @@ def test_weights_are_those_that_validation_saw(keras: Any, sample: Any, averagin
 
 
 def test_a_run_has_a_snapshot_per_epoch_and_the_last_is_its_model(trained: Trained, keras: Any, tmp_path: Path) -> None:
-    from mnist_core.explain.gradient_server import load_keras_model
+    from mnist_core.explain.gradient_server import load_trained_model
 
     assert snapshot_epochs(trained.run.path) == [0, 1, 2]
-    model = load_keras_model(Path(shutil.copytree(trained.run.path, tmp_path / "run")))
+    model = load_trained_model(Path(shutil.copytree(trained.run.path, tmp_path / "run")))
     last = read_snapshot(trained.run.path, 2)
     for found, expected in zip(last, model.get_weights(), strict=True):
         assert found == pytest.approx(expected, rel=1e-3, abs=1e-5)
