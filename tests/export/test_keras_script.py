@@ -106,7 +106,6 @@ for name in names:
     sys.argv = ["train.py", os.path.join(folder, "mnist.npz")]
     runpy.run_path("train.py", run_name="__main__")
     result[name] = losses
-    print(name, os.times()[0], file=sys.stderr)
 with open(os.path.join(folder, "losses.json"), "w") as file:
     json.dump(result, file)
 """
