@@ -50,6 +50,7 @@ class StopRequest:
             signal.signal(number, lambda *_: self._signalled.set())
 
     def __call__(self) -> bool:
+        """True if a stop has been requested."""
         return self._signalled.is_set() or Control.from_json(self._run.control()).stop
 
 

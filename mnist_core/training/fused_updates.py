@@ -1,4 +1,4 @@
-"""A step of an optimizer by TensorFlow's fused kernels: what Keras computes, in one pass over the memory."""
+"""Optimizer steps with TensorFlow's fused kernels: the same result as Keras in one pass over the memory."""
 
 from __future__ import annotations
 
@@ -7,25 +7,27 @@ from typing import Any
 
 import numpy as np
 
-LARGE = 300_000
-"""Weights of a dense layer from which on it pays: 1.1 to 1.5 times the images a second. Other networks spend their time
-on convolutions, and take Keras's own steps, so that a Keras script sees the same losses to the last digit."""
+LARGE_LAYER = 300_000
+"""Weights of the largest dense layer from which on the fused kernels pay: 1.1 to 1.5 times the images per second. Other
+networks spend their time on convolutions and take Keras's own steps, so that a Keras script gets bit-identical losses.
+"""
 
 Update = Callable[[Any, Any, Sequence[Any], Sequence[Any]], None]
+"""Optimizer, learning rate, gradients, variables -> None."""
 
 
 def apply(optimizer: Any, rate: Any, gradients: Sequence[Any], variables: Sequence[Any]) -> None:
-    """As `optimizer.apply`, inside a tf.function.
+    """Takes one optimizer step inside a tf.function, like `optimizer.apply`.
 
     Args:
-        optimizer: of Keras, built for these variables.
-        rate: its learning rate in this step, a float32 scalar.
-        gradients: a tensor for each variable.
-        variables: of Keras, float32.
+        optimizer: a Keras optimizer, built for these variables.
+        rate: learning rate of this step, a float32 scalar.
+        gradients: one tensor per variable.
+        variables: Keras variables, float32.
     """
     update = FUSED.get(type(optimizer).__name__)
     dense = max((int(np.prod(variable.shape)) for variable in variables if len(variable.shape) == 2), default=0)
-    if update is None or dense < LARGE or not _plain(optimizer):
+    if update is None or dense < LARGE_LAYER or not _is_plain(optimizer):
         optimizer.learning_rate.assign(rate)
         optimizer.apply(gradients, variables)
         return
@@ -33,10 +35,10 @@ def apply(optimizer: Any, rate: Any, gradients: Sequence[Any], variables: Sequen
     optimizer.iterations.assign_add(1)
 
 
-def _plain(optimizer: Any) -> bool:
-    """Whether it does nothing that the fused kernels know nothing of."""
-    more = (optimizer.weight_decay, optimizer.global_clipnorm)
-    return not optimizer.use_ema and more == (None, None) and getattr(optimizer, "momentum", None) != 0
+def _is_plain(optimizer: Any) -> bool:
+    """True if the optimizer uses no feature that the fused kernels lack."""
+    extras = (optimizer.weight_decay, optimizer.global_clipnorm)
+    return not optimizer.use_ema and extras == (None, None) and getattr(optimizer, "momentum", None) != 0
 
 
 def _adam(optimizer: Any, rate: Any, gradients: Sequence[Any], variables: Sequence[Any]) -> None:
@@ -44,8 +46,8 @@ def _adam(optimizer: Any, rate: Any, gradients: Sequence[Any], variables: Sequen
 
     step = tf.cast(optimizer.iterations.value + 1, tf.float32)
     beta_1, beta_2 = (tf.constant(beta, tf.float32) for beta in (optimizer.beta_1, optimizer.beta_2))
-    # The kernel takes 1 - 0.999 in single precision, Keras in double: 13 millionths apart. This makes up for it.
-    first, second = (_of_single_precision(beta) for beta in (optimizer.beta_1, optimizer.beta_2))
+    # The kernel computes 1 - 0.999 in single precision, Keras in double, which differ by 13 millionths. Correct for it.
+    first, second = (_single_precision_ratio(beta) for beta in (optimizer.beta_1, optimizer.beta_2))
     rate = rate * tf.constant(np.sqrt(second) / first, tf.float32)
     powers = {"beta1_power": beta_1**step, "beta2_power": beta_2**step}
     moments = zip(variables, optimizer._momentums, optimizer._velocities, gradients, strict=True)
@@ -63,8 +65,8 @@ def _adam(optimizer: Any, rate: Any, gradients: Sequence[Any], variables: Sequen
         )
 
 
-def _of_single_precision(beta: float) -> float:
-    """1 - beta as the kernel computes it, as a multiple of what it is."""
+def _single_precision_ratio(beta: float) -> float:
+    """1 - beta as the kernel computes it, divided by its exact value."""
     return float((np.float32(1) - np.float32(beta)) / np.float32(1 - beta))
 
 
@@ -83,3 +85,4 @@ def _momentum(optimizer: Any, rate: Any, gradients: Sequence[Any], variables: Se
 
 
 FUSED: dict[str, Update] = {"Adam": _adam, "SGD": _momentum}
+"""Class name of the optimizer -> its fused step."""

@@ -1,6 +1,6 @@
-"""Where a worker gets its next run: from its parent's pipe, or on a cluster from a file.
+"""How a worker gets its next run: from its parent's pipe, or on a cluster from the mailbox.
 
-All functions here run inside the worker. The other ends are `jobs/worker_pool.py`, `jobs/persistent_worker.py` and
+All functions run inside the worker. The other ends are `jobs/worker_pool.py`, `jobs/persistent_worker.py` and
 `runs/mailbox.py`.
 """
 
@@ -18,6 +18,7 @@ from mnist_core.runs.store import find_run
 from mnist_core.training.model import make_model
 
 POLL_SECONDS = 0.1
+"""How often the mailbox is checked."""
 
 
 def next_from_pipe() -> Path | None:
@@ -34,7 +35,7 @@ def next_from_pipe() -> Path | None:
 
 
 def has_mailbox() -> bool:
-    """True in a worker on a cluster that stays for further runs."""
+    """True in a worker on a cluster that trains several runs."""
     return bool(os.environ.get(mailbox.JOB_VARIABLE))
 
 
@@ -50,7 +51,7 @@ def next_from_mailbox() -> Path | None:
         if (sent := mailbox.receive(root, job)) is not None:
             try:
                 run = find_run(str(sent.get("run")), root)
-            except RunError:  # the worker was sent home, or the run was deleted
+            except RunError:  # the worker is told to exit, or the run was deleted
                 return None
             os.environ[claims.CLAIM_VARIABLE] = str(sent.get("number"))
             return run.path
@@ -59,7 +60,7 @@ def next_from_mailbox() -> Path | None:
 
 
 def warm_up() -> None:
-    """Imports TensorFlow and trains a tiny network on blank images: the first time of everything takes longest."""
+    """Imports TensorFlow and trains a tiny network on blank images, because everything is slow the first time."""
     import numpy as np
 
     from mnist_core.data.splits import Split

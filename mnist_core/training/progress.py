@@ -74,7 +74,7 @@ class ProgressWriter:
         row |= {**self._control.take_changes(), **predictions}
         row |= {"images_per_second": round(speed, 1), "elapsed": elapsed}
         self._run.append_metrics(row)
-        self._events.add(row)
+        self._events.write_report(row)
         self._heartbeat.update(
             message="Training.",
             step=report.step,

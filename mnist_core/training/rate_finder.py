@@ -1,12 +1,14 @@
-"""Finding a learning rate: the range test of L. N. Smith (2017). From new weights it trains batch after batch with a
-rate that rises exponentially, until the loss explodes; a good rate lies where it still falls.
+"""Learning-rate finder: the range test of L. N. Smith (2017).
 
-A test is a folder like that of a run, in RUNS_DIR/TESTS_FOLDER where no list of runs looks, with the same spec, status,
-control and metrics, and the same worker makes it:
+The test trains a new network batch after batch with an exponentially rising learning rate until the loss explodes. A
+good learning rate lies where the loss still falls.
 
-test = jobs.start(backend, spec, owner, rate_finder.folder())
-points = rate_finder.points(test)       # so far
-rate_finder.suggest(points)             # Suggestion(rate=0.002, ...), or None
+A test has a folder like a run's, with the same spec, status, control and metrics, in RUNS_DIR/TESTS_FOLDER where no
+list of runs looks. The same worker runs it:
+
+    test = start_run(backend, spec, owner, rate_finder.tests_folder())
+    points = rate_finder.read_points(test)      # so far
+    rate_finder.suggest_rate(points)            # Suggestion(rate=0.002, ...), or None
 """
 
 from __future__ import annotations
@@ -23,13 +25,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.config import runs_dir
-from mnist_core.data.mnist import Mnist, load_mnist
+from mnist_core.data.mnist import load_mnist
 from mnist_core.data.splits import Split, split_mnist, uncenter_split
 from mnist_core.errors import TrainingError
 from mnist_core.recipes.settings import Settings
 from mnist_core.runs.heartbeat import Heartbeat
 from mnist_core.runs.run import Run
-from mnist_core.runs.spec import RunSpec
 from mnist_core.runs.store import list_runs
 from mnist_core.training import loop
 from mnist_core.training.batches import check_batch_size, steps_per_epoch
@@ -37,32 +38,36 @@ from mnist_core.training.loop import LiveControls
 from mnist_core.training.model import make_model
 
 TESTS_FOLDER = ".rates"
+"""Folder of the tests in RUNS_DIR."""
 LOWEST_RATE, HIGHEST_RATE = 1e-6, 10.0
+"""Learning rates of the first and the last batch."""
 STEPS = 140
-"""Twenty for each power of ten."""
-
+"""Batches of a test: twenty per power of ten."""
 SMOOTHING = 0.8
-"""Weight of what came before in the smoothed loss: it looks back over five batches, a quarter of a power of ten."""
+"""Weight of the past in the smoothed loss: it averages about five batches, a quarter of a power of ten."""
 EXPLODED = 4.0
-"""Times the lowest smoothed loss so far, as fast.ai has it."""
+"""The test ends when the smoothed loss exceeds this many times its minimum, as in fast.ai."""
 FELL = 0.9
-"""Of the loss at the beginning: one that never fell below that has learned nothing."""
+"""Without a smoothed loss below this share of the first one, nothing was learned and no rate is suggested."""
 SAFETY = 10.0
-"""The suggestion is so many times below the rate where the loss was lowest."""
-MOST_SECONDS = 90.0
-KEPT = 20  # tests that stay in TESTS_FOLDER
-VALIDATED = 20  # images at an epoch's end: nobody asks for the score
+"""The suggested rate is the one with the lowest loss divided by this."""
+MAX_SECONDS = 90.0
+"""A test that takes longer ends early."""
+KEPT_TESTS = 20
+"""Tests that stay in TESTS_FOLDER."""
+VALIDATION_IMAGES = 20
+"""Validation images at the end of an epoch: nobody reads the score."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """What one batch told.
+    """One batch of a test, as in metrics.jsonl.
 
     Attributes:
         step: batches trained.
-        rate: its learning rate.
-        loss: its mean loss, before its step was taken.
-        smoothed: the moving average of the losses so far, less its bias towards 0.
+        rate: learning rate of this batch.
+        loss: its mean loss, before the weights are updated.
+        smoothed: moving average of the losses so far, corrected for its bias towards 0.
     """
 
     step: int
@@ -73,11 +78,11 @@ class Point:
 
 @dataclass(frozen=True)
 class Suggestion:
-    """What a test comes to.
+    """The result of a test.
 
     Attributes:
-        rate: SAFETY times below `lowest`, in two figures: the one to use.
-        lowest: the rate at which the smoothed loss was lowest.
+        rate: the learning rate to use, rounded to two significant digits.
+        lowest: the learning rate with the lowest smoothed loss, SAFETY times higher.
     """
 
     rate: float
@@ -85,135 +90,145 @@ class Suggestion:
 
 
 def tests_folder() -> Path:
-    """Where tests lie."""
+    """The folder of all tests."""
     return runs_dir() / TESTS_FOLDER
 
 
 def is_range_test(run: Run) -> bool:
-    """Whether a run's folder is that of a test."""
+    """True if the folder of a run belongs to a test."""
     return run.path.parent.name == TESTS_FOLDER
 
 
 def delete_old_tests() -> None:
-    """Deletes all tests that have ended but the last KEPT."""
-    for old in list_runs(tests_folder())[KEPT:]:
-        if old.status().final:
-            shutil.rmtree(old.path, ignore_errors=True)
+    """Deletes all tests but the newest KEPT_TESTS and those that are still running."""
+    for test in list_runs(tests_folder())[KEPT_TESTS:]:
+        if test.status().final:
+            shutil.rmtree(test.path, ignore_errors=True)
 
 
 def read_points(run: Run) -> list[Point]:
-    """What a test has told so far; what cannot be read is left out."""
-    names = [described.name for described in fields(Point)]
-    whole = [row for row in run.metrics().rows if all(isinstance(row.get(name), int | float) for name in names)]
-    return [Point(int(row["step"]), float(row["rate"]), float(row["loss"]), float(row["smoothed"])) for row in whole]
+    """Reads the points of a test so far; broken rows are left out."""
+    names = [field.name for field in fields(Point)]
+    valid = [row for row in run.metrics().rows if all(isinstance(row.get(name), int | float) for name in names)]
+    return [Point(int(row["step"]), float(row["rate"]), float(row["loss"]), float(row["smoothed"])) for row in valid]
 
 
 def learning_rate_ramp(steps: int = STEPS) -> NDArray[np.float32]:
-    """(steps,) float32: LOWEST_RATE to HIGHEST_RATE, each the same multiple of the one before."""
+    """(steps,) float32: LOWEST_RATE to HIGHEST_RATE in equal factors."""
     return np.geomspace(LOWEST_RATE, HIGHEST_RATE, steps).astype(np.float32)
 
 
-class Ramp(LiveControls):
-    """Steers a training along `ramp`, and reports every batch by itself."""
+class RangeTestControls(LiveControls):
+    """Makes the training loop follow `learning_rate_ramp` and report every batch.
+
+    Args:
+        epochs: enough for STEPS batches.
+    """
 
     def __init__(self, epochs: int) -> None:
         super().__init__(HIGHEST_RATE, epochs, batches=1)
 
-    def rates(self, settings: Settings, per_epoch: int) -> NDArray[np.float32]:
-        rising = learning_rate_ramp()
-        return np.pad(rising, (0, max(0, per_epoch * self.epochs - len(rising))), mode="edge")
+    def learning_rates(self, settings: Settings, per_epoch: int) -> NDArray[np.float32]:
+        """(steps,) float32: the ramp, and its last value from there on."""
+        ramp = learning_rate_ramp()
+        return np.pad(ramp, (0, max(0, per_epoch * self.epochs - len(ramp))), mode="edge")
 
 
 def prepare_settings(settings: Settings) -> Settings:
-    """What of the settings is tested: no drawings, which take longer to draw than the test, and no averaged weights."""
+    """Returns the settings to test: without generated drawings, which take longer than the test, and without EMA."""
     return replace(settings, drawings="none", weight_averaging=0.0)
 
 
 def run_range_test(model: Any, settings: Settings, split: Split, seed: int) -> Iterator[Point]:
-    """Trains with a rising rate; ends when the loss has exploded, or with HIGHEST_RATE.
+    """Trains with a rising learning rate until the loss explodes or HIGHEST_RATE is reached.
 
     Args:
-        model: what training.make_model made of `settings`, untrained.
-        settings: as `prepared` has them.
+        model: made from `settings`, untrained.
+        settings: from `prepare_settings`.
         split: the images, (N, size, size) uint8.
-        seed: of the order of the images and their augmentation.
+        seed: of the order of the images and of augmentation.
 
     Raises:
-        SettingError: a batch is larger than the training images.
+        SettingError: the batch size exceeds the number of training images.
     """
-    few = replace(split, x_validation=split.x_validation[:VALIDATED], y_validation=split.y_validation[:VALIDATED])
+    split = replace(
+        split,
+        x_validation=split.x_validation[:VALIDATION_IMAGES],
+        y_validation=split.y_validation[:VALIDATION_IMAGES],
+    )
     epochs = math.ceil(STEPS / steps_per_epoch(len(split.x_train), settings))
-    total, weight, lowest = 0.0, 0.0, math.inf
+    average, weight, lowest = 0.0, 0.0, math.inf
     try:
-        for report in loop.train(model, settings, few, seed, Ramp(epochs)):
-            total = SMOOTHING * total + (1 - SMOOTHING) * report.loss
+        for report in loop.train(model, settings, split, seed, RangeTestControls(epochs)):
+            average = SMOOTHING * average + (1 - SMOOTHING) * report.loss
             weight = SMOOTHING * weight + (1 - SMOOTHING)
-            smoothed = total / weight
+            smoothed = average / weight
             yield Point(report.step, report.learning_rate, report.loss, smoothed)
             lowest = min(lowest, smoothed)
             if smoothed > EXPLODED * lowest or report.step >= STEPS:
                 return
-    except TrainingError:  # the loss is no number any more: it has exploded at once
+    except TrainingError:  # the loss is NaN: it exploded within one batch
         return
 
 
-def suggest_rate(told: Sequence[Point]) -> Suggestion | None:
-    """The rate to use; None where the loss has not fallen, or not yet."""
-    if len(told) < 2:
+def suggest_rate(points: Sequence[Point]) -> Suggestion | None:
+    """Suggests a learning rate; None if the loss has not fallen."""
+    if len(points) < 2:
         return None
-    losses = np.array([point.smoothed for point in told])
+    losses = np.array([point.smoothed for point in points])
     lowest = int(losses.argmin())
     if losses[lowest] > FELL * losses[0]:
         return None
-    return Suggestion(_two_figures(told[lowest].rate / SAFETY), told[lowest].rate)
+    two_digits = float(f"{points[lowest].rate / SAFETY:.1e}")
+    return Suggestion(two_digits, points[lowest].rate)
 
 
-def _two_figures(value: float) -> float:
-    return float(f"{value:.1e}")
+def run_in_worker(run: Run, heartbeat: Heartbeat, stop_requested: Callable[[], bool]) -> None:
+    """Runs a test in the worker and writes a report for every batch.
 
-
-def run_in_worker(run: Run, heart: Heartbeat, stop: Callable[[], bool]) -> None:
-    """In the worker: makes the test, and reports every batch.
+    Args:
+        run: the folder of the test.
+        heartbeat: of its status.
+        stop_requested: True once the test should end.
 
     Raises:
-        DataError, SettingError: as data.load and `search`.
+        DataError: the data cannot be used.
+        SettingError: the batch size exceeds the number of training images.
     """
-    heart.update(state="running", message="Reading the images.", steps=STEPS)
+    heartbeat.update(state="running", message="Reading the images.", steps=STEPS)
     spec = run.spec()
     settings = prepare_settings(spec.settings)
-    mnist, split = _images(spec, settings)
-    check_batch_size(settings, len(split.x_train))
-    heart.update(data=mnist.notice or mnist.source, message="Starting TensorFlow.")
-    model = make_model(settings, spec.seed)
-    began, told = time.time(), list[Point]()
-    heart.update(message="Preparing the first batch.", started=began)
-    for point in run_range_test(model, settings, split, spec.seed):
-        told.append(point)
-        run.append_metrics(asdict(point))
-        seconds = time.time() - began
-        heart.update(message=f"Learning rate {point.rate:.1e}.", step=point.step, train_seconds=seconds)
-        if stop():
-            return heart.update(state="stopped", message=f"Stopped at a learning rate of {point.rate:.1e}.")
-        if seconds > MOST_SECONDS:
-            break
-    heart.update(state="finished", message=describe_result(told))
-
-
-def _images(spec: RunSpec, settings: Settings) -> tuple[Mnist, Split]:
     mnist = load_mnist(spec.data)
     split = split_mnist(mnist, settings.split)
-    return mnist, uncenter_split(split) if settings.uncentered else split
+    if settings.uncentered:
+        split = uncenter_split(split)
+    check_batch_size(settings, len(split.x_train))
+    heartbeat.update(data=mnist.notice or mnist.source, message="Starting TensorFlow.")
+    model = make_model(settings, spec.seed)
+    began, points = time.time(), list[Point]()
+    heartbeat.update(message="Preparing the first batch.", started=began)
+    for point in run_range_test(model, settings, split, spec.seed):
+        points.append(point)
+        run.append_metrics(asdict(point))
+        seconds = time.time() - began
+        heartbeat.update(message=f"Learning rate {point.rate:.1e}.", step=point.step, train_seconds=seconds)
+        if stop_requested():
+            heartbeat.update(state="stopped", message=f"Stopped at a learning rate of {point.rate:.1e}.")
+            return
+        if seconds > MAX_SECONDS:
+            break
+    heartbeat.update(state="finished", message=describe_result(points))
 
 
-def describe_result(told: Sequence[Point]) -> str:
-    """What a test that has ended comes to, for people."""
-    found = suggest_rate(told)
-    if found is None:
+def describe_result(points: Sequence[Point]) -> str:
+    """Says what a finished test suggests, for people."""
+    suggestion = suggest_rate(points)
+    if suggestion is None:
         return (
-            "At no learning rate did the loss fall clearly: no suggestion. Try larger batches, another optimizer, or a "
-            "smaller network."
+            "The loss did not fall clearly at any learning rate, so there is no suggestion. Try larger batches, another "
+            "optimizer, or a smaller network."
         )
     return (
-        f"The loss is lowest at a learning rate of {found.lowest:.2g}; beyond that it grows. "
-        f"Suggested is a tenth of that: {found.rate:g}."
+        f"The loss is lowest at a learning rate of {suggestion.lowest:.2g} and grows above it. "
+        f"The suggested learning rate is a tenth of that: {suggestion.rate:g}."
     )

@@ -1,7 +1,7 @@
-"""Writes the model.tflite of a run anew, from its model.keras: `python -m mnist_core.training.reconvert RUN|default`.
+"""Converts the model.keras of a run to model.tflite again: `python -m mnist_core.training.reconvert RUN|default`.
 
-For runs of an older version, or from elsewhere, whose model.tflite gives answers and not what the layers make of an
-image. Of the model.keras nothing but weights is read; the network is the one that the card tells of.
+For runs whose model.tflite predicts but does not contain the outputs of the layers: those of older versions and some
+imported ones. Only the weights are read from model.keras; the network comes from the card.
 """
 
 from __future__ import annotations
@@ -17,34 +17,37 @@ from mnist_core.processes import cpu_count, last_error_line, run_module, set_ten
 from mnist_core.training import fine_tune, finish
 from mnist_core.training.predict import predict
 
-SECONDS = 300  # it takes ten; more on a busy machine
+TIMEOUT_SECONDS = 300
+"""It takes ten seconds on a quiet machine."""
 
 
 def reconvert_in_process(name: str) -> None:
-    """Does it in a process of its own, since this one may have no TensorFlow; takes about ten seconds.
+    """Runs `reconvert` in a process of its own, because this one must not import TensorFlow.
 
     Args:
         name: of a run, or `default`.
 
     Raises:
-        ModelError: says what went wrong; the model.tflite is as it was.
+        ModelError: it failed, or took too long; model.tflite is unchanged.
     """
     try:
-        done = run_module("mnist_core.training.reconvert", name, threads=cpu_count(), timeout=SECONDS)
+        done = run_module("mnist_core.training.reconvert", name, threads=cpu_count(), timeout=TIMEOUT_SECONDS)
     except subprocess.TimeoutExpired:
-        raise ModelError(f"Converting {name} took more than {SECONDS} seconds and was given up. Try again.") from None
+        raise ModelError(f"Converting {name} took more than {TIMEOUT_SECONDS} seconds. Try again later.") from None
     if done.returncode:
-        raise ModelError(f"{name} could not be converted again: {last_error_line(done)}")
+        raise ModelError(f"{name} could not be converted: {last_error_line(done)}")
 
 
 def reconvert(name: str) -> None:
-    """Replaces a model.tflite, once the new one is known to say what the Keras model says.
+    """Replaces model.tflite, if the new one agrees with the Keras model.
 
     Args:
         name: of a run, or `default`.
 
     Raises:
-        RunNotFoundError, ModelError, ArchitectureError: there is none, or its files do not fit together.
+        RunNotFoundError: there is no such run.
+        ModelError: the run has no model, or its files do not fit together.
+        ArchitectureError: the network in its card is invalid.
     """
     folder = fine_tune.model_folder(name)
     settings = fine_tune.base_settings(name)
@@ -55,7 +58,7 @@ def reconvert(name: str) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Returns the exit status: 0 done, 1 not, with the reason on standard error, 2 misused."""
+    """Converts one model. Returns the exit status: 0 done, 1 failed (standard error says why), 2 wrong usage."""
     if len(arguments) != 1:
         print("Usage: python -m mnist_core.training.reconvert RUN|default", file=sys.stderr)
         return 2
@@ -66,7 +69,7 @@ def main(arguments: list[str]) -> int:
         print(error, file=sys.stderr)
         return 1
     except OSError as error:
-        print(f"A file could not be read or written: {error}. Mend that, then try again.", file=sys.stderr)
+        print(f"A file could not be read or written: {error}. Fix this, then try again.", file=sys.stderr)
         return 1
     return 0
 

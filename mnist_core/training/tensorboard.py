@@ -1,7 +1,7 @@
-"""TensorBoard's event files of a run, RUN_DIR/events/{train,validation}: `tensorboard --logdir runs/` shows the curves.
+"""TensorBoard event files of a run: `tensorboard --logdir runs/` shows the curves.
 
-Both folders use the same tags, so that TensorBoard lays training and validation over one another. Written with the
-TensorFlow that the worker has loaded; the tensorboard package is not needed for that.
+They are in RUN_DIR/events/{train,validation} and use the same tags, so TensorBoard draws training and validation into
+one chart. TensorFlow writes them; the tensorboard package is not needed.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ TAGS = {
     },
     "validation": {"val_loss": "loss", "val_accuracy": "accuracy"},
 }
-"""Folder -> what a report says -> its tag."""
+"""Folder -> key of a report -> tag."""
 
 
 class EventWriter:
-    """Tells TensorBoard what a run reports.
+    """Writes the reports of a run to event files. A full disk does not end the training.
 
-    Its files are written anew from metrics.jsonl when it is made: a resumed run trains the part of an epoch once more,
-    and would tell the same steps twice.
+    It first rewrites the files from metrics.jsonl: a resumed run trains part of an epoch again, and would otherwise
+    write the same steps twice.
 
     Args:
-        run: whose metrics.jsonl holds what was reported before, and is to be kept.
+        run: whose metrics.jsonl has the reports so far.
     """
 
     def __init__(self, run: Run) -> None:
@@ -40,15 +40,15 @@ class EventWriter:
 
         shutil.rmtree(run.path / "events", ignore_errors=True)
         self._writers = {folder: tf.summary.create_file_writer(str(run.path / "events" / folder)) for folder in TAGS}
-        # tf.summary.scalar does this, too, but imports the tensorboard package.
+        # tf.summary.scalar would make this metadata, but it imports the tensorboard package.
         self._scalar = tf.compat.v1.SummaryMetadata(data_class=1)
         self._scalar.plugin_data.plugin_name = "scalars"
         for row in run.metrics().rows:
             self._write(row)
         self._flush()
 
-    def add(self, row: Mapping[str, Any]) -> None:
-        """Adds a report as it stands in metrics.jsonl. What cannot be written is left out: no training ends for it."""
+    def write_report(self, row: Mapping[str, Any]) -> None:
+        """Adds one report, as it is in metrics.jsonl."""
         self._write(row)
         self._flush()
 
@@ -56,12 +56,12 @@ class EventWriter:
         import tensorflow as tf
 
         step = row.get("step")
-        if not isinstance(step, int):  # changed by hand
+        if not isinstance(step, int):  # somebody edited the file
             return
         for folder, tags in TAGS.items():
-            told = {tag: row[name] for name, tag in tags.items() if isinstance(row.get(name), int | float)}
-            with self._writers[folder].as_default(step=step), contextlib.suppress(tf.errors.OpError):  # a full disk
-                for tag, value in told.items():
+            values = {tag: row[name] for name, tag in tags.items() if isinstance(row.get(name), int | float)}
+            with self._writers[folder].as_default(step=step), contextlib.suppress(tf.errors.OpError):
+                for tag, value in values.items():
                     tf.summary.write(tag, tf.constant(value, tf.float32), metadata=self._scalar)
 
     def _flush(self) -> None:

@@ -1,12 +1,12 @@
-"""How long a training will take on this machine, told from its settings alone, once the machine has been measured.
+"""Predicts how long a training takes on this machine from its settings, once the machine has been measured.
 
-speed = speed.read()                      # None: not measured yet, or on another machine
-speed.measure()                           # twenty seconds, in a process of its own
-speed.read().epoch_seconds(settings, "full")
+    read_time_model()                             # None: not measured yet, or on another machine
+    measure_machine(threads=2)                    # twenty seconds, in a process of its own
+    read_time_model().epoch_seconds(settings, "full")
 
-The seconds of a step are taken for a sum: so many for each multiply-add of a convolution, for each weight that the
-optimizer moves, and so on (WORK_KINDS). What one of each costs is fitted to the measured steps of a few small networks
-(`speed_probes`) by least squares without negative terms.
+The time of a step is modeled as a sum: so much per multiply-add of a convolution, per weight that the optimizer
+updates, and so on (WORK_KINDS). The cost of each is fitted to measured steps of a few small networks (`time_probes`) by
+least squares without negative terms.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from typing import Any
 import numpy as np
 
 from mnist_core.config import runs_dir
+from mnist_core.data.mnist import Mnist
+from mnist_core.data.splits import split_mnist
 from mnist_core.errors import TrainingError
 from mnist_core.files import read_json, write_json
 from mnist_core.handwriting.mixture import MIXTURES
@@ -35,13 +37,15 @@ from mnist_core.processes import cpu_count, last_error_line, run_module
 from mnist_core.recipes.settings import Settings
 
 SCHEMA = 1
+"""Version of the file's format."""
 FILE = "speed.json"
-SECONDS = 600  # after which measuring is given up; it takes twenty seconds on a quiet machine
-IMAGES = {"full": 60_000, "sample": 4_000}  # training images before any validate
-TESTED = {"full": 10_000, "sample": 1_000}
-FORWARD = 1 / 3
-"""Share of a step that it takes to read its images only: the way back computes two gradients of the same size."""
-_KEPT = {"last-sixth": 5 / 6, "last-fifth": 4 / 5}  # share of them that trains; of other splits all
+"""Name of the file in RUNS_DIR."""
+TIMEOUT_SECONDS = 600
+"""Measuring takes twenty seconds on a quiet machine."""
+IMAGE_COUNTS = {"full": (60_000, 10_000), "sample": (4_000, 1_000)}
+"""Data set -> its training and test images, before any are held out for validation."""
+FORWARD_SHARE = 1 / 3
+"""Share of a step that the forward pass takes: the backward pass computes two gradients of the same size."""
 
 WORK_KINDS = (
     "step",
@@ -57,21 +61,21 @@ WORK_KINDS = (
     "pixel",
     "augmented",
 )
-"""What a step is made of: itself; layers; weights moved; multiply-adds and outputs of convolutions; those of depthwise
-ones; multiply-adds of dense layers; inputs of poolings; outputs of normalisations; those of all else; pixels fed in, as
-they are and augmented."""
+"""What the work of a step consists of: the step itself; layers; updated weights; multiply-adds and outputs of
+convolutions; multiply-adds of depthwise convolutions and of dense layers; inputs of pooling layers; outputs of batch
+normalizations and of all other layers; input pixels, and augmented ones. The names are part of the file's format."""
 
 _measuring = threading.Lock()
 
 
 @dataclass(frozen=True)
 class TimeModel:
-    """What a machine was measured to take.
+    """The speed of a machine. The names of the fields are part of the file's format.
 
     Attributes:
-        seconds: kind of work -> seconds for one of it.
-        spread: how far the fit is off its own measurements, as a share, in the median.
-        machine: see `machine`.
+        seconds: kind of work -> seconds per unit.
+        spread: median relative error of the fit on its own measurements.
+        machine: see `machine_id`.
         threads: cores that a training had.
         measured: when, seconds since the epoch.
     """
@@ -83,82 +87,93 @@ class TimeModel:
     measured: float
 
     def step_seconds(self, settings: Settings) -> float:
-        """Of one batch."""
+        """Predicts the seconds of one step."""
         return sum(self.seconds[kind] * amount for kind, amount in step_work(settings).items())
 
     def epoch_seconds(self, settings: Settings, data: str) -> float:
-        """Of all batches of an epoch, and of the validation after it. `data`: as training_images takes it."""
+        """Predicts the seconds of an epoch with its validation.
+
+        Args:
+            settings: of the training.
+            data: `full`, `sample` or a path, which counts as the full MNIST.
+        """
         batches = math.ceil(training_images(settings, data) / settings.batch_size)
-        validated = validation_images(settings, data) / settings.batch_size
-        return self.step_seconds(settings) * (batches + FORWARD * validated)
+        validation_batches = validation_images(settings, data) / settings.batch_size
+        return self.step_seconds(settings) * (batches + FORWARD_SHARE * validation_batches)
+
+
+@cache
+def _split_sizes(split: str, data: str) -> tuple[int, int]:
+    """Numbers of MNIST's training and validation images in a split."""
+    train, test = (np.broadcast_to(np.uint8(0), count) for count in IMAGE_COUNTS.get(data, IMAGE_COUNTS["full"]))
+    parts = split_mnist(Mnist(train, train, test, test, data, data), split)  # only the lengths matter
+    return len(parts.y_train), len(parts.y_validation)
 
 
 def training_images(settings: Settings, data: str) -> int:
-    """How many images an epoch has. `data`: as data.load takes it; of a path, as of the full MNIST."""
+    """Number of training images per epoch. `data`: as `TimeModel.epoch_seconds` takes it."""
     mixture = MIXTURES[settings.drawings]
-    drawn = mixture.pen_digits + mixture.digit_forms + mixture.non_digits if mixture else 0
-    return round(IMAGES.get(data, IMAGES["full"]) * _KEPT.get(settings.split, 1.0)) + drawn
+    drawings = mixture.pen_digits + mixture.digit_forms + mixture.non_digits if mixture else 0
+    return _split_sizes(settings.split, data)[0] + drawings
 
 
 def validation_images(settings: Settings, data: str) -> int:
-    """How many images are read after each epoch. `data`: as training_images takes it."""
-    if settings.split in _KEPT:
-        return round(IMAGES.get(data, IMAGES["full"]) * (1 - _KEPT[settings.split]))
-    return round(TESTED.get(data, TESTED["full"]) * (0.5 if settings.split == "half-test" else 1))
+    """Number of validation images. `data`: as `TimeModel.epoch_seconds` takes it."""
+    return _split_sizes(settings.split, data)[1]
 
 
 def step_work(settings: Settings) -> dict[str, float]:
-    """How much of each of WORK_KINDS a step is."""
-    rows = cost.layer_costs(settings.layers, settings.architecture.input_size)
-    batch, pixels = settings.batch_size, settings.architecture.input_size**2
-    done = dict.fromkeys(WORK_KINDS, 0.0)
-    done |= {"step": 1.0, "pixel": float(batch * pixels)}
-    done["augmented"] = float(batch * pixels) if settings.augmentation != "none" else 0.0
-    for row in rows:
-        for kind, amount in _of_layer(row, batch).items():
-            done[kind] += amount
-    return done
+    """Counts the work of one step. Returns kind of work -> amount."""
+    batch, size = settings.batch_size, settings.architecture.input_size
+    pixels = float(batch * size**2)
+    work = dict.fromkeys(WORK_KINDS, 0.0)
+    work |= {"step": 1.0, "pixel": pixels, "augmented": pixels if settings.augmentation != "none" else 0.0}
+    for layer in cost.layer_costs(settings.layers, size):
+        for kind, amount in _layer_work(layer, batch).items():
+            work[kind] += amount
+    return work
 
 
-def _of_layer(row: LayerCost, batch: int) -> dict[str, float]:
-    out, given = batch * math.prod(row.output_shape), batch * math.prod(row.input_shape)
-    sums, own = float(batch * row.multiply_adds), {"layer": 1.0, "weight": float(row.parameters)}
-    kind = LAYERS[row.layer]
+def _layer_work(layer: LayerCost, batch: int) -> dict[str, float]:
+    outputs, inputs = float(batch * math.prod(layer.output_shape)), float(batch * math.prod(layer.input_shape))
+    multiply_adds = float(batch * layer.multiply_adds)
+    kind = LAYERS[layer.layer]
     if kind is Flatten:
         return {}
+    work = {"layer": 1.0, "weight": float(layer.parameters)}
     if kind is Conv2D:
-        return {**own, "convolution": sums, "convolved": float(out)}
+        return {**work, "convolution": multiply_adds, "convolved": outputs}
     if kind is DepthwiseConv2D:
-        return {**own, "depthwise": sums}
+        return {**work, "depthwise": multiply_adds}
     if kind is Dense:
-        return {**own, "dense": sums}
-    if "Pooling" in row.layer:
-        return {**own, "pooled": float(given)}
-    return {**own, "normalised" if kind is BatchNormalization else "other": float(out)}
+        return {**work, "dense": multiply_adds}
+    if "Pooling" in layer.layer:
+        return {**work, "pooled": inputs}
+    return {**work, "normalised" if kind is BatchNormalization else "other": outputs}
 
 
 def fit_time_model(measured: Sequence[tuple[Settings, float]], threads: int) -> TimeModel:
-    """What one of each of WORK_KINDS takes.
+    """Fits the seconds per unit of each kind of work.
 
     Args:
-        measured: settings, and the seconds that a step of them took.
+        measured: settings, and the measured seconds of a step with them.
         threads: cores that it had.
     """
     from sklearn.linear_model import LinearRegression
 
     amounts = np.array([[step_work(settings)[kind] for kind in WORK_KINDS] for settings, _ in measured])  # (N, kinds)
-    took = np.array([seconds for _, seconds in measured])
-    largest = np.maximum(amounts.max(axis=0), 1e-30)  # counts from one to billions: brought to one scale
-    shares = amounts / largest / took[:, None]  # so that a share of each step counts alike, short or long
-    found = LinearRegression(positive=True, fit_intercept=False).fit(shares, np.ones(len(took))).coef_
-    spread = float(np.median(np.abs(shares @ found - 1)))
-    seconds = dict(zip(WORK_KINDS, (found / largest).tolist(), strict=True))
-    return TimeModel(seconds, spread, machine_id(), threads, time.time())
+    seconds = np.array([seconds for _, seconds in measured])
+    largest = np.maximum(amounts.max(axis=0), 1e-30)  # amounts range from one to billions: bring them to one scale
+    shares = amounts / largest / seconds[:, None]  # minimize the relative error, so that short steps count as much
+    fitted = LinearRegression(positive=True, fit_intercept=False).fit(shares, np.ones(len(seconds))).coef_
+    spread = float(np.median(np.abs(shares @ fitted - 1)))
+    costs = dict(zip(WORK_KINDS, (fitted / largest).tolist(), strict=True))
+    return TimeModel(costs, spread, machine_id(), threads, time.time())
 
 
 @cache
 def machine_id() -> str:
-    """What decides how fast it is: processor, cores, versions."""
+    """Describes what decides the speed: host, processor, cores, system and TensorFlow's version."""
     try:
         tensorflow = version("tensorflow")
     except PackageNotFoundError:
@@ -168,40 +183,42 @@ def machine_id() -> str:
 
 
 def read_time_model() -> TimeModel | None:
-    """What was measured on this machine; None where nothing was, or the file is of another one."""
-    value: dict[str, Any] = read_json(runs_dir() / FILE)
-    seconds = value.get("seconds")
-    if value.get("schema") != SCHEMA or value.get("machine") != machine_id() or not isinstance(seconds, dict):
+    """Reads the time model of this machine; None if there is none, or the file is broken or from another machine."""
+    content: dict[str, Any] = read_json(runs_dir() / FILE)
+    seconds = content.get("seconds")
+    if content.get("schema") != SCHEMA or content.get("machine") != machine_id() or not isinstance(seconds, dict):
         return None
     try:
-        kept = {kind: float(seconds[kind]) for kind in WORK_KINDS}
-        found = TimeModel(kept, float(value["spread"]), machine_id(), int(value["threads"]), float(value["measured"]))
+        costs = {kind: float(seconds[kind]) for kind in WORK_KINDS}
+        spread, measured, threads = float(content["spread"]), float(content["measured"]), int(content["threads"])
     except (KeyError, TypeError, ValueError, OverflowError):
         return None
-    return found if all(0 <= each < math.inf for each in kept.values()) else None
+    if not all(0 <= cost < math.inf for cost in costs.values()):
+        return None
+    return TimeModel(costs, spread, machine_id(), threads, measured)
 
 
-def save_time_model(found: TimeModel) -> None:
-    """Writes it beside the runs. Raises OSError where that cannot be done."""
+def save_time_model(model: TimeModel) -> None:
+    """Writes a time model to RUNS_DIR. Raises OSError if that fails."""
     runs_dir().mkdir(parents=True, exist_ok=True)
-    write_json(runs_dir() / FILE, {"schema": SCHEMA, **asdict(found)})
+    write_json(runs_dir() / FILE, {"schema": SCHEMA, **asdict(model)})
 
 
 def measure_machine(threads: int) -> None:
-    """Measures this machine in a process of its own, and keeps what was found.
+    """Measures this machine in a process of its own, which saves the time model.
 
     Args:
         threads: cores that it may use: as many as a training has.
 
     Raises:
-        TrainingError: somebody else measures at this moment, or it went wrong: says why.
+        TrainingError: another measurement is running, or this one failed or took too long.
     """
     if not _measuring.acquire(blocking=False):
-        raise TrainingError("This machine is being measured already. Wait half a minute, then look again.")
+        raise TrainingError("This machine is already being measured. Try again in half a minute.")
     try:
-        done = run_module("mnist_core.training.time_probes", str(threads), threads=threads, timeout=SECONDS)
+        done = run_module("mnist_core.training.time_probes", str(threads), threads=threads, timeout=TIMEOUT_SECONDS)
     except subprocess.TimeoutExpired:
-        raise TrainingError(f"Measuring took more than {SECONDS} seconds and was given up. Try again later.") from None
+        raise TrainingError(f"Measuring took more than {TIMEOUT_SECONDS} seconds. Try again later.") from None
     finally:
         _measuring.release()
     if done.returncode:

@@ -1,4 +1,4 @@
-"""Prints every loss of one short training of each recipe, bit for bit: `python -m tests.tools.loss_fingerprint [RECIPE ...]`.
+"""Prints every loss of a short training, bit for bit: `python -m tests.tools.loss_fingerprint [RECIPE ...]`.
 
 Run it before and after a change that must not alter training, and compare the two outputs with `diff`. Each recipe
 trains one epoch on the offline sample with seed 0, on one thread and with a fixed number of batches per report, so the

@@ -33,7 +33,7 @@ def trained(settings: Settings) -> tuple[list[Any], list[Any], int]:
 @pytest.fixture(autouse=True)
 def large(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every network counts as large."""
-    monkeypatch.setattr(fused_updates, "LARGE", 0)
+    monkeypatch.setattr(fused_updates, "LARGE_LAYER", 0)
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
@@ -88,9 +88,9 @@ def test_small_networks_take_kerass_steps(keras: Any, monkeypatch: pytest.Monkey
     called = []
     monkeypatch.setitem(fused_updates.FUSED, "Adam", lambda *_: called.append("fused"))
     weights = 3 * 24 * 24 * 10  # of the dense layer
-    monkeypatch.setattr(fused_updates, "LARGE", weights + 1)
+    monkeypatch.setattr(fused_updates, "LARGE_LAYER", weights + 1)
     trained(SETTINGS)
     assert called == []
-    monkeypatch.setattr(fused_updates, "LARGE", weights)
+    monkeypatch.setattr(fused_updates, "LARGE_LAYER", weights)
     trained(SETTINGS)
     assert called == ["fused"]

@@ -1,4 +1,4 @@
-"""The range test against NumPy's own descent, its end by explosion, its suggestion put to use, and its files."""
+"""The range test: its losses against gradient descent in NumPy, its end, its suggestion, and its files."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def points(losses: list[float]) -> list[Point]:
     ]
 
 
-def test_the_ramp_rises_by_the_same_factor() -> None:
+def test_the_ramp_rises_in_equal_factors() -> None:
     rates = learning_rate_ramp()
     assert rates.dtype == np.float32 and len(rates) == STEPS
     assert rates[[0, -1]].tolist() == pytest.approx([LOWEST_RATE, HIGHEST_RATE])
@@ -77,37 +77,37 @@ def descent(split: Split, weights: list[np.ndarray], rates: np.ndarray) -> list[
 
 
 @pytest.mark.usefixtures("keras")
-def test_losses_are_those_of_descent_with_a_rising_rate(few: Split) -> None:
+def test_losses_are_those_of_gradient_descent_with_a_rising_rate(few: Split) -> None:
     """Until the steps overshoot, after which single and double precision part."""
     weights = make_model(LINEAR, 3).get_weights()
-    told = found(LINEAR, few, 3)
-    calm = sum(point.rate < 0.3 for point in told)
+    tested = found(LINEAR, few, 3)
+    calm = sum(point.rate < 0.3 for point in tested)
     assert calm > 90
     expected = descent(few, weights, learning_rate_ramp()[:calm])
-    np.testing.assert_allclose([point.loss for point in told[:calm]], expected, rtol=1e-3)
-    np.testing.assert_allclose([point.rate for point in told], learning_rate_ramp()[: len(told)])
-    assert [point.step for point in told] == list(range(1, len(told) + 1))
+    np.testing.assert_allclose([point.loss for point in tested[:calm]], expected, rtol=1e-3)
+    np.testing.assert_allclose([point.rate for point in tested], learning_rate_ramp()[: len(tested)])
+    assert [point.step for point in tested] == list(range(1, len(tested) + 1))
 
 
 @pytest.mark.usefixtures("keras")
 def test_smoothed_losses_are_weighted_means(few: Split) -> None:
-    told = found(LINEAR, few)
+    tested = found(LINEAR, few)
     for last in (0, 1, 5, 40):
         weights = 0.8 ** np.arange(last, -1, -1)
-        mean = np.average([point.loss for point in told[: last + 1]], weights=weights)
-        assert told[last].smoothed == pytest.approx(mean, rel=1e-6)
+        mean = np.average([point.loss for point in tested[: last + 1]], weights=weights)
+        assert tested[last].smoothed == pytest.approx(mean, rel=1e-6)
 
 
 @pytest.mark.usefixtures("keras")
 def test_an_explosion_stops_it(sample: Any) -> None:
     """Raw pixels, four layers, momentum: large steps ruin it long before the highest rate."""
     split = Split(sample.x_train[:500], sample.y_train[:500], *(sample.x_test[:50], sample.y_test[:50]) * 2)
-    told = found(DEEP, split)
-    assert 10 < len(told) < STEPS
-    smoothed = [point.smoothed for point in told]
+    tested = found(DEEP, split)
+    assert 10 < len(tested) < STEPS
+    smoothed = [point.smoothed for point in tested]
     exploded = [loss > 4 * min(smoothed[: place + 1]) for place, loss in enumerate(smoothed)]
     assert not any(exploded[:-1]), "it ends with the first batch that exploded, or before one that is no number"
-    assert all(np.isfinite(point.loss) for point in told)
+    assert all(np.isfinite(point.loss) for point in tested)
 
 
 @pytest.mark.usefixtures("keras")
@@ -124,7 +124,7 @@ def test_a_suggestion_is_good_to_train_with(few: Split) -> None:
     assert good < 0.3 and timid > 1.5
 
 
-def test_suggestion_of_a_valley() -> None:
+def test_suggestion_is_a_tenth_of_the_rate_with_the_lowest_loss() -> None:
     """By hand: it falls from 2.3, is lowest at place 80, and explodes."""
     valley, explosion = [1.0 - 0.01 * step for step in range(1, 21)], [0.9 + 0.2 * step for step in range(59)]
     losses = [*[2.3] * 60, 1.0, *valley, *explosion]
@@ -136,22 +136,20 @@ def test_suggestion_of_a_valley() -> None:
     assert suggestion.rate == float(f"{suggestion.rate:.1e}"), "two figures"
 
 
-@pytest.mark.parametrize(
-    "losses", [[], [2.3], [2.3] * 100, [2.3 + 0.1 * step for step in range(50)], [2.3, 2.2, 2.25, 9.0]]
-)
-def test_where_the_loss_never_fell_there_is_no_suggestion(losses: list[float]) -> None:
-    assert suggest_rate(points(losses)) is None
-    assert "no suggestion. Try" in rate_finder.describe_result(points(losses))
+def test_without_a_falling_loss_there_is_no_suggestion() -> None:
+    for losses in ([], [2.3], [2.3] * 100, [2.3 + 0.1 * step for step in range(50)], [2.3, 2.2, 2.25, 9.0]):
+        assert suggest_rate(points(losses)) is None
+        assert "no suggestion" in rate_finder.describe_result(points(losses))
 
 
 @pytest.mark.usefixtures("keras")
 def test_several_epochs_and_a_short_last_batch(sample: Any) -> None:
     """Seven batches of 99 and one of 7 an epoch: twenty epochs, and still one rate after the other."""
     split = Split(sample.x_train[:700], sample.y_train[:700], *(sample.x_test[:50], sample.y_test[:50]) * 2)
-    told = found(replace(LINEAR, batch_size=99), split)
-    rates = [point.rate for point in told]
-    assert rates == sorted(set(rates)) and told[-1].step <= STEPS
-    np.testing.assert_allclose(rates, [learning_rate_ramp()[point.step - 1] for point in told], rtol=1e-6)
+    tested = found(replace(LINEAR, batch_size=99), split)
+    rates = [point.rate for point in tested]
+    assert rates == sorted(set(rates)) and tested[-1].step <= STEPS
+    np.testing.assert_allclose(rates, [learning_rate_ramp()[point.step - 1] for point in tested], rtol=1e-6)
 
 
 @pytest.mark.usefixtures("keras")
@@ -160,7 +158,7 @@ def test_a_batch_larger_than_the_data_is_refused(few: Split) -> None:
         found(replace(LINEAR, batch_size=201), few)
 
 
-def test_drawings_and_averages_are_left_out_and_nothing_else() -> None:
+def test_only_drawings_and_weight_averaging_are_left_out() -> None:
     before = replace(RECIPES["canvas"].settings, weight_averaging=0.9)
     after = rate_finder.prepare_settings(before)
     assert (after.drawings, after.weight_averaging) == ("none", 0)
@@ -175,14 +173,14 @@ def made(settings: Settings = LINEAR, data: str = "sample") -> Run:
 
 
 @pytest.mark.usefixtures("keras", "signals")
-def test_worker_makes_a_test_and_no_run(runs_root: Path) -> None:
+def test_worker_runs_a_test_that_no_list_of_runs_shows(runs_root: Path) -> None:
     test = made()
     assert test.path.parent == runs_root / ".rates" and rate_finder.is_range_test(test)
     assert worker.main([str(test.path)]) == 0
-    status, told = test.status(), rate_finder.read_points(test)
-    assert status.state == "finished" and status.step == told[-1].step and status.steps == STEPS
-    suggestion = suggest_rate(told)
-    assert suggestion is not None and f"a tenth of that: {suggestion.rate:g}" in status.message
+    status, tested = test.status(), rate_finder.read_points(test)
+    assert status.state == "finished" and status.step == tested[-1].step and status.steps == STEPS
+    suggestion = suggest_rate(tested)
+    assert suggestion is not None and f"{suggestion.rate:g}." in status.message
     assert list_runs() == [], "no list shows it"
     assert {path.name for path in test.path.iterdir()} == {"spec.json", "status.json", "metrics.jsonl"}
 
@@ -196,18 +194,18 @@ def test_test_can_be_stopped() -> None:
 
 
 @pytest.mark.usefixtures("keras", "signals")
-def test_what_cannot_be_tested_is_said_in_plain_words(tmp_path: Path) -> None:
+def test_missing_data_fails_the_test_and_is_named(tmp_path: Path) -> None:
     test = made(data=str(tmp_path / "none.npz"))
     assert worker.main([str(test.path)]) == 1
     assert test.status().state == "failed" and "none.npz" in test.status().message
 
 
 @pytest.mark.usefixtures("signals")
-def test_a_run_is_no_test() -> None:
+def test_a_run_is_not_a_test() -> None:
     assert not rate_finder.is_range_test(create_run(RunSpec("fast", LINEAR, "sample")))
 
 
-def test_points_that_cannot_be_read_are_left_out() -> None:
+def test_broken_points_are_left_out() -> None:
     test = made()
     point = Point(1, 1e-6, 2.3, 2.3)
     for row in (asdict(point), {"step": 2}, {**asdict(point), "loss": "much"}, {}):
@@ -215,8 +213,8 @@ def test_points_that_cannot_be_read_are_left_out() -> None:
     assert rate_finder.read_points(test) == [point]
 
 
-def test_old_tests_are_deleted_and_those_that_go_on_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rate_finder, "KEPT", 2)
+def test_old_tests_are_deleted_unless_they_are_running(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rate_finder, "KEPT_TESTS", 2)
     going = create_run(RunSpec("fast", LINEAR, created=1e9), rate_finder.tests_folder())
     ended = [create_run(RunSpec("fast", LINEAR, created=1e9 + day), rate_finder.tests_folder()) for day in (1, 2, 3)]
     for test in ended:

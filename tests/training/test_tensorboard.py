@@ -1,4 +1,4 @@
-"""Event files, read back by TensorBoard itself."""
+"""Event files, read by TensorBoard itself."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from mnist_core.runs.store import create_run
 from mnist_core.training.tensorboard import EventWriter
 from tests.support import Trained
 
-Told = dict[str, list[tuple[int, float]]]
+Scalars = dict[str, list[tuple[int, float]]]
 
 
-def read_back(folder: Path) -> Told:
-    """Tag -> (step, value), as TensorBoard has them."""
+def read_back(folder: Path) -> Scalars:
+    """Tag -> (step, value) pairs, as TensorBoard reads them."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TF_CPP_MIN_LOG_LEVEL", "2")
         from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -32,7 +32,7 @@ def read_back(folder: Path) -> Told:
     }
 
 
-def told(run: Run, name: str) -> list[tuple[int, float]]:
+def reported(run: Run, name: str) -> list[tuple[int, float]]:
     return [(row["step"], row[name]) for row in run.metrics().rows if name in row]
 
 
@@ -41,14 +41,14 @@ def assert_same(found: list[tuple[int, float]], expected: list[tuple[int, float]
     assert [value for _, value in found] == pytest.approx([value for _, value in expected], rel=1e-6)
 
 
-def test_a_training_is_told_to_tensorboard(trained: Trained) -> None:
+def test_tensorboard_shows_the_reports_of_a_run(trained: Trained) -> None:
     train = read_back(trained.run.path / "events" / "train")
     validation = read_back(trained.run.path / "events" / "validation")
     assert set(train) == {"loss", "accuracy", "learning rate", "images per second"}
-    assert_same(train["loss"], told(trained.run, "loss"))
-    assert_same(train["learning rate"], told(trained.run, "learning_rate"))
-    assert_same(validation["loss"], told(trained.run, "val_loss"))
-    assert_same(validation["accuracy"], told(trained.run, "val_accuracy"))
+    assert_same(train["loss"], reported(trained.run, "loss"))
+    assert_same(train["learning rate"], reported(trained.run, "learning_rate"))
+    assert_same(validation["loss"], reported(trained.run, "val_loss"))
+    assert_same(validation["accuracy"], reported(trained.run, "val_accuracy"))
     assert len(validation["loss"]) == 2
 
 
@@ -59,21 +59,21 @@ def test_tensorboard_finds_the_runs_by_their_ids(trained: Trained) -> None:
     assert set(multiplexer.Runs()) == {f"{trained.run.id}/events/{part}" for part in ("train", "validation")}
 
 
-def test_a_run_that_is_taken_up_tells_no_step_twice(keras: object) -> None:
+def test_a_resumed_run_writes_no_step_twice(keras: object) -> None:
     run = create_run(make_spec("fast"))
     events = EventWriter(run)
     for step in (1, 2, 3, 4):
         row = {"step": step, "epoch": 0, "loss": step / 2, **({"val_loss": 9.0} if step == 2 else {})}
         run.append_metrics(row)
-        events.add(row)
+        events.write_report(row)
     run.trim_metrics(2)
     again = EventWriter(run)
-    again.add({"step": 3, "epoch": 1, "loss": 7.0})
+    again.write_report({"step": 3, "epoch": 1, "loss": 7.0})
     assert read_back(run.path / "events" / "train")["loss"] == [(1, 0.5), (2, 1.0), (3, 7.0)]
     assert read_back(run.path / "events" / "validation")["loss"] == [(2, 9.0)]
 
 
-def test_reports_that_were_changed_by_hand_are_left_out(keras: object) -> None:
+def test_broken_reports_are_left_out(keras: object) -> None:
     run = create_run(make_spec("fast"))
     for row in ({"step": 1, "loss": "x"}, {"loss": 3.0}, {"step": 2, "loss": 2.0, "wall": "01x"}):
         run.append_metrics(row)

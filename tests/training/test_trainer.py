@@ -1,17 +1,16 @@
-"""The course of a training: steered within a second, taken up again as if nothing had happened, ended by its limits."""
+"""Training one run: control.json takes effect within a second, resuming is exact, and early stopping ends it."""
 
 from __future__ import annotations
 
-import json
 import math
 import shutil
-import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -55,143 +54,8 @@ SETTINGS = Settings(
 )
 
 
-def new_run(**changes: Any) -> Run:
-    return create_run(RunSpec("fast", replace(SETTINGS, **changes), "sample", seed=3))
-
-
-def weights(run: Run) -> list[np.ndarray]:
-    import keras
-
-    return list(keras.models.load_model(run.path / "model.keras", compile=False).get_weights())
-
-
-def same(first: Run, second: Run) -> bool:
-    return all((a == b).all() for a, b in zip(weights(first), weights(second), strict=True))
-
-
-def told(run: Run) -> list[tuple[int, float | None]]:
-    """What the history says at the ends of its epochs."""
-    return [(row["epoch"], row["val_loss"]) for row in run.metrics().rows if "val_loss" in row]
-
-
-@contextmanager
-def training(run: Run) -> Iterator[threading.Thread]:
-    """The worker at work in a thread of this process."""
-    thread = threading.Thread(target=worker.main, args=([str(run.path)],))
-    thread.start()
-    try:
-        yield thread
-    finally:
-        run.update_control(stop=True, paused=False)
-        thread.join()
-
-
-@pytest.fixture(autouse=True)
-def no_signals(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only a main thread may take signals, and these workers run in another."""
-    monkeypatch.setattr(worker.signal, "signal", lambda *_: None)
-
-
-@pytest.fixture
-def whole(keras: Any) -> Run:
-    """A run that nobody touched."""
-    run = new_run()
-    assert worker.main([str(run.path)]) == 0, run.status().message
-    return run
-
-
-def stop_after(run: Run, epochs: int) -> None:
-    """Ends the run some time after that many epochs."""
-    with training(run):
-        wait_until(lambda: run.status().epoch >= epochs, f"epoch {epochs}")
-
-
-def test_resumed_run_equals_the_uninterrupted_one(whole: Run) -> None:
-    run = new_run(epochs=4)
-    stop_after(run, 1)
-    assert run.status().state == "stopped"
-    resume_run(Backend(), run)
-    assert worker.main([str(run.path)]) == 0, run.status().message
-    assert run.status().state == "finished"
-    assert same(run, whole)
-    assert told(run) == told(whole)
-    steps = [row["step"] for row in run.metrics().rows]
-    assert steps == sorted(set(steps)), "each step is told once"
-    assert run.card()["epochs_trained"] == 4
-
-
-def test_resumed_run_has_the_snapshots_of_the_uninterrupted_one(whole: Run) -> None:
-    run = new_run(epochs=4)
-    stop_after(run, 1)
-    resume_run(Backend(), run)
-    assert worker.main([str(run.path)]) == 0, run.status().message
-    assert snapshot_epochs(run.path) == snapshot_epochs(whole.path) == [0, 1, 2, 3, 4]
-    for epoch in range(5):
-        pairs = zip(read_snapshot(run.path, epoch), read_snapshot(whole.path, epoch), strict=True)
-        assert all((a == b).all() for a, b in pairs)
-
-
-def test_training_is_the_same_to_the_last_bit_without_snapshots(whole: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither for want of them, nor on a disk that takes no more of them."""
-
-    def refuse(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(trainer, "write_snapshot", refuse)
-    run = new_run()
-    assert worker.main([str(run.path)]) == 0, run.status().message
-    assert run.status().state == "finished" and not snapshot_epochs(run.path)
-    assert same(run, whole) and told(run) == told(whole)
-
-
-@pytest.mark.usefixtures("keras")
-def test_killed_worker_is_interrupted_and_resumed(whole: Run) -> None:
-    run = new_run(epochs=4)
-    run.update_control(paused=True, whole_epochs=1)
-    process = start_worker(run, 1)
-    wait_until(lambda: run.status().state == "paused" and run.status().epoch == 1, "the end of the first epoch")
-    run.update_control(batches=3)
-    wait_until(lambda: run.status().step == PER_EPOCH + 3, "the middle of the second epoch")
-    process.kill()
-    process.wait()
-    conclude_run(run, process.returncode)
-    assert run.status().state == "interrupted"
-    resume_run(Backend(), run)
-    again = start_worker(run, 1)
-    assert again.wait() == 0, run.log.read_text()
-    other = new_run(epochs=4)
-    assert start_worker(other, 1).wait() == 0
-    assert same(run, other)
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="it limits the size of files by prlimit")
-@pytest.mark.parametrize("limit", [20_000, 0])
-@pytest.mark.usefixtures("keras")
-def test_full_disk_interrupts_and_loses_no_finished_epoch(limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`limit`: bytes that a file may still have: too few for a checkpoint, or none at all."""
-    import resource
-
-    run = new_run(epochs=3)
-    run.update_control(paused=True, whole_epochs=1)
-    process = start_worker(run, 1)
-    wait_until(lambda: run.status().state == "paused" and run.status().epoch == 1, "the end of the first epoch")
-    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (limit, limit))
-    run.update_control(paused=False)
-    # 120: Python could not even write its last output.
-    assert process.wait(120) in (1, 120), run.log.read_text()
-    monkeypatch.setattr(status_module, "STALE_SECONDS", -1.0)  # ten seconds later
-    status = run.status()
-    assert status.state == "interrupted"
-    assert ("The disk is full" if limit else "Its process is gone after 1 of 3 epochs") in status.message
-    assert run.metrics().broken == 0 and not list(run.path.rglob(".*-*")), "nothing half-written"
-    resume_run(Backend(), run)
-    again = start_worker(run, 1)
-    assert again.wait(120) == 0, run.log.read_text()
-    assert [epoch for epoch, _ in told(run)] == [1, 2, 3]
-
-
 class Backend:
-    """Takes a run and does nothing with it, or has no room."""
+    """Accepts a run without training it, or has no room."""
 
     def __init__(self, full: bool = False) -> None:
         self.full = full
@@ -201,76 +65,263 @@ class Backend:
             raise QueueFullError("full")
 
 
-def test_resume_asks_for_what_it_needs(whole: Run) -> None:
-    with pytest.raises(RunError, match="need not be resumed"):
+def new_run(root: Path | None = None, **changes: Any) -> Run:
+    return create_run(RunSpec("fast", replace(SETTINGS, **changes), "sample", seed=3), root)
+
+
+def weights(run: Run) -> list[np.ndarray]:
+    import keras
+
+    return list(keras.models.load_model(run.path / "model.keras", compile=False).get_weights())
+
+
+def same_weights(first: Run, second: Run) -> bool:
+    return all((a == b).all() for a, b in zip(weights(first), weights(second), strict=True))
+
+
+def validation_losses(run: Run) -> list[tuple[int, float]]:
+    return [(row["epoch"], row["val_loss"]) for row in run.metrics().rows if "val_loss" in row]
+
+
+def finish(run: Run) -> str:
+    """Trains the run to its end in this process. Returns the message of its status."""
+    assert worker.main([str(run.path)]) == 0, run.status().message
+    assert run.status().state == "finished"
+    return run.status().message
+
+
+@contextmanager
+def training(run: Run) -> Iterator[threading.Thread]:
+    """Runs the worker in a thread of this process."""
+    thread = threading.Thread(target=worker.main, args=([str(run.path)],))
+    thread.start()
+    try:
+        yield thread
+    finally:
+        run.update_control(stop=True, paused=False)
+        thread.join()
+
+
+def wait_for_pause(run: Run, epoch: int) -> None:
+    wait_until(lambda: run.status().state == "paused" and run.status().epoch == epoch, f"the pause after epoch {epoch}")
+
+
+@pytest.fixture(autouse=True)
+def no_signals(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the main thread may handle signals, and these workers run in another one."""
+    monkeypatch.setattr(worker.signal, "signal", lambda *_: None)
+
+
+@pytest.fixture(scope="module")
+def untouched_run(keras: Any, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A finished run that nobody interrupted. Read only: tests that change it use `finished_run`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(worker.signal, "signal", lambda *_: None)
+        run = new_run(tmp_path_factory.mktemp("untouched"))
+        finish(run)
+    return run
+
+
+@pytest.fixture
+def finished_run(untouched_run: Run, runs_root: Path) -> Run:
+    """A copy of the finished run."""
+    shutil.copytree(untouched_run.path, runs_root / untouched_run.id)
+    return Run(runs_root / untouched_run.id)
+
+
+# checkpoints
+
+
+def test_resumed_run_equals_the_uninterrupted_one(untouched_run: Run) -> None:
+    """Stopped three batches into its second epoch, which is then trained again."""
+    run = new_run()
+    run.update_control(paused=True, whole_epochs=1)
+    with training(run):
+        wait_for_pause(run, epoch=1)
+        run.update_control(batches=3)
+        wait_until(lambda: run.status().step == PER_EPOCH + 3, "three more batches")
+    assert run.status().state == "stopped"
+    resume_run(Backend(), run)
+    finish(run)
+    assert same_weights(run, untouched_run)
+    assert validation_losses(run) == validation_losses(untouched_run)
+    steps = [row["step"] for row in run.metrics().rows]
+    assert steps == sorted(set(steps)), "each step is reported once"
+    assert run.card()["epochs_trained"] == 4
+    assert snapshot_epochs(run.path) == snapshot_epochs(untouched_run.path) == [0, 1, 2, 3, 4]
+    for epoch in range(5):
+        pairs = zip(read_snapshot(run.path, epoch), read_snapshot(untouched_run.path, epoch), strict=True)
+        assert all((a == b).all() for a, b in pairs)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it limits the size of files by prlimit")
+@pytest.mark.usefixtures("keras")
+def test_run_survives_a_kill_and_full_disks_and_equals_the_uninterrupted_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed within an epoch, then on a disk with too little room for a checkpoint, then on one with no room at all."""
+    import resource
+
+    run = new_run()
+    run.update_control(paused=True, whole_epochs=1)
+    process = start_worker(run, 1)
+    wait_for_pause(run, epoch=1)
+    run.update_control(batches=3)
+    wait_until(lambda: run.status().step == PER_EPOCH + 3, "the middle of the second epoch")
+    process.kill()
+    process.wait()
+    conclude_run(run, process.returncode)
+    assert run.status().state == "interrupted"
+
+    for limit, message in ((20_000, "The disk is full"), (0, "Its process is gone after 1 of 4 epochs")):
+        resume_run(Backend(), run)
+        run.update_control(paused=True)
+        process = start_worker(run, 1)
+        wait_for_pause(run, epoch=1)
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (limit, limit))
+        run.update_control(paused=False)
+        assert process.wait(120) in (1, 120), run.log.read_text()  # 120: Python could not write its last output
+        with monkeypatch.context() as patch:
+            patch.setattr(status_module, "STALE_SECONDS", -1.0)  # as if ten seconds had passed
+            status = run.status()
+        assert status.state == "interrupted" and message in status.message
+        assert run.metrics().broken == 0 and not list(run.path.rglob(".*-*")), "nothing half-written"
+        conclude_run(run, process.returncode)
+
+    resume_run(Backend(), run)
+    assert start_worker(run, 1).wait(120) == 0, run.log.read_text()
+    assert [epoch for epoch, _ in validation_losses(run)] == [1, 2, 3, 4]
+    uninterrupted = new_run()
+    assert start_worker(uninterrupted, 1).wait(120) == 0  # in a process, too: the number of threads can change bits
+    assert same_weights(run, uninterrupted)
+
+
+def test_weights_are_the_same_if_snapshots_cannot_be_written(
+    untouched_run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(trainer, "write_snapshot", refuse)
+    run = new_run()
+    finish(run)
+    assert not snapshot_epochs(run.path)
+    assert same_weights(run, untouched_run) and validation_losses(run) == validation_losses(untouched_run)
+
+
+def test_only_an_ended_run_with_a_checkpoint_can_be_resumed(finished_run: Run) -> None:
+    with pytest.raises(RunError):
         resume_run(Backend(), new_run())
-    shutil.rmtree(whole.path / "checkpoint")
-    with pytest.raises(RunError, match="first epoch"):
-        resume_run(Backend(), whole)
+    shutil.rmtree(finished_run.path / "checkpoint")
+    with pytest.raises(RunError):
+        resume_run(Backend(), finished_run)
 
 
-def test_full_queue_leaves_the_run_as_it_was(whole: Run) -> None:
-    before = whole.status(), whole.control()
+def test_full_queue_leaves_the_run_as_it_was(finished_run: Run) -> None:
+    before = finished_run.status(), Control.from_json(finished_run.control())
     with pytest.raises(QueueFullError):
-        resume_run(Backend(full=True), whole, epochs=9)
-    assert whole.status() == before[0]
-    assert Control.from_json(whole.control()) == Control.from_json(before[1])
+        resume_run(Backend(full=True), finished_run, epochs=9)
+    assert (finished_run.status(), Control.from_json(finished_run.control())) == before
 
 
-def test_finished_run_is_extended(whole: Run) -> None:
-    resume_run(Backend(), whole, epochs=6)
-    assert worker.main([str(whole.path)]) == 0
-    assert (whole.status().state, whole.status().epoch, whole.status().epochs) == ("finished", 6, 6)
-    assert [epoch for epoch, _ in told(whole)] == [1, 2, 3, 4, 5, 6]
+def test_finished_run_can_be_extended(finished_run: Run) -> None:
+    resume_run(Backend(), finished_run, epochs=6)
+    finish(finished_run)
+    assert (finished_run.status().epoch, finished_run.status().epochs) == (6, 6)
+    assert [epoch for epoch, _ in validation_losses(finished_run)] == [1, 2, 3, 4, 5, 6]
+
+
+def test_checkpoint_says_how_far_the_training_has_come(untouched_run: Run) -> None:
+    model = make_model(untouched_run.spec().settings, 99)
+    progress, best = read_checkpoint(untouched_run.path, model)
+    assert (progress.epoch, progress.epochs, progress.step, best) == (4, 4, 4 * PER_EPOCH, [])
+    assert math.isfinite(progress.best_loss) and 1 <= progress.best_epoch <= 4
+    assert progress.elapsed >= progress.train_seconds > 0
+
+
+def test_checkpoint_that_cannot_be_used_is_refused_and_the_model_stays(finished_run: Run) -> None:
+    path = finished_run.path / CHECKPOINT_FILE
+    whole = path.read_bytes()
+    model = make_model(finished_run.spec().settings, 99)
+    before = model.get_weights()
+    edits = [
+        lambda arrays: arrays.pop("model-0"),
+        lambda arrays: arrays.update({"model-0": np.zeros((3, 3))}),
+        lambda arrays: arrays.pop("place"),
+        lambda arrays: arrays.update(place=np.frombuffer(b'{"epoch": 1, "wings": 2}', np.uint8)),
+    ]
+    for edit in edits:
+        path.write_bytes(whole)
+        with np.load(path) as loaded:
+            arrays = dict(loaded)
+        edit(arrays)
+        np.savez(path, **arrays)
+        with pytest.raises(RunError) as caught:
+            read_checkpoint(finished_run.path, model)
+        assert str(path) in str(caught.value)
+    path.write_bytes(b"half a file")
+    with pytest.raises(RunError) as caught:
+        read_checkpoint(finished_run.path, model)
+    assert str(path) in str(caught.value)
+    assert all((a == b).all() for a, b in zip(model.get_weights(), before, strict=True))
+
+    resume_run(Backend(), finished_run, epochs=6)
+    assert worker.main([str(finished_run.path)]) == 1
+    assert str(path) in finished_run.status().message and "Traceback" not in finished_run.status().message
+    assert (finished_run.path / "model.keras").is_file()
+
+
+def test_reader_of_a_resumed_run_reads_its_metrics_again(finished_run: Run) -> None:
+    seen = finished_run.metrics()
+    finished_run.trim_metrics(40)
+    finished_run.append_metrics({"step": 41, "loss": 1.0})
+    again = finished_run.metrics(seen)
+    assert [row["step"] for row in again.rows][-1] == 41
+    assert max(row["step"] for row in again.rows[:-1]) <= 40
+
+
+# control.json
 
 
 @pytest.mark.usefixtures("keras")
-def test_pause_step_and_go_on() -> None:
-    run = new_run(epochs=3)
+def test_single_batches_and_epochs_while_paused_and_another_learning_rate() -> None:
+    run = new_run(epochs=3, schedule="constant")
     run.update_control(paused=True)
     with training(run) as thread:
-        wait_until(lambda: run.status().state == "paused", "the pause before the first batch")
+        wait_for_pause(run, epoch=0)
         for count in (1, 2):
             run.update_control(batches=count)
             wait_until(lambda count=count: run.status().step == count, f"batch {count}", seconds=20)
         time.sleep(0.3)
         assert (run.status().step, run.status().state) == (2, "paused")
         run.update_control(whole_epochs=1)
-        wait_until(lambda: run.status().epoch == 1 and run.status().state == "paused", "the end of the epoch")
+        wait_for_pause(run, epoch=1)
         assert run.status().step == PER_EPOCH
-        run.update_control(paused=False)
-        thread.join(60)
-    assert (run.status().state, run.status().step) == ("finished", 3 * PER_EPOCH)
-
-
-@pytest.mark.parametrize("wish", [{"paused": True}, {"stop": True}])
-@pytest.mark.usefixtures("keras")
-def test_answer_comes_within_a_second(wish: dict[str, bool]) -> None:
-    run = new_run(epochs=1000)
-    state = {"paused": ("paused",), "stop": ("stopping", "stopped")}[next(iter(wish))]
-    with training(run):
-        wait_until(lambda: run.status().step > 5, "some steps")
-        run.update_control(**wish)
-        wait_until(lambda: run.status().state in state, "an answer", seconds=2)
-
-
-@pytest.mark.usefixtures("keras")
-def test_learning_rate_changes_from_there_on_and_is_marked() -> None:
-    run = new_run(epochs=3, schedule="constant")
-    run.update_control(paused=True, whole_epochs=1)
-    with training(run) as thread:
-        wait_until(lambda: run.status().epoch == 1, "an epoch")
         run.update_control(learning_rate=0.0005, paused=False)
         thread.join(60)
+    assert (run.status().state, run.status().step) == ("finished", 3 * PER_EPOCH)
     rows = run.metrics().rows
-    rates = [(row["step"] > PER_EPOCH, row["learning_rate"]) for row in rows]
-    assert all(rate == pytest.approx(0.0005 if later else 0.01) for later, rate in rates)
+    for row in rows:
+        assert row["learning_rate"] == pytest.approx(0.0005 if row["step"] > PER_EPOCH else 0.01)
     (marked,) = [row for row in rows if "changed" in row]
     assert marked["changed"] == {"learning_rate": 0.0005} and marked["step"] > PER_EPOCH
 
 
 @pytest.mark.usefixtures("keras")
-def test_more_epochs_while_it_runs() -> None:
+def test_pause_and_stop_take_effect_within_a_second_and_the_time_left_is_estimated() -> None:
+    run = new_run(epochs=1000)
+    with training(run):
+        wait_until(lambda: len(run.metrics().rows) > 12, "twelve reports")
+        wait_until(lambda: run.status().seconds_left is not None, "the time left")
+        run.update_control(paused=True)
+        wait_until(lambda: run.status().state == "paused", "the pause", seconds=2)
+        step = run.status().step
+        run.update_control(paused=False)
+        wait_until(lambda: run.status().state == "running" and run.status().step > step, "more steps")
+        run.update_control(stop=True)
+        wait_until(lambda: run.status().state in ("stopping", "stopped"), "the stop", seconds=2)
+
+
+@pytest.mark.usefixtures("keras")
+def test_epochs_can_be_added_while_it_trains() -> None:
     run = new_run(epochs=2)
     run.update_control(paused=True, whole_epochs=1)
     with training(run) as thread:
@@ -281,33 +332,29 @@ def test_more_epochs_while_it_runs() -> None:
     assert run.metrics().rows[-1]["learning_rate"] < 0.001, "the schedule is stretched to the new end"
 
 
-def ended(run: Run) -> str:
-    assert worker.main([str(run.path)]) == 0, run.status().message
-    assert run.status().state == "finished"
-    return run.status().message
+# early stopping
 
 
 @pytest.mark.usefixtures("keras")
-def test_patience_restores_the_best_epoch() -> None:
+def test_patience_ends_it_and_restores_the_best_epoch(sample: Any) -> None:
     run = new_run(epochs=60, patience=2, learning_rate=0.3, schedule="constant", weight_averaging=0.0)
-    message = ended(run)
-    losses = [loss for _, loss in told(run)]
+    message = finish(run)
+    losses = [loss for _, loss in validation_losses(run)]
     best = int(np.argmin(losses)) + 1
-    assert len(losses) == best + 2 and f"weights of epoch {best} " in message
-    from mnist_core.data.mnist import load_mnist
+    assert len(losses) == best + 2 and f"epoch {best} " in message
     from mnist_core.data.splits import split_mnist
     from mnist_core.models.classifier import Classifier
 
-    parts = split_mnist(load_mnist("sample"), SETTINGS.split)
-    found = Classifier(run.model).probabilities(parts.x_validation)
-    right = -np.log(np.maximum(found[np.arange(len(found)), parts.y_validation], 1e-7)).mean()
-    assert right == pytest.approx(min(losses), rel=1e-3)
+    parts = split_mnist(sample, SETTINGS.split)
+    probabilities = Classifier(run.model).probabilities(parts.x_validation)
+    chosen = probabilities[np.arange(len(probabilities)), parts.y_validation]
+    assert -np.log(np.maximum(chosen, 1e-7)).mean() == pytest.approx(min(losses), rel=1e-3)
 
 
 @pytest.mark.usefixtures("keras")
 def test_target_accuracy_ends_it() -> None:
     run = new_run(epochs=60, target_accuracy=0.5)
-    assert "50.00 %" in ended(run)
+    assert "50.00 %" in finish(run)
     accuracies = [row["val_accuracy"] for row in run.metrics().rows if "val_accuracy" in row]
     assert accuracies[-1] >= 0.5 > max([0, *accuracies[:-1]])
 
@@ -315,94 +362,14 @@ def test_target_accuracy_ends_it() -> None:
 @pytest.mark.usefixtures("keras")
 def test_time_budget_ends_it() -> None:
     run = new_run(epochs=1000, time_budget=2.0)
-    assert "2 seconds" in ended(run)
+    assert "2 seconds" in finish(run)
     assert run.metrics().rows[-1]["elapsed"] >= 2.0 > run.metrics().rows[-2]["elapsed"]
 
 
-def test_time_left_is_told_from_the_tenth_report(whole: Run) -> None:
-    run = new_run(epochs=1000)
-    with training(run):
-        wait_until(lambda: len(run.metrics().rows) > 12, "twelve reports")
-        wait_until(lambda: run.status().seconds_left is not None, "the time left")
-
-
-NONSENSE = {
-    "paused": "yes",
-    "learning_rate": -1,
-    "epochs": 2.5,
-    "batches": -3,
-    "whole_epochs": True,
-    "more": {"x": [1]},
-}
-
-
-@pytest.mark.parametrize("content", [json.dumps(NONSENSE), "{", "[]", '{"learning_rate": NaN}', "\0" * 50])
-def test_nonsense_in_the_control_file_is_ignored(content: str, keras: Any) -> None:
-    run = new_run(epochs=2)
-    (run.path / "control.json").write_text(content)
-    assert ended(run).startswith("Finished")
-    assert run.status().step == 2 * PER_EPOCH
-
-
-def test_wishes_are_read() -> None:
-    control = {"paused": True, "learning_rate": 0.1, "epochs": 7, "batches": 2, "whole_epochs": 1}
-    assert Control.from_json(control) == Control(False, True, 0.1, 7, 2, 1)
-    assert Control.from_json(NONSENSE) == Control.from_json({}) == Control()
-
-
-def change(path: Any, edit: Callable[[dict[str, np.ndarray]], None]) -> None:
-    with np.load(path) as loaded:
-        arrays = dict(loaded)
-    edit(arrays)
-    np.savez(path, **arrays)
-
-
-@pytest.mark.parametrize(
-    "edit",
-    [
-        lambda arrays: arrays.pop("model-0"),
-        lambda arrays: arrays.update({"model-0": np.zeros((3, 3))}),
-        lambda arrays: arrays.pop("place"),
-        lambda arrays: arrays.update(place=np.frombuffer(b'{"epoch": 1, "wings": 2}', np.uint8)),
-    ],
-)
-def test_checkpoint_of_something_else_is_said(whole: Run, edit: Callable[[Any], None]) -> None:
-    change(whole.path / CHECKPOINT_FILE, edit)
-    resume_run(Backend(), whole, epochs=6)
-    assert worker.main([str(whole.path)]) == 1
-    assert "Train" in whole.status().message and "Traceback" not in whole.status().message
-    assert (whole.path / "model.keras").is_file()
-
-
-def test_broken_checkpoint_is_said(whole: Run) -> None:
-    (whole.path / CHECKPOINT_FILE).write_bytes(b"half a file")
-    resume_run(Backend(), whole, epochs=6)
-    assert worker.main([str(whole.path)]) == 1
-    assert "cannot be read" in whole.status().message
-
-
-def test_place_survives_the_file(whole: Run) -> None:
-
-    model = make_model(whole.spec().settings, 99)
-    place, best = read_checkpoint(whole.path, model)
-    assert (place.epoch, place.epochs, place.step, best) == (4, 4, 4 * PER_EPOCH, [])
-    assert math.isfinite(place.best_loss) and 1 <= place.best_epoch <= 4
-    assert place.elapsed >= place.train_seconds > 0
-
-
-def test_reader_of_a_resumed_run_begins_anew(whole: Run) -> None:
-    seen = whole.metrics()
-    whole.trim_metrics(40)
-    whole.append_metrics({"step": 41, "loss": 1.0})
-    again = whole.metrics(seen)
-    assert [row["step"] for row in again.rows][-1] == 41
-    assert max(row["step"] for row in again.rows[:-1]) <= 40
-
-
 @pytest.mark.usefixtures("keras")
-def test_worker_does_not_outlive_its_run() -> None:
+def test_worker_ends_if_its_run_is_deleted() -> None:
     run = new_run(epochs=1000)
-    process: subprocess.Popen[bytes] = start_worker(run, 1)
+    process = start_worker(run, 1)
     wait_until(lambda: run.status().step > 5, "some steps")
     shutil.rmtree(run.path)
     wait_until(lambda: process.poll() is not None, "the end of the worker", seconds=20)
