@@ -49,14 +49,14 @@ HELD_BACK = {
         "4.2 ms in quicker hours of the same machine."
     ),
     "alone: from pen-up": "200 ms are the canvas's own, which waits for a further stroke; the rest is the machine's.",
-    "`classify` of": "the normalization of each image: without it the same images are classified several times as fast.",
+    "`classify` of": "the normalization of each image: without it, `classify` is several times as fast.",
     "`python -m mnist_core recipes`": "Python, NumPy and click being imported.",
     "script run of pages/data.py": "a hundred digits as PNGs in one chart, which Altair looks through twice.",
     "training digits described": "the convolutions of the shipped model, in LiteRT on all cores.",
     "images a second": (
         "of a step of this network nine tenths are oneDNN's kernels, and so they are in `model.fit`: the convolutions, "
         "forward and both gradients, and the pooling with its gradient. What can be taken away around them (the input "
-        "pipeline, Python at each step, the optimizer) is gone; reports, the probe grid and the checkpoint take a hundredth."
+        "pipeline, Python at each step, the optimizer) is gone; reports, probe grid and checkpoint take a hundredth."
     ),
     "20 browsers": (
         "the browsers are on the same cores as the server, and keep more of them busy than server and training "

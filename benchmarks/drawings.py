@@ -153,7 +153,7 @@ def main(digits: int, figure: Path | None, table: bool) -> None:
 
 
 def lost_drawings(classifier: Classifier, digits: Sequence[PenDigit]) -> np.ndarray:
-    """Ten drawings in a row, below each its plain resize, which is misclassified, and its normalized image, which is not."""
+    """Ten drawings in a row, and below each its plain resize, which is misclassified, and its normalized image."""
     columns = []
     for canvas, digit in zip(draw_pen_digits(digits, "small thin corner"), digits, strict=True):
         plain, ours = plain_resize(canvas).image, normalize_drawing(canvas).image

@@ -3,7 +3,7 @@
     python benchmarks/history.py [--runs N] [--reports N]
 
 Creates the runs in a temporary folder. Without the index every run is read and the index is written; with it, only
-times and sizes of the folders are checked. The page's script runs are AppTest's and include its own work; nothing is cached.
+times and sizes of the folders are checked. The page's script runs are AppTest's and include its own work; no caches.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
     python benchmarks/opening.py [--times N]
 
 Starts `streamlit run app.py` each time, with a browser that is already running. A page's script run is AppTest's:
-app.py, then `switch_page`, including AppTest's own work. The first run, which imports and loads the digits, does not count.
+app.py, then `switch_page`, including AppTest's own work. The first run, which loads everything, does not count.
 """
 
 from __future__ import annotations
