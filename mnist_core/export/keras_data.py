@@ -1,6 +1,6 @@
 """The part of the Keras script that loads the data: data set, split, drawings, labels, and batches in the run's order.
 
-All functions return source code. It does what `data.mnist` and `training.batches` do with the same settings.
+All functions return source code. It does what `data.splits` and `training.batches` do with the same settings.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ x_val, y_val = x_test[val], y_test[val]
 x_test, y_test = x_test[test], y_test[test]
 """,
 }
-"""Name of a split in data.mnist.SPLITS -> source code that does the same."""
+"""Name of a split in data.splits.SPLITS -> source code that does the same."""
 
 _UNCENTER = '''
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from mnist_core.data.augmentation import AUGMENTATIONS, augment
-from mnist_core.data.mnist import SPLITS
+from mnist_core.data.splits import SPLITS
 from mnist_core.errors import RunError
 from mnist_core.export import keras_script, numpy_augment
 from mnist_core.handwriting import mixture
