@@ -1,0 +1,1 @@
+"""Trained models: conversion to LiteRT, classification, activations of every layer, and weights."""

@@ -1,4 +1,4 @@
-"""What every layer of a model makes of an image, with LiteRT: the signature `layers` of a model.tflite."""
+"""Computes the output of every layer with LiteRT: the signature `layers` of a model.tflite."""
 
 from __future__ import annotations
 
@@ -14,25 +14,26 @@ from numpy.typing import NDArray
 from mnist_core.errors import ModelError
 from mnist_core.models.classifier import fit_to_input, litert_errors
 from mnist_core.models.convert import LAYERS_SIGNATURE, LOGITS
-from mnist_core.models.select_graph import describing, showing
+from mnist_core.models.select_graph import layers_graph, penultimate_graph
 
 BATCH = 64
+"""Images per call of the interpreter."""
 _NAME = re.compile(r"\d{3}_[A-Za-z0-9]+")
 
 
 class NoActivationsError(ModelError):
-    """A model.tflite that gives nothing but answers: `python -m mnist_core.training.reconvert` mends it."""
+    """A model.tflite without the signature `layers`. `python -m mnist_core.training.reconvert` adds it."""
 
 
 class ActivationModel:
-    """A converted model, looked into; for any number of threads.
+    """A converted model that returns the output of every layer. Thread-safe.
 
     Args:
         path: a `model.tflite`.
-        threads: cores one call may use.
+        threads: number of cores per call.
 
     Attributes:
-        names: of the layers, first to last, `001_Rescaling`, `002_Conv2D`, …
+        names: of the layers, in order: `001_Rescaling`, `002_Conv2D`, …
         input_size: 28 or 56.
 
     Raises:
@@ -43,83 +44,81 @@ class ActivationModel:
     def __init__(self, path: Path, threads: int = 1) -> None:
         if not path.is_file():
             raise ModelError(f"There is no model at {path}. A run has one once it has finished or was stopped.")
-        content = showing(path.read_bytes())
+        content = layers_graph(path.read_bytes())
         if content is None:
             raise NoActivationsError(
-                f"{path} gives answers only, and not what its layers make of an image: it was converted by an older "
-                "version, or elsewhere. Convert it again from the model.keras beside it."
+                f"{path} has no outputs of its layers: an older version or another program converted it. "
+                "Convert it again from the model.keras in the same folder."
             )
         self._lock = threading.Lock()
         with litert_errors(path):
             self._graph = _Graph(content, threads)
             self.input_size = self._graph.input_size
             outputs = self._graph.interpreter.get_signature_runner(LAYERS_SIGNATURE).get_output_details()
-        self._places = {name: int(outputs[name]["index"]) for name in sorted(outputs)}
-        self.names = tuple(name for name in self._places if name != LOGITS)
+        self._tensors = {name: int(outputs[name]["index"]) for name in sorted(outputs)}
+        self.names = tuple(name for name in self._tensors if name != LOGITS)
         if not all(_NAME.fullmatch(name) and int(name[:3]) == place for place, name in enumerate(self.names, 1)):
-            raise NoActivationsError(
-                f"{path} names its layers otherwise than Digit Lab. Convert it again from model.keras."
-            )
+            raise NoActivationsError(f"{path} has unexpected layer names. Convert it again from model.keras.")
         self._path, self._threads = path, threads
 
     @cached_property
-    def _describing(self) -> _Graph | None:
-        """The shorter way to what the last dense layer gets, where it leads there."""
-        content = describing(self._path.read_bytes())
+    def _penultimate_graph(self) -> _Graph | None:
+        """The default graph cut off before the last Dense layer, or None if that is not what its output is."""
+        content = penultimate_graph(self._path.read_bytes())
         if content is None:
             return None
         graph = _Graph(content, self._threads)
         probe = np.arange(self.input_size**2).astype(np.uint8).reshape(1, self.input_size, self.input_size)
-        found = graph.run(probe, [graph.output])[0].reshape(1, -1)
-        expected = self._inside_penultimate(probe)
-        alike = found.shape == expected.shape and np.allclose(found, expected, rtol=1e-3, atol=1e-3)
-        return graph if alike else None
+        features = graph.run(probe, [graph.output])[0].reshape(1, -1)
+        expected = self._penultimate_of_layers_graph(probe)
+        same = features.shape == expected.shape and np.allclose(features, expected, rtol=1e-3, atol=1e-3)
+        return graph if same else None
 
     def outputs(self, images: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
-        """What every layer makes of images.
+        """Computes the output of every layer.
 
         Args:
-            images: (N, 28, 28) or (N, size, size) uint8, ink bright, N of 1 or more; as Classifier.probabilities.
+            images: (N, 28, 28) or (N, size, size) uint8, ink bright, N at least 1; as for Classifier.probabilities.
 
         Returns:
-            Name -> (N, H, W, C) or (N, W) float32, in the order of `names`.
+            (N, H, W, C) or (N, W) float32 by layer name, in the order of `names`.
 
         Raises:
-            ModelError: for images of another shape or dtype.
+            ModelError: the images have another shape or dtype.
         """
         return dict(zip(self.names, self._run(images, list(self.names)), strict=True))
 
     def penultimate(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """What the last layer with weights gets: how the model describes each image before it decides.
+        """Computes the input of the last Dense layer: the features from which the model decides.
 
         Args:
-            images: as `outputs`.
+            images: as for `outputs`.
 
         Returns:
-            (N, W) float32. Raw pixels where that layer is the first.
+            (N, W) float32. The raw pixels if that layer is the first.
         """
-        if self._describing is None:
-            return self._inside_penultimate(images)
+        if self._penultimate_graph is None:
+            return self._penultimate_of_layers_graph(images)
         ready = fit_to_input(images, self.input_size)
         with self._lock:
-            return self._describing.run(ready, [self._describing.output])[0].reshape(len(images), -1)
+            return self._penultimate_graph.run(ready, [self._penultimate_graph.output])[0].reshape(len(images), -1)
 
-    def _inside_penultimate(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def _penultimate_of_layers_graph(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         dense = [place for place, name in enumerate(self.names) if layer_kind(name) == "Dense"]
         return self.layer_input(images, (dense or [len(self.names) - 1])[-1]).reshape(len(images), -1)
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """(N, C) float32: the numbers that softmax turns into the answer. `images`: as `outputs`."""
-        if LOGITS in self._places:
+        """Computes the values before the softmax, (N, C) float32. `images`: as for `outputs`."""
+        if LOGITS in self._tensors:
             return self._run(images, [LOGITS])[0]
         return self.layer_input(images, len(self.names) - 1)
 
     def layer_input(self, images: NDArray[np.uint8], position: int) -> NDArray[np.float32]:
-        """What a layer gets: the outputs of the one before it, or the image itself.
+        """Computes the input of a layer: the output of the layer before it, or the images.
 
         Args:
-            images: as `outputs`.
-            position: 0 is the first layer.
+            images: as for `outputs`.
+            position: index of the layer; 0 is the first.
 
         Returns:
             (N, H, W, C) or (N, W) float32.
@@ -131,37 +130,37 @@ class ActivationModel:
     def _run(self, images: NDArray[np.uint8], names: list[str]) -> list[NDArray[np.float32]]:
         ready = fit_to_input(images, self.input_size)
         with self._lock:
-            return self._graph.run(ready, [self._places[name] for name in names])
+            return self._graph.run(ready, [self._tensors[name] for name in names])
 
 
 class _Graph:
-    """An interpreter of a single graph. One thread at a time."""
+    """A LiteRT interpreter of a single graph. Not thread-safe."""
 
     def __init__(self, content: bytes, threads: int) -> None:
         from ai_edge_litert.interpreter import Interpreter
 
         self.interpreter: Any = Interpreter(model_content=content, num_threads=threads)
-        given = self.interpreter.get_input_details()[0]
-        self.input_size = int(given["shape_signature"][1])
+        details = self.interpreter.get_input_details()[0]
+        self.input_size = int(details["shape_signature"][1])
         self.output = int(self.interpreter.get_output_details()[0]["index"])
-        self._input = int(given["index"])
-        self._count = 0
+        self._input = int(details["index"])
+        self._batch_size = 0
 
     def run(self, images: NDArray[np.uint8], tensors: list[int]) -> list[NDArray[np.float32]]:
-        """(N, …) float32 of each tensor. `images`: (N, size, size) uint8, N of 1 or more."""
+        """Computes tensors, each (N, …) float32, for images (N, size, size) uint8, N at least 1."""
         parts = [self._batch(images[start : start + BATCH], tensors) for start in range(0, len(images), BATCH)]
-        return [np.concatenate(found) for found in zip(*parts, strict=True)]
+        return [np.concatenate(batches) for batches in zip(*parts, strict=True)]
 
     def _batch(self, images: NDArray[np.uint8], tensors: list[int]) -> list[NDArray[np.float32]]:
-        if self._count != len(images):
+        if self._batch_size != len(images):
             self.interpreter.resize_tensor_input(self._input, [len(images), self.input_size, self.input_size, 1])
             self.interpreter.allocate_tensors()
-            self._count = len(images)
+            self._batch_size = len(images)
         self.interpreter.set_tensor(self._input, images[..., None].astype(np.float32))
         self.interpreter.invoke()
         return [np.asarray(self.interpreter.get_tensor(tensor), np.float32) for tensor in tensors]
 
 
 def layer_kind(name: str) -> str:
-    """`Conv2D` of `002_Conv2D`."""
+    """Returns the kind of layer of an output name: `Conv2D` for `002_Conv2D`."""
     return name.partition("_")[2]

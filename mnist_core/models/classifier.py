@@ -1,4 +1,4 @@
-"""28×28 images -> probabilities, with LiteRT: a tenth of a millisecond a digit, and no TensorFlow."""
+"""Classifies images with LiteRT, without TensorFlow, in 0.1 ms per digit."""
 
 from __future__ import annotations
 
@@ -14,20 +14,23 @@ from numpy.typing import NDArray
 
 from mnist_core.constants import NUM_CLASSES
 from mnist_core.errors import ModelError
-from mnist_core.models.select_graph import answering
+from mnist_core.models.select_graph import default_graph
 
 DEFAULT_MODEL = Path(__file__).parent / "default" / "model.tflite"
-REJECT_ABOVE = 0.5  # of the probability that it is no digit
-BATCH = 64  # larger ones no longer get faster, and take memory
+"""The model that ships with Digit Lab."""
+REJECT_ABOVE = 0.5
+"""A drawing is rejected if the probability of `not a digit` is higher."""
+BATCH = 64
+"""Images per call of the interpreter. Larger batches are not faster and need more memory."""
 
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """What a model makes of one image.
+    """The prediction for one image.
 
     Attributes:
-        probabilities: (10,) float32, 0..1, of the digits; they sum to 1 less `not_a_digit`.
-        not_a_digit: 0..1, what the outputs past the tenth say; 0 for a model that has none.
+        probabilities: (10,) float32, 0..1, of the digits; they sum to 1 - `not_a_digit`.
+        not_a_digit: 0..1, the sum of the outputs after the tenth; 0 for a model that has only ten.
     """
 
     probabilities: NDArray[np.float32]
@@ -35,7 +38,7 @@ class Prediction:
 
     @property
     def digit(self) -> int:
-        """The likeliest digit, also where it is rejected."""
+        """The most probable digit, even if the image is rejected."""
         return int(self.probabilities.argmax())
 
     @property
@@ -45,19 +48,19 @@ class Prediction:
 
     @property
     def rejected(self) -> bool:
-        """Whether it more likely is no digit at all."""
+        """True if the image probably is not a digit."""
         return self.not_a_digit > REJECT_ABOVE
 
 
 class Classifier:
-    """A converted model, for any number of threads.
+    """A converted model. Thread-safe.
 
     Args:
         path: a `model.tflite` whose input is (N, size, size, 1) of 0..255, size 28 or 56.
-        threads: cores one call may use.
+        threads: number of cores per call.
 
     Raises:
-        ModelError: where the file is missing, or is no such model.
+        ModelError: the file is missing or is not such a model.
     """
 
     def __init__(self, path: Path, threads: int = 1) -> None:
@@ -72,44 +75,41 @@ class Classifier:
             self._outputs: int = self._count_outputs(path)
 
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """The model's outputs.
+        """Computes the outputs of the model.
 
         Args:
-            images: (N, 28, 28) or (N, size, size) uint8, ink bright. A 28×28 digit goes into the middle of a larger
+            images: (N, 28, 28) or (N, size, size) uint8, ink bright. A 28×28 digit is centered in a larger
                 input.
 
         Returns:
-            (N, C) float32, 0..1, C of 10 or more as the model has outputs; rows sum to 1.
+            (N, C) float32, 0..1, C at least 10; rows sum to 1.
 
         Raises:
-            ModelError: for images of another shape or dtype.
+            ModelError: the images have another shape or dtype.
         """
-        ready = self._fit(images)
+        ready = fit_to_input(images, self.input_size)
         with self._lock:
             parts = [self._run(ready[start : start + BATCH]) for start in range(0, len(ready), BATCH)]
         return np.concatenate(parts) if parts else np.empty((0, self._outputs), np.float32)
 
     def predict(self, image: NDArray[np.uint8]) -> Prediction:
-        """What the model makes of one image, (28, 28) or (size, size) uint8. Raises ModelError as `probabilities`."""
+        """Classifies one image, (28, 28) or (size, size) uint8. Raises ModelError for another shape or dtype."""
         return self.predict_all(image[None])[0]
 
     def predict_all(self, images: NDArray[np.uint8]) -> list[Prediction]:
-        """What the model makes of each of many images, as `probabilities` takes them."""
+        """Classifies many images, as for `probabilities`."""
         outputs = self.probabilities(images)
         return [Prediction(row[:NUM_CLASSES], float(row[NUM_CLASSES:].sum())) for row in outputs]
 
     def digit_probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """The probabilities of the ten digits, (N, 10) float32."""
+        """Computes the probabilities of the ten digits, (N, 10) float32. `images`: as for `probabilities`."""
         return self.probabilities(images)[:, :NUM_CLASSES]
 
-    def _fit(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        return fit_to_input(images, self.input_size)
-
     def _count_outputs(self, path: Path) -> int:
-        """By running it on a black image."""
+        """Runs the model on a black image and counts its outputs."""
         shape = self._run(np.zeros((1, self.input_size, self.input_size), np.uint8)).shape
         if len(shape) != 2 or shape[1] < NUM_CLASSES:
-            raise ModelError(f"{path} gives outputs of shape {shape}; expected (1, {NUM_CLASSES}), or more of them.")
+            raise ModelError(f"The outputs of {path} have shape {shape}; expected (1, {NUM_CLASSES}) or more.")
         return int(shape[1])
 
     def _run(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -126,17 +126,28 @@ class Classifier:
 
 
 def fit_to_input(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """(N, size, size) uint8: a 28×28 digit goes into the middle of a larger input. Raises ModelError for others."""
+    """Centers 28×28 digits in a larger input.
+
+    Args:
+        images: (N, 28, 28) or (N, size, size) uint8.
+        size: side of the model's input in pixels.
+
+    Returns:
+        (N, size, size) uint8.
+
+    Raises:
+        ModelError: the images have another shape or dtype.
+    """
     sides = images.shape[1:]
     if images.ndim != 3 or images.dtype != np.uint8 or sides not in ((28, 28), (size, size)):
-        raise ModelError(f"Expected images (N, 28, 28) uint8, or of side {size}; got {images.shape} {images.dtype}.")
+        raise ModelError(f"Expected images (N, 28, 28) uint8, or with side {size}; got {images.shape} {images.dtype}.")
     margin = (size - sides[0]) // 2
     return np.pad(images, ((0, 0), (margin, margin), (margin, margin))) if margin else images
 
 
 @contextmanager
 def litert_errors(path: Path) -> Iterator[None]:
-    """Turns what LiteRT says of a damaged file, which shows here or there on the way, into a ModelError."""
+    """Turns the various errors that LiteRT raises for a damaged file into a ModelError."""
     try:
         yield
     except (OSError, ValueError, RuntimeError, IndexError) as error:
@@ -147,7 +158,7 @@ def litert_errors(path: Path) -> Iterator[None]:
 def _load(path: Path, threads: int) -> Any:
     from ai_edge_litert.interpreter import Interpreter
 
-    return Interpreter(model_content=answering(path.read_bytes()), num_threads=threads)
+    return Interpreter(model_content=default_graph(path.read_bytes()), num_threads=threads)
 
 
 def _input_size(interpreter: Any, path: Path) -> int:

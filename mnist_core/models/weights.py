@@ -1,10 +1,11 @@
-"""The weights of a model.keras, layer by layer, without TensorFlow. Nothing but numbers is read: no configuration, no
-pickle, and no link out of the file."""
+"""Reads the weights of a model.keras without TensorFlow.
+
+Only arrays are read: no configuration, no pickle, and no link to another file.
+"""
 
 from __future__ import annotations
 
 import io
-import re
 import zipfile
 import zlib
 from pathlib import Path
@@ -15,14 +16,19 @@ from numpy.typing import NDArray
 
 from mnist_core.errors import ModelError
 from mnist_core.networks.architecture import Architecture
+from mnist_core.networks.keras_model import keras_layer_names
 
 Weights = tuple[NDArray[np.float32], ...]
-"""As Keras orders them. Conv2D: kernel (k, k, C, filters), bias (filters,). DepthwiseConv2D: kernel (k, k, C, 1), bias.
+"""The weights of a layer in Keras's order.
+
+Conv2D: kernel (k, k, C, filters), bias (filters,). DepthwiseConv2D: kernel (k, k, C, 1), bias.
 Dense: kernel (W, units), bias. BatchNormalization: gamma, beta, mean, variance, each (C,)."""
 
-FILE = "model.weights.h5"
-LARGEST = 120_000_000  # bytes, unpacked: more than the largest network's
-_BROKEN = (
+WEIGHTS_FILE = "model.weights.h5"
+"""The member of model.keras that contains the weights."""
+MAX_BYTES = 120_000_000
+"""Size limit of the unpacked weights: more than the largest network needs."""
+_READ_ERRORS = (
     OSError,
     ValueError,
     KeyError,
@@ -36,68 +42,61 @@ _BROKEN = (
 
 
 def layer_weights(path: Path, architecture: Architecture) -> tuple[Weights, ...]:
-    """The weights of every layer.
+    """Reads the weights of every layer.
 
     Args:
         path: a `model.keras`.
         architecture: of the model.
 
     Returns:
-        One tuple a layer, empty where it has none.
+        One tuple per layer, empty for a layer without weights.
 
     Raises:
-        ModelError: the file is missing or broken, or is of another network.
+        ModelError: the file is missing, broken, or belongs to another network.
     """
     import h5py
 
     try:
         with zipfile.ZipFile(path) as archive:
-            if archive.getinfo(FILE).file_size > LARGEST:
-                raise ModelError(f"{path} holds more weights than a network has. Train it again, or restore the file.")
-            content = archive.read(FILE)
+            if archive.getinfo(WEIGHTS_FILE).file_size > MAX_BYTES:
+                raise ModelError(
+                    f"{path} contains more weights than any network has. Train it again, or restore the file."
+                )
+            content = archive.read(WEIGHTS_FILE)
         with h5py.File(io.BytesIO(content), "r") as file:
-            found = tuple(_weights(h5py, file, name) for name in _names(architecture))
-    except _BROKEN as error:
+            weights_by_layer = tuple(_read_layer(h5py, file, name) for name in keras_layer_names(architecture.layers))
+    except _READ_ERRORS as error:
         why = " ".join(str(error).split())[:200]
         raise ModelError(f"{path} cannot be read ({why}). Train it again, or restore the file.") from None
-    for position, (layer, row) in enumerate(zip(found, architecture.summary(), strict=True), 1):
+    for position, (layer, row) in enumerate(zip(weights_by_layer, architecture.summary(), strict=True), 1):
         if sum(weights.size for weights in layer) != row.parameters:
             raise ModelError(
-                f"{path} is of another network: layer {position} ({row.layer}) has "
+                f"{path} belongs to another network: layer {position} ({row.layer}) has "
                 f"{sum(weights.size for weights in layer):,} weights, expected {row.parameters:,}."
             )
-    return found
+    return weights_by_layer
 
 
-def _names(architecture: Architecture) -> list[str]:
-    """What Keras calls the layers in the file: `conv2d`, `conv2d_1`, `batch_normalization`, …"""
-    names, seen = [], dict[str, int]()
-    for layer in architecture.layers:
-        words = re.sub(r"([a-z])([A-Z])", r"\1_\2", re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", type(layer).__name__))
-        name = words.lower()
-        names.append(f"{name}_{seen[name]}" if seen.get(name) else name)
-        seen[name] = seen.get(name, 0) + 1
-    return names
-
-
-def _weights(h5py: Any, file: Any, name: str) -> Weights:
+def _read_layer(h5py: Any, file: Any, name: str) -> Weights:
     if f"layers/{name}/vars" not in file:
         return ()
     place = file
     for step in ("layers", name, "vars"):
-        place = _followed(h5py, place, step)
-    arrays = [_followed(h5py, place, str(number)) for number in range(len(place))]
-    return tuple(_array(array) for array in arrays if array.dtype.kind == "f")  # a generator's state is no weight
+        place = _hard_member(h5py, place, step)
+    arrays = [_hard_member(h5py, place, str(number)) for number in range(len(place))]
+    return tuple(
+        _read_array(array) for array in arrays if array.dtype.kind == "f"
+    )  # the state of a random generator is an integer
 
 
-def _followed(h5py: Any, group: Any, name: str) -> Any:
-    """What a group holds. Raises ValueError for what lies elsewhere: a link can name any file of this computer."""
+def _hard_member(h5py: Any, group: Any, name: str) -> Any:
+    """Returns a member of a group. Raises ValueError for a soft or external link, which could name any file."""
     if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-        raise ValueError(f"{name} is a link, expected a group or numbers")
+        raise ValueError(f"{name} is a link, expected a group or an array")
     return group[name]
 
 
-def _array(dataset: Any) -> NDArray[np.float32]:
-    if dataset.external or dataset.is_virtual or dataset.size * 4 > LARGEST:
-        raise ValueError("its numbers lie in another file, or are more than a network has")
+def _read_array(dataset: Any) -> NDArray[np.float32]:
+    if dataset.external or dataset.is_virtual or dataset.size * 4 > MAX_BYTES:
+        raise ValueError("the array is stored in another file, or is larger than any network")
     return np.asarray(dataset[()], np.float32)

@@ -1,4 +1,7 @@
-"""x"""
+"""Checked networks and their JSON.
+
+A network takes an image with pixels 0..255; one that wants 0..1 starts with `Rescaling`.
+"""
 
 from __future__ import annotations
 
@@ -11,16 +14,17 @@ from mnist_core.errors import ArchitectureError
 from mnist_core.fields import Choice, allowed, changed_fields, name_errors, rule_violations
 from mnist_core.networks.layers import LAYERS, Layer, Shape, Softmax, format_shape
 
-MAX_PARAMETERS = 20_000_000  # about ten times the largest recipe: more would take a small server's memory
+MAX_PARAMETERS = 20_000_000
+"""About ten times the largest recipe. More would exhaust the memory of a small server."""
 MAX_LAYERS = 100
+"""The most layers a network may have."""
 LAYERS_KEY = "layers"
-"""The override that is a whole network, as layers_to_json writes it: somebody's own."""
-"""The key of a network among the overrides of a recipe."""
+"""The override that replaces all layers of a recipe, as JSON from layers_to_json."""
 
 
 @dataclass(frozen=True)
 class LayerSummary:
-    """One line of the summary table."""
+    """One row of Architecture.summary."""
 
     layer: str
     output_shape: Shape
@@ -29,14 +33,14 @@ class LayerSummary:
 
 @dataclass(frozen=True)
 class Architecture:
-    """A network that is known to work: making one checks it.
+    """A network that can be trained. The constructor checks it.
 
     Attributes:
-        layers: first to last.
-        input_size: side of the square input image in pixels: 28, or 56 for the uncentered digits.
+        layers: in order.
+        input_size: side of the square input image in pixels: 28, or 56 for uncentered digits.
 
     Raises:
-        ArchitectureError: where it cannot work, with the position of the layer and why.
+        ArchitectureError: the network cannot be built; contains the position of the layer and the reason.
     """
 
     layers: tuple[Layer, ...]
@@ -54,15 +58,16 @@ class Architecture:
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
+        """(rows, columns, 1)."""
         return (self.input_size, self.input_size, 1)
 
     @property
     def parameters(self) -> int:
-        """All weights, trainable or not, as Keras's `count_params` counts them."""
+        """The number of weights, trainable or not, as Keras's `count_params` counts them."""
         return sum(row.parameters for row in self.summary())
 
     def summary(self) -> tuple[LayerSummary, ...]:
-        """Name, output shape and parameter count of each layer."""
+        """Lists name, output shape and parameter count of each layer."""
         shape: Shape = self.input_shape
         rows = []
         for position, layer in enumerate(self.layers, start=1):
@@ -82,27 +87,27 @@ class Architecture:
         where = f"Layer {position} ({type(last).__name__})"
         if len(shape) != 1 or shape[0] < NUM_CLASSES:
             raise ArchitectureError(
-                f"{where} ends in {format_shape(shape)}; expected at the end a layer with {NUM_CLASSES} or more outputs, "
-                f"one for each digit: add Dense({NUM_CLASSES}, softmax).",
+                f"{where} ends in {format_shape(shape)}; expected {NUM_CLASSES} or more outputs, one for each digit: "
+                f"add Dense({NUM_CLASSES}, softmax).",
                 position,
             )
         if not isinstance(last, Softmax) and getattr(last, "activation", None) != "softmax":
             raise ArchitectureError(
-                f"{where} does not end in probabilities: give the last layer the activation softmax, or add Softmax.",
+                f"{where} does not output probabilities: set its activation to softmax, or add Softmax.",
                 position,
             )
 
 
 def layers_to_json(layers: Sequence[Layer]) -> list[dict[str, Any]]:
-    """Layers as JSON objects: `{"layer": "Conv2D", "filters": 32, "kernel_size": 3}`; defaults are left out."""
+    """Converts layers to JSON objects: `{"layer": "Conv2D", "filters": 32, "kernel_size": 3}`, without defaults."""
     return [{"layer": type(layer).__name__, **changed_fields(layer)} for layer in layers]
 
 
 def layers_from_json(items: object) -> tuple[Layer, ...]:
-    """The layers that `to_json` wrote.
+    """Parses layers from `layers_to_json`. Values are not checked against their ranges: Architecture does that.
 
     Raises:
-        ArchitectureError: for an unknown layer or setting, with the layer's position.
+        ArchitectureError: a layer or a setting is unknown, or a required setting is missing.
     """
     if not isinstance(items, list):
         raise ArchitectureError(f"Expected a list of layers, got {type(items).__name__}.")

@@ -1,10 +1,10 @@
-"""What a network costs and sees, layer by layer, by counting: shapes, parameters, multiply-adds, receptive field.
+"""Counts shapes, parameters, multiply-adds and receptive field of each layer.
 
-rows = cost.layers(layers, 28)               # as far as the network can be built
+rows = cost.layer_costs(layers, 28)          # up to the first layer that does not fit
 cost.megabytes(rows[-1].parameters)
 
-The receptive field is counted as in A. Araujo et al., "Computing receptive fields of convolutional neural networks",
-Distill, 2019: a window of k on units that lie j pixels apart adds (k - 1) × j pixels.
+The receptive field is computed as in A. Araujo et al., "Computing receptive fields of convolutional neural networks",
+Distill, 2019: a window of k over units that are j pixels apart adds (k - 1) × j pixels.
 """
 
 from __future__ import annotations
@@ -30,21 +30,23 @@ from mnist_core.networks.layers import (
     Softmax,
 )
 
-BYTES = 4  # of a float32
+BYTES_PER_PARAMETER = 4
+"""The size of a float32."""
 
 
 @dataclass(frozen=True)
 class LayerCost:
-    """One layer of a network.
+    """What one layer costs.
 
     Attributes:
-        layer: its name in LAYERS.
-        input_shape, output_shape: of one example.
+        layer: name in LAYERS.
+        input_shape, output_shape: for one example.
         parameters: weights, trainable or not.
-        multiply_adds: of one image on its way forward; additions of biases and comparisons are not counted.
-        receptive_field: pixels of the input image, along one side, that can change one number of the output, away
-            from the edge; never more than the image has.
-        stride: pixels between what two neighbouring units look at; 0 where each unit looks at all that there is.
+        multiply_adds: for one image, forward; bias additions and comparisons do not count.
+        receptive_field: side, in pixels of the input image, of the area that one output value depends on, away from
+            the edges; at most the size of the image.
+        stride: distance, in pixels of the input image, between the fields of two neighboring units; 0 if every unit
+            depends on the whole image.
     """
 
     layer: str
@@ -57,104 +59,106 @@ class LayerCost:
 
 
 @dataclass(frozen=True)
-class _Sight:
-    """What one unit sees: `field` pixels; units beside each other `stride` pixels apart, `units` of them in a row."""
+class _ReceptiveField:
+    """`units` in a row, each depending on `field` pixels, `stride` pixels apart."""
 
     field: int
     stride: int
     units: int
 
-    def through(self, window: int, strides: int, units: int, image: int) -> _Sight:
-        """Of the units of a layer whose window slides over these, `units` in a row."""
-        return _Sight(min(image, self.field + (window - 1) * self.stride), self.stride * strides, units)
+    def slide(self, window: int, strides: int, units: int, image: int) -> _ReceptiveField:
+        """The field after a layer that slides a window over these units."""
+        return _ReceptiveField(min(image, self.field + (window - 1) * self.stride), self.stride * strides, units)
 
-    def together(self, image: int) -> _Sight:
-        """Of a unit that sees all of these."""
-        return _Sight(min(image, self.field + (self.units - 1) * self.stride), 0, 1)
+    def combine(self, image: int) -> _ReceptiveField:
+        """The field of a unit that depends on all of these units."""
+        return _ReceptiveField(min(image, self.field + (self.units - 1) * self.stride), 0, 1)
 
 
 def layer_costs(stack: Sequence[Layer], input_size: int = 28) -> tuple[LayerCost, ...]:
-    """The layers of a network, first to last, up to the first that cannot work where it stands.
+    """Counts the cost of each layer, up to the first layer that does not fit.
 
     Args:
-        stack: the network, which need not be whole.
+        stack: the network, which may be incomplete.
         input_size: side of the square image in pixels.
     """
     shape: Shape = (input_size, input_size, 1)
-    sight, rows = _Sight(1, 1, input_size), []
+    seen, rows = _ReceptiveField(1, 1, input_size), []
     for layer in stack:
         try:
-            made = layer.output_shape(shape) if not rule_violations(layer) else None
+            output_shape = layer.output_shape(shape) if not rule_violations(layer) else None
         except ValueError:
-            made = None
-        if made is None:
+            output_shape = None
+        if output_shape is None:
             break
-        sight = _seen(layer, sight, shape, made, input_size)
+        seen = _receptive_field(layer, seen, shape, output_shape, input_size)
         rows.append(
             LayerCost(
                 type(layer).__name__,
                 shape,
-                made,
+                output_shape,
                 layer.parameters(shape),
-                _multiply_adds(layer, shape, made),
-                sight.field,
-                sight.stride,
+                _multiply_adds(layer, shape, output_shape),
+                seen.field,
+                seen.stride,
             )
         )
-        shape = made
+        shape = output_shape
     return tuple(rows)
 
 
 def total_cost(rows: Sequence[LayerCost]) -> LayerCost:
-    """The network as one layer: its sums, and what its last units see. `rows`: at least one."""
+    """Sums the costs of one or more layers. Receptive field and output shape are those of the last."""
     whole: dict[str, Any] = {name: sum(getattr(row, name) for row in rows) for name in ("parameters", "multiply_adds")}
     return replace(rows[-1], layer="all", input_shape=rows[0].input_shape, **whole)
 
 
 def megabytes(parameters: int) -> float:
-    """How large they are as float32, in 10^6 bytes."""
-    return parameters * BYTES / 1e6
+    """Returns the size of float32 parameters, in 10^6 bytes."""
+    return parameters * BYTES_PER_PARAMETER / 1e6
 
 
 def format_count(count: int) -> str:
-    """A large count for people: `4.1 million`."""
+    """Formats a large count for display: `4.1 million`."""
     for size, name in ((10**9, "billion"), (10**6, "million"), (10**3, "thousand")):
         if count >= size:
             return f"{count / size:.3g} {name}" if count / size < 100 else f"{count / size:.0f} {name}"
     return str(count)
 
 
-def _seen(layer: Any, before: _Sight, shape: Shape, made: Shape, image: int) -> _Sight:
+def _receptive_field(
+    layer: Any, before: _ReceptiveField, shape: Shape, output_shape: Shape, image: int
+) -> _ReceptiveField:
     name = type(layer)
     if name in (Conv2D, DepthwiseConv2D):
-        return before.through(layer.kernel_size, layer.strides, made[0], image)
+        return before.slide(layer.kernel_size, layer.strides, output_shape[0], image)
     if name in (MaxPooling2D, AveragePooling2D):
-        return before.through(layer.pool_size, layer.strides or layer.pool_size, made[0], image)
+        return before.slide(layer.pool_size, layer.strides or layer.pool_size, output_shape[0], image)
     if name in (GlobalAveragePooling2D, GlobalMaxPooling2D, Dense):
-        return before.together(image)
-    if name is Softmax and len(shape) == 1:  # each share depends on all numbers
-        return before.together(image)
+        return before.combine(image)
+    if name is Softmax and len(shape) == 1:  # each probability depends on all values
+        return before.combine(image)
     return before
 
 
-def _multiply_adds(layer: Layer, shape: Shape, made: Shape) -> int:
+def _multiply_adds(layer: Layer, shape: Shape, output_shape: Shape) -> int:
     count = _COUNTS.get(type(layer))
-    return count(layer, shape, made) if count else 0
+    return count(layer, shape, output_shape) if count else 0
 
 
-def _window(layer: Any, shape: Shape, made: Shape) -> int:
-    return math.prod(made) * int(layer.kernel_size) ** 2
+def _window(layer: Any, shape: Shape, output_shape: Shape) -> int:
+    return math.prod(output_shape) * int(layer.kernel_size) ** 2
 
 
-def _each(layer: Any, shape: Shape, made: Shape) -> int:
-    return math.prod(made)
+def _one_per_value(layer: Any, shape: Shape, output_shape: Shape) -> int:
+    return math.prod(output_shape)
 
 
 _COUNTS: dict[type[Layer], Callable[[Any, Shape, Shape], int]] = {
-    Conv2D: lambda layer, shape, made: _window(layer, shape, made) * shape[2],
+    Conv2D: lambda layer, shape, output_shape: _window(layer, shape, output_shape) * shape[2],
     DepthwiseConv2D: _window,
-    Dense: lambda layer, shape, made: shape[0] * made[0],
-    BatchNormalization: _each,
-    Rescaling: _each,
+    Dense: lambda layer, shape, output_shape: shape[0] * output_shape[0],
+    BatchNormalization: _one_per_value,
+    Rescaling: _one_per_value,
 }
-"""Kind of layer -> its multiply-adds. Others compare, add or look up."""
+"""Multiply-adds by kind of layer. Other kinds only compare, add or copy."""

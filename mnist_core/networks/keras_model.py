@@ -1,7 +1,10 @@
-"""x"""
+"""A network as a Keras model, as Keras source code, and under Keras's names."""
 
 from __future__ import annotations
 
+import re
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -11,7 +14,11 @@ from mnist_core.networks.layers import Layer
 
 
 def build_model(architecture: Architecture) -> Any:
-    """The Keras model, not compiled. Input (N, size, size, 1) of 0..255, output (N, units) probabilities."""
+    """Builds the Keras model, not compiled.
+
+    Returns:
+        A keras.Sequential: (N, size, size, 1) of 0..255 to (N, units) probabilities.
+    """
     import keras
 
     stack = [getattr(keras.layers, type(layer).__name__)(**asdict(layer)) for layer in architecture.layers]
@@ -19,7 +26,7 @@ def build_model(architecture: Architecture) -> Any:
 
 
 def keras_source(architecture: Architecture) -> str:
-    """Python source that builds the same model; it needs `import keras` and `from keras import layers`."""
+    """Writes Python source that builds the same model, given `import keras` and `from keras import layers`."""
     lines = [f"keras.Input({architecture.input_shape}),"]
     lines += [f"layers.{type(layer).__name__}({_arguments(layer)})," for layer in architecture.layers]
     return "model = keras.Sequential([\n" + "".join(f"    {line}\n" for line in lines) + "])\n"
@@ -31,3 +38,14 @@ def _arguments(layer: Layer) -> str:
 
 def _literal(value: object) -> str:
     return "1 / 255" if value == 1 / 255 else repr(value)
+
+
+def keras_layer_names(layers: Sequence[Layer]) -> list[str]:
+    """Returns the names that Keras gives the layers of a new model: `conv2d`, `conv2d_1`, `batch_normalization`."""
+    counts: Counter[str] = Counter()
+    names = []
+    for layer in layers:
+        name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(layer).__name__).lower()
+        names.append(f"{name}_{counts[name]}" if counts[name] else name)
+        counts[name] += 1
+    return names

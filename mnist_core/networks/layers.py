@@ -1,4 +1,4 @@
-"""The layers that a network can have, each a dataclass named like its Keras class."""
+"""The layers that a network can have. Names, fields and defaults are those of the Keras classes."""
 
 from __future__ import annotations
 
@@ -8,26 +8,27 @@ from dataclasses import dataclass
 from mnist_core.fields import Choice, Integer, Number, allowed
 
 Shape = tuple[int, ...]
+"""The shape of one example, without the batch: (rows, columns, channels) or (units,)."""
 
 ACTIVATIONS = (None, "relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid", "softmax")
 INITIALIZERS = ("glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "random_normal", "zeros")
 
 
 def format_shape(shape: Shape) -> str:
-    """A shape for people: `26 × 26 × 32`."""
+    """Formats a shape for display: `26 × 26 × 32`."""
     return " × ".join(map(str, shape)) if len(shape) > 1 else f"{shape[0]} values"
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer. Subclasses say which shape they make of which, and how many parameters that takes."""
+    """A layer. Subclasses compute its output shape and count its parameters."""
 
     def output_shape(self, shape: Shape) -> Shape:
-        """The shape it makes of `shape`. Raises ValueError, saying why, where it cannot take it."""
+        """Returns the output shape for an input shape. Raises ValueError if the layer cannot take that input."""
         return shape
 
     def parameters(self, shape: Shape) -> int:
-        """How many weights, trainable or not, it holds for an input of `shape`."""
+        """Counts the weights, trainable or not, for an input shape."""
         return 0
 
 
@@ -39,7 +40,7 @@ def _image(shape: Shape) -> tuple[int, int, int]:
 
 
 def _slide(size: int, window: int, strides: int, padding: str) -> int:
-    """Positions of a window along one axis, as Keras counts them."""
+    """Counts the positions of a sliding window along one axis, as Keras does."""
     if padding == "same":
         return math.ceil(size / strides)
     if window > size:
@@ -49,13 +50,15 @@ def _slide(size: int, window: int, strides: int, padding: str) -> int:
 
 @dataclass(frozen=True)
 class Rescaling(Layer):
-    """Multiplies each pixel: 1/255 brings 0..255 to 0..1."""
+    """Multiplies each value by a constant: 1/255 maps 0..255 to 0..1."""
 
     scale: float = allowed(Number(0, 1, above=True))
 
 
 @dataclass(frozen=True)
 class Conv2D(Layer):
+    """Slides filters over the image; each filter makes one channel."""
+
     filters: int = allowed(Integer(1, 1024))
     kernel_size: int = allowed(Integer(1, 28))
     strides: int = allowed(Integer(1, 8), 1)
@@ -65,16 +68,18 @@ class Conv2D(Layer):
     kernel_initializer: str = allowed(Choice(INITIALIZERS), "glorot_uniform")
 
     def output_shape(self, shape: Shape) -> Shape:
+        """See Layer.output_shape."""
         rows, columns, _ = _image(shape)
         return (*(_slide(size, self.kernel_size, self.strides, self.padding) for size in (rows, columns)), self.filters)
 
     def parameters(self, shape: Shape) -> int:
+        """See Layer.parameters."""
         return (self.kernel_size**2 * shape[-1] + self.use_bias) * self.filters
 
 
 @dataclass(frozen=True)
 class DepthwiseConv2D(Layer):
-    """One small filter for each channel, none across channels."""
+    """Slides one filter over each channel separately."""
 
     kernel_size: int = allowed(Integer(1, 28))
     strides: int = allowed(Integer(1, 8), 1)
@@ -83,20 +88,23 @@ class DepthwiseConv2D(Layer):
     use_bias: bool = allowed(Choice((True, False)), True)
 
     def output_shape(self, shape: Shape) -> Shape:
+        """See Layer.output_shape."""
         rows, columns, channels = _image(shape)
         return (*(_slide(size, self.kernel_size, self.strides, self.padding) for size in (rows, columns)), channels)
 
     def parameters(self, shape: Shape) -> int:
+        """See Layer.parameters."""
         return (self.kernel_size**2 + self.use_bias) * shape[-1]
 
 
 @dataclass(frozen=True)
 class _Pooling2D(Layer):
     pool_size: int = allowed(Integer(1, 28), 2)
-    strides: int | None = allowed(Choice((None, *range(1, 9))), None)  # None: as pool_size
+    strides: int | None = allowed(Choice((None, *range(1, 9))), None)  # None: pool_size
     padding: str = allowed(Choice(("valid", "same")), "valid")
 
     def output_shape(self, shape: Shape) -> Shape:
+        """See Layer.output_shape."""
         rows, columns, channels = _image(shape)
         strides = self.strides or self.pool_size
         return (*(_slide(size, self.pool_size, strides, self.padding) for size in (rows, columns)), channels)
@@ -104,87 +112,103 @@ class _Pooling2D(Layer):
 
 @dataclass(frozen=True)
 class MaxPooling2D(_Pooling2D):
-    """The largest value in each window."""
+    """Takes the maximum in each window."""
 
 
 @dataclass(frozen=True)
 class AveragePooling2D(_Pooling2D):
-    """The mean value in each window."""
+    """Takes the mean in each window."""
 
-    pool_size: int = allowed(Integer(1, 28))  # Keras has no default here
+    pool_size: int = allowed(Integer(1, 28))  # required, as in Keras
 
 
 @dataclass(frozen=True)
 class GlobalAveragePooling2D(Layer):
-    """The mean of each channel."""
+    """Takes the mean of each channel."""
 
     def output_shape(self, shape: Shape) -> Shape:
+        """See Layer.output_shape."""
         return (_image(shape)[2],)
 
 
 @dataclass(frozen=True)
 class GlobalMaxPooling2D(GlobalAveragePooling2D):
-    """The maximum of each channel."""
+    """Takes the maximum of each channel."""
 
 
 @dataclass(frozen=True)
 class BatchNormalization(Layer):
+    """Normalizes each channel over the batch, then scales and shifts it."""
+
     momentum: float = allowed(Number(0, 1), 0.99)
     epsilon: float = allowed(Number(0, 1, above=True), 0.001)
 
     def parameters(self, shape: Shape) -> int:
-        return 4 * shape[-1]  # gamma and beta are trained, moving mean and variance are counted along
+        """See Layer.parameters."""
+        return 4 * shape[-1]  # gamma, beta, and the moving mean and variance, which are not trained
 
 
 @dataclass(frozen=True)
 class ReLU(Layer):
-    """Negative values become 0."""
+    """Sets negative values to 0."""
 
 
 @dataclass(frozen=True)
 class LeakyReLU(Layer):
+    """Multiplies negative values by a small slope."""
+
     negative_slope: float = allowed(Number(0, 1), 0.3)
 
 
 @dataclass(frozen=True)
 class Softmax(Layer):
-    """Turns the last axis into probabilities."""
+    """Turns the values along the last axis into probabilities."""
 
 
 @dataclass(frozen=True)
 class Dropout(Layer):
+    """Sets a random share of the values to 0 during training."""
+
     rate: float = allowed(Number(0, 0.95))
 
 
 @dataclass(frozen=True)
 class SpatialDropout2D(Layer):
-    """Drops whole channels."""
+    """Sets whole channels to 0 during training."""
 
     rate: float = allowed(Number(0, 0.95))
 
     def output_shape(self, shape: Shape) -> Shape:
+        """See Layer.output_shape."""
         return _image(shape)
 
 
 @dataclass(frozen=True)
 class Flatten(Layer):
+    """Turns an image into a flat list of values."""
+
     def output_shape(self, shape: Shape) -> Shape:
+        """See Layer.output_shape."""
         return (math.prod(shape),)
 
 
 @dataclass(frozen=True)
 class Dense(Layer):
+    """Connects every unit to every input."""
+
     units: int = allowed(Integer(1, 8192))
     activation: str | None = allowed(Choice(ACTIVATIONS), None)
     use_bias: bool = allowed(Choice((True, False)), True)
     kernel_initializer: str = allowed(Choice(INITIALIZERS), "glorot_uniform")
 
     def output_shape(self, shape: Shape) -> Shape:
+        """See Layer.output_shape."""
         if len(shape) != 1:
             raise ValueError(f"needs a flat list of numbers, but gets {format_shape(shape)}: put Flatten before it")
         return (self.units,)
 
     def parameters(self, shape: Shape) -> int:
+        """See Layer.parameters."""
         return (shape[0] + self.use_bias) * self.units
 
 
@@ -208,3 +232,4 @@ LAYERS: dict[str, type[Layer]] = {
         Dense,
     )
 }
+"""Every kind of layer by its name, which is the name of its Keras class."""

@@ -1,0 +1,1 @@
+"""Recipes: named settings to train with, overrides of settings, and learning-rate schedules."""

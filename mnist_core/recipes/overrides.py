@@ -1,4 +1,4 @@
-"""x"""
+"""Overrides: settings that differ from a recipe."""
 
 from __future__ import annotations
 
@@ -9,69 +9,60 @@ from typing import Any
 from mnist_core.errors import ArchitectureError, SettingError
 from mnist_core.fields import Choice, Integer, Number, rule_of
 from mnist_core.networks.architecture import LAYERS_KEY, MAX_LAYERS, layers_from_json, layers_to_json
-from mnist_core.networks.bulk_edits import (
-    MIXED,
-    with_dropout,
-    with_initializer,
-    with_normalization_momentum,
-)
-from mnist_core.networks.layers import (
-    INITIALIZERS,
-    Layer,
-)
+from mnist_core.networks.bulk_edits import MIXED, with_dropout, with_initializer, with_normalization_momentum
+from mnist_core.networks.layers import INITIALIZERS, Layer
 from mnist_core.recipes.settings import Settings
 
-_VIRTUAL: dict[str, tuple[Number | Choice, Callable[[tuple[Layer, ...], Any], tuple[Layer, ...]]]] = {
+_LAYER_RULES: dict[str, tuple[Number | Choice, Callable[[tuple[Layer, ...], Any], tuple[Layer, ...]]]] = {
     "dropout": (Number(0, 0.95), with_dropout),
     "kernel_initializer": (Choice((*INITIALIZERS, MIXED)), with_initializer),
     "batch_normalization_momentum": (Number(0, 1), with_normalization_momentum),
 }
-"""Settings that stand for a change of the layers: what they may hold, and the change."""
-LAYER_SETTINGS = tuple(_VIRTUAL)
-"""Their names: what a network of one's own says layer by layer."""
+"""Settings that change all layers of a kind: their rule and the function that applies them."""
+LAYER_SETTINGS = tuple(_LAYER_RULES)
+"""Names of the settings that change layers. They do not apply to a network that was built layer by layer."""
 
 
 def setting_rules() -> dict[str, Integer | Number | Choice]:
-    """What each setting that can be overridden may hold: every scalar of Settings, and those of the layers."""
+    """Returns the rule of every setting that can be overridden: the scalars of Settings and LAYER_SETTINGS."""
     rules = {described.name: rule for described in fields(Settings) if (rule := rule_of(described)) is not None}
-    return {**rules, **{name: rule for name, (rule, _) in _VIRTUAL.items()}}
+    return {**rules, **{name: rule for name, (rule, _) in _LAYER_RULES.items()}}
 
 
 def apply_overrides(settings: Settings, overrides: Mapping[str, Any]) -> Settings:
-    """The settings with some of them changed.
+    """Returns settings with overrides applied.
 
     Args:
-        settings: what to begin with.
-        overrides: setting -> value; NETWORK replaces all layers; `dropout`, `kernel_initializer` and
-            `batch_normalization_momentum` set those of every layer that has one.
+        settings: of the recipe.
+        overrides: values by setting. LAYERS_KEY replaces all layers; LAYER_SETTINGS change every layer of a kind.
 
     Raises:
-        SettingError: for an unknown setting or a value out of range.
-        ArchitectureError: where the changed network cannot work.
+        SettingError: a setting is unknown or a value is out of range.
+        ArchitectureError: the resulting network cannot be built.
     """
     rules = setting_rules()
     for name, value in overrides.items():
         if name == LAYERS_KEY:
-            continue  # from_json says what is wrong with it
+            continue  # checked by layers_from_json
         if name not in rules:
             raise SettingError(f"There is no setting {name!r}. Known: {', '.join(rules)}.")
         if not rules[name].accepts(value):
             raise SettingError(f"{name} is {value!r}, expected {rules[name]}.")
-    plain = {name: value for name, value in overrides.items() if name not in _VIRTUAL}
-    return replace(settings, **{**plain, "layers": _layers(settings, overrides)})
+    plain = {name: value for name, value in overrides.items() if name not in _LAYER_RULES}
+    return replace(settings, **{**plain, "layers": _overridden_layers(settings, overrides)})
 
 
-def _layers(settings: Settings, overrides: Mapping[str, Any]) -> tuple[Layer, ...]:
-    """The layers of the settings with some of them changed."""
+def _overridden_layers(settings: Settings, overrides: Mapping[str, Any]) -> tuple[Layer, ...]:
+    """Returns the layers of settings with overrides applied."""
     layers = layers_from_json(overrides[LAYERS_KEY]) if LAYERS_KEY in overrides else settings.layers
-    for name, (_, change) in _VIRTUAL.items():
+    for name, (_, change) in _LAYER_RULES.items():
         if name in overrides:
             layers = change(layers, overrides[name])
     return layers
 
 
 def is_valid_override(name: str, value: object) -> bool:
-    """Whether a setting may be overridden with this value, as far as can be said of it alone."""
+    """True if a setting may have this value; other settings may still conflict with it."""
     if name == LAYERS_KEY:
         try:
             return 1 <= len(layers_from_json(value)) <= MAX_LAYERS
@@ -82,21 +73,24 @@ def is_valid_override(name: str, value: object) -> bool:
 
 
 def overrides_for(settings: Settings, base: Settings) -> dict[str, Any]:
-    """The overrides that make `settings` of `base`: scalars, and the whole network where these do not make it."""
-    found = {
+    """Returns the overrides that turn `base` into `settings`.
+
+    Contains all layers only if LAYER_SETTINGS cannot express the difference.
+    """
+    changed = {
         name: getattr(settings, name) for name in setting_rules() if getattr(settings, name) != getattr(base, name)
     }
-    if _layers(base, found) == settings.layers:
-        return found
-    scalars = {name: value for name, value in found.items() if name not in _VIRTUAL}
+    if _overridden_layers(base, changed) == settings.layers:
+        return changed
+    scalars = {name: value for name, value in changed.items() if name not in _LAYER_RULES}
     return {LAYERS_KEY: layers_to_json(settings.layers), **scalars}
 
 
 def parse_override(text: str) -> tuple[str, Any]:
-    """`KEY=VALUE` of a command line as a setting and its value.
+    """Parses `KEY=VALUE` from a command line.
 
     Raises:
-        SettingError: where it is not of that form, or the value is not of the setting's kind.
+        SettingError: the text has another form, the setting is unknown, or the value is out of range.
     """
     name, equals, value = text.partition("=")
     rules = setting_rules()

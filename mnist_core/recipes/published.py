@@ -1,30 +1,22 @@
-"""x"""
+"""Published systems, with the layers, optimizers, batch sizes, epochs and splits that their authors used.
+
+W. Fleming (blog, 2019), I. Zepeda (blog, 2018), the Lesson 08 notebook, S. Singh (Medium, 2020) and J. Brownlee
+(tutorial).
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from mnist_core.networks.layers import (
-    Dense,
-    Dropout,
-    Flatten,
-    MaxPooling2D,
-)
-from mnist_core.recipes.recipe import (
-    SCALE_TO_ONE,
-    TEN_PROBABILITIES,
-    PublishedResult,
-    Recipe,
-    conv_relu,
-    dense_relu,
-)
+from mnist_core.networks.layers import Dense, Dropout, Flatten, MaxPooling2D
+from mnist_core.recipes.recipe import SCALE_TO_ONE, TEN_PROBABILITIES, PublishedResult, Recipe, conv_relu, dense_relu
 from mnist_core.recipes.settings import Settings
 
 _LESSON_08_MLP = (SCALE_TO_ONE, Flatten(), *dense_relu(512, 256), TEN_PROBABILITIES)
 _LESSON_08: dict[str, Any] = {"epochs": 20, "split": "half-test"}
 _BROWNLEE: dict[str, Any] = {"batch_size": 200, "epochs": 10, "split": "test-as-validation", "one_hot": True}
 
-PUBLISHED = (
+PUBLISHED: tuple[Recipe, ...] = (
     Recipe(
         "fleming-cnn",
         "Three convolutions",
@@ -72,7 +64,7 @@ PUBLISHED = (
             one_hot=True,
         ),
         PublishedResult("error 0.74 %, and accuracy 99.06 %", 0.9906, "test"),
-        "The two published lines contradict each other: an error of 0.74 % would be an accuracy of 99.26 %. "
+        "The two published results contradict each other: an error of 0.74 % is an accuracy of 99.26 %. "
         "It validates on the test images.",
     ),
     Recipe(
@@ -81,8 +73,8 @@ PUBLISHED = (
         "Lesson 08 notebook",
         Settings(_LESSON_08_MLP, batch_size=1024, **_LESSON_08),
         PublishedResult("validation accuracy 98.26 % at epoch 20; test 97.86 %, loss 0.343", 0.9826, "validation"),
-        "The notebook scored its test images without dividing them by 255, as it had done in training: hence the "
-        "loss of 0.343. The test score shown here is the correct one.",
+        "The notebook did not divide its test images by 255, as it did in training, which explains the loss of 0.343. "
+        "The test score shown here is correct.",
     ),
     Recipe(
         "lesson08-cnn",
@@ -112,7 +104,7 @@ PUBLISHED = (
         "Lesson 08 notebook",
         Settings(_LESSON_08_MLP, batch_size=1024, uncentered=True, **_LESSON_08),
         PublishedResult("validation accuracy 89.26 % at epoch 20", 0.8926, "validation", 0.015),
-        "A dense network does not survive translation: with the digits moved about it loses nine points.",
+        "A dense network cannot handle translation: it loses nine points on digits at random positions.",
     ),
     Recipe(
         "lesson08-uncentered-cnn",
@@ -136,7 +128,7 @@ PUBLISHED = (
             **_LESSON_08,
         ),
         PublishedResult("validation accuracy 98.14 % at epoch 20", 0.9814, "validation", 0.005),
-        "It has 100 outputs for ten classes, as published: the other ninety learn to stay at zero.",
+        "It has 100 outputs for ten classes, as published. The other ninety learn to stay at zero.",
     ),
     Recipe(
         "singh-mlp",

@@ -1,29 +1,22 @@
-"""x"""
+"""The recipe type, and short names for the layers that many recipes have."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mnist_core.networks.layers import (
-    BatchNormalization,
-    Conv2D,
-    Dense,
-    Layer,
-    ReLU,
-    Rescaling,
-)
+from mnist_core.networks.layers import BatchNormalization, Conv2D, Dense, Layer, ReLU, Rescaling
 from mnist_core.recipes.settings import Settings
 
 
 @dataclass(frozen=True)
 class PublishedResult:
-    """What a tutorial printed.
+    """The result that a tutorial published.
 
     Attributes:
-        text: the figure as published.
-        accuracy: 0..1, None where none was printed.
+        text: the result as published.
+        accuracy: 0..1, or None if none was published.
         measured_on: `test` or `validation`.
-        tolerance: how far below it a reproduction may fall, 0..1.
+        tolerance: how far below it a reproduction may be, 0..1.
     """
 
     text: str
@@ -34,7 +27,16 @@ class PublishedResult:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A system that can be trained with one click. `published` is None for our own."""
+    """A named set of settings.
+
+    Attributes:
+        name: key in RECIPES.
+        title: short description.
+        source: who published it.
+        settings: everything it is trained with, except the data and the seed.
+        published: None for our own recipes.
+        note: what to know about it, or empty.
+    """
 
     name: str
     title: str
@@ -45,22 +47,26 @@ class Recipe:
 
     @property
     def parameters(self) -> int:
-        """All weights of the network."""
+        """The number of weights, trainable or not."""
         return self.settings.architecture.parameters
 
 
 SCALE_TO_ONE = Rescaling(1 / 255)
+"""Maps pixels from 0..255 to 0..1."""
 TEN_PROBABILITIES = Dense(10, "softmax")
+"""The output layer of most recipes."""
 
 
 def dense_relu(*units: int) -> tuple[Layer, ...]:
+    """Returns one Dense layer with ReLU for each number of units."""
     return tuple(Dense(count, "relu") for count in units)
 
 
 def conv_relu(filters: int, kernel_size: int, padding: str = "valid") -> Conv2D:
+    """Returns a convolution with ReLU."""
     return Conv2D(filters, kernel_size, padding=padding, activation="relu")
 
 
 def normalized_conv(filters: int, kernel_size: int, strides: int = 1, padding: str = "valid") -> tuple[Layer, ...]:
-    """A convolution without bias (the normalisation has one), its batch normalisation, ReLU."""
+    """Returns a convolution without bias, because its batch normalization has one, and ReLU."""
     return (Conv2D(filters, kernel_size, strides, padding, use_bias=False), BatchNormalization(), ReLU())

@@ -1,4 +1,4 @@
-"""x"""
+"""All recipes by name: the published ones and our own."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from mnist_core.recipes.published import PUBLISHED
 from mnist_core.recipes.recipe import Recipe
 
 RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (*OWN[:1], *PUBLISHED, *OWN[1:])}
+"""Recipes by name, in the order in which they are listed."""
 DEFAULT_RECIPE = "canvas"
+"""The recipe that is chosen at first."""
 
 
 def find_recipe(name: str) -> Recipe:
-    """The recipe of this name.
+    """Returns the recipe with this name.
 
     Raises:
-        SettingError: where there is none, listing those there are.
+        SettingError: there is none.
     """
     if name not in RECIPES:
         raise SettingError(f"There is no recipe {name!r}. Known: {', '.join(RECIPES)}.")

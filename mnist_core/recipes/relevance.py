@@ -1,4 +1,4 @@
-"""Which settings change anything, given the others: momentum is nothing to Adam, nor a decay to a cosine."""
+"""Which settings have an effect, given the others: Adam ignores momentum, and a cosine schedule ignores decay."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ _WITH_MOMENTS, _DECAYING = ("Adam", "AdamW"), ("step", "exponential")
 
 
 def is_relevant(name: str, chosen: Mapping[str, Any], layers: Sequence[Layer]) -> bool:
-    """Whether a setting makes a difference to a training.
+    """True if a setting has an effect on training.
 
     Args:
-        name: of a setting.
-        chosen: the other settings: `optimizer`, `momentum`, `schedule` and `loss` at least.
+        name: the setting.
+        chosen: values of the other settings: at least `optimizer`, `momentum`, `schedule` and `loss`.
         layers: the network.
     """
-    needed = RELEVANT_IF.get(name)
-    return needed is None or needed(chosen, layers)
+    condition = RELEVANT_IF.get(name)
+    return condition is None or condition(chosen, layers)
 
 
 RELEVANT_IF: dict[str, Callable[[Mapping[str, Any], Sequence[Layer]], bool]] = {
@@ -33,4 +33,4 @@ RELEVANT_IF: dict[str, Callable[[Mapping[str, Any], Sequence[Layer]], bool]] = {
     "label_smoothing": lambda chosen, _: chosen["loss"] in SMOOTHED_LOSSES,
     "batch_normalization_momentum": lambda _, layers: any(isinstance(layer, BatchNormalization) for layer in layers),
 }
-"""Setting -> what it needs; one that is not here always makes a difference."""
+"""Conditions by setting. Settings that are not listed always have an effect."""

@@ -102,7 +102,7 @@ def digits(sample: Any, size: int, count: int = 3) -> np.ndarray:
     return np.pad(sample.x_test[:count], ((0, 0), (margin, margin), (margin, margin)))
 
 
-def test_every_layer_gives_what_it_gives_in_keras(converted: tuple[Architecture, Any, Path], sample: Any) -> None:
+def test_outputs_of_every_layer_are_those_of_keras(converted: tuple[Architecture, Any, Path], sample: Any) -> None:
     architecture, model, path = converted
     images = digits(sample, architecture.input_size)
     layers = ActivationModel(path)
@@ -115,7 +115,7 @@ def test_every_layer_gives_what_it_gives_in_keras(converted: tuple[Architecture,
     np.testing.assert_array_equal(layers.layer_input(images, 0)[..., 0], images)
 
 
-def test_what_the_last_dense_layer_gets_and_gives(converted: tuple[Architecture, Any, Path], sample: Any) -> None:
+def test_input_and_logits_of_the_last_dense_layer(converted: tuple[Architecture, Any, Path], sample: Any) -> None:
     architecture, model, path = converted
     images = digits(sample, architecture.input_size, 70)  # more than one batch
     kinds = [type(layer).__name__ for layer in architecture.layers]
@@ -132,7 +132,7 @@ def test_what_the_last_dense_layer_gets_and_gives(converted: tuple[Architecture,
     np.testing.assert_allclose(shares / shares.sum(axis=1, keepdims=True), expected, atol=1e-4)
 
 
-def test_answers_are_bit_for_bit_those_of_the_plain_file(
+def test_probabilities_are_bit_for_bit_those_of_a_plain_conversion(
     converted: tuple[Architecture, Any, Path], sample: Any, tmp_path: Path
 ) -> None:
     import tensorflow as tf
@@ -145,7 +145,7 @@ def test_answers_are_bit_for_bit_those_of_the_plain_file(
     assert path.stat().st_size < plain.stat().st_size + 25_000, "no weights are stored twice"
 
 
-def test_a_batch_normalisation_that_cannot_be_undone_is_kept_apart(keras: Any, sample: Any, tmp_path: Path) -> None:
+def test_a_batch_normalization_that_cannot_be_undone_is_not_folded(keras: Any, sample: Any, tmp_path: Path) -> None:
     """A channel that is multiplied by nothing does not come back by a division."""
     architecture = Architecture((Conv2D(3, 3), BatchNormalization(), ReLU(), Flatten(), Dense(10, "softmax")))
     model = lively(architecture)
@@ -159,21 +159,21 @@ def test_a_batch_normalisation_that_cannot_be_undone_is_kept_apart(keras: Any, s
         np.testing.assert_allclose(values, wanted, rtol=1e-4, atol=1e-3)
 
 
-def test_only_the_graph_that_is_asked_for_is_loaded() -> None:
+def test_a_file_is_cut_down_to_one_graph() -> None:
     from ai_edge_litert.interpreter import Interpreter
 
     content = DEFAULT_MODEL.read_bytes()
-    shown = select_graph.showing(content)
-    assert shown is not None
-    for part, signature in ((select_graph.answering(content), "serving_default"), (shown, "layers")):
+    layers_only = select_graph.layers_graph(content)
+    assert layers_only is not None
+    for part, signature in ((select_graph.default_graph(content), "serving_default"), (layers_only, "layers")):
         assert list(Interpreter(model_content=part).get_signature_list()) == [signature]
     assert list(Interpreter(model_content=content).get_signature_list()) == ["serving_default", "layers"]
     for broken in (b"", b"T", content[:1000], bytes(5000), b"\xff" * 5000):
-        assert select_graph.answering(broken) == broken and select_graph.showing(broken) is None
-        assert select_graph.describing(broken) is None
+        assert select_graph.default_graph(broken) == broken and select_graph.layers_graph(broken) is None
+        assert select_graph.penultimate_graph(broken) is None
 
 
-def test_wrong_images_and_missing_files_are_refused(tmp_path: Path) -> None:
+def test_wrong_images_and_missing_files_are_rejected(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"Expected images \(N, 28, 28\) uint8"):
         ActivationModel(DEFAULT_MODEL).outputs(np.zeros((1, 27, 28), np.uint8))
     with pytest.raises(ModelError, match="There is no model at"):
@@ -192,7 +192,7 @@ def test_an_older_run_says_what_it_lacks_and_is_converted_again(
     model = fine_tune.load_keras_model(fine_tune.base_settings(run.name).architecture, run / "model.keras")
     (run / "model.tflite").write_bytes(tf.lite.TFLiteConverter.from_keras_model(model).convert())
     before = Classifier(run / "model.tflite").probabilities(sample.x_test[:50])
-    with pytest.raises(NoActivationsError, match="Convert it again from the model.keras"):
+    with pytest.raises(NoActivationsError, match="model.tflite"):
         ActivationModel(run / "model.tflite")
     done = subprocess.run(
         [sys.executable, "-m", "mnist_core.training.reconvert", run.name],

@@ -1,4 +1,4 @@
-"""What is wrong with a network, and that what is offered mends it: the architecture's own check is the judge."""
+"""The issues of a network, and fixes that work: Architecture decides what works."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def works(layers: tuple[Layer, ...], size: int = 28) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("layers", "position", "word", "title", "mended"),
+    ("layers", "position", "word", "title", "fixed"),
     [
         ((SCALE, Dense(10, "softmax")), 2, "needs a flat list", "Insert Flatten before it", (SCALE, Flatten(), END)),
         (
@@ -58,13 +58,13 @@ def works(layers: tuple[Layer, ...], size: int = 28) -> bool:
             (SCALE, MaxPooling2D(7), MaxPooling2D(5), Flatten(), END),
             3,
             "window of 5 is larger",
-            "A window of 4",
+            "Use a window of 4",
             (SCALE, MaxPooling2D(7), MaxPooling2D(4), Flatten(), END),
         ),
         (
             (SCALE, Flatten(), Dense(10)),
             3,
-            "no probabilities",
+            "not probabilities",
             "Give it the activation softmax",
             (SCALE, Flatten(), END),
         ),
@@ -72,7 +72,7 @@ def works(layers: tuple[Layer, ...], size: int = 28) -> bool:
         (
             (SCALE, Flatten(), Dense(64, "relu")),
             3,
-            "no probabilities",
+            "not probabilities",
             "Add Dense(10, softmax)",
             (SCALE, Flatten(), Dense(64, "relu"), END),
         ),
@@ -90,56 +90,56 @@ def works(layers: tuple[Layer, ...], size: int = 28) -> bool:
             "Insert Dense(10) before it",
             (SCALE, Conv2D(8, 3, activation="relu"), GlobalAveragePooling2D(), Dense(10), Softmax()),
         ),
-        ((), 0, "no layer yet", "Begin with the smallest that can learn", (SCALE, Flatten(), END)),
+        ((), 0, "no layers yet", "Start with the smallest network that can learn", (SCALE, Flatten(), END)),
         (
             (SCALE, Flatten(), Dense(9000, "relu"), END),
             3,
             "units is 9000",
-            "Take the nearest that is allowed",
+            "Use the nearest allowed value",
             (SCALE, Flatten(), Dense(8192, "relu"), END),
         ),
     ],
 )
-def test_error_is_told_at_its_layer_with_a_mend(
-    layers: tuple[Layer, ...], position: int, word: str, title: str, mended: tuple[Layer, ...]
+def test_an_error_has_the_position_of_its_layer_and_a_fix(
+    layers: tuple[Layer, ...], position: int, word: str, title: str, fixed: tuple[Layer, ...]
 ) -> None:
-    problem = diagnose.diagnose(layers)[0]
-    assert problem.is_error and problem.position == position and word in problem.message
-    offered = {mend.title: mend.layers for mend in problem.fixes}
-    assert offered[title] == mended
-    assert works(mended) and not works(layers)
+    issue = diagnose.diagnose(layers)[0]
+    assert issue.is_error and issue.position == position and word in issue.message
+    offered = {fix.title: fix.layers for fix in issue.fixes}
+    assert offered[title] == fixed
+    assert works(fixed) and not works(layers)
 
 
 @pytest.mark.parametrize(
-    ("layers", "position", "word", "mended"),
+    ("layers", "position", "word", "fixed"),
     [
         ((Flatten(), END), 0, "0 to 255", (SCALE, Flatten(), END)),
-        ((SCALE, Flatten(), Flatten(), END), 3, "flat already", (SCALE, Flatten(), END)),
+        ((SCALE, Flatten(), Flatten(), END), 3, "already flat", (SCALE, Flatten(), END)),
         ((SCALE, SCALE, Flatten(), END), 2, "twice", (SCALE, Flatten(), END)),
         (
             (SCALE, Flatten(), Dense(20), Dropout(0.1), END),
             3,
-            "no activation",
+            "Without an activation",
             (SCALE, Flatten(), Dense(20, "relu"), Dropout(0.1), END),
         ),
         (
             (SCALE, Flatten(), Dense(20, "softmax"), END),
             3,
-            "before the end",
+            "before the last layer",
             (SCALE, Flatten(), Dense(20, "relu"), END),
         ),
     ],
 )
-def test_hint_leaves_the_network_trainable(
-    layers: tuple[Layer, ...], position: int, word: str, mended: tuple[Layer, ...]
+def test_a_network_with_a_hint_can_be_trained(
+    layers: tuple[Layer, ...], position: int, word: str, fixed: tuple[Layer, ...]
 ) -> None:
-    (problem,) = diagnose.diagnose(layers)
-    assert not problem.is_error and problem.position == position and word in problem.message
-    assert problem.fixes[0].layers == mended
-    assert works(layers) and diagnose.diagnose(mended) == ()
+    (issue,) = diagnose.diagnose(layers)
+    assert not issue.is_error and issue.position == position and word in issue.message
+    assert issue.fixes[0].layers == fixed
+    assert works(layers) and diagnose.diagnose(fixed) == ()
 
 
-def test_nothing_is_wrong_with_what_is_between_linear_layers() -> None:
+def test_an_activation_or_max_pooling_between_linear_layers_is_no_issue() -> None:
     for between in (ReLU(), MaxPooling2D()):
         assert diagnose.diagnose((SCALE, Conv2D(4, 3), between, Conv2D(4, 3, activation="relu"), Flatten(), END)) == ()
     assert diagnose.diagnose((BatchNormalization(), Flatten(), END)) == (), "it scales the pixels itself"
@@ -149,7 +149,7 @@ def test_nothing_is_wrong_with_what_is_between_linear_layers() -> None:
 def test_recipes_have_no_error(name: str) -> None:
     settings = RECIPES[name].settings
     found = diagnose.diagnose(settings.layers, settings.architecture.input_size)
-    assert [problem for problem in found if problem.is_error] == []
+    assert [issue for issue in found if issue.is_error] == []
     assert bool(found) == (name == "singh-mlp"), "which takes raw pixels, as published"
 
 
@@ -162,30 +162,30 @@ def test_recipes_have_no_error(name: str) -> None:
     ],
 )
 def test_a_network_that_is_too_large_is_made_smaller(layers: tuple[Layer, ...]) -> None:
-    problem = diagnose.diagnose(layers)[0]
-    assert problem.is_error and "at most 20,000,000" in problem.message
-    assert problem.fixes and all(works(mend.layers) for mend in problem.fixes)
-    assert problem.fixes[0].layers[-1] == END
+    issue = diagnose.diagnose(layers)[0]
+    assert issue.is_error and "at most 20,000,000" in issue.message
+    assert issue.fixes and all(works(fix.layers) for fix in issue.fixes)
+    assert issue.fixes[0].layers[-1] == END
 
 
 def test_too_many_layers() -> None:
     layers = (SCALE, *[ReLU()] * MAX_LAYERS, Flatten(), END)
-    problem = diagnose.diagnose(layers)[0]
-    assert problem.is_error and f"{MAX_LAYERS + 3} layers" in problem.message
+    issue = diagnose.diagnose(layers)[0]
+    assert issue.is_error and f"{MAX_LAYERS + 3} layers" in issue.message
     assert works(diagnose.apply_first_fixes(layers))
 
 
 @pytest.mark.parametrize("layers", EXAMPLES)
 def test_what_works_has_no_error(layers: tuple[Layer, ...]) -> None:
-    assert [problem for problem in diagnose.diagnose(layers) if problem.is_error] == []
+    assert [issue for issue in diagnose.diagnose(layers) if issue.is_error] == []
 
 
 @given(st.lists(LAYER, max_size=8), st.sampled_from([28, 56]))
-def test_errors_are_found_exactly_where_the_architecture_refuses_and_their_mends_lead_to_one_that_works(
+def test_errors_are_those_that_the_architecture_rejects_and_their_fixes_lead_to_a_network_that_works(
     layers: list[Layer], size: int
 ) -> None:
     stack = tuple(layers)
-    errors = [problem for problem in diagnose.diagnose(stack, size) if problem.is_error]
+    errors = [issue for issue in diagnose.diagnose(stack, size) if issue.is_error]
     assert bool(errors) != works(stack, size)
-    assert all(0 <= problem.position <= len(stack) for problem in errors)
+    assert all(0 <= issue.position <= len(stack) for issue in errors)
     assert works(diagnose.apply_first_fixes(stack, size), size)

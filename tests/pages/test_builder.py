@@ -121,7 +121,7 @@ def test_an_emptied_network_is_begun_anew(built: AppTest) -> None:
     for _ in SMALL:
         press(built, "layer_remove")
     assert layers(built) == ()
-    assert "no layer yet" in built.error[0].value
+    assert "no layers yet" in built.error[0].value
     press(built, "layer_add")
     assert len(layers(built)) == 1
 

@@ -215,7 +215,7 @@ def test_differences_of_settings_to_their_own_values_are_none() -> None:
         ({"weight_decay": -0.1}, "weight_decay is -0.1"),
         ({"gradient_clipping": float("inf")}, "gradient_clipping is inf"),
         ({"loss": "mse"}, "loss is 'mse', expected one of cross-entropy, focal, squared-error, hinge"),
-        ({"loss": "hinge", "label_smoothing": 0.1}, "label_smoothing is 0.1, but the loss hinge takes none"),
+        ({"loss": "hinge", "label_smoothing": 0.1}, "label_smoothing is 0.1, but the loss hinge"),
         ({"batch_normalization_momentum": 1.5}, "batch_normalization_momentum is 1.5"),
         ({"layer": ()}, "no setting 'layer'. Known: batch_size, epochs"),
         ({"epoch": 1}, "no setting 'epoch'"),

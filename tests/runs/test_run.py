@@ -119,7 +119,7 @@ def broken(change: Any) -> bytes:
         (broken(lambda value: value["settings"].update(layers=[])), "1 to 100 layers"),
         (broken(lambda value: value["settings"]["layers"].append({"layer": "Magic"})), "'Magic' is not a layer"),
         (broken(lambda value: value["settings"]["layers"].append({"layer": [1]})), "is not a layer"),
-        (broken(lambda value: value["settings"]["layers"].pop()), "does not end in probabilities"),
+        (broken(lambda value: value["settings"]["layers"].pop()), "does not output probabilities"),
     ],
 )
 def test_broken_spec_says_which_file_and_why(run: Run, content: bytes, words: str) -> None:

@@ -10,7 +10,7 @@ from mnist_core import owners
 from mnist_core.config import runs_dir
 from mnist_core.networks.layers import Layer
 from mnist_core.networks.library import (
-    MAX_NAME,
+    MAX_NAME_LENGTH,
     SavedNetwork,
     delete_network,
     find_network,
@@ -59,7 +59,7 @@ def show_saved_networks(layers: tuple[Layer, ...], size: int, broken: bool) -> N
         size: side of its input in pixels.
         broken: whether it has an error.
     """
-    name = st.text_input("Name", key=state.NETWORK_NAME, max_chars=MAX_NAME, placeholder="deep and narrow")
+    name = st.text_input("Name", key=state.NETWORK_NAME, max_chars=MAX_NAME_LENGTH, placeholder="deep and narrow")
     pressed = st.button("Save network", key="network_save", icon=":material/save:", disabled=broken)
     if network := guard.try_action(lambda: save_network(name, layers, size, visitor.owner_id()), pressed):
         st.session_state[state.SAVED_NETWORK] = network.id

@@ -7,7 +7,7 @@ from typing import IO
 import streamlit as st
 
 from mnist_core.errors import ArchitectureError
-from mnist_core.networks import keras_json
+from mnist_core.networks import keras_json, keras_json_parser
 from mnist_core.networks.layers import Layer
 from pages.ui.shared import custom_network, guard, settings_link
 
@@ -46,10 +46,10 @@ def show_network_sharing(layers: tuple[Layer, ...], size: int, broken: bool) -> 
 def _import_network(file: IO[bytes], size: int) -> bool:
     """Loads a network from a file, also if its layers do not fit: the builder can fix that."""
     try:
-        text = file.read(keras_json.MAX_CHARACTERS + 1).decode("utf-8")
+        text = file.read(keras_json_parser.MAX_CHARACTERS + 1).decode("utf-8")
     except UnicodeDecodeError:
         raise ArchitectureError("The file is not text. Export one from Keras with `model.to_json()`.") from None
-    network = keras_json.parse_keras_json(text)
+    network = keras_json_parser.parse_keras_json(text)
     custom_network.replace_layers(network.layers, 0)
     if network.input_size != size:
         st.toast(
