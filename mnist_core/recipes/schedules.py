@@ -69,4 +69,4 @@ SHAPES: dict[str, Callable[[Settings, Positions, float], Positions]] = {
     "cosine": _cosine,
     "one-cycle": _cosine,
 }
-"""Schedules by name. Each takes settings, positions (N,) and the warm-up share; it returns (N,) float64: shares of the peak."""
+"""Schedules by name. They map positions (N,) after a warm-up share to (N,) float64 shares of the peak rate."""
