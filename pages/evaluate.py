@@ -49,5 +49,5 @@ def show_view(choice: str, images: str, view: str) -> None:
 navigation.ensure_app_ran()
 model_menu.select_linked_model(state.MODEL)
 st.title("Evaluate")
-st.write("How well a model classifies digits that it was not trained on, which ones it gets wrong, and why.")
+st.write("How well a model classifies digits that it was not trained on, and which ones it gets wrong.")
 guard.render(show_evaluate_page)

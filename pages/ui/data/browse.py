@@ -204,7 +204,7 @@ def prediction_in_words(choice: str, image: NDArray[np.uint8]) -> str:
 def show_explain_button(split: str, index: int) -> None:
     """A button that opens a test digit on the Explain page."""
     if split != "test":
-        st.caption("Only test digits can be opened on the Explain page. Models have been trained on these.")
+        st.caption("Only test digits can be opened on the Explain page: models are trained on the training digits.")
         return
     if st.button("Explain this digit", icon=":material/visibility:"):
         st.session_state[state.EXPLAIN_SOURCE], st.session_state[state.EXPLAINED_INDEX] = "test", index
