@@ -45,8 +45,11 @@ class TrialRuns:
         return self._backend.slots
 
     def has_room(self) -> bool:
-        """Whether one more run can start now."""
-        return self._backend.room()
+        """Whether one more run can start now.
+
+        Runs that have died and wait to be started again count too: the backend does not hold them.
+        """
+        return len(self._retries) < self._backend.slots and self._backend.room()
 
     @property
     def waiting_for(self) -> str:

@@ -260,7 +260,14 @@ def test_a_paused_sweep_continues_with_the_same_runs(by: str) -> None:
     assert row["state"] == "running" and find_run(row["run"]).status().message == PAUSED_RUN
     assert backend.killed == [row["run"]]
     sweep.update_control(paused=False)
-    run_sweep_here(sweep, backend)
+    running: list[int] = []
+
+    def count_running() -> None:
+        running.append(sum(row["state"] == "running" for row in sweep.trials()))
+        backend.tick()
+
+    run_sweep_here(sweep, backend, count_running)
+    assert max(running) == 1, "the second trial waits for the first, which is resumed"
     trials = sweep.trials()
     assert [row["state"] for row in trials] == ["finished"] * 2 and trials[0]["run"] == row["run"]
     assert [epoch for epoch, _ in trials[0]["values"]] == [1, 2, 3]
