@@ -29,7 +29,8 @@ def clickable_confusion_matrix(table: NDArray[np.int64], shares: bool) -> Any:
     """Draws a heat map to click on: rows are true digits, columns predictions; more mistakes are darker.
 
     Args:
-        table: (10, 11) counts, as returned by `mistakes.confusion_with_rejections`. The last column is left out if it is empty.
+        table: (10, 11) counts, as returned by `mistakes.confusion_with_rejections`. The last column is left out if it
+            is empty.
         shares: whether cells show percentages of the true digit's images instead of counts.
 
     Returns:

@@ -75,7 +75,7 @@ def test_nothing_is_computed_before_a_click(
 
     run = Run(shutil.copytree(trained.run.path, runs_root / trained.run.id))
     for name, how in formats.FORMATS.items():
-        monkeypatch.setitem(formats.FORMATS, name, replace(how, make=refuse))
+        monkeypatch.setitem(formats.FORMATS, name, replace(how, encode=refuse))
     monkeypatch.setattr(keras_script, "script_zip", refuse)
     shown(run)
     with pytest.raises(AssertionError, match="nobody"):
@@ -105,7 +105,7 @@ def test_a_zip_is_brought_in_or_refused_in_plain_words(
         assert app.session_state["brought"] == trained.run.id and trained.run.id in app.success[0].value
         assert find_run(trained.run.id).card() == trained.run.card()
     else:
-        assert "cut short" in app.error[0].value and app.session_state["brought"] is None
+        assert "incomplete" in app.error[0].value and app.session_state["brought"] is None
         assert os.listdir(runs_root) == []
 
 
