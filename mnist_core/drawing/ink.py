@@ -1,4 +1,4 @@
-"""Ink and paper told apart: any picture of a drawing -> grey levels in which the paper is 0 and the ink is bright."""
+"""Separates ink from paper: any picture of a drawing becomes gray levels with paper 0 and bright ink."""
 
 from __future__ import annotations
 
@@ -14,29 +14,41 @@ from mnist_core.errors import DrawingError
 Pixels = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
 
-# Ink and paper, in grey levels of 255.
-WORKING_SIDE = 640  # pixels; larger pictures are reduced first: 32 pixels for each of MNIST's 20 are plenty
-UNEVEN = 2  # median deviation of the rim from one colour, above which it is a photo: paper in uneven light, with noise
-NOISES = 7.4  # ink differs from the paper by five standard deviations: 5 * 1.4826 median deviations
-MIN_CONTRAST = 24  # less is a blank sheet
-HALF = 127  # the edge of a stroke
-ONE_INK = 0.8  # nine tenths of the ink at least so bright, of its brightest: its shades are edges, not crossings
-# An opaque card on a transparent ground, a page in a frame: share of the picture's sides, of its own box filled, cut
-# off for round corners, and of it that is paper.
-MIN_CARD = 8  # pixels: smaller ones are no cards
-CARD_SIDE, CARD_FILL, CARD_INSET, CARD_PAPER = 0.5, 0.75, 0.04, 0.5
-CARD_EDGE = 0.95  # paper along a card's own edge; a patch that was filled with a pen has a ragged one
+WORKING_SIDE = 640
+"""Larger pictures are reduced to this side, in pixels: 32 for each of MNIST's 20 are plenty."""
+UNEVEN = 2
+"""A picture is a photo, with noise and uneven light, if its rim's median deviation from one color is above this."""
+NOISE_FACTOR = 7.4
+"""Ink differs from the paper by 5 standard deviations, which are 5 * 1.4826 median deviations."""
+MIN_CONTRAST = 24
+"""A sheet whose darkest and brightest levels are closer than this, of 255, is blank."""
+HALF = 127
+"""The gray level at the edge of a stroke, of 255."""
+UNIFORM_INK = 0.8
+"""If nine tenths of the ink are brighter than this share of its peak, its shades are edges, not crossing lines."""
+
+# A card is an opaque page on a transparent background, or a page in a frame.
+MIN_CARD = 8  # pixels
+CARD_SIDE = 0.5  # a card is at least this wide and high, relative to the picture
+CARD_FILL = 0.75  # share of its bounding box that it fills
+CARD_INSET = 0.04  # cut off on each side because of round corners, relative to the card's side
+CARD_PAPER = 0.5  # share of it that is paper
+CARD_EDGE = 0.95  # share of its edge that is paper; a patch filled with a pen has a ragged edge
+
 BACKGROUND_SIDE, BACKGROUND_WINDOW = 96, 41  # a median over 43 % of a photo's side sees paper, never ink
 
 
 def to_ink(drawing: Pixels) -> Pixels:
-    """Flattens alpha and tells ink from paper, which is the colour of the border.
+    """Flattens alpha and separates ink from paper. The color along the border counts as paper.
+
+    Args:
+        drawing: (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) uint8.
 
     Returns:
-        (H, W) uint8, paper 0, ink up to 255. A side above 640 is reduced to 640. All zero: nothing is drawn.
+        (H, W) uint8, paper 0, ink up to 255; all zero if nothing is drawn. Sides above WORKING_SIDE are reduced to it.
 
     Raises:
-        DrawingError: not a (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) uint8 image.
+        DrawingError: the array has another shape or dtype.
     """
     image = _bounded(_premultiplied(_checked(drawing)))
     ink = _contrast(image)
@@ -48,7 +60,7 @@ def to_ink(drawing: Pixels) -> Pixels:
 
 
 def _checked(drawing: Pixels) -> Pixels:
-    """(H, W, 1 | 3 | 4) uint8."""
+    """Returns (H, W, 1 | 3 | 4) uint8, or raises a DrawingError."""
     given = f"Received: {getattr(drawing, 'dtype', type(drawing).__name__)} {np.shape(drawing)}."
     if not isinstance(drawing, np.ndarray) or drawing.dtype != np.uint8 or drawing.ndim not in (2, 3):
         raise DrawingError(f"Expected a uint8 image, (H, W), (H, W, 1), (H, W, 3) or (H, W, 4). {given}")
@@ -59,7 +71,7 @@ def _checked(drawing: Pixels) -> Pixels:
 
 
 def _premultiplied(image: Pixels) -> Pixels:
-    """Colours times alpha, so that what hides in transparent pixels counts nowhere; (H, W, 3) where all is opaque."""
+    """Multiplies colors by alpha, so that transparent pixels do not count. (H, W, 3) if all is opaque."""
     if image.shape[2] < 4:
         return image
     opaque = cv2.minMaxLoc(cv2.extractChannel(image, 3))[0] == 255
@@ -68,6 +80,7 @@ def _premultiplied(image: Pixels) -> Pixels:
 
 
 def _bounded(image: Pixels) -> Pixels:
+    """Reduces an image whose longer side is above WORKING_SIDE."""
     factor = WORKING_SIDE / max(image.shape[:2])
     if factor >= 1:
         return image
@@ -76,47 +89,49 @@ def _bounded(image: Pixels) -> Pixels:
 
 
 def _contrast(image: Pixels) -> Pixels:
-    """How far each pixel's colour lies from the paper's; (H, W) uint8, stretched to 255."""
+    """Returns (H, W) uint8: how much each pixel's color differs from the paper's, stretched to 255."""
     rim = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]]).astype(np.int16)  # (border pixels, channels)
     paper = np.median(rim, axis=0)
     deviation = float(np.median(np.abs(rim - paper).max(axis=1)))
     if deviation > UNEVEN:
         return _photo_contrast(image)
-    if image.shape[2] == 4 and paper[3] > 127:  # opaque paper: what is transparent (a round corner) is paper too...
-        ink = _stretched(_difference(_over(image, paper), paper[:3]), deviation)
+    if (
+        image.shape[2] == 4 and paper[3] > 127
+    ):  # the paper is opaque, and transparent parts (round corners) are paper, too...
+        ink = _stretched(_difference(_lay_on_paper(image, paper), paper[:3]), deviation)
         if ink.any():  # ...unless the ink is a hole in it
             return ink
     return _stretched(_difference(image, paper), deviation)
 
 
-def _over(image: Pixels, paper: npt.NDArray[np.float64]) -> Pixels:
-    """(H, W, 4) premultiplied, laid on the paper: (H, W, 3)."""
+def _lay_on_paper(image: Pixels, paper: npt.NDArray[np.float64]) -> Pixels:
+    """Blends a premultiplied (H, W, 4) image with the paper's color, (H, W, 3)."""
     return (image[..., :3] + (255 - image[..., 3:]) * (paper[:3] / 255)).clip(0, 255).astype(np.uint8)
 
 
 def _difference(image: Pixels, paper: npt.NDArray[np.float64]) -> Pixels:
-    """The channel that differs most decides: yellow on white is ink as black on white is. (H, W) uint8."""
+    """Returns (H, W) uint8, of the channel that differs most, so that yellow on white is as much ink as black."""
     pairs = zip(cv2.split(image), paper, strict=True)
     return reduce(cv2.max, [cv2.absdiff(channel, np.full_like(channel, level)) for channel, level in pairs])
 
 
 def _photo_contrast(image: Pixels) -> Pixels:
-    """As `_contrast`, for paper in uneven light: each pixel against the median of a wide window around it."""
-    grey = image[..., 0] if image.shape[2] == 1 else cv2.cvtColor(image[..., :3], cv2.COLOR_RGB2GRAY)
-    small = cv2.medianBlur(resize(grey, BACKGROUND_SIDE, BACKGROUND_SIDE), BACKGROUND_WINDOW)
-    paper = cv2.resize(small, grey.shape[::-1], interpolation=cv2.INTER_LINEAR)
-    darker, lighter = cv2.subtract(paper, grey), cv2.subtract(grey, paper)
+    """Like `_contrast`, for paper in uneven light: compares each pixel with the median of a wide window around it."""
+    gray = image[..., 0] if image.shape[2] == 1 else cv2.cvtColor(image[..., :3], cv2.COLOR_RGB2GRAY)
+    small = cv2.medianBlur(resize(gray, BACKGROUND_SIDE, BACKGROUND_SIDE), BACKGROUND_WINDOW)
+    paper = cv2.resize(small, gray.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    darker, lighter = cv2.subtract(paper, gray), cv2.subtract(gray, paper)
     deviation = float(np.median(cv2.max(darker, lighter)))
     return max(_stretched(darker, deviation), _stretched(lighter, deviation), key=np.sum)
 
 
 def _stretched(difference: Pixels, deviation: float) -> Pixels:
-    """Noise to 0, ink to 255: its brightest, or what most of it has where a translucent pen crossed its own line."""
-    floor, peak = NOISES * deviation, float(difference.max())
+    """Maps noise to 0 and ink to 255. Where a translucent pen crossed its own line, single strokes are 255."""
+    floor, peak = NOISE_FACTOR * deviation, float(difference.max())
     if peak - floor < MIN_CONTRAST:
         return np.zeros_like(difference)
     level = float(np.quantile(difference[difference > (floor + peak) / 2], 0.9))
-    if level - floor > ONE_INK * (peak - floor):
+    if level - floor > UNIFORM_INK * (peak - floor):
         level = peak
     table = ((np.arange(256) - floor) * (255 / (level - floor))).round().clip(0, 255).astype(np.uint8)
     stretched: Pixels = cv2.LUT(difference, table)
@@ -124,7 +139,7 @@ def _stretched(difference: Pixels, deviation: float) -> Pixels:
 
 
 def _card(image: Pixels, ink: Pixels) -> tuple[slice, slice] | None:
-    """Where the paper lies as a card on another ground (transparent, a frame): that part of the picture, or None."""
+    """Returns the part of the picture that is a card on another background, or None if there is no card."""
     box = ink_extent(ink, MIN_CONTRAST)
     sides = [part.stop - part.start for part in box]
     if min(np.divide(sides, ink.shape)) < CARD_SIDE or np.mean(ink[box] > MIN_CONTRAST) < CARD_FILL:
@@ -140,13 +155,13 @@ def _card(image: Pixels, ink: Pixels) -> tuple[slice, slice] | None:
 
 
 def binarize(ink: Pixels, level: int) -> Pixels:
-    """1 where the ink is brighter than a level, else 0."""
+    """Returns (H, W) uint8: 1 where the ink is brighter than a level, else 0."""
     mask: Pixels = cv2.threshold(ink, level, 1, cv2.THRESH_BINARY)[1]
     return mask
 
 
 def ink_extent(ink: Pixels, level: int) -> tuple[slice, slice]:
-    """Rows and columns of what is brighter than a level; of any ink at all where nothing is."""
+    """Returns the rows and columns of the ink above a level, or of any ink if none is above it."""
     left, top, width, height = cv2.boundingRect(binarize(ink, level))
     if width == 0:
         left, top, width, height = cv2.boundingRect(ink)
@@ -154,9 +169,25 @@ def ink_extent(ink: Pixels, level: int) -> tuple[slice, slice]:
 
 
 def resize(image: npt.NDArray[Any], height: int, width: int) -> npt.NDArray[Any]:
-    """Averages over areas where it shrinks, interpolates where it grows."""
+    """Resizes an image: averages over areas if it shrinks, interpolates linearly if it grows."""
     grows = height > image.shape[0] or width > image.shape[1]
     result: npt.NDArray[Any] = cv2.resize(
         image, (width, height), interpolation=cv2.INTER_LINEAR if grows else cv2.INTER_AREA
     )
     return result
+
+
+def mean_stroke_width(ink: Pixels, level: int) -> float:
+    """Returns the mean width in pixels of the strokes above a level, at least 0.
+
+    Across a stroke of width w, the distance to its edge is w / 4 on average. Each pixel counts half of itself.
+    """
+    mask = cv2.copyMakeBorder(binarize(ink, level), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    depth = distance_to_edge(mask)
+    return max(0.0, 4 * float(cv2.mean(depth, mask)[0]) - 2)
+
+
+def distance_to_edge(mask: Pixels) -> Floats:
+    """Returns (H, W) float32: the distance of each 1 to the nearest 0, in pixels."""
+    depth: Floats = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
+    return depth

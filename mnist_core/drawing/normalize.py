@@ -1,10 +1,10 @@
-"""A drawing -> the 28x28 image that MNIST's makers would have made of it, stage by stage.
+"""Normalizes a drawing to a 28×28 image, stage by stage, as the makers of MNIST normalized theirs.
 
-MNIST's digits were cropped, scaled to 20 pixels and pasted by their centre of mass into 28x28. A model has seen nothing
-else, so a drawing gets the same treatment before the model sees it:
+MNIST's digits were cropped, scaled to 20 pixels and pasted by their center of mass into 28×28. Models are trained on
+nothing else, so a drawing gets the same treatment:
 
-    drawing = uploads.decode(upload)      # or the canvas's (280, 280, 4) array
-    result = normalise(drawing)
+    drawing = decode_upload(upload)       # or the canvas's (280, 280, 4) array
+    result = normalize_drawing(drawing)
     result.image                          # (28, 28) uint8, ink bright: what the model sees
     [stage.name for stage in result.stages]
 """
@@ -17,31 +17,50 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from mnist_core.drawing.ink import HALF, Floats, Pixels, binarize, ink_extent, resize, to_ink
+from mnist_core.drawing.ink import (
+    HALF,
+    Floats,
+    Pixels,
+    binarize,
+    distance_to_edge,
+    ink_extent,
+    mean_stroke_width,
+    resize,
+    to_ink,
+)
 from mnist_core.errors import DrawingError
 
-SIDE, BOX, CENTER = 28, 20, 14  # LeCun: size-normalised to 20x20, centre of mass in the middle of 28x28
+SIDE, BOX, CENTER = 28, 20, 14  # LeCun: size-normalized to 20×20, center of mass in the middle of 28×28
 
-# Parts of the digit.
-FAINT = 13  # ink up to this is blur or JPEG ringing: it moves no edge. 99 % of MNIST's outermost rows are brighter
-SPECK = 0.25  # strokes squared; a pen's dot has pi/4, and is kept
-TAP, TAP_GAP = 2.0, 0.4  # a lone dot (strokes squared) that far off (of the digit's longer side) is a slip of the pen
+FAINT = 13
+"""Ink up to this gray level is blur or JPEG ringing and moves no edge. 99 % of MNIST's outermost rows are brighter."""
+SPECK = 0.25
+"""Parts with less area than this, in squared stroke widths, are specks. A pen's dot has pi / 4 and is kept."""
+TAP, TAP_GAP = 2.0, 0.4
+"""A dot below this area, in squared stroke widths, this far off, relative to the digit, is a slip of the pen."""
 
-# Edges and strokes, in pixels of 28. Measured over MNIST's 10,000 test digits: stroke width median 2.6, 5th to 95th
-# percentile 1.7 to 4.1. A width from THIN to FAT is left alone; these two and what is done outside of them were chosen
-# by the accuracy of three networks on 1,600 pen digits under eleven brushes and sizes, and by how little MNIST changes.
-FINE = 10  # pixels for each pixel of 28, so that an edge is known to 0.1
-EDGE_LOOK, EDGE_SHARE = 0.3, 0.58  # an edge has this share of the brightness so far inside. Fitted on MNIST enlarged
+# Edges and strokes, in pixels of 28. MNIST's 10,000 test digits have a median stroke width of 2.6 and 5th to 95th
+# percentiles of 1.7 to 4.1. Widths from THIN to FAT stay as they are. These two, and what is done to other widths, were
+# chosen by the accuracy of three networks on 1,600 pen digits with eleven brushes and sizes, and by how little MNIST's
+# own digits change.
+FINE = 10  # pixels per pixel of 28, so that an edge is known to 0.1
+EDGE_LOOK, EDGE_SHARE = 0.3, 0.58  # at an edge the ink has this share of its brightness so far inside; fitted on MNIST
 THIN, THIN_WANTED = 1.8, 2.2
 FAT, FAT_WANTED, FAT_POWER = 3.5, 3.0, 0.3
-RIDGE = 0.3  # pixels; along the middle of a stroke the distance to its edge varies less
-STROKE_SCALE, STROKE_MARGIN = 8, 12  # widths are changed at 8 pixels for each of 28, with 12 of 28 around for growth
-SHARP, SOFT, UNSHARP = 0.8, 1.6, 0.15  # edge widths: a pen's 0.4, MNIST enlarged linearly 1.6 and what undoes that
+RIDGE = 0.3  # pixels; the distance to the edge varies less than this along the middle of a stroke
+STROKE_SCALE, STROKE_MARGIN = 8, 12  # strokes change at 8 pixels per pixel of 28, with a margin of 12 of 28
+SHARP, SOFT, UNSHARP = 0.8, 1.6, 0.15  # edge widths (a pen's is 0.4, enlarged MNIST's 1.6) and the unsharp mask
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One picture on the way. image: (H, W) uint8, ink bright. explanation: one line, what was done and why."""
+    """One step of the normalization.
+
+    Attributes:
+        name: shown above the picture.
+        image: (H, W) uint8, ink bright: the picture after this step.
+        explanation: one line: what was done and why.
+    """
 
     name: str
     image: Pixels
@@ -50,13 +69,13 @@ class Stage:
 
 @dataclass(frozen=True)
 class NormalizedDrawing:
-    """What `normalise` made of a drawing.
+    """The result of `normalize_drawing`.
 
     Attributes:
         image: (28, 28) uint8, ink bright: what the model sees. All zero for a blank drawing.
-        stages: the pictures on the way, in the order in which they were made.
-        blank: nothing is drawn.
-        stroke_width: pixels of 28, before it was corrected; 0 where it was not measured.
+        stages: all steps, in order.
+        blank: True if nothing is drawn.
+        stroke_width: in pixels of 28, before correction; 0 if it was not measured.
     """
 
     image: Pixels
@@ -67,7 +86,7 @@ class NormalizedDrawing:
 
 @dataclass(frozen=True)
 class NormalizationSteps:
-    """Which steps to take; a benchmark leaves them out one by one. Without `crop` the whole picture is resized."""
+    """Which steps to take. A benchmark leaves them out one by one. Without `crop` the whole picture is resized."""
 
     crop: bool = True
     square: bool = True
@@ -82,26 +101,26 @@ PLAIN_STEPS = NormalizationSteps(crop=False, square=False, center_of_mass=False,
 def normalize_drawing(
     drawing: Pixels, brush: float | None = None, steps: NormalizationSteps = ALL_STEPS
 ) -> NormalizedDrawing:
-    """Treats a drawing as MNIST's makers treated theirs.
+    """Normalizes a drawing as the makers of MNIST normalized theirs.
 
     Args:
-        drawing: (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) uint8, RGB order: light on dark or dark on light, on a
-            transparent ground or not.
-        brush: its width in pixels of the drawing, above 0, where the canvas tells it; else it is measured.
+        drawing: (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) uint8, RGB order; light on dark or dark on light, on a
+            transparent background or not.
+        brush: the brush width in pixels of the drawing, above 0. None measures the stroke width instead.
         steps: which steps to take.
 
     Raises:
-        DrawingError: the array is no such image, or the brush no such width.
+        DrawingError: the array is not such an image, or the brush width is not above 0.
     """
     if brush is not None and not brush > 0:
         raise DrawingError(f"Expected a brush width above 0 pixels. Received: {brush}.")
     ink = to_ink(drawing)
-    stages = [Stage("Ink", ink, "What differs from the colour along the border is ink, and ink is bright.")]
+    stages = [Stage("Ink", ink, "Whatever differs from the color along the border is ink, and ink is bright.")]
     if not ink.any():
         return NormalizedDrawing(np.zeros((SIDE, SIDE), np.uint8), tuple(stages), True, 0.0)
     if not steps.crop:
         image = resize(ink, SIDE, SIDE)
-        stages.append(Stage("28 x 28", image, "The whole picture made small, wherever and however large the digit is."))
+        stages.append(Stage("28 x 28", image, "The whole picture is reduced, wherever and however large the digit is."))
         return NormalizedDrawing(image, tuple(stages), False, 0.0)
     stages.append(_without_specks(ink))
     box = _tight_box(stages[-1].image)
@@ -114,27 +133,27 @@ def normalize_drawing(
 
 
 def plain_resize(drawing: Pixels) -> NormalizedDrawing:
-    """The naive way, to see the difference: ink made bright, the whole picture resized to 28x28, nothing else."""
+    """Only makes the ink bright and resizes the whole picture to 28×28, to show what normalization adds."""
     return normalize_drawing(drawing, steps=PLAIN_STEPS)
 
 
 def _without_specks(ink: Pixels) -> Stage:
-    """Drops dust and a slip of the pen far off; keeps the bar of a 5 and the dot that begins a 4."""
+    """Drops dust and distant slips of the pen, but keeps the bar of a 5 and the dot that begins a 4."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(binarize(ink, FAINT), connectivity=8)
     if count <= 2:
-        return Stage("Parts", ink, "The ink is one part.")
-    stroke = _width(ink, FAINT) ** 2  # pixels
+        return Stage("Parts", ink, "All ink is connected.")
+    stroke = mean_stroke_width(ink, FAINT) ** 2  # pixels
     area = stats[1:, cv2.CC_STAT_AREA]
     keep = area >= min(SPECK * stroke, area.max())
     dots = keep & (area < TAP * stroke)
     if not dots[keep].all():
         keep &= ~(dots & (_gaps(stats[1:], keep & ~dots) > TAP_GAP))
     cleaned = np.where(np.append(False, keep)[labels], ink, 0).astype(np.uint8)
-    return Stage("Parts", cleaned, f"{keep.sum()} parts of the digit kept, {(~keep).sum()} specks dropped.")
+    return Stage("Parts", cleaned, f"Parts of the digit kept: {keep.sum()}. Specks dropped: {(~keep).sum()}.")
 
 
 def _gaps(stats: npt.NDArray[np.int32], main: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
-    """How far each part's box lies from the box of the main parts, as a share of that box's longer side."""
+    """Returns (parts,) the distance of each part's box from the box of the main parts, relative to its longer side."""
     start = stats[:, [cv2.CC_STAT_LEFT, cv2.CC_STAT_TOP]]
     stop = start + stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]]
     low, high = start[main].min(axis=0), stop[main].max(axis=0)
@@ -143,16 +162,16 @@ def _gaps(stats: npt.NDArray[np.int32], main: npt.NDArray[np.bool_]) -> npt.NDAr
 
 
 def _tight_box(ink: Pixels) -> Pixels:
-    """The ink's box, enlarged until its edges are known to a tenth of a pixel of 28, less the blur around the ink."""
+    """Crops to the ink without the blur around it, enlarged until edges are known to a tenth of a pixel of 28."""
     box = ink[ink_extent(ink, FAINT)]
-    if max(box.shape) < 2 * BOX:  # already of MNIST's own size: its pixels are kept as they are
+    if max(box.shape) < 2 * BOX:  # already of MNIST's own size: the pixels stay as they are
         return box
     factor = int(np.ceil(FINE * BOX / max(box.shape)))
     if factor > 1:
         framed = cv2.copyMakeBorder(box, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
         box = cv2.resize(framed, None, fx=factor, fy=factor, interpolation=cv2.INTER_LINEAR)
         box = box[ink_extent(box, FAINT)]
-    for _ in range(2):  # the second time with the scale that the first has found
+    for _ in range(2):  # the second time with the scale found by the first
         unit = max(box.shape) / BOX
         across, down = box.max(axis=0), box.max(axis=1)
         top, bottom, left, right = (_blur(p, unit) for p in (down, down[::-1], across, across[::-1]))
@@ -161,105 +180,103 @@ def _tight_box(ink: Pixels) -> Pixels:
 
 
 def _blur(profile: Pixels, unit: float) -> int:
-    """How many pixels to leave out at the start of a profile of brightness: an edge is where half of it is reached."""
+    """Returns how many blurred pixels to cut off at the start of a (n,) profile of brightness."""
     place = np.arange(min(profile.size, int(2 * unit) + 1))
     ahead = np.interp(place + EDGE_LOOK * unit - 0.5, np.arange(profile.size), profile)
     return int(np.argmax(profile[: place.size] >= EDGE_SHARE * ahead))
 
 
-def _width(ink: Pixels, level: int) -> float:
-    """Mean stroke width in pixels: across a stroke of width w, the distance to its edge is w / 4 on average."""
-    mask = cv2.copyMakeBorder(binarize(ink, level), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
-    depth = _depth(mask)
-    return max(0.0, 4 * float(cv2.mean(depth, mask)[0]) - 2)  # each pixel counts its own half
-
-
 def _measured_width(box: Pixels) -> float:
-    """Stroke width in pixels of 28. A thin one is measured a second time as MNIST's resolution would show it: the
-    ragged edge of a digit that was enlarged pixel by pixel makes it look thinner than it is."""
+    """Returns the stroke width in pixels of 28.
+
+    A thin stroke is measured again at MNIST's resolution, because the ragged edge of a digit that was enlarged pixel by
+    pixel makes it look thinner than it is.
+    """
     working = _at_working_scale(box)
-    width = _width(working, _half(working)) / STROKE_SCALE
+    width = mean_stroke_width(working, _half(working)) / STROKE_SCALE
     if width >= THIN:
         return width
-    return max(width, _width(cv2.blur(working, (STROKE_SCALE, STROKE_SCALE)), HALF) / STROKE_SCALE)
+    return max(width, mean_stroke_width(cv2.blur(working, (STROKE_SCALE, STROKE_SCALE)), HALF) / STROKE_SCALE)
 
 
 def _half(working: Pixels) -> int:
-    """Half of the ink's brightness, which area averaging has lowered where a line is a hair."""
+    """Returns half of the ink's brightness, which is lower where averaging has dimmed a hairline."""
     return min(HALF, int(working.max()) // 2)
 
 
 def _brush_width(brush: float, ink: Pixels, height: int) -> float:
-    """The brush in pixels of 28, for a drawing of this height."""
+    """Converts a brush width from pixels of a drawing of this height to pixels of 28."""
     side = max(part.stop - part.start for part in ink_extent(ink, FAINT))
     return BOX * min(1.0, float(brush * ink.shape[0] / (height * side)))
 
 
 def _at_working_scale(box: Pixels) -> Pixels:
-    """The longer side 160 pixels, a margin of 96 on every side."""
+    """Resizes the longer side to 160 pixels and adds a margin of 96 on every side."""
     factor, margin = BOX * STROKE_SCALE / max(box.shape), STROKE_MARGIN * STROKE_SCALE
     height, width = (max(1, round(n * factor)) for n in box.shape)
     return np.pad(resize(box, height, width), margin)
 
 
 def _wanted_width(width: float) -> float:
-    """Within MNIST's range any width is right. A fat stroke is thinned part of the way: it has swallowed gaps and
-    loops, which thinning does not bring back, and a thin blob looks less like the digit than a fat one."""
+    """Returns the width a stroke should get, in pixels of 28.
+
+    Any width within MNIST's range is right. A fat stroke is thinned only part of the way: it has filled gaps and loops,
+    which thinning does not bring back, and a thin blob looks less like the digit than a fat one.
+    """
     if width < THIN:
         return THIN_WANTED
     return FAT_WANTED * (width / FAT_WANTED) ** FAT_POWER if width > FAT else width
 
 
 def _with_stroke_width(box: Pixels, width: float) -> Stage:
-    name, wanted = "Stroke width", _wanted_width(width)
-    found = f"Strokes are {width:.1f} pixels of 28 wide, most of MNIST's are {THIN} to {FAT}:"
+    """Thickens or thins strokes whose width is outside of MNIST's range."""
+    wanted = _wanted_width(width)
+    measured = f"The strokes are {width:.1f} pixels of 28 wide, most of MNIST's are {THIN} to {FAT}:"
     if wanted == width:
-        return Stage(name, box, f"{found} left as they are.")
-    grown = _tight_box(_grown(box, width, wanted))
-    return Stage(name, grown, f"{found} {'thickened' if wanted > width else 'thinned'} to {wanted:.1f}.")
+        return Stage("Stroke width", box, f"{measured} they stay as they are.")
+    changed = _tight_box(_move_edges(box, width, wanted))
+    action = "thickened" if wanted > width else "thinned"
+    return Stage("Stroke width", changed, f"{measured} they are {action} to {wanted:.1f}.")
 
 
-def _grown(box: Pixels, width: float, wanted: float) -> Pixels:
-    """Moves every edge out or in. The box grows along: (width + 2 g) / (side + 2 g) = wanted / 20 gives g."""
+def _move_edges(box: Pixels, width: float, wanted: float) -> Pixels:
+    """Moves every edge outward by g. As the box grows, too, (width + 2 g) / (side + 2 g) = wanted / 20 gives g."""
     working = _at_working_scale(box)
     mask = binarize(working, _half(working))
-    outwards = BOX * STROKE_SCALE * (wanted - width) / (BOX - wanted) / 2  # pixels
-    inside, outside = _depth(mask), _depth(1 - mask)
+    outward = BOX * STROKE_SCALE * (wanted - width) / (BOX - wanted) / 2  # pixels
+    inside, outside = distance_to_edge(mask), distance_to_edge(1 - mask)
     depth = inside - outside
-    grown = (depth - np.sign(depth) / 2 + outwards + 0.5).clip(0, 1)  # from the edge, which lies between two pixels
-    if outwards < 0:  # a stroke that would vanish or break keeps its middle line, as wide as MNIST's thinnest
-        middle = (inside > 0) & (inside < THIN * STROKE_SCALE / 2 - outwards)
+    grown = (depth - np.sign(depth) / 2 + outward + 0.5).clip(
+        0, 1
+    )  # measured from the edge, which is between two pixels
+    if outward < 0:  # where a stroke would vanish or break, its middle line stays, as wide as MNIST's thinnest
+        middle = (inside > 0) & (inside < THIN * STROKE_SCALE / 2 - outward)
         middle &= inside >= cv2.dilate(inside, np.ones((3, 3), np.uint8)) - RIDGE
-        kept = (THIN * STROKE_SCALE / 2 + 0.5 - _depth(1 - middle.astype(np.uint8))).clip(0, 1) * mask
+        kept = (THIN * STROKE_SCALE / 2 + 0.5 - distance_to_edge(1 - middle.astype(np.uint8))).clip(0, 1) * mask
         grown = np.maximum(grown, kept)
     moved: Pixels = (grown * 255).astype(np.uint8)
     return moved
 
 
-def _depth(mask: Pixels) -> Floats:
-    """Distance of each 1 to the nearest 0, in pixels."""
-    depth: Floats = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
-    return depth
-
-
 def _stages_to_28(box: Pixels, steps: NormalizationSteps) -> list[Stage]:
+    """Takes the last steps, from the tight box to 28×28."""
     if not steps.square:
-        return [Stage("28 x 28", resize(box, SIDE, SIDE), "The box around the ink, stretched to 28 x 28.")]
+        return [Stage("28 x 28", resize(box, SIDE, SIDE), "The box around the ink is stretched to 28 x 28.")]
     square = _squared(box)
     small = _averaged(square)
     stages = [
-        Stage("Square", square, "The tight box around the ink, padded to a square so that nothing is stretched."),
-        Stage("20 x 20", small, "Averaged over areas, the longer side now 20 pixels, the brightest pixel 255."),
+        Stage("Square", square, "The tight box around the ink is padded to a square, so that nothing is stretched."),
+        Stage("20 x 20", small, "Averaged over areas: the longer side is now 20 pixels, the brightest pixel 255."),
     ]
     if steps.center_of_mass:
-        why = "Placed so that the centre of mass falls on pixel 14 both ways, as in MNIST."
+        why = "Pasted so that the center of mass falls on pixel 14 both ways, as in MNIST."
         return [*stages, Stage("28 x 28", _pasted(small, _offsets_by_mass(_trimmed(small))), why)]
     middle = [(SIDE - n) // 2 for n in _trimmed(small).shape]
-    return [*stages, Stage("28 x 28", _pasted(small, middle), "The box is placed in the middle.")]
+    return [*stages, Stage("28 x 28", _pasted(small, middle), "The box is pasted in the middle.")]
 
 
 def _squared(box: Pixels) -> Pixels:
-    """Pads by whole pixels of the 20, so that a digit of MNIST falls on its own pixel grid again."""
+    """Pads to a square, by whole pixels of the 20, so that a digit of MNIST falls on its own pixel grid again."""
     side = max(box.shape)
     before = [min(round(side / BOX * ((BOX - n * BOX / side) // 2)), side - n) for n in box.shape]
     square = np.zeros((side, side), np.uint8)
@@ -268,7 +285,7 @@ def _squared(box: Pixels) -> Pixels:
 
 
 def _averaged(square: Pixels) -> Pixels:
-    """(20, 20) uint8, peak 255. Every row and column that holds ink keeps some, so that the longer side is 20."""
+    """Reduces to (20, 20) uint8, peak 255. Every row and column with ink keeps some, so that the longer side is 20."""
     small: Floats = resize(square.astype(np.float32), BOX, BOX)
     amount = UNSHARP * float(np.clip((_softness(square) - SHARP) / (SOFT - SHARP), 0, 1))
     if amount:
@@ -279,7 +296,7 @@ def _averaged(square: Pixels) -> Pixels:
 
 
 def _softness(square: Pixels) -> float:
-    """Width of the ink's edges in pixels of 28: the steeper the slopes, the sharper. 0 where it cannot be told."""
+    """Returns the width of the ink's edges in pixels of 28, or 0 if the image is too small to measure it."""
     if square.shape[0] < 2 * BOX:
         return 0.0
     fine = resize(square, BOX * STROKE_SCALE, BOX * STROKE_SCALE).astype(np.float32) / 255
@@ -293,7 +310,7 @@ def _trimmed(small: Pixels) -> Pixels:
 
 
 def _offsets_by_mass(digit: Pixels) -> list[int]:
-    """Where the digit's first row and column go in 28x28: the nearest whole shift that keeps all of it inside."""
+    """Returns where the digit's first row and column go: the nearest whole shift that keeps all of it in 28×28."""
     totals = digit.sum(axis=1, dtype=float), digit.sum(axis=0, dtype=float)
     centroids = [float((total * np.arange(total.size)).sum() / total.sum()) for total in totals]
     return [int(np.clip(np.floor(CENTER - c + 0.5), 0, SIDE - n)) for c, n in zip(centroids, digit.shape, strict=True)]

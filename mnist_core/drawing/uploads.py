@@ -1,4 +1,4 @@
-"""Pictures that people upload, read as arrays: PNG and JPEG of any kind, and nothing that would hurt the server."""
+"""Decodes uploaded PNG and JPEG pictures, and refuses anything that could harm the server."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from mnist_core.errors import DrawingError
 
 Pixels = NDArray[np.uint8]
 
-# Reading. A phone's picture has 12 to 24 million pixels; anything far beyond is a mistake or an attack.
 MAX_PIXELS = 40_000_000
-MIN_UPLOAD_SIDE = 8  # pixels; below, a digit and the rim of paper around it do not fit
-LOOKS_LIKE = {
+"""A phone's picture has 12 to 24 million pixels; anything far beyond is a mistake or an attack."""
+MIN_UPLOAD_SIDE = 8
+"""Smallest side in pixels that has room for a digit and some paper around it."""
+_FILE_TYPES = {
     b"GIF8": "a GIF",
     b"BM": "a BMP",
     b"II*\0": "a TIFF",
@@ -32,16 +33,17 @@ LOOKS_LIKE = {
 
 
 def decode_upload(content: bytes) -> Pixels:
-    """Reads an upload, turned upright as its EXIF says.
+    """Decodes an uploaded picture and turns it upright as its EXIF data says.
 
     Args:
-        content: a PNG or JPEG file of at most 40 million pixels, at least 8 on either side.
+        content: a PNG or JPEG file of at most MAX_PIXELS, with sides of at least MIN_UPLOAD_SIDE.
 
     Returns:
         (H, W), (H, W, 3) or (H, W, 4) uint8, 0..255, RGB order.
 
     Raises:
-        DrawingError: not such a file; says what it looks like. Its size is checked before a pixel is decoded.
+        DrawingError: this is not such a file; the message says what it looks like. The size is checked before any
+            pixel is decoded.
     """
     picture = _open(content)
     width, height = picture.size
@@ -58,7 +60,7 @@ def decode_upload(content: bytes) -> Pixels:
 
 
 def _open(content: bytes) -> Image:
-    """Reads the header only. Not by `PIL.Image.open`, whose size limit is a warning and global to the process."""
+    """Reads only the header. `PIL.Image.open` is not used: its size limit is a warning and global to the process."""
     reader = PngImageFile if content.startswith(b"\x89PNG") else JpegImageFile
     try:
         return reader(io.BytesIO(content))
@@ -67,19 +69,20 @@ def _open(content: bytes) -> Image:
 
 
 def _looks_like(content: bytes) -> str:
+    """Says what type of file this is, by its first bytes."""
     if not content:
         return "an empty file"
     if content.startswith((b"\x89PNG", b"\xff\xd8")):
         return "a PNG or JPEG with a damaged header"
     if content[4:8] == b"ftyp":
         return "a HEIC, AVIF or MP4 file"
-    found = [name for start, name in LOOKS_LIKE.items() if content.lstrip().startswith(start)]
+    found = [name for start, name in _FILE_TYPES.items() if content.lstrip().startswith(start)]
     return found[0] if found else f"a file that begins with {content[:8]!r}"
 
 
 def _pixels(picture: Image) -> Pixels:
-    """(H, W), (H, W, 3) or (H, W, 4) uint8."""
-    if picture.mode.startswith("I"):  # 16-bit grey, which Pillow would clip, not scale
+    """Returns (H, W), (H, W, 3) or (H, W, 4) uint8."""
+    if picture.mode.startswith("I"):  # 16-bit gray, which Pillow would clip instead of scaling
         return (np.asarray(picture) >> 8).astype(np.uint8)
     mode = "RGBA" if picture.has_transparency_data else "L" if picture.mode in ("1", "L") else "RGB"
     return np.array(picture.convert(mode))
