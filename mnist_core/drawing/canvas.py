@@ -51,7 +51,7 @@ def parse_strokes(json_data: Mapping[str, Any] | None) -> Strokes:
 
 
 def _paths(json_data: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
-    """Returns the drawn paths; none if one was stretched or turned with the toolbar, as its numbers are then outdated."""
+    """Returns the drawn paths; none if one was edited with the toolbar, because its numbers are then outdated."""
     objects = json_data.get("objects") if isinstance(json_data, Mapping) else None
     drawn = [thing for thing in objects if isinstance(thing, Mapping)] if isinstance(objects, list) else []
     paths = [thing for thing in drawn if thing.get("type") in ("path", "Path")]

@@ -129,7 +129,9 @@ def vary_strokes(strokes: Strokes, generator: np.random.Generator) -> Strokes:
         As many strokes, fitted.
     """
     drift = _DRIFT if len(strokes) > 1 else 0.0
-    rewritten = [_rewrite(stroke.astype(np.float64), generator) + _clipped_normal(drift, 2, generator) for stroke in strokes]
+    rewritten = [
+        _rewrite(stroke.astype(np.float64), generator) + _clipped_normal(drift, 2, generator) for stroke in strokes
+    ]
     together = np.concatenate(rewritten)
     together = _bend(together, generator) @ _random_matrix(generator).T
     return fit_strokes(np.split(together, np.cumsum([len(stroke) for stroke in rewritten])[:-1]))
