@@ -51,8 +51,8 @@ def read(page: Page) -> int:
 
 
 def settled(page: Page) -> None:
-    """Waits until the app has nothing more to say: its canvas sends 200 ms after the pen is lifted."""
-    page.wait_for_timeout(700)
+    """Waits until the app has reacted: the canvas reports 200 ms after the pen is lifted, other widgets at once."""
+    page.wait_for_timeout(400)
     expect(page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]')).to_be_visible(
         timeout=20 * SECONDS
     )

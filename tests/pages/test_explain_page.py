@@ -59,7 +59,7 @@ def at(app: AppTest, view: str, model: str = "default") -> AppTest:
     return app
 
 
-def test_all_layers_of_the_shipped_model_are_on_the_wall(app: AppTest) -> None:
+def test_every_layer_of_the_shipped_model_is_shown(app: AppTest) -> None:
     app = at(app, "layers")
     assert not app.error
     text = shown(app)
@@ -67,7 +67,7 @@ def test_all_layers_of_the_shipped_model_are_on_the_wall(app: AppTest) -> None:
     assert "27 · Dense" in text
 
 
-def test_a_drawing_is_looked_into_and_another_changes_the_wall(app: AppTest) -> None:
+def test_another_drawing_changes_the_activations(app: AppTest) -> None:
     app.session_state[state.CANVAS] = drawing(*SEVEN)
     app.session_state[state.EXPLAIN_SOURCE] = "draw"
     app = opened(app, "pages/explain.py")
@@ -78,22 +78,25 @@ def test_a_drawing_is_looked_into_and_another_changes_the_wall(app: AppTest) -> 
     assert not app.error and 'alt="Layer ' in shown(app) and shown(app) != before
 
 
-@pytest.mark.parametrize("position", [0, 1, 2, 3, 10, 17, 24, 26])
-def test_the_arithmetic_of_every_layer_ends_in_its_value(app: AppTest, sample: Any, position: int) -> None:
+def test_the_computation_of_a_value_ends_in_that_value(app: AppTest, sample: Any) -> None:
+    """For each kind of layer of the shipped model, at row 3, column 3 of channel 0, or unit 0."""
     layers = ActivationModel(DEFAULT_MODEL)
-    name = layers.names[position]
-    app.session_state[state.EXPLAINED_LAYER] = name
-    app.session_state[state.EXPLAINED_CHANNEL] = 0
-    app.session_state[state.EXPLAINED_ROW] = app.session_state[state.EXPLAINED_COLUMN] = 3
-    app = at(app, "layers")
-    assert not app.error
-    values = layers.outputs(sample.x_test[int(app.session_state[state.EXPLAINED_INDEX])][None])[name][0]
-    value = values[3, 3, 0] if values.ndim == 3 else values[0]
-    lines = app.dataframe[0].value
-    assert float(lines["value"].iloc[-1]) == pytest.approx(float(value), abs=1e-4, rel=1e-3)
+    at(app, "layers")
+    outputs = layers.outputs(sample.x_test[int(app.session_state[state.EXPLAINED_INDEX])][None])
+    for position in (0, 1, 2, 3, 10, 17, 24, 26):
+        name = layers.names[position]
+        app.session_state[state.EXPLAINED_LAYER] = name
+        app.session_state[state.EXPLAINED_CHANNEL] = 0
+        app.session_state[state.EXPLAINED_ROW] = app.session_state[state.EXPLAINED_COLUMN] = 3
+        app.run()
+        assert not app.error and not app.exception, name
+        values = outputs[name][0]
+        value = values[3, 3, 0] if values.ndim == 3 else values[0]
+        computed = app.dataframe[0].value["value"].iloc[-1]
+        assert float(computed) == pytest.approx(float(value), abs=1e-4, rel=1e-3), name
 
 
-def test_places_that_another_layer_has_not_are_drawn_in(app: AppTest) -> None:
+def test_a_unit_that_another_layer_lacks_is_moved_inside(app: AppTest) -> None:
     app.session_state[state.EXPLAINED_ROW] = app.session_state[state.EXPLAINED_COLUMN] = 25
     app = at(app, "layers")
     assert app.session_state[state.EXPLAINED_ROW] == 25
@@ -104,7 +107,7 @@ def test_places_that_another_layer_has_not_are_drawn_in(app: AppTest) -> None:
 
 @pytest.mark.parametrize("recipe", ["lesson08-uncentered-cnn", "lesson08-uncentered-mlp", "singh-mlp", "brownlee-cnn"])
 @pytest.mark.usefixtures("keras")
-def test_models_of_other_kinds(app: AppTest, runs_root: Path, recipe: str) -> None:
+def test_every_view_shows_models_of_other_kinds(app: AppTest, runs_root: Path, recipe: str) -> None:
     """56×56, a hundred outputs, no convolutions, raw pixels: every view."""
     run = made(runs_root, recipe)
     app = at(app, "layers", run.id)
@@ -117,7 +120,7 @@ def test_models_of_other_kinds(app: AppTest, runs_root: Path, recipe: str) -> No
 
 
 @pytest.mark.usefixtures("keras")
-def test_a_run_without_its_weights_shows_what_it_can(app: AppTest, runs_root: Path) -> None:
+def test_a_run_without_weights_shows_its_activations(app: AppTest, runs_root: Path) -> None:
     run = made(runs_root, "fast", ("model.tflite",))
     app = at(app, "layers", run.id)
     assert not app.error and 'alt="Layer ' in shown(app)
@@ -125,7 +128,7 @@ def test_a_run_without_its_weights_shows_what_it_can(app: AppTest, runs_root: Pa
 
 
 @pytest.mark.usefixtures("keras")
-def test_an_older_file_is_converted_again_at_a_press(app: AppTest, trained: Trained, runs_root: Path) -> None:
+def test_a_model_without_activations_is_converted_again(app: AppTest, trained: Trained, runs_root: Path) -> None:
     import tensorflow as tf
 
     from mnist_core.training import fine_tune
@@ -141,20 +144,20 @@ def test_an_older_file_is_converted_again_at_a_press(app: AppTest, trained: Trai
     assert not app.error and shown(app).count('alt="Layer ') == 10
 
 
-def test_filters_and_weights_are_shown(app: AppTest) -> None:
+def test_filters_and_weight_distributions_are_shown(app: AppTest) -> None:
     app = at(app, "learned")
     assert not app.error and "Filters of 2 · Conv2D (all 32)" in shown(app)
     assert "32 pictures of 3 by 3 weights" in shown(app) and "Distribution of the weights of each layer" in shown(app)
 
 
-def test_a_change_of_mind_is_shown_before_and_after(app: AppTest) -> None:
+def test_a_counterfactual_is_shown_before_and_after(app: AppTest) -> None:
     app = at(app, "mind")
     assert not app.error
     text = shown(app)
     assert re.search(r"From \d to (\d|no digit): \d+ patch", text) or "No counterfactual found" in text
 
 
-def test_ten_neighbours_are_listed_and_kept(app: AppTest, runs_root: Path) -> None:
+def test_ten_nearest_neighbors_are_listed_and_their_descriptors_saved(app: AppTest, runs_root: Path) -> None:
     app = at(app, "neighbours")
     assert not app.error
     table = app.dataframe[0].value
@@ -170,15 +173,18 @@ VIEWS_OF = {
     "explain": (state.EXPLAIN_VIEW, ("layers", "beside", "mind")),
     "evaluate": (state.EVALUATED_VIEW, ("scores", "sure", "worst")),
     "data": (state.DATA_VIEW, ("browse", "kept", "augmentation")),
-}  # page -> the key of its view, and three views, the first one first
+}
+"""Page -> session key of its view, and three views, the first of the page first."""
 
 
 @pytest.mark.parametrize("page", VIEWS_OF)
-def test_the_address_opens_a_view_and_tells_it(page: str, app: AppTest) -> None:
+def test_the_address_names_the_view(page: str, app: AppTest) -> None:
     key, (first, second, third) = VIEWS_OF[page]
     app.session_state[state.EXPLAIN_SOURCE] = "test"
-    app.run()
+    app.query_params["view"] = "nonsense"
     app.switch_page(f"pages/{page}.py")
+    app.run()
+    assert app.session_state[key] == first and not app.error, "an unknown view"
     app.query_params["view"] = second
     app.run()
     assert app.session_state[key] == second and not app.error
@@ -187,14 +193,3 @@ def test_the_address_opens_a_view_and_tells_it(page: str, app: AppTest) -> None:
     app.query_params["view"] = first
     app.run()
     assert app.session_state[key] == first
-
-
-@pytest.mark.parametrize("page", VIEWS_OF)
-def test_a_link_to_a_view_that_is_not_there_opens_the_first(page: str, app: AppTest) -> None:
-    key, (first, *_) = VIEWS_OF[page]
-    app.session_state[state.EXPLAIN_SOURCE] = "test"
-    app.run()
-    app.switch_page(f"pages/{page}.py")
-    app.query_params["view"] = "nonsense"
-    app.run()
-    assert app.session_state[key] == first and not app.error

@@ -38,12 +38,12 @@ RANGE_HELP = (
 def show_sweep_form() -> None:
     """The predefined sweeps, and a form for any other."""
     _set_defaults()
-    for name, ready in PRESETS.items():
+    for name, preset in PRESETS.items():
         with st.container(border=True):
-            st.markdown(f"**{ready.title}**")
-            st.caption(ready.story)
+            st.markdown(f"**{preset.title}**")
+            st.caption(preset.story)
             pressed = st.button("Start this sweep", key=f"ready_{name}", width="stretch", icon=":material/bolt:")
-            guard.try_action(partial(_start_ready_sweep, ready), pressed)
+            guard.try_action(partial(_start_preset, preset), pressed)
     show_base_menus()
     show_search_space()
     show_search_settings()
@@ -156,8 +156,8 @@ def plan_from_form() -> SweepPlan:
     )
 
 
-def _start_ready_sweep(ready: Preset) -> Sweep:
-    return _start_sweep(ready.plan())
+def _start_preset(preset: Preset) -> Sweep:
+    return _start_sweep(preset.plan())
 
 
 def _start_sweep(plan: SweepPlan) -> Sweep:
