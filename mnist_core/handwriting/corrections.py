@@ -1,9 +1,9 @@
-"""Drawings that people kept because a model had misread them ("it was a 7"): files in RUNS_DIR/drawings, one each.
+"""Stores corrections: drawings kept with their true label ("It was a 7"), one file each in RUNS_DIR/drawings.
 
-kept.keep(image, 7, strokes, width)      # after the person has agreed
-kept.everything()                        # newest first
-kept.archive(kept.everything())          # a zip to take home
-kept.delete(name)
+save_correction(image, 7, predicted, strokes, width)  # once the person has agreed
+list_corrections()                                    # newest first
+archive_corrections(list_corrections())               # a zip to download
+delete_correction(name)
 """
 
 from __future__ import annotations
@@ -30,24 +30,25 @@ from mnist_core.errors import DrawingError
 from mnist_core.files import read_json, write_json
 
 MAX_CORRECTIONS = 2000
-"""Drawings kept at most: a page of them still opens at once."""
+"""Most corrections that are stored; a page with so many still opens without delay."""
 
 ARCHIVE_IMAGES, ARCHIVE_STROKES = "drawings.npz", "drawings.jsonl"
+"""The files in an archive."""
 _NAME = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{8}")
 
 
 @dataclass(frozen=True, eq=False)
 class Correction:
-    """A drawing and what its maker says it is.
+    """A drawing and the label that the person who drew it gave.
 
     Attributes:
-        name: of its file: when it was kept, and a random part.
+        name: of its file, without suffix: the time and a random part.
         label: 0..9, or NOT_A_DIGIT.
-        image: (28, 28) uint8, ink bright: what the model saw.
-        strokes: the pen's path in pixels of the canvas; empty where a picture was read.
-        width: of the brush in pixels of the canvas, 0 where it is not known.
-        predicted: what the model took it for, 0..9, or NOT_A_DIGIT.
-        owner: whose it is: see `owners`.
+        image: (28, 28) uint8, ink bright: what the model classified.
+        strokes: the pen's path in pixels of the canvas; empty for an uploaded picture.
+        width: brush width in pixels of the canvas; 0 if unknown.
+        predicted: what the model predicted, 0..9 or NOT_A_DIGIT.
+        owner: the browser that drew it; see `owners`.
     """
 
     name: str
@@ -59,7 +60,7 @@ class Correction:
     owner: str = owners.NOBODY
 
     def to_json(self) -> dict[str, Any]:
-        """As it stands in its file."""
+        """Returns the content of its file."""
         paths = [np.round(stroke, 2).tolist() for stroke in self.strokes]
         return {
             "label": self.label,
@@ -72,7 +73,7 @@ class Correction:
 
     @classmethod
     def from_json(cls, name: str, value: Any) -> Correction:
-        """What `to_json` wrote. Raises KeyError, TypeError or ValueError where it is not that."""
+        """Parses what `to_json` returned. Raises KeyError, TypeError or ValueError if this is something else."""
         image = np.array(value["image"])
         if image.shape != (28, 28) or image.min() < 0 or image.max() > 255:
             raise ValueError(f"an image of shape {image.shape}")
@@ -81,13 +82,13 @@ class Correction:
             raise ValueError(f"the label {label}")
         strokes = tuple(np.array(stroke, np.float32).reshape(-1, 2) for stroke in value["strokes"])
         if not all(len(stroke) and np.isfinite(stroke).all() for stroke in strokes):
-            raise ValueError("strokes without points, or with points that are nowhere")
+            raise ValueError("strokes without points, or with points that are not finite")
         owner = owners.parse_owner(value.get("owner"))
         return cls(name, label, image.astype(np.uint8), strokes, float(value["width"]), predicted, owner)
 
 
 def corrections_dir() -> Path:
-    """Where they are kept."""
+    """Returns the folder of all corrections."""
     return runs_dir() / "drawings"
 
 
@@ -99,26 +100,26 @@ def save_correction(
     width: float = 0.0,
     owner: str = owners.NOBODY,
 ) -> Correction:
-    """Writes a drawing whose maker has agreed to its being kept.
+    """Stores a drawing with its true label. Call it only after the person has agreed.
 
     Args:
         image: (28, 28) uint8, ink bright.
         label: 0..9, or NOT_A_DIGIT.
-        predicted: what a model took it for.
-        strokes: the pen's path, where it is known.
-        width: of the brush in pixels of the canvas, where it is known.
-        owner: whose it is: Visitor.owner.
+        predicted: what a model predicted, 0..9 or NOT_A_DIGIT.
+        strokes: the pen's path in pixels of the canvas, if known.
+        width: brush width in pixels of the canvas; 0 if unknown.
+        owner: the browser that drew it.
 
     Raises:
-        DrawingError: the image or the label is none, there are MAX_KEPT already, or the folder cannot be written.
+        DrawingError: the image or label is invalid, there are MAX_CORRECTIONS already, or the folder is not writable.
     """
     if image.shape != (28, 28) or image.dtype != np.uint8:
         raise DrawingError(f"Expected a (28, 28) uint8 image; got {image.shape} {image.dtype}.")
     if not 0 <= label <= NOT_A_DIGIT:
-        raise DrawingError(f"Expected a digit from 0 to 9, or {NOT_A_DIGIT} for no digit; got {label}.")
+        raise DrawingError(f"Expected a digit from 0 to 9, or {NOT_A_DIGIT} for not a digit; got {label}.")
     if len(_files()) >= MAX_CORRECTIONS:
         raise DrawingError(
-            f"{MAX_CORRECTIONS:,} drawings are kept already, and no more may be. Delete some on the Data page."
+            f"{MAX_CORRECTIONS:,} corrections are stored already, the most possible. Delete some on the Data page."
         )
     name = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(4)}"
     drawing = Correction(name, label, image, strokes, width, predicted, owner)
@@ -127,30 +128,31 @@ def save_correction(
         write_json(corrections_dir() / f"{name}.json", drawing.to_json())
     except OSError as error:
         raise DrawingError(
-            f"The drawing cannot be kept in {corrections_dir()}: {error}. Mend that, or set DIGITLAB_RUNS."
+            f"The correction cannot be saved in {corrections_dir()}: {error}. "
+            "Fix that, or set DIGITLAB_RUNS to another folder."
         ) from None
     return drawing
 
 
 def list_corrections() -> list[Correction]:
-    """All that are kept, newest first. A file that cannot be read is left out."""
-    found = []
+    """Returns all corrections, newest first. Files that cannot be parsed are skipped."""
+    corrections = []
     for path in _files():
         try:
-            found.append(Correction.from_json(path.stem, read_json(path)))
+            corrections.append(Correction.from_json(path.stem, read_json(path)))
         except (KeyError, TypeError, ValueError, OverflowError):
             continue
-    return found
+    return corrections
 
 
 def delete_correction(name: str) -> None:
-    """Deletes one, for good. One that is gone already is no error.
+    """Deletes a correction for good. It is no error if it is gone already.
 
     Raises:
-        DrawingError: no drawing could have this name (it is never used as a path then), or it cannot be deleted.
+        DrawingError: no correction can have this name (so it is not used as a path), or the file cannot be deleted.
     """
     if not _NAME.fullmatch(name):
-        raise DrawingError(f"{name[:80]!r} is not the name of a kept drawing.")
+        raise DrawingError(f"{name[:80]!r} is not the name of a correction.")
     try:
         (corrections_dir() / f"{name}.json").unlink(missing_ok=True)
     except OSError as error:
@@ -158,17 +160,17 @@ def delete_correction(name: str) -> None:
 
 
 def archive_corrections(drawings: Iterable[Correction]) -> bytes:
-    """A zip to take home.
+    """Packs corrections into a zip file.
 
     Returns:
         `drawings.npz` with the keys `images` (N, 28, 28) and `labels` (N,), both uint8, and `drawings.jsonl`, the
-        strokes of those that are digits and have strokes, as `pen` reads them.
+        strokes of the digits that have any, in the format of `pen_formats`.
     """
     drawings = list(drawings)
     images = np.stack([drawing.image for drawing in drawings]) if drawings else np.empty((0, 28, 28), np.uint8)
     arrays = io.BytesIO()
     np.savez_compressed(arrays, images=images, labels=np.array([drawing.label for drawing in drawings], np.uint8))
-    lines = [_line(drawing) for drawing in drawings if drawing.strokes and drawing.label != NOT_A_DIGIT]
+    lines = [_json_line(drawing) for drawing in drawings if drawing.strokes and drawing.label != NOT_A_DIGIT]
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as packed:
         packed.writestr(ARCHIVE_IMAGES, arrays.getvalue())
@@ -176,7 +178,7 @@ def archive_corrections(drawings: Iterable[Correction]) -> bytes:
     return content.getvalue()
 
 
-def _line(drawing: Correction) -> str:
+def _json_line(drawing: Correction) -> str:
     strokes = [np.round(stroke).astype(int).tolist() for stroke in fit_strokes(drawing.strokes)]
     return json.dumps({"label": drawing.label, "writer": "kept", "strokes": strokes}) + "\n"
 

@@ -1,7 +1,7 @@
-"""How people the world over write each digit, and digits invented in these forms.
+"""Digit forms: how people around the world write each digit, and generated digits in these forms.
 
-MNIST's writers were American: no crossed sevens, no ones with a long upstroke, no slashed zeros. Thirty people with a
-pen do not show every form either. These were drawn for this program, by eye; they are no data.
+MNIST's writers were American, so it has no crossed sevens, no ones with a long upstroke and no slashed zeros. The
+thirty writers of the pen digits do not show every form either. These forms were designed by eye for this program.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from mnist_core.errors import SettingError
 from mnist_core.handwriting.templates import Template, parse_template, write_template
 
 GENERATED_WRITER = "invented"
+"""The `writer` of generated digits. Older model cards contain this name."""
 
-_SPREAD = 10.0  # of each point of a form, before another hand writes it: of 1000
+_SPREAD = 10.0  # standard deviation of each point of a form, of 1000, before the whole digit is varied
 
 
 def _forms(**texts: str) -> dict[str, Template]:
@@ -199,14 +200,14 @@ DIGIT_FORMS: dict[int, dict[str, Template]] = {
 
 
 def generate_digit(generator: np.random.Generator, label: int | None = None) -> PenDigit:
-    """A digit in one of its forms, as some hand would have written it.
+    """Generates a digit in one of its forms, varied as if some hand had written it.
 
     Args:
-        generator: where the draws come from; the same state gives the same digit.
-        label: 0..9; by default any, all equally often, and so are the forms of one digit.
+        generator: draws the digit; the same state gives the same digit.
+        label: 0..9. None draws it, all equally often, as are the forms of one digit.
 
     Returns:
-        A digit whose writer is "invented".
+        A digit whose writer is GENERATED_WRITER.
 
     Raises:
         SettingError: there is no such digit.

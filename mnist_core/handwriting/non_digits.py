@@ -1,7 +1,7 @@
-"""Drawings that are no digits: what a model has to see before it can say "that does not look like a digit".
+"""Generates non-digits: drawings from which a model learns to say "that does not look like a digit".
 
-Made up, like the forms of `forms.py`. What some hand may well mean for a digit is left out: O, I, l, Z, S, B, g, q, D,
-o, s, z, b, but also C, G, J, L, Q, a, c, d, e, f, i, j, r, t, y and a square.
+They are designed by eye, like the digit forms. Whatever could be meant as a digit is left out: O, I, l, Z, S, B, g, q,
+D, o, s, z, b, but also C, G, J, L, Q, a, c, d, e, f, i, j, r, t, y and a square.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from mnist_core.handwriting.templates import Template, parse_template, smooth_cu
 Points = NDArray[np.float64]
 Generator = np.random.Generator
 
-_SPREAD = 14.0  # of each point of a shape, before another hand writes it: of 1000
+_SPREAD = 14.0  # standard deviation of each point of a shape, of 1000, before the whole drawing is varied
 
 
 def _templates(texts: dict[str, tuple[str, ...]]) -> dict[str, tuple[Template, ...]]:
@@ -162,29 +162,29 @@ SHAPES = _templates(
 
 
 def _dots(generator: Generator) -> Strokes:
-    """One to six, apart from each other."""
+    """One to six dots."""
     count = int(generator.integers(1, 7))
     return fit_strokes(generator.uniform(0, 1000, (count, 1, 2)))
 
 
 def _blob(generator: Generator) -> Strokes:
-    """A patch filled to and fro."""
+    """A patch filled back and forth."""
     rows = int(generator.integers(20, 40))
     angles = np.linspace(0.15, np.pi - 0.15, rows)
     half_width, y = np.sin(angles) * generator.uniform(300, 500), -np.cos(angles) * generator.uniform(250, 500)
     x = half_width * np.where(np.arange(rows) % 2, 1, -1) * generator.uniform(0.8, 1.0, rows)
-    return fit_strokes([_turned(np.stack([x, y], axis=1), generator.uniform(0, np.pi))])
+    return fit_strokes([_rotate(np.stack([x, y], axis=1), generator.uniform(0, np.pi))])
 
 
 def _scrawl(generator: Generator) -> Strokes:
-    """A line with no aim."""
+    """A random curve."""
     count = int(generator.integers(10, 26))
     points = generator.uniform(0, 1000, (count, 2)) * (1, generator.uniform(0.4, 1.0))
     return fit_strokes([smooth_curve(points)])
 
 
 def _waves(generator: Generator) -> Strokes:
-    """Writing that no one can read: loops or waves from left to right."""
+    """Illegible writing: loops or waves from left to right."""
     count = int(generator.integers(5, 11))
     phase = np.linspace(0, 2 * np.pi * count, 12 * count)
     swing = generator.uniform(0.0, 120)
@@ -199,18 +199,18 @@ def _zigzag(generator: Generator) -> Strokes:
     x = np.linspace(0, 1000, count) + generator.uniform(-25, 25, count)
     y = np.where(np.arange(count) % 2, 1, 0) * generator.uniform(150, 700) + generator.uniform(-50, 50, count)
     return fit_strokes(
-        [_turned(np.stack([x, y], axis=1), generator.choice([0, np.pi / 2, generator.uniform(0, np.pi)]))]
+        [_rotate(np.stack([x, y], axis=1), generator.choice([0, np.pi / 2, generator.uniform(0, np.pi)]))]
     )
 
 
 def _spiral(generator: Generator) -> Strokes:
-    """Two and a half to five turns: with fewer, it might be a 6 or a 9."""
+    """A spiral of 2.5 to 5 turns: with fewer it might be a 6 or a 9."""
     turns = generator.uniform(2.5, 5)
     angle = np.linspace(0, 2 * np.pi * turns, int(20 * turns))
     radius = 40 + angle / angle[-1] * 460
     points = np.stack([radius * np.cos(angle), radius * np.sin(angle) * generator.uniform(0.7, 1.0)], axis=1)
     points *= (generator.choice([-1, 1]), 1)
-    return fit_strokes([_turned(points, generator.uniform(0, 2 * np.pi))])
+    return fit_strokes([_rotate(points, generator.uniform(0, 2 * np.pi))])
 
 
 def _crossing_lines(generator: Generator) -> Strokes:
@@ -223,16 +223,16 @@ def _crossing_lines(generator: Generator) -> Strokes:
 
 
 def _hatching(generator: Generator) -> Strokes:
-    """Lines beside each other."""
+    """Parallel lines."""
     count = int(generator.integers(4, 9))
     places = np.linspace(0, generator.uniform(500, 1000), count)
     ends = [((place, 0), (place + generator.uniform(-60, 60), generator.uniform(600, 900))) for place in places]
     angle = generator.uniform(0, np.pi)
-    return fit_strokes([_turned(np.array(line), angle) for line in ends])
+    return fit_strokes([_rotate(np.array(line), angle) for line in ends])
 
 
 def _side_by_side(make: Callable[[Generator], Strokes]) -> Callable[[Generator], Strokes]:
-    """Two or three: a number or a word, but no digit."""
+    """Returns a generator of two or three shapes next to one another: a number or a word, but not a digit."""
 
     def row(generator: Generator) -> Strokes:
         strokes: list[NDArray[Any]] = []
@@ -247,7 +247,8 @@ def _side_by_side(make: Callable[[Generator], Strokes]) -> Callable[[Generator],
     return row
 
 
-def _written(shapes: dict[str, tuple[Template, ...]]) -> Callable[[Generator], Strokes]:
+def _from_templates(shapes: dict[str, tuple[Template, ...]]) -> Callable[[Generator], Strokes]:
+    """Returns a generator of these shapes, all equally often."""
     names = list(shapes)
 
     def make(generator: Generator) -> Strokes:
@@ -257,14 +258,14 @@ def _written(shapes: dict[str, tuple[Template, ...]]) -> Callable[[Generator], S
     return make
 
 
-def _turned(points: Points, angle: float) -> Points:
+def _rotate(points: Points, angle: float) -> Points:
     cosine, sine = np.cos(angle), np.sin(angle)
     return np.asarray(points @ np.array([[cosine, sine], [-sine, cosine]]))
 
 
 NON_DIGIT_KINDS: dict[str, tuple[float, Callable[[Generator], Strokes]]] = {
-    "letter": (9, _written(LETTERS)),
-    "shape": (6, _written(SHAPES)),
+    "letter": (9, _from_templates(LETTERS)),
+    "shape": (6, _from_templates(SHAPES)),
     "dots": (1, _dots),
     "blob": (1, _blob),
     "scrawl": (2, _scrawl),
@@ -274,17 +275,17 @@ NON_DIGIT_KINDS: dict[str, tuple[float, Callable[[Generator], Strokes]]] = {
     "crossing lines": (1, _crossing_lines),
     "hatching": (1, _hatching),
     "number": (2, _side_by_side(lambda generator: generate_digit(generator).strokes)),
-    "word": (1, _side_by_side(_written(LETTERS))),
+    "word": (1, _side_by_side(_from_templates(LETTERS))),
 }
-"""Name -> how often, in relation to the others, and what draws it."""
+"""By name: how often it is drawn relative to the others, and the function that draws it."""
 
 
 def generate_non_digit(generator: np.random.Generator, kind: str | None = None) -> Strokes:
-    """Strokes that are no digit, as some hand would have drawn them.
+    """Generates a non-digit, varied as if some hand had drawn it.
 
     Args:
-        generator: where the draws come from; the same state gives the same strokes.
-        kind: one of KINDS; by default any, as often as it says there.
+        generator: draws the strokes; the same state gives the same strokes.
+        kind: one of NON_DIGIT_KINDS. None draws it, as often as its weight says.
 
     Returns:
         Strokes, fitted: 0..1000.
@@ -296,5 +297,5 @@ def generate_non_digit(generator: np.random.Generator, kind: str | None = None) 
         often = np.array([weight for weight, _ in NON_DIGIT_KINDS.values()])
         kind = list(NON_DIGIT_KINDS)[generator.choice(len(NON_DIGIT_KINDS), p=often / often.sum())]
     if kind not in NON_DIGIT_KINDS:
-        raise SettingError(f"Unknown kind of scribble {kind!r}. Expected one of: {', '.join(NON_DIGIT_KINDS)}.")
+        raise SettingError(f"Unknown kind of non-digit {kind!r}. Expected one of: {', '.join(NON_DIGIT_KINDS)}.")
     return vary_strokes(NON_DIGIT_KINDS[kind][1](generator), generator)

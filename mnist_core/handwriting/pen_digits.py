@@ -1,8 +1,8 @@
-"""Digits written with a pen, as strokes: what people draw, where MNIST holds what they wrote on paper long ago.
+"""Loads the pen digits: 7,494 digits as strokes, written by 30 people on a tablet.
 
 They are the training part of *Pen-Based Recognition of Handwritten Digits* (Alpaydin and Alimoglu 1998, UCI data set
-81, CC BY 4.0): 7,494 digits of 30 people on a tablet. `load()` tries the path in DIGITLAB_PEN, then a file beside
-Keras's cache, then a download into it from UCI.
+81, CC BY 4.0). `load_pen_digits()` tries the path in DIGITLAB_PEN, then a file next to Keras's MNIST, then a download
+from UCI into that file.
 """
 
 from __future__ import annotations
@@ -28,22 +28,27 @@ from mnist_core.files import replacing
 from mnist_core.handwriting import lzw, pen_formats
 
 PEN_URL = "https://archive.ics.uci.edu/static/public/81/pen+based+recognition+of+handwritten+digits.zip"
-MEMBER = "pendigits-orig.tra"  # in the archive as .Z
-PEN_SHA256 = "a66225d68d7d68591e62944df1ad33b3f5aa608e2df2505844b41f5568a80da4"  # of MEMBER, unpacked
+"""UCI's archive of data set 81."""
+MEMBER = "pendigits-orig.tra"
+"""The file in the archive, where it is compressed as `.Z`."""
+PEN_SHA256 = "a66225d68d7d68591e62944df1ad33b3f5aa608e2df2505844b41f5568a80da4"
+"""SHA-256 of MEMBER, decompressed."""
 
-MAX_BYTES = 64_000_000  # of an archive and of what is in it: some ten times what they have
-HELD_OUT_WRITERS = 6  # of 30: nobody trains on these
+MAX_BYTES = 64_000_000
+"""Largest archive and largest file in it, in bytes: ten times the real ones."""
+HELD_OUT_WRITERS = 6
+"""Writers, of 30, whose digits only evaluate. No run trains on them."""
 
 
 def load_pen_digits(progress: Progress | None = None) -> tuple[PenDigit, ...]:
     """Loads the pen digits.
 
     Args:
-        progress: told how a download goes on, should there be one.
+        progress: called while a download is running, if there is one.
 
     Raises:
-        DataError: the path in DIGITLAB_PEN cannot be used; no other source is tried then.
-        DownloadError: there is no local copy, and none could be fetched.
+        DataError: the path in DIGITLAB_PEN cannot be used. No other source is tried then.
+        DownloadError: there is no local copy, and the download failed.
     """
     if path := pen_path():
         return _read_configured(path)
@@ -54,19 +59,19 @@ def load_pen_digits(progress: Progress | None = None) -> tuple[PenDigit, ...]:
 
 
 def locate_pen_digits() -> Path | None:
-    """The file that `load()` would read without a download, else None. Its digits are not read: milliseconds."""
+    """Returns the file that `load_pen_digits()` would read without a download, or None. Takes milliseconds."""
     if path := pen_path():
         return path if path.is_file() else None
     return pen_cache_path() if _is_genuine(pen_cache_path()) else None
 
 
 def pen_digits_available() -> bool:
-    """Whether `load()` needs no download."""
+    """True if `load_pen_digits()` needs no download."""
     return locate_pen_digits() is not None
 
 
 def pen_cache_path() -> Path:
-    """Where a download is kept, beside Keras's MNIST: $KERAS_HOME/datasets/pendigits-orig.tra."""
+    """Returns where a download is cached, next to Keras's MNIST: $KERAS_HOME/datasets/pendigits-orig.tra."""
     return mnist_cache_path().with_name(MEMBER)
 
 
@@ -85,12 +90,12 @@ def _is_genuine(file: Path) -> bool:
 
 
 def read_pen_digits(path: str | os.PathLike[str]) -> tuple[PenDigit, ...]:
-    """Reads pen digits, whichever way they are stored: JSON lines, UNIPEN, `.Z`, or UCI's archive. See `pen_files`.
+    """Reads pen digits from JSON lines, UNIPEN, either of them as `.Z`, or UCI's archive. See `pen_formats`.
 
     Raises:
-        DataError: it is missing, broken or something else. Names the file and the line.
+        DataError: the file is missing, broken or something else. Names the file and the line.
     """
-    path = Path(os.path.expanduser(path))
+    path = Path(path).expanduser()
     try:
         if path.stat().st_size > MAX_BYTES:
             raise pen_formats.format_error(path, f"{path.stat().st_size:,} bytes", f"at most {MAX_BYTES:,}")
@@ -98,22 +103,22 @@ def read_pen_digits(path: str | os.PathLike[str]) -> tuple[PenDigit, ...]:
     except OSError as error:
         found = "no such file" if isinstance(error, FileNotFoundError) else str(error)
         raise pen_formats.format_error(path, found, "a file that can be read") from error
-    return pen_formats.parse_pen_digits(_unpacked(content, path), path)
+    return pen_formats.parse_pen_digits(_unpack(content, path), path)
 
 
-def _unpacked(content: bytes, where: object) -> bytes:
-    """What is in an archive or a `.Z` file; anything else as it is."""
+def _unpack(content: bytes, where: object) -> bytes:
+    """Returns the content of an archive or a `.Z` file; anything else stays as it is."""
     try:
         if content[:4] == b"PK\3\4":
-            return _unpacked(_member(content), where)
+            return _unpack(_read_member(content), where)
         return lzw.uncompress(content, MAX_BYTES) if content[:2] == lzw.MAGIC else content
     except DataError:
         raise
-    except Exception as error:  # zipfile, zlib and its kin each raise their own kinds
-        raise pen_formats.format_error(where, str(error), f"{MEMBER}, packed as UCI packs it") from error
+    except Exception as error:  # zipfile, zlib and lzw each raise their own kinds
+        raise pen_formats.format_error(where, str(error), f"{MEMBER}, compressed as UCI does it") from error
 
 
-def _member(archive: bytes) -> bytes:
+def _read_member(archive: bytes) -> bytes:
     with zipfile.ZipFile(io.BytesIO(archive)) as opened:
         names = [name for name in opened.namelist() if Path(name).name in (MEMBER, f"{MEMBER}.Z")]
         if not names:
@@ -126,46 +131,49 @@ def _member(archive: bytes) -> bytes:
 
 
 def download_pen_digits(progress: Progress | None = None) -> Path:
-    """Fetches the pen digits from UCI into the cache, whole or not at all; call it again to try again.
+    """Downloads the pen digits from UCI into the cache, whole or not at all. It may be called again after a failure.
 
-    What counts is the SHA-256 of the unpacked file: UCI has packed its archives anew before.
+    The SHA-256 of the decompressed file is checked, because UCI has repacked its archives before.
 
     Returns:
-        `cache_path()`, where the file now is.
+        `pen_cache_path()`, where the file now is.
 
     Raises:
-        DownloadError: it could not be fetched; the cache is as it was.
+        DownloadError: the download failed; the cache is as it was.
     """
     try:
-        content = _fetch(progress)
-        _keep(content)
+        _save(_download(progress))
     except DataError as error:
         host = urllib.parse.urlsplit(PEN_URL).hostname
-        mend = f"Connect to the network and try again, or set DIGITLAB_PEN to a copy of {MEMBER}."
-        raise DownloadError(f"The pen digits could not be downloaded from {host}: {error}. {mend}") from error
+        fix = f"Connect to the network and try again, or set DIGITLAB_PEN to a copy of {MEMBER}."
+        raise DownloadError(f"The pen digits could not be downloaded from {host}: {error}. {fix}") from error
     return pen_cache_path()
 
 
-def _fetch(progress: Progress | None) -> bytes:
-    def watch(done: int, total: int) -> None:
+def _download(progress: Progress | None) -> bytes:
+    """Downloads UCI's archive and returns MEMBER, decompressed and checked."""
+
+    def limit_size(done: int, total: int) -> None:
         if max(done, total) > MAX_BYTES:
-            raise DownloadError(f"more than {MAX_BYTES:,} bytes, so it is something else")
+            raise DownloadError(f"more than {MAX_BYTES:,} bytes, so it is another file")
         if progress:
             progress(done, total)
 
-    # An abandoned download may still be writing there.
+    # An abandoned download may still be writing into the folder.
     with tempfile.TemporaryDirectory(prefix="digitlab-", ignore_cleanup_errors=True) as folder:
-        archive = fetch(PEN_URL, None, Path(folder, "archive.zip"), watch).read_bytes()
+        archive = fetch(PEN_URL, None, Path(folder, "archive.zip"), limit_size).read_bytes()
     try:
-        content = _unpacked(archive, "it")
+        content = _unpack(archive, "it")
     except DataError as error:
-        raise DownloadError("what came cannot be unpacked: it is damaged or a sign-in page of the network") from error
+        raise DownloadError(
+            "the file cannot be unpacked: it is damaged, or the network sent a sign-in page instead"
+        ) from error
     if hashlib.sha256(content).hexdigest() != PEN_SHA256:
-        raise DownloadError("what came has the wrong SHA-256, so it is damaged or a sign-in page of the network")
+        raise DownloadError("the file has the wrong SHA-256: it is damaged, or the network sent a sign-in page instead")
     return content
 
 
-def _keep(content: bytes) -> None:
+def _save(content: bytes) -> None:
     try:
         pen_cache_path().parent.mkdir(parents=True, exist_ok=True)
         with replacing(pen_cache_path()) as temporary:
@@ -175,38 +183,40 @@ def _keep(content: bytes) -> None:
 
 
 def split_writers(
-    digits: Sequence[PenDigit], kept: int = HELD_OUT_WRITERS, seed: int = 0
+    digits: Sequence[PenDigit], held_out: int = HELD_OUT_WRITERS, seed: int = 0
 ) -> tuple[tuple[PenDigit, ...], tuple[PenDigit, ...]]:
-    """Splits by person: only a hand that was never seen in training tells how a stranger's digits are read.
+    """Splits pen digits by writer, because only writers unseen in training show how well strangers are recognized.
 
     Args:
-        digits: of at least `kept` + 1 writers, in any order.
-        kept: writers to measure with.
-        seed: draws them.
+        digits: of at least `held_out` + 1 writers, in any order.
+        held_out: number of writers to evaluate with.
+        seed: decides which writers.
 
     Returns:
-        Digits to train on and digits to measure with, each in the order in which they came.
+        The digits to train on and the digits to evaluate with, each in the given order.
+
+    Raises:
+        DataError: one of the two would be empty.
     """
     writers = sorted({digit.writer for digit in digits})
-    if not 0 < kept < len(writers):
-        raise DataError(f"{kept} of {len(writers)} writers cannot be kept apart: expected from 1 to one less than all.")
-    chosen = np.random.RandomState(seed).choice(writers, kept, replace=False)
-    train, measure = set(writers) - set(chosen), set(chosen)
-    return _of(digits, train), _of(digits, measure)
-
-
-def _of(digits: Iterable[PenDigit], writers: set[str]) -> tuple[PenDigit, ...]:
-    return tuple(digit for digit in digits if digit.writer in writers)
+    if not 0 < held_out < len(writers):
+        raise DataError(f"Cannot hold out {held_out} of {len(writers)} writers: expected from 1 to one less than all.")
+    chosen = np.random.RandomState(seed).choice(writers, held_out, replace=False)
+    evaluation_writers = set(chosen)
+    return (
+        tuple(digit for digit in digits if digit.writer not in evaluation_writers),
+        tuple(digit for digit in digits if digit.writer in evaluation_writers),
+    )
 
 
 @dataclass(frozen=True)
 class Condition:
-    """How a digit is drawn on the page's canvas.
+    """How large, how thick and where a digit is drawn on the page's canvas.
 
     Attributes:
-        share: the longer side of the pen's path, of the canvas's side.
-        width: of the brush, in pixels of a canvas of 280.
-        corner: the ink lies in a corner, each digit's in the next one, instead of in the middle.
+        share: the longer side of the pen's path, relative to the canvas.
+        width: brush width in pixels of a canvas of 280.
+        corner: True to draw each digit in the next of the four corners instead of in the middle.
     """
 
     share: float
@@ -221,15 +231,16 @@ DRAWING_CONDITIONS: dict[str, Condition] = {
     "small fat": Condition(0.35, 20),
     "big fat": Condition(0.85, 30),
 }
+"""How pen digits are drawn to measure a model, by name. Model cards contain these names."""
 
-_MARGIN = 4  # pixels between the ink and the canvas's edge, in a corner
+_MARGIN = 4  # pixels between the ink and the edges of its corner
 
 
 def draw_pen_digits(digits: Iterable[PenDigit], condition: str) -> Iterator[Canvas]:
-    """Draws digits one after the other: all of them at once would take 600 MB.
+    """Draws digits one after the other. All of them at once would take 600 MB.
 
     Args:
-        digits: whose strokes to draw.
+        digits: the pen digits to draw.
         condition: one of CONDITIONS.
 
     Raises:
@@ -240,14 +251,15 @@ def draw_pen_digits(digits: Iterable[PenDigit], condition: str) -> Iterator[Canv
     """
     if condition not in DRAWING_CONDITIONS:
         raise SettingError(f"Unknown condition {condition!r}. Expected one of: {', '.join(DRAWING_CONDITIONS)}.")
-    how = DRAWING_CONDITIONS[condition]
-    size = how.share * CANVAS_SIDE
+    drawn = DRAWING_CONDITIONS[condition]
+    size = drawn.share * CANVAS_SIDE
     for index, digit in enumerate(digits):
-        centre = _corner(digit, size, how.width, index) if how.corner else None
-        yield render_strokes(digit.strokes, how.width, size, centre)
+        center = _center_in_corner(digit, size, drawn.width, index) if drawn.corner else None
+        yield render_strokes(digit.strokes, drawn.width, size, center)
 
 
-def _corner(digit: PenDigit, size: float, width: float, index: int) -> tuple[float, float]:
+def _center_in_corner(digit: PenDigit, size: float, width: float, index: int) -> tuple[float, float]:
+    """Returns the x, y at which a digit has to be centered to touch the margins of the corner `index` modulo 4."""
     together = np.concatenate(digit.strokes)
     sides = np.ptp(together, axis=0)
     reach = sides * size / max(float(sides.max()), 1e-6) / 2 + width / 2 + _MARGIN

@@ -1,8 +1,8 @@
-"""Shapes written by hand into the program: points on paper, and the smooth strokes through them.
+"""Templates: shapes as a few points each, and the smooth strokes through them.
 
-A shape is a line of text such as `"120,430 500,0 | 500,980 ; 230,985 790,985"`: points x,y with y down, each stroke a
-smooth curve through its points, `|` after a point where the pen turns a corner, `;` where it leaves the paper. A
-stroke of one point is a dot.
+A template is text such as `"120,430 500,0 | 500,980 ; 230,985 790,985"`: points x,y with y down. Each stroke is a
+smooth curve through its points, `|` marks the point before it as a corner, and `;` ends a stroke. A stroke of one point
+is a dot.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from mnist_core.drawing.strokes import Strokes, fit_strokes
 
 Points = NDArray[np.float64]
 
-_STEP = 25.0  # between two points of a finished stroke, of 1000
+_STEP = 25.0  # distance between two points of a finished stroke, of 1000
 
 
 @dataclass(frozen=True)
 class TemplateStroke:
-    """One stroke.
+    """One stroke of a template.
 
     Attributes:
         points: x, y in the order of writing.
-        corners: indices of the points in which the pen turns a corner, ends included.
+        corners: indices of the points where the pen turns a corner, including both ends.
     """
 
     points: tuple[tuple[float, float], ...]
@@ -37,7 +37,7 @@ Template = tuple[TemplateStroke, ...]
 
 
 def parse_template(text: str) -> Template:
-    """Reads a shape as described at the top of this file."""
+    """Parses a template as described at the top of this file."""
     return tuple(_stroke(part) for part in text.split(";"))
 
 
@@ -54,13 +54,12 @@ def _stroke(text: str) -> TemplateStroke:
 
 
 def write_template(shape: Template, generator: np.random.Generator | None = None, spread: float = 0.0) -> Strokes:
-    """The strokes of a shape.
+    """Returns the strokes of a template.
 
     Args:
-        shape: what to write.
-        generator: where the draws come from; without one, the shape as it was designed.
-        spread: how far each of its points may lie from its place: standard deviation in units of 1000 of the shape's
-            own; cut off at twice its size.
+        shape: the template.
+        generator: moves the points at random. None leaves the shape as it was designed.
+        spread: standard deviation of each point, in the template's units, clipped at two standard deviations.
 
     Returns:
         Smooth strokes, fitted.
@@ -70,21 +69,21 @@ def write_template(shape: Template, generator: np.random.Generator | None = None
         points = np.array(stroke.points, np.float64)
         if generator is not None and len(points) > 1:
             points += spread * np.clip(generator.standard_normal(points.shape), -2, 2)
-        strokes.append(_through(points, stroke.corners))
+        strokes.append(_smooth_between_corners(points, stroke.corners))
     return fit_strokes(strokes)
 
 
-def _through(points: Points, corners: tuple[int, ...]) -> Points:
-    """Smooth between corners, which both neighbours share."""
+def _smooth_between_corners(points: Points, corners: tuple[int, ...]) -> Points:
+    """Returns a path that is smooth between corners."""
     runs = [smooth_curve(points[begin : end + 1]) for begin, end in itertools.pairwise(corners) if end > begin]
     return np.concatenate([points[:1], *(run[1:] for run in runs)])
 
 
 def smooth_curve(points: Points) -> Points:
-    """A cubic spline through points, its tangents those of the parabola through each three neighbours.
+    """Returns (m, 2) points on a cubic spline through (n, 2) points.
 
-    The parameter is the root of the chord's length ("centripetal", Catmull and Rom 1974, Lee 1989): no loops where
-    close points follow distant ones.
+    Each tangent is that of the parabola through three neighbors. The parameter is the square root of the chord length
+    ("centripetal", Catmull and Rom 1974, Lee 1989), which avoids loops where close points follow distant ones.
     """
     chords = np.maximum(np.hypot(*np.diff(points, axis=0).T), 1e-6)
     steps = np.sqrt(chords)[:, None]  # (n - 1, 1)
@@ -102,7 +101,7 @@ def smooth_curve(points: Points) -> Points:
 
 
 def _hermite(ends: Points, tangents: Points, count: int) -> Points:
-    """(count, 2) points of the cubic that leaves ends[0] along tangents[0] and reaches ends[1] along tangents[1]."""
+    """Returns (count, 2) points of the cubic from ends[0], along tangents[0], to ends[1], along tangents[1]."""
     t = np.linspace(0, 1, count + 1)[1:, None]
     places = (1 + 2 * t) * (1 - t) ** 2 * ends[0] + t**2 * (3 - 2 * t) * ends[1]
     return np.asarray(places + t * (1 - t) ** 2 * tangents[0] + t**2 * (t - 1) * tangents[1])

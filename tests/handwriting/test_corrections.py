@@ -1,9 +1,10 @@
-"""Drawings that people kept: nothing is lost, nothing half-written, what is deleted is gone."""
+"""Corrections: nothing is lost, nothing is half-written, and what is deleted is gone."""
 
 from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
 from pathlib import Path
 
@@ -52,16 +53,16 @@ def test_no_folder_is_no_drawings() -> None:
     assert list_corrections() == []
 
 
-@pytest.mark.parametrize("label", [-1, 11])
-def test_label_out_of_range_is_refused(label: int) -> None:
-    with pytest.raises(DrawingError, match="0 to 9"):
-        save_correction(image(), label, 0)
+def test_label_out_of_range_is_refused() -> None:
+    for label in (-1, 11):
+        with pytest.raises(DrawingError, match=f"got {label}"):
+            save_correction(image(), label, 0)
 
 
-@pytest.mark.parametrize("wrong", [np.zeros((28, 27), np.uint8), np.zeros((28, 28))])
-def test_wrong_image_is_refused(wrong: np.ndarray) -> None:
-    with pytest.raises(DrawingError, match="28, 28"):
-        save_correction(wrong, 1, 0)
+def test_wrong_image_is_refused() -> None:
+    for wrong, given in ((np.zeros((28, 27), np.uint8), "(28, 27)"), (np.zeros((28, 28)), "float64")):
+        with pytest.raises(DrawingError, match=re.escape(given)):
+            save_correction(wrong, 1, 0)
     assert list_corrections() == []
 
 
@@ -69,7 +70,7 @@ def test_too_many_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(corrections, "MAX_CORRECTIONS", 2)
     save_correction(image(), 1, 0)
     save_correction(image(), 2, 0)
-    with pytest.raises(DrawingError, match="Delete some"):
+    with pytest.raises(DrawingError, match="^2 "):
         save_correction(image(), 3, 0)
     assert len(list_corrections()) == 2
 
@@ -88,12 +89,12 @@ def test_deleted_is_gone_and_twice_is_no_error() -> None:
     assert [drawing.name for drawing in list_corrections()] == [second.name]
 
 
-@pytest.mark.parametrize("name", ["../../etc/passwd", "", "*", "20260101-000000-ABCDEF01", "x" * 500])
-def test_name_that_could_be_a_path_is_refused(name: str, runs_root: Path) -> None:
+def test_name_that_could_be_a_path_is_refused(runs_root: Path) -> None:
     outside = runs_root.parent / "passwd.json"
     outside.write_text("{}")
-    with pytest.raises(DrawingError):
-        delete_correction(name)
+    for name in ("../passwd", "../../etc/passwd", "", "*", "20260101-000000-ABCDEF01", "x" * 500):
+        with pytest.raises(DrawingError):
+            delete_correction(name)
     assert outside.exists()
 
 
@@ -112,11 +113,11 @@ BROKEN = [
 ]
 
 
-@pytest.mark.parametrize("content", BROKEN)
-def test_broken_file_is_left_out(content: str, runs_root: Path) -> None:
+def test_broken_files_are_left_out(runs_root: Path) -> None:
     whole = save_correction(image(), 3, 0)
-    (runs_root / "drawings" / "20990101-000000-00000000.json").write_text(content)
-    assert [drawing.name for drawing in list_corrections()] == [whole.name]
+    for content in BROKEN:
+        (runs_root / "drawings" / "20990101-000000-00000000.json").write_text(content)
+        assert [drawing.name for drawing in list_corrections()] == [whole.name], content
 
 
 def test_archive_holds_images_and_strokes_that_pen_reads(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Scribbles: every kind is drawn, is what it is called, and nothing among them is a letter that looks like a digit."""
+"""Non-digits: every kind looks like its name, and none is a letter that looks like a digit."""
 
 from __future__ import annotations
 
@@ -33,23 +33,23 @@ def turning(stroke: np.ndarray) -> np.ndarray:
     return (np.diff(headings) + np.pi) % (2 * np.pi) - np.pi
 
 
-@pytest.mark.parametrize("kind", NON_DIGIT_KINDS)
-def test_each_kind_is_fitted_and_reproducible(kind: str) -> None:
-    for first, again in zip(some(kind), some(kind), strict=True):
-        assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
-        together = np.concatenate(first)
-        assert np.isfinite(together).all() and np.allclose(together.min(axis=0), 0, atol=1e-3)
-        assert np.ptp(together, axis=0).max() == pytest.approx(1000, abs=1e-2) or len(together) == 1
-        assert all(stroke.dtype == np.float32 for stroke in first)
+def test_each_kind_is_fitted_and_reproducible() -> None:
+    for kind in NON_DIGIT_KINDS:
+        for first, again in zip(some(kind), some(kind), strict=True):
+            assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True)), kind
+            together = np.concatenate(first)
+            assert np.isfinite(together).all() and np.allclose(together.min(axis=0), 0, atol=1e-3), kind
+            assert np.ptp(together, axis=0).max() == pytest.approx(1000, abs=1e-2) or len(together) == 1, kind
+            assert all(stroke.dtype == np.float32 for stroke in first), kind
 
 
 def test_kinds_are_drawn_as_often_as_they_say() -> None:
     """Dots stand for all: nothing else is made of single points alone."""
     weights = np.array([weight for weight, _ in NON_DIGIT_KINDS.values()])
     draws, dots = generator(), 0
-    for _ in range(900):
+    for _ in range(600):
         dots += max(map(len, generate_non_digit(draws))) == 1
-    assert dots / 900 == pytest.approx(NON_DIGIT_KINDS["dots"][0] / weights.sum(), abs=0.03)
+    assert dots / 600 == pytest.approx(NON_DIGIT_KINDS["dots"][0] / weights.sum(), abs=0.03)
 
 
 def test_letters_that_look_like_digits_are_left_out() -> None:
@@ -57,11 +57,11 @@ def test_letters_that_look_like_digits_are_left_out() -> None:
     assert set("AEFHKMNPRTUVWXYkmnwx") <= set(LETTERS)
 
 
-@pytest.mark.parametrize("name", [*LETTERS, *SHAPES])
-def test_shapes_are_fitted(name: str) -> None:
-    for variant in (LETTERS | SHAPES)[name]:
-        together = np.concatenate(write_template(variant))
-        assert together.min(axis=0).tolist() == [0, 0] and together.max() == 1000
+def test_shapes_are_fitted() -> None:
+    for name, variants in (LETTERS | SHAPES).items():
+        for variant in variants:
+            together = np.concatenate(write_template(variant))
+            assert together.min(axis=0).tolist() == [0, 0] and together.max() == 1000, name
 
 
 def test_asked_for_shapes_are_there() -> None:
@@ -105,5 +105,5 @@ def test_numbers_and_words_have_gaps(kind: str) -> None:
 
 
 def test_refuses_an_unknown_kind() -> None:
-    with pytest.raises(SettingError, match="Unknown kind of scribble 'doodle'. Expected one of: letter, shape, dots,"):
+    with pytest.raises(SettingError, match="'doodle'.*letter, shape, dots,"):
         generate_non_digit(generator(), "doodle")

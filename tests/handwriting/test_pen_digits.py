@@ -3,11 +3,13 @@ the split by writers, and what lands on the canvas."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import itertools
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -45,7 +47,6 @@ from tests.support import ROOT
 
 ORIGINAL_URL, ORIGINAL_SHA256 = PEN_URL, PEN_SHA256  # before the fixtures below point them elsewhere
 FULL_PEN = os.environ.get("DIGITLAB_PEN")  # read before any test hides it
-needs_pen_digits = pytest.mark.skipif(not FULL_PEN, reason="DIGITLAB_PEN is not set: no pen digits to test with")
 
 
 def refused_port() -> int:
@@ -208,48 +209,45 @@ REFUSED: dict[str, tuple[str, int, str, str]] = {
     "text stroke": ('{"label": 1, "writer": "1", "strokes": ["ab"]}', 1, "the strokes ['ab']", "an object like"),
     "three numbers": ('{"label": 1, "writer": "1", "strokes": [[[0, 0, 0]]]}', 1, "the point [0, 0, 0]", "an object"),
     "text point": ('{"label": 1, "writer": "1", "strokes": [[["0", 0]]]}', 1, "the point ['0', 0]", "an object"),
+    "true": ('{"label": 1, "writer": "1", "strokes": [[[0, true]]]}', 1, "the point [0, True]", "an object"),
     "NaN": ('{"label": 1, "writer": "1", "strokes": [[[0, NaN]]]}', 1, "the point [0, nan]", "an object"),
     "huge": ('{"label": 1, "writer": "1", "strokes": [[[0, 1' + "0" * 400 + "]]]}", 1, "the point [0, 100", "an obj"),
 }
 
 
-@pytest.mark.parametrize("case", REFUSED)
-def test_refuses_a_wrong_line_by_its_number(tmp_path: Path, case: str) -> None:
-    content, line, found, expected = REFUSED[case]
-    path = written(tmp_path, content.encode())
-    with pytest.raises(DataError) as caught:
-        read_pen_digits(path)
-    message = str(caught.value)
-    assert message.startswith(f"{path}, line {line}, cannot be used as pen digits. Found ")
-    assert found in message and f"; expected {expected}" in message and "Give pendigits-orig.tra of UCI's" in message
-    assert len(message) < 600
+def test_refuses_a_wrong_line_by_its_number(tmp_path: Path) -> None:
+    for case, (content, line, found, expected) in REFUSED.items():
+        path = written(tmp_path, content.encode())
+        with pytest.raises(DataError) as caught:
+            read_pen_digits(path)
+        message = str(caught.value)
+        assert message.startswith(f"{path}, line {line}, "), case
+        assert found in message and expected in message and "pendigits-orig.tra" in message, case
+        assert len(message) < 600, case
 
 
-@pytest.mark.parametrize(
-    ("content", "found"),
-    [
+def test_refuses_another_file(tmp_path: Path) -> None:
+    for content, found in (
         (b"", "an empty file"),
         (b" \n", "b' \\n'"),
-        (b"88,92,2,99,16,66,94,37,70,0,0,24,42,65,100,100,8\n", "88,92"),  # pendigits.tra, the digested form
+        (b"88,92,2,99,16,66,94,37,70,0,0,24,42,65,100,100,8\n", "88,92"),  # pendigits.tra, which has features only
         (b"\x93NUMPY", "NUMPY"),
         (b".COMMENT only\n", "no digit"),
         (b"PK\3\4 nonsense", "not a zip file"),
         (b"\x1f\x9d\x90\xff\xff", "never defined"),
-        (archive(b"", "pendigits.tra"), "an archive without pendigits-orig.tra.Z"),
+        (archive(b"", "pendigits.tra"), "without pendigits-orig.tra.Z"),
         (archive(b"\x1f\x9d\x90\xff\xff"), "never defined"),
-    ],
-)
-def test_refuses_another_file(tmp_path: Path, content: bytes, found: str) -> None:
-    path = written(tmp_path, content)
-    with pytest.raises(DataError) as caught:
-        read_pen_digits(path)
-    assert str(caught.value).startswith(f"{path} cannot be used as pen digits. Found ") and found in str(caught.value)
+    ):
+        path = written(tmp_path, content)
+        with pytest.raises(DataError) as caught:
+            read_pen_digits(path)
+        assert str(caught.value).startswith(str(path)) and found in str(caught.value), content[:20]
 
 
 def test_refuses_what_does_not_exist_and_a_folder(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="nowhere cannot be used as pen digits. Found no such file"):
+    with pytest.raises(DataError, match="nowhere .*no such file"):
         read_pen_digits(tmp_path / "nowhere")
-    with pytest.raises(DataError, match="expected a file that can be read"):
+    with pytest.raises(DataError, match=re.escape(str(tmp_path))):
         read_pen_digits(tmp_path)
 
 
@@ -261,9 +259,9 @@ def test_refuses_files_that_unpack_to_too_much(tmp_path: Path, monkeypatch: pyte
     bomb = compress(bytes(500_000))
     tracemalloc.start()
     for content in (zeros.getvalue(), bomb, archive(bomb)):
-        with pytest.raises(DataError, match="more than 50,000 bytes when unpacked"):
+        with pytest.raises(DataError, match="50,000"):
             read_pen_digits(written(tmp_path, content))
-    with pytest.raises(DataError, match="Found 60,000 bytes; expected at most 50,000"):
+    with pytest.raises(DataError, match="60,000.*50,000"):
         read_pen_digits(written(tmp_path, bytes(60_000)))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -276,16 +274,20 @@ def test_any_damage_is_a_data_error_or_leaves_digits(tmp_path: Path) -> None:
         for position in draws.integers(0, len(whole), 60).tolist():
             flipped = whole[:position] + bytes([whole[position] ^ 0x55]) + whole[position + 1 :]
             for content in (flipped, whole[:position]):
-                try:
+                with contextlib.suppress(DataError):
                     assert all(0 <= digit.label <= 9 for digit in read_pen_digits(written(tmp_path, content)))
-                except DataError:
-                    pass
 
 
-@needs_pen_digits
-def test_the_pen_digits_are_those_of_1998() -> None:
+@pytest.fixture(scope="module")
+def full_pen_digits() -> tuple[PenDigit, ...]:
+    if not FULL_PEN:
+        pytest.skip("DIGITLAB_PEN is not set: no pen digits to test with")
+    return read_pen_digits(FULL_PEN)
+
+
+def test_the_pen_digits_are_those_of_1998(full_pen_digits: tuple[PenDigit, ...]) -> None:
     """Numbers of writers and digits from the data set's own description."""
-    digits = read_pen_digits(str(FULL_PEN))
+    digits = full_pen_digits
     assert len(digits) == 7494 and len({digit.writer for digit in digits}) == 30
     counts = np.bincount([digit.label for digit in digits]).tolist()
     assert counts == [780, 779, 780, 719, 780, 720, 720, 778, 719, 719]  # pendigits.names
@@ -294,9 +296,8 @@ def test_the_pen_digits_are_those_of_1998() -> None:
     assert min(np.bincount([digit.label for digit in measure])) > 100
 
 
-@needs_pen_digits
-def test_the_pen_digits_survive_unipen() -> None:
-    digits = read_pen_digits(str(FULL_PEN))[::10]
+def test_the_pen_digits_survive_unipen(full_pen_digits: tuple[PenDigit, ...]) -> None:
+    digits = full_pen_digits[::20]
     plain = [
         {"label": d.label, "writer": d.writer, "strokes": [s.round().astype(int).tolist() for s in d.strokes]}
         for d in digits
@@ -313,7 +314,7 @@ def test_configured_path_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_configured_path_that_is_wrong_never_falls_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DIGITLAB_PEN", str(tmp_path / "nowhere"))
-    with pytest.raises(DataError, match=r"nowhere .* comes from DIGITLAB_PEN: correct it, or unset it\.") as caught:
+    with pytest.raises(DataError, match=r"nowhere .*DIGITLAB_PEN") as caught:
         load_pen_digits()
     assert not isinstance(caught.value, DownloadError) and locate_pen_digits() is None
 
@@ -348,7 +349,7 @@ def test_downloads_unpacks_and_keeps(temporary: Path, fetch_from: Callable[[str]
     assert reports == sorted(reports) and reports[-1] == (len(ARCHIVE), len(ARCHIVE))
 
 
-def test_archive_packed_anew_is_as_good(fetch_from: Callable[[str], None]) -> None:
+def test_repacked_archive_is_as_good(fetch_from: Callable[[str], None]) -> None:
     with serving(sending(archive(GENUINE, "data/pendigits-orig.tra")), "81/pen+based+digits.zip") as (url, _):
         fetch_from(url)
         assert equal(load_pen_digits(), rows())
@@ -368,7 +369,7 @@ FAILURES: dict[str, tuple[Answer, str]] = {
     "cut": (sending(ARCHIVE[:-100], len(ARCHIVE)), "cut before the file was complete"),
     "404": (sending(b"gone", status=404), "404"),
     "500": (sending(b"broken", status=500), "500"),
-    "too large": (sending(b"", 65_000_000), "more than 64,000,000 bytes, so it is something else"),
+    "too large": (sending(b"", 65_000_000), "more than 64,000,000 bytes"),
 }
 
 
@@ -380,8 +381,7 @@ def test_failed_download_leaves_nothing(failure: str, temporary: Path, fetch_fro
         with pytest.raises(DownloadError, match=reason) as caught:
             load_pen_digits()
     message = str(caught.value)
-    assert message.startswith("The pen digits could not be downloaded from 127.0.0.1: ")
-    assert message.endswith("or set DIGITLAB_PEN to a copy of pendigits-orig.tra.")
+    assert all(word in message for word in ("127.0.0.1", "DIGITLAB_PEN", "pendigits-orig.tra"))
     assert len(asked) == 1 and not pen_digits_available()
     wait_until(lambda: left_behind(temporary) == [])
 
@@ -393,7 +393,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
     assert condition()
 
 
-def test_trying_again_mends_a_failure(fetch_from: Callable[[str], None]) -> None:
+def test_trying_again_may_succeed(fetch_from: Callable[[str], None]) -> None:
     answers = [sending(b"", status=503), sending(ARCHIVE)]
     with serving(lambda request: answers.pop(0)(request), "81/pen+based+digits.zip") as (url, _):
         fetch_from(url)
@@ -404,7 +404,7 @@ def test_trying_again_mends_a_failure(fetch_from: Callable[[str], None]) -> None
 
 def test_no_network_is_quick_and_plain() -> None:
     started = time.monotonic()
-    with pytest.raises(DownloadError, match="no network, or no connection to this server"):
+    with pytest.raises(DownloadError, match="no network"):
         load_pen_digits()
     assert time.monotonic() - started < 3
 
@@ -413,7 +413,7 @@ def test_silent_server_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(download, "ANSWER_SECONDS", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         monkeypatch.setattr(pen_digits, "PEN_URL", f"http://127.0.0.1:{listener.getsockname()[1]}/digits.zip")
-        with pytest.raises(DownloadError, match=r"no answer after 0\.3 seconds"):
+        with pytest.raises(DownloadError, match=r"0\.3 seconds"):
             load_pen_digits()
 
 
@@ -430,7 +430,7 @@ def test_progress_that_raises_ends_the_download(temporary: Path, fetch_from: Cal
     wait_until(lambda: left_behind(temporary) == [])
 
 
-def test_broken_cache_is_fetched_anew_or_left(fetch_from: Callable[[str], None]) -> None:
+def test_broken_cache_is_downloaded_again_or_left(fetch_from: Callable[[str], None]) -> None:
     pen_cache_path().parent.mkdir(parents=True)
     pen_cache_path().write_bytes(GENUINE[:-9])
     with pytest.raises(DownloadError):
@@ -447,7 +447,7 @@ def test_cache_folder_that_cannot_be_made(
     monkeypatch.setenv("KERAS_HOME", str(written(tmp_path, b"")))
     with serving(sending(ARCHIVE), "81/pen+based+digits.zip") as (url, _):
         fetch_from(url)
-        with pytest.raises(DownloadError, match=r"the cache cannot be written .* KERAS_HOME moves it"):
+        with pytest.raises(DownloadError, match="KERAS_HOME"):
             load_pen_digits()
 
 
@@ -495,7 +495,7 @@ def test_split_is_the_same_for_ever() -> None:
 
 @pytest.mark.parametrize(("writers", "kept"), [(1, 1), (6, 6), (30, 0), (30, -1), (30, 31)])
 def test_split_refuses_to_leave_a_part_empty(writers: int, kept: int) -> None:
-    with pytest.raises(DataError, match=f"{kept} of {writers} writers cannot be kept apart"):
+    with pytest.raises(DataError, match=f"{kept} of {writers} "):
         split_writers(digits_of(writers), kept)
 
 
@@ -539,5 +539,5 @@ def test_draw_takes_no_more_than_it_needs() -> None:
 
 
 def test_draw_refuses_an_unknown_condition() -> None:
-    with pytest.raises(SettingError, match="Unknown condition 'fat'. Expected one of: usual, thin, small thin corner,"):
+    with pytest.raises(SettingError, match="'fat'.*usual, thin, small thin corner,"):
         list(draw_pen_digits([TALL], "fat"))
