@@ -11,6 +11,7 @@ from typing import Any
 from unittest import mock
 
 from mnist_core.files import write_json
+from mnist_core.jobs.backend import JobBackend
 from mnist_core.networks.layers import Dense, Flatten, Rescaling
 from mnist_core.recipes.settings import Settings
 from mnist_core.runs.heartbeat import Heartbeat
@@ -141,13 +142,14 @@ class SteppingBackend(InstantBackend):
             write_state(run, "stopped" if run.id in self.stopped else "finished")
 
 
-def run_sweep_here(sweep: Sweep, backend: InstantBackend, at_every_poll: Callable[[], object] | None = None) -> None:
+def run_sweep_here(sweep: Sweep, backend: JobBackend, at_every_poll: Callable[[], object] | None = None) -> None:
     """Runs a sweep in this process. The test needs the fixture `signals`: the runner takes them over.
 
     Args:
         sweep: which.
         backend: trains its runs.
-        at_every_poll: called in place of the runner's pauses; by default `backend.tick`.
+        at_every_poll: called in place of the runner's pauses; by default the `tick` of a fake backend.
     """
-    with mock.patch("time.sleep", lambda _: (at_every_poll or backend.tick)()):
+    poll: Callable[[], object] = at_every_poll or getattr(backend, "tick")  # noqa: B009 - only fakes have it
+    with mock.patch("time.sleep", lambda _: poll()):
         SweepRunner(sweep, Heartbeat(sweep.files), backend).run()

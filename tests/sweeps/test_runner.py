@@ -5,7 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
+import sys
+import threading
 from collections import Counter
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import optuna
@@ -13,12 +18,17 @@ import pytest
 
 from mnist_core.errors import SweepError
 from mnist_core.files import write_json
+from mnist_core.jobs import other_runs, worker_pool
 from mnist_core.runs.run import Run
+from mnist_core.runs.spec import make_spec
+from mnist_core.runs.status import stamp_status
 from mnist_core.runs.store import create_run, find_run, list_runs
+from mnist_core.sweeps import runner
 from mnist_core.sweeps.objective import best_trial
-from mnist_core.sweeps.runner import PAUSED_RUN, STOPPED_RUN, describe_failures
+from mnist_core.sweeps.runner import PAUSED_RUN, STOPPED_RUN, describe_failures, make_backend
 from mnist_core.sweeps.store import Sweep, create_sweep, resume_sweep, trial_mark
 from mnist_core.sweeps.study import Study, Trial, study_url
+from mnist_core.sweeps.trial_runs import TrialRuns
 from tests.sweeps.fakes import (
     RATES,
     InstantBackend,
@@ -317,6 +327,27 @@ def test_the_status_says_what_the_sweep_waits_for(monkeypatch: pytest.MonkeyPatc
     assert backend.crowded_message in messages and sweep.status().state == "finished"
 
 
+def test_a_trial_starts_only_while_fewer_runs_than_the_limit_train_or_wait(
+    runs_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DIGITLAB_MAX_RUNNING", "2")
+    monkeypatch.setattr(other_runs, "RECOUNT_SECONDS", 0.0)
+    backend = make_backend("local")
+    trial_runs = TrialRuns(backend, runs_root, "")
+    theirs = [create_run(make_spec("fast")) for _ in range(2)]
+    for states, room in (
+        (("running", "queued"), False),
+        (("running", "paused"), True),
+        (("finished", "running"), True),
+        (("queued", "running"), False),
+        (("failed", "interrupted"), True),
+    ):
+        for run, state in zip(theirs, states, strict=True):
+            write_state(run, state)
+        assert trial_runs.has_room() is room, states
+        assert trial_runs.waiting_for == ("" if room else backend.crowded_message)
+
+
 # what an earlier process left
 
 
@@ -373,6 +404,34 @@ def test_a_run_that_was_created_but_not_recorded_is_found_by_its_mark() -> None:
     assert backend.submitted[run.id] == 1
 
 
+def test_a_worker_that_outlived_its_sweep_is_adopted(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[str] = []
+    monkeypatch.setattr(worker_pool.WorkerPool, "start", lambda _, run, __: started.append(run.id))
+    sweep = create_sweep(make_plan_of_tiny("learning_rate=0.01,0.1", sampler="grid", trials=1))
+    study = Study(sweep, sweep.plan())
+    trial = study.ask()
+    run = create_run(sweep.plan().trial_spec(trial.settings, 0), mark=trial_mark(sweep, 0))
+    study.update(trial, run=run.id)
+    worker = subprocess.Popen([sys.executable, "-S", "-c", "input()"], stdin=subprocess.PIPE)
+    run.write_status(replace(stamp_status(run.status()), state="running", pid=worker.pid))
+    write_epoch(run, 1, 0.7)
+    backend, held = make_backend("local"), list[bool]()
+
+    def train_another_epoch() -> None:
+        held.append(backend.holds(run))
+        if len(held) == 3:
+            write_epoch(run, 2, 0.8)
+            write_state(run, "finished")
+            worker.communicate(b"\n")
+        threading.Event().wait(0.01)
+
+    run_sweep_here(sweep, backend, train_another_epoch)
+    assert held[:3] == [True] * 3 and started == [] and worker.returncode == 0
+    (row,) = sweep.trials()
+    assert (row["run"], row["state"], row["values"]) == (run.id, "finished", [[1, 0.7], [2, 0.8]])
+    assert list_runs() == [run]
+
+
 def test_failures_under_an_earlier_process_do_not_abort_a_resumed_sweep() -> None:
     sweep = create_sweep(make_plan_of_tiny(RATES, sampler="random", trials=5))
     with pytest.raises(SweepError):
@@ -393,3 +452,26 @@ def test_values_of_a_control_file_that_make_no_sense_are_ignored() -> None:
     write_json(sweep.path / "control.json", {"stop": "no", "paused": 1, "trials": "many", "backend": "cloud"})
     run_sweep_here(sweep, InstantBackend(best_at_one_hundredth))
     assert sweep.status().state == "finished" and sweep.backend_name(sweep.plan()) == "local"
+
+
+# the process
+
+
+def test_the_exit_status_says_how_the_sweep_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    for accuracies, exit_status, state in ((best_at_one_hundredth, 0, "finished"), (lambda _: None, 1, "failed")):
+        backend = InstantBackend(accuracies, slots=3)
+        monkeypatch.setattr(runner, "make_backend", lambda _, backend=backend: backend)
+        sweep = create_sweep(make_plan_of_tiny(RATES, sampler="random", trials=3))
+        assert runner.main([str(sweep.path)]) == exit_status
+        assert sweep.status().state == state
+    assert "nan at step 7" in sweep.status().message
+    assert runner.main([]) == 2
+
+
+def test_a_second_process_of_a_running_sweep_ends_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    sweep = create_sweep(make_plan_of_tiny(RATES))
+    with subprocess.Popen([sys.executable, "-S", "-c", "input()"], stdin=subprocess.PIPE) as other:
+        sweep.files.write_status(replace(stamp_status(sweep.files.status()), state="running", pid=other.pid))
+        assert runner.main([str(sweep.path)]) == 2
+        other.communicate(b"\n")
+    assert str(other.pid) in capsys.readouterr().err and sweep.files.status().pid == other.pid
