@@ -1,0 +1,1 @@
+"""Measures trained models: metrics, calibration, robustness, mistakes and significance."""

@@ -1,4 +1,4 @@
-"""Whether a model is as sure as it is right: probabilities and labels in, figures out."""
+"""Calibration: whether a model is right as often as it is confident."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ Probabilities = NDArray[np.floating[Any]]
 Labels = NDArray[np.integer[Any]]
 
 THRESHOLDS = (0.0, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999, 0.9999)
-"""Confidences below which an answer may be left to a person: closer together where most answers lie."""
+"""Confidences from which on a prediction is accepted; closer together where most predictions are."""
 
 
 @dataclass(frozen=True)
 class ReliabilityBin:
-    """The images whose confidence lies in one stretch. Its mean confidence and accuracy, 0..1; None where it is empty.
+    """The images whose confidence falls into one interval.
 
     Attributes:
-        low, high: of the confidence, 0..1.
-        count: images in it.
-        confidence: their mean confidence.
-        accuracy: how many of them are read right.
+        low: lower end of the interval, 0..1.
+        high: upper end, 0..1.
+        count: number of images.
+        confidence: their mean confidence, 0..1; None without images.
+        accuracy: share of correct predictions, 0..1; None without images.
     """
 
     low: float
@@ -35,9 +36,9 @@ class ReliabilityBin:
 
 
 def reliability_bins(probabilities: Probabilities, labels: Labels, bins: int = 15) -> list[ReliabilityBin]:
-    """The bars of a reliability diagram, after Guo et al. (2017), from the least to the most confident.
+    """Computes the bars of a reliability diagram (Guo et al., 2017), from the least to the most confident.
 
-    The same bins as of evaluation.calibration_error, which is their gaps' mean, weighted by `count`.
+    `metrics.calibration_error` has the same bins: it is the mean gap between confidence and accuracy, weighted by count.
 
     Args:
         probabilities: (N, C), 0..1.
@@ -51,23 +52,23 @@ def reliability_bins(probabilities: Probabilities, labels: Labels, bins: int = 1
 
 
 def _bin(
-    low: float, high: float, confidence: NDArray[np.float64], hits: NDArray[np.bool_], of: NDArray[Any]
+    low: float, high: float, confidence: NDArray[np.float64], hits: NDArray[np.bool_], members: NDArray[Any]
 ) -> ReliabilityBin:
-    count = int(of.sum())
+    count = int(members.sum())
     if not count:
         return ReliabilityBin(low, high, 0, None, None)
-    return ReliabilityBin(low, high, count, float(confidence[of].mean()), float(hits[of].mean()))
+    return ReliabilityBin(low, high, count, float(confidence[members].mean()), float(hits[members].mean()))
 
 
 @dataclass(frozen=True)
 class Coverage:
-    """What comes of believing only answers at least so sure.
+    """Accuracy if only predictions above a confidence threshold are accepted.
 
     Attributes:
-        threshold: the confidence asked for, 0..1.
-        answered: the share of the images that are answered, 0..1.
-        accuracy: of those, 0..1; None where none is answered.
-        wrong: how many of the answers are wrong all the same.
+        threshold: lowest accepted confidence, 0..1.
+        answered: share of images with an accepted prediction, 0..1.
+        accuracy: of the accepted predictions, 0..1; None if there are none.
+        wrong: number of accepted predictions that are wrong.
     """
 
     threshold: float
@@ -79,17 +80,17 @@ class Coverage:
 def coverage_at_thresholds(
     probabilities: Probabilities, labels: Labels, thresholds: Sequence[float] = THRESHOLDS
 ) -> list[Coverage]:
-    """Accuracy against the share that is answered, by threshold of confidence: a model with the right to be silent.
+    """Computes accuracy and share of accepted predictions for each confidence threshold.
 
     Args:
         probabilities: (N, C), 0..1, N of 1 or more.
         labels: (N,) 0..9.
-        thresholds: confidences, 0..1; an answer as sure as the threshold is believed.
+        thresholds: lowest accepted confidences, 0..1.
     """
     confidence, hits = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
     return [_coverage(threshold, hits[confidence >= threshold], len(labels)) for threshold in thresholds]
 
 
-def _coverage(threshold: float, hits: NDArray[np.bool_], of: int) -> Coverage:
+def _coverage(threshold: float, hits: NDArray[np.bool_], images: int) -> Coverage:
     accuracy = float(hits.mean()) if len(hits) else None
-    return Coverage(threshold, len(hits) / of, accuracy, int((~hits).sum()))
+    return Coverage(threshold, len(hits) / images, accuracy, int((~hits).sum()))

@@ -1,5 +1,4 @@
-"""What has to be said beside a model's figures: that it has seen these images, that they are few, that they are not
-placed as it is used to. One plain sentence each."""
+"""Caveats to show next to a model's metrics: it has seen these images, they are few, or placed in an unusual way."""
 
 from __future__ import annotations
 
@@ -11,64 +10,73 @@ from mnist_core.data.mnist import Mnist
 
 
 def mnist_caveats(card: Mapping[str, Any], mnist: Mnist) -> list[str]:
-    """On the test images of a data set.
+    """Lists caveats about evaluating a model on the test images of a data set, one sentence each.
 
     Args:
-        card: of the model; of an imported run it may lack anything.
-        mnist: whose test images are read.
+        card: of the model; any key may be missing from an imported one.
+        mnist: whose test images are used.
     """
-    trained_on, said = _data_name(card), []
+    trained_on, caveats = _data_name(card), []
     if mnist.notice:
-        said.append(mnist.notice)
+        caveats.append(mnist.notice)
     if mnist.name == "sample":
-        said.append(
-            f"These are the {len(mnist.y_test):,} test images of the offline sample: so few can hardly "
-            "tell two good models apart."
+        caveats.append(
+            f"The offline sample has only {len(mnist.y_test):,} test images, too few to tell two good models apart."
         )
         if trained_on != "sample":
-            said.append("They come from MNIST's training images: a model that trained on the full MNIST knows them.")
+            caveats.append("They are training images of the full MNIST: a model that trained on it has seen them.")
     elif trained_on == "sample":
-        said.append("The model was trained on the offline sample, 4,000 digits: it knows none of these images.")
+        caveats.append(
+            "The model was trained on the 4,000 digits of the offline sample and has seen none of these images."
+        )
     if trained_on == mnist.name:
-        said += _validated(card.get("split"))
-    return said
+        caveats += _validated(card.get("split"))
+    return caveats
 
 
 def _validated(split: object) -> list[str]:
-    """What the split of its training says of the test images."""
     if split == "half-test":
-        return ["Half of these images are the model's validation images: they were looked at while it trained."]
+        return ["Half of these images were the model's validation images during training."]
     if split == "test-as-validation":
-        return ["The model was validated on these very images while it trained; they taught it nothing."]
+        return ["These images were also the model's validation images. It did not train on them."]
     return []
 
 
 def input_caveats(input_size: int, outputs: int) -> list[str]:
-    """On what the model takes and gives.
+    """Lists caveats about the input and the outputs of a model, one sentence each.
 
     Args:
-        input_size: pixels a side, 28 or 56.
-        outputs: how many, 10 or more.
+        input_size: width and height of the input in pixels, 28 or 56.
+        outputs: number of outputs, 10 or more.
     """
-    said = []
+    caveats = []
     if input_size != 28:
-        said.append(
-            f"The model takes {input_size}×{input_size} pixels: each digit stands in the middle of that field. Digits "
-            "placed anywhere are under *Spoilt digits*."
+        caveats.append(
+            f"The model takes {input_size}×{input_size} pixels, so each digit is placed in the middle of that field. "
+            "*Robustness* also measures digits placed anywhere in it."
         )
     if outputs > NUM_CLASSES:
-        said.append(f"It has {outputs} outputs: an answer past the tenth is “no digit”, and counts as a mistake here.")
-    return said
+        caveats.append(
+            f"The model has {outputs} outputs: the ones past the tenth mean “not a digit” and count as mistakes here."
+        )
+    return caveats
 
 
 def pen_caveats(card: Mapping[str, Any], writers: Sequence[str]) -> list[str]:
-    """On digits that people wrote with a pen. `writers`: who wrote them."""
+    """Lists caveats about evaluating a model on pen digits, one sentence each.
+
+    Args:
+        card: of the model; any key may be missing from an imported one.
+        writers: of the digits.
+    """
     pen = card.get("pen")
-    taught = pen.get("trained_on_writers") if isinstance(pen, dict) else None
-    known = sorted(set(writers) & {str(writer) for writer in taught}) if isinstance(taught, list) else []
+    trained_on = pen.get("trained_on_writers") if isinstance(pen, dict) else None
+    known = sorted(set(writers) & {str(writer) for writer in trained_on}) if isinstance(trained_on, list) else []
     if known:
-        return [f"The model trained on drawings of {len(known)} of these {len(writers)} people: it knows their hands."]
-    return [f"Written by {len(writers)} people on whose drawings the model did not train."]
+        return [
+            f"The model trained on digits of {len(known)} of these {len(writers)} people and knows their handwriting."
+        ]
+    return [f"Written by {len(writers)} people on whose digits the model did not train."]
 
 
 def _data_name(card: Mapping[str, Any]) -> object:

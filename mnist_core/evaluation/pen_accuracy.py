@@ -1,4 +1,4 @@
-"""How many pen digits a model reads right, in each drawing condition."""
+"""Accuracy of a model on pen digits in each drawing condition."""
 
 from __future__ import annotations
 
@@ -18,7 +18,16 @@ Images = NDArray[np.uint8]
 
 
 def accuracy_by_condition(classifier: Classifier, digits: Sequence[PenDigit], processes: int = 1) -> dict[str, float]:
-    """How many of the digits a model reads right, 0..1, in each of pen.CONDITIONS. One taken for no digit is wrong."""
+    """Computes the accuracy of a model on pen digits in each drawing condition; a rejected digit counts as wrong.
+
+    Args:
+        classifier: the model.
+        digits: one or more.
+        processes: how many draw at once.
+
+    Returns:
+        Name of the condition, as in DRAWING_CONDITIONS -> accuracy, 0..1.
+    """
     labels = np.array([digit.label for digit in digits])
     with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
         images = dict(
@@ -35,5 +44,9 @@ def accuracy_by_condition(classifier: Classifier, digits: Sequence[PenDigit], pr
 
 
 def normalize_pen_digits(digits: Sequence[PenDigit], condition: str) -> Images:
-    """Each digit drawn as one of pen.CONDITIONS says, and normalised as the page does it: (N, 28, 28) uint8."""
+    """Draws each digit in one of DRAWING_CONDITIONS and normalizes it like a drawing on the page.
+
+    Returns:
+        (N, 28, 28) uint8, ink bright.
+    """
     return np.stack([normalize_drawing(canvas).image for canvas in draw_pen_digits(digits, condition)])

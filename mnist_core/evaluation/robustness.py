@@ -1,4 +1,4 @@
-"""How much of a digit may be spoilt before a model misreads it: distortions of growing strength, and the accuracy."""
+"""Robustness: the accuracy of a model on digits that are distorted more and more, or placed anywhere in a field."""
 
 from __future__ import annotations
 
@@ -17,23 +17,28 @@ Images = NDArray[np.uint8]
 Labels = NDArray[np.uint8]
 
 SUBSET = 1000
+"""Images that robustness is measured on."""
 SEED = 0
-FINE = 4  # pixels for each pixel, where strokes are widened or thinned
-COVERED = (6, 22)  # where the middle of what is covered lies, in pixels: digits fill 4 to 24
-SIDES = ((1, 0), (0, 1), (-1, 0), (0, -1))  # right, down, left, up
+"""Of the subset, the noise and the places of occlusions."""
+FINE = 4
+"""Images are enlarged this many times to dilate or erode strokes by fractions of a pixel."""
+OCCLUSION_CENTERS = (6, 22)
+"""Range of the centers of occluding squares, in pixels: digits fill 4 to 24."""
+SIDES = ((1, 0), (0, 1), (-1, 0), (0, -1))
+"""Directions of a shift as (right, down): right, down, left, up."""
 
 
 @dataclass(frozen=True)
 class Distortion:
-    """One way to spoil digits.
+    """One way to distort digits.
 
     Attributes:
-        title: in words, for people: what is done.
-        unit: of its levels.
-        levels: from the least to the greatest; `neutral` is one of them.
-        neutral: the level at which nothing changes.
-        change: (N, 28, 28) uint8 and a level -> (N, 28, 28) uint8.
-        note: what else there is to know about it.
+        title: name for people.
+        unit: of the levels.
+        levels: ascending; `neutral` is one of them.
+        neutral: the level that changes nothing.
+        change: (N, 28, 28) uint8 images and a level -> (N, 28, 28) uint8.
+        note: what to know when reading the result.
     """
 
     title: str
@@ -44,26 +49,26 @@ class Distortion:
     note: str = ""
 
     def apply(self, images: Images, level: float) -> Images:
-        """The images at a level, (N, 28, 28) uint8; at `neutral` bit for bit as they were."""
+        """Distorts (N, 28, 28) uint8 images; at `neutral` they stay bit for bit the same."""
         return images if level == self.neutral else self.change(images, level)
 
 
 def rotate(images: Images, degrees: float) -> Images:
-    """Clockwise about the middle."""
-    return _warped(images, cv2.getRotationMatrix2D((13.5, 13.5), -degrees, 1.0))
+    """Rotates clockwise about the center."""
+    return _warp(images, cv2.getRotationMatrix2D((13.5, 13.5), -degrees, 1.0))
 
 
 def scale(images: Images, factor: float) -> Images:
-    """About the middle; what no longer fits is cut off."""
-    return _warped(images, cv2.getRotationMatrix2D((13.5, 13.5), 0, factor))
+    """Scales about the center; what no longer fits is cut off."""
+    return _warp(images, cv2.getRotationMatrix2D((13.5, 13.5), 0, factor))
 
 
-def _warped(images: Images, matrix: NDArray[np.float64]) -> Images:
+def _warp(images: Images, matrix: NDArray[np.float64]) -> Images:
     return np.stack([cv2.warpAffine(image, matrix, (28, 28), flags=cv2.INTER_LINEAR) for image in images])
 
 
 def shift(images: Images, pixels: float) -> Images:
-    """Right, down, left or up, by turns; what leaves the picture is lost."""
+    """Shifts every image right, down, left or up in turn; what leaves the image is lost."""
     distance, moved = round(pixels), np.empty_like(images)
     margin = ((0, 0), (distance, distance), (distance, distance))
     for turn, (right, down) in enumerate(SIDES):
@@ -73,7 +78,7 @@ def shift(images: Images, pixels: float) -> Images:
 
 
 def stroke(images: Images, pixels: float) -> Images:
-    """Strokes wider by so many pixels, or thinner where negative: dilated or eroded at four times the size."""
+    """Makes strokes wider, or thinner if `pixels` is negative: dilates or erodes them at FINE times the size."""
     side = round(abs(pixels) * FINE) + 1
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
     change = cv2.dilate if pixels > 0 else cv2.erode
@@ -82,35 +87,38 @@ def stroke(images: Images, pixels: float) -> Images:
 
 
 def noise(images: Images, deviation: float) -> Images:
-    """Each pixel brighter or darker at random, the same noise at every level, only stronger."""
+    """Adds the same Gaussian noise at every level, only stronger."""
     grain = np.random.default_rng(SEED).standard_normal(images.shape, np.float32)
-    return _grey(images + deviation * grain)
+    return _to_uint8(images + deviation * grain)
 
 
 def blur(images: Images, deviation: float) -> Images:
-    """As out of focus, by a bell of this standard deviation in pixels."""
+    """Gaussian blur. `deviation`: standard deviation in pixels."""
     return np.stack([cv2.GaussianBlur(image, (0, 0), deviation, borderType=cv2.BORDER_CONSTANT) for image in images])
 
 
 def occlude(images: Images, side: float) -> Images:
-    """A black square over a place of each digit's own: larger squares lie about the same middle."""
-    covered, middles = images.copy(), np.random.default_rng(SEED).integers(*COVERED, (len(images), 2), endpoint=True)
-    for image, (y, x) in zip(covered, middles - round(side) // 2, strict=True):
+    """Covers each digit with a black square at a random place. Squares of all sizes have the same center."""
+    covered, centers = (
+        images.copy(),
+        np.random.default_rng(SEED).integers(*OCCLUSION_CENTERS, (len(images), 2), endpoint=True),
+    )
+    for image, (y, x) in zip(covered, centers - round(side) // 2, strict=True):
         image[max(y, 0) : y + round(side), max(x, 0) : x + round(side)] = 0
     return covered
 
 
 def contrast(images: Images, factor: float) -> Images:
-    """Ink fainter, or brighter up to full white."""
-    return _grey(images * np.float32(factor))
+    """Multiplies the brightness, up to full white."""
+    return _to_uint8(images * np.float32(factor))
 
 
 def invert(images: Images, share: float) -> Images:
-    """From ink bright on black, through an even grey at a half, to ink black on white."""
-    return _grey(images * np.float32(1 - share) + (255 - images) * np.float32(share))
+    """Blends with the inverted image: 0 is bright ink on black, 0.5 uniform gray, 1 black ink on white."""
+    return _to_uint8(images * np.float32(1 - share) + (255 - images) * np.float32(share))
 
 
-def _grey(values: NDArray[np.float32]) -> Images:
+def _to_uint8(values: NDArray[np.float32]) -> Images:
     return np.rint(values).clip(0, 255).astype(np.uint8)
 
 
@@ -121,7 +129,7 @@ DISTORTIONS: dict[str, Distortion] = {
         (-60, -45, -30, -15, 0, 15, 30, 45, 60),
         0,
         rotate,
-        "A 6 turned far enough is a 9: no model can be right on both.",
+        "Rotated far enough, a 6 is a 9: no model can get both right.",
     ),
     "shift": Distortion(
         "Shift",
@@ -129,7 +137,7 @@ DISTORTIONS: dict[str, Distortion] = {
         (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10),
         0,
         shift,
-        "By turns to the right, down, left and up. From about 4 pixels on, digits are cut off.",
+        "To the right, down, left and up in turn. From about 4 pixels on, digits are cut off.",
     ),
     "scale": Distortion(
         "Scale",
@@ -137,7 +145,7 @@ DISTORTIONS: dict[str, Distortion] = {
         (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.1, 1.2, 1.3, 1.4, 1.6),
         1,
         scale,
-        "Above 1.4 the ends of the strokes leave the picture.",
+        "Above 1.4 the ends of strokes leave the image.",
     ),
     "stroke width": Distortion(
         "Stroke width",
@@ -148,7 +156,7 @@ DISTORTIONS: dict[str, Distortion] = {
         "MNIST's strokes are about 2.5 pixels wide.",
     ),
     "noise": Distortion(
-        "Noise", "grey levels of 255, standard deviation", (0, 20, 40, 60, 80, 100, 130, 160), 0, noise
+        "Noise", "gray levels of 255, standard deviation", (0, 20, 40, 60, 80, 100, 130, 160), 0, noise
     ),
     "blur": Distortion("Blur", "pixels, standard deviation", (0, 0.5, 1, 1.5, 2, 2.5, 3, 4), 0, blur),
     "occlusion": Distortion(
@@ -157,7 +165,7 @@ DISTORTIONS: dict[str, Distortion] = {
         (0, 2, 4, 6, 8, 10, 12, 14),
         0,
         occlude,
-        "Black, as if rubbed out, at a place of each digit's own.",
+        "A black square at a random place of each digit, as if erased.",
     ),
     "contrast": Distortion("Contrast", "times as bright", (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 4), 1, contrast),
     "inversion": Distortion(
@@ -166,56 +174,57 @@ DISTORTIONS: dict[str, Distortion] = {
         (0, 0.2, 0.4, 0.5, 0.6, 0.8, 1),
         0,
         invert,
-        "At 0.5 all is one grey. A model that knows “no digit” may say so of any grey paper.",
+        "At 0.5 the image is uniform gray. A model that can reject drawings may reject any gray background.",
     ),
 }
-"""Name -> what it does, in the order of the menu."""
+"""Name -> distortion, in the order of the menu."""
 
 
 def balanced_subset(labels: Labels, count: int = SUBSET) -> NDArray[np.int64]:
-    """Indices of about `count` images, ascending: the same number of each digit, where there are so many; always the
-    same ones.
+    """Picks the same number of images of each digit, always the same ones.
 
     Args:
         labels: (N,) uint8, 0..9.
-        count: a multiple of ten.
+        count: images in total, a multiple of ten. Of a digit with fewer images all are picked.
+
+    Returns:
+        Indices of images, int64, ascending.
     """
-    generator, each = np.random.RandomState(SEED), count // NUM_CLASSES  # whose numbers NumPy promises never to change
-    of_digit = [np.flatnonzero(labels == digit) for digit in range(NUM_CLASSES)]
-    return np.sort(np.concatenate([generator.permutation(found)[:each] for found in of_digit]))
+    generator, each = np.random.RandomState(SEED), count // NUM_CLASSES  # RandomState: its numbers never change
+    by_digit = [np.flatnonzero(labels == digit) for digit in range(NUM_CLASSES)]
+    return np.sort(np.concatenate([generator.permutation(indices)[:each] for indices in by_digit]))
 
 
 def accuracy_at(classifier: Classifier, images: Images, labels: Labels, distortion: Distortion, level: float) -> float:
-    """How many are read right at one level, 0..1. A model of 56×56 inputs sees them in the middle of its field.
+    """Computes the accuracy at one level, 0..1. A model for 56×56 fields gets each digit in the middle of its field.
 
     Args:
         classifier: the model.
         images: (N, 28, 28) uint8, ink bright, N of 1 or more.
         labels: (N,) uint8.
-        distortion: of DISTORTIONS.
-        level: any number that it takes; one of its levels as a rule.
+        distortion: one of DISTORTIONS.
+        level: usually one of its levels.
     """
-    changed = distortion.apply(images, level)
-    return float((classifier.probabilities(changed).argmax(axis=1) == labels).mean())
+    distorted = distortion.apply(images, level)
+    return float((classifier.probabilities(distorted).argmax(axis=1) == labels).mean())
 
 
-def _normalised(fields: Images) -> Images:
+def _normalize(fields: Images) -> Images:
     return np.stack([normalize_drawing(field).image for field in fields])
 
 
-def _resized(fields: Images) -> Images:
+def _resize(fields: Images) -> Images:
     return np.stack([cv2.resize(field, (28, 28), interpolation=cv2.INTER_AREA) for field in fields])
 
 
 PREPARATIONS: dict[str, tuple[str, Callable[[Images], Images]]] = {
-    "as it is": ("the 56×56 field as it is", lambda fields: fields),
-    "normalised": ("found, cropped and centred, as drawings are", _normalised),
-    "resized": ("the field merely shrunk to 28×28", _resized),
+    "unchanged": ("the whole 56×56 field", lambda fields: fields),
+    "normalized": ("normalized like a drawing: cropped and centered", _normalize),
+    "plain resize": ("plain resize to 28×28", _resize),
 }
-"""How a model may be shown digits placed anywhere in a 56×56 field: name -> title, and what brings (N, 56, 56) uint8 to
-its input."""
+"""How a digit in a 56×56 field becomes the input of a model: name -> title and function of (N, 56, 56) uint8."""
 
 
 def preparations_for(input_size: int) -> list[str]:
-    """Those of PREPARATIONS that a model of this input can take: one made for such fields takes them as they are."""
-    return ["as it is"] if input_size == 56 else ["normalised", "resized"]
+    """Lists the PREPARATIONS for a model: one that takes 56×56 fields gets them unchanged."""
+    return ["unchanged"] if input_size == 56 else ["normalized", "plain resize"]

@@ -1,4 +1,4 @@
-"""Whether of two models one is really better, or the difference is noise."""
+"""Significance of the difference between two models: McNemar's test."""
 
 from __future__ import annotations
 
@@ -9,23 +9,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-SIGNIFICANCE_LEVEL = 0.05  # a difference that chance alone makes more rarely than so is taken to be real
-EXACT_LIMIT = (
-    25  # images on which the models differ: up to here chi-square is too rough (Edwards, 1948; Dietterich, 1998)
-)
+SIGNIFICANCE_LEVEL = 0.05
+"""A difference with a smaller p-value is called significant."""
+EXACT_LIMIT = 25
+"""With more images on which exactly one model is right, chi-square is accurate enough (Dietterich, 1998)."""
 
-Right = NDArray[np.bool_]
+Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class McNemarResult:
-    """Two models on the same images, by McNemar's test (1947).
+    """Comparison of two models on the same images by McNemar's test (1947).
 
     Attributes:
-        both, neither: images that both read right, that both read wrong.
-        only_first, only_second: images that one of them alone reads right.
-        p_value: how often two equally good models would differ at least so much, 0..1.
-        exact: by the binomial distribution; else by chi-square with continuity correction.
+        both: images that both models get right.
+        neither: images that both get wrong.
+        only_first: images that only the first gets right.
+        only_second: images that only the second gets right.
+        p_value: probability that two equally good models differ at least this much, 0..1.
+        exact: True if computed with the binomial distribution, False with chi-square and continuity correction.
     """
 
     both: int
@@ -36,31 +38,32 @@ class McNemarResult:
     exact: bool
 
     @property
-    def real(self) -> bool:
-        """Whether chance alone would hardly make such a difference."""
+    def significant(self) -> bool:
+        """True if the p-value is below SIGNIFICANCE_LEVEL."""
         return self.p_value < SIGNIFICANCE_LEVEL
 
     def sentence(self, first: str, second: str) -> str:
-        """What it means, for people, with the models' names."""
+        """States the result for people, with the names of the models."""
         if self.only_first == self.only_second:
-            return f"No difference: each reads {self.only_first:,} images right that the other reads wrong."
-        if not self.real:
-            return f"The difference is noise ({format_p_value(self.p_value)})."
+            return f"No difference: each gets {self.only_first:,} images right that the other gets wrong."
+        if not self.significant:
+            return f"The difference is not significant ({format_p_value(self.p_value)})."
         better = first if self.only_first > self.only_second else second
-        return f"{better} is really better ({format_p_value(self.p_value)})."
+        return f"{better} is significantly better ({format_p_value(self.p_value)})."
 
 
-def mcnemar(first: Right, second: Right) -> McNemarResult:
-    """Compares two models that read the same images. Only those count on which one is right and the other wrong.
+def mcnemar(first: Mask, second: Mask) -> McNemarResult:
+    """Compares two models on the same images. Only images that exactly one of them gets right count.
 
     Args:
-        first, second: (N,) bool, whether the model reads each image right.
+        first: (N,) bool, which images the first model gets right.
+        second: likewise for the second model.
 
     Raises:
-        ValueError: where the lengths differ, or there are no images.
+        ValueError: the lengths differ, or there are no images.
     """
     if first.shape != second.shape or not first.size:
-        raise ValueError(f"Expected answers to the same images, one or more; got {first.shape} and {second.shape}.")
+        raise ValueError(f"Expected two arrays of one length, 1 or more; got shapes {first.shape} and {second.shape}.")
     only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
     exact = only_first + only_second <= EXACT_LIMIT
     p_value = (_binomial if exact else _chi_square)(only_first, only_second)
@@ -68,25 +71,33 @@ def mcnemar(first: Right, second: Right) -> McNemarResult:
     return McNemarResult(both, neither, only_first, only_second, p_value, exact)
 
 
-def correct_mask(probabilities: NDArray[np.floating[Any]], labels: NDArray[np.integer[Any]]) -> Right:
-    """(N,) bool: which images are read right. Takes (N, C) and (N,); outputs past the tenth can win and are wrong."""
-    found: Right = probabilities.argmax(axis=1) == labels
-    return found
+def correct_mask(probabilities: NDArray[np.floating[Any]], labels: NDArray[np.integer[Any]]) -> Mask:
+    """Returns which predictions are correct; a rejected image is not.
+
+    Args:
+        probabilities: (N, C), 0..1.
+        labels: (N,) 0..9.
+
+    Returns:
+        (N,) bool.
+    """
+    mask: Mask = probabilities.argmax(axis=1) == labels
+    return mask
 
 
 def format_p_value(p_value: float) -> str:
-    """For people: `p = 0.0034`, `p = 0.4`, `p < 0.001`."""
+    """Formats a p-value for people: `p = 0.0034`, `p = 0.4`, `p < 0.001`."""
     return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.2g}"
 
 
 def _binomial(only_first: int, only_second: int) -> float:
-    """Two-sided: both tails of a fair coin. math.comb is exact, and needs no half second of scipy.stats."""
+    """Two-sided p-value of a fair coin. math.comb is exact; importing scipy.stats would take half a second."""
     count, fewer = only_first + only_second, min(only_first, only_second)
     tail = sum(math.comb(count, heads) for heads in range(fewer + 1))
     return min(1.0, 2 * tail / int(2**count))
 
 
 def _chi_square(only_first: int, only_second: int) -> float:
-    """With Edwards's continuity correction and one degree of freedom, whose tail is erfc(sqrt(x / 2))."""
+    """P-value by chi-square with one degree of freedom and Edwards's continuity correction: erfc(sqrt(x / 2))."""
     gap = max(abs(only_first - only_second) - 1, 0)
     return math.erfc(math.sqrt(gap**2 / (only_first + only_second) / 2))

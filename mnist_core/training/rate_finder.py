@@ -225,8 +225,8 @@ def describe_result(points: Sequence[Point]) -> str:
     suggestion = suggest_rate(points)
     if suggestion is None:
         return (
-            "The loss did not fall clearly at any learning rate, so there is no suggestion. Try larger batches, another "
-            "optimizer, or a smaller network."
+            "The loss did not fall clearly at any learning rate, so there is no suggestion. Try larger batches, "
+            "another optimizer, or a smaller network."
         )
     return (
         f"The loss is lowest at a learning rate of {suggestion.lowest:.2g} and grows above it. "

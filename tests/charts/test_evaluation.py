@@ -24,7 +24,7 @@ def test_confusion_has_a_point_a_cell_and_a_column_for_no_digit_where_there_is_o
     assert by_cell["4", "9"]["share"] == pytest.approx(8 / 98)
     table[0, 10] = 1
     values = charts.clickable_confusion_matrix(table, True).data["values"]
-    assert len(values) == 110 and {cell["read"] for cell in values} >= {"no digit"}
+    assert len(values) == 110 and {cell["read"] for cell in values} >= {"not a digit"}
 
 
 def luminance(colour: str) -> float:

@@ -113,9 +113,9 @@ def test_wall_says_where_answer_and_label_differ() -> None:
     drawn = data_charts.clickable_digits(images, np.array([0, 14, 999]), np.array([7, 5, 4], np.uint8), read_as)
     rows = drawn.data["values"]
     assert [row["number"] for row in rows] == [0, 14, 999]
-    assert [row["caption"] for row in rows] == ["7", "5 → 3", "4 → no digit"]
+    assert [row["caption"] for row in rows] == ["7", "5 → 3", "4 → not a digit"]
     assert [row["wrong"] for row in rows] == [False, True, True]
-    assert [row["read as"] for row in rows] == ["7", "3", "no digit"]
+    assert [row["read as"] for row in rows] == ["7", "3", "not a digit"]
 
 
 def test_pixels_of_a_digit_are_all_there(sample: Any) -> None:

@@ -1,4 +1,4 @@
-"""What is said beside the figures, for each way in which a model may have met the images before."""
+"""Caveats next to a model's metrics: which images the model has already seen."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pytest
 
 from mnist_core.data.mnist import Mnist
 from mnist_core.evaluation import caveats
@@ -21,44 +20,43 @@ def card(name: str, split: str = "last-sixth") -> dict[str, Any]:
     return {"data": {"name": name}, "split": split}
 
 
-@pytest.mark.parametrize(
-    ("trained_on", "tested_on", "split", "words"),
-    [
+def test_each_way_in_which_a_model_has_met_the_images_has_its_caveat() -> None:
+    cases: list[tuple[str, str, str, list[str]]] = [  # trained on, tested on, split, what the sentences are about
         ("full", "full", "last-sixth", []),
         ("full", "full", "last-fifth", []),
-        ("full", "full", "half-test", ["Half of these images are the model's validation images"]),
-        ("full", "full", "test-as-validation", ["validated on these very images"]),
-        ("sample", "full", "half-test", ["knows none of these images"]),
-        ("sample", "sample", "last-sixth", ["offline sample"]),
-        ("sample", "sample", "half-test", ["offline sample", "Half of these images"]),
-        ("full", "sample", "half-test", ["offline sample", "MNIST's training images"]),
+        ("full", "full", "half-test", ["Half of these images"]),
+        ("full", "full", "test-as-validation", ["also the model's validation images"]),
+        ("sample", "full", "half-test", ["none of these images"]),
+        ("sample", "sample", "last-sixth", ["20 test images"]),
+        ("sample", "sample", "half-test", ["20 test images", "Half of these images"]),
+        ("full", "sample", "half-test", ["20 test images", "training images of the full MNIST"]),
         ("custom", "full", "half-test", []),
-    ],
-)
-def test_what_it_has_seen(trained_on: str, tested_on: str, split: str, words: list[str]) -> None:
-    said = caveats.mnist_caveats(card(trained_on, split), mnist(tested_on))
-    assert len(said) == len(words)
-    assert all(word in sentence for word, sentence in zip(words, said, strict=True))
+    ]
+    for trained_on, tested_on, split, subjects in cases:
+        sentences = caveats.mnist_caveats(card(trained_on, split), mnist(tested_on))
+        assert len(sentences) == len(subjects)
+        assert all(subject in sentence for subject, sentence in zip(subjects, sentences, strict=True)), sentences
 
 
-def test_notice_of_the_data_comes_first() -> None:
+def test_the_notice_of_the_data_comes_first() -> None:
     data = replace(mnist("sample"), notice="No network.")
     assert caveats.mnist_caveats(card("sample"), data)[0] == "No network."
 
 
-@pytest.mark.parametrize("odd", [{}, {"data": None}, {"data": "full"}, {"data": {}, "split": ["half-test"]}])
-def test_card_that_lacks_things(odd: dict[str, Any]) -> None:
-    assert caveats.mnist_caveats(odd, mnist("full")) == []
-    assert "6 people" in caveats.pen_caveats(odd, [str(number) for number in range(6)])[0]
+def test_cards_that_lack_keys_have_no_caveats_about_training() -> None:
+    odd_cards: list[dict[str, Any]] = [{}, {"data": None}, {"data": "full"}, {"data": {}, "split": ["half-test"]}]
+    for odd in odd_cards:
+        assert caveats.mnist_caveats(odd, mnist("full")) == []
+        assert "6 people" in caveats.pen_caveats(odd, [str(number) for number in range(6)])[0]
 
 
-def test_input_and_outputs() -> None:
+def test_unusual_inputs_and_outputs_have_caveats() -> None:
     assert caveats.input_caveats(28, 10) == []
     large, many = caveats.input_caveats(56, 100)
     assert "56×56" in large and "100 outputs" in many
 
 
-def test_writers_that_the_model_knows() -> None:
+def test_writers_that_the_model_trained_on_are_counted() -> None:
     known = {"pen": {"trained_on_writers": ["a", "b"]}}
     assert "1 of these 2 people" in caveats.pen_caveats(known, ["b", "c"])[0]
     assert "did not train" in caveats.pen_caveats(known, ["c", "d"])[0]

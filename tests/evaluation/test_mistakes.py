@@ -1,4 +1,4 @@
-"""Mistakes picked out by plain loops, and the table against scikit-learn's."""
+"""Wrong predictions against plain loops, and the confusion matrix against scikit-learn."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def made(seed: int = 0, count: int = 300, outputs: int = 12) -> tuple[np.ndarray
     return generator.dirichlet(np.full(outputs, 0.3), count).astype(np.float32), generator.integers(0, 10, count)
 
 
-def test_worst_are_all_mistakes_the_surest_first() -> None:
+def test_worst_mistakes_are_all_mistakes_with_the_most_confident_first() -> None:
     probabilities, labels = made()
     found = mistakes.worst_mistakes(probabilities, labels)
     expected = [row for row in range(300) if probabilities[row].argmax() != labels[row]]
@@ -23,13 +23,13 @@ def test_worst_are_all_mistakes_the_surest_first() -> None:
     assert sure == sorted(sure, reverse=True)
 
 
-def test_equally_sure_mistakes_keep_their_order() -> None:
+def test_equally_confident_mistakes_keep_their_order() -> None:
     probabilities = np.full((4, 10), 0.05)
     probabilities[:, 1] = 0.55
     assert mistakes.worst_mistakes(probabilities, np.array([2, 1, 3, 4])).tolist() == [0, 2, 3]
 
 
-def test_table_is_scikit_learns_and_its_cells_hold_what_it_counts() -> None:
+def test_confusion_matrix_is_scikit_learns_and_its_cells_have_the_images_it_counts() -> None:
     probabilities, labels = made(1)
     read = np.minimum(probabilities.argmax(axis=1), 10)
     table = mistakes.confusion_with_rejections(probabilities, labels)
@@ -43,10 +43,10 @@ def test_table_is_scikit_learns_and_its_cells_hold_what_it_counts() -> None:
             assert (np.diff(probabilities[found].max(axis=1)) <= 0).all()
 
 
-def test_likeliest_takes_all_past_the_tenth_for_one() -> None:
+def test_outputs_past_the_tenth_are_added_up() -> None:
     probabilities = np.array([0.3, 0, 0, 0.25, 0, 0, 0, 0, 0, 0.05, 0.2, 0.2])
     assert mistakes.top_predictions(probabilities) == [
-        ("no digit", pytest.approx(0.4)),
+        ("not a digit", pytest.approx(0.4)),
         ("0", pytest.approx(0.3)),
         ("3", pytest.approx(0.25)),
     ]

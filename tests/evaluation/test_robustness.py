@@ -132,7 +132,7 @@ def test_subset_has_as_many_of_each_digit() -> None:
     assert len(balanced_subset(labels[:30], 500)) == 30
 
 
-def test_accuracy_falls_as_digits_are_spoilt(digits: np.ndarray) -> None:
+def test_accuracy_falls_as_digits_are_distorted(digits: np.ndarray) -> None:
     labels, model = load_mnist("sample").y_test[:40], Classifier(DEFAULT_MODEL)
     turn = DISTORTIONS["rotation"]
     right = [int(reading.digit == label) for reading, label in zip(model.predict_all(digits), labels, strict=True)]
@@ -140,13 +140,13 @@ def test_accuracy_falls_as_digits_are_spoilt(digits: np.ndarray) -> None:
     assert robustness.accuracy_at(model, digits, labels, DISTORTIONS["inversion"], 0.5) < 0.5
 
 
-def test_ways_to_show_a_placed_digit(digits: np.ndarray) -> None:
+def test_a_digit_in_a_field_is_resized_or_normalized(digits: np.ndarray) -> None:
     fields = uncenter_images(digits[:8], np.random.RandomState(0))
-    assert preparations_for(56) == ["as it is"] and set(preparations_for(28)) | {"as it is"} == set(PREPARATIONS)
-    assert np.array_equal(PREPARATIONS["as it is"][1](fields), fields)
+    assert preparations_for(56) == ["unchanged"] and set(preparations_for(28)) | {"unchanged"} == set(PREPARATIONS)
+    assert np.array_equal(PREPARATIONS["unchanged"][1](fields), fields)
     means = fields.reshape(8, 28, 2, 28, 2).mean(axis=(2, 4))  # each 2×2 block, by hand
-    np.testing.assert_allclose(PREPARATIONS["resized"][1](fields), means, atol=0.51)
-    normalised = PREPARATIONS["normalised"][1](fields)
-    assert normalised.shape == (8, 28, 28)
-    centres = centroids(normalised)
-    assert ((centres > 13) & (centres < 15)).all()
+    np.testing.assert_allclose(PREPARATIONS["plain resize"][1](fields), means, atol=0.51)
+    normalized = PREPARATIONS["normalized"][1](fields)
+    assert normalized.shape == (8, 28, 28)
+    centers = centroids(normalized)
+    assert ((centers > 13) & (centers < 15)).all()

@@ -55,15 +55,15 @@ def test_the_exact_and_the_rough_way_agree_where_they_meet() -> None:
 
 
 def test_sentences() -> None:
-    assert mcnemar(*models(900, 5, 10, 40)).sentence("A", "B") == "B is really better (p < 0.001)."
-    assert mcnemar(*models(900, 5, 16, 3)).sentence("A", "B") == "A is really better (p = 0.0044)."
-    assert mcnemar(*models(900, 5, 3, 7)).sentence("A", "B") == "The difference is noise (p = 0.34)."
-    assert "No difference: each reads 4" in mcnemar(*models(900, 5, 4, 4)).sentence("A", "B")
-    assert "No difference: each reads 0" in mcnemar(*models(9, 1, 0, 0)).sentence("A", "B")
+    assert mcnemar(*models(900, 5, 10, 40)).sentence("A", "B") == "B is significantly better (p < 0.001)."
+    assert mcnemar(*models(900, 5, 16, 3)).sentence("A", "B") == "A is significantly better (p = 0.0044)."
+    assert mcnemar(*models(900, 5, 3, 7)).sentence("A", "B") == "The difference is not significant (p = 0.34)."
+    assert "No difference: each gets 4" in mcnemar(*models(900, 5, 4, 4)).sentence("A", "B")
+    assert "No difference: each gets 0" in mcnemar(*models(9, 1, 0, 0)).sentence("A", "B")
 
 
 def test_level_is_five_per_cent() -> None:
-    assert McNemarResult(0, 0, 1, 9, 0.0499, True).real and not McNemarResult(0, 0, 1, 9, 0.05, True).real
+    assert McNemarResult(0, 0, 1, 9, 0.0499, True).significant and not McNemarResult(0, 0, 1, 9, 0.05, True).significant
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_equally_good_models_are_rarely_called_different() -> None:
     """Of 2,000 pairs without a difference at most 5 % are called different: the test keeps its promise."""
     generator = np.random.default_rng(0)
     wins = generator.binomial(60, 0.5, 2000)
-    assert np.mean([mcnemar(*models(0, 0, int(first), 60 - int(first))).real for first in wins]) <= 0.05
+    assert np.mean([mcnemar(*models(0, 0, int(first), 60 - int(first))).significant for first in wins]) <= 0.05
 
 
 def test_refuses_other_images() -> None:

@@ -168,7 +168,7 @@ def test_a_prediction_past_the_tenth_output_is_not_a_digit(app: AppTest, monkeyp
     monkeypatch.setattr(caches, "classifier", lambda path: Large())
     opened(app, "browse")
     said = "\n".join(caption.value for caption in app.caption)
-    assert "no digit" in said and "56×56 pixels" in said
+    assert "not a digit" in said and "56×56 pixels" in said
 
 
 def test_a_broken_model_leaves_the_digits_visible(

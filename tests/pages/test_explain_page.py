@@ -154,7 +154,7 @@ def test_a_counterfactual_is_shown_before_and_after(app: AppTest) -> None:
     app = at(app, "mind")
     assert not app.error
     text = shown(app)
-    assert re.search(r"From \d to (\d|no digit): \d+ patch", text) or "No counterfactual found" in text
+    assert re.search(r"From \d to (\d|not a digit): \d+ patch", text) or "No counterfactual found" in text
 
 
 def test_ten_nearest_neighbors_are_listed_and_their_descriptors_saved(app: AppTest, runs_root: Path) -> None:

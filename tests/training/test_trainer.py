@@ -103,7 +103,9 @@ def training(run: Run) -> Iterator[threading.Thread]:
 
 
 def wait_for_pause(run: Run, epoch: int) -> None:
-    wait_until(lambda: run.status().state == "paused" and run.status().epoch == epoch, f"the pause after epoch {epoch}")
+    wait_until(
+        lambda: run.status().state == "paused" and run.status().epoch == epoch, f"the pause after epoch {epoch}", 180
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -178,7 +180,7 @@ def test_run_survives_a_kill_and_full_disks_and_equals_the_uninterrupted_one(mon
         wait_for_pause(run, epoch=1)
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (limit, limit))
         run.update_control(paused=False)
-        assert process.wait(120) in (1, 120), run.log.read_text()  # 120: Python could not write its last output
+        assert process.wait(300) in (1, 120), run.log.read_text()  # 120: Python could not write its last output
         with monkeypatch.context() as patch:
             patch.setattr(status_module, "STALE_SECONDS", -1.0)  # as if ten seconds had passed
             status = run.status()
@@ -187,10 +189,10 @@ def test_run_survives_a_kill_and_full_disks_and_equals_the_uninterrupted_one(mon
         conclude_run(run, process.returncode)
 
     resume_run(Backend(), run)
-    assert start_worker(run, 1).wait(120) == 0, run.log.read_text()
+    assert start_worker(run, 1).wait(300) == 0, run.log.read_text()
     assert [epoch for epoch, _ in validation_losses(run)] == [1, 2, 3, 4]
     uninterrupted = new_run()
-    assert start_worker(uninterrupted, 1).wait(120) == 0  # in a process, too: the number of threads can change bits
+    assert start_worker(uninterrupted, 1).wait(300) == 0  # in a process, too: the number of threads can change bits
     assert same_weights(run, uninterrupted)
 
 
@@ -363,14 +365,15 @@ def test_target_accuracy_ends_it() -> None:
 def test_time_budget_ends_it() -> None:
     run = new_run(epochs=1000, time_budget=2.0)
     assert "2 seconds" in finish(run)
-    assert run.metrics().rows[-1]["elapsed"] >= 2.0 > run.metrics().rows[-2]["elapsed"]
+    *before, last = (row["elapsed"] for row in run.metrics().rows)
+    assert last >= 2.0 and all(elapsed < 2.0 for elapsed in before)
 
 
 @pytest.mark.usefixtures("keras")
 def test_worker_ends_if_its_run_is_deleted() -> None:
     run = new_run(epochs=1000)
     process = start_worker(run, 1)
-    wait_until(lambda: run.status().step > 5, "some steps")
+    wait_until(lambda: run.status().step > 5, "some steps", 180)
     shutil.rmtree(run.path)
-    wait_until(lambda: process.poll() is not None, "the end of the worker", seconds=20)
+    wait_until(lambda: process.poll() is not None, "the end of the worker", seconds=60)
     assert not psutil.pid_exists(process.pid)
