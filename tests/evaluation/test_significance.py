@@ -81,9 +81,9 @@ def test_equally_good_models_are_rarely_called_different() -> None:
 
 
 def test_refuses_other_images() -> None:
-    with pytest.raises(ValueError, match=r"got \(3,\) and \(2,\)"):
+    with pytest.raises(ValueError, match=r"\(3,\) and \(2,\)"):
         mcnemar(np.ones(3, bool), np.ones(2, bool))
-    with pytest.raises(ValueError, match="one or more"):
+    with pytest.raises(ValueError, match=r"\(0,\) and \(0,\)"):
         mcnemar(np.ones(0, bool), np.ones(0, bool))
 
 
