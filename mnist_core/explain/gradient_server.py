@@ -26,13 +26,10 @@ from mnist_core.errors import DigitLabError, ModelError, RunError
 from mnist_core.explain import wire
 from mnist_core.explain.attribution import Explainer
 from mnist_core.explain.wire import Frame
-from mnist_core.files import read_json
-from mnist_core.networks.architecture import Architecture
 from mnist_core.networks.keras_model import build_model
 from mnist_core.processes import set_tensorflow_defaults
-from mnist_core.runs.run import Run
+from mnist_core.runs.model_card import load_architecture
 from mnist_core.runs.snapshots import read_snapshot, snapshot_epochs
-from mnist_core.runs.spec import RunSpec
 from mnist_core.training import fine_tune
 
 IDLE_SECONDS = 600.0
@@ -43,24 +40,6 @@ MAX_CHANNELS = 64
 """Channels or units of a layer that a snapshot history contains, at most."""
 
 log = logging.getLogger("digitlab.gradients")
-
-
-def load_architecture(folder: Path) -> Architecture:
-    """Loads the network of a run, or of the shipped model.
-
-    Args:
-        folder: contains spec.json, or only card.json.
-
-    Raises:
-        RunError, ModelError: the file cannot be read.
-    """
-    if (folder / "spec.json").exists():
-        return Run(folder).spec().settings.architecture
-    card = read_json(folder / "card.json")
-    try:
-        return RunSpec.from_json({**card, "data": "full"}).settings.architecture
-    except DigitLabError as error:
-        raise ModelError(f"The model card in {folder} cannot be read ({error}). Choose another model.") from None
 
 
 def load_trained_model(folder: Path) -> Any:

@@ -37,7 +37,7 @@ class ActivationModel:
         input_size: 28 or 56.
 
     Raises:
-        NoLayersError: the file is from a version that gave nothing but answers, or from elsewhere.
+        NoActivationsError: an older version or another program converted the file, without the outputs of its layers.
         ModelError: the file is missing or broken.
     """
 

@@ -1,8 +1,8 @@
 """Selects one graph of a LiteRT file, because LiteRT itself prepares all of them.
 
-Compared with loading the whole shipped model, loading one graph takes 12 instead of 24 ms (3 instead of 6 ms on an idle
-machine) and 3.5 instead of 7.5 MB, and `penultimate_graph` skips the outputs of the other layers. LiteRT has no option
-for this, so a few bytes of a copy in memory are changed: the file is a FlatBuffer of TensorFlow's schema.fbs.
+Compared with loading the whole shipped model, loading one graph takes 12 instead of 24 ms and 3.5 instead of 7.5 MB,
+and `penultimate_graph` skips the outputs of the other layers. LiteRT has no option for this, so a few bytes of a copy
+in memory are changed: the file is a FlatBuffer of TensorFlow's schema.fbs.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from mnist_core.constants import NOT_A_DIGIT
 from mnist_core.data.splits import Split
-from mnist_core.errors import ModelError, RunError, SettingError
+from mnist_core.errors import ModelError, SettingError
 from mnist_core.files import read_json
 from mnist_core.handwriting import mixture
 from mnist_core.handwriting.corrections import Correction
@@ -26,7 +26,7 @@ from mnist_core.networks.architecture import Architecture
 from mnist_core.networks.keras_model import build_model
 from mnist_core.recipes.overrides import overrides_for
 from mnist_core.recipes.recipes import RECIPES
-from mnist_core.recipes.settings import Settings
+from mnist_core.runs.model_card import spec_from_card
 from mnist_core.runs.spec import RunSpec, check_seed
 from mnist_core.runs.store import find_run
 from mnist_core.training.weights import adjust_class_prior
@@ -67,7 +67,7 @@ def make_fine_tune_spec(base: str, seed: int = 0) -> RunSpec:
         ModelError: the run has no model, or its card cannot be read.
         SettingError: the model takes 56×56 fields, and corrections are 28×28.
     """
-    before = _base_spec(base)
+    before = base_spec(base)
     if before.settings.uncentered:
         raise SettingError(f"{base} takes 56×56 fields, but corrections are 28×28 pixels. Choose another model.")
     drawings = "none" if before.settings.drawings == "none" else "few"
@@ -77,23 +77,14 @@ def make_fine_tune_spec(base: str, seed: int = 0) -> RunSpec:
     return RunSpec(before.recipe, settings, before.data, check_seed(seed), overrides, base=base)
 
 
-def _base_spec(base: str) -> RunSpec:
-    card = base_card(base)
-    data = card.get("data")
-    try:
-        return RunSpec.from_json({**card, "data": data["asked"] if isinstance(data, dict) else "full"})
-    except (RunError, KeyError) as error:
-        raise ModelError(f"The card of {base} cannot be read ({error}). Choose another model.") from None
-
-
-def base_settings(base: str) -> Settings:
-    """Returns the settings that a model was trained with.
+def base_spec(base: str) -> RunSpec:
+    """Returns the spec that a model was trained with.
 
     Raises:
         RunNotFoundError: there is no such run.
         ModelError: the run has no model, or its card cannot be read.
     """
-    return _base_spec(base).settings
+    return spec_from_card(base_card(base), base)
 
 
 def base_card(base: str) -> dict[str, Any]:

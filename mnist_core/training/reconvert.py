@@ -50,10 +50,10 @@ def reconvert(name: str) -> None:
         ArchitectureError: the network in its card is invalid.
     """
     folder = fine_tune.model_folder(name)
-    settings = fine_tune.base_settings(name)
-    model = fine_tune.load_keras_model(settings.architecture, folder / "model.keras")
-    images = fit_to_input(load_mnist("sample").x_test[: finish.AGREEMENT_IMAGES], settings.architecture.input_size)
-    content = convert.convert(model, settings.architecture)
+    architecture = fine_tune.base_spec(name).settings.architecture
+    model = fine_tune.load_keras_model(architecture, folder / "model.keras")
+    images = fit_to_input(load_mnist("sample").x_test[: finish.AGREEMENT_IMAGES], architecture.input_size)
+    content = convert.convert(model, architecture)
     finish.save_converted_model(folder / "model.tflite", content, images, predict(model, images))
 
 

@@ -254,7 +254,7 @@ def test_no_control_of_the_page_was_forgotten() -> None:
         (["--recipe", "fast", "--set", "optimizer"], "Error: Expected KEY=VALUE"),
         (["--recipe", "fast", "--set", "optimizer=sgd"], "Error: optimizer is 'sgd'"),
         (["--network", "nowhere.json"], "Error: The network nowhere.json cannot be read"),
-        (["--network", "deep"], "Error: No saved network is called 'deep'"),
+        (["--network", "deep"], "Error: No saved network is called 'deep'. Saved: none yet"),
         (["--fast"], "No such option"),
     ],
 )

@@ -189,7 +189,7 @@ def test_an_older_run_says_what_it_lacks_and_is_converted_again(
 
     run = runs_root / trained.run.id
     shutil.copytree(trained.run.path, run)
-    model = fine_tune.load_keras_model(fine_tune.base_settings(run.name).architecture, run / "model.keras")
+    model = fine_tune.load_keras_model(fine_tune.base_spec(run.name).settings.architecture, run / "model.keras")
     (run / "model.tflite").write_bytes(tf.lite.TFLiteConverter.from_keras_model(model).convert())
     before = Classifier(run / "model.tflite").probabilities(sample.x_test[:50])
     with pytest.raises(NoActivationsError, match="model.tflite"):

@@ -65,7 +65,10 @@ def test_a_network_of_56_pixels_is_trained_on_such_images() -> None:
 
 
 def test_a_name_that_says_not_which() -> None:
-    with pytest.raises(SettingError, match="'deep'"):
+    with pytest.raises(SettingError, match="'deep'.*none yet"):
+        resolve_network("deep")
+    save_network("shallow", OTHER)
+    with pytest.raises(SettingError, match="'deep'.*'shallow'"):
         resolve_network("deep")
     ids = {save_network("deep", layers).id for layers in (LAYERS, OTHER)}
     with pytest.raises(SettingError, match="2 networks are called 'deep'") as error:
@@ -80,8 +83,10 @@ def test_deleted_for_good() -> None:
     delete_network(network.id)
     delete_network(network.id)
     assert list_networks() == []
-    with pytest.raises(SettingError, match=network.id):
-        find_network(network.id)
+    for use in (find_network, resolve_network, lambda network_id: rename_network(network_id, "back")):
+        with pytest.raises(SettingError, match=f"{network.id} was deleted"):
+            use(network.id)
+    assert list(networks_dir().iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["", "   ", "x" * 61, "\u200b"])

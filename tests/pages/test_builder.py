@@ -177,7 +177,7 @@ def test_link_opens_the_network_with_its_settings(built: AppTest, started: list[
     assert started[0].spec().settings.layers == SMALL and started[0].spec().settings.epochs == 3
 
 
-@pytest.mark.parametrize(("net", "words"), [("A" * 20_000, "20,000 characters"), ("%%", "no network")])
+@pytest.mark.parametrize(("net", "words"), [("A" * 20_000, "20,000 characters"), ("%%", "damaged")])
 def test_bad_link_is_said_in_plain_words(app: AppTest, net: str, words: str) -> None:
     at(app, "pages/train.py", net=net)
     assert not app.exception

@@ -135,7 +135,7 @@ def test_a_model_without_activations_is_converted_again(app: AppTest, trained: T
 
     shutil.copytree(trained.run.path, runs_root / trained.run.id)
     run = Run(runs_root / trained.run.id)
-    model = fine_tune.load_keras_model(fine_tune.base_settings(run.id).architecture, run.path / "model.keras")
+    model = fine_tune.load_keras_model(fine_tune.base_spec(run.id).settings.architecture, run.path / "model.keras")
     run.model.write_bytes(tf.lite.TFLiteConverter.from_keras_model(model).convert())
     app = at(app, "layers", run.id)
     assert not app.error and any("converted again" in info.value for info in app.info)

@@ -16,8 +16,8 @@ from mnist_core.constants import NUM_CLASSES
 from mnist_core.explain import attribution, occlusion
 from mnist_core.explain.attribution import Completeness
 from mnist_core.explain.gradient_client import Attribution
-from mnist_core.explain.gradient_server import load_architecture
 from mnist_core.networks.architecture import Architecture
+from mnist_core.runs.model_card import load_architecture
 from mnist_core.training import fine_tune
 from pages.ui.explain.gradient_spinner import gradient_spinner
 from pages.ui.shared import analysis_caches, caches, figure, model_menu, state

@@ -12,9 +12,10 @@ from mnist_core.charts import growth as growth_charts
 from mnist_core.charts.common import data_url, format_percent
 from mnist_core.explain import attribution
 from mnist_core.explain.gradient_client import SnapshotHistory
-from mnist_core.explain.gradient_server import MAX_CHANNELS, load_architecture
+from mnist_core.explain.gradient_server import MAX_CHANNELS
 from mnist_core.networks.architecture import Architecture
 from mnist_core.networks.layers import format_shape
+from mnist_core.runs.model_card import load_architecture
 from mnist_core.runs.snapshots import BYTES_PER_WEIGHT, MAX_SNAPSHOTS, max_snapshots, snapshot_epochs
 from mnist_core.training import fine_tune
 from pages.ui.explain.gradient_spinner import gradient_spinner

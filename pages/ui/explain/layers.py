@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from mnist_core.charts import layers as layer_charts
 from mnist_core.errors import ModelError, RunError
-from mnist_core.explain.gradient_server import load_architecture
 from mnist_core.models.activations import layer_kind
+from mnist_core.runs.model_card import load_architecture
 from mnist_core.training.fine_tune import model_folder
 from pages.ui.explain.arithmetic import show_unit_arithmetic
 from pages.ui.shared import analysis_caches, figure, layer_outputs, state

@@ -7,9 +7,9 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from mnist_core.charts import layers as layer_charts
-from mnist_core.explain.gradient_server import load_architecture
 from mnist_core.models.activations import layer_kind
 from mnist_core.models.convert import output_name
+from mnist_core.runs.model_card import load_architecture
 from mnist_core.training.fine_tune import model_folder
 from pages.ui.shared import analysis_caches, figure, layer_outputs
 

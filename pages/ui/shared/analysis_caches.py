@@ -20,13 +20,13 @@ from mnist_core.evaluation import robustness
 from mnist_core.evaluation.pen_accuracy import normalize_pen_digits
 from mnist_core.explain import counterfactual, neighbors, pca
 from mnist_core.explain.gradient_client import Attribution, GradientClient, SnapshotHistory
-from mnist_core.explain.gradient_server import load_architecture
 from mnist_core.explain.pca import Plane
 from mnist_core.handwriting.pen_digits import load_pen_digits, split_writers
 from mnist_core.models.activations import ActivationModel
 from mnist_core.models.classifier import Classifier
 from mnist_core.models.weights import Weights, layer_weights
 from mnist_core.processes import cpu_count
+from mnist_core.runs.model_card import load_architecture
 from mnist_core.sweeps import importance
 from mnist_core.sweeps.store import Sweep
 from pages.ui.shared import caches, model_menu
@@ -146,7 +146,7 @@ def model_layers(path: Path) -> ActivationModel:
     """A model whose layers can be inspected.
 
     Raises:
-        NoLayersError: the file only gives predictions.
+        NoActivationsError: the file only gives predictions.
         ModelError: it cannot be read.
     """
     return ActivationModel(path)
