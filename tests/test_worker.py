@@ -1,4 +1,4 @@
-"""The real worker in a process of its own, on the offline sample: how it ends, and what it leaves."""
+"""The worker on the offline sample, in a process of its own and in this one: its files, its status, its failures."""
 
 from __future__ import annotations
 
@@ -73,12 +73,12 @@ AFTER = BEGUN | {"checkpoint", "metrics.jsonl", "card.json", "model.keras", "mod
 # a finished run
 
 
-def test_finished_run_leaves_all_its_files_and_no_others(trained: Trained) -> None:
+def test_finished_run_has_all_its_files_and_no_others(trained: Trained) -> None:
     assert left(trained.run) == AFTER
     assert trained.run.has_model
 
 
-def test_finished_run_says_so(trained: Trained) -> None:
+def test_status_of_a_finished_run(trained: Trained) -> None:
     status, card = trained.run.status(), trained.run.card()
     assert (status.state, status.epoch, status.epochs, status.step, status.steps) == ("finished", 2, 2, 32, 32)
     assert status.message == f"Finished: {100 * card['test_accuracy']:.2f} % of the test images are right."
@@ -99,7 +99,7 @@ def test_reports_are_in_order(trained: Trained) -> None:
     assert rows[0]["loss"] > rows[-1]["loss"] and rows[-1]["accuracy"] > 0.7
 
 
-def test_card_has_what_the_pages_show(trained: Trained) -> None:
+def test_card_has_all_keys(trained: Trained) -> None:
     card = trained.run.card()
     assert {
         "schema",
@@ -133,7 +133,7 @@ def test_card_has_what_the_pages_show(trained: Trained) -> None:
     assert set(card["versions"]) == {"python", "tensorflow", "keras", "ai-edge-litert", "numpy"}
 
 
-def test_it_has_learnt_to_read(trained: Trained, sample: Any) -> None:
+def test_accuracy_and_loss_in_the_card_are_those_of_the_converted_model(trained: Trained, sample: Any) -> None:
     """The converted model, from its file, on the test digits: the accuracy and loss of the card."""
     card, classifier = trained.run.card(), Classifier(trained.run.model)
     probabilities = classifier.probabilities(sample.x_test)
@@ -146,7 +146,7 @@ def test_it_has_learnt_to_read(trained: Trained, sample: Any) -> None:
     )
 
 
-def test_keras_file_is_the_same_model(keras: Any, trained: Trained, sample: Any) -> None:
+def test_keras_file_and_converted_model_agree(keras: Any, trained: Trained, sample: Any) -> None:
     model = keras.models.load_model(trained.run.path / "model.keras")
     images = sample.x_test[:100]
     expected = model.predict(images[..., None].astype(np.float32), verbose=0)
@@ -182,7 +182,7 @@ def test_a_stop_before_the_first_batch_leaves_no_model() -> None:
     assert left(run) == BEGUN | {"control.json"}
 
 
-def test_weights_that_run_away_are_a_failure_that_says_what_to_try() -> None:
+def test_a_diverging_training_fails_and_names_the_learning_rate() -> None:
     run = create_run(make_spec("singh-mlp", {"optimizer": "SGD", "learning_rate": 10.0}, "sample"))
     assert work(run) == 1
     status = run.status()
@@ -191,7 +191,7 @@ def test_weights_that_run_away_are_a_failure_that_says_what_to_try() -> None:
     assert "learning rate" in run.log.read_text()
 
 
-def test_a_broken_spec_is_a_failure_that_names_the_file() -> None:
+def test_a_broken_spec_fails_and_names_the_file() -> None:
     run = create_run(make_spec("fast", {}, "sample"))
     (run.path / "spec.json").write_text("{")
     assert work(run) == 1
@@ -199,7 +199,7 @@ def test_a_broken_spec_is_a_failure_that_names_the_file() -> None:
 
 
 @pytest.mark.parametrize("how", ["named", "configured"])
-def test_data_that_cannot_be_used_is_a_failure_in_its_own_words(tmp_path: Path, how: str) -> None:
+def test_unusable_data_fails_and_names_the_file(tmp_path: Path, how: str) -> None:
     wrong = tmp_path / "wrong.npz"
     wrong.write_text("no archive")
     run = create_run(make_spec("fast", {}, str(wrong) if how == "named" else "full"))
@@ -217,7 +217,7 @@ def test_a_batch_larger_than_the_sample_is_refused_before_tensorflow_starts() ->
     assert "oneDNN" not in run.log.read_text()
 
 
-def test_misuse_says_how_it_is_used() -> None:
+def test_wrong_usage_prints_the_usage() -> None:
     command = [sys.executable, "-m", "mnist_core.worker"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout) == (2, "") and done.stderr.startswith("Usage: ")
@@ -227,7 +227,7 @@ def test_misuse_says_how_it_is_used() -> None:
 
 
 @pytest.mark.usefixtures("keras", "signals")
-def test_averaged_weights_of_uncentered_digits_are_what_is_tested_and_kept(sample: Any) -> None:
+def test_averaged_weights_are_tested_and_saved(sample: Any) -> None:
     """Card, LiteRT file and Keras file agree with each other: all have the average and not the last weights."""
     settings = Settings(SMALL, 500, 3, learning_rate=0.01, uncentered=True, split="half-test", weight_averaging=0.9)
     run = create_run(RunSpec("lesson08-uncentered-mlp", settings, "sample"))
@@ -246,7 +246,7 @@ def test_averaged_weights_of_uncentered_digits_are_what_is_tested_and_kept(sampl
 
 
 @pytest.mark.usefixtures("keras", "signals")
-def test_a_conversion_that_changes_the_answers_is_not_kept(sample: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_converted_model_that_disagrees_is_not_saved(sample: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(finish, "MAX_DIFFERENCE", -1.0)
     run = create_run(RunSpec("fast", Settings(SMALL, 500, 1), "sample"))
     assert worker.main([str(run.path)]) == 1
@@ -263,7 +263,7 @@ def pen_digits(writers: int, each: int) -> tuple[PenDigit, ...]:
 
 @pytest.mark.usefixtures("keras", "signals")
 @pytest.mark.parametrize(("outputs", "drawn"), [(10, 100), (11, 120)])
-def test_drawings_are_trained_on_and_other_peoples_measured(
+def test_pen_digits_are_split_by_writer_between_training_and_measuring(
     monkeypatch: pytest.MonkeyPatch, outputs: int, drawn: int
 ) -> None:
     """A network without an eleventh output gets nothing that is no digit."""
@@ -284,7 +284,7 @@ def test_drawings_are_trained_on_and_other_peoples_measured(
 
 
 @pytest.mark.usefixtures("keras", "signals")
-def test_without_pen_strokes_it_trains_on_what_there_is_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_pen_digits_it_trains_on_digit_forms(monkeypatch: pytest.MonkeyPatch) -> None:
     def nowhere(*_: Any) -> Any:
         raise DownloadError("no network")
 
@@ -297,7 +297,7 @@ def test_without_pen_strokes_it_trains_on_what_there_is_and_says_so(monkeypatch:
 
 
 @pytest.mark.usefixtures("signals")
-def test_whatever_goes_wrong_the_page_hears_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_failure_is_written_to_the_status(monkeypatch: pytest.MonkeyPatch) -> None:
     for error, words in (
         (MemoryError(), "ran out of memory"),
         (KeyError("x" * 2000), "KeyError: "),
@@ -310,7 +310,7 @@ def test_whatever_goes_wrong_the_page_hears_of_it(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.usefixtures("signals")
-def test_speed_forgets_the_first_batch_which_builds_the_graph(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_images_per_second_ignore_the_first_report_which_builds_the_graph(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else a short run would show a fraction of its speed. 10 images a second at first, then 1,000, at last 2,000."""
     run = create_run(make_spec("fast", {}, "sample"))
     speeds = (10, 1_000, 1_000, 2_000, *[2_000] * 8)
@@ -328,7 +328,7 @@ def test_speed_forgets_the_first_batch_which_builds_the_graph(monkeypatch: pytes
     assert run.status().seconds_left is not None and run.status().seconds_left < 1
 
 
-def test_the_heart_beats_while_the_work_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_heartbeat_continues_without_updates(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(heartbeat, "HEARTBEAT_SECONDS", 0.01)
     run = create_run(make_spec("fast", {}, "sample"))
     beating = heartbeat.Heartbeat(run)
@@ -343,7 +343,7 @@ def test_the_heart_beats_while_the_work_is_silent(monkeypatch: pytest.MonkeyPatc
     assert run.status() == still, "no beat after the end"
 
 
-def test_a_stop_is_asked_by_file_or_by_signal(signals: None) -> None:
+def test_a_stop_is_requested_by_file_or_by_signal(signals: None) -> None:
     run = create_run(make_spec("fast", {}, "sample"))
     stop_requested = worker.StopRequest(run)
     assert not stop_requested()
@@ -358,12 +358,12 @@ def test_a_stop_is_asked_by_file_or_by_signal(signals: None) -> None:
     assert stop_requested()
 
 
-def test_download_progress_is_told_now_and_then() -> None:
-    told: list[str] = []
-    progress = dataset.throttled_progress("MNIST", told.append)
+def test_download_progress_is_throttled() -> None:
+    messages: list[str] = []
+    progress = dataset.throttled_progress("MNIST", messages.append)
     for done in range(0, 11_490_000, 100_000):
         progress(done, 11_490_434)
-    assert told == ["Downloading MNIST: 0.0 of 11.5 MB."], "a hundred calls within half a second"
+    assert messages == ["Downloading MNIST: 0.0 of 11.5 MB."], "a hundred calls within half a second"
 
 
 def test_spec_of_the_trained_run_can_be_trained_again(trained: Trained) -> None:

@@ -38,7 +38,7 @@ class ReliabilityBin:
 def reliability_bins(probabilities: Probabilities, labels: Labels, bins: int = 15) -> list[ReliabilityBin]:
     """Computes the bars of a reliability diagram (Guo et al., 2017), from the least to the most confident.
 
-    `metrics.calibration_error` has the same bins: it is the mean gap between confidence and accuracy, weighted by count.
+    `metrics.calibration_error` uses the same bins: it is their mean gap between confidence and accuracy, weighted.
 
     Args:
         probabilities: (N, C), 0..1.

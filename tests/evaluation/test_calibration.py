@@ -58,7 +58,7 @@ def test_coverage_by_hand() -> None:
     ]
 
 
-def test_thresholds_rise_and_the_answers_fall() -> None:
+def test_higher_thresholds_accept_fewer_predictions() -> None:
     generator = np.random.default_rng(0)
     scores = generator.dirichlet(np.full(10, 0.2), 500)
     rows = coverage_at_thresholds(scores, generator.integers(0, 10, 500))

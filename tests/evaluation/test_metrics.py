@@ -36,7 +36,7 @@ def random_predictions(seed: int, count: int = 500, outputs: int = 10) -> tuple[
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_figures_are_scikit_learns(seed: int) -> None:
+def test_metrics_are_scikit_learns(seed: int) -> None:
     probabilities, labels = random_predictions(seed)
     found, predicted = evaluate(probabilities, labels), probabilities.argmax(axis=1)
     assert found.accuracy == metrics.accuracy_score(labels, predicted)
@@ -52,7 +52,7 @@ def test_figures_are_scikit_learns(seed: int) -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=60))
-def test_class_figures_are_scikit_learns_also_of_absent_digits(pairs: list[tuple[int, int]]) -> None:
+def test_scores_per_digit_are_scikit_learns_even_of_absent_digits(pairs: list[tuple[int, int]]) -> None:
     labels, predicted = (np.array(column) for column in zip(*pairs, strict=True))
     confusion = confusion_matrix(labels.astype(np.uint8), predicted)
     assert np.array_equal(confusion, metrics.confusion_matrix(labels, predicted, labels=DIGITS))
@@ -76,7 +76,7 @@ def test_calibration_by_hand() -> None:
     assert calibration_error(probabilities, labels) == pytest.approx(0.65 * 4 / 8)
 
 
-def test_calibration_weighs_gaps_within_a_bin_together() -> None:
+def test_calibration_adds_up_gaps_within_a_bin() -> None:
     """Over- and underconfidence in one bin cancel: 0.82 right, 0.86 wrong, both in bin 12: |(1 - .82) - .86| / 2."""
     probabilities = np.zeros((2, 10))
     probabilities[:, 0] = (0.82, 0.86)
@@ -85,7 +85,7 @@ def test_calibration_weighs_gaps_within_a_bin_together() -> None:
 
 
 @given(hnp.arrays(np.float64, (40, 10), elements=st.floats(0.01, 1)), st.integers(0, 2**32))
-def test_calibration_is_that_of_the_definition(scores: np.ndarray, seed: int) -> None:
+def test_calibration_error_follows_its_definition(scores: np.ndarray, seed: int) -> None:
     probabilities, labels = scores / scores.sum(axis=1, keepdims=True), np.random.default_rng(seed).integers(0, 10, 40)
     expected = 0.0
     for low in range(15):
@@ -96,7 +96,7 @@ def test_calibration_is_that_of_the_definition(scores: np.ndarray, seed: int) ->
     assert calibration_error(probabilities, labels) == pytest.approx(expected)
 
 
-def test_a_hundred_outputs() -> None:
+def test_outputs_past_the_tenth_count_as_wrong() -> None:
     """An eleventh output that wins is wrong: it is in no column, and its digit counts as missed."""
     probabilities, labels = random_predictions(0, outputs=100)
     probabilities[0, 50], labels[0] = 1.0, probabilities[0, :10].argmax()
@@ -109,7 +109,7 @@ def test_a_hundred_outputs() -> None:
     assert np.allclose(found.recall, metrics.recall_score(labels, predicted, labels=DIGITS, average=None))
 
 
-def test_certainty_that_is_wrong_costs_much_but_not_everything() -> None:
+def test_the_loss_of_a_probability_of_zero_is_finite() -> None:
     probabilities = np.eye(10, dtype=np.float32)[[3, 4]]
     found = evaluate(probabilities, np.array([3, 5], np.uint8))
     assert found.loss == pytest.approx(-math.log(1e-7) / 2)
@@ -117,12 +117,12 @@ def test_certainty_that_is_wrong_costs_much_but_not_everything() -> None:
 
 
 @pytest.mark.parametrize(("images", "labels"), [(0, 0), (3, 2), (2, 3), (1, 0)])
-def test_refuses_nothing_and_unequal_lengths(images: int, labels: int) -> None:
+def test_no_images_and_unequal_lengths_are_refused(images: int, labels: int) -> None:
     with pytest.raises(ValueError, match=f"got {labels} and {images}"):
         evaluate(np.ones((images, 10)) / 10, np.zeros(labels, np.uint8))
 
 
-def test_as_json() -> None:
+def test_json_has_all_keys() -> None:
     probabilities, labels = random_predictions(1)
     found = evaluate(probabilities, labels)
     value = json.loads(json.dumps(found.to_json(), allow_nan=False))
@@ -148,7 +148,7 @@ def test_support_and_top_two_are_scikit_learns(seed: int) -> None:
     assert found.top2_accuracy == top_k_accuracy(probabilities, labels, 2)
 
 
-def test_top_of_equals_takes_the_lower_number() -> None:
+def test_of_equal_probabilities_the_lower_digit_comes_first() -> None:
     """As argmax does: of three equal answers the first two are among the two likeliest."""
     even = np.full((3, 10), 0.1)
     assert [top_k_accuracy(even[[row]], np.array([row]), 2) for row in range(3)] == [1, 1, 0]
@@ -161,13 +161,13 @@ def test_interval_is_scipys(right: int, of: int) -> None:
     assert 0 <= wilson_interval(right, of)[0] < wilson_interval(right, of)[1] <= 1
 
 
-def test_interval_holds_the_truth_about_as_often_as_it_says() -> None:
+def test_interval_contains_the_true_accuracy_as_often_as_it_should() -> None:
     counts = np.random.default_rng(0).binomial(1000, 0.97, 4000)
     intervals = [wilson_interval(int(count), 1000) for count in counts]
     assert np.mean([low <= 0.97 <= high for low, high in intervals]) == pytest.approx(0.95, abs=0.015)
 
 
 @pytest.mark.parametrize(("right", "of"), [(0, 0), (-1, 5), (6, 5)])
-def test_interval_refuses(right: int, of: int) -> None:
+def test_interval_refuses_impossible_counts(right: int, of: int) -> None:
     with pytest.raises(ValueError, match=f"got {right} of {of}"):
         wilson_interval(right, of)

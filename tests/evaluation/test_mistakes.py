@@ -55,7 +55,7 @@ def test_outputs_past_the_tenth_are_added_up() -> None:
     )
 
 
-def test_nothing_wrong() -> None:
+def test_a_perfect_model_has_no_mistakes() -> None:
     labels = np.arange(10)
     assert len(mistakes.worst_mistakes(np.eye(10), labels)) == 0
     assert np.array_equal(mistakes.confusion_with_rejections(np.eye(10), labels)[:, :10], np.eye(10))

@@ -43,7 +43,7 @@ def test_neutral_level_changes_nothing_and_every_other_one_does(digits: np.ndarr
 
 
 @pytest.mark.parametrize("name", DISTORTIONS)
-def test_issue_asks_for_it(name: str) -> None:
+def test_every_required_distortion_exists(name: str) -> None:
     asked = "rotation shift scale stroke_width noise blur occlusion contrast inversion".replace("_", "-").split()
     assert sorted(DISTORTIONS) == sorted(each.replace("-", " ") for each in asked)
     ranges = {"rotation": (-60, 60), "shift": (0, 10)}
@@ -52,7 +52,7 @@ def test_issue_asks_for_it(name: str) -> None:
     assert (levels[0], levels[-1]) == ranges.get(name, (levels[0], levels[-1]))
 
 
-def test_rotation_is_clockwise_by_so_many_degrees() -> None:
+def test_rotation_is_clockwise() -> None:
     bar = np.zeros((1, 28, 28), np.uint8)
     bar[0, 6:14, 13:15] = 255  # from the middle straight up
     x, y = centroids(robustness.rotate(bar, 30))[0] - 13.5
@@ -60,7 +60,7 @@ def test_rotation_is_clockwise_by_so_many_degrees() -> None:
     assert np.hypot(x, y) == pytest.approx(4, abs=0.1)
 
 
-def test_scale_is_of_the_sides() -> None:
+def test_scale_changes_the_sides() -> None:
     square = np.zeros((1, 28, 28), np.uint8)
     square[0, 8:20, 8:20] = 255
     for factor in (0.5, 0.8, 1.3):
@@ -82,20 +82,20 @@ def test_shift_moves_by_whole_pixels_in_four_directions_by_turns(digits: np.ndar
 
 
 @pytest.mark.parametrize("change", [-2, -1, 1, 3])
-def test_stroke_is_so_much_wider(change: float) -> None:
+def test_strokes_get_wider_and_thinner_by_the_pixels_given(change: float) -> None:
     bar = np.zeros((1, 28, 28), np.uint8)
     bar[0, :, 11:16] = 255  # five pixels wide
     changed = robustness.stroke(bar, change)[0, 14] / 255
     assert changed.sum() == pytest.approx(5 + change, abs=0.3)
 
 
-def test_noise_has_its_deviation_around_the_grey() -> None:
+def test_noise_has_its_standard_deviation() -> None:
     grey = np.full((50, 28, 28), 128, np.uint8)
     noisy = robustness.noise(grey, 20).astype(float)
     assert noisy.mean() == pytest.approx(128, abs=0.5) and noisy.std() == pytest.approx(20, rel=0.02)
 
 
-def test_blur_is_a_bell_of_that_deviation() -> None:
+def test_blur_is_gaussian() -> None:
     point = np.zeros((1, 28, 28), np.uint8)
     point[0, 14, 14] = 255
     blurred = robustness.blur(point, 1.0)[0].astype(float)
@@ -124,7 +124,7 @@ def test_contrast_and_inversion_by_hand() -> None:
     assert len(np.unique(robustness.invert(images, 0.5))) == 1
 
 
-def test_subset_has_as_many_of_each_digit() -> None:
+def test_subset_is_balanced_and_always_the_same() -> None:
     labels = np.random.default_rng(0).integers(0, 10, 5000).astype(np.uint8)
     chosen = balanced_subset(labels, 500)
     assert np.bincount(labels[chosen]).tolist() == [50] * 10

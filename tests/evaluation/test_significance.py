@@ -42,13 +42,13 @@ def test_worked_example_of_agresti() -> None:
     assert found.p_value == pytest.approx(4.115e-5, rel=1e-3)
 
 
-def test_few_by_hand() -> None:
+def test_small_counts_by_hand() -> None:
     """One against five: both tails of six coins hold 1 + 6 of 64 ways each."""
     found = mcnemar(*models(90, 4, 1, 5))
     assert found.exact and found.p_value == pytest.approx(2 * 7 / 64)
 
 
-def test_the_exact_and_the_rough_way_agree_where_they_meet() -> None:
+def test_binomial_and_chi_square_agree_where_they_meet() -> None:
     rough = mcnemar(*models(0, 0, 8, 18))
     assert not rough.exact
     assert rough.p_value == pytest.approx(stats.binomtest(8, 26, 0.5).pvalue, rel=0.05)
@@ -62,31 +62,31 @@ def test_sentences() -> None:
     assert "No difference: each gets 0" in mcnemar(*models(9, 1, 0, 0)).sentence("A", "B")
 
 
-def test_level_is_five_per_cent() -> None:
+def test_the_significance_level_is_five_percent() -> None:
     assert McNemarResult(0, 0, 1, 9, 0.0499, True).significant and not McNemarResult(0, 0, 1, 9, 0.05, True).significant
 
 
 @pytest.mark.parametrize(
     ("value", "text"), [(0.0034, "p = 0.0034"), (0.4, "p = 0.4"), (1.0, "p = 1"), (0.00099, "p < 0.001")]
 )
-def test_p_for_people(value: float, text: str) -> None:
+def test_formatted_p_values(value: float, text: str) -> None:
     assert format_p_value(value) == text
 
 
-def test_equally_good_models_are_rarely_called_different() -> None:
+def test_equally_good_models_rarely_differ_significantly() -> None:
     """Of 2,000 pairs without a difference at most 5 % are called different: the test keeps its promise."""
     generator = np.random.default_rng(0)
     wins = generator.binomial(60, 0.5, 2000)
     assert np.mean([mcnemar(*models(0, 0, int(first), 60 - int(first))).significant for first in wins]) <= 0.05
 
 
-def test_refuses_other_images() -> None:
+def test_masks_of_different_lengths_are_refused() -> None:
     with pytest.raises(ValueError, match=r"\(3,\) and \(2,\)"):
         mcnemar(np.ones(3, bool), np.ones(2, bool))
     with pytest.raises(ValueError, match=r"\(0,\) and \(0,\)"):
         mcnemar(np.ones(0, bool), np.ones(0, bool))
 
 
-def test_right_counts_outputs_past_the_tenth_as_wrong() -> None:
+def test_a_rejected_image_is_not_correct() -> None:
     probabilities = np.eye(12, dtype=np.float32)[[3, 11, 10]]
     assert correct_mask(probabilities, np.array([3, 1, 0])).tolist() == [True, False, False]

@@ -1,4 +1,4 @@
-"""Teaching: what people said is learned, most of the rest is not forgotten, and the run is a run like any other."""
+"""Fine-tuning: corrections are learned, and little else is forgotten."""
 
 from __future__ import annotations
 
@@ -45,15 +45,15 @@ def misread(model: Classifier, count: int) -> list[Correction]:
 
 
 @pytest.mark.usefixtures("keras", "signals")
-def test_lesson_is_learned_and_both_accuracies_are_told(base: Run) -> None:
-    drawn = misread(Classifier(base.model), 3)
+def test_corrections_are_learned_and_the_card_compares_before_and_after(base: Run) -> None:
+    saved = misread(Classifier(base.model), 3)
     save_correction(np.zeros((28, 28), np.uint8), NOT_A_DIGIT, 8)  # this network has no output for it
     run = create_run(fine_tune.make_fine_tune_spec(base.id))
     assert worker.main([str(run.path)]) == 0, run.status().message
     taught = run.card()["taught"]
     assert (taught["base"], taught["drawings"], taught["right_before"]) == (base.id, 3, 0)
     assert taught["test_accuracy_before"] == base.card()["test_accuracy"]
-    images, labels = fine_tune.corrections_to_arrays(drawn)
+    images, labels = fine_tune.corrections_to_arrays(saved)
     right = int((Classifier(run.model).digit_probabilities(images).argmax(1) == labels).sum())
     assert right == taught["right_after"] >= 2
     assert run.card()["test_accuracy"] > base.card()["test_accuracy"] - 0.05
@@ -62,14 +62,14 @@ def test_lesson_is_learned_and_both_accuracies_are_told(base: Run) -> None:
 
 
 @pytest.mark.usefixtures("keras", "signals")
-def test_nothing_kept_is_said(base: Run) -> None:
+def test_without_corrections_it_fails(base: Run) -> None:
     run = create_run(fine_tune.make_fine_tune_spec(base.id))
     assert worker.main([str(run.path)]) == 1
     assert "no corrections" in run.status().message
 
 
 @pytest.mark.usefixtures("keras", "signals")
-def test_weights_that_are_gone_are_said(base: Run) -> None:
+def test_a_broken_base_model_fails_and_names_the_file(base: Run) -> None:
     misread(Classifier(base.model), 1)
     run = create_run(fine_tune.make_fine_tune_spec(base.id))
     (base.path / "model.keras").write_bytes(b"not a model")
@@ -77,14 +77,14 @@ def test_weights_that_are_gone_are_said(base: Run) -> None:
     assert "model.keras cannot be used" in run.status().message
 
 
-def test_begins_with_the_weights_of_the_base(base: Run, keras: Any) -> None:
+def test_training_starts_with_the_weights_of_the_base(base: Run, keras: Any) -> None:
     model = make_model(base.spec().settings, seed=99)
     fine_tune.load_base_weights(model, base.spec().settings.architecture, base.id, non_digit_share=0.0)
     images = load_mnist("sample").x_test[:50]
     assert np.allclose(predict(model, images), Classifier(base.model).probabilities(images), atol=1e-4)
 
 
-def test_shipped_model_can_be_taught(keras: Any) -> None:
+def test_the_shipped_model_can_be_fine_tuned(keras: Any) -> None:
     """Its weights for training lie beside the converted model, and say the same."""
     from mnist_core.models.classifier import DEFAULT_MODEL
 
@@ -96,7 +96,7 @@ def test_shipped_model_can_be_taught(keras: Any) -> None:
     assert np.allclose(predict(model, images), Classifier(DEFAULT_MODEL).probabilities(images), atol=1e-4)
 
 
-def test_spec_is_short_and_keeps_the_network(base: Run) -> None:
+def test_the_spec_has_one_epoch_and_the_network_of_the_base(base: Run) -> None:
     spec = fine_tune.make_fine_tune_spec(base.id, seed=5)
     assert spec.settings.layers == base.spec().settings.layers
     assert (spec.settings.epochs, spec.seed, spec.data) == (1, 5, "sample")
@@ -105,17 +105,17 @@ def test_spec_is_short_and_keeps_the_network(base: Run) -> None:
 
 
 @pytest.mark.parametrize(("base", "error"), [("../x", RunNotFoundError), ("20260101-000000-a-b", RunNotFoundError)])
-def test_no_such_model_is_said(base: str, error: type[DigitLabError]) -> None:
+def test_an_unknown_base_is_an_error(base: str, error: type[DigitLabError]) -> None:
     with pytest.raises(error):
         fine_tune.make_fine_tune_spec(base)
 
 
-def test_run_without_a_model_is_said() -> None:
+def test_a_run_without_a_model_is_an_error() -> None:
     with pytest.raises(ModelError, match="has no model"):
         fine_tune.make_fine_tune_spec(create_run(make_spec("fast", data="sample")).id)
 
 
-def test_model_of_a_larger_field_is_refused(base: Run) -> None:
+def test_a_model_for_larger_fields_is_refused(base: Run) -> None:
     card = base.card()
     card["settings"] = {**card["settings"], "uncentered": True}
     base.write_card(card)
@@ -123,7 +123,7 @@ def test_model_of_a_larger_field_is_refused(base: Run) -> None:
         fine_tune.make_fine_tune_spec(base.id)
 
 
-def test_card_that_cannot_be_read_is_said(base: Run) -> None:
+def test_a_broken_card_is_an_error(base: Run) -> None:
     base.write_card({"test_accuracy": 1.0})
     with pytest.raises(ModelError, match="cannot be read"):
         fine_tune.make_fine_tune_spec(base.id)
@@ -135,25 +135,25 @@ def split_of(count: int) -> Split:
     return Split(images, labels, images[:1], labels[:1], images[:1], labels[:1])
 
 
-def drawn(labels: Sequence[int]) -> list[Correction]:
+def corrections(labels: Sequence[int]) -> list[Correction]:
     image = np.full((28, 28), 255, np.uint8)
     return [Correction("x", label, image, (), 0.0, 0) for label in labels]
 
 
 @pytest.mark.parametrize("count", [1, 7, 40])
-def test_kept_drawings_are_a_fixed_share(count: int) -> None:
-    mixed = fine_tune.add_corrections(split_of(200), drawn([3] * count))
+def test_corrections_are_a_fixed_share_of_the_training_images(count: int) -> None:
+    mixed = fine_tune.add_corrections(split_of(200), corrections([3] * count))
     share = (mixed.x_train == 255).all(axis=(1, 2)).mean()
     assert share == pytest.approx(fine_tune.CORRECTION_SHARE, abs=0.06)
     assert (mixed.y_train[200:] == 3).all()
 
 
-def test_many_kept_drawings_are_all_there_once() -> None:
-    mixed = fine_tune.add_corrections(split_of(20), drawn(list(range(10)) * 10))
+def test_many_corrections_are_all_used_once() -> None:
+    mixed = fine_tune.add_corrections(split_of(20), corrections(list(range(10)) * 10))
     assert len(mixed.x_train) == 120
 
 
-def test_rehearsal_is_a_part_without_repeats(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rehearsal_images_are_a_random_part_without_repeats(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fine_tune, "REHEARSAL_IMAGES", 50)
     first, again, other = (fine_tune.rehearsal_split(split_of(200), seed) for seed in (1, 1, 2))
     assert len(first.x_train) == len(np.unique(first.x_train[:, 0, 0])) == 50
@@ -161,12 +161,12 @@ def test_rehearsal_is_a_part_without_repeats(monkeypatch: pytest.MonkeyPatch) ->
     assert (first.x_train == again.x_train).all() and (first.x_train != other.x_train).any()
 
 
-def test_only_what_the_model_can_say_is_taught() -> None:
-    assert [drawing.label for drawing in fine_tune.learnable_corrections(drawn([1, 10, 9]), 10)] == [1, 9]
-    assert len(fine_tune.learnable_corrections(drawn([1, 10, 9]), 11)) == 3
+def test_corrections_without_an_output_are_left_out() -> None:
+    assert [drawing.label for drawing in fine_tune.learnable_corrections(corrections([1, 10, 9]), 10)] == [1, 9]
+    assert len(fine_tune.learnable_corrections(corrections([1, 10, 9]), 11)) == 3
 
 
-def test_base_is_part_of_the_spec_and_may_be_missing(base: Run) -> None:
+def test_specs_of_older_versions_have_no_base(base: Run) -> None:
     value = replace(base.spec(), base="default").to_json()
     assert RunSpec.from_json(value).base == "default"
     del value["base"]  # as runs of older versions

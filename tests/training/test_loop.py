@@ -117,7 +117,7 @@ def fit(keras: Any, settings: Settings, weights: list[np.ndarray], split: Split)
     ],
     ids=lambda settings: f"{settings.optimizer}-{settings.loss}-{settings.schedule}",
 )
-def test_training_is_what_keras_does(keras: Any, few: Split, settings: Settings) -> None:
+def test_training_equals_keras_fit(keras: Any, few: Split, settings: Settings) -> None:
     model = make_model(settings, SEED)
     weights = model.get_weights()
     reports = list(train(model, settings, few, SEED))
@@ -160,7 +160,7 @@ def trained_weights(settings: Settings, split: Split) -> tuple[list[np.ndarray],
 
 
 @pytest.mark.usefixtures("keras")
-def test_grouping_changes_nothing(few: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_batches_per_call_changes_nothing(few: Split, monkeypatch: pytest.MonkeyPatch) -> None:
     """With dropout, augmentation and a schedule, one batch a call and many give the same weights."""
     settings = Settings(
         RANDOM, 16, 2, learning_rate=0.003, schedule="one-cycle", augmentation="hand", weight_averaging=0.9
@@ -176,7 +176,7 @@ def test_grouping_changes_nothing(few: Split, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.usefixtures("keras")
-def test_the_seed_decides(few: Split) -> None:
+def test_the_seed_decides_weights_and_order(few: Split) -> None:
     settings = Settings(DENSE, 100, 1)
     first, second, other = (make_model(settings, seed).get_weights()[0] for seed in (1, 1, 2))
     assert np.array_equal(first, second) and not np.array_equal(first, other)
@@ -189,7 +189,7 @@ def test_the_seed_decides(few: Split) -> None:
 
 
 @pytest.mark.usefixtures("keras")
-def test_every_image_is_seen_once_an_epoch_with_its_label(few: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_image_is_trained_once_per_epoch_with_its_label(few: Split, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each training image carries its index in a corner, and its label is that index modulo 10."""
     images = np.zeros((300, 28, 28), np.uint8)
     images[:, 0, 0], images[:, 0, 1] = np.arange(300) % 250, np.arange(300) // 250
@@ -258,7 +258,7 @@ def by_hand(settings: Settings, weights: list[np.ndarray], split: Split, steps: 
     ],
     ids=str,
 )
-def test_steps_by_hand(few: Split, changes: dict[str, Any]) -> None:
+def test_sgd_steps_match_a_computation_in_numpy(few: Split, changes: dict[str, Any]) -> None:
     settings = Settings(LINEAR, 300, 4, "SGD", 0.2, **{**PLAIN, **changes})
     model = make_model(settings, SEED)
     weights = model.get_weights()
@@ -273,7 +273,7 @@ def test_steps_by_hand(few: Split, changes: dict[str, Any]) -> None:
 
 
 @pytest.mark.usefixtures("keras")
-def test_nothing_is_asked_of_keras_that_was_not_asked_for() -> None:
+def test_optimizers_keep_kerass_defaults() -> None:
     """What the published figures were measured with: no decay but AdamW's own, no clipping."""
     for optimizer, decay in (("SGD", None), ("RMSprop", None), ("Adam", None), ("AdamW", 0.004)):
         made = make_model(Settings(LINEAR, 300, 1, optimizer), 0).optimizer
@@ -287,7 +287,7 @@ def test_nothing_is_asked_of_keras_that_was_not_asked_for() -> None:
 
 @pytest.mark.usefixtures("keras")
 @pytest.mark.parametrize("batch_size", [1, 64, 100, 299, 300])
-def test_reports(few: Split, batch_size: int) -> None:
+def test_reports_cover_every_image_and_end_each_epoch_with_validation(few: Split, batch_size: int) -> None:
     settings = Settings(DENSE, batch_size, 2, schedule="cosine")
     reports = list(train(make_model(settings, 0), settings, few, 0))
     per_epoch, rates = math.ceil(300 / batch_size), learning_rates(settings, 2 * math.ceil(300 / batch_size))
@@ -310,7 +310,7 @@ def test_a_small_last_batch_is_reported_with_the_one_before(few: Split) -> None:
 
 
 @pytest.mark.usefixtures("keras")
-def test_whoever_stops_asking_stops_the_training(few: Split) -> None:
+def test_closing_the_iterator_stops_the_training(few: Split) -> None:
     settings = Settings(DENSE, 1, 50)
     model = make_model(settings, 0)
     reports = train(model, settings, few, 0)
@@ -342,7 +342,7 @@ def test_steps_per_epoch(images: int, batch_size: int, steps: int) -> None:
 
 
 @pytest.mark.usefixtures("keras", "one_step_a_report")
-def test_averaged_weights_swap_and_come_back(few: Split) -> None:
+def test_averaged_weights_are_the_moving_average_and_are_swapped_back(few: Split) -> None:
     """The oracle follows the weights step by step: the first are the average, then m × average + (1 - m) × weights."""
     settings = Settings(DENSE, 300, 6, weight_averaging=0.8, learning_rate=0.01)
     model = make_model(settings, SEED)
@@ -360,7 +360,7 @@ def test_averaged_weights_swap_and_come_back(few: Split) -> None:
 
 
 @pytest.mark.usefixtures("keras")
-def test_averaged_weights_come_back_after_an_exception_too(few: Split) -> None:
+def test_averaged_weights_are_swapped_back_after_an_exception(few: Split) -> None:
     settings = Settings(DENSE, 100, 1, weight_averaging=0.8, learning_rate=0.01)
     model = make_model(settings, SEED)
     list(train(model, settings, few, SEED))
@@ -383,14 +383,14 @@ def test_without_averaging_nothing_is_swapped() -> None:
 
 
 @pytest.mark.usefixtures("keras")
-def test_weights_that_run_away_are_an_error_that_says_what_to_try(few: Split) -> None:
+def test_a_diverging_training_is_an_error_with_the_step_and_the_learning_rate(few: Split) -> None:
     settings = Settings((Flatten(), *(Dense(64, "relu"),) * 4, Dense(10, "softmax")), 32, 3, "SGD", 10.0)
     with pytest.raises(TrainingError, match=r"loss is (nan|inf) at step \d+.*learning rate \(it was 10;.*Adam"):
         list(train(make_model(settings, 0), settings, few, 0))
 
 
 @pytest.mark.usefixtures("keras")
-def test_a_validation_that_is_no_number_is_an_error_too(few: Split) -> None:
+def test_predictions_that_are_nan_are_an_error(few: Split) -> None:
     """The last step may be the one that ruins the weights: no training loss tells."""
     settings = Settings(DENSE, 300, 1)
     model = make_model(settings, 0)
@@ -433,7 +433,7 @@ def test_training_refuses_a_batch_larger_than_the_data(few: Split) -> None:
 
 @pytest.mark.usefixtures("keras")
 @pytest.mark.parametrize("count", [1, 500, 501])
-def test_predict_is_keras_own_in_batches(sample: Any, count: int) -> None:
+def test_predict_equals_keras_predict(sample: Any, count: int) -> None:
     model = make_model(Settings(CONVOLUTION, 10, 1), 0)
     images = sample.x_train[:count]
     found = predict(model, images)
@@ -453,7 +453,7 @@ def test_predict_follows_the_weights(few: Split) -> None:
 
 
 @pytest.mark.usefixtures("keras")
-def test_the_fast_recipe_reads_the_full_mnist(full_mnist: Any) -> None:
+def test_the_fast_recipe_reaches_its_accuracy_on_the_full_mnist(full_mnist: Any) -> None:
     """Its mean over ten seeds is 99 %; one seed is a little above or below."""
     from mnist_core.data.splits import split_mnist
 
@@ -462,7 +462,7 @@ def test_the_fast_recipe_reads_the_full_mnist(full_mnist: Any) -> None:
     assert reports[-1].val_accuracy is not None and reports[-1].val_accuracy > 0.985
 
 
-def test_assumed_share_is_bayes_rule(keras: Any) -> None:
+def test_adjusted_class_prior_follows_bayes_rule(keras: Any) -> None:
     """Oracle: each probability times the ratio of its class's priors, scaled to sum to 1."""
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, "softmax")])
     inputs = np.random.default_rng(0).normal(0, 2, (50, 4)).astype(np.float32)
