@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 
 import pytest
+import streamlit as st
 from streamlit.components.v2 import manifest_scanner
+from streamlit.testing.v1 import AppTest
+
+from mnist_core.jobs.local import LocalBackend
+from mnist_core.runs.run import Run
+from tests.pages.support import APP
+from tests.support import Trained
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -15,3 +24,25 @@ def component_manifests_scanned_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(manifest_scanner, "scan_component_manifests", cache(manifest_scanner.scan_component_manifests))
         yield
+
+
+@pytest.fixture
+def app() -> AppTest:
+    """The app of a server that has just started."""
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    return AppTest.from_file(str(APP), default_timeout=60)
+
+
+@pytest.fixture
+def trained_run(trained: Trained, runs_root: Path) -> Run:
+    """A finished run among the visitor's."""
+    return Run(shutil.copytree(trained.run.path, runs_root / trained.run.id))
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[Run]:
+    """Runs that the pages submit. Nobody trains them."""
+    runs: list[Run] = []
+    monkeypatch.setattr(LocalBackend, "submit", lambda _, run: runs.append(run))
+    return runs

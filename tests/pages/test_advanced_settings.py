@@ -1,4 +1,4 @@
-"""The Train page's further settings and its search for a learning rate, through AppTest."""
+"""The Train page's advanced settings and learning-rate finder, through AppTest."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from dataclasses import asdict, replace
 from typing import Any
 from urllib.parse import parse_qs, urlparse
 
-import pytest
 from streamlit.testing.v1 import AppTest
 
 from mnist_core.recipes.overrides import setting_rules
@@ -17,11 +16,7 @@ from mnist_core.runs.store import list_runs
 from mnist_core.training import rate_finder
 from mnist_core.training.rate_finder import Point
 from pages.ui.shared import advanced_settings, state
-from tests.pages.test_pages import button, opened, shown
-from tests.pages.test_runs_page import app, at
-from tests.pages.test_train_page import started
-
-__all__ = ["app", "started"]  # fixtures
+from tests.pages.support import button, open_page, page_text
 
 OTHER: dict[str, Any] = {
     "schedule": "step",
@@ -40,10 +35,10 @@ OTHER: dict[str, Any] = {
 }
 
 
-def unfolded(app: AppTest, **query: str) -> AppTest:
-    """The Train page with the fold of further settings open."""
+def open_advanced(app: AppTest, **query: str) -> AppTest:
+    """The Train page with the advanced settings open."""
     app.session_state[state.ADVANCED_OPEN] = True
-    return at(app, "pages/train.py", **query)
+    return open_page(app, "pages/train.py", **query)
 
 
 def control(app: AppTest, key: str) -> Any:
@@ -54,8 +49,8 @@ def control(app: AppTest, key: str) -> Any:
     raise KeyError(key)
 
 
-def test_every_setting_has_its_control_as_the_recipe_has_it(app: AppTest) -> None:
-    unfolded(app, recipe="canvas")
+def test_every_setting_has_a_widget_with_the_value_of_the_recipe(app: AppTest) -> None:
+    open_advanced(app, recipe="canvas")
     base = RECIPES["canvas"].settings
     for key in advanced_settings.KEYS:
         assert control(app, key).value == getattr(base, key), key
@@ -64,7 +59,7 @@ def test_every_setting_has_its_control_as_the_recipe_has_it(app: AppTest) -> Non
 
 
 def test_settings_go_into_the_run(app: AppTest, started: list[Run]) -> None:
-    unfolded(app, recipe="canvas")
+    open_advanced(app, recipe="canvas")
     app.selectbox(key=state.OPTIMIZER).select("SGD").run()
     for key, value in OTHER.items():
         control(app, key).set_value(value).run()
@@ -75,9 +70,9 @@ def test_settings_go_into_the_run(app: AppTest, started: list[Run]) -> None:
     assert {key: getattr(started[0].spec().settings, key) for key in expected} == expected
 
 
-def test_link_opens_them_again(app: AppTest, started: list[Run]) -> None:
+def test_link_contains_them(app: AppTest, started: list[Run]) -> None:
     given = {"recipe": "canvas", "optimizer": "SGD", **{key: str(value) for key, value in OTHER.items()}}
-    at(app, "pages/train.py", **given)
+    open_page(app, "pages/train.py", **given)
     (link,) = [block.value for block in app.code]
     told = {name: value[0] for name, value in parse_qs(urlparse(link).query).items()}
     assert given.items() <= told.items()
@@ -85,35 +80,35 @@ def test_link_opens_them_again(app: AppTest, started: list[Run]) -> None:
     assert dict(started[0].spec().overrides) == {"optimizer": "SGD", **OTHER}
 
 
-def test_whole_numbers_in_a_link_do_for_others(app: AppTest) -> None:
+def test_whole_numbers_in_a_link_are_accepted_for_decimals(app: AppTest) -> None:
     given = {"gradient_clipping": "1", "weight_decay": "0", "dropout": "0", "batch_normalization_momentum": "1"}
-    unfolded(app, recipe="canvas", **given)
+    open_advanced(app, recipe="canvas", **given)
     assert not app.exception and not app.error
     assert control(app, state.GRADIENT_CLIPPING).value == 1.0
 
 
-@pytest.mark.parametrize(
-    ("optimizer", "enabled", "disabled"),
-    [
-        ("SGD", {"momentum", "nesterov"}, {"beta_1", "beta_2"}),
-        ("RMSprop", set(), {"momentum", "nesterov", "beta_1", "beta_2"}),
-        ("AdamW", {"beta_1", "beta_2"}, {"momentum", "nesterov"}),
-    ],
-)
-def test_only_what_applies_can_be_used(app: AppTest, optimizer: str, enabled: set[str], disabled: set[str]) -> None:
-    unfolded(app, recipe="fleming-cnn", optimizer=optimizer)
+OPTIMIZER_SETTINGS = [
+    ("SGD", {"momentum", "nesterov"}, {"beta_1", "beta_2"}),
+    ("RMSprop", set(), {"momentum", "nesterov", "beta_1", "beta_2"}),
+    ("AdamW", {"beta_1", "beta_2"}, {"momentum", "nesterov"}),
+]
+
+
+def test_settings_without_effect_are_disabled(app: AppTest) -> None:
     always = {"schedule", "warm_up", "weight_decay", "gradient_clipping", "loss", "label_smoothing", "weight_averaging"}
-    never = {"decay_factor", "decay_epochs", "batch_normalization_momentum"}  # constant rate, no normalisation
-    assert {key for key in advanced_settings.KEYS if control(app, key).disabled} == disabled | never
-    assert all(not control(app, key).disabled for key in enabled | always)
+    never = {"decay_factor", "decay_epochs", "batch_normalization_momentum"}  # constant rate, no normalization
+    for optimizer, enabled, disabled in OPTIMIZER_SETTINGS:
+        open_advanced(app, recipe="fleming-cnn", optimizer=optimizer)
+        assert {key for key in advanced_settings.KEYS if control(app, key).disabled} == disabled | never, optimizer
+        assert all(not control(app, key).disabled for key in enabled | always), optimizer
     control(app, state.SCHEDULE).select("exponential").run()
     assert not control(app, state.DECAY_FACTOR).disabled
     control(app, state.LOSS).select("hinge").run()
     assert control(app, state.LABEL_SMOOTHING).disabled
 
 
-def test_what_no_longer_applies_is_left_out(app: AppTest, started: list[Run]) -> None:
-    unfolded(app, recipe="fast", optimizer="SGD", momentum="0.5", label_smoothing="0.1")
+def test_settings_without_effect_are_not_in_the_run(app: AppTest, started: list[Run]) -> None:
+    open_advanced(app, recipe="fast", optimizer="SGD", momentum="0.5", label_smoothing="0.1")
     app.selectbox(key=state.OPTIMIZER).select("Adam").run()
     control(app, state.LOSS).select("squared-error").run()
     assert not app.error
@@ -121,8 +116,8 @@ def test_what_no_longer_applies_is_left_out(app: AppTest, started: list[Run]) ->
     assert dict(started[0].spec().overrides) == {"learning_rate": 0.001, "loss": "squared-error"}
 
 
-def test_they_outlive_a_change_of_page_and_a_closed_fold(app: AppTest, started: list[Run]) -> None:
-    unfolded(app, recipe="fast")
+def test_they_survive_a_change_of_page_and_a_closed_expander(app: AppTest, started: list[Run]) -> None:
+    open_advanced(app, recipe="fast")
     control(app, state.GRADIENT_CLIPPING).set_value(2.0).run()
     app.session_state[state.ADVANCED_OPEN] = False
     app.run()
@@ -133,26 +128,26 @@ def test_they_outlive_a_change_of_page_and_a_closed_fold(app: AppTest, started: 
     assert dict(started[0].spec().overrides) == {"gradient_clipping": 2.0}
 
 
-def test_fold_names_what_was_changed(app: AppTest) -> None:
-    at(app, "pages/train.py", recipe="fast", weight_averaging="0.9", warm_up="0.1")
+def test_expander_names_the_changed_settings(app: AppTest) -> None:
+    open_page(app, "pages/train.py", recipe="fast", weight_averaging="0.9", warm_up="0.1")
     assert any(fold.label == "Advanced settings: warm up, weight averaging" for fold in app.expander)
 
 
-def test_schedule_is_drawn_before_it_is_trained(app: AppTest) -> None:
-    unfolded(app, recipe="fleming-cnn", schedule="step", decay_epochs="2", decay_factor="0.1")
-    assert "Learning rate by epoch" in shown(app)
+def test_schedule_is_drawn(app: AppTest) -> None:
+    open_advanced(app, recipe="fleming-cnn", schedule="step", decay_epochs="2", decay_factor="0.1")
+    assert "Learning rate by epoch" in page_text(app)
     assert len(app.get("arrow_vega_lite_chart")) + len(app.get("vega_lite_chart")) == 1
 
 
-# finding a learning rate
+# the learning-rate finder
 
 CURVE = [2.3] * 60 + [2.0 - 0.09 * step for step in range(20)] + [0.3 + 0.5 * step for step in range(10)]
 
 
-def searched(app: AppTest, started: list[Run], state_: str = "finished") -> Run:
+def run_range_test(app: AppTest, started: list[Run], state_: str = "finished") -> Run:
     """A test that was asked for on the page, and has ended."""
     app.session_state[state.RATE_FINDER_OPEN] = True
-    at(app, "pages/train.py", recipe="fleming-cnn", data="sample")
+    open_page(app, "pages/train.py", recipe="fleming-cnn", data="sample")
     button(app, "Find a learning rate").click().run()
     (test,) = started
     points = [
@@ -166,9 +161,9 @@ def searched(app: AppTest, started: list[Run], state_: str = "finished") -> Run:
     return test
 
 
-def test_search_is_made_with_the_settings_of_the_form_and_is_no_run(app: AppTest, started: list[Run]) -> None:
+def test_range_test_uses_the_settings_of_the_form_and_is_not_a_run(app: AppTest, started: list[Run]) -> None:
     app.session_state[state.RATE_FINDER_OPEN] = True
-    at(app, "pages/train.py", recipe="fleming-cnn", data="sample", batch_size="32")
+    open_page(app, "pages/train.py", recipe="fleming-cnn", data="sample", batch_size="32")
     button(app, "Find a learning rate").click().run()
     (test,) = started
     assert test.path.parent == rate_finder.tests_folder() and dict(test.spec().overrides) == {"batch_size": 32}
@@ -178,34 +173,34 @@ def test_search_is_made_with_the_settings_of_the_form_and_is_no_run(app: AppTest
     assert test.control() == {"stop": True}
 
 
-def test_suggestion_is_marked_and_used(app: AppTest, started: list[Run]) -> None:
-    searched(app, started)
+def test_suggested_rate_is_shown_and_used(app: AppTest, started: list[Run]) -> None:
+    run_range_test(app, started)
     suggestion = rate_finder.suggest_rate(rate_finder.read_points(started[0]))
     assert suggestion is not None and not app.exception and not app.error
-    assert f"a tenth of that: {suggestion.rate:g}" in shown(app)
+    assert f"a tenth of that: {suggestion.rate:g}" in page_text(app)
     button(app, f"Use {suggestion.rate:g}").click().run()
     assert app.select_slider(key=state.LEARNING_RATE).value == suggestion.rate
     button(app, "Train").click().run()
     assert dict(started[-1].spec().overrides) == {"learning_rate": suggestion.rate}
 
 
-def test_page_says_that_the_form_has_gone_on(app: AppTest, started: list[Run]) -> None:
-    searched(app, started)
-    assert "you have changed" not in shown(app)
+def test_changes_of_the_form_since_the_range_test_are_named(app: AppTest, started: list[Run]) -> None:
+    run_range_test(app, started)
+    assert "you have changed" not in page_text(app)
     app.selectbox(key=state.OPTIMIZER).select("SGD").run()
-    assert "you have changed: optimizer" in shown(app)
+    assert "you have changed: optimizer" in page_text(app)
 
 
-def test_a_search_that_failed_says_why(app: AppTest, started: list[Run]) -> None:
-    test = searched(app, started)
+def test_failed_range_test_shows_its_error(app: AppTest, started: list[Run]) -> None:
+    test = run_range_test(app, started)
     test.write_status(replace(test.status(), state="failed", message="The disk is full."))
     app.run()
     assert "The disk is full." in app.error[0].value
 
 
-def test_a_deleted_search_is_forgotten(app: AppTest, started: list[Run]) -> None:
+def test_deleted_range_test_is_forgotten(app: AppTest, started: list[Run]) -> None:
     import shutil
 
-    shutil.rmtree(searched(app, started).path)
-    opened(app, "pages/train.py")
+    shutil.rmtree(run_range_test(app, started).path)
+    open_page(app, "pages/train.py")
     assert not app.exception and not app.error

@@ -1,4 +1,4 @@
-"""Your own network, through AppTest: built, mended, undone, kept, shared, brought in, and trained as it stands."""
+"""The network builder, through AppTest: edited, fixed, undone, saved, shared, imported, and trained."""
 
 from __future__ import annotations
 
@@ -11,25 +11,20 @@ from urllib.parse import parse_qs, urlparse
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from mnist_core.errors import ArchitectureError, RunError
+from mnist_core.errors import RunError
 from mnist_core.export import keras_script, validate
-from mnist_core.fields import rule_violations
 from mnist_core.networks import edit, share_link
 from mnist_core.networks.architecture import layers_to_json
-from mnist_core.networks.layers import LAYERS, Conv2D, Dense, Dropout, Flatten, MaxPooling2D, ReLU, Rescaling
+from mnist_core.networks.layers import LAYERS, Dense, Dropout, Flatten, Rescaling
 from mnist_core.networks.library import list_networks, save_network
-from mnist_core.recipes.overrides import apply_overrides, overrides_for
+from mnist_core.recipes.overrides import apply_overrides
 from mnist_core.recipes.recipes import RECIPES
 from mnist_core.runs import history
 from mnist_core.runs.run import Run
 from mnist_core.runs.spec import make_spec
 from mnist_core.runs.store import create_run
 from pages.ui.shared import caches, state
-from tests.pages.test_pages import button, opened, shown
-from tests.pages.test_runs_page import app, at
-from tests.pages.test_train_page import started
-
-__all__ = ["app", "started"]  # fixtures
+from tests.pages.support import button, open_page, page_text
 
 SMALL = (Rescaling(1 / 255), Flatten(), Dense(16, "relu"), Dense(10, "softmax"))
 
@@ -37,7 +32,7 @@ SMALL = (Rescaling(1 / 255), Flatten(), Dense(16, "relu"), Dense(10, "softmax"))
 @pytest.fixture
 def built(app: AppTest) -> AppTest:
     """The Train page with a small network in the builder."""
-    opened(app, "pages/train.py")
+    open_page(app, "pages/train.py")
     app.toggle(key=state.CUSTOM_NETWORK).set_value(True).run()
     app.session_state[state.CUSTOM_LAYERS] = SMALL
     app.session_state[state.SELECTED_LAYER] = 2
@@ -53,19 +48,19 @@ def press(app: AppTest, key: str) -> AppTest:
     return app.button(key=key).click().run()
 
 
-def test_it_begins_with_the_recipe_that_is_chosen(app: AppTest) -> None:
-    opened(app, "pages/train.py")
+def test_it_starts_with_the_network_of_the_selected_recipe(app: AppTest) -> None:
+    open_page(app, "pages/train.py")
     app.selectbox(key=state.RECIPE).select("fleming-cnn").run()
     app.toggle(key=state.CUSTOM_NETWORK).set_value(True).run()
     assert not app.exception and not app.error
     assert layers(app) == RECIPES["fleming-cnn"].settings.layers
-    assert "93,322 parameters" in shown(app) and "2.8 million multiply-adds" in shown(app)
+    assert "93,322 parameters" in page_text(app) and "2.8 million multiply-adds" in page_text(app)
     (table,) = [each.value for each in app.dataframe if "sees pixels" in each.value.columns]
     assert table["parameters"].tolist()[-1] == 93_322
     assert "model = keras.Sequential" in "".join(block.value for block in app.code)
 
 
-def test_layers_are_moved_copied_added_and_removed(built: AppTest) -> None:
+def test_layers_are_moved_duplicated_added_and_removed(built: AppTest) -> None:
     rescaling, flatten, hidden, end = SMALL
     press(built, "layer_up")
     assert layers(built) == (rescaling, hidden, flatten, end)
@@ -87,7 +82,7 @@ def test_settings_of_a_layer_are_changed_and_undone(built: AppTest) -> None:
     built.selectbox(key=state.layer_setting_key("Dense", "activation")).select("tanh").run()
     built.toggle(key=state.layer_setting_key("Dense", "use_bias")).set_value(False).run()
     assert layers(built)[2] == Dense(99, "tanh", False)
-    assert f"{784 * 99 + 99 * 10 + 10:,} parameters" in shown(built)
+    assert f"{784 * 99 + 99 * 10 + 10:,} parameters" in page_text(built)
     for expected in (Dense(99, "tanh"), Dense(99, "relu"), Dense(16, "relu")):
         press(built, "network_undo")
         assert layers(built)[2] == expected
@@ -95,29 +90,30 @@ def test_settings_of_a_layer_are_changed_and_undone(built: AppTest) -> None:
     assert built.number_input(key=state.layer_setting_key("Dense", "units")).value == 16, "the form goes back too"
 
 
-@pytest.mark.parametrize("kind", LAYERS)
-def test_every_kind_of_layer_can_be_put_in_and_set(built: AppTest, kind: str) -> None:
-    built.selectbox(key=state.NEW_LAYER).select(kind).run()
-    built.radio(key=state.SELECTED_LAYER).set_value(0).run()
-    press(built, "layer_add")
-    assert type(layers(built)[1]).__name__ == kind
-    assert not built.error or "Layer" in built.error[0].value
-    for name in edit.layer_settings(layers(built)[1]):
-        assert state.layer_setting_key(kind, name) in built.session_state
+def test_every_type_of_layer_can_be_added_and_has_its_settings(built: AppTest) -> None:
+    for kind in LAYERS:
+        built.session_state[state.CUSTOM_LAYERS] = SMALL
+        built.session_state[state.NEW_LAYER] = kind
+        built.session_state[state.SELECTED_LAYER] = 0
+        press(built.run(), "layer_add")
+        assert type(layers(built)[1]).__name__ == kind
+        assert not built.error or "Layer" in built.error[0].value, kind
+        for name in edit.layer_settings(layers(built)[1]):
+            assert state.layer_setting_key(kind, name) in built.session_state, (kind, name)
 
 
-def test_what_cannot_work_is_marked_and_mended(built: AppTest) -> None:
+def test_error_is_marked_and_fixed_by_its_button(built: AppTest) -> None:
     built.radio(key=state.SELECTED_LAYER).set_value(1).run()
     press(built, "layer_remove")
     assert layers(built) == (SMALL[0], *SMALL[2:])
     assert "needs a flat list" in built.error[0].value.replace("\\", "")
     assert any("red" in option for option in built.radio(key=state.SELECTED_LAYER).options)
-    (mend,) = [each for each in built.button if each.label == "Insert Flatten before it"]
-    mend.click().run()
+    (fix,) = [each for each in built.button if each.label == "Insert Flatten before it"]
+    fix.click().run()
     assert layers(built) == SMALL and not built.error
 
 
-def test_an_emptied_network_is_begun_anew(built: AppTest) -> None:
+def test_empty_network_can_get_a_layer(built: AppTest) -> None:
     for _ in SMALL:
         press(built, "layer_remove")
     assert layers(built) == ()
@@ -126,14 +122,14 @@ def test_an_emptied_network_is_begun_anew(built: AppTest) -> None:
     assert len(layers(built)) == 1
 
 
-def test_what_cannot_be_built_is_not_trained(built: AppTest, started: list[Run]) -> None:
+def test_network_with_an_error_is_not_trained(built: AppTest, started: list[Run]) -> None:
     built.session_state[state.CUSTOM_LAYERS] = SMALL[2:]
     button(built.run(), "Train").click().run()
     assert not started and not built.exception
     assert any(each.value.startswith("Layer 1 (Dense) needs a flat list") for each in built.error)
 
 
-def test_it_is_trained_as_it_stands(built: AppTest, started: list[Run]) -> None:
+def test_run_trains_the_custom_network(built: AppTest, started: list[Run]) -> None:
     built.slider(key=state.EPOCHS).set_value(2).run()
     button(built, "Train").click().run()
     (run,) = started
@@ -148,18 +144,18 @@ def test_it_is_trained_as_it_stands(built: AppTest, started: list[Run]) -> None:
     validate.validate_run(run)
 
 
-def test_train_again_with_a_change_opens_it(built: AppTest, started: list[Run]) -> None:
+def test_train_again_opens_the_network_of_the_run(built: AppTest, started: list[Run]) -> None:
     button(built, "Train").click().run()
     built.session_state[state.CUSTOM_LAYERS] = (Flatten(), Dense(10, "softmax"))
     built.toggle(key=state.CUSTOM_NETWORK).set_value(False).run()
-    at(built, "pages/train.py", like=started[0].id)
+    open_page(built, "pages/train.py", like=started[0].id)
     assert built.toggle(key=state.CUSTOM_NETWORK).value
     assert layers(built) == SMALL
 
 
-def test_train_again_of_a_recipe_switches_it_off(built: AppTest) -> None:
+def test_train_again_of_a_recipe_disables_the_custom_network(built: AppTest) -> None:
     run = create_run(make_spec("fast", {"dropout": 0.3}))
-    at(built, "pages/train.py", like=run.id)
+    open_page(built, "pages/train.py", like=run.id)
     assert not built.toggle(key=state.CUSTOM_NETWORK).value
     assert layers(built) == SMALL, "it is still there"
 
@@ -171,25 +167,24 @@ def test_link_opens_the_network_with_its_settings(built: AppTest, started: list[
     assert share_link.decode(given["net"]) == SMALL
     built.session_state[state.CUSTOM_LAYERS] = (Flatten(), Dense(10, "softmax"))
     built.toggle(key=state.CUSTOM_NETWORK).set_value(False).run()
-    at(built, "pages/train.py", **given)
+    open_page(built, "pages/train.py", **given)
     assert not built.error and layers(built) == SMALL
     button(built, "Train").click().run()
     assert started[0].spec().settings.layers == SMALL and started[0].spec().settings.epochs == 3
 
 
-@pytest.mark.parametrize(("net", "words"), [("A" * 20_000, "20,000 characters"), ("%%", "damaged")])
-def test_bad_link_is_said_in_plain_words(app: AppTest, net: str, words: str) -> None:
-    at(app, "pages/train.py", net=net)
-    assert not app.exception
-    assert words in app.error[0].value
-    assert not app.toggle(key=state.CUSTOM_NETWORK).value
+def test_broken_link_to_a_network_shows_an_error(app: AppTest) -> None:
+    for net, words in (("A" * 20_000, "20,000 characters"), ("%%", "damaged")):
+        open_page(app, "pages/train.py", net=net)
+        assert not app.exception and words in app.error[0].value
+        assert not app.toggle(key=state.CUSTOM_NETWORK).value
 
 
-def test_kept_opened_renamed_and_deleted(built: AppTest) -> None:
+def test_network_is_saved_opened_renamed_overwritten_and_deleted(built: AppTest) -> None:
     built.text_input(key=state.NETWORK_NAME).set_value("two layers").run()
     press(built, "network_save")
-    (kept,) = list_networks()
-    assert kept.name == "two layers" and kept.layers == SMALL and kept.owner
+    (saved,) = list_networks()
+    assert saved.name == "two layers" and saved.layers == SMALL and saved.owner
     press(built, "layer_remove")
     press(built, "network_open")
     assert layers(built) == SMALL
@@ -204,12 +199,12 @@ def test_kept_opened_renamed_and_deleted(built: AppTest) -> None:
     assert list_networks() == []
 
 
-def test_a_name_that_is_none_is_said(built: AppTest) -> None:
+def test_saving_without_a_name_shows_an_error(built: AppTest) -> None:
     press(built, "network_save")
     assert "expected 1 to 60" in built.error[0].value
 
 
-def test_somebody_elses_network_is_opened_and_not_changed(built: AppTest) -> None:
+def test_network_of_someone_else_can_be_opened_but_not_changed(built: AppTest) -> None:
     save_network("theirs", (Flatten(), Dense(10, "softmax")), owner="ab" * 32)
     built.run()
     assert all(built.button(key=f"network_{name}").disabled for name in ("overwrite", "rename", "delete"))
@@ -217,30 +212,27 @@ def test_somebody_elses_network_is_opened_and_not_changed(built: AppTest) -> Non
     assert layers(built) == (Flatten(), Dense(10, "softmax"))
 
 
-@pytest.mark.parametrize("source", ["recipe fast", "run", "saved"])
-def test_it_starts_from_a_recipe_a_run_or_a_kept_network(built: AppTest, source: str) -> None:
+def test_it_starts_from_a_recipe_a_run_or_a_saved_network(built: AppTest) -> None:
     expected = RECIPES["fast"].settings.layers
-    if source == "run":
-        source = f"run {create_run(make_spec('fast')).id}"
-    if source == "saved":
-        source = f"saved {save_network('as fast', expected).id}"
+    run, saved = create_run(make_spec("fast")), save_network("as fast", expected)
     caches.clear_run_caches()
     built.run()
-    built.selectbox(key=state.START_NETWORK).set_value(source).run()
-    press(built, "network_start")
-    assert layers(built) == expected
-    press(built, "network_undo")
-    assert layers(built) == SMALL
+    for source in ("recipe fast", f"run {run.id}", f"saved {saved.id}"):
+        built.selectbox(key=state.START_NETWORK).set_value(source).run()
+        press(built, "network_start")
+        assert layers(built) == expected, source
+        press(built, "network_undo")
+        assert layers(built) == SMALL, source
 
 
-def test_it_outlives_a_change_of_page(built: AppTest) -> None:
+def test_it_survives_a_change_of_page(built: AppTest) -> None:
     built.switch_page("pages/runs.py").run()
     built.switch_page("pages/train.py").run()
     assert built.toggle(key=state.CUSTOM_NETWORK).value and layers(built) == SMALL
 
 
-def test_seconds_an_epoch_are_not_measured_yet(built: AppTest) -> None:
-    assert "measure this machine" in shown(built)
+def test_measuring_the_machine_is_offered(built: AppTest) -> None:
+    assert "measure this machine" in page_text(built)
     assert built.button(key="measure_machine")
 
 
@@ -253,39 +245,3 @@ def test_an_imported_run_of_ones_own_must_have_real_layers(runs_root: Path) -> N
     path.write_text(json.dumps(value))
     with pytest.raises(RunError, match="overrides 'layers'"):
         validate.validate_run(run)
-
-
-def test_differences_of_networks_are_the_layers_and_dropout_alone_is_not() -> None:
-    base = RECIPES["zepeda-cnn"].settings
-    own = apply_overrides(base, {"layers": layers_to_json(SMALL), "epochs": 3})
-    assert overrides_for(own, base) == {"layers": layers_to_json(SMALL), "epochs": 3}
-    assert overrides_for(apply_overrides(base, {"dropout": 0.4}), base) == {"dropout": 0.4}
-    with pytest.raises(ArchitectureError, match="not a layer"):
-        apply_overrides(base, {"layers": [{"layer": "Lambda"}]})
-
-
-def test_dropout_is_set_within_ones_own() -> None:
-    found = apply_overrides(RECIPES["fast"].settings, {"layers": layers_to_json(SMALL), "dropout": 0.5})
-    assert found.layers == (*SMALL[:3], Dropout(0.5), SMALL[3])
-
-
-def test_edits_leave_the_old_list_as_it_was() -> None:
-    stack = (Conv2D(2, 3), ReLU(), MaxPooling2D())
-    assert edit.move_layer(stack, 0, 5) == (ReLU(), MaxPooling2D(), Conv2D(2, 3))
-    assert edit.move_layer(stack, 1, -5) == (ReLU(), Conv2D(2, 3), MaxPooling2D())
-    assert edit.insert_layer(stack, 3, ReLU()) == (*stack, ReLU())
-    assert edit.remove_layer(stack, 1) == (Conv2D(2, 3), MaxPooling2D())
-    assert edit.change_layer(stack, 0, filters=9) == (Conv2D(9, 3), *stack[1:])
-    assert stack == (Conv2D(2, 3), ReLU(), MaxPooling2D())
-
-
-@pytest.mark.parametrize("kind", LAYERS)
-def test_a_fresh_layer_is_one_that_is_allowed(kind: str) -> None:
-    layer = edit.default_layer(kind)
-    assert type(layer).__name__ == kind and rule_violations(layer) == []
-    assert set(edit.layer_settings(layer)) == {name for name in layer.__dataclass_fields__}
-
-
-def test_there_is_no_other_kind() -> None:
-    with pytest.raises(ArchitectureError, match="'Lambda' is not a layer"):
-        edit.default_layer("Lambda")

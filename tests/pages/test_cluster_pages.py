@@ -27,10 +27,8 @@ from mnist_core.sweeps.store import create_sweep, list_sweeps
 from pages.ui.shared import caches, state
 from pages.ui.sweep import form
 from tests.jobs.ray.test_backend import Cluster
-from tests.pages.test_pages import app, button, opened, shown
+from tests.pages.support import button, open_page, page_text
 from tests.support import wait_until
-
-__all__ = ["app"]  # a fixture
 
 GONE = "Ray at http://head:8265 cannot be reached. Start its head."
 
@@ -66,23 +64,23 @@ def served() -> RayBackend:
 @pytest.mark.parametrize("page", ["pages/train.py", "pages/sweep.py"])
 def test_the_cluster_stands_on_the_page_in_one_line(app: AppTest, cloud: Cluster, page: str) -> None:
     cloud.there = Capacity((4.0, 4.0), (0.0, 0.0), busy=3.0, waiting=2)
-    opened(app, page)
+    open_page(app, page)
     served()
     app.run()
     assert not app.exception and not app.error
-    assert "Cluster: 2 nodes, 3 of 8 cores busy, 2 runs waiting" in shown(app)
+    assert "Cluster: 2 nodes, 3 of 8 cores busy, 2 runs waiting" in page_text(app)
 
 
 def test_a_page_never_waits_for_the_cluster(app: AppTest, cloud: Cluster) -> None:
     cloud.stuck.clear()
     began = time.monotonic()
-    opened(app, "pages/train.py")
-    assert "Cluster: connecting" in shown(app) and time.monotonic() - began < 25
+    open_page(app, "pages/train.py")
+    assert "Cluster: connecting" in page_text(app) and time.monotonic() - began < 25
     cloud.stuck.set()
 
 
 def test_a_run_goes_to_the_cluster(app: AppTest, cloud: Cluster, here: list[Run]) -> None:
-    opened(app, "pages/train.py")
+    open_page(app, "pages/train.py")
     served()
     button(app, "Train").click().run()
     (run,) = list_runs()
@@ -92,7 +90,7 @@ def test_a_run_goes_to_the_cluster(app: AppTest, cloud: Cluster, here: list[Run]
 
 def test_out_of_reach_it_is_said_and_one_click_trains_here(app: AppTest, cloud: Cluster, here: list[Run]) -> None:
     cloud.fails = ClusterError(GONE)
-    opened(app, "pages/train.py")
+    open_page(app, "pages/train.py")
     cluster = served()
     app.run()
     assert [warning.value for warning in app.warning] == [GONE]
@@ -115,7 +113,7 @@ def test_out_of_reach_it_is_said_and_one_click_trains_here(app: AppTest, cloud: 
 def test_a_sweep_is_told_who_trains_it(app: AppTest, cloud: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (store, form):
         monkeypatch.setattr(module, "launch_sweep", lambda made: None)
-    opened(app, "pages/sweep.py")
+    open_page(app, "pages/sweep.py")
     served()
     app.button(key="ready_batch-size-and-learning-rate").click().run()
     app.session_state[state.TRAIN_HERE] = True
@@ -132,7 +130,7 @@ def test_a_sweep_that_lost_its_cluster_goes_on_here(
     made.files.write_status(stamp_status(Status("failed", GONE, step=3, steps=20)))
     assert made.backend_name(made.plan()) == "ray"
     cloud.fails = ClusterError(GONE)
-    opened(app, "pages/sweep.py")
+    open_page(app, "pages/sweep.py")
     served()
     app.run()
     button(app, "Train on this machine instead").click().run()
@@ -162,5 +160,5 @@ def test_each_run_is_asked_of_whoever_has_it(cloud: Cluster, here: list[Run]) ->
 
 
 def test_without_a_cluster_there_is_no_line(app: AppTest) -> None:
-    opened(app, "pages/train.py")
-    assert "Cluster" not in shown(app) and caches.cluster_backend() is None
+    open_page(app, "pages/train.py")
+    assert "Cluster" not in page_text(app) and caches.cluster_backend() is None

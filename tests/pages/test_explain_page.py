@@ -22,7 +22,7 @@ from mnist_core.runs.status import Status
 from mnist_core.runs.store import create_run
 from pages.ui.shared import state
 from tests.models.test_activations import lively
-from tests.pages.test_pages import APP, SEVEN, drawing, opened, shown
+from tests.pages.support import APP, SEVEN, drawing, open_page, page_text
 from tests.support import Trained
 
 VIEWS = ("layers", "learned", "mind", "neighbours", "beside")
@@ -54,7 +54,7 @@ def at(app: AppTest, view: str, model: str = "default") -> AppTest:
     app.session_state[state.EXPLAIN_SOURCE] = "test"
     app.session_state[state.EXPLAIN_VIEW] = view
     app.session_state[state.MODEL] = model
-    app = opened(app, "pages/explain.py")
+    app = open_page(app, "pages/explain.py")
     assert not app.exception
     return app
 
@@ -62,7 +62,7 @@ def at(app: AppTest, view: str, model: str = "default") -> AppTest:
 def test_every_layer_of_the_shipped_model_is_shown(app: AppTest) -> None:
     app = at(app, "layers")
     assert not app.error
-    text = shown(app)
+    text = page_text(app)
     assert text.count('alt="Layer ') == len(ActivationModel(DEFAULT_MODEL).names) == 27
     assert "27 · Dense" in text
 
@@ -70,12 +70,12 @@ def test_every_layer_of_the_shipped_model_is_shown(app: AppTest) -> None:
 def test_another_drawing_changes_the_activations(app: AppTest) -> None:
     app.session_state[state.CANVAS] = drawing(*SEVEN)
     app.session_state[state.EXPLAIN_SOURCE] = "draw"
-    app = opened(app, "pages/explain.py")
-    before = shown(app)
+    app = open_page(app, "pages/explain.py")
+    before = page_text(app)
     assert not app.error and 'alt="Layer ' in before
     app.session_state[state.CANVAS] = drawing((140, 50, 140, 230))
     app.run()
-    assert not app.error and 'alt="Layer ' in shown(app) and shown(app) != before
+    assert not app.error and 'alt="Layer ' in page_text(app) and page_text(app) != before
 
 
 def test_the_computation_of_a_value_ends_in_that_value(app: AppTest, sample: Any) -> None:
@@ -116,14 +116,14 @@ def test_every_view_shows_models_of_other_kinds(app: AppTest, runs_root: Path, r
         assert not app.exception and not app.error, (view, app.error)
     count = len(make_spec(recipe).settings.layers)
     app.selectbox(key=state.COMPARED_MODEL).set_value(run.id).run()
-    assert shown(app).count('alt="Layer ') == 2 * count
+    assert page_text(app).count('alt="Layer ') == 2 * count
 
 
 @pytest.mark.usefixtures("keras")
 def test_a_run_without_weights_shows_its_activations(app: AppTest, runs_root: Path) -> None:
     run = made(runs_root, "fast", ("model.tflite",))
     app = at(app, "layers", run.id)
-    assert not app.error and 'alt="Layer ' in shown(app)
+    assert not app.error and 'alt="Layer ' in page_text(app)
     assert any("single values cannot be shown" in info.value for info in app.info)
 
 
@@ -139,21 +139,23 @@ def test_a_model_without_activations_is_converted_again(app: AppTest, trained: T
     run.model.write_bytes(tf.lite.TFLiteConverter.from_keras_model(model).convert())
     app = at(app, "layers", run.id)
     assert not app.error and any("converted again" in info.value for info in app.info)
-    assert 'alt="Layer ' not in shown(app)
+    assert 'alt="Layer ' not in page_text(app)
     app.button(key="convert_layers").click().run(timeout=300)
-    assert not app.error and shown(app).count('alt="Layer ') == 10
+    assert not app.error and page_text(app).count('alt="Layer ') == 10
 
 
 def test_filters_and_weight_distributions_are_shown(app: AppTest) -> None:
     app = at(app, "learned")
-    assert not app.error and "Filters of 2 · Conv2D (all 32)" in shown(app)
-    assert "32 pictures of 3 by 3 weights" in shown(app) and "Distribution of the weights of each layer" in shown(app)
+    assert not app.error and "Filters of 2 · Conv2D (all 32)" in page_text(app)
+    assert "32 pictures of 3 by 3 weights" in page_text(
+        app
+    ) and "Distribution of the weights of each layer" in page_text(app)
 
 
 def test_a_counterfactual_is_shown_before_and_after(app: AppTest) -> None:
     app = at(app, "mind")
     assert not app.error
-    text = shown(app)
+    text = page_text(app)
     assert re.search(r"From \d to (\d|not a digit): \d+ patch", text) or "No counterfactual found" in text
 
 

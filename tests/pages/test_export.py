@@ -1,9 +1,8 @@
-"""Buttons to take a run home, and the place to bring one in, through AppTest."""
+"""Exporting and importing a run on the pages, through AppTest."""
 
 from __future__ import annotations
 
 import io
-import os
 import shutil
 import zipfile
 from dataclasses import replace
@@ -26,17 +25,17 @@ from pages.ui.shared import export
 from mnist_core.runs.store import find_run
 export.show_export(find_run({run_id!r}))
 """
-BRING_IN = """
+IMPORT = """
 import streamlit as st
 from pages.ui.shared import export
 run = export.show_import()
-st.session_state["brought"] = run and run.id
+st.session_state["imported"] = run and run.id
 """
 
 
 @pytest.fixture
 def offered(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """What each download button was given, by turns; `data` is what a click calls."""
+    """The arguments of each download button, in order. A click calls `data`."""
     found: list[dict[str, Any]] = []
     original = st.delta_generator.DeltaGenerator.download_button
 
@@ -53,7 +52,7 @@ def shown(run: Run) -> None:
     assert not app.exception
 
 
-def test_every_format_has_its_button_and_its_bytes(
+def test_every_format_has_a_button_that_downloads_it(
     trained: Trained, runs_root: Path, offered: list[dict[str, Any]]
 ) -> None:
     run = Run(shutil.copytree(trained.run.path, runs_root / trained.run.id))
@@ -82,33 +81,33 @@ def test_nothing_is_computed_before_a_click(
         offered[0]["data"]()
 
 
-def test_what_is_not_there_yet_cannot_be_pressed(offered: list[dict[str, Any]]) -> None:
+def test_missing_formats_are_disabled(offered: list[dict[str, Any]]) -> None:
     shown(create_run(make_spec("fast")))
     enabled = {each["file_name"].rpartition(".")[2] for each in offered if not each["disabled"]}
     assert enabled == {"py", "zip"}
 
 
-def brought(app: AppTest) -> AppTest:
+def press_import(app: AppTest) -> AppTest:
     app.run()
     return next(button for button in app.button if button.label == "Import").click().run()
 
 
 @pytest.mark.parametrize("good", [True, False])
-def test_a_zip_is_brought_in_or_refused_in_plain_words(
+def test_a_zip_is_imported_or_refused(
     trained: Trained, runs_root: Path, monkeypatch: pytest.MonkeyPatch, good: bool
 ) -> None:
     content = pack_run(trained.run)
     monkeypatch.setattr(st, "file_uploader", lambda *_, **__: io.BytesIO(content if good else content[:-100]))
-    app = brought(AppTest.from_string(BRING_IN, default_timeout=60))
+    app = press_import(AppTest.from_string(IMPORT, default_timeout=60))
     assert not app.exception
     if good:
-        assert app.session_state["brought"] == trained.run.id and trained.run.id in app.success[0].value
+        assert app.session_state["imported"] == trained.run.id and trained.run.id in app.success[0].value
         assert find_run(trained.run.id).card() == trained.run.card()
     else:
-        assert "incomplete" in app.error[0].value and app.session_state["brought"] is None
-        assert os.listdir(runs_root) == []
+        assert "incomplete" in app.error[0].value and app.session_state["imported"] is None
+        assert list(runs_root.iterdir()) == []
 
 
-def test_without_a_file_it_says_so() -> None:
-    app = brought(AppTest.from_string(BRING_IN, default_timeout=30))
+def test_import_without_a_file_asks_for_one() -> None:
+    app = press_import(AppTest.from_string(IMPORT, default_timeout=30))
     assert "Choose a zip" in app.info[0].value and not app.error

@@ -1,4 +1,4 @@
-"""The web process does not search all modules for garbage after every stroke, and still finds what is garbage."""
+"""The web process keeps modules out of garbage collection, and still collects garbage."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from tests.support import ROOT
 
 
 @pytest.fixture(autouse=True)
-def nothing_set_aside() -> Iterator[None]:
+def nothing_frozen() -> Iterator[None]:
     """Before, as in a fresh process, and after."""
-    gc_freeze._freeze_once.cache_clear()
+    gc_freeze.freeze_once.cache_clear()
     gc.unfreeze()
     yield
-    gc_freeze._freeze_once.cache_clear()
+    gc_freeze.freeze_once.cache_clear()
     gc.unfreeze()
 
 
 class Ring:
-    """Refers to itself: only a search finds that nobody else does."""
+    """Refers to itself, so only the garbage collector can free it."""
 
     def __init__(self) -> None:
         self.itself = self
 
 
-def test_an_opened_page_sets_its_modules_aside() -> None:
+def test_opening_a_page_freezes_its_modules() -> None:
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30).run()
     assert not app.exception
     assert gc.get_freeze_count() > 10_000  # objects: Streamlit's, NumPy's, OpenCV's modules
     assert not any(found is gc_freeze.__dict__ for found in gc.get_objects())
 
 
-def test_it_happens_again_only_when_modules_were_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_freezing_again_needs_newly_imported_modules(monkeypatch: pytest.MonkeyPatch) -> None:
     gc_freeze.freeze_modules()
     later = [Ring() for _ in range(100)]
     gc_freeze.freeze_modules()
@@ -51,8 +51,8 @@ def test_it_happens_again_only_when_modules_were_imported(monkeypatch: pytest.Mo
     assert not any(id(ring) in searched for ring in later)
 
 
-def test_garbage_is_found_before_and_after() -> None:
-    gc.disable()  # nobody else is to find it first
+def test_garbage_is_collected_before_and_after() -> None:
+    gc.disable()  # so that only this test collects
     try:
         before = weakref.ref(Ring())
         assert before() is not None

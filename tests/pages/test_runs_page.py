@@ -24,17 +24,8 @@ from mnist_core.runs.status import stamp_status
 from mnist_core.runs.store import create_run
 from mnist_core.runs.trash import move_to_trash, trashed_runs
 from pages.ui.shared import caches, state, visitor
-from tests.pages.test_pages import ONE, button, drawing, opened, shown
+from tests.pages.support import ONE, button, drawing, open_page, page_text
 from tests.support import Trained
-
-APP = Path(__file__).parents[2] / "app.py"
-
-
-@pytest.fixture
-def app() -> AppTest:
-    st.cache_resource.clear()
-    st.cache_data.clear()
-    return AppTest.from_file(str(APP), default_timeout=30)
 
 
 @pytest.fixture
@@ -49,21 +40,14 @@ def two(trained: Trained, runs_root: Path) -> list[Run]:
     return made
 
 
-def at(app: AppTest, page: str, **query: str) -> AppTest:
-    for name, value in query.items():
-        app.query_params[name] = value
-    app.switch_page(page)
-    return app.run()
-
-
 def test_without_runs_the_page_invites_to_train_one(app: AppTest) -> None:
-    opened(app, "pages/runs.py")
+    open_page(app, "pages/runs.py")
     assert "No runs yet" in app.info[0].value
 
 
 def test_the_table_shows_every_run_and_search_filters_it(app: AppTest, two: list[Run]) -> None:
     update_label(two[0], name="the good one")
-    opened(app, "pages/runs.py")
+    open_page(app, "pages/runs.py")
     assert set(app.dataframe[0].value["run"]) == {run.id for run in two}
     app.text_input(key=state.SEARCH).set_value("good FAST").run()
     assert list(app.dataframe[0].value["run"]) == [two[0].id]
@@ -72,7 +56,7 @@ def test_the_table_shows_every_run_and_search_filters_it(app: AppTest, two: list
 
 
 def test_a_link_compares_runs_and_shows_the_setting_that_differs(app: AppTest, two: list[Run]) -> None:
-    at(app, "pages/runs.py", compare=",".join(run.id for run in two))
+    open_page(app, "pages/runs.py", compare=",".join(run.id for run in two))
     assert not app.exception and not app.error
     assert app.multiselect(key=state.COMPARED).value == [run.id for run in two]
     assert list(app.table[0].value["setting"]) == ["epochs"]
@@ -82,19 +66,19 @@ def test_a_link_compares_runs_and_shows_the_setting_that_differs(app: AppTest, t
 
 def test_every_compared_model_classifies_the_drawing(app: AppTest, two: list[Run]) -> None:
     app.session_state[state.COMPARISON_CANVAS] = drawing(*ONE)
-    at(app, "pages/runs.py", compare=",".join(run.id for run in two))
-    assert shown(app).count("data-digit") == 2
+    open_page(app, "pages/runs.py", compare=",".join(run.id for run in two))
+    assert page_text(app).count("data-digit") == 2
 
 
 def test_links_to_runs_that_are_gone_are_reported(app: AppTest, two: list[Run]) -> None:
     for linked in ("20260101-000000-fast-0000", "../../etc/passwd", ",,,"):
-        at(app, "pages/runs.py", compare=linked)
+        open_page(app, "pages/runs.py", compare=linked)
         assert app.error and not app.exception, linked
         assert app.multiselect(key=state.COMPARED).value == [], linked
 
 
 def choose(app: AppTest, run: Run) -> AppTest:
-    opened(app, "pages/runs.py")
+    open_page(app, "pages/runs.py")
     return app.multiselect(key=state.COMPARED).select(run.id).run()
 
 
@@ -144,16 +128,16 @@ ANN, BEN = owners.new_token(), owners.new_token()
 def test_own_runs_come_first_and_only_mine_hides_the_others(app: AppTest, two: list[Run]) -> None:
     of(ANN, two[0])
     of(BEN, two[1])
-    opened(visit(app, ANN), "pages/runs.py")
+    open_page(visit(app, ANN), "pages/runs.py")
     assert [list(table.value["run"]) for table in app.dataframe[:2]] == [[two[0].id], [two[1].id]]
-    assert "Your runs" in shown(app) and "Other runs" in shown(app)
+    assert "Your runs" in page_text(app) and "Other runs" in page_text(app)
     app.toggle(key=state.ONLY_MINE).set_value(True).run()
-    assert list(app.dataframe[0].value["run"]) == [two[0].id] and "Other runs" not in shown(app)
+    assert list(app.dataframe[0].value["run"]) == [two[0].id] and "Other runs" not in page_text(app)
 
 
 def test_filters_of_states_and_recipes(app: AppTest, two: list[Run]) -> None:
     two[1].write_status(replace(two[1].status(), state="failed"))
-    opened(app, "pages/runs.py")
+    open_page(app, "pages/runs.py")
     assert app.multiselect(key=state.STATE_FILTER).options == ["failed", "finished"]
     assert app.multiselect(key=state.RECIPE_FILTER).options == ["fast"]
     app.multiselect(key=state.STATE_FILTER).select("failed").run()
@@ -177,7 +161,7 @@ def test_the_run_of_another_visitor_cannot_be_changed(
     of(ANN, two[0])
     choose(visit(app, BEN), two[0])
     assert button(app, "Delete").disabled and button(app, "Save").disabled
-    assert "This run belongs to someone else" in shown(app)
+    assert "This run belongs to someone else" in page_text(app)
     all_buttons()
     app.run()
     button(app, "Delete").click().run()
@@ -200,7 +184,7 @@ def test_the_owner_deletes_and_restores_a_run(app: AppTest, two: list[Run]) -> N
 
 def test_a_run_deleted_by_another_visitor_cannot_be_restored(app: AppTest, two: list[Run]) -> None:
     move_to_trash(of(ANN, two[0]))
-    opened(visit(app, BEN), "pages/runs.py")
+    open_page(visit(app, BEN), "pages/runs.py")
     app.multiselect(key=state.RESTORED).select(two[0].id).run()
     button(app, "Restore").click().run()
     assert list(trashed_runs()) == [two[0].id]
@@ -208,7 +192,7 @@ def test_a_run_deleted_by_another_visitor_cannot_be_restored(app: AppTest, two: 
 
 
 def test_several_runs_are_deleted_and_restored_together(app: AppTest, two: list[Run]) -> None:
-    at(app, "pages/runs.py", compare=",".join(run.id for run in two))
+    open_page(app, "pages/runs.py", compare=",".join(run.id for run in two))
     button(app, "Delete 2 runs").click().run()
     assert set(trashed_runs()) == {run.id for run in two}
     assert "2 runs deleted" in app.info[0].value and "compare" not in app.query_params
@@ -225,7 +209,7 @@ def test_several_runs_are_deleted_and_restored_together(app: AppTest, two: list[
 def test_of_several_runs_only_own_ones_are_deleted(app: AppTest, two: list[Run]) -> None:
     of(ANN, two[0])
     of(BEN, two[1])
-    at(visit(app, ANN), "pages/runs.py", compare=",".join(run.id for run in two))
+    open_page(visit(app, ANN), "pages/runs.py", compare=",".join(run.id for run in two))
     button(app, "Delete my runs (1 of 2)").click().run()
     assert list(trashed_runs()) == [two[0].id]
     assert app.multiselect(key=state.COMPARED).value == [two[1].id]
@@ -234,7 +218,7 @@ def test_of_several_runs_only_own_ones_are_deleted(app: AppTest, two: list[Run])
 def test_a_running_run_is_not_deleted_with_the_others(app: AppTest, two: list[Run]) -> None:
     status = two[1].status()
     two[1].write_status(stamp_status(replace(status, state="running")))
-    at(app, "pages/runs.py", compare=",".join(run.id for run in two))
+    open_page(app, "pages/runs.py", compare=",".join(run.id for run in two))
     button(app, "Delete 2 runs").click().run()
     assert list(trashed_runs()) == [two[0].id] and "Stop it before" in app.toast[0].value.replace("\\", "")
     two[1].write_status(status)
@@ -245,7 +229,7 @@ def test_the_administrator_signs_in_and_changes_everything(
 ) -> None:
     monkeypatch.setenv("DIGITLAB_ADMIN_TOKEN", "secret")
     of(ANN, two[0])  # the other one is nobody's: only the administrator's now
-    at(visit(app, BEN), "pages/runs.py", compare=",".join(run.id for run in two))
+    open_page(visit(app, BEN), "pages/runs.py", compare=",".join(run.id for run in two))
     assert button(app, "Delete my runs (0 of 2)").disabled
     given = next(field for field in app.text_input if "Administrator" in field.label)
     given.set_value("a guess")
@@ -263,7 +247,7 @@ def test_the_administrator_signs_in_and_changes_everything(
 
 
 def test_without_an_administrator_nobody_can_sign_in(app: AppTest, two: list[Run]) -> None:
-    opened(app, "pages/runs.py")
+    open_page(app, "pages/runs.py")
     assert not any("Administrator" in field.label for field in app.text_input)
 
 
@@ -271,9 +255,9 @@ def test_the_training_of_another_visitor_cannot_be_controlled(
     app: AppTest, live: Run, all_buttons: Callable[[], None]
 ) -> None:
     of(ANN, live)
-    at(visit(app, BEN), "pages/train.py", run=live.id)
+    open_page(visit(app, BEN), "pages/train.py", run=live.id)
     names = ("Pause", "One batch", "One epoch", "Stop")
-    assert all(button(app, name).disabled for name in names) and "This run belongs to someone else" in shown(app)
+    assert all(button(app, name).disabled for name in names) and "This run belongs to someone else" in page_text(app)
     all_buttons()
     for name in names:
         live.write_status(stamp_status(replace(live.status(), state="running" if name == "Pause" else "paused")))
@@ -290,7 +274,7 @@ def test_the_run_of_another_visitor_cannot_be_resumed(
 ) -> None:
     started: list[Run] = []
     monkeypatch.setattr(LocalBackend, "submit", lambda _, run: started.append(run))
-    at(visit(app, BEN), "pages/train.py", run=of(ANN, two[0]).id)
+    open_page(visit(app, BEN), "pages/train.py", run=of(ANN, two[0]).id)
     assert button(app, "Train longer").disabled
     all_buttons()
     app.run()
@@ -301,7 +285,7 @@ def test_the_run_of_another_visitor_cannot_be_resumed(
 def test_a_run_started_on_the_page_belongs_to_the_visitor(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[Run] = []
     monkeypatch.setattr(LocalBackend, "submit", lambda _, run: started.append(run))
-    at(visit(app, ANN), "pages/train.py")
+    open_page(visit(app, ANN), "pages/train.py")
     button(app, "Train").click().run()
     assert owners.read_owner(started[0].path) == owners.Visitor(ANN).owner
     assert ANN not in str(app.query_params) and ANN not in started[0].path.joinpath("owner.json").read_text()
@@ -311,7 +295,7 @@ def test_a_session_without_cookies_gets_one_token(app: AppTest) -> None:
     app.run()
     token, proof = app.session_state[state.VISITOR]
     assert owners.is_token(token) and proof == ""
-    opened(app, "pages/runs.py")
+    open_page(app, "pages/runs.py")
     assert app.session_state[state.VISITOR] == (token, "")
     assert any(f"digitlab_owner={token}; path=/" in html.proto.body for html in app.get("html"))
 
@@ -344,7 +328,7 @@ def test_kept_drawings_are_deleted_only_by_their_owner(
         save_correction(image, 1, 7, owner=owners.Visitor(ANN).owner),
         save_correction(image, 2, 7, owner="b" * 64),
     )
-    opened(visit(app, ANN), "pages/data.py", view="kept")
+    open_page(visit(app, ANN), "pages/data.py", view="kept")
     assert not app.button(key=f"delete-{mine.name}").disabled and app.button(key=f"delete-{others.name}").disabled
     with monkeypatch.context() as patch:  # a browser may send what it likes
         patch.setattr(owners, "may_change", lambda *_: True)
@@ -362,7 +346,7 @@ def test_the_leaderboard_separates_data_sets_and_marks_unfinished_runs(app: AppT
     card = two[0].card()
     two[0].write_card({**card, "data": {**card["data"], "name": "full"}, "test_accuracy": 0.5})
     two[0].write_status(replace(two[0].status(), state="stopped"))
-    opened(app, "pages/runs.py")
+    open_page(app, "pages/runs.py")
     board = app.dataframe[1].value
     assert list(board["run"]) == [two[0].id] and list(board["mark"]) == ["stopped"], "the full MNIST first"
     app.radio(key=state.LEADERBOARD).set_value("sample").run()
@@ -374,7 +358,7 @@ def test_the_leaderboard_separates_data_sets_and_marks_unfinished_runs(app: AppT
 
 
 def test_a_link_does_not_undo_later_selections(app: AppTest, two: list[Run]) -> None:
-    at(app, "pages/runs.py", compare=two[0].id)
+    open_page(app, "pages/runs.py", compare=two[0].id)
     app.multiselect(key=state.COMPARED).select(two[1].id).run()
     assert app.multiselect(key=state.COMPARED).value == [two[0].id, two[1].id]
     assert "".join(app.query_params["compare"]) == f"{two[0].id},{two[1].id}"
@@ -384,13 +368,13 @@ def test_a_link_does_not_undo_later_selections(app: AppTest, two: list[Run]) -> 
 
 def test_a_link_to_a_deleted_run_says_how_to_restore_it(app: AppTest, two: list[Run]) -> None:
     move_to_trash(two[0])
-    at(app, "pages/runs.py", compare=f"{two[0].id},{two[1].id}")
+    open_page(app, "pages/runs.py", compare=f"{two[0].id},{two[1].id}")
     assert "was deleted" in app.error[0].value and "trash" in app.error[0].value
     assert app.multiselect(key=state.COMPARED).value == [two[1].id]
 
 
 def test_ticks_follow_their_runs_when_rows_are_inserted(app: AppTest, two: list[Run], runs_root: Path) -> None:
-    at(app, "pages/runs.py", compare=two[1].id)
+    open_page(app, "pages/runs.py", compare=two[1].id)
     assert list(app.dataframe[0].value["run"]).index(two[1].id) == 0
     assert app.session_state["table-others"]["selection"]["rows"] == [0]
     newer = runs_root / "20260103-000000-fast-cccc"
@@ -429,7 +413,7 @@ def test_reports_are_read_again_only_when_there_are_more(
 def test_markup_in_a_name_is_shown_literally(name: str, app: AppTest, two: list[Run]) -> None:
     for run in two:
         update_label(run, name=name)
-    at(app, "pages/runs.py", compare=",".join(run.id for run in two))
+    open_page(app, "pages/runs.py", compare=",".join(run.id for run in two))
     assert not app.exception and not app.error
     expected = name if name.strip() else run_title(two[1])
     assert app.dataframe[0].value["name"][0] == expected
@@ -448,9 +432,9 @@ def test_a_broken_run_does_not_break_the_page(app: AppTest, two: list[Run], runs
     for name in ("spec.json", "status.json", "card.json", "label.json", "owner.json"):
         (broken / name).write_text("[1]")
     (broken / "metrics.jsonl").write_bytes(b'{"step": "x"}\n[]\n{"step": 1, "loss": "low"}\n\xff\n')
-    opened(app, "pages/runs.py")
+    open_page(app, "pages/runs.py")
     assert set(app.dataframe[0].value["run"]) == {*(run.id for run in two), broken.name}
-    at(app, "pages/runs.py", compare=f"{broken.name},{two[0].id}")
+    open_page(app, "pages/runs.py", compare=f"{broken.name},{two[0].id}")
     assert not app.exception
     assert "spec.json cannot be read" in app.error[0].value
     assert button(app, "Delete my runs (1 of 2)")
@@ -459,7 +443,7 @@ def test_a_broken_run_does_not_break_the_page(app: AppTest, two: list[Run], runs
 def test_retraining_fills_every_control(app: AppTest, runs_root: Path) -> None:
     overrides = {"epochs": 77, "batch_size": 96, "learning_rate": 0.007, "schedule": "cosine", "optimizer": "AdamW"}
     run = create_run(make_spec("fast", overrides, "sample", 5))
-    at(app, "pages/train.py", like=run.id)
+    open_page(app, "pages/train.py", like=run.id)
     assert not app.exception and not app.error
     assert app.slider(key=state.EPOCHS).value == 77
     assert app.select_slider(key=state.BATCH_SIZE).value == 96
@@ -477,7 +461,7 @@ def test_retraining_fills_every_control(app: AppTest, runs_root: Path) -> None:
 
 
 def test_retraining_a_run_that_is_gone_is_reported(app: AppTest) -> None:
-    at(app, "pages/train.py", like="20260101-000000-fast-0000")
+    open_page(app, "pages/train.py", like="20260101-000000-fast-0000")
     assert "There is no run" in app.error[0].value
     assert app.button
 
@@ -500,7 +484,7 @@ def press(app: AppTest, label: str, run: Run, state_name: str = "paused") -> dic
 
 
 def test_buttons_write_their_request_to_control_json(app: AppTest, live: Run) -> None:
-    at(app, "pages/train.py", run=live.id)
+    open_page(app, "pages/train.py", run=live.id)
     assert button(app, "One batch").disabled and button(app, "One epoch").disabled
     assert press(app, "Pause", live, "running")["paused"] is True
     assert press(app, "One batch", live)["batches"] == 1
@@ -512,7 +496,7 @@ def test_buttons_write_their_request_to_control_json(app: AppTest, live: Run) ->
 
 
 def test_learning_rate_and_epochs_change_during_training(app: AppTest, live: Run) -> None:
-    at(app, "pages/train.py", run=live.id)
+    open_page(app, "pages/train.py", run=live.id)
     app.select_slider(key=f"rate-{live.id}").set_value(0.0003).run()
     app.number_input(key=f"epochs-{live.id}").set_value(9).run()
     assert (live.control()["learning_rate"], live.control()["epochs"]) == (0.0003, 9)
@@ -521,7 +505,7 @@ def test_learning_rate_and_epochs_change_during_training(app: AppTest, live: Run
 def test_a_finished_run_is_continued(app: AppTest, two: list[Run], monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[Run] = []
     monkeypatch.setattr(LocalBackend, "submit", lambda _, run: started.append(run))
-    at(app, "pages/train.py", run=two[0].id)
+    open_page(app, "pages/train.py", run=two[0].id)
     app.number_input(key=f"more-{two[0].id}").set_value(6).run()
     button(app, "Train longer").click().run()
     assert [run.id for run in started] == [two[0].id]

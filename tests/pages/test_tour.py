@@ -1,4 +1,4 @@
-"""The guided tour through AppTest: each step's page and state, leaving it, taking it up, and links to it."""
+"""The guided tour through AppTest: the page and state of each step, leaving, resuming, and links."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from mnist_core.drawing.normalize import normalize_drawing, plain_resize
@@ -15,16 +14,10 @@ from mnist_core.drawing.strokes import render_strokes
 from mnist_core.models.classifier import DEFAULT_MODEL, Classifier
 from pages.ui.draw import tour
 from pages.ui.shared import navigation, state
-from tests.support import ROOT, Trained
+from tests.pages.support import APP, open_page
+from tests.support import Trained
 
 TITLES = ["Draw a digit", "Draw a digit", "Train a network", "Runs", "Explain", "Data"]
-
-
-@pytest.fixture
-def app() -> AppTest:
-    st.cache_resource.clear()
-    st.cache_data.clear()
-    return AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
 
 
 def press(app: AppTest, key: str) -> None:
@@ -54,36 +47,40 @@ def has(app: AppTest, key: str) -> bool:
     return any(button.key == key for button in app.button)
 
 
-@pytest.mark.parametrize("number", range(1, 7))
-def test_step_opens_its_page_and_the_address_names_it(app: AppTest, number: int) -> None:
-    at_step(app, number)
-    assert app.title[0].value == TITLES[number - 1]
-    assert address(app) == str(number)
-    assert has(app, "tour_next") == (number < 6) and has(app, "tour_back") == (number > 1)
-    assert not has(app, "tour_here") and not has(app, "tour_begin")
-
-
-@pytest.mark.parametrize("number", range(1, 7))
-def test_link_opens_a_step_from_the_first_page(app: AppTest, number: int) -> None:
-    app.query_params["tour"] = str(number)
+def test_every_step_opens_its_page_and_is_in_the_address(app: AppTest) -> None:
     app.run()
-    assert app.title[0].value == TITLES[number - 1]
-    assert bar(app).startswith(f"**Guided tour, {number} of 6")
+    press(app, "tour_begin")
+    for number in range(1, 7):
+        assert bar(app).startswith(f"**Guided tour, {number} of 6: {tour.STEPS[number - 1].title}.**")
+        assert app.title[0].value == TITLES[number - 1]
+        assert address(app) == str(number)
+        assert has(app, "tour_next") == (number < 6) and has(app, "tour_back") == (number > 1)
+        assert not has(app, "tour_here") and not has(app, "tour_begin")
+        if number < 6:
+            press(app, "tour_next")
 
 
-@pytest.mark.parametrize("named", ["0", "7", "x", "", "1.5", "-1"])
-def test_link_to_no_step_is_no_tour(app: AppTest, named: str) -> None:
-    app.query_params["tour"] = named
-    app.run()
-    assert not bar(app) and not app.exception and not app.error
-    assert "tour" not in app.query_params
-
-
-def test_no_tour_no_bar(app: AppTest) -> None:
-    for page in navigation.PAGES:
+def test_link_opens_a_step_from_the_first_page() -> None:
+    for number in range(1, 7):
+        app = AppTest.from_file(str(APP), default_timeout=60)
+        app.query_params["tour"] = str(number)
         app.run()
-        app.switch_page(page)
-        assert not bar(app.run())
+        assert app.title[0].value == TITLES[number - 1]
+        assert bar(app).startswith(f"**Guided tour, {number} of 6")
+
+
+def test_link_to_an_unknown_step_starts_no_tour(app: AppTest) -> None:
+    for value in ("0", "7", "x", "", "1.5", "-1"):
+        app.query_params["tour"] = value
+        app.run()
+        assert not bar(app) and not app.exception and not app.error, value
+        assert "tour" not in app.query_params, value
+
+
+def test_pages_outside_the_tour_show_no_bar(app: AppTest) -> None:
+    for page in navigation.PAGES:
+        open_page(app, page)
+        assert not bar(app), page
 
 
 def test_second_step_shows_what_plain_resize_loses(app: AppTest) -> None:
@@ -109,7 +106,7 @@ def test_third_step_has_the_quick_recipe_and_few_epochs_set(app: AppTest) -> Non
     assert app.slider(key=state.EPOCHS).value == 3
 
 
-def test_fourth_step_says_that_two_runs_are_needed(app: AppTest) -> None:
+def test_fourth_step_asks_for_two_runs(app: AppTest) -> None:
     at_step(app, 4)
     assert "needs two trained runs" in bar(app)
 
@@ -123,7 +120,7 @@ def test_fourth_step_compares_the_two_latest(app: AppTest, trained: Trained, run
     assert "two latest runs" in bar(app)
 
 
-def test_fifth_step_looks_at_the_drawing(app: AppTest) -> None:
+def test_fifth_step_explains_the_drawing(app: AppTest) -> None:
     app.run()
     own = {"objects": [{"type": "path", "strokeWidth": 20, "path": [["M", 140, 40], ["L", 140, 240]]}]}
     app.session_state[state.drawing_key(state.CANVAS)] = own
@@ -133,18 +130,18 @@ def test_fifth_step_looks_at_the_drawing(app: AppTest) -> None:
     assert app.session_state[state.initial_drawing_key(state.CANVAS)] == own
 
 
-def test_sixth_step_teaches(app: AppTest) -> None:
+def test_sixth_step_shows_fine_tuning(app: AppTest) -> None:
     at_step(app, 6)
     assert "Fine-tune" in [part.value for part in app.subheader]
 
 
-def test_back_goes_back(app: AppTest) -> None:
+def test_previous_goes_back(app: AppTest) -> None:
     at_step(app, 3)
     press(app, "tour_back")
     assert bar(app).startswith("**Guided tour, 2 of 6") and app.title[0].value == "Draw a digit"
 
 
-def test_a_page_beside_the_way_leads_back_to_the_step(app: AppTest) -> None:
+def test_other_page_leads_back_to_the_step(app: AppTest) -> None:
     at_step(app, 4)
     app.switch_page("pages/data.py")
     app.run()
@@ -153,7 +150,7 @@ def test_a_page_beside_the_way_leads_back_to_the_step(app: AppTest) -> None:
     assert app.title[0].value == "Runs"
 
 
-def test_left_tour_is_taken_up_where_it_was_left(app: AppTest) -> None:
+def test_tour_that_was_left_resumes_at_its_step(app: AppTest) -> None:
     at_step(app, 3)
     press(app, "tour_leave")
     assert not bar(app) and "tour" not in app.query_params
@@ -164,7 +161,7 @@ def test_left_tour_is_taken_up_where_it_was_left(app: AppTest) -> None:
     assert app.title[0].value == "Train a network"
 
 
-def test_tour_that_was_ended_begins_anew(app: AppTest) -> None:
+def test_tour_that_was_finished_starts_from_the_beginning(app: AppTest) -> None:
     at_step(app, 6)
     press(app, "tour_leave")
     app.switch_page("pages/draw.py")
@@ -172,7 +169,7 @@ def test_tour_that_was_ended_begins_anew(app: AppTest) -> None:
     assert app.button(key="tour_begin").label == "Take the tour"
 
 
-def test_link_to_settings_is_no_hindrance(app: AppTest) -> None:
+def test_link_to_settings_works_during_the_tour(app: AppTest) -> None:
     at_step(app, 3)
     app.query_params["recipe"], app.query_params["epochs"] = "canvas", "2"
     app.run()
@@ -181,7 +178,7 @@ def test_link_to_settings_is_no_hindrance(app: AppTest) -> None:
 
 
 @pytest.mark.parametrize("page", ["pages/draw.py", "pages/explain.py"])
-def test_drawing_that_was_brought_up_is_read_before_anybody_touches_it(app: AppTest, page: str) -> None:
+def test_drawing_of_the_tour_is_recognized_before_the_canvas_is_touched(app: AppTest, page: str) -> None:
     at_step(app, 2)
     app.toggle(key=state.PLAIN).set_value(False).run()
     app.switch_page(page)
@@ -189,6 +186,6 @@ def test_drawing_that_was_brought_up_is_read_before_anybody_touches_it(app: AppT
     assert any('data-digit="3"' in part.proto.body for part in app.get("html"))
 
 
-def test_plain_resize_makes_nothing_of_it(app: AppTest) -> None:
+def test_drawing_of_the_tour_is_rejected_with_plain_resize(app: AppTest) -> None:
     at_step(app, 2)
     assert any("not look like a digit" in part.proto.body for part in app.get("html"))

@@ -5,31 +5,18 @@ from __future__ import annotations
 from urllib.parse import parse_qs, urlparse
 
 import numpy as np
-import pytest
 from streamlit.testing.v1 import AppTest
 
-from mnist_core.jobs.local import LocalBackend
 from mnist_core.runs import probes
 from mnist_core.runs.run import Run
 from mnist_core.runs.store import find_run
 from pages.ui.shared import state
-from tests.pages.test_pages import SEVEN, button, drawing, opened, shown, trained_run
-from tests.pages.test_runs_page import app, at
-
-__all__ = ["app", "trained_run"]  # fixtures
+from tests.pages.support import SEVEN, button, drawing, open_page, page_text
 
 
-@pytest.fixture
-def started(monkeypatch: pytest.MonkeyPatch) -> list[Run]:
-    """Runs that the page submits; nobody trains them."""
-    runs: list[Run] = []
-    monkeypatch.setattr(LocalBackend, "submit", lambda _, run: runs.append(run))
-    return runs
-
-
-def test_link_to_settings_opens_exactly_these(app: AppTest, started: list[Run]) -> None:
+def test_link_fills_the_form_with_its_settings(app: AppTest, started: list[Run]) -> None:
     given = {"recipe": "brownlee-cnn", "epochs": "3", "dropout": "0.5", "patience": "2", "weight_averaging": "0.9"}
-    at(app, "pages/train.py", **given, seed="7", data="sample")
+    open_page(app, "pages/train.py", **given, seed="7", data="sample")
     assert app.slider(key=state.EPOCHS).value == 3
     assert app.slider(key=state.DROPOUT).value == 0.5
     assert app.number_input(key=state.PATIENCE).value == 2
@@ -41,39 +28,39 @@ def test_link_to_settings_opens_exactly_these(app: AppTest, started: list[Run]) 
     assert set(app.query_params) == {"run"}
 
 
-def test_page_gives_the_link_to_its_settings(app: AppTest, started: list[Run]) -> None:
-    opened(app, "pages/train.py")
+def test_page_shows_the_link_to_its_settings(app: AppTest, started: list[Run]) -> None:
+    open_page(app, "pages/train.py")
     app.selectbox(key=state.RECIPE).select("fast").run()
     app.slider(key=state.EPOCHS).set_value(4).run()
     app.number_input(key=state.TARGET_ACCURACY).set_value(0.95).run()
     (link,) = [block.value for block in app.code]
     given = {name: value[0] for name, value in parse_qs(urlparse(link).query).items()}
     assert given["recipe"] == "fast" and given["epochs"] == "4"
-    at(app, "pages/train.py", **given)
+    open_page(app, "pages/train.py", **given)
     button(app, "Train").click().run()
     assert dict(started[0].spec().overrides) == {"epochs": 4, "target_accuracy": 0.95}
 
 
-@pytest.mark.parametrize(
-    ("given", "word"),
-    [
-        ({"recipe": "none such"}, "no recipe"),
-        ({"recipe": "fast", "epochs": "many"}, "epochs is 'many'"),
-        ({"recipe": "fast", "colour": "red"}, "KEY=VALUE"),
-        ({"recipe": "fast", "seed": "-1"}, "seed"),
-        ({"recipe": "fast", "data": "/etc/passwd"}, "/etc/passwd"),
-        ({"recipe": "fast", "epochs": "9" * 5000}, "epochs"),
-    ],
-)
-def test_bad_link_is_said_in_plain_words(app: AppTest, given: dict[str, str], word: str) -> None:
-    at(app, "pages/train.py", **given)
-    assert not app.exception
-    assert word in app.error[0].value
-    assert app.selectbox(key=state.RECIPE).value == "canvas", "the form is as it was"
+BAD_LINKS = [
+    ({"recipe": "none such"}, "none such"),
+    ({"recipe": "fast", "epochs": "many"}, "epochs is 'many'"),
+    ({"recipe": "fast", "colour": "red"}, "KEY=VALUE"),
+    ({"recipe": "fast", "seed": "-1"}, "'-1'"),
+    ({"recipe": "fast", "data": "/etc/passwd"}, "/etc/passwd"),
+    ({"recipe": "fast", "epochs": "9" * 5000}, "epochs"),
+]
 
 
-def test_drawings_to_watch_go_into_the_next_run(app: AppTest, started: list[Run]) -> None:
-    opened(app, "pages/train.py")
+def test_bad_link_shows_an_error_and_changes_nothing(app: AppTest) -> None:
+    for query, word in BAD_LINKS:
+        open_page(app, "pages/train.py", **query)
+        assert not app.exception
+        assert word in app.error[0].value, query
+        assert app.selectbox(key=state.RECIPE).value == "canvas", "the form is as it was"
+
+
+def test_probes_go_into_the_next_run(app: AppTest, started: list[Run]) -> None:
+    open_page(app, "pages/train.py")
     app.session_state[state.PROBE_CANVAS] = drawing(*SEVEN)
     app.run()
     button(app, "Watch this digit").click().run()
@@ -85,8 +72,8 @@ def test_drawings_to_watch_go_into_the_next_run(app: AppTest, started: list[Run]
     assert max(np.ptp(rows), np.ptp(columns)) in range(17, 21), "normalised as MNIST was"
 
 
-def test_drawings_are_added_to_a_run_that_goes_on_and_taken_away(app: AppTest, started: list[Run]) -> None:
-    opened(app, "pages/train.py")
+def test_probes_are_added_to_a_training_run_and_removed(app: AppTest, started: list[Run]) -> None:
+    open_page(app, "pages/train.py")
     button(app, "Train").click().run()
     app.session_state[state.PROBE_CANVAS] = drawing(*SEVEN)
     app.run()
@@ -97,16 +84,16 @@ def test_drawings_are_added_to_a_run_that_goes_on_and_taken_away(app: AppTest, s
     assert button(app, "Remove the last").disabled
 
 
-def test_six_are_enough(app: AppTest) -> None:
-    opened(app, "pages/train.py")
+def test_six_probes_are_the_limit(app: AppTest) -> None:
+    open_page(app, "pages/train.py")
     app.session_state[state.PROBES] = [probes.new_probe(np.zeros((28, 28), np.uint8))] * 6
     app.session_state[state.PROBE_CANVAS] = drawing(*SEVEN)
     app.run()
     assert button(app, "Watch this digit").disabled
 
 
-def test_wall_of_an_ended_run_is_replayed(app: AppTest, trained_run: Run) -> None:
-    at(app, "pages/train.py", run=trained_run.id)
+def test_probe_grid_of_an_ended_run_goes_back_in_time(app: AppTest, trained_run: Run) -> None:
+    open_page(app, "pages/train.py", run=trained_run.id)
     wall = probes.read_probe_grid(trained_run)
     assert wall is not None
     seen = probes.grid_history(trained_run.metrics().rows, 60)
@@ -114,13 +101,13 @@ def test_wall_of_an_ended_run_is_replayed(app: AppTest, trained_run: Run) -> Non
     for step, read_as in (seen[-1], seen[0]):
         slider.set_value(step).run()
         right = sum(str(label) == read for label, read in zip(wall.labels.tolist(), read_as, strict=True))
-        assert f"{right} of 60 test digits are read correctly after {step:,} batches" in shown(app)
+        assert f"{right} of 60 test digits are read correctly after {step:,} batches" in page_text(app)
         slider = next(each for each in app.select_slider if each.label == "After this many batches")
 
 
-def test_run_from_before_there_was_a_wall_opens(app: AppTest, trained_run: Run) -> None:
+def test_run_without_a_probe_grid_opens(app: AppTest, trained_run: Run) -> None:
     (trained_run.path / "wall.npz").unlink()
-    at(app, "pages/train.py", run=trained_run.id)
+    open_page(app, "pages/train.py", run=trained_run.id)
     assert not app.exception and not app.error
-    assert "test digits are read correctly" not in shown(app)
+    assert "test digits are read correctly" not in page_text(app)
     assert find_run(trained_run.id).has_model

@@ -14,11 +14,11 @@ from functools import cache
 
 def freeze_modules() -> None:
     """Freezes what was imported since the last call. Call it after a page has run: pages import modules lazily."""
-    _freeze_once(len(sys.modules))
+    freeze_once(len(sys.modules))
 
 
 @cache
-def _freeze_once(modules: int) -> None:
+def freeze_once(modules: int) -> None:
     """Runs once for each number of loaded modules, because it also freezes what sessions hold at that moment."""
     gc.collect()  # otherwise present garbage would never be freed
     gc.freeze()

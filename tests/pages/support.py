@@ -1,0 +1,62 @@
+"""What tests of pages call: open a page, find widgets and text on it, and draw."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import cv2
+import numpy as np
+from streamlit.testing.v1 import AppTest
+
+from tests.support import ROOT
+
+APP = ROOT / "app.py"
+
+SEVEN = ((80, 60, 200, 60), (200, 60, 130, 220))
+ONE = ((140, 50, 140, 230),)
+"""Strokes of a digit: (x1, y1, x2, y2) in pixels of the canvas."""
+
+
+def open_page(app: AppTest, page: str, **query: str) -> AppTest:
+    """Opens the app, then one of its pages, as a visitor does.
+
+    Args:
+        app: the app.
+        page: file of the page.
+        query: query parameters of its address.
+    """
+    app.run()
+    for name, value in query.items():
+        app.query_params[name] = value
+    app.switch_page(page)
+    return app.run()
+
+
+def page_text(app: AppTest) -> str:
+    """All text and HTML on the page."""
+    elements = [*app.markdown, *app.caption, *app.info, *app.success, *app.error, *app.get("html")]
+    return "\n".join(str(getattr(element, "value", None) or element.proto.body) for element in elements)
+
+
+def button(app: AppTest, label: str) -> Any:
+    """The first button with a label."""
+    return next(button for button in app.button if button.label == label)
+
+
+def drawing(*lines: tuple[int, int, int, int], width: int = 280) -> dict[str, object]:
+    """What the canvas sends for straight strokes of 20 pixels. `width`: of the canvas."""
+    paper = np.zeros((280, width, 4), np.uint8)
+    paper[..., 3] = 255
+    paths = []
+    for x1, y1, x2, y2 in lines:
+        cv2.line(paper, (x1, y1), (x2, y2), (255, 255, 255, 255), 20)
+        paths.append([["M", x1, y1], ["L", x2, y2]])
+    return canvas_state(paper, *paths)
+
+
+def canvas_state(paper: np.ndarray, *paths: list[Any], width: Any = 20) -> dict[str, object]:
+    """What the canvas sends: an image and paths, which need not agree. `width`: of the brush."""
+    url = "data:image/png;base64," + base64.b64encode(cv2.imencode(".png", paper)[1]).decode()
+    objects = [{"type": "path", "strokeWidth": width, "path": path} for path in paths]
+    return {"drawing": {"raw": {"objects": objects}, "data": url}, "backgroundFit": None}
