@@ -53,7 +53,7 @@ def find_shown_run() -> Run | None:
 def show_examples() -> None:
     """Training digits, augmented as the form says."""
     augmentation = "hand" if st.session_state[state.AUGMENTATION] else "none"
-    with st.expander(f"Training data: {EXAMPLES} examples, augmented as set"):
+    with st.expander(f"Training data: {EXAMPLES} examples with this augmentation"):
         thumbnails.show_tiles(caches.augmented_digits(augmentation, EXAMPLES), columns=10)
 
 

@@ -129,7 +129,7 @@ STEPS = (
         "pages/draw.py",
         prepare_misread,
         lambda: (
-            "This small 3 is only shrunk to 28×28, as many apps do it, and the model cannot read it. Switch *Plain "
+            "This small 3 is only shrunk to 28×28, as many apps do, and the model cannot read it. Switch *Plain "
             "resize* off below: prepared the way MNIST's digits were, it is recognized."
         ),
     ),
