@@ -12,7 +12,7 @@ from typing import Any
 from mnist_core.constants import NUM_CLASSES
 from mnist_core.errors import ArchitectureError
 from mnist_core.fields import Choice, allowed, changed_fields, name_errors, rule_violations
-from mnist_core.networks.layers import LAYERS, Layer, Shape, Softmax, format_shape
+from mnist_core.networks.layers import LAYERS, Layer, Shape, format_shape, is_softmax
 
 MAX_PARAMETERS = 20_000_000
 """About ten times the largest recipe. More would exhaust the memory of a small server."""
@@ -91,7 +91,7 @@ class Architecture:
                 f"add Dense({NUM_CLASSES}, softmax).",
                 position,
             )
-        if not isinstance(last, Softmax) and getattr(last, "activation", None) != "softmax":
+        if not is_softmax(last):
             raise ArchitectureError(
                 f"{where} does not output probabilities: set its activation to softmax, or add Softmax.",
                 position,

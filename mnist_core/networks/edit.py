@@ -15,11 +15,10 @@ from mnist_core.networks.layers import (
     DepthwiseConv2D,
     Dropout,
     Layer,
+    Layers,
     Rescaling,
     SpatialDropout2D,
 )
-
-Layers = tuple[Layer, ...]
 
 _STARTING_POINTS: dict[str, Layer] = {
     "Rescaling": Rescaling(1 / 255),

@@ -212,6 +212,9 @@ class Dense(Layer):
         return (shape[0] + self.use_bias) * self.units
 
 
+Layers = tuple[Layer, ...]
+"""A network, from input to output."""
+
 LAYERS: dict[str, type[Layer]] = {
     kind.__name__: kind
     for kind in (
@@ -233,3 +236,8 @@ LAYERS: dict[str, type[Layer]] = {
     )
 }
 """Every kind of layer by its name, which is the name of its Keras class."""
+
+
+def is_softmax(layer: Layer) -> bool:
+    """True if the layer outputs probabilities: Softmax, or any layer with that activation."""
+    return isinstance(layer, Softmax) or getattr(layer, "activation", None) == "softmax"

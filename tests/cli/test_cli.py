@@ -615,7 +615,7 @@ def test_rate_prints_a_learning_rate_and_leaves_nothing(tmp_path: Path) -> None:
     assert len(rates) > 50 and rates == sorted(rates)
     lowest = min(value["points"], key=lambda point: point["smoothed"])
     assert value["lowest"] == lowest["rate"] and value["suggestion"] == pytest.approx(lowest["rate"] / 10, rel=0.06)
-    assert f"Suggested is a tenth of that: {value['suggestion']:g}." in done.stderr
+    assert f"a tenth of that: {value['suggestion']:g}." in done.stderr
     assert list_runs(tmp_path / "runs") == [] and list((tmp_path / "runs" / ".rates").iterdir()) == []
 
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from mnist_core.networks.diagnose import Fix, Issue
+from mnist_core.networks.diagnose import Issue
+from mnist_core.networks.fixes import Fix
 from pages.ui.shared import custom_network, formatting
 
 MAX_ISSUES = 6
