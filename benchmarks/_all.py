@@ -43,24 +43,24 @@ ORDER = (
 PACKAGES = ("streamlit", "tensorflow", "keras", "ai-edge-litert", "numpy", "opencv-python-headless")
 
 
-HELD_BACK = {
-    "a drawing decoded": (
-        "two fifths are the normalization, a quarter the pictures' PNGs, an eighth each the canvas's PNG and LiteRT: "
-        "4.2 ms in quicker hours of the same machine."
+CAUSES = {
+    "one drawing": (
+        "normalization takes two fifths, the pictures' PNGs a quarter, the canvas's PNG and LiteRT an eighth each. "
+        "When the same machine was less busy, it took 4.2 ms."
     ),
-    "alone: from pen-up": "200 ms are the canvas's own, which waits for a further stroke; the rest is the machine's.",
-    "`classify` of": "the normalization of each image: without it, `classify` is several times as fast.",
-    "`python -m mnist_core recipes`": "Python, NumPy and click being imported.",
-    "script run of pages/data.py": "a hundred digits as PNGs in one chart, which Altair looks through twice.",
+    "alone: from pen-up": "the canvas itself waits 200 ms for another stroke; the rest is computing.",
+    "`classify` of": "the normalization of each image. Without it, `classify` is several times as fast.",
+    "`python -m mnist_core recipes`": "importing Python, NumPy and click.",
+    "script run of pages/data.py": "a hundred digits as PNGs in one chart, which Altair traverses twice.",
     "training digits described": "the convolutions of the shipped model, in LiteRT on all cores.",
-    "images a second": (
-        "of a step of this network nine tenths are oneDNN's kernels, and so they are in `model.fit`: the convolutions, "
-        "forward and both gradients, and the pooling with its gradient. What can be taken away around them (the input "
-        "pipeline, Python at each step, the optimizer) is gone; reports, probe grid and checkpoint take a hundredth."
+    "images per second": (
+        "nine tenths of a step of this network are spent in oneDNN's kernels, in `model.fit` too: the convolutions, "
+        "forward and both gradients, and the pooling with its gradient. The overhead around them (the input pipeline, "
+        "Python at each step, the optimizer) is already removed; reports, probe grid and checkpoint take one percent."
     ),
     "20 browsers": (
-        "the browsers are on the same cores as the server, and keep more of them busy than server and training "
-        "together: see the cores that each side kept busy. From machines of their own they would not."
+        "the browsers run on the same cores as the server and use more of them than server and training together (see "
+        "the cores used). Browsers of real users run on machines of their own."
     ),
 }
 """Part of a figure's name -> what a profiler shows, for RESULTS.md, if the target was missed."""
@@ -79,16 +79,16 @@ def measure(name: str) -> tuple[list[Figure], bool]:
 
 def table(kept: dict[str, dict[str, Any]]) -> str:
     """All figures in Markdown. `kept`: the content of results.json."""
-    lines = ["# What was measured", "", "Written by `make bench`; each figure is the median, with its range.", ""]
+    lines = ["# Benchmark results", "", "Written by `make bench`. Each figure is a median, with its range.", ""]
     missed = []
     for name in filter(kept.__contains__, ORDER):
         figures = [Figure(**figure) for figure in kept[name]["figures"]]
         missed += [figure for figure in figures if figure.reached is False]
         lines += [f"## `benchmarks/{name}.py`", "", kept[name]["machine"], ""]
-        lines += ["| what | measured | range | asked | |", "|---|---|---|---|---|"]
+        lines += ["| what | measured | range | target | |", "|---|---|---|---|---|"]
         lines += [*map(_row, figures), ""]
     if missed:
-        lines += ["## What was not reached, and what holds it back", ""]
+        lines += ["## Missed targets and their causes", ""]
         lines += [f"- **{figure.what}**, {figure.value:.4g} {figure.unit}: {_why(figure)}" for figure in missed]
         lines.append("")
     return "\n".join(lines)
@@ -96,14 +96,14 @@ def table(kept: dict[str, dict[str, Any]]) -> str:
 
 def _why(figure: Figure) -> str:
     """What a profiler shows, if the target was missed."""
-    return next((why for part, why in HELD_BACK.items() if part in figure.what), "not looked into yet.")
+    return next((why for part, why in CAUSES.items() if part in figure.what), "not investigated yet.")
 
 
 def _row(figure: Figure) -> str:
     spread = f"{figure.low:.4g} to {figure.high:.4g} ({figure.count})" if figure.count > 1 else ""
     verdict = {True: "reached", False: "**not reached**", None: ""}[figure.reached]
-    beside = f", beside {figure.peer}" if figure.peer else ""
-    return f"| {figure.what}{beside} | {figure.value:.4g} {figure.unit} | {spread} | {figure.target} | {verdict} |"
+    relative = f", relative to {figure.peer}" if figure.peer else ""
+    return f"| {figure.what}{relative} | {figure.value:.4g} {figure.unit} | {spread} | {figure.target} | {verdict} |"
 
 
 def machine() -> str:
@@ -115,7 +115,7 @@ def machine() -> str:
     return (
         f"{time.strftime('%Y-%m-%d')}: {psutil.cpu_count()} cores ({platform.machine()}, {avx512}), {memory:.0f} GiB, "
         f"{platform.system()}, Python {platform.python_version()}, {packages}. Ten million additions in Python took "
-        f"{_loop():.2f} s: by this, hours of a shared machine can be told apart."
+        f"{_loop():.2f} s: this shows how fast the shared machine was at that time."
     )
 
 

@@ -41,7 +41,7 @@ PEER = Path(__file__).parent / "peers" / "keras_predict.py"
 WARM_UP = 5  # drawings, while the model is loaded
 
 
-def sent(digit: PenDigit) -> dict[str, Any]:
+def canvas_value(digit: PenDigit) -> dict[str, Any]:
     """What the canvas sends for a digit: its PNG as a data URL, and the paths of the pen."""
     ink = render_strokes(digit.strokes, live.BRUSH, live.SIZE)
     picture = np.dstack([ink, ink, ink, np.full_like(ink, 255)])
@@ -69,7 +69,7 @@ def answered(digits: list[PenDigit]) -> list[float]:
     try:
         app = AppTest.from_file(str(live.ROOT / "app.py"), default_timeout=60)
         for digit in [*digits[:WARM_UP], *digits]:
-            app.session_state[state.CANVAS] = sent(digit)
+            app.session_state[state.CANVAS] = canvas_value(digit)
             app.run()
             if not any("data-digit" in element.proto.body for element in app.get("html")):
                 raise RuntimeError(f"The page did not answer: {[error.value for error in app.error]}")
@@ -82,13 +82,13 @@ def computed(digits: list[PenDigit]) -> list[float]:
     """Milliseconds per drawing: decode, normalize, classify, prepare bars and pictures."""
     classifier, taken = Classifier(DEFAULT_MODEL), []
     for digit in [*digits[:WARM_UP], *digits]:
-        told = sent(digit)["drawing"]
+        drawing = canvas_value(digit)["drawing"]
         began = time.perf_counter()
-        image = uploads.decode_upload(base64.b64decode(told["data"].partition(",")[2]))
-        canvas.parse_strokes(told["raw"])
-        normalised = normalize_drawing(image, canvas.parse_brush_width(told["raw"]))
-        prediction_view.probability_bars(classifier.predict(normalised.image).probabilities)
-        for stage in normalised.stages:
+        image = uploads.decode_upload(base64.b64decode(drawing["data"].partition(",")[2]))
+        canvas.parse_strokes(drawing["raw"])
+        normalized = normalize_drawing(image, canvas.parse_brush_width(drawing["raw"]))
+        prediction_view.probability_bars(classifier.predict(normalized.image).probabilities)
+        for stage in normalized.stages:
             thumbnails.image_html(stage.image, stage.name, 112)
         taken.append(1000 * (time.perf_counter() - began))
     return taken[WARM_UP:]
@@ -101,7 +101,7 @@ def test_images(count: int) -> np.ndarray:
 
 
 def library(images: np.ndarray) -> float:
-    """Images a second, on all cores."""
+    """Images per second, on all cores."""
     classifier = Classifier(DEFAULT_MODEL, cpu_count())
     classifier.probabilities(images[:256])
     began = time.perf_counter()
@@ -110,7 +110,7 @@ def library(images: np.ndarray) -> float:
 
 
 def keras(images: Path) -> float:
-    """Images a second of `model.predict`."""
+    """Images per second of `model.predict`."""
     environment = {**os.environ, "PYTHONPATH": str(live.ROOT)}
     command = [sys.executable, str(PEER), str(images)]
     printed = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
@@ -132,16 +132,16 @@ def command_line(images: Path, count: int) -> float:
 @click.option("--images", "count", default=10_000, show_default=True)
 @click.option("--times", default=3, show_default=True, help="Repetitions.")
 def main(drawings: int, count: int, times: int) -> None:
-    """Prints the milliseconds of a drawing, then the images a second of three ways to read many."""
-    logging.disable(logging.WARNING)  # Streamlit's, of being run by AppTest
+    """Prints the milliseconds of a drawing, then the images per second of three ways to classify many."""
+    logging.disable(logging.WARNING)  # Streamlit's, about being run by AppTest
     with tempfile.TemporaryDirectory() as folder:
         os.environ["DIGITLAB_RUNS"] = str(Path(folder) / "runs")
-        taken = computed(live.digit_probabilities(drawings))
-        what = "a drawing decoded, normalised, classified, its bars and pictures prepared"
+        taken = computed(live.digits(drawings))
+        what = "one drawing: decode, normalize, classify, prepare bars and pictures"
         results.figure(f"{what}: median of {drawings}", taken, "ms", "≤ 5")
         results.figure(f"{what}: 99th percentile", [float(np.percentile(taken, 99))], "ms", "≤ 15")
-        whole = answered(live.digit_probabilities(drawings))
-        results.figure("the same as part of the page, with all of Streamlit's elements in it", whole, "ms")
+        whole = answered(live.digits(drawings))
+        results.figure("the same as part of the page, with all of Streamlit's elements", whole, "ms")
         images, path = test_images(count), Path(folder) / "images.npz"
         np.savez(path, images=images)
         ours, theirs, lines = [], [], []
@@ -150,9 +150,9 @@ def main(drawings: int, count: int, times: int) -> None:
             theirs.append(keras(path))
             lines.append(command_line(path, count))
     ratios = [one / other for one, other in zip(ours, theirs, strict=True)]
-    results.figure(f"{count:,} images read by the shipped model", ours, "images/s", "≥ 500")
+    results.figure(f"{count:,} images classified by the shipped model", ours, "images/s", "≥ 500")
     results.figure("the same", ratios, "×", peer="model.predict")
-    results.figure(f"`classify` of {count:,} images, normalised too", lines, "images/s", "≥ 500")
+    results.figure(f"`classify` of {count:,} images, including normalization", lines, "images/s", "≥ 500")
 
 
 if __name__ == "__main__":

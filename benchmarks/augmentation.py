@@ -29,7 +29,7 @@ def main(recipe: str, pairs: int) -> None:
         found = {how: seconds(recipe, how) for how in order}
         ratios.append(found["none"] / found["hand"])
         print(f"{recipe}: {found['none']:.2f} s without, {found['hand']:.2f} s with: {ratios[-1]:.3f}", flush=True)
-    results.figure(f"{recipe}: images a second with augmentation", ratios, "×", "≥ 0.85", "the same without")
+    results.figure(f"{recipe}: images per second with augmentation", ratios, "×", "≥ 0.85", "training without it")
 
 
 if __name__ == "__main__":

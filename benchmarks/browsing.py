@@ -33,10 +33,10 @@ from mnist_core.runs.spec import make_spec
 from mnist_core.runs.store import create_run
 
 OBSERVER = """
-window.lab = {lifted: 0, answers: [], told: () => {}};
+window.lab = {lifted: 0, answers: [], notify: () => {}};
 window.lab.answer = number => new Promise(done => {
-  window.lab.told = () => { if (window.lab.answers.length >= number) done(window.lab.answers[number - 1]); };
-  window.lab.told();
+  window.lab.notify = () => { if (window.lab.answers.length >= number) done(window.lab.answers[number - 1]); };
+  window.lab.notify();
 });
 addEventListener("mouseup", () => { window.lab.lifted = performance.now(); }, true);
 new MutationObserver(() => {
@@ -44,7 +44,7 @@ new MutationObserver(() => {
   if (answer && answer !== window.lab.seen && window.lab.lifted) {
     window.lab.answers.push([performance.now() - window.lab.lifted, Number(answer.dataset.digit)]);
     window.lab.lifted = 0;
-    window.lab.told();
+    window.lab.notify();
   }
   window.lab.seen = answer;
 }).observe(document, {subtree: true, childList: true, attributes: true, attributeFilter: ["data-digit"]});
@@ -86,7 +86,7 @@ async def draw(page: Page, digit: PenDigit) -> None:
     """One stroke: press, move along, lift."""
     box = await page.locator("canvas.upper-canvas").bounding_box(timeout=PATIENCE)
     if box is None:
-        raise RuntimeError("The canvas is not to be seen.")
+        raise RuntimeError("The canvas is not visible.")
     (x, y), *rest = [(box["x"] + x, box["y"] + y) for x, y in live.path(digit)]
     await page.mouse.move(x, y)
     await page.mouse.down()
@@ -97,7 +97,7 @@ async def draw(page: Page, digit: PenDigit) -> None:
 
 async def answer(page: Page, number: int) -> tuple[float, int]:
     """Milliseconds and digit of the answer of that number since the page was opened."""
-    asked = page.evaluate("number => window.lab.answer(number)", number)  # a promise: nothing polls beside
+    asked = page.evaluate("number => window.lab.answer(number)", number)  # a promise: nothing polls
     milliseconds, digit = await asyncio.wait_for(asked, MISSED)
     return float(milliseconds), int(digit)
 
@@ -212,12 +212,12 @@ def tell(what: str, found: Found, median: str, high: str) -> None:
     for error in found.errors[:5]:
         print(f"  {error}")
     if len(found.milliseconds) > 1:
-        results.figure(f"{what}: from pen-up to the answer, median", found.milliseconds, "ms", median)
+        results.figure(f"{what}: from pen-up to the prediction, median", found.milliseconds, "ms", median)
         value = float(np.percentile(found.milliseconds, 95))
         results.figure(f"{what}: 95th percentile of {len(found.milliseconds)}", [value], "ms", high)
     for side, cores_busy in found.cores.items():
-        results.figure(f"{what}: cores that the {side} kept busy", [cores_busy], "")
-    results.figure(f"{what}: answers that are not of what was drawn", [found.wrong], "", "≤ 0")
+        results.figure(f"{what}: cores used by the {side}", [cores_busy], "")
+    results.figure(f"{what}: wrong predictions", [found.wrong], "", "≤ 0")
     results.figure(f"{what}: errors", [len(found.errors)], "", "≤ 0")
 
 
@@ -229,7 +229,7 @@ async def measure(app: live.App, count: int, seconds: float) -> None:
         await alone(browser, app.url, digits[:2])
         tell("alone", await alone(browser, app.url, digits[: count + 1]), "≤ 330", "≤ 450")
         with trainings(app, 2):
-            tell("two trainings beside", await alone(browser, app.url, digits[: count + 1]), "", "≤ 800")
+            tell("during two trainings", await alone(browser, app.url, digits[: count + 1]), "", "≤ 800")
         with trainings(app, 1):
             found = await together(browser, app, digits[:BROWSERS], seconds)
             tell(f"{BROWSERS} browsers and a training", found, "", "≤ 1000")

@@ -62,7 +62,7 @@ def error(recipe: str, known: time_model.TimeModel) -> float:
 def main(times: int) -> None:
     """Prints the figures."""
     changes = [change(place) for place in range(CHANGES)]
-    results.figure("a change of a layer: cost, mends, diagram, source, link, JSON", changes, "ms", "≤ 100")
+    results.figure("a change of a layer: cost, issues, diagram, source, link, JSON", changes, "ms", "≤ 100")
     with tempfile.TemporaryDirectory() as folder:
         os.environ["DIGITLAB_RUNS"] = folder
         took, errors = [], {}
@@ -72,12 +72,12 @@ def main(times: int) -> None:
             took.append(time.perf_counter() - began)
             known = time_model.read_time_model()
             if known is None:
-                raise RuntimeError("the machine was measured, and nothing is known of it")
+                raise RuntimeError("the measurements of the machine were not saved")
             for recipe in RECIPES:
                 errors[recipe] = [*errors.get(recipe, []), error(recipe, known)]
         results.figure("measuring the machine for the builder's estimates", took, "s")
         for recipe, found in errors.items():
-            results.figure(f"seconds of an epoch of {recipe}, estimated, off by", found, "×", f"≤ {WITHIN}")
+            results.figure(f"seconds of an epoch of {recipe}, estimate off by a factor of", found, "×", f"≤ {WITHIN}")
         whole = [math.exp(sum(map(math.log, row)) / len(row)) for row in zip(*errors.values(), strict=True)]
         results.figure("the same, geometric mean of all recipes", whole, "×")
 

@@ -179,11 +179,11 @@ def of_a_look(count: int = 100) -> tuple[float, float]:
 
 
 def simulate(costs: Costs, cores: int, training: float, hours: float = 1.0) -> tuple[int, dict[str, float]]:
-    """Trials that end within these hours on so many cores, and the share of the time that each part was busy.
+    """Returns the number of trials that end within these hours, and the share of the time that each part was busy.
 
-    One process conducts, once around every POLL_SECONDS at best, and everything that it does takes its time one after
-    the other. Its backend's thread submits jobs, or passes runs to workers that stay, at its own turns. Workers do the
-    rest side by side. Nothing else is bounded: neither storage nor network nor Ray's head.
+    The sweep's process polls every POLL_SECONDS at best and does one thing at a time. Its backend's thread submits
+    jobs, or passes runs to persistent workers, independently of it. Workers run in parallel. Nothing else is limited:
+    neither storage nor network nor Ray's head.
     """
     places = cores // CORES_EACH
     now, thread, trials, done = 0.0, 0.0, 0, 0
@@ -262,7 +262,7 @@ def main(trials: int, jobs: int) -> None:
         finally:
             ray_cluster.close()
     submit, ray_start, worker_start, finish = parts
-    results.figure("of a trial above its training, on Ray", above, "s", "≤ 6")
+    results.figure("overhead of a trial on Ray", above, "s", "≤ 6")
     passed = max(0.0, statistics.median(above) - finish - backend.POLL_SECONDS / 2)
     costs = Costs(submit, ray_start, worker_start, passed, finish, look, listen, **process)
     for name, value in asdict(costs).items():

@@ -37,7 +37,7 @@ STAGES: dict[str, Prepare] = {
     "+ square, area average": lambda canvas: (
         normalize_drawing(canvas, steps=NormalizationSteps(True, True, False, False)).image
     ),
-    "+ centre of mass": lambda canvas: (
+    "+ center of mass": lambda canvas: (
         normalize_drawing(canvas, steps=NormalizationSteps(True, True, True, False)).image
     ),
     "+ stroke width": lambda canvas: normalize_drawing(canvas).image,
@@ -88,8 +88,8 @@ def same_answers(classifier: Classifier, kept: Sequence[PenDigit]) -> dict[str, 
         "brush of 34 pixels": (34, 168, None),
     }
 
-    def read(width: float, size: float, centre: tuple[int, int] | None, ink: Prepare = lambda c: c) -> np.ndarray:
-        images = [normalize_drawing(ink(render_strokes(digit.strokes, width, size, centre))).image for digit in kept]
+    def read(width: float, size: float, center: tuple[int, int] | None, ink: Prepare = lambda c: c) -> np.ndarray:
+        images = [normalize_drawing(ink(render_strokes(digit.strokes, width, size, center))).image for digit in kept]
         return classifier.digit_probabilities(np.stack(images)).argmax(axis=1)
 
     first = read(20, 168, None)
@@ -106,7 +106,7 @@ def honesty(classifier: Classifier, kept: Sequence[PenDigit]) -> None:
         print(f"{condition}: calibration error {100 * error:.2f} %, digits rejected {100 * rejected:.2f} %")
     images, _ = mixture.make_mixture(mixture.Mixture(0, 0, 2000), (), seed=12345, processes=2)
     rejected = (classifier.probabilities(images)[:, 10:].sum(axis=1) > REJECT_ABOVE).mean()
-    print(f"scribbles, letters and shapes made anew: {100 * rejected:.2f} % rejected")
+    print(f"newly generated scribbles, letters and shapes: {100 * rejected:.2f} % rejected")
 
 
 def speed(kept: Sequence[PenDigit]) -> None:
@@ -114,7 +114,7 @@ def speed(kept: Sequence[PenDigit]) -> None:
     one_core, canvases = Classifier(DEFAULT_MODEL, 1), list(draw_pen_digits(kept[:300], "usual"))
     images = [WHOLE(canvas) for canvas in canvases]
     for name, work in {
-        "normalise": lambda i: normalize_drawing(canvases[i]),
+        "normalize": lambda i: normalize_drawing(canvases[i]),
         "read": lambda i: one_core.predict(images[i]),
     }.items():
         began = time.perf_counter()
@@ -146,7 +146,7 @@ def main(digits: int, figure: Path | None, table: bool) -> None:
     print(f"MNIST's own test images, shipped model: {right(shipped, mnist.x_test, mnist.y_test):.2f} %")
     honesty(shipped, kept)
     for name, share in same_answers(shipped, kept[:1000]).items():
-        print(f"the same answer {name}: {share:.2f} %")
+        print(f"the same prediction {name}: {share:.2f} %")
     speed(kept)
     if figure:
         figure.write_bytes(encode_png(lost_drawings(shipped, kept)))

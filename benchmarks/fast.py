@@ -52,7 +52,7 @@ def torch(python: str, path: Path, seed: int) -> dict[str, float]:
     """What PyTorch's script printed; empty if torch is not installed."""
     done = subprocess.run([python, str(PEER), str(path), str(seed)], capture_output=True, text=True)
     if done.returncode:
-        print(f"No PyTorch beside it: {done.stderr.strip().splitlines()[-1]}", file=sys.stderr)
+        print(f"No comparison with PyTorch: {done.stderr.strip().splitlines()[-1]}", file=sys.stderr)
         return {}
     found: dict[str, float] = json.loads(done.stdout)
     return found

@@ -47,7 +47,7 @@ def main(times: int) -> None:
         for recipe in ("fleming-cnn", "canvas"):
             seconds(recipe, warm=False)  # drawings are made once, and files are read from the disk
             for warm, target in ((False, "≤ 8"), (True, "≤ 3")):
-                how = "with a worker that waits" if warm else "with a worker started then"
+                how = "with a warm worker" if warm else "with a new worker"
                 found = [seconds(recipe, warm) for _ in range(times)]
                 results.figure(f"{recipe}: from Train to the first point, {how}", found, "s", target)
 

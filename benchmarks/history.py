@@ -114,7 +114,7 @@ def main(count: int, steps: int) -> None:
         make_runs(root, count, steps)
 
         def cold() -> None:
-            (root / index.FILE).unlink(missing_ok=True)
+            (root / index.INDEX_FILE).unlink(missing_ok=True)
             history.history_rows(root)
 
         without, with_index = seconds(cold), seconds(lambda: history.history_rows(root))
@@ -126,7 +126,7 @@ def main(count: int, steps: int) -> None:
             shutil.copy(DEFAULT_MODEL, run.model)  # so that their confusions are shown, too
         prepare(ten[:1])  # Altair is imported once
         many = f"{COMPARED} runs of {steps:,} reports"
-        results.figure(f"{many} made a chart", seconds(lambda: prepare(ten)), "s")
+        results.figure(f"{many} drawn as charts", seconds(lambda: prepare(ten)), "s")
         page([])
         results.figure(f"Runs page of {count} runs", seconds(lambda: page([])), "s", "≤ 1")
         results.figure(f"Runs page that compares {many}", seconds(lambda: page(ten)), "s", "≤ 1.5")

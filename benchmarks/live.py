@@ -30,7 +30,8 @@ ROOT = Path(__file__).parents[1]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 START_SECONDS = 60
 BRUSH, SIZE = 20, 168  # pixels of the page's canvas of 280: its own brush, and a digit as most people draw it
-SURE = 0.95  # of a digit that is drawn in the browser: its answer must not hang on how a browser smooths its edges
+SURE = 0.95
+"""Confidence in a digit that a browser draws: the prediction must not depend on how the browser smooths its edges."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +55,9 @@ def app(**settings: str) -> Iterator[App]:
 
 @contextmanager
 def serving(home: Path, environment: Mapping[str, str]) -> Iterator[App]:
-    """Starts the app on a free port, and ends it with all its workers. The browser tests start it so, too.
+    """Starts the app on a free port, and ends it with all its workers. The browser tests use this too.
 
-    It may not listen yet: see `wait_healthy`.
+    It may not listen yet when this returns: see `wait_healthy`.
 
     Args:
         home: where its output goes, to app.log, and where its runs are.
@@ -80,7 +81,7 @@ def serving(home: Path, environment: Mapping[str, str]) -> Iterator[App]:
 
 
 def free_port() -> int:
-    """Of this machine."""
+    """A free TCP port of this machine."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

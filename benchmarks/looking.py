@@ -42,7 +42,7 @@ def milliseconds(work: Callable[[Any], object], given: Iterable[Any]) -> list[fl
 
 
 def look(images: Any) -> None:
-    """Time per digit without gradients."""
+    """Prints the time per digit of what needs no gradients."""
     layers, classifier = ActivationModel(DEFAULT_MODEL), Classifier(DEFAULT_MODEL)
 
     def activations(image: Any) -> None:
@@ -52,9 +52,7 @@ def look(images: Any) -> None:
     results.figure("activations of every layer, as pictures", milliseconds(activations, images), "ms", "≤ 100")
     taken = milliseconds(lambda image: occlusion_map(classifier, image, 3), images)
     results.figure("occlusion, 169 patches in one batch", taken, "ms")
-    results.figure(
-        "what would change its mind", milliseconds(lambda image: find_counterfactual(classifier, image), images), "ms"
-    )
+    results.figure("counterfactual", milliseconds(lambda image: find_counterfactual(classifier, image), images), "ms")
 
 
 def gradients(images: Any) -> None:
@@ -62,12 +60,12 @@ def gradients(images: Any) -> None:
     began, helper = time.perf_counter(), GradientClient(cpu_count())
     try:
         helper.attribute("integrated", DEFAULT_MODEL.parent, images[0], [7])
-        results.figure("first picture of gradients, TensorFlow not loaded", [time.perf_counter() - began], "s", "≤ 10")
+        results.figure("first attribution, TensorFlow not loaded", [time.perf_counter() - began], "s", "≤ 10")
         for method in ("integrated", "smooth", "gradient"):
             taken = milliseconds(
                 lambda image, method=method: helper.attribute(method, DEFAULT_MODEL.parent, image, [7]), images
             )
-            results.figure(f"a further one, {method}", taken, "ms", "≤ 500")
+            results.figure(f"a later attribution, {method}", taken, "ms", "≤ 500")
     finally:
         helper.close()
 
@@ -82,10 +80,12 @@ def whole_sets(mnist: Mnist) -> None:
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
         neighbors.write_descriptors(
-            ActivationModel(DEFAULT_MODEL, cpu_count()), mnist.x_train, Path(folder) / "neighbours.npy"
+            ActivationModel(DEFAULT_MODEL, cpu_count()), mnist.x_train, Path(folder) / "neighbors.npy"
         )
         seconds = time.perf_counter() - began
-    results.figure(f"{len(mnist.x_train):,} training digits described for the nearest", [seconds], "s", "≤ 20")
+    results.figure(
+        f"{len(mnist.x_train):,} training digits described for the nearest neighbors", [seconds], "s", "≤ 20"
+    )
 
 
 @click.command()

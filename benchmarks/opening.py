@@ -84,7 +84,7 @@ async def in_browser(times: int) -> None:
         browser = await playwright.chromium.launch(executable_path=live.browser(), args=["--no-sandbox"])
         found = [await canvas_and_answer(browser) for _ in range(times)]
         results.figure("from `streamlit run` to a canvas that can be drawn on", [one for one, _ in found], "s", "≤ 4")
-        results.figure("from `streamlit run` to the first answer", [one for _, one in found], "s", "≤ 5")
+        results.figure("from `streamlit run` to the first prediction", [one for _, one in found], "s", "≤ 5")
         used = [await memory(browser) for _ in range(times)]
         results.figure(f"memory of the web process, {SESSIONS} sessions", used, "MB", "≤ 300")
         await browser.close()

@@ -18,13 +18,13 @@ class Figure:
     """What was measured.
 
     Attributes:
-        what: in words, with the conditions.
+        what: what was measured, and under which conditions.
         value: the median.
-        low, high: the range of what was measured.
-        count: how often.
+        low, high: the smallest and the largest measurement.
+        count: number of measurements.
         unit: `s`, `ms`, `MB`, `images/s`, or `×` for a ratio.
-        target: what was asked, for instance `≥ 1.0`; empty where nothing was.
-        peer: what it was measured beside, where it is a ratio.
+        target: for example `≥ 1.0`; empty if there is none.
+        peer: what the value is relative to, if it is a ratio.
     """
 
     what: str
@@ -49,23 +49,25 @@ def figure(what: str, values: Sequence[float], unit: str, target: str = "", peer
     """Prints the median and range of values, and collects them for `make bench`.
 
     Args:
-        what: in words.
+        what: what was measured.
         values: at least one.
         unit: of the values.
         target: `≥ NUMBER` or `≤ NUMBER` in that unit.
-        peer: what it was measured beside.
+        peer: what the values are relative to.
     """
-    found = Figure(what, statistics.median(values), min(values), max(values), len(values), unit, target, peer)
-    print(line(found), flush=True)
+    measured = Figure(what, statistics.median(values), min(values), max(values), len(values), unit, target, peer)
+    print(format_figure(measured), flush=True)
     if path := os.environ.get(COLLECT):
         with Path(path).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(asdict(found)) + "\n")
-    return found
+            file.write(json.dumps(asdict(measured)) + "\n")
+    return measured
 
 
-def line(found: Figure) -> str:
+def format_figure(measured: Figure) -> str:
     """One line for people."""
-    spread = f" ({found.low:.4g} to {found.high:.4g}, {found.count} times)" if found.count > 1 else ""
-    asked = f"; asked {found.target}: {'reached' if found.reached else 'NOT REACHED'}" if found.target else ""
-    beside = f", beside {found.peer}" if found.peer else ""
-    return f"{found.what}: {found.value:.4g} {found.unit}{spread}{beside}{asked}"
+    spread = f" ({measured.low:.4g} to {measured.high:.4g}, {measured.count} times)" if measured.count > 1 else ""
+    target = (
+        f"; target {measured.target}: {'reached' if measured.reached else 'NOT REACHED'}" if measured.target else ""
+    )
+    relative = f", relative to {measured.peer}" if measured.peer else ""
+    return f"{measured.what}: {measured.value:.4g} {measured.unit}{spread}{relative}{target}"

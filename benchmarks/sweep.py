@@ -27,7 +27,7 @@ SPACE = ("learning_rate=1e-5..1e-1:log", "batch_size=16..1024:log", "dropout=0..
 BASE, EPOCHS, MEASURE = "zepeda-cnn", 6, "loss"
 
 
-def searched(plan: SweepPlan) -> tuple[Sweep, float]:
+def run_sweep(plan: SweepPlan) -> tuple[Sweep, float]:
     """Runs a sweep. Returns it and its wall-clock seconds."""
     sweep = create_sweep(plan)
     began = time.perf_counter()
@@ -47,8 +47,8 @@ def until(sweep: Sweep, value: float) -> float:
 def saved(seed: int, trials: int) -> float:
     """Training seconds that TPE with pruning needs to match random search, as a share of random search's."""
     common = {"epochs": EPOCHS, "data": "sample", "measure": MEASURE, "seed": seed, "retrain_seeds": 0}
-    random, _ = searched(make_plan(BASE, SPACE, trials, sampler="random", prune=False, **common))
-    tpe, _ = searched(make_plan(BASE, SPACE, 2 * trials, sampler="tpe", prune=True, **common))
+    random, _ = run_sweep(make_plan(BASE, SPACE, trials, sampler="random", prune=False, **common))
+    tpe, _ = run_sweep(make_plan(BASE, SPACE, 2 * trials, sampler="tpe", prune=True, **common))
     best = best_trial(random.trials(), random.plan())
     if best is None:
         raise RuntimeError("no trial of the random search was trained to its end")
@@ -70,12 +70,12 @@ def main(times: int, trials: int) -> None:
     """Prints the three figures."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ["DIGITLAB_RUNS"] = folder
-        for name, ready in PRESETS.items():
-            sweep, seconds = searched(ready.plan())
-            results.figure(f"the ready sweep {name}", [seconds], "s", "≤ 180")
-            results.figure("of a trial above its training", [statistics.median(overheads(sweep))], "s", "≤ 3")
+        for name, preset in PRESETS.items():
+            sweep, seconds = run_sweep(preset.plan())
+            results.figure(f"the preset sweep {name}", [seconds], "s", "≤ 180")
+            results.figure("overhead of a trial", [statistics.median(overheads(sweep))], "s", "≤ 3")
         shares = [saved(seed, trials) for seed in range(times)]
-        results.figure("training seconds of TPE with pruning to the best of random search", shares, "×", "≤ 0.6")
+        results.figure("training seconds of TPE with pruning to match the best of random search", shares, "×", "≤ 0.6")
 
 
 if __name__ == "__main__":

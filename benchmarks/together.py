@@ -61,7 +61,7 @@ def main(times: int, recipe: str) -> None:
             (alone,), both = speeds(recipe, 1), speeds(recipe, 2)
             shares += [speed / alone for speed in both]
             print(f"  alone {alone:,.0f} images/s, together {both[0]:,.0f} and {both[1]:,.0f}", flush=True)
-    results.figure(f"{recipe}: each of two at once", shares, "×", "≥ 0.45", "one alone")
+    results.figure(f"{recipe}: each of two trainings at once", shares, "×", "≥ 0.45", "one alone")
 
 
 if __name__ == "__main__":

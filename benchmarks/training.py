@@ -83,11 +83,11 @@ def measure(names: tuple[str, ...], processor: Mapping[str, str], pairs: int) ->
     medians = []
     for name in names:
         figure = results.figure(
-            f"{name}{where}: images a second",
+            f"{name}{where}: images per second",
             ratios(name, processor, pairs),
             "×",
             "≥ 1.0",
-            "model.fit of Keras as it comes",
+            "model.fit of Keras with its defaults",
         )
         medians.append(figure.value)
     mean, target = [statistics.geometric_mean(medians)], "≥ 1.5" if processor else ""

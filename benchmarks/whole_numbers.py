@@ -132,7 +132,7 @@ def main(model: str, numbers: int) -> None:
     classifier = Classifier(DEFAULT_MODEL if model == "default" else find_run(model).model, 1)
     _, kept = split_writers(load_pen_digits())
     print(f"model {model}; {numbers} numbers a line, by writers it was not trained on")
-    names = ("digits", "neighbours", "read right", "with the pen's path", "component by component", "ms", "most ms")
+    names = ("digits", "neighbors", "correct", "with the pen's path", "component by component", "ms", "most ms")
     print(f"| {' | '.join(names)} |\n" + "|---" * len(names) + "|")
     table = []
     for touching in (False, True):
@@ -149,7 +149,7 @@ def main(model: str, numbers: int) -> None:
             how, shares = "touching" if touching else "apart", (100 * right / numbers).tolist()
             cells = (count, how, *(f"{share:.1f}" for share in shares), f"{np.median(times):.0f}", f"{max(times):.0f}")
             print(f"| {' | '.join(map(str, cells))} |", flush=True)
-            table.append({"digits": count, "neighbours": how, "right": shares})
+            table.append({"digits": count, "neighbors": how, "right": shares})
     print(json.dumps({"model": model, "table": table}), file=sys.stderr)
 
 

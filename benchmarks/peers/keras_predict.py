@@ -1,6 +1,6 @@
 """The peer of benchmarks/answering.py: the shipped model read by Keras, `model.predict` as it comes.
 
-python benchmarks/peers/keras_predict.py IMAGES.npz        # prints the images a second
+python benchmarks/peers/keras_predict.py IMAGES.npz        # prints the images per second
 """
 
 from __future__ import annotations
