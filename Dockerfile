@@ -18,6 +18,8 @@ WORKDIR /app
 COPY requirements.txt .
 RUN pip install -r requirements.txt
 COPY . .
+# The command `digitlab`. Editable, so that there is one copy of the package.
+RUN pip install --no-deps -e .
 
 USER digitlab
 VOLUME /data/runs
