@@ -23,7 +23,7 @@ from mnist_core.runs.store import create_run
 @main.command()
 @recipe_option
 @click.option("--batch-size", type=int, help="Images per step.")
-@click.option("--optimizer", type=click.Choice(list(OPTIMIZERS)), help="Replaces the recipe's.")
+@click.option("--optimizer", type=click.Choice(list(OPTIMIZERS)), help="Optimizer. Default: that of the recipe.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any other setting: --set momentum=0.5.")
 @seed_option
 @data_option

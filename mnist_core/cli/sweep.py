@@ -26,11 +26,11 @@ from mnist_core.sweeps.store import Sweep
 @click.option(
     "--vary", multiple=True, metavar="SETTING=VALUES", help="learning_rate=1e-4..1e-1:log or epochs=1,2,4. Repeatable."
 )
-@click.option("--trials", type=int, help="How many. Default: 20, or every point of a grid.")
+@click.option("--trials", type=int, help="Number of trials. Default: 20, or every point of a grid.")
 @click.option(
-    "--how", "sampler", type=click.Choice(SAMPLERS), default="tpe", show_default=True, help="Who proposes settings."
+    "--how", "sampler", type=click.Choice(SAMPLERS), default="tpe", show_default=True, help="How settings are chosen."
 )
-@click.option("--epochs", type=int, help="Of every trial. Default: the base's.")
+@click.option("--epochs", type=int, help="Epochs of every trial. Default: those of the base.")
 @data_option
 @click.option(
     "--measure",
@@ -42,7 +42,7 @@ from mnist_core.sweeps.store import Sweep
 @click.option(
     "--prune/--no-prune", default=True, show_default=True, help="Stop trials early that are worse than the median."
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the sampler and of every trial.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the sampler and of every trial.")
 @click.option(
     "--seeds",
     "retrain_seeds",
@@ -53,7 +53,7 @@ from mnist_core.sweeps.store import Sweep
 )
 @backend_option
 @click.option("--storage", metavar="URL", default="", help="Optuna's database. Default: a file in the sweep's folder.")
-@click.option("--ready", type=click.Choice(list(PRESETS)), help="A sweep without choices, on the offline sample.")
+@click.option("--ready", type=click.Choice(list(PRESETS)), help="A sweep that is ready to start, on the offline sample.")
 @json_option
 @click.pass_context
 def sweep(context: click.Context, /, json_output: bool, ready: str | None, base: str | None, **given: Any) -> None:
@@ -91,10 +91,10 @@ def show_sweep(sweep_id: str | None, json_output: bool) -> None:
 @sweep.command("resume")
 @click.argument("sweep_id", metavar="SWEEP")
 @click.option("--trials", type=int, help="New total number of trials. Default: unchanged.")
-@click.option("--backend", type=click.Choice(BACKENDS), help="Who trains from now on. Default: unchanged.")
+@click.option("--backend", type=click.Choice(BACKENDS), help="Where to train from now on. Default: unchanged.")
 @json_option
 def resume_sweep(sweep_id: str, trials: int | None, backend: str | None, json_output: bool) -> None:
-    """Resumes a sweep that is paused or has ended, with more trials if you like."""
+    """Resumes a sweep that is paused or has ended. --trials extends it."""
     resumed = store.find_sweep(sweep_id)
     store.resume_sweep(resumed, trials, backend)
     _follow(resumed)

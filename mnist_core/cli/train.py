@@ -53,11 +53,11 @@ def _recipe_row(recipe: Recipe) -> dict[str, Any]:
 @main.command()
 @recipe_option
 @click.option("--network", metavar="NAME", help="Replaces the recipe's layers: a saved network, or a Keras JSON file.")
-@click.option("--epochs", type=int, help="Passes over the training images.")
+@click.option("--epochs", type=int, help="Number of passes over the training images.")
 @click.option("--batch-size", type=int, help="Images per step.")
-@click.option("--learning-rate", type=float, help="Of the optimizer; the peak, if the recipe has a schedule.")
-@click.option("--optimizer", type=click.Choice(list(OPTIMIZERS)), help="The recipe's learning rate is kept.")
-@click.option("--dropout", type=float, help="Rate of the dropout layers, 0 to 0.95.")
+@click.option("--learning-rate", type=float, help="Learning rate; its peak if the recipe has a schedule.")
+@click.option("--optimizer", type=click.Choice(list(OPTIMIZERS)), help="Optimizer. The recipe's learning rate is kept.")
+@click.option("--dropout", type=float, help="Rate of all dropout layers, 0 to 0.95.")
 @click.option(
     "--augmentation/--no-augmentation", default=None, help="Rotate, shear and warp the training images, or not."
 )

@@ -24,9 +24,9 @@ from mnist_core.sweeps.space_parser import parse_space
 SCHEMA = 1
 SAMPLERS = ("grid", "random", "tpe")
 MEASURES = {"accuracy": "validation accuracy", "loss": "validation loss"}
-"""What a sweep can optimize. Never a figure of the test set."""
+"""What a sweep can optimize. Never a result on the test set."""
 BACKENDS = ("local", "ray")
-"""Who trains: this machine, or the cluster that DIGITLAB_RAY_ADDRESS names."""
+"""Where the runs are trained: on this machine, or on the cluster at DIGITLAB_RAY_ADDRESS."""
 MAX_TRIALS = 10_000
 MAX_RETRAIN_SEEDS = 20
 NETWORK_PREFIX = "network:"
@@ -114,7 +114,7 @@ class SweepPlan:
             plan = cls(**values)
             _check(plan)
         except KeyError as error:
-            raise SweepError(f"it lacks {error}") from None
+            raise SweepError(f"the key {error} is missing") from None
         except (TypeError, ValueError, DigitLabError) as error:
             raise SweepError(str(error)) from None
         return plan

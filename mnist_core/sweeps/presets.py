@@ -10,7 +10,7 @@ from mnist_core.sweeps.plan import RETRAIN_SEEDS, SweepPlan, make_plan
 
 @dataclass(frozen=True)
 class Preset:
-    """A sweep without choices, on the offline sample.
+    """A sweep with everything chosen, on the offline sample.
 
     Attributes:
         title: what it searches.

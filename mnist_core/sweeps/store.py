@@ -116,7 +116,7 @@ class Sweep:
         return min(trials, max_trials(plan))
 
     def backend_name(self, plan: SweepPlan) -> str:
-        """Who trains its runs, one of BACKENDS: as planned, or as chosen when it was last resumed."""
+        """Where its runs are trained, one of BACKENDS: as planned, or as chosen when it was last resumed."""
         backend = self.files.control().get("backend")
         return backend if backend in BACKENDS else plan.backend
 
@@ -218,7 +218,7 @@ def resume_sweep(sweep: Sweep, trials: int | None = None, backend: str | None = 
     Args:
         sweep: the sweep.
         trials: how many in all from now on; unchanged by default.
-        backend: who trains from now on, one of plan.BACKENDS; unchanged by default, and while the sweep is running.
+        backend: where to train from now on, one of plan.BACKENDS; unchanged by default, and while the sweep is running.
 
     Returns:
         The sweep's new process; None if it was running already.

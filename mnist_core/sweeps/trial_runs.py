@@ -1,7 +1,7 @@
 """The runs that a sweep has in progress: starts them when there is room, resumes a run whose worker died, ends them.
 
-Other people come first: the backend has room for a sweep's run only if it takes no core from a run of theirs. Somebody
-who starts a training while a trial runs shares the cores with that trial at most, and the next trial waits for them.
+Other people's runs have priority: the backend has room for a trial only while their runs leave a slot free. Somebody
+who starts a training during a trial shares the cores with that one trial; the next trial waits for them.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -174,6 +175,59 @@ def test_ctrl_c_stops_a_training_and_keeps_the_model(tmp_path: Path) -> None:
     assert "Stopped in epoch" in stderr and "Traceback" not in stderr and "Aborted" not in stderr
     assert run.status().state == "stopped" and run.has_model
     assert run.spec().settings.dropout == 0.2 and run.spec().overrides == {"epochs": 1000, "dropout": 0.2}
+
+
+TRAIN_WITH_FAKE_WORKER = """
+import socket, subprocess, sys
+from mnist_core import __main__ as cli
+from mnist_core.jobs import worker_process
+FAKE = '''
+import json, os, socket, sys, time
+folder, host = sys.argv[1:]
+def write(state):
+    with open(folder + "/.new", "w") as file:
+        json.dump({"state": state, "pid": os.getpid(), "host": host, "heartbeat": time.time()}, file)
+    os.replace(folder + "/.new", folder + "/status.json")
+write("running")
+for _ in range(6000):  # one minute
+    time.sleep(0.01)
+    if os.path.exists(folder + "/control.json") and json.load(open(folder + "/control.json")).get("stop"):
+        write("stopped")
+        break
+'''
+def start_fake(run, threads):
+    command = [sys.executable, "-S", "-c", FAKE, str(run.path), socket.gethostname()]
+    return subprocess.Popen(command, start_new_session=True)
+worker_process.start_worker = start_fake
+cli.main(["train", "--recipe", "fast", "--data", "sample"])
+"""
+"""The command `train` with a worker that trains nothing and stops when control.json requests it."""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="Windows sends no signal to a single process")
+def test_every_signal_that_ends_a_program_stops_the_training_instead(tmp_path: Path) -> None:
+    with contextlib.ExitStack() as stack:
+        started = {}
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            program = subprocess.Popen(
+                [sys.executable, "-c", TRAIN_WITH_FAKE_WORKER],
+                cwd=ROOT,
+                env=environment(tmp_path / number.name),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                preexec_fn=hears_signals,
+            )
+            started[number] = stack.enter_context(program)
+            stack.callback(program.kill)
+        for number, program in started.items():
+            (run,) = wait_until(lambda root=tmp_path / number.name: list_runs(root), "the run")
+            wait_until(lambda run=run: run.status().state == "running", "the worker")
+            program.send_signal(number)
+            stdout, stderr = program.communicate(timeout=60)
+            assert (program.returncode, stdout) == (0, f"{run.id}\n"), (number, stderr)
+            assert run.status().state == "stopped" and "Traceback" not in stderr and "Aborted" not in stderr
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows sends no signal to a single process")

@@ -14,16 +14,12 @@ from mnist_core.config import warm_worker
 from mnist_core.errors import SettingError
 from mnist_core.jobs import worker_pool
 from mnist_core.jobs.local import LocalBackend
-from mnist_core.jobs.worker_process import WarmWorker, start_worker
-from mnist_core.networks.layers import Conv2D, Dense, Dropout, Flatten, Rescaling
+from mnist_core.jobs.worker_process import WarmWorker
 from mnist_core.processes import NICE
-from mnist_core.recipes.settings import Settings
 from mnist_core.runs.run import Run
-from mnist_core.runs.spec import RunSpec
 from mnist_core.runs.store import create_run
+from tests.jobs.conftest import SPEC
 from tests.support import ROOT, wait_until
-
-LAYERS = (Rescaling(1 / 255), Conv2D(4, 5), Flatten(), Dropout(0.2), Dense(10, "softmax"))
 
 
 @pytest.fixture
@@ -34,14 +30,13 @@ def warm() -> Iterator[WarmWorker]:
 
 
 def new_run() -> Run:
-    return create_run(RunSpec("fast", Settings(LAYERS, batch_size=500, epochs=1), "sample", seed=5))
+    return create_run(SPEC)
 
 
 @pytest.mark.slow
-def test_warm_worker_trains_what_a_cold_one_trains(warm: WarmWorker) -> None:
+def test_warm_worker_trains_what_a_cold_one_trains(warm: WarmWorker, cold_run: Run) -> None:
     """Bit for bit, and with the same names of layers."""
-    cold_run, warm_run = new_run(), new_run()
-    assert start_worker(cold_run, 1).wait() == 0, cold_run.log.read_text()
+    warm_run = new_run()
     process = warm.take(warm_run)
     assert process is not None and process.wait() == 0, warm_run.log.read_text()
     assert warm_run.status().state == "finished"
