@@ -14,7 +14,11 @@ data_option = click.option(
     "--data", default="full", show_default=True, help="`full`, `sample` (5,000 digits), or the path of MNIST data."
 )
 seed_option = click.option(
-    "--seed", type=int, default=0, show_default=True, help="Seed for initial weights, image order, dropout and augmentation."
+    "--seed",
+    type=int,
+    default=0,
+    show_default=True,
+    help="Seed for initial weights, image order, dropout and augmentation.",
 )
 backend_option = click.option(
     "--backend", type=click.Choice(BACKENDS), help="Where to train. Default: `ray` if DIGITLAB_RAY_ADDRESS is set."

@@ -53,7 +53,9 @@ from mnist_core.sweeps.store import Sweep
 )
 @backend_option
 @click.option("--storage", metavar="URL", default="", help="Optuna's database. Default: a file in the sweep's folder.")
-@click.option("--ready", type=click.Choice(list(PRESETS)), help="A sweep that is ready to start, on the offline sample.")
+@click.option(
+    "--ready", type=click.Choice(list(PRESETS)), help="A sweep that is ready to start, on the offline sample."
+)
 @json_option
 @click.pass_context
 def sweep(context: click.Context, /, json_output: bool, ready: str | None, base: str | None, **given: Any) -> None:
