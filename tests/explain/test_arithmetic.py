@@ -166,7 +166,7 @@ def test_files_without_the_weights_of_the_network_are_refused(
         path.write_bytes(content)
         with pytest.raises(ModelError, match="cannot be read"):
             layer_weights(path, architecture)
-    with pytest.raises(ModelError, match="of another network"):
+    with pytest.raises(ModelError, match="another network"):
         layer_weights(folder / "model.keras", Architecture((Flatten(), Dense(10), Dense(11, "softmax"))))
     secret = tmp_path / "secret.bin"
     secret.write_bytes(bytes(28 * 28 * 40))
