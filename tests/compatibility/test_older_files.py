@@ -68,7 +68,7 @@ def test_a_sweep_opens_with_its_trials_and_its_best_trial(older: Path) -> None:
 
 def test_a_kept_drawing_opens(older: Path) -> None:
     (drawing,) = list_corrections()
-    assert (drawing.label, drawing.read_as, drawing.width) == (1, 7, 20.0)
+    assert (drawing.label, drawing.predicted, drawing.width) == (1, 7, 20.0)
     assert drawing.image[4:24, 12:16].min() == 255 and int(drawing.image.sum()) == 80 * 255
     np.testing.assert_array_equal(drawing.strokes[0], [[100, 40], [102, 140], [101, 240]])
 

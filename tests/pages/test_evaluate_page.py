@@ -98,7 +98,7 @@ def test_every_view_opens_and_states_its_caveats(app: AppTest) -> None:
     for view in each_view(app):
         assert not app.error, view
         assert len(app.segmented_control(key=state.EVALUATED_VIEW).options) == len(VIEWS)
-        assert "offline sample" in shown(app) and "MNIST's training images" in shown(app)
+        assert "offline sample" in shown(app) and "training images of the full MNIST" in shown(app)
         assert "11 outputs" in shown(app)
         assert "DIGITLAB_PEN" in shown(app)
 
