@@ -156,6 +156,7 @@ def test_keras_file_and_converted_model_agree(keras: Any, trained: Trained, samp
 # runs that end before their time
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows ends a process at once")
 def test_sigterm_stops_it_and_keeps_the_model() -> None:
     run = create_run(make_spec("fast", {"epochs": 1000}, "sample"))
@@ -173,6 +174,7 @@ def test_sigterm_stops_it_and_keeps_the_model() -> None:
     assert 0 < status.step < status.steps == 16_000
 
 
+@pytest.mark.slow
 def test_a_stop_before_the_first_batch_leaves_no_model() -> None:
     run = create_run(make_spec("fast", {}, "sample"))
     run.update_control(stop=True)
@@ -182,6 +184,7 @@ def test_a_stop_before_the_first_batch_leaves_no_model() -> None:
     assert left(run) == BEGUN | {"control.json"}
 
 
+@pytest.mark.slow
 def test_a_diverging_training_fails_and_names_the_learning_rate() -> None:
     run = create_run(make_spec("singh-mlp", {"optimizer": "SGD", "learning_rate": 10.0}, "sample"))
     assert work(run) == 1
@@ -191,6 +194,7 @@ def test_a_diverging_training_fails_and_names_the_learning_rate() -> None:
     assert "learning rate" in run.log.read_text()
 
 
+@pytest.mark.slow
 def test_a_broken_spec_fails_and_names_the_file() -> None:
     run = create_run(make_spec("fast", {}, "sample"))
     (run.path / "spec.json").write_text("{")
@@ -198,6 +202,7 @@ def test_a_broken_spec_fails_and_names_the_file() -> None:
     assert run.status().state == "failed" and f"{run.path / 'spec.json'} cannot be read" in run.status().message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["named", "configured"])
 def test_unusable_data_fails_and_names_the_file(tmp_path: Path, how: str) -> None:
     wrong = tmp_path / "wrong.npz"
@@ -226,6 +231,7 @@ def test_wrong_usage_prints_the_usage() -> None:
 # in this process, which has TensorFlow already
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("keras", "signals")
 def test_averaged_weights_are_tested_and_saved(sample: Any) -> None:
     """Card, LiteRT file and Keras file agree with each other: all have the average and not the last weights."""
@@ -309,6 +315,7 @@ def test_every_failure_is_written_to_the_status(monkeypatch: pytest.MonkeyPatch)
         assert run.status().state == "failed" and words in run.status().message and len(run.status().message) < 700
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("signals")
 def test_images_per_second_ignore_the_first_report_which_builds_the_graph(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else a short run would show a fraction of its speed. 10 images a second at first, then 1,000, at last 2,000."""

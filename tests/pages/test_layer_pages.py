@@ -78,6 +78,7 @@ def choose(app: AppTest, key: str, value: Any) -> AppTest:
 # why this answer
 
 
+@pytest.mark.slow
 def test_every_method_shows_a_picture_of_the_shipped_model(app: AppTest) -> None:
     opened(app, "reasons")
     assert "**Completeness:** the attributions sum to" in shown(app) and "at most 1 % is accepted" in shown(app)

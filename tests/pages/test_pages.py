@@ -181,6 +181,7 @@ def test_full_queue_shows_an_error_and_creates_no_run(app: AppTest, monkeypatch:
             process.wait()
 
 
+@pytest.mark.slow
 def test_training_from_the_page_to_the_result(app: AppTest) -> None:
     open_page(app, "pages/train.py")
     app.selectbox(key=state.RECIPE).select("fast").run()
@@ -210,6 +211,7 @@ def test_interrupted_run_shows_its_message(app: AppTest, trained_run: Run) -> No
         trained_run.write_status(status)
 
 
+@pytest.mark.slow
 def test_web_process_never_imports_tensorflow() -> None:
     code = (
         "import json, sys\n"
