@@ -211,6 +211,21 @@ def test_every_stop_of_the_walks_exists() -> None:
             assert name in defined_names(ROOT / file), f"{file} has no {name}"
 
 
+STILTED = re.compile(r"\b(mend|mended|beside|anew|stead|heed|hence|whatsoever|despair|crown)\b", re.IGNORECASE)
+"""Words that an American engineer would not write without thinking."""
+
+
+def test_texts_and_code_are_in_plain_english() -> None:
+    listed = subprocess.run(["git", "ls-files", "*.py", "*.md"], cwd=ROOT, capture_output=True, text=True, check=True)
+    found = []
+    for name in listed.stdout.splitlines():
+        if name == "tests/test_docs.py":
+            continue
+        text = (ROOT / name).read_text(encoding="utf-8").replace('"beside"', "")  # the name of a view in addresses
+        found += [f"{name}: {match.group()}" for match in STILTED.finditer(text)]
+    assert found == []
+
+
 def test_the_shipped_model_is_as_documented() -> None:
     card = json.loads(DEFAULT_MODEL.with_name("card.json").read_text(encoding="utf-8"))
     assert sum(path.stat().st_size for path in DEFAULT_MODEL.parent.iterdir()) < 10_000_000

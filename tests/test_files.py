@@ -1,4 +1,4 @@
-"""Files that are never half-written: exceptions, threads, a reader beside a writing process, and half lines."""
+"""Files that are never half-written: exceptions, threads, a reader during a write, and half lines."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def app_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def app_url(app_home: Path) -> Iterator[str]:
-    """The app, started as users start it. Its runs are in a temporary folder, its output in app.log beside them."""
+    """The app, started as users start it. Its runs are in a temporary folder, its output is in app.log next to them."""
     with serving(app_home, app_environment(app_home)) as started:
         try:
             wait_healthy(started)

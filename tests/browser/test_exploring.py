@@ -43,9 +43,9 @@ def test_a_network_is_built_broken_mended_undone_and_sent_by_link(page: Page, ch
     settled(page)
     page.get_by_role("button", name="Remove", exact=True).click()
     expect(page.get_by_text("which do not fit together yet")).to_be_visible(timeout=20 * SECONDS)
-    mend = page.get_by_role("button", name=re.compile("Insert Flatten", re.I)).first
-    expect(mend).to_be_visible(timeout=20 * SECONDS)
-    mend.click()
+    fix = page.get_by_role("button", name=re.compile("Insert Flatten", re.I)).first
+    expect(fix).to_be_visible(timeout=20 * SECONDS)
+    fix.click()
     expect(page.get_by_text(whole)).to_be_visible(timeout=20 * SECONDS)
     settled(page)
     page.get_by_role("button", name="Undo", exact=True).click()

@@ -38,7 +38,7 @@ from tests.support import ROOT, command_line, environment, hears_signals, wait_u
 
 TINY = Settings((Rescaling(1 / 255), Flatten(), Dense(10, "softmax")), batch_size=500, epochs=3, learning_rate=0.01)
 SECONDS = 240.0
-"""For what takes a fraction of it: a training begins anew on two cores that everything else here runs on, too."""
+"""A generous limit: trainings restart on the two cores that everything else here uses, too."""
 
 
 @pytest.fixture
@@ -116,14 +116,19 @@ def test_submitted_twice_it_is_one_job(backend: RayBackend, on_cluster: RayClust
     made.stop("never submitted")
 
 
-def test_the_capacity_is_told(backend: RayBackend) -> None:
+def test_the_capacity_is_shown(backend: RayBackend) -> None:
     wait_until(lambda: backend.capacity.cores == (2.0, 2.0), "two nodes of two cores", 60)
     assert backend.slots == 4
     assert routing.describe_capacity(backend.capacity, 0).startswith("Cluster: 2 nodes, ")
 
 
-def test_who_talks_to_the_cluster_does_not_load_tensorflow(on_cluster: RayCluster) -> None:
-    code = "import sys; from mnist_core.jobs.routing import connect_to_cluster; connect_to_cluster(); print({'tensorflow', 'keras'} & {*sys.modules})"
+def test_connecting_to_the_cluster_does_not_load_tensorflow(on_cluster: RayCluster) -> None:
+    code = """
+import sys
+from mnist_core.jobs.routing import connect_to_cluster
+connect_to_cluster()
+print({'tensorflow', 'keras'} & {*sys.modules})
+"""
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.stdout == "set()\n", done.stderr
 

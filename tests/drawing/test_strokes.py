@@ -1,4 +1,4 @@
-"""Strokes drawn against exact distances to their path, and written anew against what a hand may change."""
+"""Rendered strokes against exact distances to their path; varied strokes against what handwriting may change."""
 
 from __future__ import annotations
 

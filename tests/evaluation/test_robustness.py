@@ -36,7 +36,7 @@ def test_neutral_level_changes_nothing_and_every_other_one_does(digits: np.ndarr
     for level in set(how.levels) - {how.neutral}:
         changed = how.apply(digits, level)
         assert (changed.dtype, changed.shape) == (np.uint8, digits.shape)
-        least = 0.3 if name == "occlusion" else 0.9  # a small square may lie beside the ink
+        least = 0.3 if name == "occlusion" else 0.9  # a small square may miss the ink
         assert (changed != before).any(axis=(1, 2)).mean() > least, level
         assert np.array_equal(how.apply(digits, level), changed), "not the same a second time"
     assert np.array_equal(digits, before), "the images themselves were changed"

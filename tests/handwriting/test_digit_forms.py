@@ -149,7 +149,7 @@ def test_invent_refuses_what_is_no_digit() -> None:
 
 
 def as_mnist(strokes: Strokes) -> np.ndarray:
-    """(784,) by MNIST's recipe, written here anew: the longer side 20, the centre of mass in the middle."""
+    """(784,) by MNIST's recipe, written independently: the longer side 20, the center of mass in the middle."""
     canvas = render_strokes(strokes, 20, 168)
     rows, columns = np.nonzero(canvas)
     digit = canvas[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]

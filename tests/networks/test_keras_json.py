@@ -175,6 +175,6 @@ def test_refused_by_name(text: str, words: str) -> None:
 def test_a_network_that_cannot_work_is_read_and_not_written() -> None:
     layers = (Rescaling(1 / 255), Dense(10, "softmax"))
     text = sequential(layer("Rescaling", scale=1 / 255, offset=0.0), layer("Dense", units=10, activation="softmax"))
-    assert keras_json_parser.parse_keras_json(text).layers == layers, "the builder offers to mend it"
+    assert keras_json_parser.parse_keras_json(text).layers == layers, "the builder offers a fix"
     with pytest.raises(ArchitectureError, match="Flatten"):
         keras_json.to_keras_json(layers)

@@ -62,7 +62,7 @@ def test_every_format_has_a_button_that_downloads_it(
     files = {each["file_name"]: each["data"] for each in offered}
     assert files[f"{run.id}.tflite"]() == run.model.read_bytes()
     assert files[f"{run.id}.csv"]() == formats.metrics_csv(run)
-    with zipfile.ZipFile(io.BytesIO(files[f"{run.id}-script.zip"]())) as packed:  # the sample lies beside the script
+    with zipfile.ZipFile(io.BytesIO(files[f"{run.id}-script.zip"]())) as packed:  # the sample is next to the script
         assert {name: packed.read(name) for name in packed.namelist()} == keras_script.script_files(run)
 
 

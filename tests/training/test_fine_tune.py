@@ -85,7 +85,7 @@ def test_training_starts_with_the_weights_of_the_base(base: Run, keras: Any) -> 
 
 
 def test_the_shipped_model_can_be_fine_tuned(keras: Any) -> None:
-    """Its weights for training lie beside the converted model, and say the same."""
+    """Its weights for training are stored next to the converted model and predict the same."""
     from mnist_core.models.classifier import DEFAULT_MODEL
 
     spec = fine_tune.make_fine_tune_spec(fine_tune.SHIPPED_MODEL)

@@ -209,7 +209,7 @@ def test_every_image_is_trained_once_per_epoch_with_its_label(few: Split, monkey
     list(train(make_model(settings, 0), settings, marked, 0))
     expected = [(index, index % 10) for index in range(300)]
     assert sorted(seen[:300]) == sorted(seen[300:]) == expected
-    assert seen[:300] != seen[300:] != expected, "shuffled anew in each epoch"
+    assert seen[:300] != seen[300:] != expected, "shuffled again in each epoch"
 
 
 # single steps
