@@ -1,4 +1,4 @@
-"""Shapes, counts and source code against Keras's own; what is refused, where and in which words."""
+"""Shapes, parameter counts and generated source agree with Keras; networks that cannot be built are rejected."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mnist_core.errors import ArchitectureError
-from mnist_core.networks import architecture
 from mnist_core.networks.architecture import MAX_LAYERS, MAX_PARAMETERS, Architecture, layers_from_json, layers_to_json
 from mnist_core.networks.bulk_edits import dropout_rate, with_dropout
 from mnist_core.networks.keras_model import build_model, keras_source
@@ -69,49 +68,44 @@ def shape_of(keras_layer: Any) -> tuple[int, ...]:
     return tuple(keras_layer.output.shape)[1:]
 
 
-def assert_as_keras_builds_it(found: Architecture) -> None:
-    model = build_model(found)
-    assert model.input_shape == (None, *found.input_shape)
-    assert [row.layer for row in found.summary()] == [type(layer).__name__ for layer in model.layers]
-    assert [row.output_shape for row in found.summary()] == [shape_of(layer) for layer in model.layers]
-    assert [row.parameters for row in found.summary()] == [layer.count_params() for layer in model.layers]
-    assert found.parameters == model.count_params()
+def assert_summary_matches_keras(network: Architecture) -> None:
+    model, rows = build_model(network), network.summary()
+    assert model.input_shape == (None, *network.input_shape)
+    assert [row.layer for row in rows] == [type(layer).__name__ for layer in model.layers]
+    assert [row.output_shape for row in rows] == [shape_of(layer) for layer in model.layers]
+    assert [row.parameters for row in rows] == [layer.count_params() for layer in model.layers]
+    assert network.parameters == model.count_params()
 
 
 @pytest.mark.usefixtures("keras")
 @pytest.mark.parametrize("size", [28, 56])
-@pytest.mark.parametrize("layers", EXAMPLES)
-def test_shapes_and_counts_are_keras_own(layers: tuple[Layer, ...], size: int) -> None:
-    assert_as_keras_builds_it(Architecture(layers, size))
+def test_shapes_and_parameter_counts_match_keras(size: int) -> None:
+    for layers in EXAMPLES:
+        assert_summary_matches_keras(Architecture(layers, size))
 
 
-def test_every_layer_is_in_the_examples() -> None:
+def test_the_examples_contain_every_kind_of_layer() -> None:
     assert {type(layer) for layers in EXAMPLES for layer in layers} == set(LAYERS.values())
 
 
-def plain(kind: type[Layer]) -> Layer:
-    """The layer with nothing but its required settings."""
+def with_required_settings(kind: type[Layer]) -> Layer:
+    """A layer with defaults for all settings that have one."""
     required = {"scale": 0.5, "filters": 2, "kernel_size": 3, "units": 4, "rate": 0.5, "pool_size": 2}
     missing = [field.name for field in dataclasses.fields(kind) if field.default is dataclasses.MISSING]
     return kind(**{name: required[name] for name in missing})
 
 
-@pytest.mark.parametrize("kind", LAYERS.values())
-def test_defaults_are_keras_own(keras: Any, kind: type[Layer]) -> None:
-    layer = plain(kind)
-    required = {name: value for name, value in architecture.layers_to_json([layer])[0].items() if name != "layer"}
-    ours = getattr(keras.layers, kind.__name__)(**dataclasses.asdict(layer), name="x").get_config()
-    assert ours == getattr(keras.layers, kind.__name__)(**required, name="x").get_config()
+def test_defaults_are_those_of_keras(keras: Any) -> None:
+    for name, kind in LAYERS.items():
+        layer = with_required_settings(kind)
+        required = {key: value for key, value in layers_to_json([layer])[0].items() if key != "layer"}
+        ours = getattr(keras.layers, name)(**dataclasses.asdict(layer), name="x").get_config()
+        assert ours == getattr(keras.layers, name)(**required, name="x").get_config(), name
 
 
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_keras_knows_every_activation(keras: Any, activation: str | None) -> None:
-    assert callable(keras.activations.get(activation))
-
-
-@pytest.mark.parametrize("initializer", INITIALIZERS)
-def test_keras_knows_every_initializer(keras: Any, initializer: str) -> None:
-    assert callable(keras.initializers.get(initializer))
+def test_keras_has_every_activation_and_initializer(keras: Any) -> None:
+    assert all(callable(keras.activations.get(activation)) for activation in ACTIVATIONS)
+    assert all(callable(keras.initializers.get(initializer)) for initializer in INITIALIZERS)
 
 
 small = st.integers(1, 9)
@@ -131,17 +125,17 @@ LAYER = st.one_of(
 @pytest.mark.usefixtures("keras")
 @settings(max_examples=60)
 @given(st.lists(LAYER, min_size=1, max_size=6), st.sampled_from([28, 56]))
-def test_what_is_accepted_keras_builds_and_what_does_not_fit_keras_refuses(layers: list[Layer], size: int) -> None:
+def test_keras_builds_what_is_accepted_and_rejects_what_is_rejected(layers: list[Layer], size: int) -> None:
     try:
-        found = Architecture((*layers, Flatten(), Dense(10, "softmax")), size)
+        network = Architecture((*layers, Flatten(), Dense(10, "softmax")), size)
     except ArchitectureError as error:
-        assert_keras_refuses(layers, error.position, size)
+        assert_keras_rejects(layers, error.position, size)
     else:
-        assert_as_keras_builds_it(found)
+        assert_summary_matches_keras(network)
 
 
-def assert_keras_refuses(layers: Sequence[Layer], position: int, size: int) -> None:
-    """Up to the position Keras builds it; the layer there it does not, but for Dense, which it lets act on channels."""
+def assert_keras_rejects(layers: Sequence[Layer], position: int, size: int) -> None:
+    """Keras builds the layers before this position and rejects the one there. It accepts Dense on images; we do not."""
     import keras
 
     before, offending = layers[: position - 1], layers[position - 1]
@@ -160,52 +154,52 @@ def assert_keras_refuses(layers: Sequence[Layer], position: int, size: int) -> N
         (
             (MaxPooling2D(4), MaxPooling2D(8), *END),
             2,
-            r"Layer 2 \(MaxPooling2D\) its window of 8 is larger than its input of 7",
+            r"Layer 2 \(MaxPooling2D\).* 8 .* 7",
         ),
-        ((Conv2D(2, 20), Conv2D(2, 10), *END), 2, r"Layer 2 \(Conv2D\).* window of 10 .* input of 9"),
-        ((Dense(10, "softmax"),), 1, r"Layer 1 \(Dense\) needs a flat list .* gets 28 × 28 × 1: put Flatten before it"),
-        ((Flatten(), Conv2D(2, 3), *END), 2, r"Layer 2 \(Conv2D\) needs an image .* gets 784 values"),
-        ((Flatten(), MaxPooling2D(), *END), 2, r"Layer 2 \(MaxPooling2D\) needs an image"),
-        ((Flatten(), SpatialDropout2D(0.5), *END), 2, r"Layer 2 \(SpatialDropout2D\) needs an image"),
-        ((GlobalMaxPooling2D(), GlobalMaxPooling2D(), *END), 2, r"Layer 2 .* gets 1 values"),
-        ((Flatten(), Dense(9, "softmax")), 2, r"Layer 2 \(Dense\) ends in 9 values; expected 10 or more outputs"),
-        ((Conv2D(10, 28, activation="softmax"),), 1, r"Layer 1 \(Conv2D\) ends in 1 × 1 × 10"),
-        ((Flatten(), Dense(10, "relu")), 2, r"Layer 2 \(Dense\) does not output probabilities: .*softmax"),
-        ((*END, Dropout(0.5)), 3, r"Layer 3 \(Dropout\) does not output probabilities"),
-        ((Rescaling(0), *END), 1, r"Layer 1 \(Rescaling\): scale is 0, expected a number above 0"),
+        ((Conv2D(2, 20), Conv2D(2, 10), *END), 2, r"Layer 2 \(Conv2D\).* 10 .* 9"),
+        ((Dense(10, "softmax"),), 1, r"Layer 1 \(Dense\).* 28 × 28 × 1.*Flatten"),
+        ((Flatten(), Conv2D(2, 3), *END), 2, r"Layer 2 \(Conv2D\).* 784 values"),
+        ((Flatten(), MaxPooling2D(), *END), 2, r"Layer 2 \(MaxPooling2D\).* 784 values"),
+        ((Flatten(), SpatialDropout2D(0.5), *END), 2, r"Layer 2 \(SpatialDropout2D\).* 784 values"),
+        ((GlobalMaxPooling2D(), GlobalMaxPooling2D(), *END), 2, r"Layer 2 .* 1 values"),
+        ((Flatten(), Dense(9, "softmax")), 2, r"Layer 2 \(Dense\).* 9 values.* 10 "),
+        ((Conv2D(10, 28, activation="softmax"),), 1, r"Layer 1 \(Conv2D\).* 1 × 1 × 10"),
+        ((Flatten(), Dense(10, "relu")), 2, r"Layer 2 \(Dense\) does not .*softmax"),
+        ((*END, Dropout(0.5)), 3, r"Layer 3 \(Dropout\) does not .*softmax"),
+        ((Rescaling(0), *END), 1, r"Layer 1 \(Rescaling\): scale is 0, .* above 0"),
         ((Rescaling(float("nan")), *END), 1, r"scale is nan"),
         ((Rescaling("1"), *END), 1, r"scale is '1'"),
-        ((Conv2D(0, 3), *END), 1, r"filters is 0, expected a whole number from 1 to 1,024"),
+        ((Conv2D(0, 3), *END), 1, r"filters is 0, .* 1 to 1,024"),
         ((Conv2D(True, 3), *END), 1, r"filters is True"),
         ((Conv2D(8, 3.0), *END), 1, r"kernel_size is 3.0"),
-        ((Conv2D(8, 3, padding="full"), *END), 1, r"padding is 'full', expected one of valid, same"),
-        ((Conv2D(8, 3, activation="rleu"), *END), 1, r"activation is 'rleu', expected one of none, relu"),
+        ((Conv2D(8, 3, padding="full"), *END), 1, r"padding is 'full', .*valid, same"),
+        ((Conv2D(8, 3, activation="rleu"), *END), 1, r"activation is 'rleu', .*none, relu"),
         ((Conv2D(8, 3, use_bias=1), *END), 1, r"use_bias is 1"),
         ((MaxPooling2D(2, 0), *END), 1, r"strides is 0"),
         ((Flatten(), Dropout(1.0), Dense(10, "softmax")), 2, r"Layer 2 \(Dropout\): rate is 1.0"),
-        ((), 0, r"1 to 100 layers; this one has 0"),
-        ((ReLU(),) * (MAX_LAYERS - 1) + END, 0, r"1 to 100 layers; this one has 101"),
-        ((Flatten(), Dense(8192), Dense(8192), *END), 0, rf"parameters; at most {MAX_PARAMETERS:,} are allowed"),
+        ((), 0, r"1 to 100 layers.* 0\."),
+        ((ReLU(),) * (MAX_LAYERS - 1) + END, 0, r"1 to 100 layers.* 101\."),
+        ((Flatten(), Dense(8192), Dense(8192), *END), 0, rf"73,\d\d\d,\d\d\d parameters.* {MAX_PARAMETERS:,} "),
     ],
 )
-def test_refused_with_position_and_reason(layers: tuple[Layer, ...], position: int, words: str) -> None:
-    with pytest.raises(ArchitectureError, match=words) as refusal:
+def test_the_error_names_the_layer_and_the_value(layers: tuple[Layer, ...], position: int, words: str) -> None:
+    with pytest.raises(ArchitectureError, match=words) as error:
         Architecture(layers)
-    assert refusal.value.position == position
+    assert error.value.position == position
 
 
 @pytest.mark.parametrize("size", [0, 27, 40, 57, 28.0, "28"])
-def test_refuses_other_input_sizes(size: Any) -> None:
-    with pytest.raises(ArchitectureError, match="input_size"):
+def test_other_input_sizes_are_rejected(size: Any) -> None:
+    with pytest.raises(ArchitectureError, match=f"input_size is {size!r}"):
         Architecture(END, size)
 
 
-@pytest.mark.parametrize("layers", EXAMPLES)
-def test_json_there_and_back(layers: tuple[Layer, ...]) -> None:
-    assert layers_from_json(json.loads(json.dumps(layers_to_json(layers)))) == layers
+def test_layers_survive_a_round_trip_through_json() -> None:
+    for layers in EXAMPLES:
+        assert layers_from_json(json.loads(json.dumps(layers_to_json(layers)))) == layers
 
 
-def test_json_leaves_defaults_out() -> None:
+def test_json_contains_no_defaults() -> None:
     assert layers_to_json([Conv2D(32, 3), MaxPooling2D()]) == [
         {"layer": "Conv2D", "filters": 32, "kernel_size": 3},
         {"layer": "MaxPooling2D"},
@@ -215,10 +209,10 @@ def test_json_leaves_defaults_out() -> None:
 @pytest.mark.parametrize(
     ("items", "position", "words"),
     [
-        (None, 0, "Expected a list of layers, got NoneType"),
-        ({"layer": "Flatten"}, 0, "Expected a list of layers, got dict"),
-        ("Flatten", 0, "got str"),
-        ([{"layer": "Flatten"}, {"layer": "Dence"}], 2, "Layer 2: 'Dence' is not a layer. Known: Rescaling, Conv2D"),
+        (None, 0, "list of layers.*NoneType"),
+        ({"layer": "Flatten"}, 0, "list of layers.*dict"),
+        ("Flatten", 0, "list of layers.*str"),
+        ([{"layer": "Flatten"}, {"layer": "Dence"}], 2, "Layer 2: 'Dence' .*Rescaling, Conv2D"),
         ([{"layer": "Layer"}], 1, "Layer 1: 'Layer' is not a layer"),
         ([{"layer": ["Dense"]}], 1, r"Layer 1: \['Dense'\] is not a layer"),
         ([{"layer": {}}], 1, "is not a layer"),
@@ -234,34 +228,35 @@ def test_json_leaves_defaults_out() -> None:
         ([{"layer": "Flatten", "units": 10}], 1, r"\(it has none\)"),
     ],
 )
-def test_json_refused_with_position_and_reason(items: object, position: int, words: str) -> None:
-    with pytest.raises(ArchitectureError, match=words) as refusal:
+def test_the_error_names_the_part_of_the_json(items: object, position: int, words: str) -> None:
+    with pytest.raises(ArchitectureError, match=words) as error:
         layers_from_json(items)
-    assert refusal.value.position == position
+    assert error.value.position == position
 
 
 @pytest.mark.parametrize("value", ["3", 3.5, None, [3], {}, True, 10**400])
-def test_json_with_values_of_a_wrong_kind_is_refused_by_the_architecture(value: object) -> None:
+def test_the_architecture_rejects_values_of_a_wrong_type(value: object) -> None:
     layers = layers_from_json([{"layer": "Conv2D", "filters": value, "kernel_size": 3}, *layers_to_json(END)])
-    with pytest.raises(ArchitectureError, match="filters is") as refusal:
+    with pytest.raises(ArchitectureError, match="filters is") as error:
         Architecture(layers)
-    assert refusal.value.position == 1
+    assert error.value.position == 1
 
 
-def configuration(model: Any) -> list[dict[str, Any]]:
+def layer_configs(model: Any) -> list[dict[str, Any]]:
+    """Keras's settings of each layer, without its name, which depends on the models built before."""
     return [{name: value for name, value in layer.get_config().items() if name != "name"} for layer in model.layers]
 
 
-@pytest.mark.parametrize("layers", EXAMPLES)
-def test_source_builds_the_same_model(keras: Any, layers: tuple[Layer, ...]) -> None:
-    found = Architecture(layers)
-    names: dict[str, Any] = {"keras": keras, "layers": keras.layers}
-    exec(keras_source(found), names)
-    assert configuration(names["model"]) == configuration(build_model(found))
-    assert names["model"].count_params() == found.parameters
+def test_the_source_builds_the_same_model(keras: Any) -> None:
+    for layers in EXAMPLES:
+        network = Architecture(layers)
+        variables: dict[str, Any] = {"keras": keras, "layers": keras.layers}
+        exec(keras_source(network), variables)
+        assert layer_configs(variables["model"]) == layer_configs(build_model(network))
+        assert variables["model"].count_params() == network.parameters
 
 
-def test_source_reads_as_people_write_it() -> None:
+def test_the_source_has_one_readable_line_per_layer() -> None:
     assert keras_source(Architecture((Rescaling(1 / 255), Conv2D(32, 3, activation="relu"), *END))) == (
         "model = keras.Sequential([\n"
         "    keras.Input((28, 28, 1)),\n"
@@ -273,7 +268,7 @@ def test_source_reads_as_people_write_it() -> None:
     )
 
 
-def test_dropout_is_set_put_in_and_taken_out() -> None:
+def test_dropout_is_changed_added_and_removed() -> None:
     without, dense = (Conv2D(4, 3), Flatten(), Dense(8), Dense(10, "softmax")), Dense(10, "softmax")
     once = (*without[:3], Dropout(0.3), dense)
     assert with_dropout(without, 0.3) == once, "before the last Dense"

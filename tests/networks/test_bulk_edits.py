@@ -1,4 +1,4 @@
-"""One figure for all layers of a kind: what changes, and what stays."""
+"""Edits of all layers of a kind change these layers and no others."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LAYERS = (
 SETTINGS = Settings(LAYERS, 32, 1)
 
 
-def test_initializer_of_all_layers() -> None:
+def test_the_initializer_of_all_layers_is_changed() -> None:
     changed = with_initializer(LAYERS, "he_uniform")
     assert changed == (
         Conv2D(3, 5, use_bias=False, kernel_initializer="he_uniform"),
@@ -37,13 +37,13 @@ def test_initializer_of_all_layers() -> None:
     assert with_initializer(LAYERS, MIXED) == LAYERS
 
 
-def test_momentum_of_all_normalisations() -> None:
+def test_the_momentum_of_all_batch_normalizations_is_changed() -> None:
     changed = with_normalization_momentum(LAYERS, 0.8)
     assert changed[1] == BatchNormalization(0.8, 0.01) and changed[0:1] + changed[2:] == LAYERS[0:1] + LAYERS[2:]
     assert with_normalization_momentum(LAYERS[2:], 0.8) == LAYERS[2:]
 
 
-def test_settings_tell_what_their_layers_share() -> None:
+def test_settings_report_what_their_layers_share() -> None:
     assert (SETTINGS.kernel_initializer, SETTINGS.batch_normalization_momentum) == (MIXED, 0.99)
     changed = apply_overrides(
         SETTINGS, {"kernel_initializer": "zeros", "batch_normalization_momentum": 0.5, "dropout": 0.3}
@@ -60,33 +60,36 @@ def test_settings_tell_what_their_layers_share() -> None:
         {"kernel_initializer": "glorot_normal", "dropout": 0.45},
     ],
 )
-def test_differences_are_the_overrides(overrides: dict[str, Any]) -> None:
+def test_overrides_are_recovered_from_the_settings(overrides: dict[str, Any]) -> None:
     base = RECIPES["canvas"].settings
     assert overrides_for(apply_overrides(base, overrides), base) == overrides
 
 
-def test_mixed_stays_mixed() -> None:
+def test_mixed_initializers_are_left_alone() -> None:
     assert apply_overrides(SETTINGS, {"kernel_initializer": MIXED}) == SETTINGS
 
 
-def test_unknown_initializer_is_refused() -> None:
-    with pytest.raises(SettingError, match="kernel_initializer is 'he', expected one of glorot_uniform"):
+def test_an_unknown_initializer_is_rejected() -> None:
+    with pytest.raises(SettingError, match="kernel_initializer is 'he', .*glorot_uniform"):
         apply_overrides(SETTINGS, {"kernel_initializer": "he"})
 
 
-@pytest.mark.parametrize("name", INITIALIZERS)
-def test_keras_draws_the_weights_so(keras: Any, name: str) -> None:
-    """By the spread that each initialiser's paper gives, of a dense layer with 1,352 inputs and 400 units."""
+@pytest.mark.usefixtures("keras")
+def test_initial_weights_have_the_deviation_that_the_papers_give() -> None:
+    """For the kernel of a Dense layer with 1,352 inputs and 400 units."""
     layers = (Conv2D(2, 3), Flatten(), Dense(400, "relu"), Dense(10, "softmax"))
-    model = make_model(Settings(with_initializer(layers, name), 32, 1), 0)
-    weights = model.layers[2].get_weights()[0]
-    inputs, units = weights.shape
-    deviation = {
+    inputs, units = 26 * 26 * 2, 400
+    deviations = {
         "glorot_uniform": np.sqrt(2 / (inputs + units)),
         "glorot_normal": np.sqrt(2 / (inputs + units)),
         "he_uniform": np.sqrt(2 / inputs),
         "he_normal": np.sqrt(2 / inputs),
         "random_normal": 0.05,
         "zeros": 0.0,
-    }[name]
-    assert inputs == 26 * 26 * 2 and weights.std() == pytest.approx(deviation, rel=0.01)
+    }
+    assert set(deviations) == set(INITIALIZERS)
+    for name, deviation in deviations.items():
+        model = make_model(Settings(with_initializer(layers, name), 32, 1), 0)
+        weights = model.layers[2].get_weights()[0]
+        assert weights.shape == (inputs, units)
+        assert weights.std() == pytest.approx(deviation, rel=0.01), name

@@ -1,10 +1,9 @@
-"""Shapes and counts against Keras, multiply-adds by hand, receptive fields by changing pixels and seeing what moves."""
+"""Shapes and parameters match Keras, multiply-adds match counts by hand, receptive fields match what pixels change."""
 
 from __future__ import annotations
 
 import dataclasses
 import itertools
-from typing import Any
 
 import numpy as np
 import pytest
@@ -32,17 +31,18 @@ from mnist_core.recipes.recipes import RECIPES
 from tests.networks.test_architecture import EXAMPLES
 
 
-@pytest.mark.parametrize("name", RECIPES)
-def test_shapes_and_parameters_are_keras_own(keras: Any, name: str) -> None:
-    network = RECIPES[name].settings.architecture
-    model, rows = build_model(network), cost.layer_costs(network.layers, network.input_size)
-    assert [row.output_shape for row in rows] == [tuple(layer.output.shape[1:]) for layer in model.layers]
-    assert [row.input_shape for row in rows] == [tuple(layer.input.shape[1:]) for layer in model.layers]
-    assert [row.parameters for row in rows] == [layer.count_params() for layer in model.layers]
-    assert cost.total_cost(rows).parameters == model.count_params()
+@pytest.mark.usefixtures("keras")
+def test_shapes_and_parameters_of_recipes_match_keras() -> None:
+    for recipe in RECIPES.values():
+        network = recipe.settings.architecture
+        model, rows = build_model(network), cost.layer_costs(network.layers, network.input_size)
+        assert [row.output_shape for row in rows] == [tuple(layer.output.shape[1:]) for layer in model.layers]
+        assert [row.input_shape for row in rows] == [tuple(layer.input.shape[1:]) for layer in model.layers]
+        assert [row.parameters for row in rows] == [layer.count_params() for layer in model.layers]
+        assert cost.total_cost(rows).parameters == model.count_params()
 
 
-def test_multiply_adds_of_a_published_network_by_hand() -> None:
+def test_multiply_adds_of_a_published_network_match_a_count_by_hand() -> None:
     """fleming-cnn: scaled 784; 26²·32·3²; 11²·64·3²·32; 3²·64·3²·64; 576·64; 64·10."""
     rows = cost.layer_costs(RECIPES["fleming-cnn"].settings.layers)
     assert [row.multiply_adds for row in rows] == [784, 194_688, 0, 2_230_272, 0, 331_776, 0, 36_864, 640]
@@ -50,18 +50,21 @@ def test_multiply_adds_of_a_published_network_by_hand() -> None:
 
 
 @pytest.mark.parametrize(
-    ("layer", "shape", "expected"),
+    ("layers", "input_shape", "expected"),
     [
-        (Conv2D(8, 5, 2, "same"), (28, 28, 3), 14 * 14 * 8 * 25 * 3),
-        (DepthwiseConv2D(3), (28, 28, 6), 26 * 26 * 6 * 9),
-        (BatchNormalization(), (5, 5, 4), 100),
-        (Dense(7), (11,), 77),
-        (MaxPooling2D(), (28, 28, 1), 0),
-        (Dropout(0.5), (28, 28, 1), 0),
+        ((Conv2D(3, 1), Conv2D(8, 5, 2, "same")), (28, 28, 3), 14 * 14 * 8 * 25 * 3),
+        ((Conv2D(6, 1), DepthwiseConv2D(3)), (28, 28, 6), 26 * 26 * 6 * 9),
+        ((Conv2D(4, 24), BatchNormalization()), (5, 5, 4), 100),
+        ((Conv2D(11, 3), GlobalAveragePooling2D(), Dense(7)), (11,), 77),
+        ((MaxPooling2D(),), (28, 28, 1), 0),
+        ((Dropout(0.5),), (28, 28, 1), 0),
     ],
 )
-def test_multiply_adds_of_a_layer_by_hand(layer: Layer, shape: tuple[int, ...], expected: int) -> None:
-    assert cost._multiply_adds(layer, shape, layer.output_shape(shape)) == expected
+def test_multiply_adds_of_the_last_layer_match_a_count_by_hand(
+    layers: tuple[Layer, ...], input_shape: tuple[int, ...], expected: int
+) -> None:
+    last = cost.layer_costs(layers)[-1]
+    assert (last.input_shape, last.multiply_adds) == (input_shape, expected)
 
 
 IMAGE_STACKS: tuple[tuple[Layer, ...], ...] = (
@@ -74,45 +77,47 @@ IMAGE_STACKS: tuple[tuple[Layer, ...], ...] = (
 )
 
 
-def seen_rows(layers: tuple[Layer, ...], size: int = 28) -> list[tuple[int, int]]:
-    """First and last pixel row that can change a unit of the middle column, for each of its rows, found by trying.
+def measured_fields(layers: tuple[Layer, ...], size: int = 28) -> list[tuple[int, int]]:
+    """Measures the first and last pixel row that change each unit in the middle column of the output.
 
-    Each pixel of a few images is raised and lowered: a maximum moves by the one or by the other.
+    Raises and lowers each pixel of a few images, because a maximum may follow only one of the two.
     """
     import keras
 
     keras.utils.set_random_seed(3)
     stack = [getattr(keras.layers, type(layer).__name__)(**dataclasses.asdict(layer)) for layer in layers]
     model = keras.Sequential([keras.Input((size, size, 1)), *stack])
-    for layer in model.layers:  # no weight that happens to be next to nothing
+    for layer in model.layers:  # no weight is close to 0
         layer.set_weights([np.abs(weight) + 0.1 for weight in layer.get_weights()])
     pixels = np.arange(size * size)
-    found: dict[int, list[int]] = {}
+    rows_by_unit: dict[int, list[int]] = {}
     for image in np.random.default_rng(0).uniform(1, 2, (8, size, size, 1)).astype(np.float32):
         before = np.asarray(model(image[None]))[0]
         column = before.shape[1] // 2
         for value in (0.0, 3.0):
             changed = np.repeat(image[None], size * size, axis=0)
             changed.reshape(size * size, -1)[pixels, pixels] = value
-            off = np.abs(np.asarray(model(changed))[:, :, column] - before[:, column])  # (pixels, out rows, channels)
-            moved = (off > 1e-5).any(axis=-1)  # rounding differs from batch to batch
-            for pixel, unit in np.argwhere(moved).tolist():
-                found.setdefault(unit, []).append(pixel // size)
-    return [(min(rows), max(rows)) for _, rows in sorted(found.items())]
+            difference = np.abs(
+                np.asarray(model(changed))[:, :, column] - before[:, column]
+            )  # (pixels, out rows, channels)
+            changes = (difference > 1e-5).any(axis=-1)  # rounding differs from batch to batch
+            for pixel, unit in np.argwhere(changes).tolist():
+                rows_by_unit.setdefault(unit, []).append(pixel // size)
+    return [(min(rows), max(rows)) for _, rows in sorted(rows_by_unit.items())]
 
 
 @pytest.mark.usefixtures("keras")
 @pytest.mark.parametrize("layers", IMAGE_STACKS)
-def test_receptive_field_is_what_changes_a_unit(layers: tuple[Layer, ...]) -> None:
+def test_the_receptive_field_is_the_area_whose_pixels_change_a_unit(layers: tuple[Layer, ...]) -> None:
     last = cost.layer_costs(layers)[-1]
-    ranges = seen_rows(layers)
+    ranges = measured_fields(layers)
     middle = len(ranges) // 2
     first, end = ranges[middle]
     assert end - first + 1 == last.receptive_field
     assert ranges[middle + 1][0] - first == last.stride
 
 
-def test_units_that_see_everything() -> None:
+def test_dense_and_global_layers_depend_on_all_units_before_them() -> None:
     rows = cost.layer_costs((Conv2D(4, 3), MaxPooling2D(), Flatten(), Dense(5), Dense(10, "softmax")))
     assert [(row.receptive_field, row.stride) for row in rows] == [(3, 1), (4, 2), (4, 2), (28, 0), (28, 0)]
     pooled = cost.layer_costs((Conv2D(4, 3, 5), GlobalAveragePooling2D()))
@@ -122,30 +127,30 @@ def test_units_that_see_everything() -> None:
     assert cost.layer_costs((Conv2D(4, 3), Softmax()))[-1].receptive_field == 3
 
 
-def test_no_field_is_larger_than_the_image() -> None:
+def test_no_receptive_field_is_larger_than_the_image() -> None:
     for layers, size in itertools.product(EXAMPLES, (28, 56)):
         assert all(1 <= row.receptive_field <= size for row in cost.layer_costs(layers, size))
 
 
-def test_counts_as_far_as_the_network_can_be_built() -> None:
+def test_costs_end_before_the_first_layer_that_does_not_fit() -> None:
     assert len(cost.layer_costs((Conv2D(2, 3), Dense(10), Flatten()))) == 1
     assert cost.layer_costs((Conv2D(0, 3),)) == ()
     assert cost.layer_costs(()) == ()
 
 
-@pytest.mark.parametrize("layers", EXAMPLES)
-def test_total_is_what_the_architecture_counts(layers: tuple[Layer, ...]) -> None:
-    assert cost.total_cost(cost.layer_costs(layers)).parameters == Architecture(layers).parameters
+def test_the_total_cost_has_the_parameters_that_the_architecture_counts() -> None:
+    for layers in EXAMPLES:
+        assert cost.total_cost(cost.layer_costs(layers)).parameters == Architecture(layers).parameters
 
 
-def test_megabytes_are_those_of_the_shipped_file() -> None:
-    told = cost.megabytes(RECIPES["best"].parameters)
-    assert told == pytest.approx(DEFAULT_MODEL.stat().st_size / 1e6, rel=0.03)
+def test_megabytes_match_the_size_of_the_shipped_model() -> None:
+    megabytes = cost.megabytes(RECIPES["best"].parameters)
+    assert megabytes == pytest.approx(DEFAULT_MODEL.stat().st_size / 1e6, rel=0.03)
 
 
 @pytest.mark.parametrize(
     ("count", "text"),
     [(7, "7"), (1_500, "1.5 thousand"), (2_795_024, "2.8 million"), (123_400_000, "123 million"), (10**9, "1 billion")],
 )
-def test_counts_for_people(count: int, text: str) -> None:
+def test_large_counts_are_formatted_in_words(count: int, text: str) -> None:
     assert cost.format_count(count) == text

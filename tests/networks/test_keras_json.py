@@ -1,7 +1,8 @@
-"""Keras's JSON: what is written Keras builds, what Keras writes is read, and what it should not be is refused."""
+"""Keras builds our JSON, we parse the JSON of Keras, and anything unsupported is rejected by name."""
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import Any
 
@@ -17,7 +18,6 @@ from mnist_core.networks.layers import (
     Conv2D,
     Dense,
     Flatten,
-    Layer,
     LeakyReLU,
     MaxPooling2D,
     ReLU,
@@ -25,46 +25,43 @@ from mnist_core.networks.layers import (
     Softmax,
 )
 from mnist_core.recipes.recipes import RECIPES
-from tests.networks.test_architecture import EXAMPLES
+from tests.networks.test_architecture import EXAMPLES, layer_configs
 
 
-def configuration(model: Any) -> list[dict[str, Any]]:
-    return [{name: value for name, value in layer.get_config().items() if name != "name"} for layer in model.layers]
-
-
-@pytest.mark.parametrize("layers", EXAMPLES)
-def test_keras_builds_what_is_written(keras: Any, layers: tuple[Layer, ...]) -> None:
-    network = Architecture(layers)
-    model = keras.models.model_from_json(keras_json.to_keras_json(layers))
-    assert model.input_shape == (None, 28, 28, 1)
-    assert [tuple(layer.output.shape[1:]) for layer in model.layers] == [row.output_shape for row in network.summary()]
-    assert model.count_params() == network.parameters
-    assert configuration(model) == configuration(build_model(network))
-
-
-@pytest.mark.parametrize("name", RECIPES)
-def test_what_keras_writes_of_a_recipe_is_read_as_its_layers(keras: Any, name: str) -> None:
-    network = RECIPES[name].settings.architecture
-    found = keras_json_parser.parse_keras_json(build_model(network).to_json())
-    assert found.layers == network.layers and found.input_size == network.input_size
+def test_keras_builds_the_same_network_from_our_json(keras: Any) -> None:
+    for layers in EXAMPLES:
+        network = Architecture(layers)
+        model, rows = keras.models.model_from_json(keras_json.to_keras_json(layers)), network.summary()
+        assert model.input_shape == (None, 28, 28, 1)
+        assert [tuple(layer.output.shape[1:]) for layer in model.layers] == [row.output_shape for row in rows]
+        assert model.count_params() == network.parameters
+        assert layer_configs(model) == layer_configs(build_model(network))
 
 
 @pytest.mark.usefixtures("keras")
-@pytest.mark.parametrize("layers", EXAMPLES)
-def test_there_and_back(layers: tuple[Layer, ...]) -> None:
-    assert keras_json_parser.parse_keras_json(keras_json.to_keras_json(layers)).layers == layers
-    assert keras_json_parser.parse_keras_json(build_model(Architecture(layers)).to_json()).layers == layers
+def test_the_json_that_keras_writes_for_a_recipe_is_parsed_as_its_network() -> None:
+    for recipe in RECIPES.values():
+        network = recipe.settings.architecture
+        parsed = keras_json_parser.parse_keras_json(build_model(network).to_json())
+        assert parsed.layers == network.layers and parsed.input_size == network.input_size
 
 
-@pytest.mark.parametrize("initializer", INITIALIZERS)
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_every_activation_and_initialiser(keras: Any, activation: str | None, initializer: str) -> None:
-    layers = (Flatten(), Dense(10, activation, kernel_initializer=initializer), Dense(10, "softmax"))
-    assert keras_json_parser.parse_keras_json(build_model(Architecture(layers)).to_json()).layers == layers
+@pytest.mark.usefixtures("keras")
+def test_layers_survive_a_round_trip_through_our_json_and_that_of_keras() -> None:
+    for layers in EXAMPLES:
+        assert keras_json_parser.parse_keras_json(keras_json.to_keras_json(layers)).layers == layers
+        assert keras_json_parser.parse_keras_json(build_model(Architecture(layers)).to_json()).layers == layers
 
 
-def test_a_model_as_students_write_it(keras: Any) -> None:
-    """Flat or without a channel, activations as layers of their own, tuples for numbers."""
+@pytest.mark.usefixtures("keras")
+def test_every_activation_and_initializer_is_parsed() -> None:
+    for activation, initializer in itertools.product(ACTIVATIONS, INITIALIZERS):
+        layers = (Flatten(), Dense(10, activation, kernel_initializer=initializer), Dense(10, "softmax"))
+        assert keras_json_parser.parse_keras_json(build_model(Architecture(layers)).to_json()).layers == layers
+
+
+def test_models_are_parsed_as_students_write_them(keras: Any) -> None:
+    """With flat input or without a channel, with activations as separate layers, with tuples instead of numbers."""
     model = keras.Sequential(
         [
             keras.Input((28, 28, 1)),
@@ -97,7 +94,7 @@ def test_a_model_as_students_write_it(keras: Any) -> None:
     assert keras_json_parser.parse_keras_json(large.to_json()).input_size == 56
 
 
-def test_keras_2_is_read() -> None:
+def test_the_json_of_keras_2_is_parsed() -> None:
     first = {
         "filters": 4,
         "kernel_size": [3, 3],
@@ -117,8 +114,8 @@ def test_keras_2_is_read() -> None:
         {"class_name": "Flatten", "config": {}},
     ]
     text = json.dumps({"class_name": "Sequential", "config": {"name": "x", "layers": layers}, "keras_version": "2.3"})
-    found = keras_json_parser.parse_keras_json(text).layers
-    assert found[:2] == (Conv2D(4, 3, activation="relu"), LeakyReLU(0.25)) and len(found) == 4
+    parsed = keras_json_parser.parse_keras_json(text).layers
+    assert parsed[:2] == (Conv2D(4, 3, activation="relu"), LeakyReLU(0.25)) and len(parsed) == 4
 
 
 def sequential(*items: Any) -> str:
@@ -132,18 +129,18 @@ def layer(name: Any, **config: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("{", "not JSON"),
-        ("", "not JSON"),
-        ("[" * 100_000, "not JSON"),
+        ("{", "JSON"),
+        ("", "JSON"),
+        ("[" * 100_000, "JSON"),
         ("x" * 1_000_001, "1,000,001 characters"),
-        ("[]", "expected a Sequential model"),
-        ("null", "expected a Sequential model"),
-        ('{"class_name": "Sequential"}', "expected a Sequential model"),
+        ("[]", "null.*Sequential model"),
+        ("null", "null.*Sequential model"),
+        ('{"class_name": "Sequential"}', "Sequential model"),
         (json.dumps({"class_name": "Functional", "config": {}}), "functional model"),
-        (sequential("Dense"), "expected a Sequential model"),
-        (sequential(layer("Lambda", function=["4wEA", None, None])), r'Layer 1 is "Lambda", which Digit Lab does not'),
-        (sequential({**layer("Dense", units=3), "registered_name": "mine>Dense"}), 'is "Dense", which'),
-        (sequential(layer({"a": 1})), "which Digit Lab does not have"),
+        (sequential("Dense"), "Sequential model"),
+        (sequential(layer("Lambda", function=["4wEA", None, None])), r'Layer 1 is "Lambda"'),
+        (sequential({**layer("Dense", units=3), "registered_name": "mine>Dense"}), 'Layer 1 is "Dense"'),
+        (sequential(layer({"a": 1})), r'Layer 1 is \{"a": 1\}'),
         (
             sequential(layer("Dense", units=3), layer("Conv2D", filters=8, kernel_size=[3, 5])),
             r"Layer 2 \(Conv2D\): kernel_size is \[3, 5\]",
@@ -162,19 +159,19 @@ def layer(name: Any, **config: Any) -> dict[str, Any]:
         (sequential(layer("Dense")), "units is missing"),
         (sequential(layer("Dense", units=8, colour="red")), '"colour" set to "red"'),
         (sequential(layer("BatchNormalization", axis=1)), '"axis" set to 1'),
-        (sequential(layer("Activation", activation="tanh")), "right after a layer with weights"),
-        (sequential(layer("InputLayer", batch_shape=[None, 32, 32, 3])), r"\[null, 32, 32, 3\]; expected images"),
-        (sequential(*[layer("Flatten")] * (MAX_LAYERS + 1)), "101 layers; at most 100"),
+        (sequential(layer("Activation", activation="tanh")), r'Layer 1 \(Activation\) is "tanh"'),
+        (sequential(layer("InputLayer", batch_shape=[None, 32, 32, 3])), r"\[null, 32, 32, 3\].*28×28×1"),
+        (sequential(*[layer("Flatten")] * (MAX_LAYERS + 1)), "101 layers.* 100"),
     ],
 )
-def test_refused_by_name(text: str, words: str) -> None:
+def test_the_error_names_what_is_unsupported(text: str, words: str) -> None:
     with pytest.raises(ArchitectureError, match=words):
         keras_json_parser.parse_keras_json(text)
 
 
-def test_a_network_that_cannot_work_is_read_and_not_written() -> None:
+def test_a_network_that_cannot_be_trained_is_parsed_but_not_written() -> None:
     layers = (Rescaling(1 / 255), Dense(10, "softmax"))
     text = sequential(layer("Rescaling", scale=1 / 255, offset=0.0), layer("Dense", units=10, activation="softmax"))
-    assert keras_json_parser.parse_keras_json(text).layers == layers, "the builder offers a fix"
+    assert keras_json_parser.parse_keras_json(text).layers == layers, "the builder offers fixes"
     with pytest.raises(ArchitectureError, match="Flatten"):
         keras_json.to_keras_json(layers)

@@ -1,4 +1,4 @@
-"""Every recipe against the table it was copied from, by hand and with Keras; overrides, and what is refused."""
+"""Every published recipe matches its tutorial; overrides change what they name and reject bad values."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ from mnist_core.training.model import make_model
 SCALED, RAW = True, False
 CATEGORICAL, SPARSE = True, False
 
-# recipe: parameters, side, scaled, optimizer, loss, batch size, epochs, split; as the tutorials have them
 TABLE: dict[str, tuple[Any, ...]] = {
     "fleming-cnn": (93_322, 28, SCALED, "RMSprop", CATEGORICAL, 64, 5, "last-sixth"),
     "zepeda-cnn": (59_933, 28, SCALED, "Adam", CATEGORICAL, 200, 5, "test-as-validation"),
@@ -33,8 +32,8 @@ TABLE: dict[str, tuple[Any, ...]] = {
     "brownlee-mlp": (623_290, 28, SCALED, "Adam", CATEGORICAL, 200, 10, "test-as-validation"),
     "brownlee-cnn": (592_074, 28, SCALED, "Adam", CATEGORICAL, 200, 10, "test-as-validation"),
 }
+"""Parameters, input size, scaling, optimizer, labels, batch size, epochs and split by recipe, as in the tutorials."""
 
-# the layers in the table's own notation, `s` for padding `same`
 LAYERS = {
     "fleming-cnn": "C32k3 P2 C64k3 P2 C64k3 F D64 S10",
     "zepeda-cnn": "C30k5 P2 C15k3 P2 drop.2 F D128 D50 S10",
@@ -46,8 +45,8 @@ LAYERS = {
     "brownlee-mlp": "F D784 S10",
     "brownlee-cnn": "C32k5 P2 drop.2 F D128 S10",
 }
+"""The layers by recipe: C32k3s is a convolution with 32 filters, kernel size 3 and padding `same`."""
 
-# published accuracy, measured on, tolerance
 PUBLISHED = {
     "fleming-cnn": (0.992, "test", 0.003),
     "zepeda-cnn": (0.9906, "test", 0.003),
@@ -59,12 +58,13 @@ PUBLISHED = {
     "brownlee-mlp": (0.9808, "test", 0.003),
     "brownlee-cnn": (0.987, "test", 0.0),
 }
+"""Published accuracy, the images that it was measured on, and tolerance by recipe."""
 
 FAST = RECIPES["fast"].settings
 
 
-def written(layer: Any) -> str:
-    """A layer in the table's notation."""
+def layer_notation(layer: Any) -> str:
+    """Writes a layer in the notation of LAYERS."""
     match layer:
         case Conv2D(strides=1, activation="relu"):
             return f"C{layer.filters}k{layer.kernel_size}" + ("s" if layer.padding == "same" else "")
@@ -81,95 +81,97 @@ def written(layer: Any) -> str:
     raise ValueError(layer)
 
 
-def test_the_published_ones_are_those_of_the_table() -> None:
+def test_the_tables_contain_every_published_recipe() -> None:
     assert {name for name, recipe in RECIPES.items() if recipe.published} == set(TABLE) == set(LAYERS) == set(PUBLISHED)
 
 
 @pytest.mark.parametrize("name", TABLE)
-def test_published_recipe_is_as_its_tutorial_has_it(name: str) -> None:
-    parameters, side, scaled, optimizer, categorical, batch_size, epochs, split = TABLE[name]
-    recipe, how = RECIPES[name], RECIPES[name].settings
-    layers = [layer for layer in how.layers if not isinstance(layer, Rescaling)]
-    assert " ".join(map(written, layers)) == LAYERS[name]
+def test_a_published_recipe_matches_its_tutorial(name: str) -> None:
+    parameters, input_size, scaled, optimizer, categorical, batch_size, epochs, split = TABLE[name]
+    recipe, settings = RECIPES[name], RECIPES[name].settings
+    layers = [layer for layer in settings.layers if not isinstance(layer, Rescaling)]
+    assert " ".join(map(layer_notation, layers)) == LAYERS[name]
     assert recipe.parameters == parameters
-    assert how.layers[: len(how.layers) - len(layers)] == ((Rescaling(1 / 255),) if scaled else ())
-    assert (how.architecture.input_size, how.uncentered) == (side, side == 56)
-    assert (how.optimizer, how.learning_rate) == (optimizer, 0.001)
-    assert (how.one_hot, how.batch_size, how.epochs, how.split) == (categorical, batch_size, epochs, split)
-    assert (how.schedule, how.augmentation) == ("constant", "none")
-    assert (how.weight_averaging, how.label_smoothing, how.beta_1, how.beta_2) == (0, 0, 0.9, 0.999)
+    assert settings.layers[: len(settings.layers) - len(layers)] == ((Rescaling(1 / 255),) if scaled else ())
+    assert (settings.architecture.input_size, settings.uncentered) == (input_size, input_size == 56)
+    assert (settings.optimizer, settings.learning_rate) == (optimizer, 0.001)
+    assert (settings.one_hot, settings.batch_size) == (categorical, batch_size)
+    assert (settings.epochs, settings.split) == (epochs, split)
+    assert (settings.schedule, settings.augmentation) == ("constant", "none")
+    assert (settings.weight_averaging, settings.label_smoothing) == (0, 0)
+    assert (settings.beta_1, settings.beta_2) == (0.9, 0.999)
     kernels = {layer.kernel_initializer for layer in layers if isinstance(layer, (Conv2D, Dense))}
     assert kernels == {"random_normal" if name == "brownlee-mlp" else "glorot_uniform"}
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
-def test_published_figure_and_tolerance(name: str) -> None:
-    published = RECIPES[name].published
-    assert published is not None
-    assert (published.accuracy, published.measured_on, published.tolerance) == PUBLISHED[name]
+def test_published_accuracies_and_tolerances_match_the_table() -> None:
+    for name, expected in PUBLISHED.items():
+        published = RECIPES[name].published
+        assert published is not None
+        assert (published.accuracy, published.measured_on, published.tolerance) == expected, name
 
 
-@pytest.mark.parametrize("name", RECIPES)
-def test_keras_counts_the_same_parameters(keras: Any, name: str) -> None:
-    model = build_model(RECIPES[name].settings.architecture)
-    assert model.count_params() == RECIPES[name].parameters
-    if name in TABLE:
-        assert model.count_params() == TABLE[name][0]
+@pytest.mark.usefixtures("keras")
+def test_keras_counts_the_same_parameters() -> None:
+    for name, recipe in RECIPES.items():
+        model = build_model(recipe.settings.architecture)
+        assert model.count_params() == recipe.parameters
+        assert name not in TABLE or model.count_params() == TABLE[name][0]
 
 
-@pytest.mark.parametrize("name", TABLE)
-def test_keras_gets_the_optimizer_and_loss_of_the_table(keras: Any, name: str) -> None:
-    model = make_model(RECIPES[name].settings, 0)
-    optimizer = getattr(keras.optimizers, TABLE[name][3])()
+def test_the_compiled_model_has_the_optimizer_and_loss_of_the_table(keras: Any) -> None:
     varying = ("name", "learning_rate")
-    ours, theirs = (
-        {key: value for key, value in made.get_config().items() if key not in varying}
-        for made in (model.optimizer, optimizer)
-    )
-    assert type(model.optimizer) is type(optimizer) and ours == theirs
-    assert float(model.optimizer.learning_rate) == pytest.approx(0.001)
-    loss = keras.losses.CategoricalCrossentropy if TABLE[name][4] else keras.losses.SparseCategoricalCrossentropy
-    assert type(model.loss) is loss
+    for name, (_, _, _, optimizer_name, categorical, *_) in TABLE.items():
+        model = make_model(RECIPES[name].settings, 0)
+        default = getattr(keras.optimizers, optimizer_name)()
+        ours, theirs = (
+            {key: value for key, value in optimizer.get_config().items() if key not in varying}
+            for optimizer in (model.optimizer, default)
+        )
+        assert type(model.optimizer) is type(default) and ours == theirs
+        assert float(model.optimizer.learning_rate) == pytest.approx(0.001)
+        loss = keras.losses.CategoricalCrossentropy if categorical else keras.losses.SparseCategoricalCrossentropy
+        assert type(model.loss) is loss
 
 
-def test_ours_are_there_and_canvas_comes_first() -> None:
+def test_our_own_recipes_exist_and_canvas_comes_first() -> None:
     assert set(RECIPES) - set(TABLE) == {"canvas", "fast", "best"}
     assert list(RECIPES)[0] == DEFAULT_RECIPE == "canvas"
     assert all(recipe.name == name and recipe.title and recipe.source for name, recipe in RECIPES.items())
 
 
-def test_fast_has_the_parameters_of_the_recipe_it_races() -> None:
+def test_the_fast_recipe_is_one_short_epoch() -> None:
     assert RECIPES["fast"].parameters == 215_194
     assert (FAST.epochs, FAST.batch_size, FAST.schedule, FAST.beta_1, FAST.beta_2) == (1, 256, "one-cycle", 0.7, 0.9)
 
 
-def test_names_of_splits_and_augmentations_are_those_that_exist() -> None:
+def test_names_of_splits_augmentations_and_optimizers_are_known() -> None:
     assert set(SPLIT_NAMES) == set(SPLITS)
     assert {recipe.settings.augmentation for recipe in RECIPES.values()} <= set(AUGMENTATIONS)
     assert OPTIMIZERS == {"SGD": 0.01, "RMSprop": 0.001, "Adam": 0.001, "AdamW": 0.001}
 
 
-def test_unknown_recipe_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(SettingError, match="no recipe 'fasst'. Known: canvas, fleming-cnn"):
+def test_an_unknown_recipe_is_an_error_that_lists_the_known_ones() -> None:
+    with pytest.raises(SettingError, match="'fasst'.* canvas, fleming-cnn"):
         find_recipe("fasst")
     assert find_recipe("fast") is RECIPES["fast"]
 
 
-def test_override_changes_what_it_names_and_nothing_else() -> None:
+def test_an_override_changes_only_its_setting() -> None:
     changed = apply_overrides(FAST, {"epochs": 3, "optimizer": "SGD", "learning_rate": 1})
     assert changed == replace(FAST, epochs=3, optimizer="SGD", learning_rate=1)
     assert apply_overrides(FAST, {}) == FAST
     assert FAST.epochs == 1
 
 
-def test_override_of_dropout_changes_the_layers() -> None:
+def test_overriding_dropout_changes_the_layers() -> None:
     changed = apply_overrides(FAST, {"dropout": 0.4})
     assert changed.dropout == 0.4 and FAST.dropout == 0
     assert [layer for layer in changed.layers if not isinstance(layer, Dropout)] == list(FAST.layers)
     assert apply_overrides(RECIPES["zepeda-cnn"].settings, {"dropout": 0}).dropout == 0
 
 
-def test_override_to_uncentered_takes_larger_images() -> None:
+def test_overriding_uncentered_makes_the_input_larger() -> None:
     assert apply_overrides(FAST, {"uncentered": True}).architecture == Architecture(FAST.layers, 56)
 
 
@@ -182,51 +184,51 @@ def test_override_to_uncentered_takes_larger_images() -> None:
         {"learning_rate": 0.02, "schedule": "cosine", "uncentered": True, "augmentation": "hand"},
     ],
 )
-def test_differences_are_the_overrides(overrides: dict[str, Any]) -> None:
+def test_overrides_are_recovered_from_the_settings(overrides: dict[str, Any]) -> None:
     assert overrides_for(apply_overrides(FAST, overrides), FAST) == overrides
 
 
-def test_differences_of_settings_to_their_own_values_are_none() -> None:
+def test_overrides_with_the_values_of_the_recipe_disappear() -> None:
     assert overrides_for(apply_overrides(FAST, {"epochs": 1, "batch_size": 256}), FAST) == {}
 
 
 @pytest.mark.parametrize(
     ("overrides", "words"),
     [
-        ({"epochs": 0}, "epochs is 0, expected a whole number from 1 to 1,000"),
+        ({"epochs": 0}, "epochs is 0, .* 1 to 1,000"),
         ({"epochs": 1.5}, "epochs is 1.5"),
         ({"epochs": True}, "epochs is True"),
         ({"epochs": None}, "epochs is None"),
         ({"batch_size": 60_001}, "batch_size is 60001"),
-        ({"learning_rate": -0.1}, "learning_rate is -0.1, expected a number above 0 and at most 10"),
+        ({"learning_rate": -0.1}, "learning_rate is -0.1, .* 0 .* 10"),
         ({"learning_rate": 0}, "learning_rate is 0"),
         ({"learning_rate": float("nan")}, "learning_rate is nan"),
         ({"learning_rate": float("inf")}, "learning_rate is inf"),
         ({"learning_rate": 10**400}, "learning_rate is 1000"),
         ({"learning_rate": "0.1"}, "learning_rate is '0.1'"),
-        ({"optimizer": "adam"}, "optimizer is 'adam', expected one of SGD, RMSprop, Adam, AdamW"),
+        ({"optimizer": "adam"}, "optimizer is 'adam', .* SGD, RMSprop, Adam, AdamW"),
         ({"split": "none"}, "split is 'none'"),
         ({"augmentation": "mirror"}, "augmentation is 'mirror'"),
-        ({"dropout": 0.99}, "dropout is 0.99, expected a number from 0 to 0.95"),
+        ({"dropout": 0.99}, "dropout is 0.99, .* 0 to 0.95"),
         ({"beta_1": 1}, "beta_1 is 1"),
         ({"uncentered": 1}, "uncentered is 1"),
-        ({"momentum": 1}, "momentum is 1, expected a number from 0 to 0.9999"),
+        ({"momentum": 1}, "momentum is 1, .* 0 to 0.9999"),
         ({"nesterov": 1}, "nesterov is 1"),
         ({"weight_decay": -0.1}, "weight_decay is -0.1"),
         ({"gradient_clipping": float("inf")}, "gradient_clipping is inf"),
-        ({"loss": "mse"}, "loss is 'mse', expected one of cross-entropy, focal, squared-error, hinge"),
-        ({"loss": "hinge", "label_smoothing": 0.1}, "label_smoothing is 0.1, but the loss hinge"),
+        ({"loss": "mse"}, "loss is 'mse', .* cross-entropy, focal, squared-error, hinge"),
+        ({"loss": "hinge", "label_smoothing": 0.1}, "label_smoothing is 0.1, .*hinge"),
         ({"batch_normalization_momentum": 1.5}, "batch_normalization_momentum is 1.5"),
-        ({"layer": ()}, "no setting 'layer'. Known: batch_size, epochs"),
-        ({"epoch": 1}, "no setting 'epoch'"),
+        ({"layer": ()}, "'layer'.* batch_size, epochs"),
+        ({"epoch": 1}, "'epoch'.* batch_size, epochs"),
     ],
 )
-def test_override_refuses(overrides: dict[str, Any], words: str) -> None:
+def test_a_bad_override_is_an_error_with_its_name_and_value(overrides: dict[str, Any], words: str) -> None:
     with pytest.raises(SettingError, match=words):
         apply_overrides(FAST, overrides)
 
 
-def test_settings_check_themselves() -> None:
+def test_invalid_settings_cannot_be_made() -> None:
     with pytest.raises(SettingError, match="epochs is 0"):
         replace(FAST, epochs=0)
     with pytest.raises(ArchitectureError, match="Flatten"):
@@ -256,7 +258,7 @@ def test_settings_check_themselves() -> None:
         ("batch_normalization_momentum=0.9", ("batch_normalization_momentum", 0.9)),
     ],
 )
-def test_override_as_text(text: str, setting: tuple[str, Any]) -> None:
+def test_an_override_is_parsed_from_text(text: str, setting: tuple[str, Any]) -> None:
     name, value = parse_override(text)
     assert (name, value, type(value)) == (*setting, type(setting[1]))
     apply_overrides(FAST, {name: value})
@@ -265,13 +267,13 @@ def test_override_as_text(text: str, setting: tuple[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("epochs", "Expected KEY=VALUE .* got 'epochs'"),
-        ("", "got ''"),
-        ("=3", "Expected KEY=VALUE"),
-        ("epoch=3", "Expected KEY=VALUE with one of batch_size, epochs"),
-        ("layers=3", "Expected KEY=VALUE"),
+        ("epochs", "KEY=VALUE .* 'epochs'"),
+        ("", "KEY=VALUE .* ''"),
+        ("=3", "KEY=VALUE .* '=3'"),
+        ("epoch=3", "KEY=VALUE .* batch_size, epochs.* 'epoch=3'"),
+        ("layers=3", "KEY=VALUE .* 'layers=3'"),
         ("epochs=", "epochs is ''"),
-        ("epochs=0", "epochs is '0', expected a whole number from 1"),
+        ("epochs=0", "epochs is '0', .* 1 to 1,000"),
         ("epochs=2.0", "epochs is '2.0'"),
         ("epochs=true", "epochs is 'true'"),
         ("learning_rate=nan", "learning_rate is 'nan'"),
@@ -282,18 +284,18 @@ def test_override_as_text(text: str, setting: tuple[str, Any]) -> None:
         ("uncentered=1", "uncentered is '1'"),
     ],
 )
-def test_override_as_text_refused(text: str, words: str) -> None:
+def test_bad_text_is_an_error_with_the_setting_and_value(text: str, words: str) -> None:
     with pytest.raises(SettingError, match=words):
         parse_override(text)
 
 
-def test_every_scalar_setting_can_be_overridden_with_the_value_it_has() -> None:
+def test_every_setting_can_be_overridden_with_its_own_value() -> None:
     for recipe in RECIPES.values():
         own = {name: getattr(recipe.settings, name) for name in setting_rules()}
         assert apply_overrides(recipe.settings, {**own, "dropout": recipe.settings.dropout}) is not None
         assert overrides_for(apply_overrides(recipe.settings, own), recipe.settings) == {}
 
 
-def test_drawings_do_not_mix_with_uncentered_digits() -> None:
-    with pytest.raises(SettingError, match="set drawings to none"):
+def test_drawings_cannot_be_mixed_with_uncentered_digits() -> None:
+    with pytest.raises(SettingError, match="drawings.* none"):
         apply_overrides(find_recipe("canvas").settings, {"uncentered": True})
