@@ -63,7 +63,7 @@ class ActivationModel:
 
     @cached_property
     def _penultimate_graph(self) -> _Graph | None:
-        """The default graph cut off before the last Dense layer, or None if that is not what its output is."""
+        """The default graph up to the last Dense layer, or None if it differs from the `layers` graph."""
         content = penultimate_graph(self._path.read_bytes())
         if content is None:
             return None
@@ -71,8 +71,8 @@ class ActivationModel:
         probe = np.arange(self.input_size**2).astype(np.uint8).reshape(1, self.input_size, self.input_size)
         features = graph.run(probe, [graph.output])[0].reshape(1, -1)
         expected = self._penultimate_of_layers_graph(probe)
-        same = features.shape == expected.shape and np.allclose(features, expected, rtol=1e-3, atol=1e-3)
-        return graph if same else None
+        is_correct = features.shape == expected.shape and np.allclose(features, expected, rtol=1e-3, atol=1e-3)
+        return graph if is_correct else None
 
     def outputs(self, images: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
         """Computes the output of every layer.

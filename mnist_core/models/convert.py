@@ -29,7 +29,7 @@ _DROPOUT = (Dropout, SpatialDropout2D)
 
 
 def output_name(position: int, layer: Layer) -> str:
-    """The name of a layer's output in the signature: `003_Conv2D`, counted from 1, so that names sort as layers do."""
+    """Returns the name of a layer's output, `003_Conv2D`. It starts with the position, from 1, so that names sort."""
     return f"{position:03d}_{type(layer).__name__}"
 
 
@@ -37,11 +37,12 @@ def convert(model: Any, architecture: Architecture) -> bytes:
     """Converts a model to LiteRT.
 
     Args:
-        model: the Keras model that keras_model.build_model made of the architecture.
+        model: the Keras model that keras_model.build_model built from the architecture.
         architecture: of the model.
 
     Returns:
-        The content of a model.tflite. Its first graph gives bit for bit what TFLiteConverter.from_keras_model gives.
+        The content of a model.tflite. Its first graph predicts the same, bit for bit, as a model from
+        TFLiteConverter.from_keras_model.
     """
     import tensorflow as tf
 
@@ -91,8 +92,8 @@ class _Normalization:
 
 
 def _invertible_normalizations(model: Any, architecture: Architecture) -> dict[int, _Normalization]:
-    """The batch normalizations that follow a linear layer and can be undone, by the index of that layer."""
-    found = {}
+    """Returns the batch normalizations that follow a linear layer and can be undone, by the index of that layer."""
+    normalizations = {}
     for index, (layer, following) in enumerate(zip(model.layers, model.layers[1:], strict=False)):
         linear = getattr(getattr(layer, "activation", None), "__name__", "") == "linear"
         if not linear or not isinstance(architecture.layers[index + 1], BatchNormalization):
@@ -101,14 +102,14 @@ def _invertible_normalizations(model: Any, architecture: Architecture) -> dict[i
         scale: NDArray[np.float32] = gamma / np.sqrt(variance + np.float32(following.epsilon))
         shift = beta - mean * scale
         if np.abs(scale).min() > 0 and (np.abs(shift) / np.abs(scale)).max() < MAX_ERROR_GROWTH:
-            found[index] = _Normalization(scale, shift)
-    return found
+            normalizations[index] = _Normalization(scale, shift)
+    return normalizations
 
 
 def _layer_outputs(
     image: Any, model: Any, architecture: Architecture, normalizations: dict[int, _Normalization]
 ) -> dict[str, Any]:
-    """The output of each layer for a tensor (N, size, size, 1) of 0..255, and the logits, by output name."""
+    """Computes the output of each layer for a tensor (N, size, size, 1) of 0..255, and the logits, by output name."""
     import tensorflow as tf
 
     outputs: dict[str, Any] = {}

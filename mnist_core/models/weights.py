@@ -80,13 +80,12 @@ def layer_weights(path: Path, architecture: Architecture) -> tuple[Weights, ...]
 def _read_layer(h5py: Any, file: Any, name: str) -> Weights:
     if f"layers/{name}/vars" not in file:
         return ()
-    place = file
-    for step in ("layers", name, "vars"):
-        place = _hard_member(h5py, place, step)
-    arrays = [_hard_member(h5py, place, str(number)) for number in range(len(place))]
-    return tuple(
-        _read_array(array) for array in arrays if array.dtype.kind == "f"
-    )  # the state of a random generator is an integer
+    group = file
+    for member in ("layers", name, "vars"):
+        group = _hard_member(h5py, group, member)
+    arrays = [_hard_member(h5py, group, str(number)) for number in range(len(group))]
+    # The state of a random generator is an integer, and not a weight.
+    return tuple(_read_array(array) for array in arrays if array.dtype.kind == "f")
 
 
 def _hard_member(h5py: Any, group: Any, name: str) -> Any:

@@ -1,6 +1,6 @@
-"""Checked networks and their JSON.
+"""Networks that are checked when they are made, and their JSON.
 
-A network takes an image with pixels 0..255; one that wants 0..1 starts with `Rescaling`.
+The input of a network is an image with pixels 0..255. A network that expects 0..1 starts with `Rescaling`.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ class Architecture:
     input_size: int = allowed(Choice((28, 56)), 28)
 
     def __post_init__(self) -> None:
-        for complaint in rule_violations(self):
-            raise ArchitectureError(f"The network cannot be built: {complaint}.")
+        for violation in rule_violations(self):
+            raise ArchitectureError(f"The network cannot be built: {violation}.")
         if not 1 <= len(self.layers) <= MAX_LAYERS:
             raise ArchitectureError(f"A network has 1 to {MAX_LAYERS} layers; this one has {len(self.layers)}.")
         total = sum(row.parameters for row in self.summary())
@@ -72,8 +72,8 @@ class Architecture:
         rows = []
         for position, layer in enumerate(self.layers, start=1):
             name = type(layer).__name__
-            for complaint in rule_violations(layer):
-                raise ArchitectureError(f"Layer {position} ({name}): {complaint}.", position)
+            for violation in rule_violations(layer):
+                raise ArchitectureError(f"Layer {position} ({name}): {violation}.", position)
             try:
                 output_shape = layer.output_shape(shape)
             except ValueError as error:
@@ -120,6 +120,6 @@ def _layer_from_json(position: int, item: object) -> Layer:
         raise ArchitectureError(f"Layer {position}: {name!r} is not a layer. Known: {', '.join(LAYERS)}.", position)
     kind = LAYERS[name]
     values = {key: value for key, value in item.items() if key != "layer"}
-    for complaint in name_errors(kind, values):
-        raise ArchitectureError(f"Layer {position} ({kind.__name__}): {complaint}.", position)
+    for violation in name_errors(kind, values):
+        raise ArchitectureError(f"Layer {position} ({kind.__name__}): {violation}.", position)
     return kind(**values)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from mnist_core.networks.layers import BatchNormalization, Conv2D, Dense, Dropout, Layer
 
 MIXED = "mixed"
-"""Stands for the initializer of a network whose layers have different ones."""
+"""Stands for the initializer of a network whose layers have different initializers."""
 DEFAULT_MOMENTUM = BatchNormalization().momentum
 """Keras's momentum of batch normalization."""
 
@@ -43,7 +43,7 @@ def normalization_momentum(layers: Sequence[Layer]) -> float:
 def with_dropout(layers: Sequence[Layer], rate: float) -> tuple[Layer, ...]:
     """Returns the layers with every Dropout at this rate.
 
-    A network without Dropout gets one before its last Dense. A rate of 0 removes all of them.
+    A network without Dropout gets one before its last Dense. A rate of 0 removes every Dropout.
     """
     if rate == 0:
         return tuple(layer for layer in layers if not isinstance(layer, Dropout))

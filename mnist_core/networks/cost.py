@@ -60,19 +60,19 @@ class LayerCost:
 
 @dataclass(frozen=True)
 class _ReceptiveField:
-    """`units` in a row, each depending on `field` pixels, `stride` pixels apart."""
+    """`units` in a row, each depending on `size` pixels, `stride` pixels apart."""
 
-    field: int
+    size: int
     stride: int
     units: int
 
     def slide(self, window: int, strides: int, units: int, image: int) -> _ReceptiveField:
         """The field after a layer that slides a window over these units."""
-        return _ReceptiveField(min(image, self.field + (window - 1) * self.stride), self.stride * strides, units)
+        return _ReceptiveField(min(image, self.size + (window - 1) * self.stride), self.stride * strides, units)
 
     def combine(self, image: int) -> _ReceptiveField:
         """The field of a unit that depends on all of these units."""
-        return _ReceptiveField(min(image, self.field + (self.units - 1) * self.stride), 0, 1)
+        return _ReceptiveField(min(image, self.size + (self.units - 1) * self.stride), 0, 1)
 
 
 def layer_costs(stack: Sequence[Layer], input_size: int = 28) -> tuple[LayerCost, ...]:
@@ -83,7 +83,7 @@ def layer_costs(stack: Sequence[Layer], input_size: int = 28) -> tuple[LayerCost
         input_size: side of the square image in pixels.
     """
     shape: Shape = (input_size, input_size, 1)
-    seen, rows = _ReceptiveField(1, 1, input_size), []
+    field, rows = _ReceptiveField(1, 1, input_size), []
     for layer in stack:
         try:
             output_shape = layer.output_shape(shape) if not rule_violations(layer) else None
@@ -91,7 +91,7 @@ def layer_costs(stack: Sequence[Layer], input_size: int = 28) -> tuple[LayerCost
             output_shape = None
         if output_shape is None:
             break
-        seen = _receptive_field(layer, seen, shape, output_shape, input_size)
+        field = _receptive_field(layer, field, shape, output_shape, input_size)
         rows.append(
             LayerCost(
                 type(layer).__name__,
@@ -99,8 +99,8 @@ def layer_costs(stack: Sequence[Layer], input_size: int = 28) -> tuple[LayerCost
                 output_shape,
                 layer.parameters(shape),
                 _multiply_adds(layer, shape, output_shape),
-                seen.field,
-                seen.stride,
+                field.size,
+                field.stride,
             )
         )
         shape = output_shape
@@ -109,8 +109,8 @@ def layer_costs(stack: Sequence[Layer], input_size: int = 28) -> tuple[LayerCost
 
 def total_cost(rows: Sequence[LayerCost]) -> LayerCost:
     """Sums the costs of one or more layers. Receptive field and output shape are those of the last."""
-    whole: dict[str, Any] = {name: sum(getattr(row, name) for row in rows) for name in ("parameters", "multiply_adds")}
-    return replace(rows[-1], layer="all", input_shape=rows[0].input_shape, **whole)
+    sums: dict[str, Any] = {name: sum(getattr(row, name) for row in rows) for name in ("parameters", "multiply_adds")}
+    return replace(rows[-1], layer="all", input_shape=rows[0].input_shape, **sums)
 
 
 def megabytes(parameters: int) -> float:
@@ -146,7 +146,7 @@ def _multiply_adds(layer: Layer, shape: Shape, output_shape: Shape) -> int:
     return count(layer, shape, output_shape) if count else 0
 
 
-def _window(layer: Any, shape: Shape, output_shape: Shape) -> int:
+def _one_per_weight_and_position(layer: Any, shape: Shape, output_shape: Shape) -> int:
     return math.prod(output_shape) * int(layer.kernel_size) ** 2
 
 
@@ -155,8 +155,8 @@ def _one_per_value(layer: Any, shape: Shape, output_shape: Shape) -> int:
 
 
 _COUNTS: dict[type[Layer], Callable[[Any, Shape, Shape], int]] = {
-    Conv2D: lambda layer, shape, output_shape: _window(layer, shape, output_shape) * shape[2],
-    DepthwiseConv2D: _window,
+    Conv2D: lambda layer, shape, output_shape: _one_per_weight_and_position(layer, shape, output_shape) * shape[2],
+    DepthwiseConv2D: _one_per_weight_and_position,
     Dense: lambda layer, shape, output_shape: shape[0] * output_shape[0],
     BatchNormalization: _one_per_value,
     Rescaling: _one_per_value,

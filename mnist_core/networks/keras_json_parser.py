@@ -20,7 +20,7 @@ from mnist_core.networks.architecture import MAX_LAYERS
 from mnist_core.networks.layers import ACTIVATIONS, LAYERS, Flatten, Layer, LeakyReLU, ReLU, Softmax
 
 MAX_CHARACTERS = 1_000_000
-"""A hundred layers take a fifth of it."""
+"""Length limit. A network of MAX_LAYERS takes a fifth of it."""
 
 _INITIALIZERS = {
     "GlorotUniform": "glorot_uniform",
@@ -30,7 +30,7 @@ _INITIALIZERS = {
     "Zeros": "zeros",
 }
 _RANDOM_NORMAL = {"mean": 0.0, "stddev": 0.05}
-"""Keras's defaults of RandomNormal."""
+"""The default arguments of RandomNormal in Keras."""
 _IGNORED = {"name", "batch_input_shape", "batch_shape", "seed", "renorm_momentum"}
 """Settings that do not change the network."""
 
@@ -229,7 +229,7 @@ def _class_name(value: Any) -> Any:
 
 
 def _square_side(value: Any) -> Any:
-    """Converts a square window or stride: `[3, 3]` to 3. Others stay as they are, which the rules then reject."""
+    """Converts a square window or stride: `[3, 3]` to 3. Leaves other values unchanged; the rules reject them."""
     return value[0] if isinstance(value, list) and len(value) == 2 and value[0] == value[1] else value
 
 
@@ -238,14 +238,14 @@ def _activation(value: Any) -> Any:
 
 
 def _initializer(value: Any) -> Any:
-    """Converts an initializer with default arguments to its name. Others stay as they are, which the rules reject."""
+    """Converts an initializer with default arguments to its name. Leaves others unchanged; the rules reject them."""
     if not isinstance(value, dict):
         return value
-    own = {key: each for key, each in _config(value).items() if each is not None}
+    arguments = {key: argument for key, argument in _config(value).items() if argument is not None}
     name = value.get("class_name")
-    if name == "RandomNormal" and own in ({}, _RANDOM_NORMAL):
+    if name == "RandomNormal" and arguments in ({}, _RANDOM_NORMAL):
         return "random_normal"
-    return _INITIALIZERS.get(name, value) if isinstance(name, str) and not own else value
+    return _INITIALIZERS.get(name, value) if isinstance(name, str) and not arguments else value
 
 
 _CONVERTERS: dict[str, Callable[[Any], Any]] = {

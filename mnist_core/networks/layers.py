@@ -11,7 +11,9 @@ Shape = tuple[int, ...]
 """The shape of one example, without the batch: (rows, columns, channels) or (units,)."""
 
 ACTIVATIONS = (None, "relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid", "softmax")
+"""Activations of a layer, as Keras names them; None is linear."""
 INITIALIZERS = ("glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "random_normal", "zeros")
+"""Initializers of a kernel, as Keras names them."""
 
 
 def format_shape(shape: Shape) -> str:
@@ -57,7 +59,7 @@ class Rescaling(Layer):
 
 @dataclass(frozen=True)
 class Conv2D(Layer):
-    """Slides filters over the image; each filter makes one channel."""
+    """Slides filters over the image; each filter produces one channel."""
 
     filters: int = allowed(Integer(1, 1024))
     kernel_size: int = allowed(Integer(1, 28))
@@ -99,6 +101,8 @@ class DepthwiseConv2D(Layer):
 
 @dataclass(frozen=True)
 class _Pooling2D(Layer):
+    """Slides a window over each channel."""
+
     pool_size: int = allowed(Integer(1, 28), 2)
     strides: int | None = allowed(Choice((None, *range(1, 9))), None)  # None: pool_size
     padding: str = allowed(Choice(("valid", "same")), "valid")
@@ -185,7 +189,7 @@ class SpatialDropout2D(Layer):
 
 @dataclass(frozen=True)
 class Flatten(Layer):
-    """Turns an image into a flat list of values."""
+    """Flattens an image into a list of values."""
 
     def output_shape(self, shape: Shape) -> Shape:
         """See Layer.output_shape."""

@@ -13,7 +13,7 @@ import re
 import secrets
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,7 @@ class SavedNetwork:
     Attributes:
         id: name of its file: the time when it was first saved, and a random part.
         name: chosen by its owner; need not be unique.
-        layers: a network that can be trained.
+        layers: from input to output; they can be trained.
         input_size: side of its square input image in pixels.
         owner: see `owners`.
         saved: time of the last save, seconds since the epoch.
@@ -56,7 +56,7 @@ class SavedNetwork:
 
     @property
     def overrides(self) -> dict[str, Any]:
-        """The overrides that make a recipe train this network."""
+        """The overrides with which a recipe trains this network."""
         uncentered = {"uncentered": True, "drawings": "none"} if self.input_size == 56 else {}
         return {LAYERS_KEY: architecture.layers_to_json(self.layers), **uncentered}
 
@@ -80,9 +80,9 @@ class SavedNetwork:
         """
         if value["schema"] != SCHEMA:
             raise ValueError(f"unknown schema {value['schema']!r}")
-        found = Architecture(architecture.layers_from_json(value["layers"]), value["input_size"])
+        network = Architecture(architecture.layers_from_json(value["layers"]), value["input_size"])
         owner, saved = owners.parse_owner(value.get("owner")), float(value["saved"])
-        return cls(name, checked_name(value["name"]), found.layers, found.input_size, owner, saved)
+        return cls(name, checked_name(value["name"]), network.layers, network.input_size, owner, saved)
 
 
 def networks_dir() -> Path:
@@ -115,11 +115,11 @@ def save_network(
         SettingError: the name is invalid, the library is full, or the folder cannot be written.
         ArchitectureError: the network cannot be trained.
     """
-    stack = Architecture(tuple(layers), input_size).layers
+    checked = Architecture(tuple(layers), input_size).layers
     if not replace_id and len(_files()) >= MAX_NETWORKS:
         raise SettingError(f"The library is full: it has {MAX_NETWORKS} networks. Delete some first.")
     network_id = _path(replace_id).stem if replace_id else f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(4)}"
-    network = SavedNetwork(network_id, checked_name(name), stack, input_size, owner, time.time())
+    network = SavedNetwork(network_id, checked_name(name), checked, input_size, owner, time.time())
     return _write(network)
 
 
@@ -137,8 +137,8 @@ def _write(network: SavedNetwork) -> SavedNetwork:
 
 def list_networks() -> list[SavedNetwork]:
     """Lists all saved networks, the last one saved first. Skips files that cannot be read."""
-    found = [network for path in _files() if (network := _read(path)) is not None]
-    return sorted(found, key=lambda network: -network.saved)
+    networks = [network for path in _files() if (network := _read(path)) is not None]
+    return sorted(networks, key=lambda network: -network.saved)
 
 
 def find_network(network_id: str) -> SavedNetwork:
@@ -160,13 +160,14 @@ def resolve_network(text: str) -> SavedNetwork:
         return find_network(text)
     if text.endswith(".json"):
         return _import_file(Path(text))
-    found = [network for network in list_networks() if network.name == text]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        ids = ", ".join(network.id for network in found)
-        raise SettingError(f"{len(found)} networks are called {text!r}. Give the id of one: {ids}.")
-    names = ", ".join(repr(network.name) for network in list_networks()[:10]) or "none yet"
+    networks = list_networks()
+    matches = [network for network in networks if network.name == text]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        ids = ", ".join(network.id for network in matches)
+        raise SettingError(f"{len(matches)} networks are called {text!r}. Give the id of one: {ids}.")
+    names = ", ".join(repr(network.name) for network in networks[:10]) or "none yet"
     raise SettingError(
         f"No saved network is called {text[:80]!r}. Saved: {names}. Or give a .json file that contains the result of "
         "Keras's `model.to_json()`."
@@ -180,16 +181,13 @@ def _import_file(path: Path) -> SavedNetwork:
         raise SettingError(
             f"The network {path} cannot be read: {error}. Give a file with Keras's `model.to_json()`."
         ) from None
-    found = keras_json_parser.parse_keras_json(text)
-    return SavedNetwork("", path.stem, found.layers, found.input_size)
+    parsed = keras_json_parser.parse_keras_json(text)
+    return SavedNetwork("", path.stem, parsed.layers, parsed.input_size)
 
 
 def rename_network(network_id: str, name: str) -> SavedNetwork:
     """Renames a network. Raises SettingError if the name is invalid or the network cannot be read or written."""
-    network = find_network(network_id)
-    return _write(
-        SavedNetwork(network.id, checked_name(name), network.layers, network.input_size, network.owner, network.saved)
-    )
+    return _write(replace(find_network(network_id), name=checked_name(name)))
 
 
 def delete_network(network_id: str) -> None:
@@ -218,6 +216,6 @@ def _read(path: Path) -> SavedNetwork | None:
 
 
 def _files() -> list[Path]:
-    return (
-        [path for path in networks_dir().glob("*.json") if _ID.fullmatch(path.stem)] if networks_dir().is_dir() else []
-    )
+    if not networks_dir().is_dir():
+        return []
+    return [path for path in networks_dir().glob("*.json") if _ID.fullmatch(path.stem)]

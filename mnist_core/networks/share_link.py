@@ -22,7 +22,7 @@ from mnist_core.networks.layers import Layer
 MAX_CHARACTERS = 8_000
 """Length limit, because servers reject longer URLs. A network of MAX_LAYERS takes a third of it."""
 MAX_JSON_BYTES = 100_000
-"""Size limit of the JSON. MAX_LAYERS with every setting written out take half of it."""
+"""Size limit of the JSON. A network of MAX_LAYERS with every setting written out takes half of it."""
 
 _SUBJECT = "The network in this link"
 _TEXT = re.compile(r"[A-Za-z0-9_-]+")
@@ -45,7 +45,7 @@ def decode(text: str, input_size: int = 28) -> tuple[Layer, ...]:
         ArchitectureError: the text is too long, is not a network, or the network cannot be trained.
     """
     try:
-        layers = architecture.layers_from_json(json.loads(_unpacked(text)))
+        layers = architecture.layers_from_json(json.loads(_unpack(text)))
     except (ValueError, RecursionError):
         raise ArchitectureError(f"{_SUBJECT} is damaged. Copy the link again.") from None
     if len(layers) > MAX_LAYERS:
@@ -56,7 +56,7 @@ def decode(text: str, input_size: int = 28) -> tuple[Layer, ...]:
         raise ArchitectureError(f"{_SUBJECT} cannot be opened. {error}", error.position) from None
 
 
-def _unpacked(text: str) -> bytes:
+def _unpack(text: str) -> bytes:
     if len(text) > MAX_CHARACTERS:
         raise ArchitectureError(
             f"{_SUBJECT} has {len(text):,} characters; at most {MAX_CHARACTERS:,} are allowed. Send it as a file."

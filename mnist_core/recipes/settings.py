@@ -61,7 +61,7 @@ class Settings:
         augmentation: one of AUGMENTATIONS.
         drawings: one of MIXTURES: drawings that are added to MNIST.
         patience: epochs without a lower validation loss after which training stops and restores the best; 0 for none.
-        time_budget: seconds after which training stops; 0 for none.
+        time_budget: seconds after which training stops; 0 for no limit.
         target_accuracy: validation accuracy, 0..1, at which training stops; 0 for none.
         split: one of SPLIT_NAMES.
         uncentered: each digit is at a random position in a 56×56 image.
@@ -96,8 +96,8 @@ class Settings:
     one_hot: bool = allowed(Choice((True, False)), False)
 
     def __post_init__(self) -> None:
-        for complaint in rule_violations(self):
-            raise SettingError(f"Invalid settings: {complaint}.")
+        for violation in rule_violations(self):
+            raise SettingError(f"Invalid settings: {violation}.")
         if self.uncentered and self.drawings != "none":
             raise SettingError("drawings are 28×28 and cannot be mixed with uncentered digits: set drawings to none.")
         if self.label_smoothing and self.loss not in SMOOTHED_LOSSES:

@@ -1,4 +1,4 @@
-"""The converted model against the Keras model it was made of; what is no model; many threads at once."""
+"""A converted model predicts what its Keras model predicts, in many threads; other files and images are rejected."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ WIDE = (Rescaling(1 / 255), Conv2D(6, 7, 3), MaxPooling2D(), Flatten(), Dense(10
 def convert(
     function: Callable[..., Any], *shapes: tuple[int | None, ...], dtype: str = "float32", flex: bool = False
 ) -> bytes:
-    """A function as a LiteRT model; `flex` lets operations through that LiteRT alone does not have."""
+    """Converts a function to a LiteRT model. `flex` permits operations that LiteRT cannot run."""
     import tensorflow as tf
 
     signature = [tf.TensorSpec(shape, dtype) for shape in shapes]
@@ -38,8 +38,8 @@ def convert(
     return bytes(converter.convert())
 
 
-def made(folder: Path, layers: tuple[Any, ...], size: int) -> tuple[Any, Path]:
-    """A Keras model with weights large enough that its answers differ, and its LiteRT file."""
+def make_models(folder: Path, layers: tuple[Any, ...], size: int) -> tuple[Any, Path]:
+    """Makes a Keras model whose weights are so large that predictions differ, and its LiteRT file."""
     import tensorflow as tf
 
     model = build_model(Architecture(layers, size))
@@ -52,71 +52,74 @@ def made(folder: Path, layers: tuple[Any, ...], size: int) -> tuple[Any, Path]:
 
 @pytest.fixture(scope="module")
 def small(keras: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
-    return made(tmp_path_factory.mktemp("small"), LAYERS, 28)
+    return make_models(tmp_path_factory.mktemp("small"), LAYERS, 28)
 
 
 @pytest.fixture(scope="module")
 def wide(keras: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
-    """56×56 pixels, a hundred outputs."""
-    return made(tmp_path_factory.mktemp("wide"), WIDE, 56)
+    """A model with 56×56 pixels and a hundred outputs."""
+    return make_models(tmp_path_factory.mktemp("wide"), WIDE, 56)
 
 
 def random_images(count: int, size: int = 28, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (count, size, size), dtype=np.uint8)
 
 
-def by_keras(model: Any, images: np.ndarray) -> np.ndarray:
+def keras_probabilities(model: Any, images: np.ndarray) -> np.ndarray:
     return np.asarray(model.predict(images[..., None].astype(np.float32), verbose=0, batch_size=500))
 
 
 @pytest.mark.parametrize("count", [1, 2, BATCH, BATCH + 1, 200])
-def test_answers_are_those_of_keras(small: tuple[Any, Path], count: int) -> None:
+def test_probabilities_match_keras(small: tuple[Any, Path], count: int) -> None:
     model, path = small
     classifier, images = Classifier(path), random_images(count)
-    found = classifier.probabilities(images)
-    assert (found.shape, found.dtype) == ((count, 10), np.float32)
-    np.testing.assert_allclose(found, by_keras(model, images), atol=1e-5)
-    np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-5)
-    assert count == 1 or found.std(axis=0).max() > 0.01, "the answers depend on the image"
+    probabilities = classifier.probabilities(images)
+    assert (probabilities.shape, probabilities.dtype) == ((count, 10), np.float32)
+    np.testing.assert_allclose(probabilities, keras_probabilities(model, images), atol=1e-5)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+    assert count == 1 or probabilities.std(axis=0).max() > 0.01, "predictions depend on the image"
 
 
-def test_batches_of_all_sizes_one_after_another(small: tuple[Any, Path]) -> None:
-    """Sizes change the shape of the interpreter's tensors; the answers stay those of the image."""
+def test_changing_the_batch_size_does_not_change_predictions(small: tuple[Any, Path]) -> None:
+    """The batch size is part of the shape of the interpreter's tensors."""
     model, path = small
     classifier, images = Classifier(path, threads=2), random_images(200)
-    expected = by_keras(model, images)
+    expected = keras_probabilities(model, images)
     for count in (200, 1, 65, 64, 3, 1, 200):
         np.testing.assert_allclose(classifier.probabilities(images[:count]), expected[:count], atol=1e-5)
 
 
-def test_no_images_no_answers(small: tuple[Any, Path], wide: tuple[Any, Path]) -> None:
+def test_no_images_give_no_predictions(small: tuple[Any, Path], wide: tuple[Any, Path]) -> None:
     assert Classifier(small[1]).probabilities(random_images(0)).shape == (0, 10)
     assert Classifier(wide[1]).probabilities(random_images(0)).shape == (0, 100)
     assert Classifier(wide[1]).digit_probabilities(random_images(0)).shape == (0, 10)
 
 
-def test_a_larger_input_gets_the_digit_in_its_middle(wide: tuple[Any, Path]) -> None:
+def test_a_digit_is_centered_in_a_larger_input(wide: tuple[Any, Path]) -> None:
     model, path = wide
     classifier, images = Classifier(path), random_images(70)
     field = np.zeros((70, 56, 56), np.uint8)
     field[:, 14:42, 14:42] = images
-    expected = by_keras(model, field)
+    expected = keras_probabilities(model, field)
     assert classifier.input_size == 56
     np.testing.assert_allclose(classifier.probabilities(images), expected, atol=1e-5)
     np.testing.assert_allclose(classifier.probabilities(field), expected, atol=1e-5)
     np.testing.assert_allclose(classifier.digit_probabilities(images), expected[:, :10], atol=1e-5)
 
 
-def test_a_reading_tells_digits_from_what_is_none(small: tuple[Any, Path], wide: tuple[Any, Path]) -> None:
-    """Outputs past the tenth say together that it is no digit; a model without them never says so."""
+def test_outputs_after_the_tenth_are_the_probability_of_no_digit(
+    small: tuple[Any, Path], wide: tuple[Any, Path]
+) -> None:
+    """A model with only ten outputs never rejects an image."""
     for _, path in (small, wide):
         classifier, images = Classifier(path), random_images(30)
         for image, outputs in zip(images, classifier.probabilities(images), strict=True):
-            reading = classifier.predict(image)
-            np.testing.assert_allclose(reading.probabilities, outputs[:10], atol=1e-6)
-            assert reading.digit == outputs[:10].argmax() and reading.confidence == pytest.approx(outputs[:10].max())
-            assert reading.not_a_digit == pytest.approx(outputs[10:].sum(), abs=1e-5)
-            assert reading.rejected == (outputs[:10].sum() < 0.5)
+            prediction = classifier.predict(image)
+            np.testing.assert_allclose(prediction.probabilities, outputs[:10], atol=1e-6)
+            assert prediction.digit == outputs[:10].argmax()
+            assert prediction.confidence == pytest.approx(outputs[:10].max())
+            assert prediction.not_a_digit == pytest.approx(outputs[10:].sum(), abs=1e-5)
+            assert prediction.rejected == (outputs[:10].sum() < 0.5)
 
 
 @pytest.mark.parametrize(
@@ -132,26 +135,27 @@ def test_a_reading_tells_digits_from_what_is_none(small: tuple[Any, Path], wide:
         np.zeros((2, 28, 56), np.uint8),
     ],
 )
-def test_refuses_other_images(small: tuple[Any, Path], images: np.ndarray) -> None:
-    with pytest.raises(ModelError, match=r"Expected images \(N, 28, 28\) uint8.*got \("):
+def test_images_of_another_shape_or_type_are_rejected(small: tuple[Any, Path], images: np.ndarray) -> None:
+    given = re.escape(f"{images.shape} {images.dtype}")
+    with pytest.raises(ModelError, match=rf"\(N, 28, 28\) uint8.*{given}"):
         Classifier(small[1]).probabilities(images)
 
 
-def test_each_thread_gets_its_own_answers(small: tuple[Any, Path]) -> None:
+def test_each_thread_gets_the_predictions_of_its_images(small: tuple[Any, Path]) -> None:
     model, path = small
     classifier = Classifier(path)
     batches = [random_images(1 + 23 * number, seed=number) for number in range(8)]
-    expected = [by_keras(model, images) for images in batches]
+    expected = [keras_probabilities(model, images) for images in batches]
     worst = [0.0] * 8
-    together = threading.Barrier(8)
+    barrier = threading.Barrier(8)
 
-    def ask(number: int) -> None:
-        together.wait()
+    def predict_repeatedly(number: int) -> None:
+        barrier.wait()
         for _ in range(20):
-            found = classifier.probabilities(batches[number])
-            worst[number] = max(worst[number], float(np.abs(found - expected[number]).max()))
+            probabilities = classifier.probabilities(batches[number])
+            worst[number] = max(worst[number], float(np.abs(probabilities - expected[number]).max()))
 
-    threads = [threading.Thread(target=ask, args=(number,)) for number in range(8)]
+    threads = [threading.Thread(target=predict_repeatedly, args=(number,)) for number in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -159,16 +163,10 @@ def test_each_thread_gets_its_own_answers(small: tuple[Any, Path]) -> None:
     assert max(worst) < 1e-5
 
 
-# what is no model
-
-
-def test_missing_file_says_where_it_would_come_from(tmp_path: Path) -> None:
-    with pytest.raises(
-        ModelError, match=r"no model at .*model.tflite. A run has one once it has finished or was stopped"
-    ):
-        Classifier(tmp_path / "model.tflite")
-    with pytest.raises(ModelError, match="no model at"):
-        Classifier(tmp_path)
+def test_a_missing_file_is_an_error_that_names_it(tmp_path: Path) -> None:
+    for path in (tmp_path / "model.tflite", tmp_path):
+        with pytest.raises(ModelError, match=f"no model at {re.escape(str(path))}"):
+            Classifier(path)
 
 
 LOAD = """
@@ -181,31 +179,38 @@ for path in map(Path, sys.argv[1:]):
         Classifier(path)
         print("loaded", flush=True)
     except ModelError as error:
-        print("refused", path.name in str(error), str(error).count(chr(10)), flush=True)
+        print("rejected", path.name in str(error), str(error).count(chr(10)), flush=True)
 """
 
 
-def refusals(paths: list[Path]) -> list[str]:
-    """Each file loaded in another process, which a broken one may bring down."""
+def load_in_process(paths: list[Path]) -> list[str]:
+    """Loads files in another process, because a broken file might crash it. Returns one line per file."""
     command = [sys.executable, "-c", LOAD, *map(str, paths)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, (done.returncode, done.stderr)
     return done.stdout.splitlines()
 
 
-def test_broken_files_are_refused_in_one_line_and_crash_nothing(small: tuple[Any, Path], tmp_path: Path) -> None:
-    whole = small[1].read_bytes()
-    contents = [b"", b"T", b"just some text\n" * 200, bytes(5000), whole[:8] + bytes(1000), b"PK\x03\x04" + bytes(100)]
-    contents += [whole[: len(whole) * part // 20] for part in range(1, 20)] + [whole[:-1]]
-    contents += [re.sub(rb"[\w/:;.]{8,}", lambda name: b"\xff" * len(name[0]), whole)]  # names that are no text
+def test_a_broken_file_is_an_error_of_one_line_and_not_a_crash(small: tuple[Any, Path], tmp_path: Path) -> None:
+    content = small[1].read_bytes()
+    contents = [
+        b"",
+        b"T",
+        b"just some text\n" * 200,
+        bytes(5000),
+        content[:8] + bytes(1000),
+        b"PK\x03\x04" + bytes(100),
+    ]
+    contents += [content[: len(content) * part // 20] for part in range(1, 20)] + [content[:-1]]
+    contents += [re.sub(rb"[\w/:;.]{8,}", lambda name: b"\xff" * len(name[0]), content)]  # names that are not UTF-8
     paths = [tmp_path / f"broken-{number}.tflite" for number in range(len(contents))]
-    for path, content in zip(paths, contents, strict=True):
-        path.write_bytes(content)
-    assert refusals([small[1], *paths]) == ["loaded"] + ["refused True 0"] * len(paths)
+    for path, broken in zip(paths, contents, strict=True):
+        path.write_bytes(broken)
+    assert load_in_process([small[1], *paths]) == ["loaded"] + ["rejected True 0"] * len(paths)
 
 
-def white(*shape: int) -> Callable[[Any], Any]:
-    """A model's function that gives one value for each image, `shape` times."""
+def mean_model(*shape: int) -> Callable[[Any], Any]:
+    """Returns the function of a model whose outputs, of this shape, depend only on the mean of an image."""
 
     def function(images: Any) -> Any:
         import tensorflow as tf
@@ -227,20 +232,20 @@ def determinant(images: Any) -> Any:
     ("content", "words"),
     [
         (
-            lambda: convert(white(10), (None, 20, 20, 1)),
-            r"of shape \[-1, 20, 20, 1\]; expected \(N, 28, 28, 1\)",
+            lambda: convert(mean_model(10), (None, 20, 20, 1)),
+            r"\[-1, 20, 20, 1\].*\(N, 28, 28, 1\)",
         ),
-        (lambda: convert(white(10), (None, 28, 28, 3)), r"\[-1, 28, 28, 3\]"),
-        (lambda: convert(white(10), (None, 28, 56, 1)), r"\[-1, 28, 56, 1\]"),
-        (lambda: convert(white(10), (None, 784)), r"\[-1, 784\]"),
-        (lambda: convert(white(10), (None, 28, 28, 1), dtype="uint8"), "is not a LiteRT model"),
-        (lambda: convert(white(3), (None, 28, 28, 1)), r"shape \(1, 3\)"),
-        (lambda: convert(lambda a, b: white(10)(a + b), (None, 28, 28, 1), (None, 28, 28, 1)), "takes 2 inputs"),
+        (lambda: convert(mean_model(10), (None, 28, 28, 3)), r"\[-1, 28, 28, 3\]"),
+        (lambda: convert(mean_model(10), (None, 28, 56, 1)), r"\[-1, 28, 56, 1\]"),
+        (lambda: convert(mean_model(10), (None, 784)), r"\[-1, 784\]"),
+        (lambda: convert(mean_model(10), (None, 28, 28, 1), dtype="uint8"), "is not a LiteRT model"),
+        (lambda: convert(mean_model(3), (None, 28, 28, 1)), r"shape \(1, 3\)"),
+        (lambda: convert(lambda a, b: mean_model(10)(a + b), (None, 28, 28, 1), (None, 28, 28, 1)), "takes 2 inputs"),
         (lambda: convert(determinant, (None, 28, 28, 1), flex=True), "is not a LiteRT model"),
     ],
     ids=["size", "channels", "oblong", "flat", "integers", "three-outputs", "two-inputs", "unknown-operation"],
 )
-def test_models_of_another_kind_are_refused(tmp_path: Path, content: Callable[[], bytes], words: str) -> None:
+def test_models_of_another_kind_are_rejected(tmp_path: Path, content: Callable[[], bytes], words: str) -> None:
     path = tmp_path / "model.tflite"
     path.write_bytes(content())
     with pytest.raises(ModelError, match=words) as error:
@@ -249,10 +254,10 @@ def test_models_of_another_kind_are_refused(tmp_path: Path, content: Callable[[]
 
 
 def test_layers_of_all_kinds_convert(keras: Any, tmp_path: Path) -> None:
-    """What the Train page can put together, LiteRT has to read."""
+    """The network builder of the Train page offers all of them."""
     from tests.networks.test_architecture import EXAMPLES
 
     layers = (Rescaling(1 / 255), *EXAMPLES[6][:2], *EXAMPLES[17][:5], GlobalAveragePooling2D(), Dense(10, "softmax"))
-    model, path = made(tmp_path, layers, 28)
+    model, path = make_models(tmp_path, layers, 28)
     images = random_images(5)
-    np.testing.assert_allclose(Classifier(path).probabilities(images), by_keras(model, images), atol=1e-4)
+    np.testing.assert_allclose(Classifier(path).probabilities(images), keras_probabilities(model, images), atol=1e-4)
