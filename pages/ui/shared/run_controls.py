@@ -67,8 +67,8 @@ def show_run_controls(run: Run, settings: Settings, status: Status) -> None:
 
 
 def _show_learning_rate(run: Run, current: float) -> None:
+    """A slider. Its value is given as the default, not by session state: see `_show_total_epochs`."""
     key = f"rate-{run.id}"
-    st.session_state.setdefault(key, current)
 
     def request_learning_rate() -> None:
         visitor.owner_callback(run, run.update_control)(learning_rate=st.session_state[key])
@@ -76,6 +76,7 @@ def _show_learning_rate(run: Run, current: float) -> None:
     st.select_slider(
         "Learning rate from now on",
         sorted({*LEARNING_RATES, current}),
+        current,
         key=key,
         on_change=request_learning_rate,
         format_func="{:g}".format,
@@ -85,8 +86,12 @@ def _show_learning_rate(run: Run, current: float) -> None:
 
 
 def _show_total_epochs(run: Run, status: Status) -> None:
+    """An input. Its value is given as the default, not by session state.
+
+    Streamlit sends a value of session state to the browser only once. If the next redraw comes before a slow browser
+    has drawn it, the browser falls back to the default, which without one is the minimum, and reports that as a change.
+    """
     key = f"epochs-{run.id}"
-    st.session_state.setdefault(key, status.epochs)  # without it the input would start at its minimum
 
     def request_epochs() -> None:
         visitor.owner_callback(run, run.update_control)(epochs=st.session_state[key])
@@ -95,6 +100,7 @@ def _show_total_epochs(run: Run, status: Status) -> None:
         "Total epochs",
         max(1, status.epoch + 1),
         MAX_EPOCHS,
+        status.epochs,
         key=key,
         on_change=request_epochs,
         disabled=visitor.is_locked(run),
