@@ -510,3 +510,12 @@ def test_a_finished_run_is_continued(app: AppTest, two: list[Run], monkeypatch: 
     button(app, "Train longer").click().run()
     assert [run.id for run in started] == [two[0].id]
     assert two[0].control()["epochs"] == 6 and two[0].status().state == "queued"
+
+
+def test_controls_have_the_current_values_as_their_defaults(app: AppTest, live: Run) -> None:
+    """A slow browser shows the default and reports it: as a minimum it would end the run."""
+    open_page(app, "pages/train.py", run=live.id)
+    epochs, rate = app.number_input(key=f"epochs-{live.id}"), app.select_slider(key=f"rate-{live.id}")
+    assert epochs.proto.default == epochs.value == live.status().epochs > epochs.min
+    assert [rate.options[int(index)] for index in rate.proto.default] == [f"{rate.value:g}"]
+    assert rate.value == live.spec().settings.learning_rate
