@@ -7,17 +7,15 @@ import os
 import signal
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
-from click.testing import CliRunner
 
-from mnist_core.__main__ import main
 from mnist_core.runs import history, status
 from mnist_core.runs.run import sweep_mark
 from mnist_core.runs.store import find_run, list_runs
 from mnist_core.sweeps.store import SWEEPS_FOLDER, create_sweep, launch_sweep, list_sweeps, resume_sweep
+from tests.cli.calling import call
 from tests.support import ROOT, command_line, environment, hears_signals, wait_until
 from tests.sweeps.fakes import make_plan_of_tiny
 
@@ -79,10 +77,6 @@ def test_a_sweep_that_is_killed_twice_finishes_with_nothing_lost_or_trained_twic
     rows = {row["run"]: row["sweep"] for row in history.history_rows()}
     assert rows[best["run"]] == f"{sweep.id} trial {best['trial']}"
     assert rows[retrained["run"]].startswith(f"{sweep.id} trial {best['trial']}, ")
-
-
-def call(*arguments: str) -> Any:
-    return CliRunner().invoke(main, list(arguments))
 
 
 @slow
