@@ -47,7 +47,7 @@ format: dev-ready ## lays the code out and sorts the imports
 	$(RUN) -m ruff check --select I --fix .
 	$(RUN) -m ruff format .
 
-bench: dev-ready ## how fast it is, beside its peers: three quarters of an hour, on an idle machine. Writes benchmarks/RESULTS.md
+bench: dev-ready ## measure speed and compare with peers: 45 minutes on an idle machine. Writes benchmarks/RESULTS.md
 	$(RUN) benchmarks/_all.py $(ARGS)
 
 clean: ## removes .venv and caches; keeps runs/ and the data
