@@ -90,6 +90,7 @@ def test_settings_of_a_layer_are_changed_and_undone(built: AppTest) -> None:
     assert built.number_input(key=state.layer_setting_key("Dense", "units")).value == 16, "the form goes back too"
 
 
+@pytest.mark.slow
 def test_every_type_of_layer_can_be_added_and_has_its_settings(built: AppTest) -> None:
     for kind in LAYERS:
         built.session_state[state.CUSTOM_LAYERS] = SMALL

@@ -88,7 +88,7 @@ def test_every_method_shows_a_picture_of_the_shipped_model(app: AppTest) -> None
         assert f'alt="{method.title} over the digit' in page
 
 
-def test_another_digit_and_all_ten_of_them(app: AppTest, run: Run) -> None:
+def test_another_digit_or_all_ten_can_be_explained(app: AppTest, run: Run) -> None:
     opened(app, "reasons", run.id)
     assert "what speaks for a 3" in shown(choose(app, state.ATTRIBUTION_DIGIT, 3))
     page = shown(choose(app, state.ATTRIBUTION_ALL, True))
@@ -99,7 +99,7 @@ def test_another_digit_and_all_ten_of_them(app: AppTest, run: Run) -> None:
     assert (gaps <= 0.0101 * rows["difference of logits"].abs() + 0.002).sum() >= 9
 
 
-def test_grad_cam_of_any_convolution(app: AppTest) -> None:
+def test_grad_cam_works_for_any_convolution(app: AppTest) -> None:
     opened(app, "reasons")
     choose(app, state.ATTRIBUTION_METHOD, "grad_cam")
     menu = next(each for each in app.selectbox if each.key == state.ATTRIBUTION_LAYER)
@@ -151,14 +151,14 @@ def test_a_run_without_its_keras_model_says_so(app: AppTest, run: Run) -> None:
     assert "has no `model.keras`" in shown(opened(app, "reasons", run.id))
 
 
-def test_a_blank_map_has_a_colour_scale_all_the_same() -> None:
+def test_a_blank_map_can_be_drawn() -> None:
     sheet = attribution_charts.attribution_sheet(
         np.zeros((1, 28, 28), np.float32), np.zeros((28, 28), np.uint8), ["x"], "u", 4, 1
     )
     assert sheet.dtype == np.uint8 and sheet.ndim == 3
 
 
-def test_occlusion_comes_first_and_needs_no_tensorflow(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_occlusion_is_the_default_and_needs_no_tensorflow(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(analysis_caches, "gradient_helper")
     app.session_state[state.ATTRIBUTION_METHOD] = next(iter(attribution.METHODS))
     page = shown(opened(app, "reasons"))
@@ -180,7 +180,7 @@ def test_teal_speaks_for_and_orange_against() -> None:
 # before and after training
 
 
-def test_the_slider_moves_through_the_training(app: AppTest, run: Run) -> None:
+def test_the_slider_selects_an_epoch(app: AppTest, run: Run) -> None:
     page = shown(opened(app, "growth", run.id))
     assert "Prediction after 2 epochs" in page and "Filters of the first layer, before and after training" in page
     assert "##### Prediction by epoch" in page
@@ -190,7 +190,7 @@ def test_the_slider_moves_through_the_training(app: AppTest, run: Run) -> None:
     assert not app.exception and "Prediction after 2 epochs" in shown(app)
 
 
-def test_the_last_snapshot_answers_as_the_model_does(helper: GradientClient, trained: Trained, sample: Any) -> None:
+def test_the_last_snapshot_predicts_as_the_model_does(helper: GradientClient, trained: Trained, sample: Any) -> None:
     from mnist_core.models.classifier import Classifier
 
     found = helper.snapshot_history(trained.run.path, sample.x_test[7], 1)
@@ -207,7 +207,7 @@ def test_the_shipped_model_and_older_runs_say_why_there_is_nothing(app: AppTest,
     assert "This run has no snapshots" in shown(choose(app, state.MODEL, run.id))
 
 
-def test_snapshots_of_another_network_are_told(helper: GradientClient, trained: Trained, tmp_path: Path) -> None:
+def test_snapshots_of_another_network_raise(helper: GradientClient, trained: Trained, tmp_path: Path) -> None:
     from mnist_core.errors import ModelError
 
     folder = shutil.copytree(trained.run.path, tmp_path / "run")
@@ -216,7 +216,7 @@ def test_snapshots_of_another_network_are_told(helper: GradientClient, trained: 
         helper.snapshot_history(folder, np.zeros((28, 28), np.uint8), 1)
 
 
-def test_pictures_of_layers_have_a_tile_for_each_channel() -> None:
+def test_layer_pictures_have_a_tile_for_each_channel() -> None:
     wall = growth_charts.activation_grid(np.ones((7, 7, 10), np.float32), 0.0, 1.0)
     assert wall.shape == (2 * 60, 8 * 60)
     assert growth_charts.activation_grid(np.arange(20, dtype=np.float32), 0, 19).shape == (2 * 24, 16 * 24)
