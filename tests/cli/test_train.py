@@ -201,7 +201,7 @@ def test_no_setting_of_the_train_page_lacks_an_option() -> None:
         (["--recipe", "fast", "--set", "optimizer"], "KEY=VALUE"),
         (["--recipe", "fast", "--set", "optimizer=sgd"], "optimizer is 'sgd'"),
         (["--network", "nowhere.json"], "nowhere.json"),
-        (["--network", "deep"], "'deep'"),
+        (["--network", "deep"], "'deep'. Saved: none yet"),
         (["--fast"], "--fast"),
     ],
 )
