@@ -115,12 +115,12 @@ def normalize_drawing(
     if brush is not None and not brush > 0:
         raise DrawingError(f"Expected a brush width above 0 pixels. Received: {brush}.")
     ink = to_ink(drawing)
-    stages = [Stage("Ink", ink, "Whatever differs from the color along the border is ink, and ink is bright.")]
+    stages = [Stage("Ink", ink, "Every pixel that differs from the color at the border is ink. Ink is bright.")]
     if not ink.any():
         return NormalizedDrawing(np.zeros((SIDE, SIDE), np.uint8), tuple(stages), True, 0.0)
     if not steps.crop:
         image = resize(ink, SIDE, SIDE)
-        stages.append(Stage("28 x 28", image, "The whole picture is reduced, wherever and however large the digit is."))
+        stages.append(Stage("28 x 28", image, "The whole picture is shrunk, no matter where the digit is and how large."))
         return NormalizedDrawing(image, tuple(stages), False, 0.0)
     stages.append(_without_specks(ink))
     box = _tight_box(stages[-1].image)

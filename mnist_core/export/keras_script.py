@@ -163,7 +163,7 @@ def script_source(run: Run) -> str:
 
 
 def _docstring(run: Run, spec: RunSpec) -> str:
-    network = "your own network" if spec.kind == OWN else spec.recipe
+    network = "custom network" if spec.kind == OWN else spec.recipe
     argument = "mnist.npz" if dataset_name(run) == "custom" else "[mnist.npz]"
     data_files = []
     if dataset_name(run) == "sample":

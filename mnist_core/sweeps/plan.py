@@ -205,7 +205,7 @@ def max_trials(plan: SweepPlan) -> int:
 def plan_title(plan: SweepPlan) -> str:
     """`fast: learning rate × batch size`."""
     names = " × ".join(dimension.name.replace("_", " ") for dimension in plan.space)
-    base = "your own network" if plan.base.kind == OWN else plan.base.recipe
+    base = "custom network" if plan.base.kind == OWN else plan.base.recipe
     return plan.title or f"{base}: {names}"
 
 

@@ -101,7 +101,7 @@ def test_a_base_can_be_a_saved_network() -> None:
     assert by_id.base.settings == plan.base.settings
     trial = plan.trial_spec({"dropout": 0.4, "batch_size": 64}, 0).settings
     assert trial.layers == (*layers[:2], Dropout(0.4), layers[3]) and trial.batch_size == 64
-    assert plan_title(plan) == "your own network: dropout × batch size"
+    assert plan_title(plan) == "custom network: dropout × batch size"
     assert create_sweep(plan).plan() == plan, "the sweep holds the layers: the library may lose them"
 
 

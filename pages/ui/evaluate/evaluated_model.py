@@ -57,7 +57,7 @@ def image_menu() -> str:
         st.session_state[state.EVALUATED_ON] = MNIST
     source = st.selectbox("Images", sources, key=state.EVALUATED_ON, format_func=_source_title)
     if len(sources) == 1:
-        st.caption("Pen digits are not available on this server. Set `DIGITLAB_PEN` to use them; see the README.")
+        st.caption("Pen digits are not available on this server. Set `DIGITLAB_PEN` to use them; see docs/settings.md.")
     return str(source)
 
 

@@ -162,7 +162,7 @@ def _show_best_trial(sweep: Sweep, plan: SweepPlan) -> None:
         st.write(formatting.escape_markdown(search_space.settings_text(best["settings"])))
         mean, test, links = st.columns(3)
         mean.metric(
-            f"{MEASURES[plan.measure].capitalize()}, mean of {len(best['runs'])} seeds",
+            f"{MEASURES[plan.measure].capitalize()}, mean over seeds {', '.join(str(run['seed']) for run in best['runs'])}",
             in_words(best["mean"]),
             None if best.get("spread") is None else f"± {in_words(best['spread'])}",
             delta_color="off",
