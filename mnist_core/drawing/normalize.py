@@ -120,7 +120,7 @@ def normalize_drawing(
         return NormalizedDrawing(np.zeros((SIDE, SIDE), np.uint8), tuple(stages), True, 0.0)
     if not steps.crop:
         image = resize(ink, SIDE, SIDE)
-        stages.append(Stage("28 x 28", image, "The whole picture is shrunk, no matter where the digit is and how large."))
+        stages.append(Stage("28 x 28", image, "The whole picture is shrunk, wherever the digit is."))
         return NormalizedDrawing(image, tuple(stages), False, 0.0)
     stages.append(_without_specks(ink))
     box = _tight_box(stages[-1].image)

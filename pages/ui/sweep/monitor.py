@@ -161,8 +161,9 @@ def _show_best_trial(sweep: Sweep, plan: SweepPlan) -> None:
         st.markdown(f"##### Best trial: {best['trial']}")
         st.write(formatting.escape_markdown(search_space.settings_text(best["settings"])))
         mean, test, links = st.columns(3)
+        seeds = "1 seed" if len(best["runs"]) == 1 else f"{len(best['runs'])} seeds"
         mean.metric(
-            f"{MEASURES[plan.measure].capitalize()}, mean over seeds {', '.join(str(run['seed']) for run in best['runs'])}",
+            f"{MEASURES[plan.measure].capitalize()}, mean of {seeds}",
             in_words(best["mean"]),
             None if best.get("spread") is None else f"± {in_words(best['spread'])}",
             delta_color="off",
