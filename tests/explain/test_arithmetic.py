@@ -34,7 +34,7 @@ from mnist_core.networks.layers import (
     Softmax,
     SpatialDropout2D,
 )
-from tests.models.test_activations import lively
+from tests.models.test_activations import randomized_model
 
 _SCALE = Rescaling(1 / 255)
 NETWORKS = {
@@ -90,7 +90,7 @@ def trained_network(
     request: Any, keras: Any, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Architecture, Any, Path]:
     architecture, folder = NETWORKS[request.param], tmp_path_factory.mktemp("network")
-    model = lively(architecture)
+    model = randomized_model(architecture)
     model.save(folder / "model.keras")
     (folder / "model.tflite").write_bytes(convert.convert(model, architecture))
     return architecture, model, folder

@@ -21,7 +21,7 @@ from mnist_core.runs.spec import make_spec
 from mnist_core.runs.status import Status
 from mnist_core.runs.store import create_run
 from pages.ui.shared import state
-from tests.models.test_activations import lively
+from tests.models.test_activations import randomized_model
 from tests.pages.support import APP, SEVEN, drawing, open_page, page_text
 from tests.support import Trained
 
@@ -39,7 +39,7 @@ def made(root: Path, recipe: str, files: tuple[str, ...] = ("model.keras", "mode
     """A run of a recipe that was never trained, with the files that are named."""
     spec = make_spec(recipe)
     run = create_run(spec, root)
-    model = lively(spec.settings.architecture)
+    model = randomized_model(spec.settings.architecture)
     if "model.keras" in files:
         model.save(run.path / "model.keras")
     run.model.write_bytes(convert.convert(model, spec.settings.architecture))
