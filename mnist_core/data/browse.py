@@ -62,7 +62,7 @@ def filter_digits(
 
 
 def page_count(digits: int) -> int:
-    """Returns how many pages so many digits fill, at least 1."""
+    """Returns the number of pages for this many digits, at least 1."""
     return max(1, -(-digits // DIGITS_PER_PAGE))
 
 

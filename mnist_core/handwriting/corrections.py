@@ -30,7 +30,7 @@ from mnist_core.errors import DrawingError
 from mnist_core.files import read_json, write_json
 
 MAX_CORRECTIONS = 2000
-"""Most corrections that are stored; a page with so many still opens without delay."""
+"""The maximum number of stored corrections. The Data page still opens without delay."""
 
 ARCHIVE_IMAGES, ARCHIVE_STROKES = "drawings.npz", "drawings.jsonl"
 """The files in an archive."""

@@ -62,7 +62,7 @@ def uncompress(packed: bytes, limit: int) -> bytes:
     table, unpacked, position = _Table(packed[2]), bytearray(), 3
     while position < len(packed):
         bits = table.bits
-        group = packed[position : position + bits]  # eight codes of so many bits are as many bytes
+        group = packed[position : position + bits]  # eight codes of N bits are N bytes
         position += bits
         number = int.from_bytes(group, "little")
         for shift in range(0, 8 * len(group) - bits + 1, bits):

@@ -1,1 +1,1 @@
-"""Run directories: what a training is told, what it reports, and what people keep of it."""
+"""Run directories: the spec and controls of a training, its reports, and what is kept of it."""

@@ -55,7 +55,7 @@ class RayBackend:
         connect: connects to the cluster. Called in the backend's thread, and again after it has failed.
         queued: runs that may be queued; by default DIGITLAB_MAX_QUEUED.
         each: runs of one owner that may be queued; by default DIGITLAB_MAX_QUEUED_EACH.
-        grace: seconds from a request to stop until Ray is told to end the job.
+        grace: seconds from a request to stop until the backend asks Ray to end the job.
         stale: seconds of silence after which a lost worker counts as dead.
         sweep: whether the runs are trials of a sweep. Then any number is accepted, even while the cluster cannot be
             reached; workers are persistent (see `mailbox`), but exit when somebody else waits for a slot; and no trial

@@ -34,7 +34,7 @@ class TaskMonitor:
 
     Args:
         tasks: the runs.
-        grace: seconds from a request to stop until Ray is told to end the job.
+        grace: seconds from a request to stop until the backend asks Ray to end the job.
         stale: seconds of silence after which a lost worker counts as dead.
     """
 

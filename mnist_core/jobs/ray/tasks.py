@@ -38,7 +38,7 @@ class Task:
         retried: whether it was restarted after its node was lost.
         pending: whether it is in Ray's queue, as far as is known.
         stop_requested: when its stop was requested, in monotonic seconds; None if it was not.
-        stop_sent: whether Ray was told to end the job.
+        stop_sent: whether Ray was asked to end the job.
         killed: whether the run is to end at once.
         lost: whether its job was lost with its node. The run has then been fenced off from its worker.
         heartbeat: the last one in its status.json, by the clock of the worker's machine.

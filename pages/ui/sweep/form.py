@@ -22,7 +22,7 @@ from pages.ui.shared import caches, cluster_status, guard, state, visitor
 from pages.ui.shared.settings_form import DATA
 
 MAX_RUNS_OFFERED = 30
-"""Only so many of the newest runs are offered as a base."""
+"""The number of newest runs to offer as a base."""
 SAMPLERS = {
     "tpe": ("TPE", "Tree-structured Parzen estimator: uses finished trials to choose the next settings."),
     "random": ("Random", "Draws settings at random from the ranges. The baseline for any other sampler."),
