@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,14 @@ from typing import Any
 import pytest
 
 from benchmarks.live import BROWSERS, executable, free_port, serving, wait_healthy
+from tests.support import ROOT
+
+FILLED_IDS = {
+    "run": "20261126-132817-own-7d0ec966",
+    "other": "20261126-133054-own-ab7319e7",
+    "sweep": "20261126-132913-af56779b",
+}
+"""Two runs and a sweep that the app of `filled_app_url` has."""
 
 HOW_TO_GET_ONE = (
     "There is no Chromium: looked for /usr/bin/chromium and, on PATH, {}. Debian, Ubuntu: apt-get install -y chromium. "
@@ -63,4 +72,15 @@ def app_url(app_home: Path) -> Iterator[str]:
             wait_healthy(started)
         except RuntimeError as error:
             pytest.fail(str(error))
+        yield started.url
+
+
+@pytest.fixture(scope="session")
+def filled_app_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The app with a history: four runs, a sweep, a saved network and a kept drawing. Do not change it."""
+    home = tmp_path_factory.mktemp("filled")
+    with zipfile.ZipFile(ROOT / "tests" / "compatibility" / "runs.zip") as archive:
+        archive.extractall(home / "runs")
+    with serving(home, app_environment(home)) as started:
+        wait_healthy(started)
         yield started.url
