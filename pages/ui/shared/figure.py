@@ -1,10 +1,11 @@
-"""Figures: a title, the figure with its alternative text, the guide that explains it, and a download button."""
+"""Figures: a card with a title, a menu with the guide and the downloads, the finding, and the figure itself."""
 
 from __future__ import annotations
 
 import base64
 import html
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -13,6 +14,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from mnist_core.charts.common import data_url, encode_csv, encode_png
+from pages.ui.shared import chart_export
 from pages.ui.shared.figure_guides import GUIDES
 
 
@@ -25,6 +27,7 @@ def show_chart(
     rows: Callable[[], Any] | None = None,
     on_select: Any = "ignore",
     live: bool = False,
+    finding: str = "",
 ) -> Any:
     """An Altair chart.
 
@@ -37,22 +40,28 @@ def show_chart(
         key: of its widgets, unique on the page.
         rows: returns the rows of the CSV; by default the chart's data.
         on_select: as st.altair_chart takes it.
-        live: whether it is redrawn twice a second. If so, guide and button are left out.
+        live: whether it is redrawn twice a second. If so, the menu is left out.
+        finding: what the chart shows, in one sentence of Markdown above it.
 
     Returns:
         What st.altair_chart returns, which is the selection if `on_select` asks for one.
     """
-    st.markdown(f"##### {title}")
-    if isinstance(chart, dict):
-        copy = {**chart, "data": dict(chart["data"])}  # Streamlit removes the values
-        selection = st.vega_lite_chart(copy, width="stretch", key=key, alt=alt)
-        csv_rows = chart["data"]["values"].to_pylist
-    else:
-        selection = st.altair_chart(chart, width="stretch", key=key, on_select=on_select, alt=alt)
-        csv_rows = rows or (lambda: chart.data["values"])
-    if not live:
-        _show_footer(guide, lambda: encode_csv(csv_rows()), f"{key}.csv", "text/csv", key)
-    return selection
+    rendered = isinstance(chart, dict)
+    data = chart["data"]["values"] if rendered else chart.data["values"]
+    csv_rows = rows or (data.to_pylist if rendered else lambda: data)
+    with _card(key):
+        if live:
+            _show_title(title)
+        else:
+            with _title_and_menu(title, guide, key):
+                _show_download(lambda: encode_csv(csv_rows()), "csv", key)
+                chart_export.show_export_buttons(_card_key(key), key, len(data))
+        if finding:
+            st.markdown(finding)
+        if rendered:
+            copy = {**chart, "data": dict(chart["data"])}  # Streamlit removes the values
+            return st.vega_lite_chart(copy, width="stretch", key=key, alt=alt)
+        return st.altair_chart(chart, width="stretch", key=key, on_select=on_select, alt=alt)
 
 
 def show_picture(
@@ -68,21 +77,23 @@ def show_picture(
         key: as in `show_chart`.
         pixels: width on the page, by default W; never wider than the page.
     """
-    st.markdown(f"##### {title}")
     style = f"width:{pixels or image.shape[1]}px;height:auto;max-width:100%"
-    st.html(f'<img class="lab-picture" style="{style}" alt="{html.escape(alt)}" src="{data_url(image)}">')
-    _show_footer(guide, partial(encode_png, image), f"{key}.png", "image/png", key)
+    with _card(key):
+        with _title_and_menu(title, guide, key):
+            _show_download(partial(encode_png, image), "png", key)
+        st.html(f'<img class="lab-picture" style="{style}" alt="{html.escape(alt)}" src="{data_url(image)}">')
 
 
 def show_svg(svg: str, title: str, alt: str, guide: str, key: str) -> None:
     """An SVG that follows the theme, light or dark. The other arguments are as in `show_chart`."""
-    st.markdown(f"##### {title}")
     url = f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
-    st.html(f'<div class="lab-drawing"><img alt="{html.escape(alt)}" src="{url}"></div>')
-    _show_footer(guide, svg.encode, f"{key}.svg", "image/svg+xml", key)
+    with _card(key):
+        with _title_and_menu(title, guide, key):
+            _show_download(svg.encode, "svg", key)
+        st.html(f'<div class="lab-drawing"><img alt="{html.escape(alt)}" src="{url}"></div>')
 
 
-def show_table(rows: list[dict[str, Any]], title: str, guide: str, key: str, **options: Any) -> Any:
+def show_table(rows: list[dict[str, Any]], title: str, guide: str, key: str, finding: str = "", **options: Any) -> Any:
     """A table of numbers.
 
     Args:
@@ -90,46 +101,86 @@ def show_table(rows: list[dict[str, Any]], title: str, guide: str, key: str, **o
         title: as in `show_chart`.
         guide: as in `show_chart`.
         key: as in `show_chart`.
+        finding: as in `show_chart`.
         options: as st.dataframe takes them.
 
     Returns:
         What st.dataframe returns.
     """
-    st.markdown(f"##### {title}")
-    selection = st.dataframe(rows, hide_index=True, key=key, **options)
-    _show_footer(guide, partial(encode_csv, rows), f"{key}.csv", "text/csv", key)
-    return selection
+    with _card(key):
+        with _title_and_menu(title, guide, key):
+            _show_download(partial(encode_csv, rows), "csv", key)
+        if finding:
+            st.markdown(finding)
+        return st.dataframe(rows, hide_index=True, key=key, **options)
 
 
-def show_guide_and_download(guide: str, name: str, content: Callable[[], bytes]) -> None:
-    """The footer of a picture that is on the page already.
+def show_menu(guide: str, name: str, content: Callable[[], bytes]) -> None:
+    """The menu of a picture that is on the page already.
 
     Args:
         guide: a key of GUIDES.
         name: of the PNG, unique on the page.
         content: returns the PNG.
     """
-    _show_footer(guide, content, f"{name}.png", "image/png", name)
-
-
-def _show_footer(guide: str, content: Callable[[], bytes], filename: str, mime: str, key: str) -> None:
-    """The guide and the download button. Nothing is computed before a click."""
-    with st.container(horizontal=True, vertical_alignment="center"):
-        show_guide(guide)
-        st.download_button(
-            filename.rpartition(".")[2].upper(),
-            content,
-            filename,
-            mime,
-            key=f"{key}_download",
-            on_click="ignore",
-            type="tertiary",
-            icon=":material/download:",
-        )
+    with _menu(guide, name):
+        _show_download(content, "png", name)
 
 
 def show_guide(guide: str, label: str = "How to read this") -> None:
     """A popover that explains a figure. `guide`: a key of GUIDES."""
-    explanation = GUIDES[guide]
     with st.popover(label, type="tertiary", icon=":material/help:"):
-        st.markdown(f"{explanation.text}\n\n*[{explanation.term}]({explanation.link})*")
+        _show_explanation(guide)
+
+
+MIME_TYPES = {"csv": "text/csv", "png": "image/png", "svg": "image/svg+xml"}
+
+
+def _card_key(key: str) -> str:
+    return f"figure_{key}"
+
+
+def _card(key: str) -> Any:
+    """The container of a figure."""
+    return st.container(key=_card_key(key), gap="small")
+
+
+def _show_title(title: str) -> None:
+    st.markdown(f"##### {title}")
+
+
+@contextmanager
+def _title_and_menu(title: str, guide: str, key: str) -> Iterator[None]:
+    """The title on the left, the menu on the right. The caller adds the downloads to the menu."""
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", wrap=False):
+        _show_title(title)
+        with _menu(guide, key):
+            yield
+
+
+@contextmanager
+def _menu(guide: str, key: str) -> Iterator[None]:
+    """The menu of a figure: how to read it, then what the caller adds."""
+    with st.popover("How to read this, downloads", type="tertiary", icon=":material/more_horiz:", key=f"menu_{key}"):
+        st.markdown("**How to read this**")
+        _show_explanation(guide)
+        with st.container(horizontal=True):
+            yield
+
+
+def _show_explanation(guide: str) -> None:
+    explanation = GUIDES[guide]
+    st.markdown(f"{explanation.text}\n\n*[{explanation.term}]({explanation.link})*")
+
+
+def _show_download(content: Callable[[], bytes], kind: str, key: str) -> None:
+    """A button that downloads the figure. Nothing is computed before a click. `kind`: a key of MIME_TYPES."""
+    st.download_button(
+        kind.upper(),
+        content,
+        f"{key}.{kind}",
+        MIME_TYPES[kind],
+        key=f"{key}_download",
+        on_click="ignore",
+        icon=":material/download:",
+    )

@@ -45,6 +45,13 @@ STYLE = f"""
 .lab-strip {{ display: flex; gap: .9rem; flex-wrap: wrap; }}
 .lab-drawing {{ overflow-x: auto; }} /* scrolls on a phone instead of shrinking */
 .lab-figure {{ margin: 0; }}
+/* The menu of a figure is three dots; its label is for screen readers. */
+[class*="st-key-menu_"] button [data-testid="stMarkdownContainer"] {{ position: absolute; width: 1px; height: 1px;
+  overflow: hidden; clip-path: inset(50%); }}
+[class*="st-key-menu_"] button > div > [aria-hidden] {{ display: none; }} /* the arrow */
+.lab-export {{ font: inherit; color: inherit; background: transparent; cursor: pointer; padding: .25rem .75rem;
+  margin-right: .5rem; min-height: 2.5rem; border: 1px solid rgba(128, 128, 128, .5); border-radius: .4rem; }}
+.lab-export:hover, .lab-export:focus-visible {{ border-color: currentColor; }}
 .lab-picture {{ image-rendering: pixelated; background: #000; border-radius: 6px; object-fit: contain;
   border: 1px solid rgba(128, 128, 128, .35); display: block; }}
 #vg-tooltip-element img {{ width: 112px; image-rendering: pixelated; }} /* digits in a chart's tooltip */

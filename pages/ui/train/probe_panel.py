@@ -88,7 +88,7 @@ def show_probes(run: Run, rows: tuple[dict[str, Any], ...], live: bool) -> None:
         f'<img class="lab-probe-grid" alt="{summary}" src="{data_url(picture)}">'
     )
     if not live:
-        figure.show_guide_and_download("probe grid", "probe_grid", partial(encode_png, picture))
+        figure.show_menu("probe grid", "probe_grid", partial(encode_png, picture))
 
 
 def _show_probe_histories(run: Run, rows: list[dict[str, Any]], live: bool) -> None:
