@@ -26,7 +26,7 @@ from mnist_core.jobs.worker_process import WAIT
 from mnist_core.processes import lower_priority, redirect_output, set_tensorflow_defaults, thread_limit
 from mnist_core.runs.control import Control
 from mnist_core.runs.heartbeat import Heartbeat
-from mnist_core.runs.run import Run
+from mnist_core.runs.run import Run, sweep_mark
 from mnist_core.training import fine_tune, inbox, rate_finder
 from mnist_core.training.batches import check_batch_size
 from mnist_core.training.dataset import load_dataset
@@ -156,9 +156,10 @@ def train_model(run: Run, heartbeat: Heartbeat, stop_requested: Callable[[], boo
         heartbeat.update(state="stopped", message="Stopped before the first batch: there is no model.")
         return
     state = "stopping" if ending.state == "stopped" else "running"
-    heartbeat.update(state=state, message="Testing and saving the model.", seconds_left=None)
-    test = finish_run(run, heartbeat.status, spec, model, dataset, thread_limit())
-    message = f"{ending.reason}: {100 * test.accuracy:.2f} % of the test images are right."
+    heartbeat.update(state=state, message="Scoring and saving the model.", seconds_left=None)
+    evaluation = finish_run(run, heartbeat.status, spec, model, dataset, thread_limit())
+    images = "validation" if sweep_mark(run) else "test"
+    message = f"{ending.reason}: {100 * evaluation.accuracy:.2f} % of the {images} images are right."
     heartbeat.update(state=ending.state, message=message)
 
 

@@ -20,7 +20,9 @@ from mnist_core.data.mnist import SAMPLE, load_mnist
 from mnist_core.data.splits import Split, split_mnist, uncenter_split
 from mnist_core.drawing.strokes import PenDigit
 from mnist_core.errors import DownloadError, ModelError
-from mnist_core.files import read_json
+from mnist_core.export.archive import unpack_run
+from mnist_core.export.formats import write_export
+from mnist_core.files import read_json, write_json
 from mnist_core.handwriting import mixture
 from mnist_core.handwriting.digit_forms import generate_digit
 from mnist_core.handwriting.pen_digits import DRAWING_CONDITIONS
@@ -29,9 +31,10 @@ from mnist_core.networks.layers import Dense, Flatten, Rescaling
 from mnist_core.recipes.recipes import RECIPES
 from mnist_core.recipes.settings import Settings
 from mnist_core.runs import heartbeat
-from mnist_core.runs.run import Run
+from mnist_core.runs.run import BEST_MODEL, SWEEPS_FOLDER, TEST_SCORES, Run
 from mnist_core.runs.spec import RunSpec, make_spec
 from mnist_core.runs.store import create_run
+from mnist_core.sweeps import final_test
 from mnist_core.training import dataset, finish, loop, trainer
 from mnist_core.training.loop import Report
 from mnist_core.training.trainer import Trainer
@@ -249,6 +252,32 @@ def test_averaged_weights_are_tested_and_saved(sample: Any) -> None:
     assert last["val_loss"] == pytest.approx(
         -np.log(np.maximum(validated[np.arange(500), parts.y_validation], 1e-7)).mean(), rel=0.01
     )
+
+
+@pytest.mark.usefixtures("keras", "signals")
+def test_no_trial_of_a_sweep_sees_the_test_images_and_the_best_retrained_model_sees_them_once(
+    sample: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scored: list[int] = []
+    predict = finish.predict
+    monkeypatch.setattr(finish, "predict", lambda model, images: scored.append(len(images)) or predict(model, images))
+    mark = {"sweep": "20260101-000000-12345678", "trial": 0, "part": "1"}
+    run = create_run(RunSpec("fast", Settings(SMALL, 500, 1), "sample"), mark=mark)
+    assert worker.main([str(run.path)]) == 0, run.status().message
+    card, last = read_json(run.path / "card.json"), run.metrics().rows[-1]
+    assert not set(TEST_SCORES) & set(card) and scored == [len(sample.y_train) // 6 + 1], "only the validation images"
+    assert card["val_accuracy"] == pytest.approx(last["val_accuracy"]) and "validation images" in run.status().message
+    unpacked = unpack_run(write_export(run, "zip", run.path.parent / "run.zip", False)[0])
+    assert unpacked.card()["val_accuracy"] == card["val_accuracy"], "it can be exported and imported"
+
+    best = run.path.parent / SWEEPS_FOLDER / mark["sweep"] / BEST_MODEL
+    best.parent.mkdir(parents=True)
+    write_json(best, {"run": run.id})
+    tested = final_test.score_on_test_images(run)
+    found = Classifier(run.model).probabilities(sample.x_test).argmax(1)
+    assert tested["test_accuracy"] == pytest.approx((found == sample.y_test).mean()) and run.card() == tested
+    run.model.unlink()
+    assert final_test.score_on_test_images(run) == tested, "not a second time"
 
 
 @pytest.mark.usefixtures("keras", "signals")

@@ -149,4 +149,7 @@ def _print_sweep(sweep: Sweep, json_output: bool) -> None:
             f"Best trial {retrained['trial']}, retrained with {len(retrained['runs'])} seeds: "
             f"{MEASURES[plan.measure]} {retrained['mean']:.4f}{spread}"
         )
-        click.echo(f"Test accuracy of the best of these models, {retrained['run']}: {retrained['test_accuracy']:.4f}")
+        if retrained.get("test_accuracy") is not None:  # None between the retraining and the test
+            click.echo(
+                f"Test accuracy of the best of these models, {retrained['run']}: {retrained['test_accuracy']:.4f}"
+            )

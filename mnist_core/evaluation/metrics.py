@@ -58,6 +58,10 @@ class Evaluation:
         """Share of wrong predictions in percent."""
         return 100 * (1 - self.accuracy)
 
+    def test_scores(self) -> dict[str, Any]:
+        """What a model card says if these are the test images."""
+        return {"test_accuracy": self.accuracy, "test_loss": self.loss, "test": self.to_json()}
+
     def to_json(self) -> dict[str, Any]:
         """Returns the metrics as JSON values."""
         by_digit = zip(range(NUM_CLASSES), self.precision, self.recall, self.f1, self.support, strict=True)

@@ -13,6 +13,7 @@ from mnist_core.fields import is_number
 from mnist_core.runs import index
 from mnist_core.runs.comparison import describe_changes
 from mnist_core.runs.labels import MAX_NAME, read_label, run_title
+from mnist_core.runs.reports import kept_report
 from mnist_core.runs.run import Run, sweep_mark
 from mnist_core.runs.spec import RunSpec
 from mnist_core.runs.store import list_runs
@@ -26,6 +27,7 @@ COLUMNS = (
     "changed",
     "data",
     "epochs",
+    "val_accuracy",
     "test_accuracy",
     "test_loss",
     "parameters",
@@ -41,7 +43,7 @@ COLUMNS = (
 MAX_NUMBER = 1e12
 """Larger numbers in a run's files are taken for a mistake."""
 
-_ROW_VERSION = f"2 {' '.join(COLUMNS)}"
+_ROW_VERSION = f"3 {' '.join(COLUMNS)}"
 """Version of the rows in the index. Raise the number when a column changes its meaning."""
 
 
@@ -50,7 +52,8 @@ def history_row(run: Run) -> dict[str, Any]:
 
     Returns:
         The keys of COLUMNS: `run` is the id; `name`, `starred` and `note` are the label; `changed` says what differs
-        from the recipe; `data` is what the run was tested on, or is to be trained on; `test_accuracy` is 0..1;
+        from the recipe; `data` is what the run was tested on, or is to be trained on; `val_accuracy` and
+        `test_accuracy` are 0..1, and a sweep's trial has no test scores;
         `created` is in seconds since the epoch; `owner` is as in `owners`; `taught` is whether the run fine-tunes
         another model; `sweep` names the sweep and the trial that it belongs to.
     """
@@ -67,6 +70,7 @@ def history_row(run: Run) -> dict[str, Any]:
         "changed": describe_changes(spec) if spec else None,
         "data": _tested_data(card) or (spec.data if spec else None),
         "epochs": status.epoch if status.final else status.epochs,
+        "val_accuracy": _validation_accuracy(run, spec),
         "test_accuracy": _number_or_none(card.get("test_accuracy"), 1.0),
         "test_loss": _number_or_none(card.get("test_loss")),
         "parameters": spec.settings.architecture.parameters if spec else None,
@@ -92,6 +96,11 @@ def _describe_trial(run: Run) -> str | None:
     if not mark:
         return None
     return f"{mark['sweep'][:MAX_NAME]} trial {mark['trial']}" + (", winner" if mark["part"] else "")
+
+
+def _validation_accuracy(run: Run, spec: RunSpec | None) -> float | None:
+    report = kept_report(run.metrics().rows, spec.settings.patience if spec else 0)
+    return None if report is None else _number_or_none(report["val_accuracy"], 1.0)
 
 
 def _number_or_none(value: Any, limit: float = MAX_NUMBER) -> float | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from mnist_core.errors import RunError
 from mnist_core.files import read_json, write_json
+from mnist_core.runs.names import memorable_name
 from mnist_core.runs.run import Run
 
 MAX_NAME = 80
@@ -66,17 +67,13 @@ def update_label(run: Run, **changes: Any) -> Label:
 
 
 def run_title(run: Run, label: Label | None = None) -> str:
-    """The name that people gave a run, or else its recipe and time: `fast 21.11. 09:30:00`.
+    """The name that people gave a run, or else a generated one: `calm-otter-47`.
 
     Args:
         run: to name.
         label: of the run, if it has been read already.
     """
-    name = (label or read_label(run)).name
-    if name:
-        return name
-    recipe = run.id[16:].rsplit("-", 1)[0]
-    return f"{recipe} {run.id[6:8]}.{run.id[4:6]}. {run.id[9:11]}:{run.id[11:13]}:{run.id[13:15]}"
+    return (label or read_label(run)).name or memorable_name(run.id)
 
 
 def _to_one_line(name: str) -> str:

@@ -15,7 +15,8 @@
       sweep.json       in a trial of a sweep: the sweep and the number of the trial (`sweep_mark`)
       model.keras      the trained model. These three are also written for a stopped run
       model.tflite     the same model, converted for the web process
-      card.json        the model card: test accuracy, loss, confusion matrix. Written last: the model is complete
+      card.json        the model card: test accuracy, loss, confusion matrix. Written last: the model is complete.
+                       The card of a sweep's trial has validation scores instead
       events/          the reports, for TensorBoard
       log.txt          what the worker printed
 
@@ -48,6 +49,12 @@ from mnist_core.runs.status import Status, read_status, stamp_status
 
 SWEEP_MARK = "sweep.json"
 """In a run of a sweep: which sweep and which trial it belongs to."""
+SWEEPS_FOLDER = "sweeps"
+"""In RUNS_DIR: where sweeps are stored."""
+BEST_MODEL = "winner.json"
+"""In the folder of a sweep: its best trial, retrained, and which `run` is the best of these models."""
+TEST_SCORES = ("test_accuracy", "test_loss", "test")
+"""What a card says about the test images."""
 
 
 @dataclass(frozen=True)
@@ -165,8 +172,15 @@ class Run:
         write_json(self.path / "control.json", {**self.control(), **changes})
 
     def card(self) -> dict[str, Any]:
-        """The model card: test accuracy, loss, confusion matrix and more; empty while there is no model."""
-        return read_json(self.path / "card.json")
+        """The model card: test accuracy, loss, confusion matrix and more; empty while there is no model.
+
+        A sweep looks at the test images once, for its best model. Earlier versions tested every trial: those scores
+        are left out.
+        """
+        card = read_json(self.path / "card.json")
+        if not may_be_tested(self):
+            card = {name: value for name, value in card.items() if name not in TEST_SCORES}
+        return card
 
     def write_card(self, card: Mapping[str, Any]) -> None:
         """Writes card.json. Write it after all other files of the model: `has_model` relies on it."""
@@ -184,3 +198,12 @@ def sweep_mark(run: Run) -> dict[str, Any]:
     mark = read_json(run.path / SWEEP_MARK)
     types = {"sweep": str, "trial": int, "part": str}
     return mark if all(isinstance(mark.get(name), kind) for name, kind in types.items()) else {}
+
+
+def may_be_tested(run: Run) -> bool:
+    """Whether the test images may score the run's model: not if it belongs to a sweep and is not its best model."""
+    mark = sweep_mark(run)
+    if not mark:
+        return True
+    best = read_json(run.path.parent / SWEEPS_FOLDER / mark["sweep"] / BEST_MODEL).get("run")
+    return bool(mark["part"]) and best == run.id

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mnist_core.recipes.settings import Settings
+from mnist_core.runs.reports import kept_report
 from mnist_core.sweeps.plan import SweepPlan
 
 
@@ -22,15 +23,9 @@ def epoch_value(report: Mapping[str, Any], plan: SweepPlan) -> float | None:
 
 
 def trial_value(reports: Sequence[Mapping[str, Any]], plan: SweepPlan, settings: Settings) -> float | None:
-    """The plan's measure for the model that the training kept; None before the first validation.
-
-    That is the model of the last epoch, or, with patience, the model with the lowest validation loss.
-    """
-    validated = [report for report in reports if epoch_value(report, plan) is not None]
-    if not validated:
-        return None
-    kept = min(validated, key=lambda report: report["val_loss"]) if settings.patience else validated[-1]
-    return epoch_value(kept, plan)
+    """The plan's measure for the model that the training kept; None before the first validation."""
+    kept = kept_report(reports, settings.patience)
+    return None if kept is None else epoch_value(kept, plan)
 
 
 def best_trial(trials: Sequence[dict[str, Any]], plan: SweepPlan) -> dict[str, Any] | None:

@@ -1,8 +1,8 @@
 """The end of a sweep: its best trial is retrained with other seeds, and the best of these models is tested once.
 
 The result of a single training is partly luck, and the best of twenty trials is also the luckiest. Retraining with
-other seeds shows what its settings really achieve: mean and standard deviation of the validation value. The test
-accuracy of the best retrained model, from its card, is the only figure of the test set that a sweep reads.
+other seeds shows what its settings really achieve: mean and standard deviation of the validation value. Only the best
+of these models is evaluated on the test images.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from typing import Any
 
 from mnist_core.errors import SweepError
 from mnist_core.files import write_json
-from mnist_core.runs.run import Run
+from mnist_core.runs.run import BEST_MODEL, Run
 from mnist_core.runs.spec import MAX_SEED
+from mnist_core.sweeps import final_test
 from mnist_core.sweeps.objective import trial_value
 from mnist_core.sweeps.plan import SweepPlan
 from mnist_core.sweeps.store import Sweep, runs_by_mark, trial_mark
@@ -50,6 +51,7 @@ class Retraining:
 
         Raises:
             SweepError: a run has failed or was deleted.
+            DataError, ModelError: the best model cannot be tested.
         """
         self._collect_results()
         waiting = [seed for seed in self._seeds if seed not in self._runs]
@@ -57,7 +59,10 @@ class Retraining:
             self._start(waiting[0])
         if len(self._results) < len(self._seeds):
             return False
-        self._write(self._summary())
+        summary = self._summary()
+        self._write(summary)  # first: only the model that winner.json names may be tested
+        card = final_test.score_on_test_images(Run(self._sweep.root / summary["run"]))
+        self._write({**summary, "test_accuracy": card["test_accuracy"], "test_loss": card["test_loss"]})
         return True
 
     def _start(self, seed: int) -> None:
@@ -83,16 +88,13 @@ class Retraining:
     def _summary(self) -> dict[str, Any]:
         values = [result["value"] for result in self._results]
         best = min(self._results, key=lambda result: (self._plan.cost(result["value"]), result["seed"]))
-        card = Run(self._sweep.root / best["run"]).card()  # nothing else in a sweep reads a card
         return {
             "mean": statistics.fmean(values),
             "spread": statistics.stdev(values) if len(values) > 1 else None,
             "run": best["run"],
-            "test_accuracy": card.get("test_accuracy"),
-            "test_loss": card.get("test_loss"),
         }
 
     def _write(self, summary: dict[str, Any]) -> None:
         results = sorted(self._results, key=lambda result: result["seed"])
         trial = {"trial": self._best.number, "settings": self._best.settings, "of": len(self._seeds)}
-        write_json(self._sweep.path / "winner.json", {**trial, "runs": results, **summary})
+        write_json(self._sweep.path / BEST_MODEL, {**trial, "runs": results, **summary})

@@ -4,9 +4,8 @@ The runner asks Optuna for settings, trains each trial as an ordinary run, repor
 end retrains the best trial. It reads sweep.json and control.json and writes all other files of the sweep. It can be
 killed at any time: started again it continues, loses no trial and trains none twice.
 
-No trial is judged by the test set. Every run is tested when it ends, but nothing here reads a trial's card: trials
-are compared by the validation results in metrics.jsonl. Only the card of the best retrained model is read, once, by
-`retrain_best`.
+No trial sees the test images: trials are compared by the validation results in metrics.jsonl, and a worker does not
+test a run that is marked with its sweep. Only the best retrained model is tested, once, by `final_test`.
 """
 
 from __future__ import annotations

@@ -36,14 +36,11 @@ from mnist_core.config import runs_dir
 from mnist_core.errors import RunError, SettingError, SweepError, SweepNotFoundError
 from mnist_core.files import read_json, write_json
 from mnist_core.processes import start_module
-from mnist_core.runs.run import Run, sweep_mark
+from mnist_core.runs.run import BEST_MODEL, SWEEPS_FOLDER, Run, sweep_mark
 from mnist_core.runs.status import Status, stamp_status
 from mnist_core.runs.store import list_runs
 from mnist_core.sweeps.objective import best_trial
 from mnist_core.sweeps.plan import BACKENDS, SweepPlan, checked_trials, max_trials, plan_title
-
-SWEEPS_FOLDER = "sweeps"
-"""In RUNS_DIR: where sweeps are stored."""
 
 _SWEEP_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{8}")
 _children: list[subprocess.Popen[bytes]] = []
@@ -133,7 +130,7 @@ class Sweep:
             Once all have finished also `mean`, `spread` (standard deviation), `run` (the best of them),
             `test_accuracy` and `test_loss`.
         """
-        return read_json(self.path / "winner.json")
+        return read_json(self.path / BEST_MODEL)
 
 
 def _is_trial(row: Any) -> bool:

@@ -20,7 +20,7 @@ from mnist_core.handwriting import mixture
 from mnist_core.models import convert
 from mnist_core.models.classifier import Classifier
 from mnist_core.networks.keras_model import build_model
-from mnist_core.runs.run import Run
+from mnist_core.runs.run import Run, sweep_mark
 from mnist_core.runs.spec import RunSpec
 from mnist_core.runs.status import Status
 from mnist_core.training import fine_tune
@@ -29,13 +29,16 @@ from mnist_core.training.predict import predict
 from mnist_core.training.weights import adjust_class_prior, averaged_weights
 
 AGREEMENT_IMAGES = 1000
-"""Test images on which the Keras model and the converted one are compared."""
+"""Images on which the Keras model and the converted one are compared."""
 MAX_DIFFERENCE = 1e-3
 """Largest accepted difference of a probability. Summing in another order gives about 1e-6."""
 
 
 def finish_run(run: Run, status: Status, spec: RunSpec, model: Any, dataset: Dataset, processes: int = 1) -> Evaluation:
     """Tests, saves and converts the Keras model, checks that both models agree, and writes the card.
+
+    A sweep looks at the test images once, for its best model (`sweeps/final_test.py`). So the model of a sweep's run is
+    scored on the validation images instead.
 
     Args:
         run: whose files are written.
@@ -46,7 +49,7 @@ def finish_run(run: Run, status: Status, spec: RunSpec, model: Any, dataset: Dat
         processes: how many may draw pen digits at once.
 
     Returns:
-        The evaluation on the test images.
+        The evaluation on the test images; for the run of a sweep, on the validation images.
 
     Raises:
         TrainingError: the model predicts NaN.
@@ -57,19 +60,23 @@ def finish_run(run: Run, status: Status, spec: RunSpec, model: Any, dataset: Dat
         trained = _copy_without_optimizer(model, spec)
     if dataset.non_digit_share:
         adjust_class_prior(trained, NOT_A_DIGIT, dataset.non_digit_share, mixture.ASSUMED_NON_DIGIT_SHARE)
-    probabilities = predict(trained, split.x_test)
-    test = evaluate(probabilities, split.y_test)
+    in_sweep = bool(sweep_mark(run))
+    images, labels = (split.x_validation, split.y_validation) if in_sweep else (split.x_test, split.y_test)
+    probabilities = predict(trained, images)
+    evaluation = evaluate(probabilities, labels)
     with replacing(run.path / "model.keras") as temporary:
         trained.save(temporary)
     content = convert.convert(trained, spec.settings.architecture)
-    agreement = save_converted_model(
-        run.model, content, split.x_test[:AGREEMENT_IMAGES], probabilities[:AGREEMENT_IMAGES]
-    )
-    card = _card(run, status, spec, dataset, test, agreement)
-    pens = dataset.pens
-    accuracy = accuracy_by_condition(Classifier(run.model), pens.measure, processes) if pens.measure else {}
-    run.write_card({**card, "pen": pens.to_json(accuracy)})
-    return test
+    agreement = save_converted_model(run.model, content, images[:AGREEMENT_IMAGES], probabilities[:AGREEMENT_IMAGES])
+    if in_sweep:
+        scores = {"val_accuracy": evaluation.accuracy, "val_loss": evaluation.loss}
+    else:
+        scores = evaluation.test_scores()
+    pens, accuracy = dataset.pens, {}
+    if pens.measure and not in_sweep:
+        accuracy = accuracy_by_condition(Classifier(run.model), pens.measure, processes)
+    run.write_card({**_card(run, status, spec, dataset, agreement), **scores, "pen": pens.to_json(accuracy)})
+    return evaluation
 
 
 def _copy_without_optimizer(model: Any, spec: RunSpec) -> Any:
@@ -110,9 +117,7 @@ def save_converted_model(
     return {"max_difference": difference, "agreement": agreement, "images": len(images)}
 
 
-def _card(
-    run: Run, status: Status, spec: RunSpec, dataset: Dataset, test: Evaluation, agreement: dict[str, float]
-) -> dict[str, Any]:
+def _card(run: Run, status: Status, spec: RunSpec, dataset: Dataset, agreement: dict[str, float]) -> dict[str, Any]:
     packages = ("tensorflow", "keras", "ai-edge-litert", "numpy")
     mnist = dataset.mnist
     return {
@@ -121,9 +126,6 @@ def _card(
         "parameters": spec.settings.architecture.parameters,
         "input_size": spec.settings.architecture.input_size,
         "epochs_trained": status.step / max(status.steps, 1) * spec.settings.epochs,
-        "test_accuracy": test.accuracy,
-        "test_loss": test.loss,
-        "test": test.to_json(),
         "train_seconds": status.train_seconds,
         "images_per_second": status.images_per_second,
         "litert": agreement,

@@ -14,10 +14,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mnist_core.errors import RunError, RunNotFoundError
+from mnist_core.files import write_json
 from mnist_core.recipes.recipes import RECIPES
 from mnist_core.runs import history, ranking
 from mnist_core.runs.comparison import settings_table
 from mnist_core.runs.labels import MAX_NAME, Label, read_label, run_title, update_label
+from mnist_core.runs.names import memorable_name
 from mnist_core.runs.run import Run
 from mnist_core.runs.spec import make_spec
 from mnist_core.runs.store import create_run, list_runs
@@ -72,6 +74,25 @@ def test_broken_run_has_a_row_and_spoils_no_other(content: str, finished: Run) -
     assert rows[finished.id]["test_accuracy"] is not None
 
 
+@pytest.mark.parametrize(
+    ("part", "best", "tested"),
+    [("", "another", False), ("", "itself", False), ("1", "another", False), ("1", "itself", True), ("1", "", False)],
+)
+def test_of_a_sweep_only_the_best_retrained_model_has_test_scores(
+    part: str, best: str, tested: bool, finished: Run, runs_root: Path
+) -> None:
+    """Also in a run of an earlier version, which tested every trial."""
+    write_json(finished.path / "sweep.json", {"sweep": "20260101-000000-12345678", "trial": 3, "part": part})
+    if best:
+        folder = runs_root / "sweeps" / "20260101-000000-12345678"
+        folder.mkdir(parents=True)
+        write_json(folder / "winner.json", {"run": finished.id if best == "itself" else best})
+    row = history.history_row(finished)
+    assert (row["test_accuracy"] is not None) is (row["test_loss"] is not None) is tested
+    assert row["val_accuracy"] == finished.metrics().rows[-1]["val_accuracy"]
+    assert ("test" in finished.card()) is tested
+
+
 def test_name_star_and_note_are_kept() -> None:
     run = made()
     assert read_label(run) == Label()
@@ -80,7 +101,7 @@ def test_name_star_and_note_are_kept() -> None:
     assert read_label(run) == Label("the good one", True, "first line\nsecond line")
     assert history.history_row(run)["name"] == "the good one"
     update_label(run, name="   ")
-    assert run_title(run).startswith("fast ")
+    assert run_title(run) == memorable_name(run.id)
 
 
 @pytest.mark.parametrize("changes", [{"name": "x" * 10_000}, {"note": "x" * 10_000}])

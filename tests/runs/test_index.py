@@ -110,7 +110,7 @@ DAMAGE: dict[str, Callable[[bytes], bytes]] = {
     "not JSON": lambda content: b"\0\xff\n\0",
     "a list": lambda content: b"[]\n[]",
     "changed by hand": _edited,
-    "another version": lambda content: content.replace(b'"version": "2 ', b'"version": "1 '),
+    "another version": lambda content: content.replace(b'"version": "3 ', b'"version": "1 '),
     "nested": lambda content: b"[" * 100_000 + b"\n" + b"[" * 100_000,
 }
 

@@ -18,9 +18,12 @@ def show_result(run: Run, spec: RunSpec) -> None:
     """The result, from the run's card."""
     card = run.card()
     accuracy, error, loss, duration = st.columns(4)
-    accuracy.metric("Test accuracy", f"{100 * card['test_accuracy']:.2f} %")
-    error.metric("Error", f"{100 * (1 - card['test_accuracy']):.2f} %")
-    loss.metric("Test loss", f"{card['test_loss']:.4f}")
+    # A trial of a sweep is not tested, and the card of an old one has no validation scores.
+    images, part = ("Test", "test") if "test_accuracy" in card else ("Validation", "val")
+    if f"{part}_accuracy" in card:
+        accuracy.metric(f"{images} accuracy", f"{100 * card[f'{part}_accuracy']:.2f} %")
+        error.metric("Error", f"{100 * (1 - card[f'{part}_accuracy']):.2f} %")
+        loss.metric(f"{images} loss", f"{card[f'{part}_loss']:.4f}")
     duration.metric("Training time", format_duration(card["train_seconds"]))
     st.caption(" ".join(filter(None, (_published_note(spec), _data_note(card)))))
     if card.get("taught"):
