@@ -1,4 +1,4 @@
-"""How a network changed during training: its predictions by epoch, the activations of a layer, the first filters."""
+"""How a network changed during training: its predictions, the activations of a layer, the first filters."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ UNIT_PIXELS = 20
 MAX_FILTERS = 24
 
 
-def probability_curves(epochs: Sequence[int], probabilities: NDArray[np.float32], marked_epoch: int) -> Any:
-    """Draws the probability of each digit by epoch.
+def probability_curves(moments: Sequence[str], probabilities: NDArray[np.float32], marked: int) -> Any:
+    """Draws the probability of each digit at moments of the training, which are evenly spaced.
 
     Args:
-        epochs: T finished epochs.
+        moments: T names, in order.
         probabilities: (T, 10) float32, 0..1.
-        marked_epoch: the epoch at which a rule is drawn.
+        marked: index of the moment at which a rule is drawn.
 
     Returns:
         An Altair chart: the final prediction in teal, its closest rival in orange, the other digits in gray.
@@ -45,26 +45,29 @@ def probability_curves(epochs: Sequence[int], probabilities: NDArray[np.float32]
     names = {final: f"{final}, final prediction", rival: f"{rival}, closest rival"}
     order = sorted(range(10), key=names.__contains__)  # the gray ones first, under the others
     points = [
-        {"epoch": epoch, "digit": digit, "probability": float(row[digit]), "what": names.get(digit, "other digits")}
-        for epoch, row in zip(epochs, probabilities, strict=True)
+        {"moment": moment, "digit": digit, "probability": float(row[digit]), "what": names.get(digit, "other digits")}
+        for moment, row in zip(moments, probabilities, strict=True)
         for digit in order
     ]
     scale = alt.Scale(
         domain=[*names.values(), "other digits"], range=[COLORS[name] for name in ("training", "validation", "muted")]
     )
+    axis = alt.Axis(labelAngle=-45, labelOverlap=True)
     base: Any = alt.Chart().encode(
-        x=alt.X("epoch:Q", title="Epochs trained", scale=alt.Scale(nice=False), axis=alt.Axis(tickMinStep=1)),
+        x=alt.X("moment:O", title="Trained so far (not to scale)", sort=list(moments), axis=axis),
         y=alt.Y("probability:Q", title="Probability", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format=".0%")),
         detail="digit:N",
         color=alt.Color("what:N", scale=scale, legend=alt.Legend(title=None, orient="top")),
         tooltip=[
             alt.Tooltip("digit:N", title="Digit"),
-            alt.Tooltip("epoch:Q", title="Epochs trained"),
+            alt.Tooltip("moment:O", title="Trained so far"),
             alt.Tooltip("probability:Q", title="Probability", format=".1%"),
         ],
     )
-    rule = alt.Chart({"values": [{"epoch": marked_epoch}]}).mark_rule(strokeDash=[4, 4], size=2, color=COLORS["muted"])
-    layers = rule.encode(x="epoch:Q"), base.mark_line(strokeWidth=2), base.mark_circle(size=50, opacity=1)
+    rule = alt.Chart({"values": [{"moment": moments[marked]}]}).mark_rule(
+        strokeDash=[4, 4], size=2, color=COLORS["muted"]
+    )
+    layers = rule.encode(x=alt.X("moment:O", sort=list(moments))), base.mark_line(strokeWidth=2), base.mark_circle(size=50, opacity=1)
     return alt.layer(*layers, data={"values": points}).properties(height=260)
 
 

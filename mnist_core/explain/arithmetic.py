@@ -169,7 +169,7 @@ def _sigmoid(x: float) -> float:
 
 _ACTIVATIONS: dict[str | None, Callable[[float], float]] = {
     None: lambda x: x,
-    "relu": lambda x: max(x, 0.0),
+    "relu": lambda x: max(0.0, x),
     "leaky_relu": lambda x: x if x > 0 else LEAKY_RELU_SLOPE * x,
     "elu": lambda x: x if x > 0 else math.expm1(x),
     "gelu": lambda x: x * (1 + math.erf(x / math.sqrt(2))) / 2,
@@ -275,7 +275,7 @@ def _rescaling(layer: Any, weights: Weights, inputs: Array, index: tuple[int, ..
 
 def _rectifier(layer: Any, weights: Weights, inputs: Array, index: tuple[int, ...]) -> UnitArithmetic:
     value, slope = float(inputs[index]), getattr(layer, "negative_slope", 0.0)
-    output = value if value > 0 else slope * value
+    output = value if value > 0 else slope * value + 0.0  # -0.0 + 0.0 is 0.0
     return UnitArithmetic("rectifier", (("input", value), ("output", output)), negative_slope=slope)
 
 

@@ -23,6 +23,7 @@ from mnist_core.explain.attribution import Completeness, Maps
 from mnist_core.explain.gradient_server import IDLE_SECONDS
 from mnist_core.explain.wire import Frame
 from mnist_core.processes import start_module
+from mnist_core.runs.snapshots import Moment
 
 START_SECONDS = 90.0
 """Time limit for the first response, which includes loading TensorFlow: five seconds on an idle machine."""
@@ -49,14 +50,14 @@ class SnapshotHistory:
     """How the snapshots of a run respond to one image.
 
     Attributes:
-        epochs: T finished epochs; 0 is before the first step.
+        moments: T moments of the training, in order.
         probabilities: (T, 10) float32, 0..1, of the digits; a row sums to less than 1 if the model has more outputs.
         activations: (T, h, w, channels) or (T, units) float32, of one layer, at most MAX_CHANNELS channels or units.
         before: (h, w, filters) or (inputs, units) float32, weights of the first layer in the first snapshot.
         after: the same of the last snapshot.
     """
 
-    epochs: tuple[int, ...]
+    moments: tuple[Moment, ...]
     probabilities: NDArray[np.float32]
     activations: NDArray[np.float32]
     before: NDArray[np.float32]
@@ -133,7 +134,7 @@ class GradientClient:
         header = {"do": "snapshot_history", "folder": str(folder.resolve()), "layer": layer}
         response = self.request(Frame(header, {"image": image}))
         arrays = {name: np.asarray(array, np.float32) for name, array in response.arrays.items()}
-        return SnapshotHistory(tuple(response.header["epochs"]), **arrays)
+        return SnapshotHistory(tuple(Moment(*each) for each in response.header["moments"]), **arrays)
 
     def request(self, frame: Frame) -> Frame:
         """Sends one request and returns the response. Raises ModelError as `attribute`."""

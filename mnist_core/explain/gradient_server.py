@@ -29,7 +29,7 @@ from mnist_core.explain.wire import Frame
 from mnist_core.networks.keras_model import build_model
 from mnist_core.processes import set_tensorflow_defaults
 from mnist_core.runs.model_card import load_architecture
-from mnist_core.runs.snapshots import read_snapshot, snapshot_epochs
+from mnist_core.runs.snapshots import read_snapshot, snapshot_moments
 from mnist_core.training import fine_tune
 
 IDLE_SECONDS = 600.0
@@ -110,18 +110,18 @@ class GradientServer:
 
     def _snapshot_history(self, request: Frame) -> Frame:
         folder, layer, image = Path(request.header["folder"]), int(request.header["layer"]), request.arrays["image"]
-        explainer, epochs = self._snapshot_explainer(folder), snapshot_epochs(folder)
+        explainer, moments = self._snapshot_explainer(folder), snapshot_moments(folder)
         model = explainer.model
-        if not epochs:
+        if not moments:
             raise ModelError(f"{folder.name} has no snapshots: expected one or more. Train the run again.")
         if not 0 <= layer < len(model.layers):
             raise ModelError(f"{folder.name} has {len(model.layers)} layers: there is no layer {layer + 1}.")
         probabilities, activations, filters = [], [], []
-        for epoch in epochs:
-            _set_weights(model, read_snapshot(folder, epoch))
+        for moment in moments:
+            _set_weights(model, read_snapshot(folder, moment))
             probabilities.append(_softmax(explainer.logits(image[None])[0])[:NUM_CLASSES])
             activations.append(explainer.activations(image, layer)[..., :MAX_CHANNELS])
-            if epoch in (epochs[0], epochs[-1]):
+            if moment in (moments[0], moments[-1]):
                 filters.append(_first_filters(model))
         arrays = {
             "probabilities": np.stack(probabilities),
@@ -129,7 +129,7 @@ class GradientServer:
             "before": filters[0],
             "after": filters[-1],
         }
-        return Frame({"epochs": epochs}, arrays)
+        return Frame({"moments": moments}, arrays)
 
 
 HANDLERS: dict[str, Callable[[GradientServer, Frame], Frame]] = {

@@ -173,7 +173,7 @@ _LINEAR_LAYERS = (
     AveragePooling2D,
     GlobalAveragePooling2D,
 )
-"""Layers after which a linear layer is still linear."""
+"""Layers after which a linear layer is still linear. Not their subclass GlobalMaxPooling2D: a maximum is not linear."""
 
 
 def _missing_activations(stack: Layers) -> Iterator[Issue]:
@@ -181,7 +181,7 @@ def _missing_activations(stack: Layers) -> Iterator[Issue]:
     for index, layer in enumerate(stack):
         if not isinstance(layer, Dense | Conv2D) or layer.activation is not None:
             continue
-        following = next((each for each in stack[index + 1 :] if not isinstance(each, _LINEAR_LAYERS)), None)
+        following = next((each for each in stack[index + 1 :] if type(each) not in _LINEAR_LAYERS), None)
         if isinstance(following, Dense | Conv2D | DepthwiseConv2D):
             message = "Without an activation between them, this and the next layer with weights act as a single layer."
             yield Issue(index + 1, message, False, (fixes.fix_activation(stack, index),))

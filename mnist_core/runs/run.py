@@ -8,7 +8,7 @@
       probes.json      drawings whose predictions are recorded with each report (`probes`)
       wall.npz         the sixty test digits of the probe grid (`probes`)
       checkpoint/      what training resumes from: the last finished epoch (`checkpoints`)
-      snapshots/       weights before the first step and after epochs, to look back on (`snapshots`). Never exported
+      snapshots/       weights at moments of the training, to look back on (`snapshots`). Never exported
       label.json       the user's name, star and note for the run (`labels`)
       owner.json       the browser that made the run (`owners`)
       claim.json       on a cluster: which worker owns the run (`claims`)

@@ -1,11 +1,13 @@
-"""Snapshots: the weights before the first step and at the end of epochs, to look back on.
+"""Snapshots: the weights before the first step, within the first epoch and at the end of epochs, to look back on.
 
-    RUN_DIR/snapshots/0000.npz    before the first step
-    RUN_DIR/snapshots/0007.npz    after seven epochs
+    RUN_DIR/snapshots/0000.npz           before the first step
+    RUN_DIR/snapshots/step-000021.npz    after 21 steps of the first epoch
+    RUN_DIR/snapshots/0007.npz           after seven epochs
 
-A run keeps at most MAX_SNAPSHOTS and MAX_BYTES. When there are more, snapshots between the first and the last are
-deleted so that the rest are evenly spaced. The files hold float16 where the weights fit, and no pickles. They are not
-part of an exported run.
+A network learns most in its first steps, so those within the first epoch are spaced on a log scale. Of the others, a run
+keeps at most MAX_SNAPSHOTS and MAX_BYTES: when there are more, snapshots between the first and the last are deleted so
+that the rest are evenly spaced. The files hold float16 where the weights fit, and no pickles. They are not part of an
+exported run.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import re
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,56 +27,96 @@ from mnist_core.files import replacing
 SNAPSHOT_FOLDER = "snapshots"
 MAX_SNAPSHOTS = 20
 MAX_BYTES = 32_000_000
-"""Limit for all snapshots of a run. A network of more than 5 million parameters still keeps its first and last."""
+"""Limit for the snapshots at the end of epochs. A network of more than 5 million parameters still keeps its first and
+last."""
+MAX_STEP_SNAPSHOTS = 10
+"""Snapshots within the first epoch."""
+MAX_STEP_BYTES = 10_000_000
+"""Limit for the snapshots within the first epoch. A network of more than 5 million parameters has none."""
 BYTES_PER_WEIGHT = 2
 """Size of a float16."""
 
 Weights = list[NDArray[Any]]
 
-_FILE_NAME = re.compile(r"(\d{4,6})\.npz")
+_EPOCH_FILE = re.compile(r"(\d{4,6})\.npz")
+_STEP_FILE = re.compile(r"step-(\d{6,9})\.npz")
 _READ_ERRORS = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 
 
-def snapshot_epochs(folder: Path) -> list[int]:
-    """Returns the number of finished epochs of each snapshot, ascending. 0 is the one before the first step.
+class Moment(NamedTuple):
+    """A moment of a training.
+
+    Attributes:
+        epoch: finished epochs.
+        step: steps trained in the first epoch; 0 at the end of an epoch and before the first.
+    """
+
+    epoch: int
+    step: int = 0
+
+
+def snapshot_moments(folder: Path) -> list[Moment]:
+    """Returns when the snapshots were taken, in order.
 
     Args:
         folder: the run's directory.
     """
-    matches = (_FILE_NAME.fullmatch(path.name) for path in (folder / SNAPSHOT_FOLDER).glob("*.npz"))
-    return sorted(int(match[1]) for match in matches if match)
+    names = [path.name for path in (folder / SNAPSHOT_FOLDER).glob("*.npz")]
+    steps = [Moment(0, int(match[1])) for name in names if (match := _STEP_FILE.fullmatch(name))]
+    return sorted([*steps, *(Moment(int(match[1])) for name in names if (match := _EPOCH_FILE.fullmatch(name)))])
 
 
-def write_snapshot(folder: Path, epoch: int, weights: Sequence[NDArray[Any]]) -> None:
+def snapshot_epochs(folder: Path) -> list[int]:
+    """Returns the number of finished epochs of the snapshots at the end of epochs, ascending. 0 is before the first step.
+
+    Args:
+        folder: the run's directory.
+    """
+    return [moment.epoch for moment in snapshot_moments(folder) if not moment.step]
+
+
+def first_epoch_steps(per_epoch: int, parameters: int) -> list[int]:
+    """Picks the steps of the first epoch after which to take a snapshot, on a log scale: 1, 2, 3, 6, 11, 21, …
+
+    Args:
+        per_epoch: steps per epoch.
+        parameters: of the network, trainable or not.
+    """
+    count = min(MAX_STEP_SNAPSHOTS, MAX_STEP_BYTES // (BYTES_PER_WEIGHT * max(1, parameters)))
+    steps = {round(per_epoch ** (place / count)) for place in range(count)}
+    return sorted(step for step in steps if step < per_epoch - 1)
+
+
+def write_snapshot(folder: Path, moment: Moment, weights: Sequence[NDArray[Any]]) -> None:
     """Adds a snapshot and deletes those that are too many.
 
     Args:
         folder: the run's directory.
-        epoch: finished epochs. Snapshots of later epochs are deleted: these epochs are being trained again.
+        moment: when it is taken. Later snapshots are deleted: that part is being trained again.
         weights: as `model.get_weights` returns them.
 
     Raises:
         OSError: the file cannot be written. Earlier snapshots are still there.
     """
     compact = [_to_float16(value) for value in weights]
-    path = _snapshot_path(folder, epoch)
+    path = _snapshot_path(folder, moment)
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:
         np.savez(temporary, *compact)
-    epochs = snapshot_epochs(folder)
+    moments = snapshot_moments(folder)
     limit = max_snapshots(sum(value.nbytes for value in compact))
-    keep = thin_out([number for number in epochs if number <= epoch], limit)
-    for number in epochs:
-        if number not in keep:
-            _snapshot_path(folder, number).unlink(missing_ok=True)
+    keep = thin_out([each.epoch for each in moments if each <= moment and not each.step], limit)
+    for each in moments:
+        if each > moment or (not each.step and each.epoch not in keep):
+            _snapshot_path(folder, each).unlink(missing_ok=True)
 
 
-def read_snapshot(folder: Path, epoch: int) -> Weights:
+def read_snapshot(folder: Path, moment: Moment) -> Weights:
     """Reads the weights of a snapshot.
 
     Args:
         folder: the run's directory.
-        epoch: finished epochs.
+        moment: when it was taken.
 
     Returns:
         float32 arrays, in the order of `model.get_weights`.
@@ -82,7 +124,7 @@ def read_snapshot(folder: Path, epoch: int) -> Weights:
     Raises:
         RunError: there is no such snapshot, or its file is broken.
     """
-    path = _snapshot_path(folder, epoch)
+    path = _snapshot_path(folder, moment)
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return [arrays[f"arr_{index}"].astype(np.float32) for index in range(len(arrays.files))]
@@ -114,5 +156,6 @@ def _to_float16(value: NDArray[Any]) -> NDArray[Any]:
     return half if np.isfinite(half).all() else np.asarray(value, np.float32)
 
 
-def _snapshot_path(folder: Path, epoch: int) -> Path:
-    return folder / SNAPSHOT_FOLDER / f"{epoch:04d}.npz"
+def _snapshot_path(folder: Path, moment: Moment) -> Path:
+    name = f"step-{moment.step:06d}" if moment.step else f"{moment.epoch:04d}"
+    return folder / SNAPSHOT_FOLDER / f"{name}.npz"

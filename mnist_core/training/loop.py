@@ -7,7 +7,7 @@ changes neither the order of the images nor the random numbers: settings, images
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -95,6 +95,7 @@ def train(
     seed: int,
     controls: LiveControls | None = None,
     finished_epochs: int = 0,
+    report_steps: Sequence[int] = (),
 ) -> Iterator[Report]:
     """Trains the model and yields a report about twice a second. Closing the iterator stops the training.
 
@@ -105,6 +106,7 @@ def train(
         seed: of the order of the images and of augmentation.
         controls: values that may change between two reports; those of the settings by default.
         finished_epochs: where a resumed training continues.
+        report_steps: ascending steps of the first epoch after which there is a report, whatever the time.
 
     Raises:
         SettingError: the batch size exceeds the number of training images.
@@ -122,7 +124,9 @@ def train(
         loss_sum, correct, images_seen, seconds = 0.0, 0.0, 0, 0.0  # since the previous report
         with Batches(split, settings, seed, epoch) as batches:
             while step < epoch_end:
-                images, labels = batches.take(controls.batches or batches_per_call)  # (K, B, size, size), (K, B)
+                count = controls.batches or batches_per_call
+                count = next((min(count, due - step) for due in report_steps if due > step), count)
+                images, labels = batches.take(count)  # (K, B, size, size), (K, B)
                 rates = controls.learning_rates(settings, per_epoch)[step:][: len(labels)]  # (K,)
                 began = time.perf_counter()
                 losses, hits = (np.asarray(values) for values in train_batches(images, labels, rates))  # (K,) each

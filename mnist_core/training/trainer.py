@@ -20,7 +20,7 @@ from mnist_core.runs.checkpoints import (
 )
 from mnist_core.runs.heartbeat import Heartbeat
 from mnist_core.runs.run import Run
-from mnist_core.runs.snapshots import write_snapshot
+from mnist_core.runs.snapshots import Moment, first_epoch_steps, write_snapshot
 from mnist_core.runs.spec import RunSpec
 from mnist_core.training import loop
 from mnist_core.training.batches import steps_per_epoch
@@ -88,11 +88,15 @@ class Trainer:
             train_seconds=begin.train_seconds,
         )
         if begin.step == 0:
-            self._write_snapshot()
+            self._write_snapshot(Moment(0))
         if not self._apply_control():
             return self._stopped()
-        for report in loop.train(self._model, self._spec.settings, self._split, self._spec.seed, controls, begin.epoch):
+        settings, seed = self._spec.settings, self._spec.seed
+        due = first_epoch_steps(steps_per_epoch(len(self._split.x_train), settings), settings.architecture.parameters)
+        for report in loop.train(self._model, settings, self._split, seed, controls, begin.epoch, due):
             self._progress.write(report)
+            if report.step in due:
+                self._write_snapshot(Moment(0, report.step))
             if report.val_loss is not None:
                 self._write_checkpoint(report)
             if limit := self._reached_limit(report):
@@ -126,12 +130,12 @@ class Trainer:
             elapsed=self._clock.elapsed(),
         )
         write_checkpoint(self._run.path, self._model, self._checkpoint, self._best_weights)
-        self._write_snapshot()
+        self._write_snapshot(Moment(report.epoch))
 
-    def _write_snapshot(self) -> None:
+    def _write_snapshot(self, moment: Moment) -> None:
         """Keeps a copy of the weights to look back on. A full disk must not end the training."""
         with contextlib.suppress(OSError):
-            write_snapshot(self._run.path, self._checkpoint.epoch, inference_weights(self._model))
+            write_snapshot(self._run.path, moment, inference_weights(self._model))
 
     def _reached_limit(self, report: Report) -> str:
         """Returns which early-stopping limit this report reaches, as people read it; empty if none."""

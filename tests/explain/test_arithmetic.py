@@ -178,3 +178,10 @@ def test_files_without_the_weights_of_the_network_are_refused(
         archive.write(tmp_path / "model.weights.h5", "model.weights.h5")
     with pytest.raises(ModelError, match="cannot be read"):
         layer_weights(path, Architecture((Flatten(), Dense(10, "softmax"))))
+
+
+@pytest.mark.parametrize(("layer", "value"), [(ReLU(), -3.0), (Conv2D(1, 1, activation="relu"), -0.0)])
+def test_a_rectified_value_is_zero_without_a_sign(layer: Any, value: float) -> None:
+    inputs = np.full((1, 1, 1), value, np.float32)
+    weights = (np.ones((1, 1, 1, 1), np.float32), np.zeros(1, np.float32)) if isinstance(layer, Conv2D) else ()
+    assert str(arithmetic.compute_unit(layer, weights, inputs, (0, 0, 0)).value) == "0.0"

@@ -16,6 +16,7 @@ from mnist_core.networks.layers import (
     Dropout,
     Flatten,
     GlobalAveragePooling2D,
+    GlobalMaxPooling2D,
     Layer,
     MaxPooling2D,
     ReLU,
@@ -188,3 +189,13 @@ def test_a_network_has_errors_if_the_architecture_rejects_it_and_fixes_repair_it
     assert bool(errors) != can_be_trained(stack, size)
     assert all(0 <= issue.position <= len(stack) for issue in errors)
     assert can_be_trained(diagnose.apply_first_fixes(stack, size), size)
+
+
+def test_max_pooling_between_two_layers_with_weights_is_not_linear() -> None:
+    """A mean of a linear layer's outputs is linear, a maximum is not."""
+    body = (SCALE, Conv2D(8, 3))
+    average, maximum = (
+        diagnose.diagnose((*body, pooling(), END)) for pooling in (GlobalAveragePooling2D, GlobalMaxPooling2D)
+    )
+    assert [issue.position for issue in average if "act as a single layer" in issue.message] == [2]
+    assert not maximum

@@ -18,7 +18,7 @@ from mnist_core.charts import attribution as attribution_charts
 from mnist_core.charts import growth as growth_charts
 from mnist_core.explain.gradient_client import GradientClient
 from mnist_core.runs.run import Run
-from mnist_core.runs.snapshots import write_snapshot
+from mnist_core.runs.snapshots import Moment, snapshot_moments, write_snapshot
 from pages.ui.explain import attribution, growth
 from pages.ui.shared import analysis_caches, state
 from tests.support import Trained
@@ -40,7 +40,7 @@ def app(helper: GradientClient, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     st.cache_resource.clear()
     st.cache_data.clear()
     monkeypatch.setattr(analysis_caches, "gradient_helper", lambda: helper)
-    monkeypatch.setattr(growth, "SECONDS_PER_EPOCH", 0.0)
+    monkeypatch.setattr(growth, "SECONDS_PER_MOMENT", 0.0)
     app = AppTest.from_file(str(APP), default_timeout=120)
     app.session_state[state.EXPLAIN_SOURCE] = "test"
     app.session_state[state.ATTRIBUTION_METHOD] = "integrated"
@@ -121,8 +121,8 @@ def without(run: Run, layers: tuple[Any, ...], keras: Any, uncentered: bool = Fa
 
     run.model.write_bytes(tf.lite.TFLiteConverter.from_keras_model(model).convert())
     shutil.rmtree(run.path / "snapshots")
-    write_snapshot(run.path, 0, model.get_weights())
-    write_snapshot(run.path, 1, [value * 1.1 for value in model.get_weights()])
+    write_snapshot(run.path, Moment(0), model.get_weights())
+    write_snapshot(run.path, Moment(1), [value * 1.1 for value in model.get_weights()])
 
 
 def test_a_network_without_convolutions_says_so(app: AppTest, run: Run, keras: Any) -> None:
@@ -183,9 +183,10 @@ def test_teal_speaks_for_and_orange_against() -> None:
 def test_the_slider_selects_an_epoch(app: AppTest, run: Run) -> None:
     page = shown(opened(app, "growth", run.id))
     assert "Prediction after 2 epochs" in page and "Filters of the first layer, before and after training" in page
-    assert "##### Prediction by epoch" in page
-    page = shown(choose(app, state.GROWTH_EPOCH, 0))
+    assert "Prediction during training" in page
+    page = shown(choose(app, state.GROWTH_MOMENT, "before training"))
     assert "Prediction before training" in page
+    assert "Prediction after 2 steps" in shown(choose(app, state.GROWTH_MOMENT, "after 2 steps"))
     next(button for button in app.button if button.label == "Play").click().run()
     assert not app.exception and "Prediction after 2 epochs" in shown(app)
 
@@ -194,10 +195,10 @@ def test_the_last_snapshot_predicts_as_the_model_does(helper: GradientClient, tr
     from mnist_core.models.classifier import Classifier
 
     found = helper.snapshot_history(trained.run.path, sample.x_test[7], 1)
-    assert found.epochs == (0, 1, 2) and found.activations.shape[0] == 3
+    assert found.moments == tuple(snapshot_moments(trained.run.path)) and len(found.activations) == len(found.moments)
     expected = Classifier(trained.run.model).digit_probabilities(sample.x_test[7:8])[0]
     assert found.probabilities[-1] == pytest.approx(expected, abs=5e-3)
-    assert found.probabilities.sum(axis=1) == pytest.approx(np.ones(3), abs=1e-5)
+    assert found.probabilities.sum(axis=1) == pytest.approx(np.ones(len(found.moments)), abs=1e-5)
     assert found.before.shape == found.after.shape and (found.before != found.after).any()
 
 
@@ -211,7 +212,7 @@ def test_snapshots_of_another_network_raise(helper: GradientClient, trained: Tra
     from mnist_core.errors import ModelError
 
     folder = shutil.copytree(trained.run.path, tmp_path / "run")
-    write_snapshot(folder, 3, [np.zeros(3, np.float32)])
+    write_snapshot(folder, Moment(3), [np.zeros(3, np.float32)])
     with pytest.raises(ModelError, match="another network"):
         helper.snapshot_history(folder, np.zeros((28, 28), np.uint8), 1)
 
@@ -220,6 +221,6 @@ def test_layer_pictures_have_a_tile_for_each_channel() -> None:
     wall = growth_charts.activation_grid(np.ones((7, 7, 10), np.float32), 0.0, 1.0)
     assert wall.shape == (2 * 60, 8 * 60)
     assert growth_charts.activation_grid(np.arange(20, dtype=np.float32), 0, 19).shape == (2 * 24, 16 * 24)
-    chart = growth_charts.probability_curves([0, 5], np.eye(10, dtype=np.float32)[[3, 7]], 5)
+    chart = growth_charts.probability_curves(["before", "after"], np.eye(10, dtype=np.float32)[[3, 7]], 1)
     names = {row["digit"]: row["what"] for row in chart.data["values"]}
     assert names[7] == "7, final prediction" and names[3] == "3, closest rival" and names[0] == "other digits"

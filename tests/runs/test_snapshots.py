@@ -17,9 +17,13 @@ from mnist_core.networks.layers import BatchNormalization, Dense, Flatten, Resca
 from mnist_core.recipes.settings import Settings
 from mnist_core.runs.snapshots import (
     BYTES_PER_WEIGHT,
+    MAX_STEP_BYTES,
+    Moment,
+    first_epoch_steps,
     max_snapshots,
     read_snapshot,
     snapshot_epochs,
+    snapshot_moments,
     thin_out,
     write_snapshot,
 )
@@ -44,8 +48,8 @@ def test_kept_snapshots_stay_evenly_spaced(last: int, most: int) -> None:
 def test_a_snapshot_reads_back_as_written(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     weights = [random.normal(size=(3, 3, 1, 8)).astype(np.float32), np.array([7e4, 1.0], np.float32)]
-    write_snapshot(tmp_path, 0, weights)
-    first, second = read_snapshot(tmp_path, 0)
+    write_snapshot(tmp_path, Moment(0), weights)
+    first, second = read_snapshot(tmp_path, Moment(0))
     assert first == pytest.approx(weights[0], rel=1e-3, abs=1e-6) and first.dtype == np.float32
     assert (second == weights[1]).all()  # too large for float16
     assert [path.name for path in (tmp_path / "snapshots").iterdir()] == ["0000.npz"]
@@ -53,10 +57,10 @@ def test_a_snapshot_reads_back_as_written(tmp_path: Path) -> None:
 
 def test_at_most_twenty_snapshots_and_fewer_large_ones(tmp_path: Path) -> None:
     for epoch in range(40):
-        write_snapshot(tmp_path, epoch, [np.zeros(10, np.float32)])
+        write_snapshot(tmp_path, Moment(epoch), [np.zeros(10, np.float32)])
     assert snapshot_epochs(tmp_path) == [*range(0, 40, 4), 39]
     for epoch in range(20):
-        write_snapshot(tmp_path / "twenty", epoch, [np.zeros(10, np.float32)])
+        write_snapshot(tmp_path / "twenty", Moment(epoch), [np.zeros(10, np.float32)])
     assert snapshot_epochs(tmp_path / "twenty") == list(range(20))
     assert max_snapshots(BYTES_PER_WEIGHT * 5_000_000) == 3
     assert max_snapshots(BYTES_PER_WEIGHT * 20_000_000) == 2
@@ -65,10 +69,28 @@ def test_at_most_twenty_snapshots_and_fewer_large_ones(tmp_path: Path) -> None:
 
 def test_an_epoch_that_is_trained_again_replaces_what_came_after(tmp_path: Path) -> None:
     for epoch in range(5):
-        write_snapshot(tmp_path, epoch, [np.full(3, epoch, np.float32)])
-    write_snapshot(tmp_path, 2, [np.full(3, 9, np.float32)])
+        write_snapshot(tmp_path, Moment(epoch), [np.full(3, epoch, np.float32)])
+    write_snapshot(tmp_path, Moment(2), [np.full(3, 9, np.float32)])
     assert snapshot_epochs(tmp_path) == [0, 1, 2]
-    assert read_snapshot(tmp_path, 2)[0].tolist() == [9, 9, 9]
+    assert read_snapshot(tmp_path, Moment(2))[0].tolist() == [9, 9, 9]
+
+
+def test_the_first_epoch_has_about_ten_snapshots_on_a_log_scale() -> None:
+    assert first_epoch_steps(430, 10_000) == [1, 2, 3, 6, 11, 21, 38, 70, 128, 234]
+    assert first_epoch_steps(3, 10_000) == [1] and first_epoch_steps(2, 10_000) == first_epoch_steps(1, 10_000) == []
+    for parameters in (1_000_000, 2_000_000, 5_000_000, 20_000_000):
+        assert len(first_epoch_steps(430, parameters)) * parameters * BYTES_PER_WEIGHT <= MAX_STEP_BYTES
+
+
+def test_snapshots_within_the_first_epoch_stay_until_it_is_trained_again(tmp_path: Path) -> None:
+    weights = [np.zeros(10, np.float32)]
+    begun = [Moment(0), Moment(0, 1), Moment(0, 21)]
+    for moment in (*begun, Moment(1), Moment(2)):
+        write_snapshot(tmp_path, moment, weights)
+    assert snapshot_moments(tmp_path) == [*begun, Moment(1), Moment(2)] and snapshot_epochs(tmp_path) == [0, 1, 2]
+    assert read_snapshot(tmp_path, Moment(0, 21))[0].tolist() == [0] * 10
+    write_snapshot(tmp_path, Moment(0), weights)
+    assert snapshot_moments(tmp_path) == [Moment(0)]
 
 
 @pytest.mark.parametrize("content", [None, b"", b"PK\x03\x04nonsense"])
@@ -79,14 +101,14 @@ def test_a_broken_snapshot_is_an_error(tmp_path: Path, content: bytes | None) ->
     (tmp_path / "snapshots" / "note.npz").write_bytes(b"")
     assert snapshot_epochs(tmp_path) == ([] if content is None else [3])
     with pytest.raises(RunError, match="Delete the folder snapshots"):
-        read_snapshot(tmp_path, 3)
+        read_snapshot(tmp_path, Moment(3))
 
 
 def test_no_pickle_is_read(tmp_path: Path) -> None:
     (tmp_path / "snapshots").mkdir()
     np.savez(tmp_path / "snapshots" / "0001.npz", np.array([{}], dtype=object))
     with pytest.raises(RunError, match="allow_pickle"):
-        read_snapshot(tmp_path, 1)
+        read_snapshot(tmp_path, Moment(1))
 
 
 @pytest.mark.parametrize("averaging", [0.0, 0.9])
@@ -109,9 +131,11 @@ def test_a_run_has_a_snapshot_per_epoch_and_the_last_is_its_model(trained: Train
     from mnist_core.explain.gradient_server import load_trained_model
 
     assert snapshot_epochs(trained.run.path) == [0, 1, 2]
+    steps = [moment.step for moment in snapshot_moments(trained.run.path) if moment.step]
+    assert steps[:2] == [1, 2] and len(steps) >= 5, "the first epoch, on a log scale"
     model = load_trained_model(Path(shutil.copytree(trained.run.path, tmp_path / "run")))
-    last = read_snapshot(trained.run.path, 2)
+    last = read_snapshot(trained.run.path, Moment(2))
     for found, expected in zip(last, model.get_weights(), strict=True):
         assert found == pytest.approx(expected, rel=1e-3, abs=1e-5)
-    first = read_snapshot(trained.run.path, 0)
+    first = read_snapshot(trained.run.path, Moment(0))
     assert not np.allclose(first[0], last[0], atol=1e-2)

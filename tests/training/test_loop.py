@@ -176,6 +176,16 @@ def test_the_number_of_batches_per_call_changes_nothing(few: Split, monkeypatch:
 
 
 @pytest.mark.usefixtures("keras")
+def test_reports_at_given_steps_of_the_first_epoch_change_no_weight(few: Split) -> None:
+    settings = Settings(DENSE, 16, 2)
+    expected, _ = trained_weights(settings, few)
+    model = make_model(settings, SEED)
+    steps = [report.step for report in train(model, settings, few, SEED, report_steps=(1, 2, 3, 5, 8))]
+    assert {1, 2, 3, 5, 8, 19, 38} <= set(steps)
+    assert all(np.array_equal(ours, theirs) for ours, theirs in zip(model.get_weights(), expected, strict=True))
+
+
+@pytest.mark.usefixtures("keras")
 def test_the_seed_decides_weights_and_order(few: Split) -> None:
     settings = Settings(DENSE, 100, 1)
     first, second, other = (make_model(settings, seed).get_weights()[0] for seed in (1, 1, 2))

@@ -1,4 +1,7 @@
-"""How a single value in a network is computed: formula, steps, and the inputs and weights that contribute most."""
+"""How a single value in a network is computed: formula, steps, and the inputs and weights that contribute most.
+
+Numbers are formatted with `z`, which writes a number that rounds to zero without a sign.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +69,7 @@ def show_unit_arithmetic(layer: Layer, weights: Weights, before: NDArray[np.floa
     st.write(f"{formula_in_words(unit)}.")
     left, right = st.columns([1, 1], gap="large")
     with left:
-        steps = [{"step": step_name(unit, quantity), "value": f"{value:.5g}"} for quantity, value in unit.steps]
+        steps = [{"step": step_name(unit, quantity), "value": f"{value:z.5g}"} for quantity, value in unit.steps]
         figure.show_table(steps, computation_in_one_line(unit), "arithmetic", "arithmetic")
     with right:
         if unit.patch is not None:
@@ -100,7 +103,7 @@ def step_name(unit: UnitArithmetic, quantity: str) -> str:
 
 def computation_in_one_line(unit: UnitArithmetic) -> str:
     """`sum of patch × filter 0.73 + bias −0.1 → relu = 0.63`; only the last step for layers without a sum."""
-    values = {quantity: f"{value:.4g}".replace("-", "−") for quantity, value in unit.steps}
+    values = {quantity: f"{value:z.4g}".replace("-", "−") for quantity, value in unit.steps}
     last = unit.steps[-1][0]
     if "weighted sum" not in values:
         return f"{step_name(unit, last)} = {values[last]}"
@@ -138,7 +141,7 @@ def show_patch(unit: UnitArithmetic) -> None:
     st.caption(f"{area}.")
     if sums is not None and len(sums) > 1:
         order = np.argsort(-np.abs(sums))[:MAX_TERMS]
-        rows = [{"channel of the previous layer": int(index), "contribution": f"{sums[index]:.4g}"} for index in order]
+        rows = [{"channel of the previous layer": int(index), "contribution": f"{sums[index]:z.4g}"} for index in order]
         figure.show_table(
             rows, f"Channels that contribute most ({len(rows)} of {len(sums)})", "contributions", "by_channel"
         )
@@ -147,8 +150,8 @@ def show_patch(unit: UnitArithmetic) -> None:
 def array_in_words(values: NDArray[np.float32]) -> str:
     """A small array for screen readers: its values, or their range if there are many."""
     if values.size > 36:
-        return f"{values.shape[0]} by {values.shape[1]} numbers from {values.min():.3g} to {values.max():.3g}"
-    return " / ".join(" ".join(f"{value:.2f}" for value in row) for row in values)
+        return f"{values.shape[0]} by {values.shape[1]} numbers from {values.min():z.3g} to {values.max():z.3g}"
+    return " / ".join(" ".join(f"{value:z.2f}" for value in row) for row in values)
 
 
 def picture_equation(arrays: list[NDArray[np.float32]]) -> NDArray[np.uint8]:
@@ -179,7 +182,7 @@ def _array_picture(values: NDArray[np.float32], scale: int) -> NDArray[np.uint8]
         return picture
     for (row, column), value in np.ndenumerate(values):
         dark = picture[row * scale, column * scale].sum() < 330
-        text = f"{value:.2f}" if abs(value) < 9.995 else f"{value:.0f}"
+        text = f"{value:z.2f}" if abs(value) < 9.995 else f"{value:z.0f}"
         (width, height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 0.33, 1)
         corner = (column * scale + (scale - width) // 2, row * scale + (scale + height) // 2)
         color = (255, 255, 255) if dark else (0, 0, 0)
@@ -191,7 +194,7 @@ def show_largest_shares(unit: UnitArithmetic) -> None:
     """The outputs with the largest shares of a softmax."""
     order = np.argsort([-abs(share) for _, share in unit.terms])[:MAX_TERMS]
     rows = [
-        {"output": int(index), "input": f"{unit.terms[index][0]:.4g}", "share": f"{unit.terms[index][1]:.4g}"}
+        {"output": int(index), "input": f"{unit.terms[index][0]:z.4g}", "share": f"{unit.terms[index][1]:z.4g}"}
         for index in order
     ]
     figure.show_table(rows, "The largest shares", "contributions", "terms")
@@ -206,9 +209,9 @@ def show_largest_terms(unit: UnitArithmetic) -> None:
         rows.append(
             {
                 "input": int(index),
-                "value": f"{value:.4g}",
-                "× weight": f"{weight:.4g}",
-                "contribution": f"{products[index]:.4g}",
+                "value": f"{value:z.4g}",
+                "× weight": f"{weight:z.4g}",
+                "contribution": f"{products[index]:z.4g}",
             }
         )
     figure.show_table(rows, f"Inputs that contribute most ({len(rows)} of {len(unit.terms)})", "contributions", "terms")

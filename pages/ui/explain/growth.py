@@ -1,4 +1,4 @@
-"""The view "Epoch by epoch": prediction and activations for one image after each epoch of the training."""
+"""The view "Epoch by epoch": prediction and activations for one image at moments of the training."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mnist_core.explain.gradient_server import MAX_CHANNELS
 from mnist_core.networks.architecture import Architecture
 from mnist_core.networks.layers import format_shape
 from mnist_core.runs.model_card import load_architecture
-from mnist_core.runs.snapshots import BYTES_PER_WEIGHT, MAX_SNAPSHOTS, max_snapshots, snapshot_epochs
+from mnist_core.runs.snapshots import BYTES_PER_WEIGHT, MAX_SNAPSHOTS, Moment, max_snapshots, snapshot_moments
 from mnist_core.training import fine_tune
 from pages.ui.explain.gradient_spinner import gradient_spinner
 from pages.ui.shared import analysis_caches, figure, prediction_view, state
@@ -25,8 +25,8 @@ Image = NDArray[np.uint8]
 
 SKIPPED_LAYERS = ("Rescaling", "Flatten", "Dropout", "SpatialDropout2D")
 """Layers whose output looks like their input."""
-SECONDS_PER_EPOCH = 0.6
-"""How long the animation shows an epoch."""
+SECONDS_PER_MOMENT = 0.4
+"""How long the animation shows a moment."""
 
 
 def show_growth(choice: str, image: Image) -> None:
@@ -37,19 +37,19 @@ def show_growth(choice: str, image: Image) -> None:
         image: (28, 28) uint8.
     """
     folder = fine_tune.model_folder(choice)
-    if not snapshot_epochs(folder):
+    if not snapshot_moments(folder):
         st.info(why_no_snapshots(choice))
         return
     network = load_architecture(folder)
     layer = layer_menu(network)
     with gradient_spinner("Reading the snapshots …"):
         history = analysis_caches.snapshot_history(folder / "snapshots", image, layer)
-    index, playing = epoch_menu(history)
+    index, playing = moment_menu(history)
     place = st.empty()
     if playing:
         play_animation(history, place)
     with place.container():
-        show_epoch(history, index, layer_titles(network)[layer])
+        show_moment(history, index, layer_titles(network)[layer])
     show_probability_curves(history, index)
     show_filters(history, network)
     show_notes(history, network)
@@ -86,49 +86,57 @@ def layer_menu(network: Architecture) -> int:
     return int(st.selectbox("Layer", list(titles), format_func=titles.__getitem__, key=state.GROWTH_LAYER))
 
 
-def epoch_menu(history: SnapshotHistory) -> tuple[int, bool]:
-    """A slider of epochs and a button that plays them all. Returns the index of the snapshot, and True to play."""
-    if len(history.epochs) == 1:
+def moment_name(moment: Moment) -> str:
+    """`before training`, `after 21 steps`, `after 1 epoch`."""
+    if moment == Moment(0):
+        return "before training"
+    count, unit = (moment.step, "step") if moment.step else (moment.epoch, "epoch")
+    return f"after {count:,} {unit if count == 1 else f'{unit}s'}"
+
+
+def moment_menu(history: SnapshotHistory) -> tuple[int, bool]:
+    """A slider of moments and a button that plays them all. Returns the index of the snapshot, and True to play."""
+    names = [*map(moment_name, history.moments)]  # strings: a slider takes a tuple for a range
+    if len(names) == 1:
         return 0, False
-    if st.session_state.get(state.GROWTH_EPOCH) not in history.epochs:
-        st.session_state[state.GROWTH_EPOCH] = history.epochs[-1]
+    if st.session_state.get(state.GROWTH_MOMENT) not in names:
+        st.session_state[state.GROWTH_MOMENT] = names[-1]
     slider, button = st.columns([4, 1], vertical_alignment="bottom")
-    epoch = slider.select_slider("Epochs trained", history.epochs, key=state.GROWTH_EPOCH)
-    playing = button.button("Play", icon=":material/play_arrow:", on_click=_select_epoch, args=(history.epochs[-1],))
-    return history.epochs.index(int(epoch)), playing
+    name = slider.select_slider("Trained so far", names, key=state.GROWTH_MOMENT)
+    playing = button.button("Play", icon=":material/play_arrow:", on_click=_select_moment, args=(names[-1],))
+    return names.index(name), playing
 
 
-def _select_epoch(epoch: int) -> None:
-    """Callback: moves the slider; an animation ends at the last epoch."""
-    st.session_state[state.GROWTH_EPOCH] = epoch
+def _select_moment(name: str) -> None:
+    """Callback: moves the slider; an animation ends at the last moment."""
+    st.session_state[state.GROWTH_MOMENT] = name
 
 
 def play_animation(history: SnapshotHistory, place: st.delta_generator.DeltaGenerator) -> None:
-    """Shows all epochs one after another in `place`. Any click ends it."""
-    for index, epoch in enumerate(history.epochs):
+    """Shows all moments one after another in `place`. Any click ends it."""
+    for index, moment in enumerate(history.moments):
         place.html(
-            f'<div class="lab-note" role="status">after {epoch} of {history.epochs[-1]} epochs</div>'
+            f'<div class="lab-note" role="status">{moment_name(moment)}</div>'
             '<div class="lab-answer"><div style="flex:2 1 16rem">'
             f"{prediction_view.probability_bars(history.probabilities[index])}</div>"
-            f'<img class="lab-picture" style="max-width:100%" alt="activations after {epoch} epochs" '
+            f'<img class="lab-picture" style="max-width:100%" alt="activations {moment_name(moment)}" '
             f'src="{data_url(activation_picture(history, index))}"></div>'
         )
-        time.sleep(SECONDS_PER_EPOCH)
+        time.sleep(SECONDS_PER_MOMENT)
 
 
 def activation_picture(history: SnapshotHistory, index: int) -> Image:
-    """The activations at one epoch, on a color scale that all epochs share."""
+    """The activations at one moment, on a color scale that all moments share."""
     values = history.activations
     return growth_charts.activation_grid(
         values[index], min(0.0, float(values.min())), float(np.quantile(values, 0.999))
     )
 
 
-def show_epoch(history: SnapshotHistory, index: int, layer: str) -> None:
-    """Prediction and activations at one epoch. `layer`: title of the layer."""
-    epoch, probabilities = history.epochs[index], history.probabilities[index]
+def show_moment(history: SnapshotHistory, index: int, layer: str) -> None:
+    """Prediction and activations at one moment. `layer`: title of the layer."""
+    when, probabilities = moment_name(history.moments[index]), history.probabilities[index]
     predicted = int(probabilities.argmax())
-    when = "before training" if epoch == 0 else f"after {epoch} epoch{'s' if epoch > 1 else ''}"
     prediction, activations = st.columns([2, 3], gap="large")
     with prediction:
         st.markdown(f"##### Prediction {when}: {predicted}, {format_percent(float(probabilities[predicted]))}")
@@ -145,14 +153,14 @@ def show_epoch(history: SnapshotHistory, index: int, layer: str) -> None:
 
 
 def show_probability_curves(history: SnapshotHistory, index: int) -> None:
-    """The probabilities of the ten digits by epoch, with a mark at one of them."""
-    if len(history.epochs) == 1:
+    """The probabilities of the ten digits during the training, with a mark at one moment."""
+    if len(history.moments) == 1:
         return
-    first, last, epochs = history.probabilities[0], history.probabilities[-1], history.epochs
+    first, last, names = history.probabilities[0], history.probabilities[-1], [*map(moment_name, history.moments)]
     figure.show_chart(
-        growth_charts.probability_curves(epochs, history.probabilities, epochs[index]),
-        "Prediction by epoch",
-        f"The probabilities of the ten digits for this image over {epochs[-1]} epochs: at epoch {epochs[0]} "
+        growth_charts.probability_curves(names, history.probabilities, index),
+        "Prediction during training",
+        f"The probabilities of the ten digits for this image at {len(names)} moments: {names[0]} "
         f"{int(first.argmax())} leads with {first.max():.0%}, at the end {int(last.argmax())} with {last.max():.0%}.",
         "predictions by epoch",
         "answers",
@@ -167,7 +175,8 @@ def show_filters(history: SnapshotHistory, network: Architecture) -> None:
     figure.show_picture(
         growth_charts.filter_grid(before, after),
         "Filters of the first layer, before and after training",
-        f"Filters of the first layer at epoch {history.epochs[0]}, above, and at epoch {history.epochs[-1]}, below. "
+        f"Filters of the first layer {moment_name(history.moments[0])}, above, and "
+        f"{moment_name(history.moments[-1])}, below. "
         f"Their weights changed by {np.abs(after - before).mean():.3f} on average.",
         "filters",
         "filters",
@@ -176,14 +185,15 @@ def show_filters(history: SnapshotHistory, network: Architecture) -> None:
 
 def show_notes(history: SnapshotHistory, network: Architecture) -> None:
     """Which snapshots and channels are missing, and why."""
-    saved, last = len(history.epochs), history.epochs[-1]
+    epochs = [moment.epoch for moment in history.moments if not moment.step]
+    saved, last = len(epochs), epochs[-1]
     notes = []
-    if history.epochs[0]:
+    if epochs[0]:
         notes.append("The first epochs were trained before Digit Lab saved snapshots.")
-    if saved < last + 1 - history.epochs[0]:
+    if saved < last + 1 - epochs[0]:
         limit = max_snapshots(BYTES_PER_WEIGHT * network.parameters)
         reason = "" if limit == MAX_SNAPSHOTS else f" because the network is large ({network.parameters:,} weights)"
-        notes.append(f"{saved} snapshots of {last} epochs are kept: at most {limit}{reason}.")
+        notes.append(f"{saved} snapshots at the ends of {last} epochs are kept: at most {limit}{reason}.")
     if history.activations.shape[-1] == MAX_CHANNELS:
         notes.append(f"Only the first {MAX_CHANNELS} channels or units are shown.")
     if notes:

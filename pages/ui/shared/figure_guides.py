@@ -359,15 +359,16 @@ GUIDES = {
     # Explain: epoch by epoch
     "growth": Guide(
         "The output of one layer for your digit at this point of the training: a small image for each channel, or a "
-        "square for each unit. Brighter means larger; all points in time share one scale. At epoch 0 the weights are "
-        "random. Move the slider to see which channels start to respond to strokes and corners.",
+        "square for each unit. Brighter means larger; all points in time share one scale. Before training the weights "
+        "are random. Move the slider to see which channels start to respond to strokes and corners.",
         "activation, feature map",
         "https://keras.io/guides/sequential_model/#feature-extraction-with-a-sequential-model",
     ),
     "predictions by epoch": Guide(
-        "The probabilities of the ten digits for this image after each epoch that was kept. Teal is the final "
-        "prediction, orange its closest rival, gray the other eight. At epoch 0 the network guesses. The dashed line "
-        "marks the epoch that the slider shows.",
+        "The probabilities of the ten digits for this image at each snapshot of the training. Teal is the final "
+        "prediction, orange its closest rival, gray the other eight. Before training the network guesses. A network "
+        "learns most in its first steps, so the first epoch has about ten snapshots. The dashed line marks the one "
+        "that the slider shows.",
         "softmax probabilities",
         "https://keras.io/api/layers/activation_layers/softmax/",
     ),

@@ -139,7 +139,7 @@ ATTRIBUTION_DIGIT = _persistent("attribution_digit")
 ATTRIBUTION_ALL = _persistent("attribution_all")
 ATTRIBUTION_LAYER = _persistent("attribution_layer")
 GROWTH_LAYER = _persistent("growth_layer")
-GROWTH_EPOCH = "growth_epoch"
+GROWTH_MOMENT = "growth_moment"  # name of the moment whose snapshot is shown
 
 # Data
 DATA_VIEW = _persistent("data_view")
