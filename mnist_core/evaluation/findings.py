@@ -1,0 +1,146 @@
+"""What an evaluation shows, in a sentence each: headline, confusions, weakest digit, mistakes, calibration, robustness."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist_core.constants import NOT_A_DIGIT, NUM_CLASSES
+from mnist_core.data.labels import predicted_labels
+from mnist_core.evaluation import mistakes
+from mnist_core.evaluation.calibration import Coverage
+
+Counts = NDArray[np.int64]
+"""(10, 11) counts, as `mistakes.confusion_with_rejections` returns them: row = true digit, column = prediction."""
+
+SURE = 0.9
+"""Confidence from which on a mistake counts as a confident one."""
+CALIBRATED_GAP = 0.005
+"""Mean gap of confidence and accuracy, up to which a model counts as calibrated."""
+
+
+def headline(counts: Counts, images: str) -> str:
+    """`99.24 % of 10,000 test digits are right: 76 are wrong; it confuses 4 and 9 most.`
+
+    Args:
+        counts: confusion matrix.
+        images: what the digits are called, in the plural.
+    """
+    total, right = int(counts.sum()), int(np.trace(counts))
+    share = f"{100 * right / total:.2f} % of {total:,} {images} are right"
+    wrong = total - right
+    if not wrong:
+        return f"All {total:,} {images} are right."
+    pair = most_confused(counts)
+    confusion = "" if pair is None else f"; it confuses {pair[0]} and {pair[1]} most"
+    return f"{share}: {wrong:,} {_are(wrong)} wrong{confusion}."
+
+
+def most_confused(counts: Counts) -> tuple[int, int] | None:
+    """The two digits that are taken for each other most often, the smaller first; None without such a mistake."""
+    both = counts[:, :NUM_CLASSES] + counts[:, :NUM_CLASSES].T
+    upper = np.triu(both, 1)
+    if not upper.any():
+        return None
+    first, second = np.unravel_index(int(upper.argmax()), upper.shape)
+    return int(first), int(second)
+
+
+def confusion(counts: Counts) -> str:
+    """`It confuses 4 and 9 most: 5 times it reads a 4 as a 9, 3 times a 9 as a 4.` Rejections are named at the end."""
+    pair, rejected = most_confused(counts), int(counts[:, NUM_CLASSES:].sum())
+    sentences = []
+    if pair is not None:
+        first, second = pair
+        ways = [(int(counts[a, b]), a, b) for a, b in ((first, second), (second, first)) if counts[a, b]]
+        ways.sort(key=lambda way: -way[0])
+        times, true, predicted = ways[0]
+        sentence = f"It confuses {first} and {second} most: {_times(times)} it reads {_a(true)} as {_a(predicted)}"
+        if len(ways) > 1:
+            times, true, predicted = ways[1]
+            sentence += f", {_times(times)} {_a(true)} as {_a(predicted)}"
+        sentences.append(f"{sentence}.")
+    if rejected:
+        digits = "digit" if rejected == 1 else "digits"
+        sentences.append(f"It takes {rejected:,} {digits} for no digit at all.")
+    return " ".join(sentences) or "It confuses no two digits."
+
+
+def weakest_digit(recall: NDArray[np.float64], support: NDArray[np.int64]) -> str:
+    """`It recognizes 1 best (99.8 %) and 9 worst (98.2 %).` Digits without images do not count."""
+    digits = np.flatnonzero(support)
+    best, worst = (int(digits[place]) for place in (recall[digits].argmax(), recall[digits].argmin()))
+    if recall[best] == recall[worst]:
+        return f"It recognizes each digit equally well ({100 * recall[best]:.1f} %)."
+    return f"It recognizes {best} best ({100 * recall[best]:.1f} %) and {worst} worst ({100 * recall[worst]:.1f} %)."
+
+
+def worst_mistake(probabilities: NDArray[np.floating[Any]], labels: NDArray[np.integer[Any]]) -> str:
+    """`12 of 76 mistakes are made with more than 90 % confidence; the surest takes a 4 for a 9, with 99.7 %.`"""
+    order = mistakes.worst_mistakes(probabilities, labels)
+    if not len(order):
+        return "It makes no mistakes here."
+    sure = int((probabilities[order].max(axis=1) > SURE).sum())
+    predicted = int(predicted_labels(probabilities[order[:1]])[0])
+    read = mistakes.prediction_label(predicted) if predicted == NOT_A_DIGIT else _a(predicted)
+    confidence = float(probabilities[order[0]].max())
+    surest = f"the surest takes {_a(int(labels[order[0]]))} for {read}, with {_percent(confidence)}"
+    return (
+        f"{sure:,} of {len(order):,} {'mistake is' if len(order) == 1 else 'mistakes are'} made with more than "
+        f"{100 * SURE:.0f} % confidence; {surest}."
+    )
+
+
+def calibration(probabilities: NDArray[np.floating[Any]], labels: NDArray[np.integer[Any]]) -> str:
+    """Whether the model is more or less confident than it is right, on average."""
+    confidence = float(probabilities.max(axis=1).astype(np.float64).mean())
+    accuracy = float((probabilities.argmax(axis=1) == labels).mean())
+    gap = confidence - accuracy
+    if abs(gap) <= CALIBRATED_GAP:
+        return f"It is about as confident as it is right: {100 * confidence:.1f} % and {100 * accuracy:.1f} %."
+    kind = "overconfident" if gap > 0 else "underconfident"
+    return f"It is {kind}: {100 * confidence:.1f} % confident on average, and right {100 * accuracy:.1f} % of the time."
+
+
+def coverage(rows: list[Coverage], target: float) -> str:
+    """What the lowest confidence threshold that reaches an accuracy costs. `target`: 0..1."""
+    reached = next((row for row in rows if row.accuracy is not None and row.accuracy >= target), None)
+    if reached is None:
+        return f"No threshold reaches an accuracy of {100 * target:g} %."
+    wrong = f"{reached.wrong:,} {'mistake remains' if reached.wrong == 1 else 'mistakes remain'}"
+    return (
+        f"With a threshold of {100 * reached.threshold:g} % it answers {100 * reached.answered:.2f} % of the time, with "
+        f"an accuracy of {100 * (reached.accuracy or 0):.2f} %: {wrong}."
+    )
+
+
+def robustness(curves: Mapping[str, Mapping[float, float]], unit: str) -> str:
+    """Each model's lowest accuracy: `At 45 degrees, A keeps 52.0 %; at −45 degrees, B keeps 81.0 %.`
+
+    Args:
+        curves: name of a model -> level -> accuracy, 0..1; none is empty.
+        unit: of the levels.
+    """
+    lowest = {model: min(curve.items(), key=lambda point: point[1]) for model, curve in curves.items()}
+    parts = [f"at {level:g} {unit}, {model} keeps {100 * accuracy:.1f} %" for model, (level, accuracy) in lowest.items()]
+    text = "; ".join(parts)
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _a(digit: int) -> str:
+    return f"an {digit}" if digit == 8 else f"a {digit}"
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
+def _percent(confidence: float) -> str:
+    return "more than 99.9 %" if confidence > 0.9995 else f"{100 * confidence:.1f} %"
+
+
+def _times(count: int) -> str:
+    return {1: "once", 2: "twice"}.get(count, f"{count:,} times")
