@@ -65,7 +65,7 @@ def show_chart(
 
 
 def show_picture(
-    image: NDArray[np.uint8], title: str, alt: str, guide: str, key: str, pixels: int | None = None
+    image: NDArray[np.uint8], title: str, alt: str, guide: str, key: str, pixels: int | None = None, finding: str = ""
 ) -> None:
     """An image with square pixels.
 
@@ -76,11 +76,14 @@ def show_picture(
         guide: as in `show_chart`.
         key: as in `show_chart`.
         pixels: width on the page, by default W; never wider than the page.
+        finding: as in `show_chart`.
     """
     style = f"width:{pixels or image.shape[1]}px;height:auto;max-width:100%"
     with _card(key):
         with _title_and_menu(title, guide, key):
             _show_download(partial(encode_png, image), "png", key)
+        if finding:
+            st.markdown(finding)
         st.html(f'<img class="lab-picture" style="{style}" alt="{html.escape(alt)}" src="{data_url(image)}">')
 
 
