@@ -67,7 +67,11 @@ def probability_curves(moments: Sequence[str], probabilities: NDArray[np.float32
     rule = alt.Chart({"values": [{"moment": moments[marked]}]}).mark_rule(
         strokeDash=[4, 4], size=2, color=COLORS["muted"]
     )
-    layers = rule.encode(x=alt.X("moment:O", sort=list(moments))), base.mark_line(strokeWidth=2), base.mark_circle(size=50, opacity=1)
+    layers = (
+        rule.encode(x=alt.X("moment:O", sort=list(moments))),
+        base.mark_line(strokeWidth=2),
+        base.mark_circle(size=50, opacity=1),
+    )
     return alt.layer(*layers, data={"values": points}).properties(height=260)
 
 

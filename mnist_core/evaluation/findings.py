@@ -125,7 +125,9 @@ def robustness(curves: Mapping[str, Mapping[float, float]], unit: str) -> str:
         unit: of the levels.
     """
     lowest = {model: min(curve.items(), key=lambda point: point[1]) for model, curve in curves.items()}
-    parts = [f"at {level:g} {unit}, {model} keeps {100 * accuracy:.1f} %" for model, (level, accuracy) in lowest.items()]
+    parts = [
+        f"at {level:g} {unit}, {model} keeps {100 * accuracy:.1f} %" for model, (level, accuracy) in lowest.items()
+    ]
     text = "; ".join(parts)
     return f"{text[:1].upper()}{text[1:]}."
 
