@@ -64,13 +64,6 @@ def downsample(values: Sequence[float], limit: int = MAX_POINTS) -> list[int]:
     return sorted(kept)
 
 
-def vega_lite(chart: Any) -> dict[str, Any]:
-    """Converts an Altair chart to a Vega-Lite specification with its points in `["data"]["values"]`."""
-    specification: dict[str, Any] = chart.to_dict()
-    points = specification["datasets"].pop(specification["data"]["name"])
-    return {**specification, "data": {"values": points}}
-
-
 def encode_csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
     """Encodes rows as CSV in UTF-8, with one column for each key, in the order in which keys first appear."""
     text = io.StringIO()

@@ -16,7 +16,6 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from mnist_core.charts import runs as run_charts
-from mnist_core.charts.common import vega_lite
 from mnist_core.data.augmentation import AUGMENTATIONS, augment
 from mnist_core.data.mnist import Mnist, load_mnist, mnist_available
 from mnist_core.data.splits import split_mnist, uncenter_test_images
@@ -142,7 +141,9 @@ def learning_curve(run: Run, rows: Sequence[Mapping[str, Any]], measure: str, st
 
 @st.cache_resource(show_spinner=False, max_entries=100)
 def rendered_chart(key: str, _draw: Callable[[], Any]) -> dict[str, Any]:
-    """An Altair chart as a Vega-Lite specification with its data as an Arrow table.
+    """An Altair chart as a Vega-Lite specification with all of its data as Arrow tables in `["datasets"]`.
+
+    None of it may be in `["data"]`: Streamlit would write those rows into the dataset of another layer.
 
     Args:
         key: must contain everything that the chart depends on.
@@ -150,9 +151,9 @@ def rendered_chart(key: str, _draw: Callable[[], Any]) -> dict[str, Any]:
     """
     import pyarrow  # heavy; Streamlit too imports it with the first chart
 
-    specification = vega_lite(_draw())
-    specification["data"] = {"values": pyarrow.Table.from_pylist(specification["data"]["values"])}
-    return specification
+    specification: dict[str, Any] = _draw().to_dict()
+    datasets = specification["datasets"].items()
+    return {**specification, "datasets": {name: pyarrow.Table.from_pylist(rows) for name, rows in datasets}}
 
 
 @st.cache_resource(show_spinner="Loading the images …", max_entries=2)

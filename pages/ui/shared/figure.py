@@ -47,7 +47,7 @@ def show_chart(
         What st.altair_chart returns, which is the selection if `on_select` asks for one.
     """
     rendered = isinstance(chart, dict)
-    data = chart["data"]["values"] if rendered else chart.data["values"]
+    data = chart["datasets"][chart["data"]["name"]] if rendered else chart.data["values"]
     csv_rows = rows or (data.to_pylist if rendered else lambda: data)
     with _card(key):
         if live:
@@ -59,8 +59,7 @@ def show_chart(
         if finding:
             st.markdown(finding)
         if rendered:
-            copy = {**chart, "data": dict(chart["data"])}  # Streamlit removes the values
-            return st.vega_lite_chart(copy, width="stretch", key=key, alt=alt)
+            return st.vega_lite_chart(chart, width="stretch", key=key, alt=alt)
         return st.altair_chart(chart, width="stretch", key=key, on_select=on_select, alt=alt)
 
 
