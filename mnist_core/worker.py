@@ -23,7 +23,7 @@ from pathlib import Path
 from mnist_core.errors import DigitLabError
 from mnist_core.jobs.persistent_worker import STAY
 from mnist_core.jobs.worker_process import WAIT
-from mnist_core.processes import lower_priority, redirect_output, set_tensorflow_defaults, thread_limit
+from mnist_core.processes import lower_priority, redirect_output, thread_limit
 from mnist_core.runs.control import Control
 from mnist_core.runs.heartbeat import Heartbeat
 from mnist_core.runs.run import Run, sweep_mark
@@ -66,7 +66,6 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 1:
         print(f"Usage: python -m mnist_core.worker RUN_DIR | {WAIT} | {STAY}", file=sys.stderr)
         return 2
-    set_tensorflow_defaults()
     exit_status = 0
     for folder in assigned_runs(arguments[0]):
         exit_status = train_run(Run(folder.resolve()))

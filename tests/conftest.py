@@ -12,14 +12,10 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from mnist_core.processes import import_keras
 from tests.support import ROOT, SETTINGS, Trained, command_line, end_workers, environment
 
 FULL_MNIST = os.environ.get("DIGITLAB_MNIST")  # read before the fixture below removes it
-
-# As in the worker. They must be set before anything imports TensorFlow.
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 settings.register_profile("digitlab", deadline=None)  # a slow machine is no failure
 settings.load_profile("digitlab")
@@ -68,12 +64,10 @@ def full_mnist() -> Any:
 
 @pytest.fixture(scope="session")
 def keras(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Keras with TensorFlow. Importing it takes five seconds, so it happens once per session."""
+    """Keras with TensorFlow. Importing it takes three seconds, so it happens once per session."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KERAS_HOME", str(tmp_path_factory.mktemp("keras")))  # keras writes to it on import
-        import keras
-
-        return keras
+        return import_keras()
 
 
 @pytest.fixture

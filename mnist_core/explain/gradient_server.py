@@ -27,7 +27,6 @@ from mnist_core.explain import wire
 from mnist_core.explain.attribution import Explainer
 from mnist_core.explain.wire import Frame
 from mnist_core.networks.keras_model import build_model
-from mnist_core.processes import set_tensorflow_defaults
 from mnist_core.runs.model_card import load_architecture
 from mnist_core.runs.snapshots import read_snapshot, snapshot_moments
 from mnist_core.training import fine_tune
@@ -193,7 +192,6 @@ def serve(source: IO[bytes], target: IO[bytes], idle_seconds: float = IDLE_SECON
 
 def main() -> int:
     """Serves the process that started this one. Returns the exit status."""
-    set_tensorflow_defaults()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     responses = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries print must not mix with the responses

@@ -2,7 +2,7 @@
 
 process = start_worker(run, threads=2)      # python -m mnist_core.worker RUN_DIR
 warm = WarmWorker(threads=2)                # python -m mnist_core.worker --wait, with TensorFlow loaded
-process = warm.take(run)                    # starts training five seconds sooner; None if the worker has died
+process = warm.take(run)                    # starts training three seconds sooner; None if the worker has died
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from typing import Any
 from mnist_core.fields import changed_fields
 from mnist_core.networks.architecture import Architecture
 from mnist_core.networks.layers import Layer
+from mnist_core.processes import import_keras
 
 
 def build_model(architecture: Architecture) -> Any:
@@ -19,8 +20,7 @@ def build_model(architecture: Architecture) -> Any:
     Returns:
         A keras.Sequential: (N, size, size, 1) of 0..255 to (N, units) probabilities.
     """
-    import keras
-
+    keras = import_keras()
     stack = [getattr(keras.layers, type(layer).__name__)(**asdict(layer)) for layer in architecture.layers]
     return keras.Sequential([keras.Input(architecture.input_shape), *stack])
 

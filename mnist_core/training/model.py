@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from mnist_core.networks.keras_model import build_model
+from mnist_core.processes import import_keras
 from mnist_core.recipes.settings import LOSSES, SMOOTHED_LOSSES, Settings
 
 
 def make_model(settings: Settings, seed: int) -> Any:
     """Builds and compiles the Keras model, with initial weights drawn from the seed."""
-    import keras
-
+    keras = import_keras()
     keras.utils.set_random_seed(seed)
     model = build_model(settings.architecture)
     model.compile(optimizer=make_optimizer(settings), loss=make_loss(settings), metrics=["accuracy"])

@@ -13,7 +13,7 @@ from mnist_core.data.mnist import load_mnist
 from mnist_core.errors import DigitLabError, ModelError
 from mnist_core.models import convert
 from mnist_core.models.classifier import fit_to_input
-from mnist_core.processes import cpu_count, last_error_line, run_module, set_tensorflow_defaults
+from mnist_core.processes import cpu_count, last_error_line, run_module
 from mnist_core.training import fine_tune, finish
 from mnist_core.training.predict import predict
 
@@ -62,7 +62,6 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 1:
         print("Usage: python -m mnist_core.training.reconvert RUN|default", file=sys.stderr)
         return 2
-    set_tensorflow_defaults()
     try:
         reconvert(arguments[0])
     except DigitLabError as error:

@@ -28,7 +28,7 @@ from mnist_core.networks.layers import (
     ReLU,
     Rescaling,
 )
-from mnist_core.processes import lower_priority, set_tensorflow_defaults
+from mnist_core.processes import lower_priority
 from mnist_core.recipes.settings import Settings
 from mnist_core.training import loop, time_model
 from mnist_core.training.model import make_model
@@ -111,7 +111,6 @@ def step_seconds(settings: Settings) -> float:
 
 def main(arguments: list[str]) -> int:
     """Measures all PROBES and saves the fitted time model. Returns the exit status."""
-    set_tensorflow_defaults()
     measured = [(settings, step_seconds(settings)) for settings in PROBES]
     time_model.save_time_model(time_model.fit_time_model(measured, int(arguments[0])))
     return 0

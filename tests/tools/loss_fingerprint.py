@@ -17,7 +17,6 @@ from dataclasses import replace
 os.environ |= {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
 
 from mnist_core.evaluation.metrics import evaluate
-from mnist_core.processes import set_tensorflow_defaults
 from mnist_core.recipes.recipes import RECIPES
 from mnist_core.runs.spec import RunSpec
 from mnist_core.training import dataset, loop
@@ -48,7 +47,6 @@ def fingerprint(recipe: str) -> Iterator[tuple[str, object]]:
 
 def main(recipes: list[str]) -> None:
     """Prints one JSON line per recipe."""
-    set_tensorflow_defaults()
     for recipe in recipes or RECIPES:
         print(json.dumps(dict(fingerprint(recipe))), flush=True)
 
