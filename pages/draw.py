@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from mnist_core.drawing.uploads import decode_upload
 from pages.ui.draw import results, tour
-from pages.ui.shared import figure, guard, model_menu, navigation, sketchpad, state, theme
+from pages.ui.draw.upload import select_drawing, show_upload
+from pages.ui.shared import guard, model_menu, navigation, sketchpad, state, theme
 from pages.ui.shared.sketchpad import Drawing, show_sketchpad
 
 MODES = {"digit": "One digit", "number": "A whole number"}
@@ -24,12 +24,10 @@ def show_page() -> None:
             on_change=state.restore_canvases,
             label_visibility="collapsed",
         )
-        figure.show_guide("prediction", "How to read the prediction")
-        figure.show_guide("stages", "How a drawing is prepared")
         tour.show_tour_button()
     is_number = mode == "number"
     workbench = st.container()
-    choices = select_models(is_number)
+    choices = select_models()
     upload = show_upload()
     with workbench:
         guard.render_fragment(lambda: show_workbench(is_number, upload, choices))
@@ -37,51 +35,41 @@ def show_page() -> None:
 
 def show_workbench(is_number: bool, upload: Drawing | None, choices: list[str]) -> None:
     """Canvas, predictions and stages: what a stroke reruns, and nothing else."""
-    left, right = st.columns([3, 2] if is_number else [1, 2], gap="large")
+    with st.container(key="number_workbench" if is_number else "digit_workbench"):
+        answer = st.container(key="answer")
+        pad = st.container(key="pad")
+        details = st.container(key="details")
     below = st.container()
-    with left:
-        if is_number:
-            drawn = show_sketchpad(state.NUMBER_CANVAS, theme.NUMBER_PIXELS)
-        else:
-            drawn = show_sketchpad(state.CANVAS, theme.CANVAS_PIXELS)
-        st.slider("Brush width", 6, 40, key=state.BRUSH, help="In pixels of the canvas, which is 280 pixels high.")
-    drawing = upload or drawn
-    with right:
+    canvas, width = (state.NUMBER_CANVAS, theme.NUMBER_PIXELS) if is_number else (state.CANVAS, theme.CANVAS_PIXELS)
+    with pad:
+        drawn = show_sketchpad(canvas, width, theme.LARGE_CANVAS_PIXELS, examples=not is_number)
+        show_preparation(is_number)
+    with answer:
+        drawing = select_drawing(canvas, drawn, upload)
         if drawing is None:
             results.show_drawing_hint(is_number)
         elif is_number:
-            results.show_number_results(drawing, choices)
+            results.show_number_results(drawing, choices, details)
         else:
-            results.show_digit_results(drawing, choices, below)
+            results.show_digit_results(drawing, choices, details, below)
 
 
-def select_models(is_number: bool) -> list[str]:
-    """The menus of models and the switch for plain resize. Returns the selected model, or two to compare."""
-    first, second, switch = st.columns([1.5, 1.5, 1], vertical_alignment="bottom")
+def show_preparation(is_number: bool) -> None:
+    """The brush, and the switch for plain resize."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.slider("Brush width", 6, 40, key=state.BRUSH, help="In pixels of a canvas that is 280 pixels high.")
+        if not is_number:
+            st.toggle("Plain resize", key=state.PLAIN, help="Only shrinks the drawing to 28×28 pixels.")
+
+
+def select_models() -> list[str]:
+    """The menus of models. Returns the selected model, or two to compare."""
+    first, second = st.columns(2)
     with first:
         choice = model_menu.select_model("Model", state.MODEL)
     with second:
-        other = model_menu.select_model("Compare with", state.SECOND_MODEL, optional=True)
-    switch.toggle(
-        "Plain resize",
-        key=state.PLAIN,
-        help="Only shrink the canvas to 28×28, without the other stages.",
-        disabled=is_number,
-    )
-    return [choice] if other in (model_menu.NO_MODEL, choice) else [choice, other]
-
-
-def show_upload() -> Drawing | None:
-    """A place to upload an image. Returns it, or None if there is none or it cannot be read."""
-    with st.expander("Upload an image instead"):
-        upload = st.file_uploader("PNG or JPEG, dark on light or light on dark", ["png", "jpg", "jpeg"])
-        if upload is None:
-            return None
-        image = guard.try_action(lambda: decode_upload(upload.getvalue()), True)
-        if image is None:
-            return None
-        st.image(image, caption=f"{upload.name}: remove it to draw again", width=theme.CANVAS_PIXELS)
-        return Drawing(image)
+        other = model_menu.select_model("Compare with", state.SECOND_MODEL, optional=True, exclude=choice)
+    return [choice] if other == model_menu.NO_MODEL else [choice, other]
 
 
 navigation.ensure_app_ran()

@@ -1,12 +1,12 @@
-"""Parses the canvas's JSON: the pen's paths and the brush width, which the pixels alone do not show."""
+"""Parses and writes the canvas's JSON: the pen's paths and the brush width, which the pixels alone do not show."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from mnist_core.drawing.strokes import Strokes
 from mnist_core.fields import is_number
@@ -18,6 +18,9 @@ MAX_WIDTH = 1000.0
 """Largest brush width that is believed, in pixels; the page offers 6 to 40."""
 MAX_COORDINATE = 1e6
 """Largest number that is believed, either way, in pixels."""
+
+FABRIC_VERSION = "4.4.0"
+"""Version of Fabric.js that `strokes_to_json` writes for; later ones read it."""
 
 _UNEDITED = {"scaleX": 1, "scaleY": 1, "angle": 0, "skewX": 0, "skewY": 0}
 
@@ -48,6 +51,31 @@ def parse_strokes(json_data: Mapping[str, Any] | None) -> Strokes:
             parsed.append(points)
             left -= len(points)
     return tuple(parsed)
+
+
+def strokes_to_json(strokes: Sequence[ArrayLike], width: float, color: str) -> dict[str, Any]:
+    """Writes strokes as the canvas sends them, and as it takes them to start with.
+
+    Args:
+        strokes: (n, 2) x, y in pixels of the canvas, y down; n of at least 1.
+        width: of the brush in pixels.
+        color: of the ink, as in CSS.
+    """
+    return {"version": FABRIC_VERSION, "objects": [_path_object(stroke, width, color) for stroke in strokes]}
+
+
+def _path_object(stroke: ArrayLike, width: float, color: str) -> dict[str, Any]:
+    points = np.asarray(stroke, np.float64).reshape(-1, 2).round(1).tolist()
+    line = points[1:] or points  # a dot is a line to itself
+    return {
+        "type": "path",
+        "path": [["M", *points[0]], *(["L", *point] for point in line)],
+        "fill": None,
+        "stroke": color,
+        "strokeWidth": width,
+        "strokeLineCap": "round",
+        "strokeLineJoin": "round",
+    }
 
 
 def _paths(json_data: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:

@@ -77,7 +77,14 @@ def _looks_like(content: bytes) -> str:
     if content[4:8] == b"ftyp":
         return "a HEIC, AVIF or MP4 file"
     found = [name for start, name in _FILE_TYPES.items() if content.lstrip().startswith(start)]
-    return found[0] if found else f"a file that begins with {content[:8]!r}"
+    if found:
+        return found[0]
+    return "a text file" if _is_text(content) else "a file of another type"
+
+
+def _is_text(content: bytes) -> bool:
+    """True if the file begins with printable characters."""
+    return " ".join(content[:64].decode("utf-8", errors="ignore").split()).isprintable()
 
 
 def _pixels(picture: Image) -> Pixels:

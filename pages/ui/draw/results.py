@@ -10,22 +10,23 @@ from streamlit.delta_generator import DeltaGenerator
 from mnist_core.charts.common import encode_png
 from mnist_core.drawing.normalize import NormalizedDrawing, normalize_drawing, plain_resize
 from mnist_core.drawing.whole_numbers import recognize_number
-from pages.ui.shared import caches, correction, model_menu, prediction_view, state, thumbnails
+from pages.ui.shared import caches, correction, figure, model_menu, prediction_view, state, thumbnails
 from pages.ui.shared.sketchpad import Drawing
 
 
 def show_drawing_hint(is_number: bool) -> None:
     """What to do while nothing is drawn."""
-    what = "Write a whole number in the black field" if is_number else "Draw a digit from 0 to 9 in the black square"
+    what = "Write a whole number" if is_number else "Draw a digit from 0 to 9"
     st.info(f"{what}. The prediction appears when you lift the pen.")
 
 
-def show_digit_results(drawing: Drawing, choices: list[str], below: DeltaGenerator) -> None:
+def show_digit_results(drawing: Drawing, choices: list[str], details: DeltaGenerator, below: DeltaGenerator) -> None:
     """Each model's prediction for a digit, a form to correct it, and the stages of normalization.
 
     Args:
         drawing: of one digit.
         choices: of the models, at least one.
+        details: where the bars and the form go.
         below: where the stages go.
     """
     plain = st.session_state[state.PLAIN]
@@ -33,27 +34,32 @@ def show_digit_results(drawing: Drawing, choices: list[str], below: DeltaGenerat
     if normalized.blank:
         st.info("There is no ink. Draw a digit, or upload an image of one.")
         return
-    predictions = []
-    columns = st.columns(len(choices)) if len(choices) > 1 else [st.container()]
-    for column, choice in zip(columns, choices, strict=True):
+    predictions = [caches.classifier(model_menu.model_path(choice)).predict(normalized.image) for choice in choices]
+    for column, choice, prediction in zip(st.columns(len(choices)), choices, predictions, strict=True):
         with column:
-            prediction = caches.classifier(model_menu.model_path(choice)).predict(normalized.image)
-            prediction_view.show_prediction(prediction, _title(choice, choices), normalized.image)
-            predictions.append(prediction)
-    correction.show_correction_form(drawing, normalized.image, predictions[0])
+            prediction_view.show_answer(prediction, _title(choice, choices), normalized.image)
+    with details:
+        for column, prediction in zip(st.columns(len(choices)), predictions, strict=True):
+            with column:
+                prediction_view.show_bars(prediction)
+        with st.container(horizontal=True):
+            correction.show_correction_form(drawing, normalized.image, predictions[0])
+            figure.show_guide("prediction", "How to read the prediction")
     with below:
         _show_stages(normalized)
 
 
-def show_number_results(drawing: Drawing, choices: list[str]) -> None:
-    """Each model's prediction for a whole number, and for its digits one by one."""
+def show_number_results(drawing: Drawing, choices: list[str], details: DeltaGenerator) -> None:
+    """Each model's prediction for a whole number, and in `details` for its digits one by one."""
     for choice in choices:
         classifier = caches.classifier(model_menu.model_path(choice))
         number = recognize_number(drawing.image, classifier, drawing.brush, drawing.strokes)
         if not number.parts:
             st.info("There is no ink. Write a number, or upload an image of one.")
             return
-        prediction_view.show_number(number, drawing.image, _title(choice, choices))
+        prediction_view.show_number(number, _title(choice, choices))
+        with details:
+            prediction_view.show_parts(number, drawing.image)
 
 
 def _title(choice: str, choices: list[str]) -> str:
@@ -62,7 +68,9 @@ def _title(choice: str, choices: list[str]) -> str:
 
 
 def _show_stages(normalized: NormalizedDrawing) -> None:
-    st.subheader("From your drawing to what the model sees")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader("From your drawing to what the model sees", width="content")
+        figure.show_guide("stages", "How a drawing is prepared")
     thumbnails.show_strip([(stage.image, stage.name, stage.explanation) for stage in normalized.stages])
     st.download_button(
         "28×28 as PNG",

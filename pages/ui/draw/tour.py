@@ -12,7 +12,7 @@ from typing import Any
 import streamlit as st
 
 from mnist_core.config import runs_dir
-from pages.ui.shared import caches, model_menu, navigation, settings_link, state, theme
+from pages.ui.shared import caches, canvas_edits, model_menu, navigation, settings_link, state
 
 ADDRESS = "tour"
 """The query parameter."""
@@ -72,7 +72,7 @@ def prepare_misread() -> dict[str, str]:
             state.SECOND_MODEL: model_menu.NO_MODEL,
         }
     )
-    put_on_canvas(SMALL_THREE)
+    canvas_edits.put_strokes(state.CANVAS, [SMALL_THREE], BRUSH)
     return {}
 
 
@@ -92,7 +92,7 @@ def prepare_explain() -> dict[str, str]:
     """The drawing on the canvas, or the small digit if there is none."""
     st.session_state[state.EXPLAIN_SOURCE] = "draw"
     if not (st.session_state.get(state.drawing_key(state.CANVAS)) or {}).get("objects"):
-        put_on_canvas(SMALL_THREE)
+        canvas_edits.put_strokes(state.CANVAS, [SMALL_THREE], BRUSH)
     return {}
 
 
@@ -172,30 +172,6 @@ def _set_state(values: dict[str, Any]) -> None:
 def _latest_runs() -> list[str]:
     """Ids of the two latest runs that have a model, or fewer."""
     return list(caches.model_cards(runs_dir()))[:2]
-
-
-def put_on_canvas(points: list[tuple[int, int]]) -> None:
-    """Puts a stroke on the Draw page's canvas, which gets a new widget key: one on the page cannot be changed."""
-    (x, y), *rest = points
-    stroke = {
-        "type": "path",
-        "version": "4.4.0",
-        "path": [["M", x, y], *(["L", *point] for point in rest)],
-        "fill": None,
-        "stroke": theme.CANVAS_INK,
-        "strokeWidth": BRUSH,
-        "strokeLineCap": "round",
-        "strokeLineJoin": "round",
-    }
-    drawing = {"version": "4.4.0", "objects": [stroke], "background": theme.CANVAS_PAPER}
-    count = st.session_state.get(state.clear_count_key(state.CANVAS), 0)
-    _set_state(
-        {
-            state.clear_count_key(state.CANVAS): count + 1,
-            state.drawing_key(state.CANVAS): drawing,
-            state.initial_drawing_key(state.CANVAS): drawing,
-        }
-    )
 
 
 def show_tour(path: str) -> None:

@@ -124,7 +124,7 @@ def _show_image(model: EvaluatedModel, index: int, key: str) -> None:
         f'<div class="lab-note">image {index:,}</div>'
         f"{thumbnails.image_html(model.images[index], f'Image {index}: {text}', 96)}"
         f"<b>{html.escape(text)}</b>, {html.escape(format_percent(confidence))}"
-        f"{prediction_view.probability_bars(probabilities[:10])}"
+        f"{prediction_view.probability_bars(probabilities[:10], float(probabilities[10:].sum()))}"
     )
     if model.on_mnist and st.button("Explain", key=f"{key}_{index}", type="tertiary", icon=":material/visibility:"):
         st.session_state[state.EXPLAIN_SOURCE] = "test"

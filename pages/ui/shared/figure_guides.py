@@ -25,8 +25,7 @@ GUIDES = {
     "prediction": Guide(
         "Ten bars, one for each digit: the probabilities that the network assigns. The longest bar is its prediction. "
         "A long bar proves nothing: the network is confident about whatever resembles its training data. The model "
-        "that comes with Digit Lab has an eleventh output for drawings that are not a digit; the ten bars then sum to "
-        "less than 1.",
+        "that comes with Digit Lab has an eleventh output for drawings that are not a digit, and an eleventh bar.",
         "softmax, class probabilities",
         "https://keras.io/api/layers/activation_layers/softmax/",
     ),

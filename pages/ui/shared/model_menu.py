@@ -22,19 +22,20 @@ NO_MODEL = "none"
 """The choice of an optional menu that selects no model."""
 
 
-def select_model(label: str, key: str, optional: bool = False) -> str:
+def select_model(label: str, key: str, optional: bool = False, exclude: str | None = None) -> str:
     """Shows the menu.
 
     Args:
         label: of the menu.
         key: session key of the choice.
         optional: offers NO_MODEL, and starts with it.
+        exclude: a model that is not offered, since it is selected already.
 
     Returns:
         SHIPPED, a run id, or NO_MODEL.
     """
     cards = caches.model_cards(runs_dir())
-    choices = [*([NO_MODEL] if optional else []), SHIPPED, *cards]
+    choices = [*([NO_MODEL] if optional else []), *(model for model in (SHIPPED, *cards) if model != exclude)]
     if st.session_state.get(key) not in choices:
         st.session_state[key] = choices[0]
     names = {choice: _name(choice, cards) for choice in choices}

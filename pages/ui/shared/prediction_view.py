@@ -11,15 +11,24 @@ from numpy.typing import NDArray
 
 from mnist_core.charts.common import data_url, format_percent
 from mnist_core.drawing.whole_numbers import WholeNumber
-from mnist_core.models.classifier import Prediction
+from mnist_core.models.classifier import REJECT_ABOVE, Prediction
 from pages.ui.shared import theme, thumbnails
 
 UNSURE_BELOW = 0.5
 """Confidence below which a prediction is shown faintly."""
+NOTHING = "?"
+"""Shown in place of the digit if a drawing is rejected."""
+NOT_A_DIGIT_NAME = "not a digit"
 
 
 def show_prediction(reading: Prediction, title: str = "", seen: NDArray[np.uint8] | None = None) -> None:
-    """The predicted digit, its confidence, the model's input, and a bar for each digit's probability.
+    """The prediction for one image, with a bar for each output. The arguments are those of `show_answer`."""
+    show_answer(reading, title, seen)
+    show_bars(reading)
+
+
+def show_answer(reading: Prediction, title: str = "", seen: NDArray[np.uint8] | None = None) -> None:
+    """The predicted digit or "not a digit", its confidence, and the model's input.
 
     Args:
         reading: the prediction.
@@ -27,43 +36,71 @@ def show_prediction(reading: Prediction, title: str = "", seen: NDArray[np.uint8
         seen: the model's input, (28, 28) uint8; None to leave it out.
     """
     model_input = "" if seen is None else thumbnails.captioned_html(seen, "what the model sees", "28×28 pixels")
-    confidence = "That does not look like a digit" if reading.rejected else format_percent(reading.confidence)
+    if reading.rejected:
+        attribute, digit, confidence = "data-rejected", NOTHING, "That does not look like a digit"
+    else:
+        digit, confidence = str(reading.digit), format_percent(reading.confidence)
+        attribute = f'data-digit="{digit}"'
+    is_unsure = not reading.rejected and reading.confidence < UNSURE_BELOW
     st.html(
-        f'{_title_html(title)}<div class="lab-answer" role="status" data-digit="{reading.digit}">'
-        f'<div class="lab-digit{_unsure_class(reading.rejected, reading.confidence)}">{reading.digit}</div>'
-        f'<div class="lab-sure">{confidence}</div>{model_input}</div>{probability_bars(reading.probabilities)}'
+        f'{_title_html(title)}<div class="lab-answer" role="status" {attribute}>'
+        f"{_digit_html(digit, is_unsure)}"
+        f'<div class="lab-sure">{confidence}</div>{model_input}</div>'
     )
 
 
-def show_number(number: WholeNumber, drawing: NDArray[np.uint8], title: str = "") -> None:
-    """The predicted whole number, where each digit was found, and the model's input for each.
+def show_bars(reading: Prediction) -> None:
+    """A bar for each output of the model."""
+    st.html(probability_bars(reading.probabilities, reading.not_a_digit))
+
+
+def show_number(number: WholeNumber, title: str = "") -> None:
+    """The predicted whole number and its confidence. A digit that does not look like one is a question mark.
+
+    Args:
+        number: has at least one part.
+        title: name of the model; empty if there is only one.
+    """
+    confidence = "That does not look like a number" if number.rejected else format_percent(number.confidence)
+    digits = "".join(NOTHING if part.prediction.rejected else str(part.prediction.digit) for part in number.parts)
+    st.html(
+        f'{_title_html(title)}<div class="lab-answer" role="status" data-number="{number.text}">'
+        f"{_digit_html(digits, number.rejected or number.confidence < UNSURE_BELOW)}"
+        f'<div class="lab-sure">{confidence}</div></div>'
+    )
+
+
+def show_parts(number: WholeNumber, drawing: NDArray[np.uint8]) -> None:
+    """Where each digit of a whole number was found, and the model's input for each.
 
     Args:
         number: has at least one part.
         drawing: what it was found in, (H, W), (H, W, 3) or (H, W, 4) uint8.
-        title: name of the model; empty if there is only one.
     """
-    confidence = "That does not look like a number" if number.rejected else format_percent(number.confidence)
     boxes = data_url(_with_boxes(number, drawing))
-    st.html(
-        f'{_title_html(title)}<div class="lab-answer" role="status" data-number="{number.text}">'
-        f'<div class="lab-digit{_unsure_class(number.rejected, number.confidence)}">{number.text}</div>'
-        f'<div class="lab-sure">{confidence}</div></div>'
-        f'<img class="lab-boxes" alt="where each digit was found" src="{boxes}">'
-    )
-    readings = [(part.image, part.prediction) for part in number.parts]
-    thumbnails.show_strip([(image, str(reading.digit), _digit_confidence(reading)) for image, reading in readings], 84)
+    alt = f"your drawing with a frame around each of {len(number.parts)} digits"
+    st.html(f'<img class="lab-boxes" alt="{alt}" src="{boxes}">')
+    parts = [(part.image, *_digit_caption(part.prediction)) for part in number.parts]
+    thumbnails.show_strip(parts, 84)
 
 
-def probability_bars(probabilities: NDArray[np.float32]) -> str:
-    """HTML of ten bars. `probabilities`: (10,) float32."""
-    first = int(probabilities.argmax())
+def probability_bars(probabilities: NDArray[np.float32], not_a_digit: float = 0.0) -> str:
+    """HTML of a bar for each output: the ten digits, and "not a digit" for a model that has this output.
+
+    Args:
+        probabilities: (10,) float32, 0..1.
+        not_a_digit: 0..1; 0 for a model that has only ten outputs.
+    """
+    outputs = {str(digit): value for digit, value in enumerate(probabilities.tolist())}
+    first = str(int(probabilities.argmax()))
+    if not_a_digit > 0:
+        outputs[NOT_A_DIGIT_NAME] = not_a_digit
+        first = NOT_A_DIGIT_NAME if not_a_digit > REJECT_ABOVE else first
     rows = []
-    for digit, value in enumerate(probabilities.tolist()):
-        name = f"<b>{digit}</b>" if digit == first else str(digit)
-        mark = " first" if digit == first else ""
+    for name, value in outputs.items():
+        label, mark = (f"<b>{name}</b>", " first") if name == first else (name, "")
         rows.append(
-            f'<span>{name}</span><span class="lab-track"><span class="lab-bar{mark}" style="width:{100 * value:.1f}%">'
+            f'<span>{label}</span><span class="lab-track"><span class="lab-bar{mark}" style="width:{100 * value:.1f}%">'
             f'</span></span><span class="lab-value">{html.escape(format_percent(value))}</span>'
         )
     return f'<div class="lab-bars">{"".join(rows)}</div>'
@@ -73,12 +110,15 @@ def _title_html(title: str) -> str:
     return f'<div class="lab-note">{html.escape(title)}</div>' if title else ""
 
 
-def _unsure_class(rejected: bool, confidence: float) -> str:
-    return " unsure" if rejected or confidence < UNSURE_BELOW else ""
+def _digit_html(text: str, is_unsure: bool) -> str:
+    return f'<div class="lab-digit{" unsure" if is_unsure else ""}">{text}</div>'
 
 
-def _digit_confidence(reading: Prediction) -> str:
-    return "not a digit" if reading.rejected else format_percent(reading.confidence)
+def _digit_caption(reading: Prediction) -> tuple[str, str]:
+    """Name and text under one digit of a number."""
+    if reading.rejected:
+        return NOTHING, NOT_A_DIGIT_NAME
+    return str(reading.digit), format_percent(reading.confidence)
 
 
 def _with_boxes(number: WholeNumber, drawing: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -1,4 +1,7 @@
-"""The drawing canvas."""
+"""The canvas to draw on, with Undo and Clear under it.
+
+A canvas is always 280 pixels high and is only displayed larger or smaller: a drawing does not depend on the screen.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +10,27 @@ from typing import Any
 
 import numpy as np
 import streamlit as st
+import streamlit_drawable_canvas
 from numpy.typing import NDArray
 from streamlit_drawable_canvas import st_canvas
 
 from mnist_core.drawing import canvas
 from mnist_core.drawing.normalize import normalize_drawing
 from mnist_core.drawing.strokes import Strokes, render_strokes
-from pages.ui.shared import state, theme
+from pages.ui.shared import canvas_edits, state, theme
 
 BRUSH_PIXELS = 20
 """Brush width until the visitor changes it."""
+
+
+# The library draws into a shadow root, which no style of ours reaches. Only the rest of this call is its own.
+streamlit_drawable_canvas.out = st.components.v2.component(
+    "streamlit-drawable-canvas.streamlit_drawable_canvas",
+    js="index-*.js",
+    css="index-*.css",
+    html='<div class="canvas-root"></div>',
+    isolate_styles=False,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,37 +48,61 @@ class Drawing:
     brush: float | None = None
 
 
-def show_sketchpad(key: str, width: int) -> Drawing | None:
-    """Shows the canvas, 280 pixels high.
+def show_sketchpad(
+    key: str,
+    width: int,
+    largest: int = theme.CANVAS_PIXELS,
+    examples: bool = False,
+) -> Drawing | None:
+    """Shows a canvas, as wide as its column, with Undo and Clear under it.
 
     Args:
         key: of the canvas, one of state's.
-        width: in pixels.
+        width: of the drawing, in pixels; it is 280 pixels high.
+        largest: width on the screen at most, in pixels.
+        examples: adds a button that draws some digit.
 
     Returns:
         The drawing on it; None before the first stroke.
     """
     st.session_state.setdefault(state.BRUSH, BRUSH_PIXELS)
-    clear_count = st.session_state.get(state.clear_count_key(key), 0)
-    result = st_canvas(
-        stroke_width=st.session_state[state.BRUSH],
-        stroke_color=theme.CANVAS_INK,
-        background_color=theme.CANVAS_PAPER,
-        width=width,
-        height=theme.CANVAS_PIXELS,
-        initial_drawing=st.session_state.get(state.initial_drawing_key(key)),
-        return_image_data=True,
-        key=f"{key}_{clear_count}" if clear_count else key,
-    )
-    if not result.json_data:
-        return None
-    st.session_state[state.drawing_key(key)] = result.json_data
-    if not result.json_data.get("objects"):
+    with st.container(key=f"{key}_pad", width=largest, gap="small"):
+        with st.container(key=f"{key}_paper"):
+            result = st_canvas(
+                stroke_width=st.session_state[state.BRUSH],
+                stroke_color=theme.CANVAS_INK,
+                background_color=theme.CANVAS_PAPER,
+                width=width,
+                height=theme.CANVAS_PIXELS,
+                initial_drawing=st.session_state.get(state.initial_drawing_key(key)),
+                return_image_data=True,
+                key=canvas_edits.widget_key(key),
+            )
+        if result.json_data:
+            st.session_state[state.drawing_key(key)] = result.json_data
+        _show_buttons(key, examples)
+    if not result.json_data or not result.json_data.get("objects"):
         return None
     image = result.image_data  # decoded at each access
     if image is None:  # a canvas sends no image before it is touched, not even of its initial drawing
         return drawing_from_strokes(result.json_data, width)
     return Drawing(image, canvas.parse_strokes(result.json_data), canvas.parse_brush_width(result.json_data))
+
+
+def _show_buttons(key: str, examples: bool) -> None:
+    """Undo and Clear, and a button for an example."""
+    has_strokes = bool(canvas_edits.drawn_objects(key))
+    can_undo = has_strokes or state.cleared_drawing_key(key) in st.session_state
+    buttons = [
+        ("Undo", ":material/undo:", can_undo, canvas_edits.undo),
+        ("Clear", ":material/delete:", has_strokes, canvas_edits.clear_canvas),
+        *([("Draw one for me", ":material/casino:", True, canvas_edits.put_example)] if examples else []),
+    ]
+    with st.container(horizontal=True, gap="small"):
+        for label, icon, enabled, action in buttons:
+            st.button(
+                label, f"{key}_{label}", icon=icon, disabled=not enabled, width="stretch", on_click=action, args=(key,)
+            )
 
 
 def drawing_from_strokes(sent: dict[str, Any] | None, width: int) -> Drawing | None:
@@ -86,13 +124,6 @@ def drawing_from_strokes(sent: dict[str, Any] | None, width: int) -> Drawing | N
     size = max(float((high - low).max()), 1e-3)  # a dot has size 0
     image = render_strokes(strokes, brush, size, center, max(width, theme.CANVAS_PIXELS))
     return Drawing(image[: theme.CANVAS_PIXELS, :width], strokes, brush)
-
-
-def clear_canvas(key: str) -> None:
-    """Clears a canvas. It gets a new widget key, since a canvas on the page cannot be changed from here."""
-    st.session_state[state.clear_count_key(key)] = st.session_state.get(state.clear_count_key(key), 0) + 1
-    for drawing_key in (state.drawing_key(key), state.initial_drawing_key(key)):
-        st.session_state.pop(drawing_key, None)
 
 
 def normalized_digit(drawing: Drawing | None) -> NDArray[np.uint8] | None:

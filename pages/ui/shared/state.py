@@ -37,6 +37,7 @@ MODE = _persistent("mode")  # "digit" or "number"
 PLAIN = _persistent("plain")
 MODEL = _persistent("model")
 SECOND_MODEL = _persistent("second_model")
+DRAW_SOURCE = "draw_source"  # "canvas" or "upload": what was used last, and is read
 CORRECT_LABEL = "correct_label"
 CONSENT = _persistent("consent")
 LAST_CORRECTION = "last_correction"  # (image bytes, label), so that a second click saves nothing twice
@@ -194,8 +195,18 @@ def initial_drawing_key(canvas: str) -> str:
 
 
 def clear_count_key(canvas: str) -> str:
-    """Key of the number of times a canvas was cleared."""
+    """Key of the number of times a canvas was changed by something else than a stroke."""
     return f"{canvas}_clear_count"
+
+
+def seen_drawing_key(canvas: str) -> str:
+    """Key of the strokes that the Draw page last read from a canvas, to notice another stroke."""
+    return f"{canvas}_seen_drawing"
+
+
+def cleared_drawing_key(canvas: str) -> str:
+    """Key of the strokes that the last Clear removed, until another stroke is drawn or undone."""
+    return f"{canvas}_cleared_drawing"
 
 
 def linked_view_key(view_key: str) -> str:

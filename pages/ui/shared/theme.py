@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from mnist_core.charts.common import COLORS
 
-CANVAS_PIXELS = 280  # height, and width for one digit: fits the narrowest phones, and is ten times 28
+CANVAS_PIXELS = 280  # height of a drawing, and its width for one digit: ten times 28
 NUMBER_PIXELS = 560  # width for a whole number
+LARGE_CANVAS_PIXELS = 560  # width on the screen at most, where a canvas is what the page is about
 CANVAS_PAPER = "#000000"  # as in MNIST: bright ink on black
 CANVAS_INK = "#ffffff"
 FRAME, REJECTED = (74, 144, 226), (214, 88, 88)  # RGB, of the boxes around the digits of a number
@@ -13,27 +14,46 @@ FRAME, REJECTED = (74, 144, 226), (214, 88, 88)  # RGB, of the boxes around the 
 STYLE = f"""
 <style>
 .stMainBlockContainer {{ padding-top: 4.5rem; padding-bottom: 3rem; }}
-.st-key-canvas, .st-key-number_canvas {{ margin-top: 1.6rem; }} /* room for its toolbar */
 .stElementContainer:has(.lab-keep) {{ display: none; }} /* holds a script: no gap */
-@media (max-width: 640px) {{ /* 560 pixels do not fit a phone. Scaling keeps the pen under the finger */
-  .st-key-number_canvas {{ width: {NUMBER_PIXELS}px !important; max-width: none !important; transform: scale(.58);
-    transform-origin: 0 0; margin-bottom: -{round(0.42 * CANVAS_PIXELS)}px; }}
+/* A canvas is displayed as wide as its container, whatever its size in pixels: Fabric.js converts the pen's position */
+[class*="canvas_paper"] :is(.stElementContainer, .stBidiComponent, .stBidiComponent > div, .dc-root) {{ width: 100%; }}
+[class*="canvas_paper"] .dc-container {{ width: 100% !important; height: auto !important; aspect-ratio: 1; }}
+.st-key-number_canvas_paper .dc-container {{ aspect-ratio: {NUMBER_PIXELS} / {CANVAS_PIXELS}; }}
+[class*="canvas_paper"] :is(.canvas-container, canvas) {{ width: 100% !important; height: 100% !important; }}
+[class*="canvas_paper"] .dc-toolbar {{ display: none !important; }} /* appears on hover only: none on touch */
+/* Draw: the answer is next to the canvas, or above it where there is no room. */
+[class*="_workbench"] {{ display: grid; gap: 1rem; grid-template: "answer" "pad" "details" / minmax(0, 1fr); }}
+[class*="_workbench"] > :has(> .st-key-answer) {{ grid-area: answer; }}
+[class*="_workbench"] > :has(> .st-key-pad) {{ grid-area: pad; }}
+[class*="_workbench"] > :has(> .st-key-details) {{ grid-area: details; }}
+.st-key-answer {{ min-height: 5.5rem; }} /* the canvas stays where it is when the answer appears */
+.st-key-answer .lab-answer {{ margin: 0; }}
+@media (max-width: 640px) {{
+  .st-key-answer .lab-digit {{ font-size: 4.5rem; min-width: 3rem; }}
+  .st-key-answer .lab-figure {{ display: none; }} /* the last of the stages shows it, too */
+}}
+@media (min-width: 641px) {{ /* canvas and buttons fit a laptop's screen */
+  .st-key-digit_workbench {{ column-gap: 2.5rem; grid-template: "pad answer" auto "pad details" 1fr
+    / min(50%, max({CANVAS_PIXELS}px, min({LARGE_CANVAS_PIXELS}px, 100svh - 22rem))) minmax(0, 1fr); }}
+}}
+@media (min-width: 1025px) {{
+  .st-key-number_workbench {{ grid-template: "pad answer" auto "pad details" 1fr / minmax(0, 3fr) minmax(0, 2fr);
+    column-gap: 2.5rem; }}
 }}
 .lab-answer {{ display: flex; gap: 1.25rem; align-items: center; flex-wrap: wrap; margin-bottom: 1rem; }}
 .lab-digit {{ font-size: 6.5rem; line-height: 1; font-weight: 700; min-width: 4.2rem; text-align: center; }}
-.lab-digit.unsure {{ opacity: .35; }}
+.lab-digit.unsure {{ opacity: .6; }}
 .lab-sure {{ font-size: 1.6rem; font-weight: 600; }}
 .lab-note {{ opacity: .7; font-size: .9rem; }}
-.lab-bars {{ display: grid; grid-template-columns: 1.2rem 1fr 4rem; gap: .2rem .6rem; align-items: center;
+.lab-bars {{ display: grid; grid-template-columns: auto 1fr 4rem; gap: .2rem .6rem; align-items: center;
   font-variant-numeric: tabular-nums; font-size: .95rem; max-width: 30rem; }}
 .lab-track {{ background: rgba(128, 128, 128, .18); border-radius: 4px; height: .95rem; overflow: hidden; }}
 .lab-bar {{ display: block; background: {COLORS["muted"]}; height: 100%; border-radius: 4px; min-width: 1px; }}
 .lab-bar.first {{ background: {COLORS["training"]}; }}
 .lab-bars b {{ color: {COLORS["training"]}; }}
-.lab-value {{ text-align: right; }}
+.lab-value, .lab-bars > :nth-child(3n + 1) {{ text-align: right; }}
 .lab-tiles {{ width: 100%; max-width: 560px; }}
 .lab-boxes {{ max-width: 100%; border-radius: 6px; margin-bottom: 1rem; }}
-.st-key-probe_paper {{ margin-top: 1.6rem; }}
 .lab-probe-grid {{ width: 100%; max-width: 930px; border-radius: 6px; background: #000; }}
 .lab-probe {{ margin: 0 0 .6rem; display: grid; grid-template-columns: 60px auto; gap: .3rem .6rem;
   align-items: center; }}

@@ -14,7 +14,7 @@ from mnist_core.charts.common import data_url, encode_png, format_percent
 from mnist_core.runs import probes
 from mnist_core.runs.probes import Probe
 from mnist_core.runs.run import Run
-from pages.ui.shared import figure, guard, sketchpad, state, theme, thumbnails, visitor
+from pages.ui.shared import canvas_edits, figure, guard, sketchpad, state, theme, thumbnails, visitor
 from pages.ui.shared.sketchpad import show_sketchpad
 
 STRIP_PIXELS = 160
@@ -33,8 +33,7 @@ def _show_probe_pad(run: Run | None) -> None:
     st.caption(f"Draw up to {probes.MAX_PROBES} digits. You will see how the network reads them as it learns.")
     if current:
         thumbnails.show_strip([(probe.image, f"{number}", "") for number, probe in enumerate(current, 1)], 48)
-    with st.container(key="probe_paper"):
-        image = sketchpad.normalized_digit(show_sketchpad(state.PROBE_CANVAS, theme.CANVAS_PIXELS))
+    image = sketchpad.normalized_digit(show_sketchpad(state.PROBE_CANVAS, theme.CANVAS_PIXELS))
     can_add = image is not None and len(current) < probes.MAX_PROBES
     added = [*current, probes.new_probe(image)] if can_add and image is not None else current
     add, remove = st.columns(2)
@@ -59,7 +58,7 @@ def _set_probes(run: Run | None, changed: list[Probe]) -> None:
     st.session_state[state.PROBES] = changed
     if run is not None and _takes_probes(run):
         visitor.owner_callback(run, probes.write_probes)(run, changed)
-    sketchpad.clear_canvas(state.PROBE_CANVAS)
+    canvas_edits.clear_canvas(state.PROBE_CANVAS)
 
 
 def show_probes(run: Run, rows: tuple[dict[str, Any], ...], live: bool) -> None:

@@ -83,5 +83,5 @@ def _show_test_digit(run: Run, spec: RunSpec, card: dict[str, Any]) -> None:
         thumbnails.show_strip([(images[index], f"index {index}", f"label {labels[index]}")])
     with right:
         prediction_view.show_prediction(prediction)
-        is_right = prediction.digit == int(labels[index])
+        is_right = not prediction.rejected and prediction.digit == int(labels[index])
         st.caption("Correct." if is_right else f"Wrong: it is a {labels[index]}.")

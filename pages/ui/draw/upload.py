@@ -1,0 +1,50 @@
+"""The uploaded picture on the Draw page, and whether it or the canvas is read: what was used last."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from mnist_core.drawing.uploads import decode_upload
+from pages.ui.shared import guard, state, theme
+from pages.ui.shared.sketchpad import Drawing
+
+SOURCES = {"canvas": "your drawing", "upload": "the uploaded picture"}
+
+
+def show_upload() -> Drawing | None:
+    """A place to upload a picture. Returns it, or None if there is none or it cannot be read."""
+    with st.expander("Upload a picture", icon=":material/upload:"):
+        upload = st.file_uploader(
+            "PNG or JPEG, dark on light or light on dark", ["png", "jpg", "jpeg"], on_change=_select_upload
+        )
+        if upload is None:
+            return None
+        image = guard.try_action(lambda: decode_upload(upload.getvalue()), True)
+        if image is None:
+            return None
+        st.image(image, caption=upload.name, width=theme.CANVAS_PIXELS)
+        return Drawing(image)
+
+
+def _select_upload() -> None:
+    st.session_state[state.DRAW_SOURCE] = "upload"
+
+
+def select_drawing(canvas: str, drawn: Drawing | None, upload: Drawing | None) -> Drawing | None:
+    """Returns what was used last, canvas or upload. If there is an upload, says which it is and offers the other.
+
+    Args:
+        canvas: key of the canvas.
+        drawn: what is on it.
+        upload: the uploaded picture.
+    """
+    strokes = (st.session_state.get(state.drawing_key(canvas)) or {}).get("objects") or []
+    if strokes != st.session_state.get(state.seen_drawing_key(canvas), []):
+        st.session_state[state.seen_drawing_key(canvas)] = strokes
+        st.session_state[state.DRAW_SOURCE] = "canvas"
+    if upload is None:
+        return drawn
+    source = st.segmented_control(
+        "This is read:", list(SOURCES), format_func=SOURCES.__getitem__, key=state.DRAW_SOURCE, required=True
+    )
+    return upload if source == "upload" else drawn
