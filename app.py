@@ -1,14 +1,18 @@
-"""Digit Lab: page config, navigation, run. Nothing else."""
+"""Digit Lab: page config, navigation, bar, page. Nothing else."""
 
 import streamlit as st
 
 from pages.ui.draw import tour
-from pages.ui.shared import guard, navigation, state, theme, visitor
+from pages.ui.shared import app_bar, guard, mode, navigation, state, theme, visitor
 
-st.set_page_config(page_title="Digit Lab", page_icon=":material/draw:", layout="wide")
 page = st.navigation(navigation.menu_pages(), position="top")
+st.set_page_config(page_title=navigation.tab_title(page.url_path), page_icon=str(theme.LOGO), layout="wide")
+st.logo(str(theme.LOGO), size="large")
+navigation.open_draw_for_old_link(page.url_path)
 state.restore_widgets(page.url_path)
 st.html(theme.STYLE)
 visitor.remember_visitor()
+mode.remember_mode()
+guard.render(lambda: app_bar.show_app_bar(page.url_path))
 guard.render(lambda: tour.show_tour(page.url_path))
 guard.render(page.run)

@@ -76,7 +76,7 @@ async def opened(context: BrowserContext, url: str) -> Page:
     """The Draw page, with a canvas that can be drawn on."""
     page = await context.new_page()
     await page.add_init_script(OBSERVER)
-    await page.goto(url)
+    await page.goto(f"{url}/draw")
     await page.locator("canvas.upper-canvas").wait_for(timeout=PATIENCE)
     await page.get_by_text("The prediction appears when you lift the pen").wait_for(timeout=PATIENCE)
     return page

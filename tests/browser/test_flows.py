@@ -21,7 +21,7 @@ SECONDS = 1000.0  # Playwright counts in milliseconds
 def page(chromium: Browser, app_url: str) -> Iterator[Page]:
     with chromium.new_context(viewport={"width": 1280, "height": 900}) as browser:  # with cookies of its own
         page = browser.new_page()
-        page.goto(app_url)
+        page.goto(f"{app_url}/draw")
         expect(page.get_by_role("heading", name="Draw a digit")).to_be_visible(timeout=30 * SECONDS)
         yield page
 
@@ -154,7 +154,7 @@ def test_train_watch_leave_return_stop_and_draw(page: Page, app_url: str) -> Non
 
     link = page.url
     assert "run=" in link
-    page.get_by_role("link", name="Draw").first.click()
+    page.get_by_role("link", name="Play").first.click()
     expect(page.get_by_role("heading", name="Draw a digit")).to_be_visible(timeout=30 * SECONDS)
     browser = page.context
     page.close()
@@ -232,7 +232,7 @@ def test_link_to_a_page_goes_through_the_app(chromium: Browser, app_url: str) ->
     page = chromium.new_page()
     page.goto(f"{app_url}/train")
     expect(page.get_by_role("heading", name="Train a network")).to_be_visible(timeout=30 * SECONDS)
-    expect(page.get_by_role("link", name="Draw").first).to_be_visible(timeout=30 * SECONDS)  # app.py's navigation
+    expect(page.get_by_role("link", name="Play").first).to_be_visible(timeout=30 * SECONDS)  # app.py's navigation
     page.close()
 
 

@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 from tests.support import ROOT
 
 APP = ROOT / "app.py"
+DRAW = "pages/draw.py"
 
 SEVEN = ((80, 60, 200, 60), (200, 60, 130, 220))
 ONE = ((140, 50, 140, 230),)
@@ -19,14 +20,13 @@ ONE = ((140, 50, 140, 230),)
 
 
 def open_page(app: AppTest, page: str, **query: str) -> AppTest:
-    """Opens the app, then one of its pages, as a visitor does.
+    """Opens one of the app's pages, as a link does.
 
     Args:
         app: the app.
         page: file of the page.
         query: query parameters of its address.
     """
-    app.run()
     for name, value in query.items():
         app.query_params[name] = value
     app.switch_page(page)

@@ -21,7 +21,7 @@ from mnist_core.runs.run import Run
 from mnist_core.runs.spec import make_spec
 from mnist_core.runs.store import create_run, find_run, list_runs
 from pages.ui.shared import caches, navigation, state
-from tests.pages.support import APP, ONE, SEVEN, button, canvas_state, drawing, open_page, page_text
+from tests.pages.support import APP, DRAW, ONE, SEVEN, button, canvas_state, drawing, open_page, page_text
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 90) -> None:
@@ -38,13 +38,14 @@ def test_every_page_opens_without_error(app: AppTest) -> None:
         assert app.title, page
 
 
-def test_app_opens_on_an_empty_canvas_with_a_hint(app: AppTest) -> None:
-    app.run()
+def test_draw_opens_on_an_empty_canvas_with_a_hint(app: AppTest) -> None:
+    open_page(app, DRAW)
     assert app.title[0].value == "Draw a digit"
     assert "Draw a digit" in app.info[0].value
 
 
 def test_drawing_is_recognized_with_its_stages(app: AppTest) -> None:
+    app.switch_page(DRAW)
     for strokes, digit in ((SEVEN, 7), (ONE, 1)):
         app.session_state[state.CANVAS] = drawing(*strokes)
         app.run()
@@ -54,6 +55,7 @@ def test_drawing_is_recognized_with_its_stages(app: AppTest) -> None:
 
 
 def test_plain_resize_switch_changes_the_stages(app: AppTest) -> None:
+    app.switch_page(DRAW)
     app.session_state[state.CANVAS] = drawing(*SEVEN)
     app.run()
     before = page_text(app)
@@ -63,6 +65,7 @@ def test_plain_resize_switch_changes_the_stages(app: AppTest) -> None:
 
 
 def test_cleared_canvas_shows_the_hint_again(app: AppTest) -> None:
+    app.switch_page(DRAW)
     app.session_state[state.CANVAS] = drawing(*SEVEN)
     app.run()
     app.session_state[state.CANVAS] = drawing()
@@ -71,6 +74,7 @@ def test_cleared_canvas_shows_the_hint_again(app: AppTest) -> None:
 
 
 def test_finished_run_can_be_chosen_and_compared(app: AppTest, trained_run: Run) -> None:
+    app.switch_page(DRAW)
     app.session_state[state.CANVAS] = drawing(*ONE)
     app.run()
     app.selectbox(key=state.MODEL).select(trained_run.id).run()
@@ -94,7 +98,7 @@ def test_link_to_the_model_of_a_deleted_run_shows_an_error(app: AppTest) -> None
 
 
 def upload(app: AppTest, name: str, content: bytes) -> AppTest:
-    app.run()
+    open_page(app, DRAW)
     app.file_uploader[0].set_value((name, content, "image/png"))
     return app.run()
 
@@ -238,6 +242,7 @@ def shifted(lines: tuple[tuple[int, int, int, int], ...], right: int) -> tuple[t
 
 
 def test_whole_number_is_recognized_digit_by_digit(app: AppTest) -> None:
+    app.switch_page(DRAW)
     app.session_state[state.MODE] = "number"
     app.session_state[state.NUMBER_CANVAS] = drawing(*SEVEN, *shifted(ONE, 120), *shifted(SEVEN, 280), width=560)
     app.run()
@@ -248,6 +253,7 @@ def test_whole_number_is_recognized_digit_by_digit(app: AppTest) -> None:
 
 
 def test_mode_switches_between_the_canvases(app: AppTest) -> None:
+    app.switch_page(DRAW)
     app.session_state[state.CANVAS] = drawing(*SEVEN)
     app.run()
     app.segmented_control(key=state.MODE).set_value("number").run()
@@ -257,6 +263,7 @@ def test_mode_switches_between_the_canvases(app: AppTest) -> None:
 
 
 def corrected(app: AppTest, truth: int, agreed: bool = True) -> AppTest:
+    app.switch_page(DRAW)
     app.session_state[state.CANVAS] = drawing(*SEVEN)
     app.run()
     app.segmented_control(key=state.CORRECT_LABEL).set_value(truth).run()
@@ -364,6 +371,7 @@ ODD = {
 
 @pytest.mark.parametrize(("mode", "canvas"), [("digit", state.CANVAS), ("number", state.NUMBER_CANVAS)])
 def test_odd_drawing_gets_a_prediction_or_a_hint(app: AppTest, mode: str, canvas: str) -> None:
+    app.switch_page(DRAW)
     app.session_state[state.MODE] = mode
     for name, sent in ODD.items():
         app.session_state[canvas] = sent

@@ -14,7 +14,7 @@ from mnist_core.drawing.strokes import render_strokes
 from mnist_core.models.classifier import DEFAULT_MODEL, Classifier
 from pages.ui.draw import tour
 from pages.ui.shared import navigation, state
-from tests.pages.support import APP, open_page
+from tests.pages.support import APP, DRAW, open_page
 from tests.support import Trained
 
 TITLES = ["Draw a digit", "Draw a digit", "Train a network", "Runs", "Explain", "Data"]
@@ -27,7 +27,7 @@ def press(app: AppTest, key: str) -> None:
 
 def at_step(app: AppTest, number: int) -> None:
     """By the buttons, from the first."""
-    app.run()
+    open_page(app, DRAW)
     press(app, "tour_begin")
     for _ in range(number - 1):
         press(app, "tour_next")
@@ -48,7 +48,7 @@ def has(app: AppTest, key: str) -> bool:
 
 
 def test_every_step_opens_its_page_and_is_in_the_address(app: AppTest) -> None:
-    app.run()
+    open_page(app, DRAW)
     press(app, "tour_begin")
     for number in range(1, 7):
         assert bar(app).startswith(f"**Guided tour, {number} of 6: {tour.STEPS[number - 1].title}.**")
@@ -85,7 +85,7 @@ def test_pages_outside_the_tour_show_no_bar(app: AppTest) -> None:
 
 def test_second_step_shows_what_plain_resize_loses(app: AppTest) -> None:
     at_step(app, 2)
-    assert app.toggle[0].value is True
+    assert app.toggle(key=state.PLAIN).value is True
     assert app.session_state[state.initial_drawing_key(state.CANVAS)]["objects"][0]["path"][0] == [
         "M",
         *tour.SMALL_THREE[0],
@@ -171,6 +171,7 @@ def test_tour_that_was_finished_starts_from_the_beginning(app: AppTest) -> None:
 
 def test_link_to_settings_works_during_the_tour(app: AppTest) -> None:
     at_step(app, 3)
+    app.switch_page("pages/train.py")
     app.query_params["recipe"], app.query_params["epochs"] = "canvas", "2"
     app.run()
     assert not app.error and not app.exception

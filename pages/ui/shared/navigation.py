@@ -1,9 +1,10 @@
-"""The pages of the app, in the order of the menu, and the menu of views on a page."""
+"""The pages of the app, the menu with its four places, the tabs of a place, and the menu of views on a page."""
 
 from __future__ import annotations
 
 import runpy
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
@@ -13,29 +14,96 @@ from streamlit.runtime.pages_manager import PagesManager
 from pages.ui.shared import state
 
 APP = Path(__file__).parents[3] / "app.py"
+APP_NAME = "Digit Lab"
+
+
+@dataclass(frozen=True)
+class PageEntry:
+    """A page as it is listed.
+
+    Attributes:
+        title: in the browser's tab, and in the tabs of its place.
+        icon: in the menu.
+        place: the entry of the menu that the page belongs to. The entry opens the first page of its place, and tabs
+            lead to the others. None: the page is not in the menu.
+    """
+
+    title: str
+    icon: str
+    place: str | None
+
+
+HOME = "pages/home.py"
+DRAW = "pages/draw.py"
 PAGES = {
-    "pages/draw.py": ("Draw", ":material/draw:"),
-    "pages/train.py": ("Train", ":material/model_training:"),
-    "pages/runs.py": ("Runs", ":material/history:"),
-    "pages/sweep.py": ("Sweep", ":material/tune:"),
-    "pages/evaluate.py": ("Evaluate", ":material/grading:"),
-    "pages/explain.py": ("Explain", ":material/visibility:"),
-    "pages/data.py": ("Data", ":material/database:"),
+    HOME: PageEntry("Home", ":material/home:", None),
+    DRAW: PageEntry("Draw", ":material/draw:", "Play"),
+    "pages/train.py": PageEntry("Train", ":material/model_training:", "Train"),
+    "pages/runs.py": PageEntry("Runs", ":material/history:", "Train"),
+    "pages/sweep.py": PageEntry("Sweeps", ":material/tune:", "Train"),
+    "pages/explain.py": PageEntry("Explain", ":material/visibility:", "Understand"),
+    "pages/evaluate.py": PageEntry("Evaluate", ":material/grading:", "Understand"),
+    "pages/data.py": PageEntry("Data", ":material/database:", "Data"),
 }
+
+HIGHLIGHT = """
+[data-testid="stTopNavLink"][href$="/{path}"] {{ background: rgba(128, 128, 128, .18); font-weight: 600; }}
+"""
+"""Style of a menu entry while one of the hidden pages of its place is shown. Streamlit highlights visible ones only."""
 
 
 def menu_pages() -> list[StreamlitPage]:
-    """The entries of the menu. The app opens on the first."""
-    first = next(iter(PAGES))
+    """All pages, for st.navigation. The app opens on Home; the menu lists the first page of each place."""
+    firsts = {entry.place: page for page, entry in reversed(PAGES.items()) if entry.place}
     return [
-        st.Page(path, title=title, icon=icon, default=path == first, url_path=page_url_path(path))
-        for path, (title, icon) in PAGES.items()
+        st.Page(
+            page,
+            title=entry.place or entry.title,
+            icon=entry.icon,
+            default=page == HOME,
+            url_path=page_url_path(page),
+            visibility="visible" if page in firsts.values() else "hidden",
+        )
+        for page, entry in PAGES.items()
     ]
 
 
 def page_url_path(page: str) -> str:
-    """The path in the address of a page, given its file; empty for the first."""
-    return "" if page == next(iter(PAGES)) else PAGES[page][0].lower()
+    """The path in the address of a page, given its file; empty for Home."""
+    return "" if page == HOME else Path(page).stem
+
+
+def page_at(path: str) -> str:
+    """The file of the page with a path in its address."""
+    return next(page for page in PAGES if page_url_path(page) == path)
+
+
+def tab_title(path: str) -> str:
+    """The title of the browser's tab for the page with a path in its address."""
+    page = page_at(path)
+    return APP_NAME if page == HOME else f"{PAGES[page].title} · {APP_NAME}"
+
+
+def open_draw_for_old_link(path: str) -> None:
+    """Opens Draw for a link to a model from when Draw was the first page, `/?model=RUN_ID`."""
+    if path == page_url_path(HOME) and "model" in st.query_params:
+        st.switch_page(DRAW, query_params=st.query_params.to_dict())
+
+
+def show_tabs(path: str) -> None:
+    """Links to the pages of a place, if it has several, and its entry in the menu highlighted.
+
+    Args:
+        path: of the page that is shown, in the address.
+    """
+    place = PAGES[page_at(path)].place
+    pages = [page for page, entry in PAGES.items() if place and entry.place == place]
+    if len(pages) < 2:
+        return
+    st.html(f"<style>{HIGHLIGHT.format(path=page_url_path(pages[0]))}</style>")
+    with st.container(horizontal=True, key="place_tabs"):
+        for page in pages:
+            st.page_link(page, label=PAGES[page].title, width="content")
 
 
 def select_view(views: Mapping[str, tuple[str, Callable[..., None]]], key: str) -> str:

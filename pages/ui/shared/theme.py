@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from mnist_core.charts.common import COLORS
+
+LOGO = Path(__file__).parents[1] / "logo.svg"
 
 CANVAS_PIXELS = 280  # height of a drawing, and its width for one digit: ten times 28
 NUMBER_PIXELS = 560  # width for a whole number

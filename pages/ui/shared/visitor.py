@@ -53,15 +53,18 @@ def owner_id() -> str:
 def remember_visitor() -> None:
     """Stores the visitor in the browser's cookies. Call it on every page."""
     visitor = current_visitor()
-    _store_cookie(COOKIE, visitor.token)
-    _store_cookie(ADMIN_COOKIE, visitor.proof)
+    store_cookie(COOKIE, visitor.token)
+    store_cookie(ADMIN_COOKIE, visitor.proof)
 
 
-def _store_cookie(name: str, value: str) -> None:
+def store_cookie(name: str, value: str) -> None:
     """Sets a cookie, or deletes it if the value is empty; does nothing if the browser has it already.
 
     Streamlit knows only the cookies of the session's beginning, so a cookie that was set since is set on every run.
-    The value consists of a token's characters, which cannot end the script.
+
+    Args:
+        name: of the cookie.
+        value: letters, digits, `-` and `_`, which cannot end the script.
     """
     set_before = st.session_state.setdefault(state.COOKIES_SET, set())
     if name not in set_before and sent_cookie(name) == value:
