@@ -38,8 +38,8 @@ class Assignment:
         return exit_status
 
     def kill(self) -> None:
-        """Sends SIGKILL to the worker."""
-        self._process.kill()
+        """Kills the worker and waits for its end: a dying process would still be given the next run."""
+        end_child(self._process)
 
     def terminate(self) -> None:
         """Sends SIGTERM to the worker."""
