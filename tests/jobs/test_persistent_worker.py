@@ -57,7 +57,9 @@ for folder in map(str.strip, sys.stdin):
 """Finishes every run at once."""
 
 
-def test_a_worker_that_was_killed_as_its_run_ended_gets_no_other_run(worker: PersistentWorker, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_that_was_killed_as_its_run_ended_gets_no_other_run(
+    worker: PersistentWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def start(module: str, argument: str, *, threads: int, **options: Any) -> subprocess.Popen[bytes]:
         return subprocess.Popen([sys.executable, "-S", "-c", FAKE_WORKER], **options)
 
