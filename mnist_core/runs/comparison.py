@@ -24,7 +24,7 @@ def describe_overrides(spec: RunSpec) -> list[str]:
     parts = []
     if LAYERS_KEY in spec.overrides:
         parts.append(f"custom network of {len(spec.settings.layers)} layers, trained as {spec.recipe}")
-    return parts + [f"{name} {value}" for name, value in spec.overrides.items() if name != LAYERS_KEY]
+    return parts + [f"{name} {_to_text(value)}" for name, value in spec.overrides.items() if name != LAYERS_KEY]
 
 
 def describe_network(spec: RunSpec) -> str:

@@ -81,7 +81,8 @@ def robustness_model_menu(choice: str) -> list[str]:
         choice: the model that the page evaluates; preselected if one of those is missing.
     """
     cards = caches.model_cards(runs_dir())
-    options = [model_menu.SHIPPED, *cards]
+    options = model_menu.model_choices()
+    cards = {option: cards[option] for option in options if option in cards}
     best_runs = {"without": _best_run(cards, augmented=False), "with": _best_run(cards, augmented=True)}
     if state.ROBUSTNESS_MODELS not in st.session_state:
         preselected = dict.fromkeys((model_menu.SHIPPED, *best_runs.values(), choice))

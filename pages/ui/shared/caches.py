@@ -28,6 +28,7 @@ from mnist_core.processes import cpu_count
 from mnist_core.runs import history, reports
 from mnist_core.runs.run import Run
 from mnist_core.runs.store import list_runs
+from mnist_core.sweeps import folding
 from pages.ui.shared import state
 
 
@@ -101,10 +102,24 @@ def run_history(root: Path) -> list[dict[str, Any]]:
     return history.history_rows(root)
 
 
+@st.cache_resource(show_spinner=False, ttl=2, max_entries=4, hash_funcs=FILE_VERSION)
+def model_rows(root: Path) -> dict[str, dict[str, Any]]:
+    """Run id -> row of the history, of every run in a folder that has a model, newest first."""
+    return {row["run"]: row for row in run_history(root) if Run(root / row["run"]).has_model}
+
+
+@st.cache_resource(show_spinner=False, ttl=2, max_entries=4, hash_funcs=FILE_VERSION)
+def sweep_heads(root: Path) -> dict[str, folding.SweepHead]:
+    """Title, state and best run of every sweep in a folder, newest first."""
+    return folding.sweep_heads(root)
+
+
 def clear_run_caches() -> None:
     """Forgets the lists of runs. Call it after a page has changed a run."""
     run_history.clear()
     model_cards.clear()
+    model_rows.clear()
+    sweep_heads.clear()
 
 
 def _steps_per_epoch(run: Run) -> float:

@@ -1,4 +1,4 @@
-"""The menu of models: the one that comes with Digit Lab, and every run that has one."""
+"""The menu of models: the one that comes with Digit Lab, those of runs, and of each sweep the best."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import streamlit as st
 from mnist_core.config import runs_dir
 from mnist_core.errors import ModelError
 from mnist_core.models.classifier import DEFAULT_MODEL
-from mnist_core.networks.architecture import LAYERS_KEY
+from mnist_core.runs import ranking
+from mnist_core.runs.names import memorable_name
 from mnist_core.runs.run import Run
-from mnist_core.runs.spec import OWN
 from mnist_core.runs.store import find_run
+from mnist_core.sweeps import folding
 from mnist_core.training import fine_tune
-from pages.ui.shared import caches, formatting, guard
+from pages.ui.shared import caches, guard, visitor
 
 SHIPPED = fine_tune.SHIPPED_MODEL
 """The choice of the model that comes with Digit Lab."""
@@ -34,30 +35,42 @@ def select_model(label: str, key: str, optional: bool = False, exclude: str | No
     Returns:
         SHIPPED, a run id, or NO_MODEL.
     """
-    cards = caches.model_cards(runs_dir())
-    choices = [*([NO_MODEL] if optional else []), *(model for model in (SHIPPED, *cards) if model != exclude)]
+    choices = [*([NO_MODEL] if optional else []), *model_choices(st.session_state.get(key, ""))]
+    choices = [choice for choice in choices if choice != exclude]
     if st.session_state.get(key) not in choices:
-        st.session_state[key] = choices[0]
-    names = {choice: _name(choice, cards) for choice in choices}
+        st.session_state[key] = choices[0] if choices else NO_MODEL
+    names = {choice: model_name(choice) for choice in choices}
     return str(st.selectbox(label, choices, format_func=names.__getitem__, key=key))
 
 
+def model_choices(selected: str = "") -> list[str]:
+    """The shipped model, the visitor's own runs, the runs of others, then the best of each sweep.
+
+    Args:
+        selected: also a choice if it has a model: a link may open any trial of a sweep.
+    """
+    rows = caches.model_rows(runs_dir())
+    single, bests = folding.split_trials(rows.values(), caches.sweep_heads(runs_dir()))
+    mine, others = ranking.split_by_owner(single, visitor.owner_id())
+    choices = [SHIPPED, *(row["run"] for row in (*mine, *others, *bests))]
+    return choices if selected in choices or selected not in rows else [*choices, selected]
+
+
 def model_name(choice: str) -> str:
-    """The name of a choice, as the menu shows it."""
-    return _name(choice, caches.model_cards(runs_dir()))
-
-
-def _name(choice: str, cards: dict[str, dict[str, object]]) -> str:
+    """The name of a choice, as the menu shows it: `calm-otter-47 · fast · 97.20 %`, with its validation accuracy."""
     if choice == NO_MODEL:
         return "none"
     if choice == SHIPPED:
         return "Digit Lab's model"
-    card = cards.get(choice, {})
-    accuracy = card.get("test_accuracy")
-    score = f"{100 * accuracy:.2f} %" if isinstance(accuracy, float) else "no score"
-    overrides = card.get("overrides")
-    has_own_network = isinstance(overrides, dict) and LAYERS_KEY in overrides
-    return f"{OWN if has_own_network else card.get('recipe', choice)} · {score} · {formatting.run_time(choice)}"
+    row = caches.model_rows(runs_dir()).get(choice)
+    if row is None:
+        return memorable_name(choice)
+    head = caches.sweep_heads(runs_dir()).get(folding.sweep_of(row))
+    origin = row["recipe"] or "unreadable"
+    if head is not None:
+        origin = f"{'best' if head.best == choice else 'trial'} of the sweep {head.title}"
+    accuracy = row["val_accuracy"]
+    return " · ".join([row["name"], origin, "no score" if accuracy is None else f"{100 * accuracy:.2f} %"])
 
 
 def select_linked_model(key: str) -> None:
