@@ -1,12 +1,10 @@
-"""Train a network: choose a recipe, change settings, start a run, and watch it. A link opens the same run."""
+"""Train a network: settings on the left, on the right the stage: the network, or a run. A link opens the same run."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from mnist_core.data.mnist import mnist_available
 from mnist_core.jobs.lifecycle import start_run
-from mnist_core.recipes import recipes
 from mnist_core.runs import probes
 from mnist_core.runs.run import Run
 from mnist_core.runs.store import find_run
@@ -22,11 +20,13 @@ from pages.ui.shared import (
     visitor,
 )
 from pages.ui.shared.cluster_status import show_cluster_status
-from pages.ui.train.builder import show_builder, show_network_switch
-from pages.ui.train.monitor import show_recent_runs, show_run
+from pages.ui.train.builder import select_stage, show_builder, show_network_switch
+from pages.ui.train.example import show_example
+from pages.ui.train.monitor import show_run
 from pages.ui.train.network_plan import show_network_summary
 from pages.ui.train.probe_panel import show_probe_pad
 from pages.ui.train.rate_finder import show_rate_finder
+from pages.ui.train.recent_runs import show_recent_runs
 
 EXAMPLES = 20
 """Training digits that the page shows."""
@@ -36,6 +36,7 @@ def train() -> None:
     """Starts a run and puts it into the address."""
     run = start_run(caches.backend(), settings_form.form_spec(), visitor.owner_id())
     st.query_params["run"] = run.id
+    st.session_state[state.STAGE] = "run"
     probes.write_probes(run, st.session_state[state.PROBES])
 
 
@@ -50,6 +51,42 @@ def find_shown_run() -> Run | None:
     return run
 
 
+def show_train_button() -> None:
+    """The button, disabled while the network in the form cannot be trained."""
+    problem = settings_form.find_problem()
+    pressed = st.button(
+        "Train", type="primary", width="stretch", disabled=bool(problem), help=problem or None, key="train"
+    )
+    guard.try_action(train, pressed)
+
+
+def show_settings() -> None:
+    """The left side: all settings in a panel that scrolls by itself, and the button that stays in sight under it."""
+    with st.container(key="train_settings"):
+        show_network_switch()
+        settings_form.show_settings_form()
+        show_rate_finder()
+        show_cluster_status()
+    show_train_button()
+
+
+def show_stage(run: Run | None) -> None:
+    """The right side: the network builder, the run, or an example while there is neither."""
+    if custom_network.is_enabled() and select_stage(run) == "network":
+        show_builder()
+    elif run is not None:
+        show_run(run)
+    else:
+        show_example()
+        if settings := guard.try_action(settings_form.form_settings, not custom_network.is_enabled()):
+            show_network_summary(settings.architecture)
+    show_probe_pad(run)
+    show_examples()
+    if not custom_network.is_enabled():  # otherwise the builder shows the link, since it changes with the network
+        settings_link.show_settings_link()
+    show_recent_runs()
+
+
 def show_examples() -> None:
     """Training digits, augmented as the form says."""
     augmentation = "hand" if st.session_state[state.AUGMENTATION] else "none"
@@ -59,34 +96,13 @@ def show_examples() -> None:
 
 navigation.ensure_app_ran()
 caches.backend().prepare()
-st.session_state.setdefault(state.RECIPE, recipes.DEFAULT_RECIPE)
-st.session_state.setdefault(state.SEED, 0)
-st.session_state.setdefault(state.DATA, "full" if mnist_available() else "sample")
-st.session_state.setdefault(state.PROBES, [])
-if state.EPOCHS not in st.session_state or state.CARRIED_SETTINGS not in st.session_state:
-    settings_form.fill_from_recipe()
+settings_form.fill_at_first()
 guard.try_action(settings_link.fill_from_address, True)
 st.title("Train a network")
-st.write("Choose a network and how it is trained, and watch it learn to read digits.")
-show_network_switch()
-if custom_network.is_enabled():
-    show_builder()
-left, right = st.columns([1.2, 2], gap="large")
-with left:
-    settings_form.show_settings_form()
-    show_rate_finder()
-    show_cluster_status()
-    guard.try_action(train, st.button("Train", type="primary", width="stretch"))
+with st.container(key="cockpit"):
+    left, right = st.columns([1.1, 2], gap="large")
+with left, st.container(key="train_panel"):
+    show_settings()
     run = guard.try_action(find_shown_run, True)
-    show_probe_pad(run)
-    if not custom_network.is_enabled():  # otherwise the builder shows the link, since it changes with the network
-        settings_link.show_settings_link()
-with right:
-    if run is not None:
-        show_run(run)
-    else:
-        st.info("Choose a recipe, move a slider, and press Train. The first curves appear within seconds.")
-    if not custom_network.is_enabled():
-        show_network_summary(settings_form.form_settings().architecture)
-    show_examples()
-    show_recent_runs()
+with right, st.container(key="running" if run is not None else "not_running"):
+    show_stage(run)

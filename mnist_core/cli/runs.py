@@ -16,7 +16,7 @@ from mnist_core.errors import RunError
 from mnist_core.export.archive import unpack_run
 from mnist_core.export.formats import FORMATS, export_filename, write_export
 from mnist_core.runs import history
-from mnist_core.runs.comparison import settings_table
+from mnist_core.runs.comparison import live_changes, settings_table
 from mnist_core.runs.run import Run
 from mnist_core.runs.store import find_run, list_runs
 from mnist_core.runs.trash import move_to_trash, restore_from_trash
@@ -63,9 +63,9 @@ def compare(run_ids: tuple[str, ...], json_output: bool) -> None:
     compared = _find_runs(run_ids)
     if len(compared) < 2:
         raise RunError("1 run was given. Give at least two different runs to compare.")
-    settings = {
-        row["setting"]: row["values"] for row in settings_table([run.spec() for run in compared]) if row["differs"]
-    }
+    specs = [run.spec() for run in compared]
+    table = settings_table(specs, [live_changes(run, spec) for run, spec in zip(compared, specs, strict=True)])
+    settings = {row["setting"]: row["values"] for row in table if row["differs"]}
     rows = []
     for index, run in enumerate(compared):
         summary = history.history_row(run)

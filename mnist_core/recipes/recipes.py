@@ -8,9 +8,9 @@ from mnist_core.recipes.published import PUBLISHED
 from mnist_core.recipes.recipe import Recipe
 
 RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (*OWN[:1], *PUBLISHED, *OWN[1:])}
-"""Recipes by name, in the order in which they are listed."""
-DEFAULT_RECIPE = "canvas"
-"""The recipe that is chosen at first."""
+"""Recipes by name, in the order in which they are listed: the default first, then the published ones."""
+DEFAULT_RECIPE = "fast"
+"""The recipe that is chosen at first on the Train page."""
 
 
 def find_recipe(name: str) -> Recipe:

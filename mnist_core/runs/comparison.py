@@ -2,21 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mnist_core.networks.architecture import LAYERS_KEY
 from mnist_core.networks.layers import format_shape
 from mnist_core.recipes.overrides import setting_rules
+from mnist_core.runs.control import Control
+from mnist_core.runs.run import Run
 from mnist_core.runs.spec import RunSpec
 
 
-def describe_changes(spec: RunSpec) -> str:
-    """What differs from the recipe: `epochs 3, dropout 0.2, seed 7`."""
+def live_changes(run: Run, spec: RunSpec) -> dict[str, float]:
+    """Settings that the user changed while the run trained, with their latest value: `learning_rate` and `epochs`."""
+    control = Control.from_json(run.control())
+    requested = {"learning_rate": control.learning_rate, "epochs": control.epochs}
+    return {
+        name: value
+        for name, value in requested.items()
+        if value is not None and value != getattr(spec.settings, name)
+    }
+
+
+def describe_changes(spec: RunSpec, live: Mapping[str, float] | None = None) -> str:
+    """What differs from the recipe: `epochs 3, dropout 0.2, learning_rate 0.0003 while training, seed 7`.
+
+    Args:
+        spec: of the run.
+        live: as `live_changes` returns them.
+    """
     parts = ["fine-tuned"] if spec.base else []
     parts += describe_overrides(spec)
+    parts += describe_live_changes(live or {})
     parts += [f"seed {spec.seed}"] if spec.seed else []
     return ", ".join(parts)
+
+
+def describe_live_changes(live: Mapping[str, float]) -> list[str]:
+    """What was changed during the training, `learning_rate 0.0003 while training` each."""
+    return [f"{name} {value:g} while training" for name, value in live.items()]
 
 
 def describe_overrides(spec: RunSpec) -> list[str]:
@@ -34,8 +58,12 @@ def describe_network(spec: RunSpec) -> str:
     return f"{len(rows)} layers, {spec.settings.architecture.parameters:,} parameters: {layers}"
 
 
-def settings_table(specs: Sequence[RunSpec]) -> list[dict[str, Any]]:
+def settings_table(specs: Sequence[RunSpec], live: Sequence[Mapping[str, float]] = ()) -> list[dict[str, Any]]:
     """Puts the settings of several runs side by side.
+
+    Args:
+        specs: of the runs.
+        live: of each run, as `live_changes` returns them; by default there are none.
 
     Returns:
         One row per setting: `setting` is its name, `differs` is whether the runs disagree, and `values` holds one
@@ -48,8 +76,18 @@ def settings_table(specs: Sequence[RunSpec]) -> list[dict[str, Any]]:
         ("base", [spec.base or "new weights" for spec in specs]),
         ("network", [describe_network(spec) for spec in specs]),
     ]
-    rows += [(name, [_to_text(getattr(spec.settings, name)) for spec in specs]) for name in setting_rules()]
+    changes = live or [{}] * len(specs)
+    rows += [
+        (name, [_setting_text(spec, changed, name) for spec, changed in zip(specs, changes, strict=True)])
+        for name in setting_rules()
+    ]
     return [{"setting": name, "differs": len(set(values)) > 1, "values": values} for name, values in rows]
+
+
+def _setting_text(spec: RunSpec, live: Mapping[str, float], name: str) -> str:
+    """The value of a setting, and the one that it was changed to during the training: `0.003, then 0.001`."""
+    text = _to_text(getattr(spec.settings, name))
+    return f"{text}, then {live[name]:g}" if name in live else text
 
 
 def _to_text(value: Any) -> str:

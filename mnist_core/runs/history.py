@@ -11,7 +11,7 @@ from mnist_core.config import runs_dir
 from mnist_core.errors import RunError
 from mnist_core.fields import is_number
 from mnist_core.runs import index
-from mnist_core.runs.comparison import describe_changes
+from mnist_core.runs.comparison import describe_changes, live_changes
 from mnist_core.runs.labels import MAX_NAME, read_label, run_title
 from mnist_core.runs.reports import kept_report
 from mnist_core.runs.run import Run, sweep_mark
@@ -43,7 +43,7 @@ COLUMNS = (
 MAX_NUMBER = 1e12
 """Larger numbers in a run's files are taken for a mistake."""
 
-_ROW_VERSION = f"3 {' '.join(COLUMNS)}"
+_ROW_VERSION = f"4 {' '.join(COLUMNS)}"
 """Version of the rows in the index. Raise the number when a column changes its meaning."""
 
 
@@ -52,8 +52,8 @@ def history_row(run: Run) -> dict[str, Any]:
 
     Returns:
         The keys of COLUMNS: `run` is the id; `name`, `starred` and `note` are the label; `changed` says what differs
-        from the recipe; `data` is what the run was tested on, or is to be trained on; `val_accuracy` and
-        `test_accuracy` are 0..1, and a sweep's trial has no test scores;
+        from the recipe, and what was changed during the training; `data` is what the run was tested on, or is to be
+        trained on; `val_accuracy` and `test_accuracy` are 0..1, and a sweep's trial has no test scores;
         `created` is in seconds since the epoch; `owner` is as in `owners`; `taught` is whether the run fine-tunes
         another model; `sweep` names the sweep and the trial that it belongs to.
     """
@@ -67,7 +67,7 @@ def history_row(run: Run) -> dict[str, Any]:
         **asdict(label),
         "name": run_title(run, label),
         "recipe": spec.kind if spec else None,
-        "changed": describe_changes(spec) if spec else None,
+        "changed": describe_changes(spec, live_changes(run, spec)) if spec else None,
         "data": _tested_data(card) or (spec.data if spec else None),
         "epochs": status.epoch if status.final else status.epochs,
         "val_accuracy": _validation_accuracy(run, spec),

@@ -38,7 +38,7 @@ class ControlHandler:
         self.done = dict(checkpoint.asked)
         self._pause_again_at = 0
         """While paused: finished epochs at which a requested whole epoch ends."""
-        self._changes: dict[str, Any] = {}
+        self._changes: dict[str, float] = {}
 
     def apply(self) -> bool:
         """Applies what control.json requests, and waits while it requests a pause.
@@ -61,15 +61,16 @@ class ControlHandler:
     def take_changes(self) -> dict[str, Any]:
         """Returns changes by the user since the last call, as a report records them: `{"changed": {...}}` or {}."""
         changes, self._changes = self._changes, {}
-        return changes
+        return {"changed": changes} if changes else {}
 
     def _update_values(self, control: Control) -> None:
         rate, epochs = control.learning_rate, control.epochs
         if rate is not None and rate != self.values.learning_rate:
             self.values.learning_rate = rate
-            self._changes = {"changed": {"learning_rate": rate}}
-        if epochs is not None and epochs > self._heartbeat.status.epoch:
+            self._changes["learning_rate"] = rate
+        if epochs is not None and self._heartbeat.status.epoch < epochs != self.values.epochs:
             self.values.epochs = epochs
+            self._changes["epochs"] = epochs
         self.values.batches = None
 
     def _take_requested_step(self, control: Control) -> bool:

@@ -20,6 +20,7 @@ from mnist_core.handwriting import mixture
 from mnist_core.models import convert
 from mnist_core.models.classifier import Classifier
 from mnist_core.networks.keras_model import build_model
+from mnist_core.runs.comparison import live_changes
 from mnist_core.runs.run import Run, sweep_mark
 from mnist_core.runs.spec import RunSpec
 from mnist_core.runs.status import Status
@@ -126,6 +127,7 @@ def _card(run: Run, status: Status, spec: RunSpec, dataset: Dataset, agreement: 
         "parameters": spec.settings.architecture.parameters,
         "input_size": spec.settings.architecture.input_size,
         "epochs_trained": status.step / max(status.steps, 1) * spec.settings.epochs,
+        "changed_while_training": live_changes(run, spec),
         "train_seconds": status.train_seconds,
         "images_per_second": status.images_per_second,
         "litert": agreement,

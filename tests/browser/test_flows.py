@@ -114,8 +114,8 @@ def choose(page: Page, label: str, option: str) -> None:
 
 
 def step(page: Page) -> int:
-    """How many batches the progress line says are trained."""
-    found = re.search(r"step ([\d,]+) of", page.get_by_test_id("stProgress").inner_text())
+    """How many batches the page says are trained."""
+    found = re.search(r"Step ([\d,]+) of", page.locator(".st-key-run_bar").inner_text())
     return int(found[1].replace(",", "")) if found else 0
 
 
@@ -150,7 +150,10 @@ def test_train_watch_leave_return_stop_and_draw(page: Page, app_url: str) -> Non
     page.wait_for_timeout(1000)
     assert chart.screenshot() != before  # the curve has gained points
     expect(page.get_by_text("offline sample, 5,000 digits").last).to_be_visible()
-    expect(page.get_by_text(re.compile(r"validation \d"))).to_be_visible(timeout=60 * SECONDS)  # an epoch has ended
+    expect(page.get_by_text(re.compile(r"Validation \d"))).to_be_visible(timeout=60 * SECONDS)  # an epoch has ended
+
+    page.get_by_text("Recent runs").click()
+    expect(page.get_by_role("link", name=re.compile("fast · running$"))).to_be_visible(timeout=10 * SECONDS)
 
     link = page.url
     assert "run=" in link
@@ -166,7 +169,7 @@ def test_train_watch_leave_return_stop_and_draw(page: Page, app_url: str) -> Non
     page.get_by_role("button", name="Stop", exact=True).last.click()
     expect(page.get_by_text(re.compile("Stopped in epoch"))).to_be_visible(timeout=60 * SECONDS)
     expect(page.get_by_text("Test accuracy")).to_be_visible(timeout=30 * SECONDS)
-    page.get_by_role("link", name="Draw a digit for this model").click()
+    page.get_by_role("link", name="Draw for it").click()
     expect(page.get_by_role("heading", name="Draw a digit")).to_be_visible(timeout=30 * SECONDS)
     expect(page.get_by_role("combobox", name="Model")).to_have_value(re.compile(r" · fast · \d"), timeout=30 * SECONDS)
     draw(page, ROUND_HAND[1][1])
@@ -210,6 +213,8 @@ def test_only_the_browser_that_made_a_run_stops_and_deletes_it(page: Page, chrom
         stranger.goto(runs_link)
         expect(stranger.get_by_text("This run belongs to someone else")).to_be_visible(timeout=30 * SECONDS)
         expect(stranger.get_by_role("button", name="Delete", exact=True)).to_be_disabled()
+        stranger.get_by_role("link", name="Retrain with changes").click()  # far down
+        expect(stranger.get_by_role("heading", name="Train a network")).to_be_in_viewport(timeout=30 * SECONDS)
 
         page.goto(f"{app_url}/runs")
         expect(page.get_by_role("heading", name="Your runs")).to_be_visible(timeout=30 * SECONDS)

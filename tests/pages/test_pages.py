@@ -172,7 +172,7 @@ def test_full_queue_shows_an_error_and_creates_no_run(app: AppTest, monkeypatch:
         open_page(app, "pages/train.py")
         app.selectbox(key=state.DATA).select("sample")
         for place in ("", "Number 1 in the queue.", "Number 1 in the queue."):
-            app.button[0].click().run()
+            button(app, "Train").click().run()
             wait_for(lambda: bool(started))
             assert place in app.get("progress")[0].proto.text
         assert "waiting already" in app.error[0].value

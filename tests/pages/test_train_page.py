@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from urllib.parse import parse_qs, urlparse
 
 import numpy as np
@@ -9,7 +10,9 @@ from streamlit.testing.v1 import AppTest
 
 from mnist_core.runs import probes
 from mnist_core.runs.run import Run
-from mnist_core.runs.store import find_run
+from mnist_core.runs.spec import make_spec
+from mnist_core.runs.status import stamp_status
+from mnist_core.runs.store import create_run, find_run
 from pages.ui.shared import state
 from tests.pages.support import SEVEN, button, drawing, open_page, page_text
 
@@ -41,6 +44,65 @@ def test_page_shows_the_link_to_its_settings(app: AppTest, started: list[Run]) -
     assert dict(started[0].spec().overrides) == {"epochs": 4, "target_accuracy": 0.95}
 
 
+def test_link_without_a_recipe_changes_the_default_one(app: AppTest, started: list[Run]) -> None:
+    open_page(app, "pages/train.py", data="sample", epochs="4")
+    assert (app.selectbox(key=state.RECIPE).value, app.slider(key=state.EPOCHS).value) == ("fast", 4)
+    button(app, "Train").click().run()
+    spec = started[0].spec()
+    assert (spec.recipe, spec.data, dict(spec.overrides)) == ("fast", "sample", {"epochs": 4})
+    assert set(app.query_params) == {"run"}
+
+
+def test_link_to_a_run_fills_the_form_and_shows_the_network_of_the_run(app: AppTest) -> None:
+    run = create_run(make_spec("lesson08-mlp", {"epochs": 3, "dropout": 0.2}, "sample", seed=4))
+    run.write_status(replace(run.status(), state="stopped", message="Stopped before its turn came."))
+    open_page(app, "pages/train.py", run=run.id)
+    assert (app.selectbox(key=state.RECIPE).value, app.slider(key=state.EPOCHS).value) == ("lesson08-mlp", 3)
+    assert (app.number_input(key=state.SEED).value, app.selectbox(key=state.DATA).value) == (4, "sample")
+    (network,) = [each.label for each in app.expander if "parameters" in each.label]
+    assert "535,818 parameters" in network
+    app.selectbox(key=state.RECIPE).select("fleming-cnn").run()
+    (network,) = [each.label for each in app.expander if "parameters" in each.label]
+    assert "535,818 parameters" in network, "the run's, not the form's"
+    assert app.selectbox(key=state.RECIPE).value == "fleming-cnn", "the link is followed once"
+
+
+def test_run_without_reports_promises_curves_only_while_it_can_have_some(app: AppTest, started: list[Run]) -> None:
+    open_page(app, "pages/train.py")
+    assert len(app.get("vega_lite_chart")) == 2, "the example"
+    button(app, "Train").click().run()
+    assert "The curves begin with the first batch" in page_text(app)
+    status = replace(started[0].status(), state="stopped", message="Stopped before its turn came.")
+    started[0].write_status(status)
+    app.run()
+    assert "there are no curves" in page_text(app) and "begin with" not in page_text(app)
+    assert not app.get("vega_lite_chart")
+
+
+def test_learning_rate_changed_while_training_is_shown_with_the_run(app: AppTest, trained_run: Run) -> None:
+    trained_run.update_control(learning_rate=0.0003)
+    open_page(app, "pages/train.py", run=trained_run.id)
+    assert "learning\\_rate 0\\.0003 while training" in page_text(app)
+    settings = next(each.value for each in app.dataframe if "setting" in each.value.columns)
+    assert settings.set_index("setting")["value"]["learning rate"] == "0.01, then 0.0003"
+
+
+def test_step_counter_stays_while_paused_and_while_the_model_is_saved(app: AppTest, trained_run: Run) -> None:
+    for state_name, message in (("running", "Training."), ("paused", "Paused."), ("running", "Saving the model.")):
+        status = replace(trained_run.status(), state=state_name, message=message, step=12, steps=50, seconds_left=None)
+        trained_run.write_status(stamp_status(status))
+        open_page(app, "pages/train.py", run=trained_run.id)
+        assert "Step <b>12</b> of 50" in page_text(app)
+        assert app.get("progress")[0].proto.text == message
+
+
+def test_next_steps_of_an_ended_run_lead_to_its_model(app: AppTest, trained_run: Run) -> None:
+    open_page(app, "pages/train.py", run=trained_run.id)
+    links = {each.proto.label: (each.proto.page, each.proto.query_string) for each in app.get("page_link")}
+    assert links["Draw for it"][1] == links["See inside"][1] == f"model={trained_run.id}"
+    assert links["Try again with one change"] == ("train", f"like={trained_run.id}")
+
+
 BAD_LINKS = [
     ({"recipe": "none such"}, "none such"),
     ({"recipe": "fast", "epochs": "many"}, "epochs is 'many'"),
@@ -56,7 +118,7 @@ def test_bad_link_shows_an_error_and_changes_nothing(app: AppTest) -> None:
         open_page(app, "pages/train.py", **query)
         assert not app.exception
         assert word in app.error[0].value, query
-        assert app.selectbox(key=state.RECIPE).value == "canvas", "the form is as it was"
+        assert app.selectbox(key=state.RECIPE).value == "fast", "the form is as it was"
 
 
 def test_probes_go_into_the_next_run(app: AppTest, started: list[Run]) -> None:

@@ -17,7 +17,7 @@ from mnist_core.errors import RunError, RunNotFoundError
 from mnist_core.files import write_json
 from mnist_core.recipes.recipes import RECIPES
 from mnist_core.runs import history, ranking
-from mnist_core.runs.comparison import settings_table
+from mnist_core.runs.comparison import live_changes, settings_table
 from mnist_core.runs.labels import MAX_NAME, Label, read_label, run_title, update_label
 from mnist_core.runs.names import memorable_name
 from mnist_core.runs.run import Run
@@ -57,6 +57,17 @@ def test_row_has_the_figures_of_the_card(finished: Run) -> None:
     assert row["parameters"] == RECIPES["fast"].parameters
     assert row["epochs"] == 2 and row["changed"] == "epochs 2, seed 1"
     assert row["train_seconds"] > 0 and row["images_per_second"] > 0
+
+
+def test_changes_during_the_training_are_among_the_changes() -> None:
+    run = made(epochs=3)
+    run.update_control(learning_rate=0.0003, epochs=3, paused=True)
+    assert history.history_row(run)["changed"] == "epochs 3, learning_rate 0.0003 while training"
+    over(run)
+    assert history.history_rows()[0]["changed"] == "epochs 3, learning_rate 0.0003 while training"
+    spec = run.spec()
+    rows = {row["setting"]: row for row in settings_table([spec, spec], [live_changes(run, spec), {}])}
+    assert rows["learning_rate"]["values"] == ["0.01, then 0.0003", "0.01"] and rows["learning_rate"]["differs"]
 
 
 def test_run_without_a_model_has_a_row() -> None:

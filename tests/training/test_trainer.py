@@ -298,14 +298,14 @@ def test_single_batches_and_epochs_while_paused_and_another_learning_rate() -> N
         run.update_control(whole_epochs=1)
         wait_for_pause(run, epoch=1)
         assert run.status().step == PER_EPOCH
-        run.update_control(learning_rate=0.0005, paused=False)
+        run.update_control(learning_rate=0.0005, epochs=4, paused=False)
         thread.join(60)
-    assert (run.status().state, run.status().step) == ("finished", 3 * PER_EPOCH)
+    assert (run.status().state, run.status().step) == ("finished", 4 * PER_EPOCH)
     rows = run.metrics().rows
     for row in rows:
         assert row["learning_rate"] == pytest.approx(0.0005 if row["step"] > PER_EPOCH else 0.01)
     (marked,) = [row for row in rows if "changed" in row]
-    assert marked["changed"] == {"learning_rate": 0.0005} and marked["step"] > PER_EPOCH
+    assert marked["changed"] == {"learning_rate": 0.0005, "epochs": 4} and marked["step"] > PER_EPOCH
 
 
 @pytest.mark.usefixtures("keras")

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from mnist_core.charts import runs as run_charts
-from mnist_core.runs.comparison import settings_table
+from mnist_core.runs.comparison import live_changes, settings_table
 from mnist_core.runs.labels import run_title
 from mnist_core.runs.reports import METRICS
 from mnist_core.runs.run import Run
@@ -67,7 +67,8 @@ def show_settings(runs: list[Run]) -> None:
     specs = [spec for run in runs if (spec := guard.try_action(run.spec, True)) is not None]
     if len(specs) != len(runs):
         return
-    rows, names = settings_table(specs), [unique_name(run) for run in runs]
+    live = [live_changes(run, spec) for run, spec in zip(runs, specs, strict=True)]
+    rows, names = settings_table(specs, live), [unique_name(run) for run in runs]
     st.subheader("Settings")
     if len(runs) > 1:
         differing = [row for row in rows if row["differs"]]

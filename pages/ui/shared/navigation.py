@@ -106,6 +106,25 @@ def show_tabs(path: str) -> None:
             st.page_link(page, label=PAGES[page].title, width="content")
 
 
+SCROLL_TO_TOP = (
+    '<span class="lab-keep" data-arrival="{count}"></span>'
+    "<script>document.querySelector('[data-testid=\"stMain\"]')?.scrollTo(0, 0)</script>"
+)
+"""HTML that scrolls up when it reaches the browser. The browser runs it again only if it has changed."""
+
+
+def start_at_top(path: str) -> None:
+    """Scrolls up when a page is opened, or filled by a link from itself: Streamlit keeps the position of the last page.
+
+    Args:
+        path: URL path of the page.
+    """
+    last, count = st.session_state.get(state.ARRIVAL, (None, 0))
+    count += path != last or "like" in st.query_params
+    st.session_state[state.ARRIVAL] = (path, count)
+    st.html(SCROLL_TO_TOP.format(count=count), unsafe_allow_javascript=True)
+
+
 def select_view(views: Mapping[str, tuple[str, Callable[..., None]]], key: str) -> str:
     """Shows the menu of a page's views. The address names the selected view (`?view=map`), so a link can open it.
 

@@ -16,11 +16,11 @@ LEARNING_RATES = (1e-5, 3e-5, 1e-4, 2e-4, 3e-4, 5e-4, 1e-3, 2e-3, 3e-3, 5e-3, 0.
 MAX_EPOCHS = 1000
 
 
-def show_run_controls(run: Run, settings: Settings, status: Status) -> None:
-    """Buttons and sliders for a run that is training."""
+def show_run_buttons(run: Run, status: Status) -> None:
+    """Pause or resume, single steps, and stop, for a run that is training."""
     control, paused = Control.from_json(run.control()), status.state == "paused"
     request, locked = visitor.owner_callback(run, run.update_control), visitor.is_locked(run)
-    pause, batch, epoch, stop = st.columns(4)
+    pause, batch, epoch, stop = st.columns(4, gap="small")
     if paused or control.paused:
         pause.button(
             "Resume", key="resume", on_click=request, kwargs={"paused": False}, width="stretch", disabled=locked
@@ -61,8 +61,12 @@ def show_run_controls(run: Run, settings: Settings, status: Status) -> None:
         disabled=locked or status.state == "stopping",
     )
     visitor.show_owner_note(run)
+
+
+def show_live_settings(run: Run, settings: Settings, status: Status) -> None:
+    """An expander with the settings that can be changed during the training."""
     with st.expander("Change while running"):
-        _show_learning_rate(run, control.learning_rate or settings.learning_rate)
+        _show_learning_rate(run, Control.from_json(run.control()).learning_rate or settings.learning_rate)
         _show_total_epochs(run, status)
 
 

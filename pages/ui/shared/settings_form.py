@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from mnist_core.data.mnist import mnist_available
-from mnist_core.errors import RunError
+from mnist_core.errors import DigitLabError, RunError
 from mnist_core.networks.architecture import LAYERS_KEY, layers_to_json
 from mnist_core.recipes import recipes
 from mnist_core.recipes.overrides import LAYER_SETTINGS, apply_overrides, overrides_for
@@ -36,6 +36,16 @@ BASIC_KEYS = (
     state.TARGET_ACCURACY,
 )
 """Session keys of the settings outside the advanced ones. Each is the name of its setting."""
+
+
+def fill_at_first() -> None:
+    """Gives every setting of a new session its value, that of the default recipe."""
+    st.session_state.setdefault(state.RECIPE, recipes.DEFAULT_RECIPE)
+    st.session_state.setdefault(state.SEED, 0)
+    st.session_state.setdefault(state.DATA, "full" if mnist_available() else "sample")
+    st.session_state.setdefault(state.PROBES, [])
+    if state.EPOCHS not in st.session_state or state.CARRIED_SETTINGS not in st.session_state:
+        fill_from_recipe()
 
 
 def fill_from_recipe() -> None:
@@ -191,6 +201,15 @@ def form_spec() -> RunSpec:
         st.session_state[state.DATA],
         int(st.session_state[state.SEED]),
     )
+
+
+def find_problem() -> str:
+    """Why the form cannot be trained as it is; empty if it can."""
+    try:
+        form_spec()
+    except DigitLabError as error:
+        return str(error)
+    return ""
 
 
 def form_settings() -> Settings:

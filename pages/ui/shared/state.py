@@ -18,6 +18,7 @@ def _persistent(key: str) -> str:
 
 SAVED_VALUES = "saved_values"  # key -> value of the persistent widgets
 PAGE = "page"  # URL path of the page shown
+ARRIVAL = "arrival"  # (URL path, how many pages were opened), see navigation.start_at_top
 METRICS = "metrics"  # (run id, Metrics read so far), so that only new lines are read
 VISITOR = "visitor"  # (token, administrator proof), see visitor.py
 COOKIES_SET = "cookies_set"  # names of the cookies set in this session
@@ -82,6 +83,7 @@ RATE_FINDER_RUN = "rate_finder_run"  # id of this session's last range test
 
 # Train: the network builder
 CUSTOM_NETWORK = _persistent("custom_network")  # train the custom network instead of the recipe's
+STAGE = "stage"  # "network" or "run": what the page shows while the custom network is on
 CUSTOM_LAYERS = "custom_layers"  # tuple of layers
 CUSTOM_UNDO = "custom_undo"  # earlier versions of CUSTOM_LAYERS, latest last
 SELECTED_LAYER = _persistent("selected_layer")  # index

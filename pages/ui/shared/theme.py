@@ -44,6 +44,20 @@ STYLE = f"""
   .st-key-number_workbench {{ grid-template: "pad answer" auto "pad details" 1fr / minmax(0, 3fr) minmax(0, 2fr);
     column-gap: 2.5rem; }}
 }}
+/* Train: the column of settings is as tall as the stage, and its button stays at the window's lower edge. */
+[data-testid="stColumn"]:has(.st-key-train_panel) :is([data-testid="stVerticalBlock"], [data-testid="stLayoutWrapper"]):has(
+  .st-key-train) {{ flex-grow: 1; }}
+.st-key-train {{ position: sticky; bottom: 0; z-index: 10; padding: .5rem 0 .75rem; backdrop-filter: blur(12px);
+  background: color-mix(in srgb, Canvas 50%, transparent); }}
+@media (max-width: 900px) {{ /* one column; a run above the settings, so that it is seen when it starts */
+  .st-key-cockpit > [data-testid="stHorizontalBlock"] {{ flex-direction: column; }}
+  .st-key-cockpit > [data-testid="stHorizontalBlock"] > [data-testid="stColumn"] {{ width: 100%; flex: none; }}
+  .st-key-cockpit > [data-testid="stHorizontalBlock"]:has(.st-key-running) {{ flex-direction: column-reverse; }}
+  .st-key-train {{ position: fixed; left: 1rem; right: 1rem; width: auto; }}
+}}
+.st-key-run_bar {{ position: sticky; top: 3.75rem; z-index: 20; padding-bottom: .5rem; backdrop-filter: blur(12px);
+  background: color-mix(in srgb, Canvas 50%, transparent); }}
+.lab-metrics {{ display: flex; flex-wrap: wrap; gap: .2rem 1.4rem; font-variant-numeric: tabular-nums; }}
 .lab-answer {{ display: flex; gap: 1.25rem; align-items: center; flex-wrap: wrap; margin-bottom: 1rem; }}
 .lab-digit {{ font-size: 6.5rem; line-height: 1; font-weight: 700; min-width: 4.2rem; text-align: center; }}
 .lab-digit.unsure {{ opacity: .6; }}

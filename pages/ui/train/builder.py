@@ -15,6 +15,7 @@ from mnist_core.networks.architecture import MAX_LAYERS
 from mnist_core.networks.cost import LayerCost
 from mnist_core.networks.diagnose import Issue
 from mnist_core.networks.layers import LAYERS, Layer, format_shape
+from mnist_core.runs.run import Run
 from pages.ui.shared import custom_network, formatting, guard, settings_form, state
 from pages.ui.train import network_library, network_plan, network_sharing
 from pages.ui.train.epoch_estimate import show_epoch_estimate
@@ -34,12 +35,34 @@ def show_network_switch() -> None:
     )
 
 
+def select_stage(run: Run | None) -> str:
+    """Shows a switch between the builder and a run. Returns `network` or `run`; without a run always `network`."""
+    if run is None:
+        return "network"
+    st.session_state.setdefault(state.STAGE, "network")
+    names = {"network": "Your network", "run": "Run"}
+    return str(
+        st.segmented_control(
+            "Stage",
+            list(names),
+            format_func=names.__getitem__,
+            key=state.STAGE,
+            required=True,
+            label_visibility="collapsed",
+        )
+    )
+
+
 def show_builder() -> None:
     """The builder, for the custom network."""
-    guard.render_fragment(_show_builder)
+    problem = settings_form.find_problem()
+    guard.render_fragment(lambda: _show_builder(problem))
 
 
-def _show_builder() -> None:
+def _show_builder(problem: str) -> None:
+    """The fragment. `problem`: why the network could not be trained when the page was drawn."""
+    if bool(problem) != bool(settings_form.find_problem()):
+        st.rerun()  # the whole page: the Train button is outside this fragment
     size, layers = settings_form.input_size(), custom_network.current_layers()
     rows, issues = cost.layer_costs(layers, size), diagnose.diagnose(layers, size)
     broken = any(issue.is_error for issue in issues)

@@ -74,11 +74,16 @@ def show_keras_source(layers: tuple[Layer, ...], size: int, broken: bool) -> Non
     )
 
 
-def show_network_summary(architecture: Architecture) -> None:
-    """The table of layers as it would be trained: name, output shape, parameters."""
-    rows = [
+def network_rows(architecture: Architecture) -> list[dict[str, str]]:
+    """A row for each layer: name, output shape, parameters."""
+    return [
         {"layer": row.layer, "output shape": format_shape(row.output_shape), "parameters": f"{row.parameters:,}"}
         for row in architecture.summary()
     ]
+
+
+def show_network_summary(architecture: Architecture) -> None:
+    """An expander with the layers as they would be trained."""
+    rows = network_rows(architecture)
     with st.expander(f"Network: {len(rows)} layers, {architecture.parameters:,} parameters"):
         st.table(rows)

@@ -31,12 +31,6 @@ def show_result(run: Run, spec: RunSpec) -> None:
     _show_test_digit(run, spec, card)
     with st.expander("Export", icon=":material/download:"):
         show_export(run)
-    st.page_link(
-        "pages/draw.py",
-        label="Draw a digit for this model",
-        icon=":material/draw:",
-        query_params={"model": run.id},
-    )
 
 
 def _published_note(spec: RunSpec) -> str:

@@ -1,0 +1,22 @@
+"""The example run, which the Train page shows until there is one of the visitor's own."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from mnist_core.runs.run import EXAMPLE_RUN, Run
+from pages.ui.train.monitor import show_curves
+
+
+def show_example() -> None:
+    """The curves of a run that comes with Digit Lab, labeled so."""
+    run = Run(EXAMPLE_RUN)
+    metrics, status = run.metrics(), run.status()
+    spec, last = run.spec(), metrics.rows[-1]
+    st.markdown(f"#### {spec.kind} :gray-badge[example]")
+    st.caption(
+        f"Not yours yet: an earlier run of `{spec.kind}`. In {spec.settings.epochs} epochs and "
+        f"{status.train_seconds:.0f} seconds it learned to read {100 * last['val_accuracy']:.1f} % of the digits it was "
+        "not trained on. Press **Train**, and your run takes its place."
+    )
+    show_curves(run, metrics, status, live=True)

@@ -1,0 +1,36 @@
+"""Links to the latest runs, with their state as it is now."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+import streamlit as st
+
+from mnist_core.config import runs_dir
+from mnist_core.runs.run import Run, sweep_mark
+from mnist_core.runs.store import list_runs
+from pages.ui.shared import formatting, guard
+
+RECENT_RUNS = 10
+REDRAW_SECONDS = 2.0
+
+
+def show_recent_runs() -> None:
+    """The expander. It is redrawn while one of the runs has not ended."""
+    live = any(not run.status().final for run in _recent_runs())
+    guard.render_fragment(_show_links, every=REDRAW_SECONDS if live else None)
+
+
+def _recent_runs() -> list[Run]:
+    """The latest runs, without the trials of sweeps."""
+    return list(islice((run for run in list_runs(runs_dir()) if not sweep_mark(run)), RECENT_RUNS))
+
+
+def _show_links() -> None:
+    runs = _recent_runs()
+    if not runs:
+        return
+    with st.expander("Recent runs"):
+        for run in runs:
+            label = f"{formatting.run_time(run.id)} · {run.id[16:].rsplit('-', 1)[0]} · {run.status().state}"
+            st.page_link("pages/train.py", label=label, query_params={"run": run.id})
