@@ -18,9 +18,7 @@ def live_changes(run: Run, spec: RunSpec) -> dict[str, float]:
     control = Control.from_json(run.control())
     requested = {"learning_rate": control.learning_rate, "epochs": control.epochs}
     return {
-        name: value
-        for name, value in requested.items()
-        if value is not None and value != getattr(spec.settings, name)
+        name: value for name, value in requested.items() if value is not None and value != getattr(spec.settings, name)
     }
 
 

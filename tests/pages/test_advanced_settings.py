@@ -136,7 +136,7 @@ def test_expander_names_the_changed_settings(app: AppTest) -> None:
 def test_schedule_is_drawn(app: AppTest) -> None:
     open_advanced(app, recipe="fleming-cnn", schedule="step", decay_epochs="2", decay_factor="0.1")
     assert "Learning rate by epoch" in page_text(app)
-    assert any(chart.proto.id.endswith("schedule_chart") for chart in app.get("vega_lite_chart"))
+    assert any(chart.proto.alt.startswith("Learning rate by epoch") for chart in app.get("vega_lite_chart"))
 
 
 # the learning-rate finder

@@ -129,7 +129,7 @@ def test_network_with_an_error_cannot_be_trained(built: AppTest) -> None:
     built.run()
     assert button(built, "Train").disabled
     assert button(built, "Train").help.startswith("Layer 1 (Dense) needs a flat list")
-    press(built, "network_fix_0_Insert Flatten")
+    next(each for each in built.button if each.label.startswith("Insert Flatten")).click().run()
     assert not button(built, "Train").disabled
 
 

@@ -45,8 +45,7 @@ STYLE = f"""
     column-gap: 2.5rem; }}
 }}
 /* Train: the column of settings is as tall as the stage, and its button stays at the window's lower edge. */
-[data-testid="stColumn"]:has(.st-key-train_panel) :is([data-testid="stVerticalBlock"], [data-testid="stLayoutWrapper"]):has(
-  .st-key-train) {{ flex-grow: 1; }}
+[data-testid="stLayoutWrapper"]:has(> .st-key-train_panel) {{ flex-grow: 1; }}
 .st-key-train {{ position: sticky; bottom: 0; z-index: 10; padding: .5rem 0 .75rem; backdrop-filter: blur(12px);
   background: color-mix(in srgb, Canvas 50%, transparent); }}
 @media (max-width: 900px) {{ /* one column; a run above the settings, so that it is seen when it starts */
