@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mnist_core.charts import data as data_charts
 from mnist_core.constants import NOT_A_DIGIT
-from mnist_core.data import browse
+from mnist_core.data import browse, findings
 from mnist_core.data.browse import DigitFilter
 from mnist_core.data.labels import predicted_labels
 from mnist_core.evaluation.mistakes import prediction_label
@@ -149,6 +149,7 @@ def show_digit_page(split: str, indices: NDArray[np.int64], predicted: NDArray[n
         CHART_KEY,
         rows=lambda: csv_rows(indices, labels, predicted),
         on_select=select_clicked_digit,
+        finding=findings.misread_digits(labels[on_page], None if predicted is None else predicted[on_page]),
     )
 
 
@@ -184,6 +185,7 @@ def show_digit(split: str, choice: str) -> None:
         f"{name}, enlarged; {np.count_nonzero(image)} of 784 pixels have ink.",
         "pixels of a digit",
         "pixels",
+        finding=findings.ink(image),
     )
     st.caption(prediction_in_words(choice, image))
     show_explain_button(split, index)

@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from mnist_core.charts import data as data_charts
-from mnist_core.data import summary
+from mnist_core.data import findings, summary
 from mnist_core.data.mnist import Mnist, locate_mnist
 from mnist_core.data.mnist_files import MNIST_KEYS
 from mnist_core.data.summary import DatasetSummary
@@ -51,6 +51,7 @@ def show_class_balance(dataset: DatasetSummary) -> None:
         f"{dataset.test.min():,} to {dataset.test.max():,} of each.",
         "class balance",
         "balance",
+        finding=findings.class_balance(dataset),
     )
 
 
@@ -63,6 +64,7 @@ def show_brightness(dataset: DatasetSummary) -> None:
         "and the values in between are about equally frequent.",
         "pixel intensities",
         "intensities",
+        finding=findings.pixel_values(dataset),
     )
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from mnist_core.charts import data as data_charts
 from mnist_core.charts.common import data_url
+from mnist_core.data import findings
 from pages.ui.shared import (
     analysis_caches,
     caches,
@@ -78,6 +79,7 @@ def show_map_chart(digit_map: DigitMap, by: str, drawing: MarkedDrawing | None) 
         f"{marked}",
         "map of digits",
         "map",
+        finding=findings.digit_map(digit_map.points, digit_map.labels),
         rows=lambda: [
             {"number": index, "x": float(x), "y": float(y), "digit": int(label)}
             for index, ((x, y), label) in enumerate(zip(digit_map.points, digit_map.labels, strict=True))

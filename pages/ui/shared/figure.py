@@ -14,7 +14,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from mnist_core.charts.common import data_url, encode_csv, encode_png
-from pages.ui.shared import chart_export
+from pages.ui.shared import chart_export, formatting
 from pages.ui.shared.figure_guides import GUIDES
 
 
@@ -41,7 +41,7 @@ def show_chart(
         rows: returns the rows of the CSV; by default the chart's data.
         on_select: as st.altair_chart takes it.
         live: whether it is redrawn twice a second. If so, the menu is left out.
-        finding: what the chart shows, in one sentence of Markdown above it.
+        finding: what the chart shows, in one sentence of plain text above it.
 
     Returns:
         What st.altair_chart returns, which is the selection if `on_select` asks for one.
@@ -56,8 +56,7 @@ def show_chart(
             with _title_and_menu(title, guide, key):
                 _show_download(lambda: encode_csv(csv_rows()), "csv", key)
                 chart_export.show_export_buttons(_card_key(key), key, len(data))
-        if finding:
-            st.markdown(finding)
+        _show_finding(finding)
         if rendered:
             return st.vega_lite_chart(chart, width="stretch", key=key, alt=alt)
         return st.altair_chart(chart, width="stretch", key=key, on_select=on_select, alt=alt)
@@ -81,8 +80,7 @@ def show_picture(
     with _card(key):
         with _title_and_menu(title, guide, key):
             _show_download(partial(encode_png, image), "png", key)
-        if finding:
-            st.markdown(finding)
+        _show_finding(finding)
         st.html(f'<img class="lab-picture" style="{style}" alt="{html.escape(alt)}" src="{data_url(image)}">')
 
 
@@ -112,8 +110,7 @@ def show_table(rows: list[dict[str, Any]], title: str, guide: str, key: str, fin
     with _card(key):
         with _title_and_menu(title, guide, key):
             _show_download(partial(encode_csv, rows), "csv", key)
-        if finding:
-            st.markdown(finding)
+        _show_finding(finding)
         return st.dataframe(rows, hide_index=True, key=key, **options)
 
 
@@ -168,6 +165,11 @@ def _menu(guide: str, key: str) -> Iterator[None]:
         _show_explanation(guide)
         with st.container(horizontal=True):
             yield
+
+
+def _show_finding(finding: str) -> None:
+    if finding:
+        st.markdown(formatting.escape_markdown(finding))
 
 
 def _show_explanation(guide: str) -> None:

@@ -1,0 +1,131 @@
+"""What the charts of runs show, in a sentence each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Report = Mapping[str, Any]
+"""One line of metrics.jsonl."""
+
+CLEAR_CHANGE = {"accuracy": 0.002, "loss": 0.02}
+"""Metric -> the change that is more than noise: in accuracy absolute, in loss relative to the better value."""
+CLOSE_ACCURACY = 0.005
+"""Runs within this distance are about equally accurate."""
+
+
+def learning_curve(reports: Sequence[Report], metric: str) -> str:
+    """`Validation accuracy still rises: more epochs may help.` Compares validation at the end with the best before.
+
+    Args:
+        reports: lines of metrics.jsonl.
+        metric: `loss` or `accuracy`.
+    """
+    training = [report[metric] for report in reports if metric in report]
+    validated = [report for report in reports if f"val_{metric}" in report]
+    values = [float(report[f"val_{metric}"]) for report in validated]
+    if len(values) < 2:
+        return _first_epoch(training, values, metric)
+    higher = metric == "accuracy"
+    best = (max if higher else min)(range(len(values)), key=values.__getitem__)
+    if best < len(values) - 1 and _clearly_better(values[best], values[-1], metric):
+        when = f"Validation {metric} was best after epoch {validated[best].get('epoch', best + 1)}"
+        still_learns = _clearly_better(training[-1], _training_before(reports, validated[best], metric), metric)
+        return f"{when} and has been worse since: the network overfits." if still_learns else f"{when}."
+    if _clearly_better(values[-1], values[-2], metric):
+        return f"Validation {metric} still {'rises' if higher else 'falls'}: more epochs may help."
+    return f"Validation {metric} has leveled off at {_format(values[-1], metric)}."
+
+
+def _first_epoch(training: Sequence[float], values: Sequence[float], metric: str) -> str:
+    if values:
+        return f"Validation {metric} is {_format(values[0], metric)} after the first epoch."
+    if len(training) < 2 or training[-1] == training[0]:
+        return ""
+    direction = "risen" if training[-1] > training[0] else "fallen"
+    first, last = _format(training[0], metric), _format(training[-1], metric)
+    return f"Training {metric} has {direction} from {first} to {last}."
+
+
+def _training_before(reports: Sequence[Report], last: Report, metric: str) -> float:
+    """The training metric of the last report up to this one."""
+    return [float(report[metric]) for report in reports if metric in report and report["step"] <= last["step"]][-1]
+
+
+def _clearly_better(value: float, than: float, metric: str) -> bool:
+    if metric == "accuracy":
+        return value - than > CLEAR_CHANGE[metric]
+    return than - value > CLEAR_CHANGE[metric] * abs(value)
+
+
+def _format(value: float, metric: str) -> str:
+    return f"{100 * value:.1f} %" if metric.endswith("accuracy") else f"{value:.3f}"
+
+
+def run_curves(curves: Mapping[str, Sequence[Report]], metric: str) -> str:
+    """`canvas has the best validation accuracy: 98.2 %, then fast: 95.2 %.`
+
+    Args:
+        curves: name of a run -> its reports; those without the metric are left out.
+        metric: one of `reports.METRICS`.
+    """
+    pick = max if metric.endswith("accuracy") else min
+    best = {
+        name: pick(report[metric] for report in reports if metric in report)
+        for name, reports in curves.items()
+        if any(metric in report for report in reports)
+    }
+    title = metric.replace("val_", "validation ") if metric.startswith("val_") else f"training {metric}"
+    if not best:
+        return f"No run has reported its {title} yet."
+    ranked = sorted(best, key=best.__getitem__, reverse=pick is max)
+    first, *others = [f"{name}: {_format(best[name], metric)}" for name in ranked]
+    if not others:
+        return f"The best {title} of {first}."
+    name, value = ranked[0], _format(best[ranked[0]], metric)
+    return f"{name} has the best {title}, {value}; next is {others[0]}."
+
+
+def accuracy_against_cost(rows: Sequence[Mapping[str, Any]], cost: str) -> str:
+    """`canvas is the most accurate (98.2 %). fast is within 0.5 points with 8 % of the parameters.`
+
+    Args:
+        rows: rows of history.history_row with `name` and `test_accuracy`; those without accuracy or cost are left out.
+        cost: `parameters` or `train_seconds`.
+    """
+    tested = [row for row in rows if row.get("test_accuracy") is not None and row.get(cost)]
+    if not tested:
+        return ""
+    best = max(tested, key=lambda row: (row["test_accuracy"], -row[cost]))
+    sentence = f"{best['name']} is the most accurate ({100 * best['test_accuracy']:.1f} %)."
+    close = [row for row in tested if best["test_accuracy"] - row["test_accuracy"] <= CLOSE_ACCURACY]
+    cheapest = min(close, key=lambda row: row[cost])
+    if cheapest is best:
+        return sentence
+    share = max(1, round(100 * cheapest[cost] / best[cost]))
+    what = "of the parameters" if cost == "parameters" else "of the training time"
+    return f"{sentence} {cheapest['name']} is within {100 * CLOSE_ACCURACY:g} points with {share} % {what}."
+
+
+def learning_rates(rates: Sequence[float], epochs: int) -> str:
+    """`The learning rate rises to 0.01 in the first 1.5 epochs and ends at 0.0001.`
+
+    Args:
+        rates: at evenly spaced points of the training.
+        epochs: length of the training.
+    """
+    first, peak, last = float(rates[0]), float(max(rates)), float(rates[-1])
+    if peak == min(rates):
+        return f"The learning rate stays at {first:.2g}."
+    ends = f"ends at {last:.2g}" if last < peak else f"stays at {peak:.2g}"
+    if first == peak:
+        return f"The learning rate starts at {first:.2g} and {ends}."
+    when = [float(rate) for rate in rates].index(peak) * epochs / len(rates)
+    return f"The learning rate rises to {peak:.2g} in the first {when:.2g} epochs and {ends}."
+
+
+def range_test(suggested: float | None, lowest: float | None) -> str:
+    """`Loss is lowest at 0.21; a tenth of that, 0.021, is a safe learning rate.`"""
+    if suggested is None or lowest is None:
+        return ""
+    return f"Loss is lowest at a learning rate of {lowest:.2g}. A safe choice is lower: {suggested:.2g}."

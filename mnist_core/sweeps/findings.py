@@ -1,0 +1,116 @@
+"""What the charts of a sweep show, in a sentence each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mnist_core.sweeps.objective import best_trial
+from mnist_core.sweeps.plan import SweepPlan
+from mnist_core.sweeps.search_space import Dimension, Range
+
+Trial = Mapping[str, Any]
+"""One line of trials.json."""
+
+EDGE = 0.05
+"""Share of a range that counts as its end."""
+
+
+def best_so_far(points: Sequence[Mapping[str, Any]]) -> str:
+    """`The best value came with trial 7 of 20; the 13 since have not beaten it.`
+
+    Args:
+        points: as returned by `charts.sweep.best_so_far` for one sweep.
+    """
+    reached = [point["best"] for point in points]
+    if not reached or reached[-1] is None:
+        return "No trial has finished yet."
+    first, last = reached.index(reached[-1]) + 1, len(reached)
+    if first == last:
+        return f"The latest of {last} trials is the best: a longer search may find better ones." if last > 1 else ""
+    since = "the one since has" if last - first == 1 else f"the {last - first} since have"
+    return f"The best value came with trial {first} of {last}; {since} not beaten it."
+
+
+def trial_curves(trials: Sequence[Trial]) -> str:
+    """`8 of 20 trials were pruned.`"""
+    ended = [trial for trial in trials if trial.get("state") in ("finished", "pruned")]
+    pruned = sum(trial["state"] == "pruned" for trial in ended)
+    if not ended:
+        return ""
+    if not pruned:
+        return "No trial was pruned."
+    return f"{pruned} of {len(ended)} trials {'was' if pruned == 1 else 'were'} pruned: stopped early to save time."
+
+
+def best_settings(trials: Sequence[dict[str, Any]], plan: SweepPlan) -> str:
+    """`The best 5 trials have learning rate 0.003 to 0.02, batch size 32 or 128.`"""
+    finished = [trial for trial in trials if trial.get("state") == "finished" and trial.get("value") is not None]
+    if len(finished) < 4:
+        return ""
+    ranked = sorted(finished, key=lambda trial: plan.cost(trial["value"]))
+    best = ranked[: max(2, len(ranked) // 4)]
+    parts = []
+    for dimension in plan.space:
+        values = sorted({trial["settings"][dimension.name] for trial in best}, key=_sort_key)
+        ranged = isinstance(dimension, Range) and len(values) > 1
+        shown = f"{_format(values[0])} to {_format(values[-1])}" if ranged else " or ".join(map(_format, values))
+        parts.append(f"{_title(dimension)} {shown}")
+    return f"The best {len(best)} trials have {', '.join(parts)}."
+
+
+def setting(trials: Sequence[dict[str, Any]], plan: SweepPlan, dimension: Dimension) -> str:
+    """`The best trial has learning rate 0.1, the end of its range: a wider range may hold better ones.`"""
+    best = best_trial(trials, plan)
+    if best is None:
+        return ""
+    value = best["settings"][dimension.name]
+    sentence = f"The best trial has {_title(dimension)} {_format(value)}"
+    if isinstance(dimension, Range):
+        low, high = dimension.low, dimension.high
+        at_low = value <= low * (high / low) ** EDGE if dimension.log else value <= low + EDGE * (high - low)
+        at_high = value >= high / (high / low) ** EDGE if dimension.log else value >= high - EDGE * (high - low)
+        if at_low or at_high:
+            return f"{sentence}, an end of its range: better values may be beyond it."
+    return f"{sentence}."
+
+
+def two_settings(trials: Sequence[dict[str, Any]], plan: SweepPlan, across: Dimension, up: Dimension) -> str:
+    """`The best trial has learning rate 0.01 and batch size 128.`"""
+    best = best_trial(trials, plan)
+    if best is None:
+        return ""
+    settings = best["settings"]
+    return (
+        f"The best trial has {_title(across)} {_format(settings[across.name])} and "
+        f"{_title(up)} {_format(settings[up.name])}."
+    )
+
+
+def importance(rows: Sequence[Mapping[str, Any]]) -> str:
+    """`Learning rate matters most: it explains 72 % of the differences.`
+
+    Args:
+        rows: as returned by `sweeps.importance`, the most important first.
+    """
+    if not rows:
+        return ""
+    first = rows[0]
+    name, share = str(first["setting"]).replace("_", " "), f"{100 * first['share']:.0f} %"
+    if len(rows) > 1 and rows[1]["high"] >= first["low"]:
+        second = str(rows[1]["setting"]).replace("_", " ")
+        return f"{name.capitalize()} and {second} matter most; which of them more is uncertain."
+    return f"{name.capitalize()} matters most: it explains {share} of the differences."
+
+
+def _title(dimension: Dimension) -> str:
+    return dimension.name.replace("_", " ")
+
+
+def _format(value: Any) -> str:
+    return f"{value:.2g}" if isinstance(value, float) else str(value)
+
+
+def _sort_key(value: Any) -> tuple[bool, Any]:
+    number = isinstance(value, int | float)
+    return not number, value if number else str(value)

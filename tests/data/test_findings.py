@@ -1,0 +1,45 @@
+"""What the charts of data say, against arrays made by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mnist_core.data import findings
+from mnist_core.data.summary import DatasetSummary
+
+
+def summary(training: list[int]) -> DatasetSummary:
+    empty = np.zeros(10, np.int64)
+    return DatasetSummary(np.array(training), empty, np.zeros((10, 28, 28), np.uint8), empty, 0.81, 0.007)
+
+
+def test_class_balance_names_the_most_frequent_digit_and_the_rarest() -> None:
+    said = findings.class_balance(summary([10, 12, 10, 10, 10, 8, 10, 10, 10, 10]))
+    assert "nearly balanced" in said and "1 is the most frequent (12.0 %" in said and "5 the rarest (8.0 %)" in said
+    assert "not balanced" in findings.class_balance(summary([90, 1, 1, 1, 1, 1, 1, 1, 1, 2]))
+
+
+def test_pixel_values_add_up() -> None:
+    assert "81 % of the pixels" in findings.pixel_values(summary([1] * 10))
+    assert "0.7 % are full ink" in findings.pixel_values(summary([1] * 10))
+
+
+def test_ink_is_measured() -> None:
+    image = np.zeros((28, 28), np.uint8)
+    assert "empty" in findings.ink(image)
+    image[4:24, 10:12] = 255
+    assert "20 pixels high and 2 wide; 40 of 784" in findings.ink(image)
+
+
+def test_misread_digits_are_counted() -> None:
+    labels = np.array([1, 2, 3], np.uint8)
+    assert findings.misread_digits(labels, None) == ""
+    assert "All of these 3" in findings.misread_digits(labels, labels)
+    assert findings.misread_digits(labels, np.array([1, 2, 8], np.uint8)) == "1 of these 3 digits is misread."
+
+
+def test_map_names_the_closest_and_the_farthest_digits() -> None:
+    points = np.array([[0, 0], [1, 0], [9, 0], [0, 0], [1, 0], [9, 0]], np.float64)
+    labels = np.array([4, 9, 1, 4, 9, 1], np.uint8)
+    assert findings.digit_map(points, labels) == "4 and 9 are closest together, 1 and 4 farthest apart."
+    assert findings.digit_map(points[:2], labels[:2]) == ""

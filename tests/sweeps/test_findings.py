@@ -1,0 +1,68 @@
+"""What the charts of a sweep say, against trials made by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mnist_core.sweeps import findings
+from mnist_core.sweeps.plan import SweepPlan, make_plan
+
+
+@pytest.fixture(scope="module")
+def plan() -> SweepPlan:
+    return make_plan("fast", ["learning_rate=1e-4..1e-1:log", "batch_size=32,128"], data="sample")
+
+
+def trial(number: int, rate: float, value: float, state: str = "finished", batch_size: int = 32) -> dict[str, Any]:
+    settings = {"learning_rate": rate, "batch_size": batch_size}
+    return {"trial": number, "state": state, "value": value, "settings": settings}
+
+
+def test_best_so_far_says_how_long_ago_the_best_came() -> None:
+    def said(*best: float | None) -> str:
+        return findings.best_so_far([{"best": value} for value in best])
+
+    assert "trial 2 of 5; the 3 since have not" in said(0.8, 0.9, 0.9, 0.9, 0.9)
+    assert "trial 1 of 2; the one since has not" in said(0.9, 0.9)
+    assert "latest of 3 trials is the best" in said(0.7, 0.8, 0.9)
+    assert said(0.9) == "" and "No trial" in said() and "No trial" in said(None)
+
+
+def test_trial_curves_count_pruned_trials() -> None:
+    trials = [{"state": "finished"}, {"state": "pruned"}, {"state": "running"}]
+    assert "1 of 2 trials was pruned" in findings.trial_curves(trials)
+    assert "No trial was pruned" in findings.trial_curves(trials[:1])
+    assert findings.trial_curves(trials[2:]) == ""
+
+
+def test_best_settings_are_those_of_the_best_quarter(plan: SweepPlan) -> None:
+    trials = [trial(number, 10.0**-number, number / 10, batch_size=128 if number > 2 else 32) for number in range(1, 5)]
+    trials += [trial(5, 0.1, 0.99, "pruned")]
+    said = findings.best_settings(trials, plan)
+    assert said == "The best 2 trials have learning rate 0.0001 to 0.001, batch size 128."
+    assert findings.best_settings(trials[:3], plan) == ""
+
+
+@pytest.mark.parametrize(("rate", "edge"), [(1e-4, True), (1.2e-4, True), (1e-2, False), (0.09, True)])
+def test_setting_says_if_the_best_trial_is_at_the_end_of_the_range(plan: SweepPlan, rate: float, edge: bool) -> None:
+    said = findings.setting([trial(1, rate, 0.9), trial(2, 0.005, 0.5)], plan, plan.space[0])
+    assert f"learning rate {rate:.2g}" in said and ("end of its range" in said) == edge
+    assert findings.setting([], plan, plan.space[0]) == ""
+
+
+def test_two_settings_are_those_of_the_best_trial(plan: SweepPlan) -> None:
+    trials = [trial(1, 0.01, 0.9, batch_size=128), trial(2, 0.005, 0.5)]
+    assert "learning rate 0.01 and batch size 128" in findings.two_settings(trials, plan, *plan.space)
+
+
+def test_importance_names_one_setting_unless_the_estimates_overlap() -> None:
+    rows = [
+        {"setting": "learning_rate", "share": 0.72, "low": 0.6, "high": 0.8},
+        {"setting": "batch_size", "share": 0.28, "low": 0.2, "high": 0.4},
+    ]
+    assert "Learning rate matters most: it explains 72 %" in findings.importance(rows)
+    rows[1]["high"] = 0.65
+    assert "Learning rate and batch size matter most" in findings.importance(rows)
+    assert findings.importance([]) == ""
