@@ -22,6 +22,7 @@ from mnist_core.handwriting.mixture import MIXTURES
 from mnist_core.handwriting.pen_digits import load_pen_digits, pen_digits_available, split_writers
 from mnist_core.runs.spec import RunSpec
 from mnist_core.training import fine_tune
+from mnist_core.wording import plural
 
 ShowMessage = Callable[[str], None]
 """Takes one line that says what is being done."""
@@ -110,7 +111,7 @@ def load_dataset(spec: RunSpec, show_message: ShowMessage, processes: int) -> Da
     notice = f"{mnist.notice or mnist.source}{drawings_notice}"
     if corrections:
         split = fine_tune.add_corrections(split, corrections)
-        notice = f"{notice}; {len(corrections)} corrections"
+        notice = f"{notice}; {plural(len(corrections), 'correction')}"
     return Dataset(mnist, split, pens, corrections, notice)
 
 

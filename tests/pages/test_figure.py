@@ -42,7 +42,7 @@ def test_curve_is_the_chart_and_is_drawn_again_only_when_there_is_more(tmp_path:
     run = Run(tmp_path / "run")
     drawn = caches.learning_curve(run, ROWS, "loss", 10.0)
     chart = run_charts.training_curve(ROWS, "loss", 10.0)
-    assert drawn["data"]["values"].to_pylist() == chart.data["values"]
+    assert drawn["datasets"][drawn["data"]["name"]].to_pylist() == chart.data["values"]
     assert drawn["layer"] == chart.to_dict()["layer"] and len(drawn["layer"]) == 4, "a rule where something was changed"
     assert caches.learning_curve(run, list(ROWS), "loss", 10.0) is drawn
     assert caches.learning_curve(run, [*ROWS, {**ROWS[2], "step": 40}], "loss", 10.0) is not drawn

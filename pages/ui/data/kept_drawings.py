@@ -8,7 +8,7 @@ from mnist_core import owners
 from mnist_core.handwriting.corrections import Correction, archive_corrections, delete_correction, list_corrections
 from mnist_core.jobs.lifecycle import start_run
 from mnist_core.training import fine_tune
-from pages.ui.shared import caches, correction, guard, model_menu, state, thumbnails, visitor
+from pages.ui.shared import caches, correction, formatting, guard, model_menu, state, thumbnails, visitor
 
 PER_PAGE = 24
 COLUMNS = 6
@@ -42,7 +42,8 @@ def show_drawings() -> None:
     mine = [drawing for drawing in drawings if owners.may_change(drawing.owner, visitor.current_visitor())]
     label = "Delete all" if len(mine) == len(drawings) else "Delete mine"
     with delete.popover(label, width="stretch", disabled=not mine):
-        st.write(f"This deletes {len(mine):,} drawings permanently. Models that were fine-tuned on them stay.")
+        count = formatting.plural(len(mine), "drawing")
+        st.write(f"This deletes {count} permanently. Models that were fine-tuned on them stay.")
         if st.button("Delete them", type="primary"):
             guard.try_action(lambda: delete_drawings(mine), True)
             st.rerun()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import streamlit as st
 
 from mnist_core.config import runs_dir
 from mnist_core.sweeps.store import Sweep, find_sweep, list_sweeps, summarize_sweep
-from pages.ui.shared import state
+from pages.ui.shared import formatting, state
 
 MENU_KEY = "sweep_chosen"
 """Session key of the menu."""
@@ -41,7 +40,7 @@ def summaries_by_id() -> dict[str, dict[str, Any]]:
 
 
 def sweep_title(summary: dict[str, Any]) -> str:
-    """A summary in one line: `Batch size × learning rate · 21 Nov 06:15 · 12 of 20 trials · running`."""
-    started = time.strftime("%d %b %H:%M", time.strptime(summary["sweep"][:15], "%Y%m%d-%H%M%S"))
+    """A summary in one line: `Batch size × learning rate · 21 Nov 2026, 06:15 · 12 of 20 trials · running`."""
+    started = formatting.run_time(summary["sweep"])
     trials = "" if summary["of"] is None else f" · {summary['trials']} of {summary['of']} trials"
     return f"{summary['title']} · {started}{trials} · {summary['state']}"

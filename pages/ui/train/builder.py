@@ -100,11 +100,11 @@ def _show_builder(problem: str) -> None:
 def describe_totals(layers: Layers, rows: Sequence[LayerCost]) -> str:
     """Number of layers, parameters and multiply-adds in a sentence. `rows`: the costs, as far as the layers fit."""
     if not rows or len(rows) < len(layers):
-        return f"{len(layers)} layers, which do not fit together yet."
+        return f"{formatting.plural(len(layers), 'layer')}, which do not fit together yet."
     total = cost.total_cost(rows)
     return (
-        f"{len(layers)} layers, {total.parameters:,} parameters ({cost.megabytes(total.parameters):.2f} MB), "
-        f"{cost.format_count(total.multiply_adds)} multiply-adds per image."
+        f"{formatting.plural(len(layers), 'layer')}, {total.parameters:,} parameters "
+        f"({cost.megabytes(total.parameters):.2f} MB), {cost.format_count(total.multiply_adds)} multiply-adds per image."
     )
 
 

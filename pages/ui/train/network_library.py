@@ -109,7 +109,7 @@ def show_saved_networks(layers: tuple[Layer, ...], size: int, broken: bool) -> N
 def _network_title(network: SavedNetwork) -> str:
     """Its name, and what sets it apart from others of that name."""
     mine = " · yours" if network.owner == visitor.owner_id() else ""
-    return f"{network.name} · {len(network.layers)} layers{mine}"
+    return f"{network.name} · {formatting.plural(len(network.layers), 'layer')}{mine}"
 
 
 def _change_network(network: SavedNetwork, change: Callable[[], object]) -> bool:

@@ -13,7 +13,7 @@ from mnist_core.networks.cost import LayerCost
 from mnist_core.networks.diagnose import Issue
 from mnist_core.networks.keras_model import keras_source
 from mnist_core.networks.layers import Layer, format_shape
-from pages.ui.shared import figure
+from pages.ui.shared import figure, formatting
 
 NUMBER_COLUMNS = {name: st.column_config.NumberColumn(format="localized") for name in ("parameters", "multiply-adds")}
 
@@ -85,5 +85,5 @@ def network_rows(architecture: Architecture) -> list[dict[str, str]]:
 def show_network_summary(architecture: Architecture) -> None:
     """An expander with the layers as they would be trained."""
     rows = network_rows(architecture)
-    with st.expander(f"Network: {len(rows)} layers, {architecture.parameters:,} parameters"):
+    with st.expander(f"Network: {formatting.plural(len(rows), 'layer')}, {architecture.parameters:,} parameters"):
         st.table(rows)

@@ -10,7 +10,7 @@ from mnist_core.charts.common import format_duration
 from mnist_core.recipes import recipes
 from mnist_core.runs.run import Run
 from mnist_core.runs.spec import RunSpec
-from pages.ui.shared import caches, prediction_view, state, thumbnails
+from pages.ui.shared import caches, formatting, prediction_view, state, thumbnails
 from pages.ui.shared.export import show_export
 
 
@@ -53,12 +53,12 @@ def _show_fine_tuning(card: dict[str, Any]) -> None:
     drawings.metric(
         "Kept drawings read correctly",
         f"{before['right_after']} of {before['drawings']}",
-        f"{before['right_after'] - before['right_before']:+d} by fine-tuning",
+        formatting.change(before["right_after"] - before["right_before"], "d", "by fine-tuning"),
     )
     mnist.metric(
         "Test accuracy after fine-tuning",
         f"{100 * accuracy:.2f} %",
-        f"{100 * (accuracy - before['test_accuracy_before']):+.2f} points",
+        formatting.change(100 * (accuracy - before["test_accuracy_before"]), ".2f", "points"),
     )
 
 

@@ -7,6 +7,7 @@ import streamlit as st
 from mnist_core.runs.comparison import live_changes, settings_table
 from mnist_core.runs.run import Run
 from mnist_core.runs.spec import RunSpec
+from pages.ui.shared import formatting
 from pages.ui.train.network_plan import network_rows
 
 HIDDEN = ("network", "base")
@@ -17,7 +18,8 @@ def show_run_settings(run: Run, spec: RunSpec) -> None:
     """An expander with the settings and the network of a run."""
     architecture = spec.settings.architecture
     rows = network_rows(architecture)
-    label = f"Settings and network of this run: {len(rows)} layers, {architecture.parameters:,} parameters"
+    layers = formatting.plural(len(rows), "layer")
+    label = f"Settings and network of this run: {layers}, {architecture.parameters:,} parameters"
     with st.expander(label):
         settings = settings_table([spec], [live_changes(run, spec)])
         table = {row["setting"].replace("_", " "): row["values"][0] for row in settings if row["setting"] not in HIDDEN}
