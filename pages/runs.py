@@ -1,31 +1,32 @@
-"""The Runs page: every run in a searchable table, one of them to manage, several to compare."""
+"""The Runs page: the leaderboard, every run in a searchable table, one of them to manage, several to compare."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import partial
-from typing import Any
 
 import streamlit as st
 
 from mnist_core.config import runs_dir
 from mnist_core.errors import RunNotFoundError
-from mnist_core.runs.labels import read_label, run_title, update_label
 from mnist_core.runs.run import Run
 from mnist_core.runs.store import find_run
 from mnist_core.runs.trash import trashed_runs
+from mnist_core.sweeps import folding
 from pages.ui.runs import run_tables, trash
 from pages.ui.runs.comparison import show_run_comparison
+from pages.ui.runs.leaderboard import show_leaderboard
+from pages.ui.runs.run_detail import show_one_run
 from pages.ui.shared import caches, export, guard, navigation, state, visitor
-from pages.ui.shared.export import show_export
 
 
-def select_linked_runs(names: dict[str, str]) -> None:
+def select_linked_runs(known: Collection[str]) -> None:
     """Selects the runs that the address names, `?compare=ID,ID`, and drops selected runs that no longer exist.
 
     An address that this page wrote itself is not followed: it would undo what has been selected since.
 
     Args:
-        names: run id -> name, of every run.
+        known: the ids of all runs.
     """
     linked = st.query_params.get("compare")
     if linked is not None and linked != st.session_state.get(state.LINKED_COMPARISON):
@@ -34,7 +35,7 @@ def select_linked_runs(names: dict[str, str]) -> None:
             run_id for run_id in ids if guard.try_action(partial(find_linked_run, run_id), True)
         ]
     selected = st.session_state.get(state.COMPARED, [])
-    st.session_state[state.COMPARED] = [run_id for run_id in selected if run_id in names]
+    st.session_state[state.COMPARED] = [run_id for run_id in selected if run_id in known]
 
 
 def find_linked_run(run_id: str) -> Run:
@@ -48,8 +49,9 @@ def find_linked_run(run_id: str) -> Run:
     return find_run(run_id)
 
 
-def run_menu(names: dict[str, str]) -> list[Run]:
-    """A menu of all runs, in sync with the ticked rows and with the address. Returns the selected runs."""
+def run_menu(rows: list[run_tables.Row]) -> list[Run]:
+    """A menu of runs, in sync with the ticked rows and with the address. Returns the selected runs."""
+    names = run_tables.selectable_runs(rows)
     ids = st.multiselect(
         "Selected runs: tick them in the table, or choose them here",
         list(names),
@@ -65,29 +67,6 @@ def run_menu(names: dict[str, str]) -> list[Run]:
     return [run for run in runs if run is not None]  # None: deleted a moment ago
 
 
-def show_one_run(run: Run) -> None:
-    """Name, star and note of a run; links to watch and retrain it; delete and export."""
-    label, locked = read_label(run), visitor.is_locked(run)
-    visitor.show_owner_note(run)
-    with st.form(f"label-{run.id}"):
-        name = st.text_input("Name", label.name, placeholder=run_title(run), disabled=locked)
-        starred = st.checkbox("Star", label.starred, disabled=locked)
-        note = st.text_area("Note", label.note, disabled=locked)
-        saved = st.form_submit_button("Save", disabled=locked)
-    changes: dict[str, Any] = {"name": name, "starred": starred, "note": note}
-    if guard.try_action(lambda: visitor.change_run(run, update_label, run, **changes), saved):
-        caches.clear_run_caches()
-        st.rerun()
-    watch, retrain, delete = st.columns(3)
-    watch.page_link("pages/train.py", label="Open", icon=":material/monitoring:", query_params={"run": run.id})
-    retrain.page_link(
-        "pages/train.py", label="Retrain with changes", icon=":material/replay:", query_params={"like": run.id}
-    )
-    delete.button("Delete", key="delete", on_click=trash.delete_runs, args=([run],), disabled=locked)
-    with st.expander("Export", icon=":material/download:"):
-        show_export(run)
-
-
 def show_delete_button(runs: list[Run]) -> None:
     """A button that deletes those of several runs that this visitor may delete."""
     mine = [run for run in runs if not visitor.is_locked(run)]
@@ -97,27 +76,30 @@ def show_delete_button(runs: list[Run]) -> None:
 
 
 def show_history(rows: list[run_tables.Row]) -> None:
-    """The search, the tables of the runs that match, and the leaderboard."""
+    """The leaderboard, the search, and the tables of the runs that match, each sweep in one row."""
+    heads = caches.sweep_heads(runs_dir())
+    single, bests = folding.split_trials(rows, heads)
+    show_leaderboard([*single, *bests])
+    if not rows:
+        st.info("No runs yet. Train a network on the Train page.")
+        return
     matches = run_tables.search(rows)
     if matches:
-        run_tables.show_run_tables(matches)
-        run_tables.show_leaderboard(matches)
-    elif rows:
-        st.info("No run matches. Change the search or clear the filters.")
+        run_tables.show_run_tables(folding.fold_sweeps(matches, heads))
     else:
-        st.info("No runs yet. Train a network on the Train page.")
+        st.info("No run matches. Change the search or clear the filters.")
 
 
 def show_runs_page() -> None:
     """The page below its title."""
     rows = caches.run_history(runs_dir())
-    names = {row["run"]: row["name"] for row in rows}
-    select_linked_runs(names)
+    by_id = {row["run"]: row for row in rows}
+    select_linked_runs(by_id)
     trash.show_undo()
     show_history(rows)
-    runs = run_menu(names)
+    runs = run_menu(rows)
     if len(runs) == 1:
-        show_one_run(runs[0])
+        show_one_run(runs[0], by_id[runs[0].id])
     elif runs:
         show_delete_button(runs)
     if runs:
@@ -130,5 +112,7 @@ def show_runs_page() -> None:
 
 navigation.ensure_app_ran()
 st.title("Runs")
-st.write("All training runs. Select one to rename, export or delete it, or several to compare them.")
+st.write(
+    "Click a name to open a run or a sweep. Tick a run to rename, export or delete it, or several to compare them."
+)
 guard.render(show_runs_page)

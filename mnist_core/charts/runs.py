@@ -150,10 +150,10 @@ def smooth_values(values: Sequence[float], weight: float) -> list[float]:
 
 
 def accuracy_scatter(rows: Sequence[Mapping[str, Any]], cost: str) -> Any:
-    """Draws the test accuracy of runs against their cost.
+    """Draws the validation accuracy of runs against their cost.
 
     Args:
-        rows: rows of history.history_row with `name`, `test_accuracy` and the cost; those without either are left out.
+        rows: rows of history.history_row with `name`, `val_accuracy` and the cost; those without either are left out.
         cost: one of COST_TITLES.
 
     Returns:
@@ -162,17 +162,17 @@ def accuracy_scatter(rows: Sequence[Mapping[str, Any]], cost: str) -> Any:
     import altair as alt
 
     points = [
-        {name: row.get(name) for name in ("name", "test_accuracy", cost)}
+        {name: row.get(name) for name in ("name", "val_accuracy", cost)}
         for row in rows
-        if row.get("test_accuracy") is not None and row.get(cost)
+        if row.get("val_accuracy") is not None and row.get(cost)
     ]
     chart: Any = alt.Chart({"values": points}).mark_circle(size=90, color=COLORS["training"])
     return chart.encode(
         x=alt.X(f"{cost}:Q", title=COST_TITLES[cost], scale=alt.Scale(type="log")),
-        y=alt.Y("test_accuracy:Q", title="Test accuracy", scale=alt.Scale(zero=False), axis=alt.Axis(format=".1%")),
+        y=alt.Y("val_accuracy:Q", title="Validation accuracy", scale=alt.Scale(zero=False), axis=alt.Axis(format="~%")),
         tooltip=[
             alt.Tooltip("name:N", title="Run"),
-            alt.Tooltip("test_accuracy:Q", title="Test accuracy", format=".2%"),
+            alt.Tooltip("val_accuracy:Q", title="Validation accuracy", format=".2%"),
             alt.Tooltip(f"{cost}:Q", title=COST_TITLES[cost], format=",.0f"),
         ],
     ).properties(height=300)

@@ -90,15 +90,15 @@ def accuracy_against_cost(rows: Sequence[Mapping[str, Any]], cost: str) -> str:
     """`canvas is the most accurate (98.2 %). fast is within 0.5 points with 8 % of the parameters.`
 
     Args:
-        rows: rows of history.history_row with `name` and `test_accuracy`; those without accuracy or cost are left out.
+        rows: rows of history.history_row with `name` and `val_accuracy`; those without accuracy or cost are left out.
         cost: `parameters` or `train_seconds`.
     """
-    tested = [row for row in rows if row.get("test_accuracy") is not None and row.get(cost)]
+    tested = [row for row in rows if row.get("val_accuracy") is not None and row.get(cost)]
     if not tested:
         return ""
-    best = max(tested, key=lambda row: (row["test_accuracy"], -row[cost]))
-    sentence = f"{best['name']} is the most accurate ({100 * best['test_accuracy']:.1f} %)."
-    close = [row for row in tested if best["test_accuracy"] - row["test_accuracy"] <= CLOSE_ACCURACY]
+    best = max(tested, key=lambda row: (row["val_accuracy"], -row[cost]))
+    sentence = f"{best['name']} is the most accurate ({100 * best['val_accuracy']:.1f} %)."
+    close = [row for row in tested if best["val_accuracy"] - row["val_accuracy"] <= CLOSE_ACCURACY]
     cheapest = min(close, key=lambda row: row[cost])
     if cheapest is best:
         return sentence

@@ -13,6 +13,8 @@ Row = dict[str, Any]
 SEARCHED = ("name", "recipe", "changed", "state", "note", "run", "data")
 """Columns that a search looks into."""
 LEADERBOARD_SIZE = 10
+WITH_MODEL = ("finished", "stopped")
+"""States of a run that has a model."""
 
 
 def search_rows(
@@ -51,13 +53,13 @@ def split_by_owner(rows: Iterable[Row], owner: str) -> tuple[list[Row], list[Row
 
 
 def leaderboards(rows: Iterable[Row], count: int = LEADERBOARD_SIZE) -> dict[str, list[Row]]:
-    """Ranks runs by test accuracy. Among equals, the smaller network comes first.
+    """Ranks runs by validation accuracy. Among equals, the smaller network comes first.
 
-    Each data set has its own table: the offline sample is tested with 1,000 digits and MNIST with 10,000, so their
-    accuracies cannot be compared.
+    Each data set has its own table: their accuracies cannot be compared. The test accuracy ranks nothing: whoever
+    chooses a model by it can no longer trust it.
 
     Args:
-        rows: of the history; those without a test accuracy are left out.
+        rows: of the history; those without a model or a validation accuracy are left out.
         count: rows of each table.
 
     Returns:
@@ -65,7 +67,7 @@ def leaderboards(rows: Iterable[Row], count: int = LEADERBOARD_SIZE) -> dict[str
     """
     by_data: dict[str, list[Row]] = {}
     for row in rows:
-        if row["test_accuracy"] is not None and row["data"] is not None:
+        if row["val_accuracy"] is not None and row["data"] is not None and row["state"] in WITH_MODEL:
             by_data.setdefault(row["data"], []).append(row)
     names = sorted(by_data, key=lambda name: (name != "full", name))
     return {name: _best_rows(by_data[name], count) for name in names}
@@ -73,6 +75,6 @@ def leaderboards(rows: Iterable[Row], count: int = LEADERBOARD_SIZE) -> dict[str
 
 def _best_rows(rows: list[Row], count: int) -> list[Row]:
     def order(row: Row) -> tuple[float, float]:
-        return -row["test_accuracy"], row["parameters"] or float("inf")
+        return -row["val_accuracy"], row["parameters"] or float("inf")
 
     return [{"place": place, **row} for place, row in enumerate(sorted(rows, key=order)[:count], 1)]

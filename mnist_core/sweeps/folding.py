@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from mnist_core.errors import SweepError
 from mnist_core.sweeps.objective import best_trial
 from mnist_core.sweeps.plan import plan_title
+from mnist_core.sweeps.search_space import settings_text
 from mnist_core.sweeps.store import Sweep, list_sweeps
 
 Row = dict[str, Any]
@@ -24,11 +25,13 @@ class SweepHead:
         title: what it searches.
         state: of the sweep.
         best: id of the best retrained run, or of the best trial so far; empty if no trial has finished.
+        settings: of the best trial, `batch size 64, learning rate 0.003`.
     """
 
     title: str
     state: str
-    best: str
+    best: str = ""
+    settings: str = ""
 
 
 def sweep_heads(root: Path) -> dict[str, SweepHead]:
@@ -36,15 +39,17 @@ def sweep_heads(root: Path) -> dict[str, SweepHead]:
     heads = {}
     for sweep in list_sweeps(root):
         try:
-            heads[sweep.id] = SweepHead(plan_title(sweep.plan()), sweep.status().state, _best_run(sweep))
+            heads[sweep.id] = _head(sweep)
         except SweepError:  # its page says why
             continue
     return heads
 
 
-def _best_run(sweep: Sweep) -> str:
-    best = sweep.retrained_best().get("run") or (best_trial(sweep.trials(), sweep.plan()) or {}).get("run")
-    return best if isinstance(best, str) else ""
+def _head(sweep: Sweep) -> SweepHead:
+    plan, retrained = sweep.plan(), sweep.retrained_best()
+    best = retrained if retrained.get("run") else best_trial(sweep.trials(), plan)
+    head = SweepHead(plan_title(plan), sweep.status().state)
+    return replace(head, best=best["run"], settings=settings_text(best["settings"])) if best else head
 
 
 def sweep_of(row: Row) -> str:
@@ -60,8 +65,8 @@ def fold_sweeps(rows: Iterable[Row], heads: Mapping[str, SweepHead]) -> list[Row
         heads: from `sweep_heads`. A sweep that is missing there has been deleted or cannot be read.
 
     Returns:
-        The rows. That of a sweep has its id as `run`, its title as `name`, results and `changed` of its best run, the
-        training time of all, and their rows as `runs`.
+        The rows. That of a sweep has its id as `run`, its title as `name`, the results of its best run, the best
+        settings as `changed`, the training time of all runs, and their rows as `runs`.
     """
     runs: dict[str, list[Row]] = {}
     folded: list[Row] = []
@@ -78,7 +83,7 @@ def fold_sweeps(rows: Iterable[Row], heads: Mapping[str, SweepHead]) -> list[Row
 
 
 def _sweep_row(sweep: str, runs: list[Row], heads: Mapping[str, SweepHead]) -> Row:
-    head = heads.get(sweep, SweepHead("Sweep that was deleted", "", ""))
+    head = heads.get(sweep, SweepHead("Sweep that was deleted", "finished"))
     best = next((row for row in runs if row["run"] == head.best), dict.fromkeys(runs[0]))
     seconds = [row["train_seconds"] for row in runs if row["train_seconds"]]
     return {
@@ -87,6 +92,7 @@ def _sweep_row(sweep: str, runs: list[Row], heads: Mapping[str, SweepHead]) -> R
         "name": head.title,
         "starred": any(row["starred"] for row in runs),
         "note": "",
+        "changed": head.settings,
         "recipe": runs[0]["recipe"],
         "data": runs[0]["data"],
         "state": head.state,

@@ -18,6 +18,7 @@ from mnist_core.runs.store import create_run
 from mnist_core.sweeps.plan import make_plan
 from mnist_core.sweeps.store import Sweep, create_sweep, trial_mark
 from pages.ui.shared import model_menu, state
+from tests.pages.support import open_page
 
 ME = owners.new_token()
 
@@ -52,7 +53,7 @@ def test_a_sweep_is_one_entry_after_the_runs_that_people_trained(app: AppTest, m
     others = run_with_model(0.6)
     _, trials = sweep_of_five_trials()
     app.session_state[state.VISITOR] = (ME, "")
-    app.run()
+    open_page(app, "pages/draw.py")
     options = app.selectbox(key=state.MODEL).options
     assert options == [
         "Digit Lab's model",
@@ -65,8 +66,7 @@ def test_a_sweep_is_one_entry_after_the_runs_that_people_trained(app: AppTest, m
 
 def test_a_link_opens_any_trial(app: AppTest, mine: Run) -> None:
     _, trials = sweep_of_five_trials()
-    app.query_params["model"] = trials[0].id
-    app.run()
+    open_page(app, "pages/draw.py", model=trials[0].id)
     menu = app.selectbox(key=state.MODEL)
     assert menu.value == trials[0].id and "trial of the sweep" in menu.options[-1] and len(menu.options) == 4
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -23,7 +24,9 @@ from mnist_core.runs.spec import make_spec
 from mnist_core.runs.status import stamp_status
 from mnist_core.runs.store import create_run
 from mnist_core.runs.trash import move_to_trash, trashed_runs
-from pages.ui.shared import caches, state, visitor
+from mnist_core.sweeps.plan import make_plan
+from mnist_core.sweeps.store import Sweep, create_sweep, trial_mark
+from pages.ui.shared import caches, guard, state, visitor
 from tests.pages.support import ONE, button, drawing, open_page, page_text
 from tests.support import Trained
 
@@ -40,6 +43,16 @@ def two(trained: Trained, runs_root: Path) -> list[Run]:
     return made
 
 
+def tables(app: AppTest) -> list[Any]:
+    """The tables of runs, without the leaderboard and the settings."""
+    return [frame for frame in app.dataframe if "val_accuracy" in frame.value and "place" not in frame.value]
+
+
+def names(table: Any) -> list[str]:
+    """The names as the column of links shows them."""
+    return [unquote(address.partition("#")[2]) for address in table.value["name"]]
+
+
 def test_without_runs_the_page_invites_to_train_one(app: AppTest) -> None:
     open_page(app, "pages/runs.py")
     assert "No runs yet" in app.info[0].value
@@ -48,20 +61,21 @@ def test_without_runs_the_page_invites_to_train_one(app: AppTest) -> None:
 def test_the_table_shows_every_run_and_search_filters_it(app: AppTest, two: list[Run]) -> None:
     update_label(two[0], name="the good one")
     open_page(app, "pages/runs.py")
-    assert set(app.dataframe[0].value["run"]) == {run.id for run in two}
+    assert set(tables(app)[0].value["run"]) == {run.id for run in two}
     app.text_input(key=state.SEARCH).set_value("good FAST").run()
-    assert list(app.dataframe[0].value["run"]) == [two[0].id]
+    assert list(tables(app)[0].value["run"]) == [two[0].id]
     app.text_input(key=state.SEARCH).set_value("nothing of the kind").run()
     assert "No run matches" in app.info[0].value
 
 
 def test_a_link_compares_runs_and_shows_the_setting_that_differs(app: AppTest, two: list[Run]) -> None:
-    open_page(app, "pages/runs.py", compare=",".join(run.id for run in two))
+    open_page(expert(app), "pages/runs.py", compare=",".join(run.id for run in two))
     assert not app.exception and not app.error
     assert app.multiselect(key=state.COMPARED).value == [run.id for run in two]
     assert list(app.table[0].value["setting"]) == ["epochs"]
     assert "".join(app.query_params["compare"]) == ",".join(run.id for run in two)
     assert len(app.get("vega_lite_chart")) + len(app.get("arrow_vega_lite_chart")) >= 3
+    assert re.search("has the best validation accuracy, [0-9.]+ %", page_text(app).replace("\\", ""))
 
 
 def test_every_compared_model_classifies_the_drawing(app: AppTest, two: list[Run]) -> None:
@@ -77,6 +91,11 @@ def test_links_to_runs_that_are_gone_are_reported(app: AppTest, two: list[Run]) 
         assert app.multiselect(key=state.COMPARED).value == [], linked
 
 
+def expert(app: AppTest) -> AppTest:
+    app.session_state[state.EXPERT] = True
+    return app
+
+
 def choose(app: AppTest, run: Run) -> AppTest:
     open_page(app, "pages/runs.py")
     return app.multiselect(key=state.COMPARED).select(run.id).run()
@@ -89,7 +108,7 @@ def test_a_run_is_renamed_starred_and_annotated(app: AppTest, two: list[Run]) ->
     app.text_area[0].set_value("for the class")
     button(app, "Save").click().run()
     assert read_label(two[0]) == Label("<b>mine</b>", True, "for the class")
-    assert app.dataframe[0].value["name"][0] == "<b>mine</b>", "starred ones come first"
+    assert names(tables(app)[0])[0] == "★ <b>mine</b>", "starred ones come first"
 
 
 def test_a_name_that_is_too_long_is_reported(app: AppTest, two: list[Run]) -> None:
@@ -102,9 +121,9 @@ def test_a_name_that_is_too_long_is_reported(app: AppTest, two: list[Run]) -> No
 def test_a_run_is_deleted_and_restored(app: AppTest, two: list[Run]) -> None:
     choose(app, two[0])
     button(app, "Delete").click().run()
-    assert list(app.dataframe[0].value["run"]) == [two[1].id]
+    assert list(tables(app)[0].value["run"]) == [two[1].id]
     button(app, "Undo").click().run()
-    assert set(app.dataframe[0].value["run"]) == {run.id for run in two}
+    assert set(tables(app)[0].value["run"]) == {run.id for run in two}
     assert not app.error and not app.exception
 
 
@@ -128,25 +147,25 @@ ANN, BEN = owners.new_token(), owners.new_token()
 def test_own_runs_come_first_and_only_mine_hides_the_others(app: AppTest, two: list[Run]) -> None:
     of(ANN, two[0])
     of(BEN, two[1])
-    open_page(visit(app, ANN), "pages/runs.py")
-    assert [list(table.value["run"]) for table in app.dataframe[:2]] == [[two[0].id], [two[1].id]]
+    open_page(expert(visit(app, ANN)), "pages/runs.py")
+    assert [list(table.value["run"]) for table in tables(app)] == [[two[0].id], [two[1].id]]
     assert "Your runs" in page_text(app) and "Other runs" in page_text(app)
     app.toggle(key=state.ONLY_MINE).set_value(True).run()
-    assert list(app.dataframe[0].value["run"]) == [two[0].id] and "Other runs" not in page_text(app)
+    assert list(tables(app)[0].value["run"]) == [two[0].id] and "Other runs" not in page_text(app)
 
 
 def test_filters_of_states_and_recipes(app: AppTest, two: list[Run]) -> None:
     two[1].write_status(replace(two[1].status(), state="failed"))
-    open_page(app, "pages/runs.py")
+    open_page(expert(app), "pages/runs.py")
     assert app.multiselect(key=state.STATE_FILTER).options == ["failed", "finished"]
     assert app.multiselect(key=state.RECIPE_FILTER).options == ["fast"]
     app.multiselect(key=state.STATE_FILTER).select("failed").run()
-    assert list(app.dataframe[0].value["run"]) == [two[1].id]
+    assert list(tables(app)[0].value["run"]) == [two[1].id]
     shutil.rmtree(two[1].path)
     st.cache_data.clear()
     app.run()
     assert app.multiselect(key=state.STATE_FILTER).value == [], "a state that no run has any more hides nothing"
-    assert list(app.dataframe[0].value["run"]) == [two[0].id] and not app.exception
+    assert list(tables(app)[0].value["run"]) == [two[0].id] and not app.exception
 
 
 @pytest.fixture
@@ -197,7 +216,7 @@ def test_several_runs_are_deleted_and_restored_together(app: AppTest, two: list[
     assert set(trashed_runs()) == {run.id for run in two}
     assert "2 runs deleted" in app.info[0].value and "compare" not in app.query_params
     button(app, "Undo").click().run()
-    assert set(app.dataframe[0].value["run"]) == {run.id for run in two}
+    assert set(tables(app)[0].value["run"]) == {run.id for run in two}
     move_to_trash(two[0])
     st.cache_data.clear()
     app.run()
@@ -342,16 +361,82 @@ def test_kept_drawings_are_deleted_only_by_their_owner(
 # leaderboard
 
 
-def test_the_leaderboard_separates_data_sets_and_marks_unfinished_runs(app: AppTest, two: list[Run]) -> None:
-    card = two[0].card()
-    two[0].write_card({**card, "data": {**card["data"], "name": "full"}, "test_accuracy": 0.5})
-    two[0].write_status(replace(two[0].status(), state="stopped"))
+def test_the_leaderboard_ranks_by_validation_accuracy_with_links_and_only_what_can_be_compared(
+    app: AppTest, two: list[Run], runs_root: Path
+) -> None:
+    best, other = Run(runs_root / "20260103-000000-fast-cccc"), Run(runs_root / "20260104-000000-fast-dddd")
+    shutil.copytree(two[0].path, best.path)
+    shutil.copytree(two[0].path, other.path)
+    best.append_metrics({"step": 99, "epoch": 3, "val_loss": 0.1, "val_accuracy": 0.999})
+    best.write_card({**best.card(), "test_accuracy": 0.1})
+    best.write_status(replace(best.status(), state="stopped"))
+    other.write_card({**other.card(), "data": {**other.card()["data"], "name": "full"}})
     open_page(app, "pages/runs.py")
-    board = app.dataframe[1].value
-    assert list(board["run"]) == [two[0].id] and list(board["mark"]) == ["stopped"], "the full MNIST first"
-    app.radio(key=state.LEADERBOARD).set_value("sample").run()
-    board = app.dataframe[1].value
-    assert list(board["run"]) == [two[1].id] and list(board["mark"]) == [""]
+    board = app.dataframe[0].value
+    assert list(board["place"]) == [1, 2, 3] and other.id not in set(board["run"]), "nothing to compare it with"
+    assert board["name"][0] == f"train?run={best.id}#{run_title(best)}" and board["val_accuracy"][0] == 99.9
+    assert list(board["mark"]) == ["stopped", "", ""]
+    assert "test_accuracy" not in app.dataframe[0].proto.column_order
+    assert f"{run_title(best)}** has the highest validation accuracy: 99.90 %" in page_text(app).replace("\\", "")
+
+
+# sweeps
+
+
+def add_sweep(two: list[Run], runs_root: Path) -> tuple[Sweep, list[Run]]:
+    """A sweep with four trials, tested as earlier versions tested all of them."""
+    sweep = create_sweep(make_plan("fast", ["learning_rate=0.001,0.01"], data="sample"))
+    trials = [Run(runs_root / f"2026020{day}-000000-fast-aaaa") for day in range(1, 5)]
+    for number, run in enumerate(trials):
+        shutil.copytree(two[0].path, run.path)
+        write_json(run.path / "sweep.json", trial_mark(sweep, number))
+        run.append_metrics({"step": 99, "epoch": 3, "val_loss": 0.1, "val_accuracy": 0.9 + number / 100})
+    row = {"trial": 3, "state": "finished", "value": 0.93, "settings": {"learning_rate": 0.01}, "values": []}
+    write_json(sweep.path / "trials.json", {"trials": [{**row, "run": trials[3].id}]})
+    return sweep, trials
+
+
+def test_a_sweep_is_one_row_of_five_columns_and_ticking_it_lists_its_runs(
+    app: AppTest, two: list[Run], runs_root: Path
+) -> None:
+    sweep, trials = add_sweep(two, runs_root)
+    open_page(app, "pages/runs.py")
+    (table,) = tables(app)
+    assert list(table.proto.column_order) == ["name", "what", "val_accuracy", "train_seconds", "created"]
+    assert list(table.value["run"]) == [sweep.id, two[1].id, two[0].id]
+    assert table.value["name"][0] == f"sweep?sweep={sweep.id}#fast%3A%20learning%20rate"
+    assert table.value["what"][0].startswith("sweep of 4 runs · best: learning rate 0.01")
+    assert table.value["val_accuracy"][0] == pytest.approx(93) and table.value["what"][1] == "fast · epochs 3, seed 1"
+    assert len(app.multiselect(key=state.COMPARED).options) == 2, "its trials are not in the menu either"
+    app.session_state[state.OPENED_SWEEPS] = [sweep.id]  # what ticking does: see the test in the browser
+    app.run()
+    assert list(tables(app)[1].value["run"]) == [run.id for run in reversed(trials)]
+    assert tables(app)[1].value["what"][0].startswith("trial 3 · ")
+    assert len(app.multiselect(key=state.COMPARED).options) == 6
+
+
+def test_a_trial_has_no_test_accuracy(app: AppTest, two: list[Run], runs_root: Path) -> None:
+    _, trials = add_sweep(two, runs_root)
+    open_page(expert(app), "pages/runs.py", compare=trials[0].id)
+    assert [metric.label for metric in app.metric[:2]] == ["Validation accuracy", "Training time"]
+    assert "not evaluated on the test images" in page_text(app) and "Confusion matrix" not in page_text(app)
+    app.multiselect(key=state.COMPARED).set_value([two[0].id]).run()
+    assert [metric.label for metric in app.metric[:2]] == ["Validation accuracy", "Test accuracy"]
+
+
+def test_curves_are_redrawn_while_a_run_trains(
+    app: AppTest, two: list[Run], live: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timers: list[float | None] = []
+    render = guard.render_fragment
+    monkeypatch.setattr(guard, "render_fragment", lambda part, every=None: timers.append(every) or render(part, every))
+    live.append_metrics({"step": 3, "epoch": 1, "val_loss": 0.5, "val_accuracy": 0.95, "loss": 0.4, "elapsed": 1.0})
+    open_page(app, "pages/runs.py", compare=f"{two[0].id},{live.id}")
+    assert timers[0] is not None and not app.exception
+    timers.clear()
+    live.write_status(replace(live.status(), state="finished"))
+    app.run()
+    assert timers[0] is None
 
 
 # links and selection
@@ -375,13 +460,13 @@ def test_a_link_to_a_deleted_run_says_how_to_restore_it(app: AppTest, two: list[
 
 def test_ticks_follow_their_runs_when_rows_are_inserted(app: AppTest, two: list[Run], runs_root: Path) -> None:
     open_page(app, "pages/runs.py", compare=two[1].id)
-    assert list(app.dataframe[0].value["run"]).index(two[1].id) == 0
+    assert list(tables(app)[0].value["run"]).index(two[1].id) == 0
     assert app.session_state["table-others"]["selection"]["rows"] == [0]
     newer = runs_root / "20260103-000000-fast-cccc"
     shutil.copytree(two[0].path, newer)
     st.cache_data.clear()
     app.run()
-    assert list(app.dataframe[0].value["run"]).index(two[1].id) == 1
+    assert list(tables(app)[0].value["run"]).index(two[1].id) == 1
     assert app.session_state["table-others"]["selection"]["rows"] == [1]
     assert app.multiselect(key=state.COMPARED).value == [two[1].id]
 
@@ -413,10 +498,10 @@ def test_reports_are_read_again_only_when_there_are_more(
 def test_markup_in_a_name_is_shown_literally(name: str, app: AppTest, two: list[Run]) -> None:
     for run in two:
         update_label(run, name=name)
-    open_page(app, "pages/runs.py", compare=",".join(run.id for run in two))
+    open_page(expert(app), "pages/runs.py", compare=",".join(run.id for run in two))
     assert not app.exception and not app.error
     expected = name if name.strip() else run_title(two[1])
-    assert app.dataframe[0].value["name"][0] == expected
+    assert names(tables(app)[0])[0] == expected
     assert not any(name in html.proto.body for html in app.get("html") if name.strip())
     titles = [each.value.removeprefix("##### ") for each in app.markdown if each.value.startswith("#####")]
     titles = [title for title in titles if "%" in title]
@@ -433,7 +518,7 @@ def test_a_broken_run_does_not_break_the_page(app: AppTest, two: list[Run], runs
         (broken / name).write_text("[1]")
     (broken / "metrics.jsonl").write_bytes(b'{"step": "x"}\n[]\n{"step": 1, "loss": "low"}\n\xff\n')
     open_page(app, "pages/runs.py")
-    assert set(app.dataframe[0].value["run"]) == {*(run.id for run in two), broken.name}
+    assert set(tables(app)[0].value["run"]) == {*(run.id for run in two), broken.name}
     open_page(app, "pages/runs.py", compare=f"{broken.name},{two[0].id}")
     assert not app.exception
     assert "spec.json cannot be read" in app.error[0].value

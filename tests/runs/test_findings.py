@@ -61,12 +61,12 @@ def test_run_curves_name_the_best_run_and_the_next() -> None:
     assert "No run" in findings.run_curves({"c": []}, "loss")
 
 
-def test_accuracy_against_cost_names_the_best_run_and_a_cheaper_one_that_is_about_as_good() -> None:
+def val_accuracy_against_cost_names_the_best_run_and_a_cheaper_one_that_is_about_as_good() -> None:
     rows = [
-        {"name": "large", "test_accuracy": 0.99, "parameters": 100_000},
-        {"name": "small", "test_accuracy": 0.987, "parameters": 8_000},
-        {"name": "weak", "test_accuracy": 0.9, "parameters": 100},
-        {"name": "untested", "test_accuracy": None, "parameters": 1},
+        {"name": "large", "val_accuracy": 0.99, "parameters": 100_000},
+        {"name": "small", "val_accuracy": 0.987, "parameters": 8_000},
+        {"name": "weak", "val_accuracy": 0.9, "parameters": 100},
+        {"name": "untested", "val_accuracy": None, "parameters": 1},
     ]
     said = findings.accuracy_against_cost(rows, "parameters")
     assert "large is the most accurate (99.0 %)" in said and "small is within 0.5 points with 8 %" in said

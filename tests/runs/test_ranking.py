@@ -30,12 +30,12 @@ def row(run: str, **values: Any) -> dict[str, Any]:
 
 
 ROWS = [
-    row("a", test_accuracy=0.98, parameters=900, owner="x" * 64),
-    row("b", test_accuracy=0.99, parameters=500, starred=True, state="stopped"),
-    row("c", test_accuracy=0.99, parameters=400, taught=True, note="For the class"),
-    row("d", test_accuracy=1.0, parameters=100, data="sample", recipe="best"),
+    row("a", val_accuracy=0.98, parameters=900, owner="x" * 64),
+    row("b", val_accuracy=0.99, parameters=500, starred=True, state="stopped"),
+    row("c", val_accuracy=0.99, parameters=400, taught=True, note="For the class"),
+    row("d", val_accuracy=1.0, parameters=100, data="sample", recipe="best"),
     row("e", state="failed", recipe=None, data=None),
-    row("f", test_accuracy=0.99, recipe="best", owner="x" * 64),
+    row("f", val_accuracy=0.99, recipe="best", owner="x" * 64),
 ]
 
 
@@ -76,12 +76,12 @@ def test_leaderboard_never_mixes_data_sets_and_prefers_the_smaller_network() -> 
 
 
 def test_leaderboard_has_ten() -> None:
-    rows = [row(str(index), test_accuracy=index / 100) for index in range(30)]
+    rows = [row(str(index), val_accuracy=index / 100) for index in range(30)]
     (board,) = ranking.leaderboards(rows).values()
-    assert [row["test_accuracy"] for row in board] == [index / 100 for index in range(29, 19, -1)]
+    assert [row["val_accuracy"] for row in board] == [index / 100 for index in range(29, 19, -1)]
 
 
-def test_no_tested_run_makes_no_leaderboard() -> None:
+def test_no_measured_run_makes_no_leaderboard() -> None:
     assert ranking.leaderboards([row("a")]) == {}
 
 

@@ -8,7 +8,10 @@ from mnist_core.runs import history
 from mnist_core.sweeps.folding import SweepHead, fold_sweeps, split_trials
 
 SWEEP, OTHER = "20260101-000000-00000000", "20260102-000000-00000000"
-HEADS = {SWEEP: SweepHead("fast: learning rate", "finished", "t2"), OTHER: SweepHead("fast: epochs", "running", "")}
+HEADS = {
+    SWEEP: SweepHead("fast: learning rate", "finished", "t2", "learning rate 0.01"),
+    OTHER: SweepHead("fast: epochs", "running"),
+}
 
 
 def row(run: str, sweep: str = "", **values: Any) -> dict[str, Any]:
@@ -22,7 +25,7 @@ ROWS = [
     row("t3", SWEEP, val_accuracy=0.5, created=7.0),
     row("o1", OTHER, val_accuracy=0.6),
     row("older"),
-    row("t2", SWEEP, val_accuracy=0.9, changed="learning_rate 0.01", starred=True, created=6.0),
+    row("t2", SWEEP, val_accuracy=0.9, starred=True, created=6.0),
     row("t1", SWEEP, val_accuracy=0.8, created=5.0),
     row("gone", "20250101-000000-00000000"),
 ]
@@ -33,7 +36,7 @@ def test_a_sweep_becomes_one_row_with_the_result_of_its_best_run() -> None:
     assert [each["run"] for each in folded] == ["mine", SWEEP, OTHER, "older", "20250101-000000-00000000"]
     sweep = folded[1]
     assert (sweep["name"], sweep["state"], sweep["owner"]) == ("fast: learning rate", "finished", "me")
-    assert (sweep["val_accuracy"], sweep["changed"]) == (0.9, "learning_rate 0.01")
+    assert (sweep["val_accuracy"], sweep["changed"]) == (0.9, "learning rate 0.01")
     assert (sweep["train_seconds"], sweep["created"], sweep["starred"]) == (6.0, 5.0, True)
     assert [each["run"] for each in sweep["runs"]] == ["t3", "t2", "t1"]
     assert folded[2]["val_accuracy"] is None, "no trial has finished"

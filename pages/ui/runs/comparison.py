@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import streamlit as st
 
 from mnist_core.charts import runs as run_charts
+from mnist_core.evaluation import findings
+from mnist_core.runs import findings as run_findings
 from mnist_core.runs.comparison import live_changes, settings_table
 from mnist_core.runs.labels import run_title
-from mnist_core.runs.reports import METRICS
 from mnist_core.runs.run import Run
-from pages.ui.shared import caches, figure, formatting, guard, prediction_view, sketchpad, state, theme
+from pages.ui.shared import caches, figure, formatting, guard, mode, prediction_view, sketchpad, state, theme
 from pages.ui.shared.sketchpad import show_sketchpad
 
 MAX_RUNS = 10
 """Runs compared at once. More curves in one chart cannot be told apart."""
+REDRAW_SECONDS = 2.0
+"""How often the curves are redrawn while one of the runs is training."""
+MEASURES = ("val_accuracy", "val_loss", "accuracy", "loss")
+"""What the curves can show. Runs are compared on validation images."""
 PER_ROW = 3
 """Confusion matrices, or predictions, in a row."""
 
@@ -25,23 +31,36 @@ def show_run_comparison(runs: list[Run]) -> None:
     if len(runs) > MAX_RUNS:
         st.caption(f"Comparing the first {MAX_RUNS} of {len(runs)} runs.")
     runs = runs[:MAX_RUNS]
-    show_curves(runs)
+    live = is_training(runs)
+    guard.render_fragment(lambda: show_curves(runs, live), every=REDRAW_SECONDS if live else None)
     show_settings(runs)
-    show_confusion_matrices(runs)
+    if len(runs) == 1 or mode.is_expert():
+        show_confusion_matrices(runs)
     guard.render_fragment(lambda: show_predictions(runs))
 
 
-def show_curves(runs: list[Run]) -> None:
-    """One metric of each run, in one chart."""
+def is_training(runs: list[Run]) -> bool:
+    """Whether one of the runs has not ended."""
+    return any(not run.status().final for run in runs)
+
+
+def show_curves(runs: list[Run], live: bool) -> None:
+    """One metric of each run, in one chart. `live`: whether it was redrawn so far because a run is training."""
+    if live != is_training(runs):
+        st.rerun()  # the last run has ended, or one was resumed: stop or begin to redraw
     st.subheader("Learning curves")
     columns = st.columns([1.2, 1.2, 1.5, 0.8], vertical_alignment="bottom")
-    metric = str(columns[0].selectbox("Metric", METRICS, format_func=metric_title))
-    axis = str(
-        columns[1].selectbox("x-axis", list(run_charts.CURVE_AXES), format_func=run_charts.CURVE_AXES.__getitem__)
-    )
-    smoothing = columns[2].slider("Smoothing", 0.0, 0.99, 0.0)
-    logarithmic = columns[3].toggle("Log scale")
-    reports = {unique_name(run): caches.comparable_reports(run) for run in runs}
+    metric = str(columns[0].selectbox("Metric", MEASURES, format_func=metric_title))
+    axis, smoothing, logarithmic = "epoch", 0.0, False
+    if mode.is_expert():
+        axes = run_charts.CURVE_AXES
+        axis = str(columns[1].selectbox("x-axis", list(axes), list(axes).index(axis), format_func=axes.__getitem__))
+        smoothing = columns[2].slider("Smoothing", 0.0, 0.99, 0.0)
+        logarithmic = columns[3].toggle("Log scale")
+    reports = {name: caches.comparable_reports(run) for name, run in zip(unique_names(runs), runs, strict=True)}
+    if not any(metric in report for rows in reports.values() for report in rows):
+        st.info(f"No {metric_title(metric)} yet. The first point comes at the end of the first epoch.")
+        return
     title = f"{metric_title(metric)} by {run_charts.CURVE_AXES[axis].lower()}"
     figure.show_chart(
         run_charts.run_curves(reports, metric, axis, smoothing, logarithmic),
@@ -49,27 +68,34 @@ def show_curves(runs: list[Run]) -> None:
         f"{title} of {', '.join(reports)}",
         "learning curves",
         "overlay",
+        live=live,
+        finding=formatting.escape_markdown(run_findings.run_curves(reports, metric)),
     )
 
 
 def metric_title(metric: str) -> str:
     """`validation loss` for `val_loss`."""
-    return metric.replace("val_", "validation ")
+    return metric.replace("val_", "validation ") if metric.startswith("val_") else f"training {metric}"
 
 
-def unique_name(run: Run) -> str:
-    """The name of a run with the end of its id, so that runs of the same name stay two."""
-    return f"{run_title(run)} · {run.id[-4:]}"
+def unique_names(runs: list[Run]) -> list[str]:
+    """The names of runs, with the end of the id where several have the same."""
+    titles = [run_title(run) for run in runs]
+    return [
+        title if titles.count(title) == 1 else f"{title} · {run.id[-4:]}"
+        for run, title in zip(runs, titles, strict=True)
+    ]
 
 
 def show_settings(runs: list[Run]) -> None:
-    """The settings that differ, and all of them in a fold. Nothing if one of the runs has no readable spec."""
+    """The settings that differ; in Expert mode all, in a fold. Nothing if one of the runs has no readable spec."""
     specs = [spec for run in runs if (spec := guard.try_action(run.spec, True)) is not None]
     if len(specs) != len(runs):
         return
     live = [live_changes(run, spec) for run, spec in zip(runs, specs, strict=True)]
-    rows, names = settings_table(specs, live), [unique_name(run) for run in runs]
-    st.subheader("Settings")
+    rows, names = settings_table(specs, live), unique_names(runs)
+    if len(runs) > 1 or mode.is_expert():
+        st.subheader("Settings")
     if len(runs) > 1:
         differing = [row for row in rows if row["differs"]]
         if differing:
@@ -78,8 +104,9 @@ def show_settings(runs: list[Run]) -> None:
             )  # Markdown in st.table
         else:
             st.write("All settings are the same.")
-    with st.expander("All settings"):
-        st.dataframe(_settings_columns(names, rows), hide_index=True)
+    if mode.is_expert():
+        with st.expander("All settings"):
+            st.dataframe(_settings_columns(names, rows), hide_index=True)
 
 
 def _settings_columns(names: list[str], rows: list[dict[str, Any]]) -> list[dict[str, str]]:
@@ -89,27 +116,28 @@ def _settings_columns(names: list[str], rows: list[dict[str, Any]]) -> list[dict
 
 def show_confusion_matrices(runs: list[Run]) -> None:
     """The confusion matrix of every run that has been tested."""
-    cards = [(run, run.card()) for run in runs if run.has_model]
-    tested = [(run, card) for run, card in cards if isinstance(card.get("test"), dict)]
+    cards = [(name, run, run.card()) for name, run in zip(unique_names(runs), runs, strict=True) if run.has_model]
+    tested = [each for each in cards if isinstance(each[2].get("test"), dict)]
     if not tested:
         return
     st.subheader("Confusion matrices")
     for start in range(0, len(tested), PER_ROW):
-        for column, (run, card) in zip(st.columns(PER_ROW), tested[start : start + PER_ROW], strict=False):
+        for column, (name, run, card) in zip(st.columns(PER_ROW), tested[start : start + PER_ROW], strict=False):
             accuracy = f"{100 * card['test_accuracy']:.2f} %"
             with column:
                 figure.show_chart(
                     run_charts.confusion_matrix(card["test"]["confusion"]),
-                    f"{formatting.escape_markdown(unique_name(run))}: {accuracy}",
-                    f"Confusion matrix of {unique_name(run)}: {accuracy}",
+                    f"{formatting.escape_markdown(name)}: {accuracy}",
+                    f"Confusion matrix of {name}: {accuracy}",
                     "confusion matrix",
                     f"confusion_{run.id}",
+                    finding=findings.confusion(np.array(card["test"]["confusion"])),
                 )
 
 
 def show_predictions(runs: list[Run]) -> None:
     """A canvas, and what each model predicts for the drawing on it."""
-    models = [run for run in runs if run.has_model]
+    models = [(name, run) for name, run in zip(unique_names(runs), runs, strict=True) if run.has_model]
     if not models:
         return
     st.subheader("One drawing, every model")
@@ -118,7 +146,7 @@ def show_predictions(runs: list[Run]) -> None:
         st.info("Draw a digit to see what each model predicts.")
         return
     for start in range(0, len(models), PER_ROW):
-        for column, run in zip(st.columns(PER_ROW), models[start : start + PER_ROW], strict=False):
+        for column, (name, run) in zip(st.columns(PER_ROW), models[start : start + PER_ROW], strict=False):
             with column:
                 reading = caches.classifier(run.model).predict(image)
-                prediction_view.show_prediction(reading, unique_name(run), image if start == 0 else None)
+                prediction_view.show_prediction(reading, name, image if start == 0 else None)

@@ -98,6 +98,7 @@ STATE_FILTER = _persistent("state_filter")
 RECIPE_FILTER = _persistent("recipe_filter")
 ONLY_MINE = _persistent("only_mine")
 COMPARED = _persistent("compared")  # run ids
+OPENED_SWEEPS = _persistent("opened_sweeps")  # ids of the sweeps whose runs are listed
 LINKED_COMPARISON = "linked_comparison"  # last comparison in the address; another one means a link was followed
 LAST_DELETED = "last_deleted"  # run ids
 RESTORED = "restored"  # run ids selected in the trash
