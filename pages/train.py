@@ -11,7 +11,9 @@ from mnist_core.runs.store import find_run
 from pages.ui.shared import (
     caches,
     custom_network,
+    formatting,
     guard,
+    mode,
     navigation,
     settings_form,
     settings_link,
@@ -27,6 +29,7 @@ from pages.ui.train.network_plan import show_network_summary
 from pages.ui.train.probe_panel import show_probe_pad
 from pages.ui.train.rate_finder import show_rate_finder
 from pages.ui.train.recent_runs import show_recent_runs
+from pages.ui.train.simple_form import show_simple_form
 
 EXAMPLES = 20
 """Training digits that the page shows."""
@@ -52,38 +55,43 @@ def find_shown_run() -> Run | None:
 
 
 def show_train_button() -> None:
-    """The button, disabled while the network in the form cannot be trained."""
+    """The button, disabled while the form cannot be trained, and why."""
     problem = settings_form.find_problem()
-    pressed = st.button(
-        "Train", type="primary", width="stretch", disabled=bool(problem), help=problem or None, key="train"
-    )
+    if problem:
+        st.caption(f":red[{formatting.escape_markdown(problem)}]")
+    pressed = st.button("Train", type="primary", width="stretch", disabled=bool(problem), key="train")
     guard.try_action(train, pressed)
 
 
 def show_settings() -> None:
-    """The left side: all settings in a panel that scrolls by itself, and the button that stays in sight under it."""
-    with st.container(key="train_settings"):
+    """The left side: the settings, and the button that stays in sight under them."""
+    if mode.is_expert():
         show_network_switch()
         settings_form.show_settings_form()
         show_rate_finder()
-        show_cluster_status()
+    else:
+        show_simple_form()
+    settings_form.show_data_note()
+    show_cluster_status()
     show_train_button()
 
 
 def show_stage(run: Run | None) -> None:
     """The right side: the network builder, the run, or an example while there is neither."""
-    if custom_network.is_enabled() and select_stage(run) == "network":
+    builds = custom_network.is_enabled() and mode.is_expert()
+    if builds and select_stage(run) == "network":
         show_builder()
     elif run is not None:
         show_run(run)
     else:
         show_example()
-        if settings := guard.try_action(settings_form.form_settings, not custom_network.is_enabled()):
-            show_network_summary(settings.architecture)
     show_probe_pad(run)
-    show_examples()
-    if not custom_network.is_enabled():  # otherwise the builder shows the link, since it changes with the network
-        settings_link.show_settings_link()
+    if mode.is_expert():
+        if run is None and not builds and (settings := guard.try_action(settings_form.form_settings, True)):
+            show_network_summary(settings.architecture)
+        show_examples()
+        if not builds:  # otherwise the builder shows the link, since it changes with the network
+            settings_link.show_settings_link()
     show_recent_runs()
 
 

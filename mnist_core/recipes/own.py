@@ -34,6 +34,8 @@ OWN: tuple[Recipe, ...] = (
         ),
         None,
         "For live demos: reaches 99 % in the fewest seconds. It trains on all 60,000 images.",
+        test_accuracy=0.9915,
+        epoch_seconds=5,
     ),
     Recipe(
         "canvas",
@@ -62,6 +64,8 @@ OWN: tuple[Recipe, ...] = (
         ),
         None,
         "For the canvas: it also trains on pen strokes, on digit forms that MNIST lacks, and on non-digits.",
+        test_accuracy=0.9937,
+        epoch_seconds=31,
     ),
     Recipe(
         "best",
@@ -94,5 +98,7 @@ OWN: tuple[Recipe, ...] = (
         None,
         "After C. Deotte (Kaggle, 2018): convolutions with batch normalization, strided convolutions instead of "
         "pooling, strong dropout. It trains on all 60,000 images and on drawings.",
+        test_accuracy=0.9959,
+        epoch_seconds=200,
     ),
 )

@@ -31,7 +31,7 @@ def opened(page: Page, url: str, heading: str) -> None:
 
 
 def test_a_network_is_built_broken_mended_undone_and_sent_by_link(page: Page, chromium: Browser, app_url: str) -> None:
-    opened(page, f"{app_url}/train", "Train a network")
+    opened(page, f"{app_url}/train?mode=expert", "Train a network")
     page.get_by_text("Custom network", exact=True).click()
     settled(page)
     choose(page, "Start from", "recipe lesson08-mlp")
@@ -60,12 +60,12 @@ def test_a_network_is_built_broken_mended_undone_and_sent_by_link(page: Page, ch
     link = page.get_by_text(re.compile("[?&]net=")).inner_text()
     with chromium.new_context(viewport={"width": 390, "height": 900}) as phone:
         other = phone.new_page()
-        opened(other, link.strip(), "Train a network")
+        opened(other, f"{link.strip()}&mode=expert", "Train a network")
         expect(other.get_by_text(whole)).to_be_visible(timeout=30 * SECONDS)
 
 
 def test_a_learning_rate_is_found_and_used(page: Page, app_url: str) -> None:
-    opened(page, f"{app_url}/train?recipe=lesson08-mlp&data=sample", "Train a network")
+    opened(page, f"{app_url}/train?mode=expert&recipe=lesson08-mlp&data=sample", "Train a network")
     page.get_by_text("Learning-rate finder", exact=True).click()
     settled(page)
     page.get_by_role("button", name="Find a learning rate", exact=True).click()

@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from mnist_core.jobs.local import LocalBackend
 from mnist_core.runs.run import Run
+from pages.ui.shared import state
 from tests.pages.support import APP
 from tests.support import Trained
 
@@ -28,10 +29,12 @@ def component_manifests_scanned_once() -> Iterator[None]:
 
 @pytest.fixture
 def app() -> AppTest:
-    """The app of a server that has just started."""
+    """The app of a server that has just started, in Expert mode."""
     st.cache_resource.clear()
     st.cache_data.clear()
-    return AppTest.from_file(str(APP), default_timeout=60)
+    app = AppTest.from_file(str(APP), default_timeout=60)
+    app.session_state[state.EXPERT] = True
+    return app
 
 
 @pytest.fixture

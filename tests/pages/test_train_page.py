@@ -6,6 +6,7 @@ from dataclasses import replace
 from urllib.parse import parse_qs, urlparse
 
 import numpy as np
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from mnist_core.runs import probes
@@ -42,6 +43,42 @@ def test_page_shows_the_link_to_its_settings(app: AppTest, started: list[Run]) -
     open_page(app, "pages/train.py", **given)
     button(app, "Train").click().run()
     assert dict(started[0].spec().overrides) == {"epochs": 4, "target_accuracy": 0.95}
+
+
+@pytest.fixture
+def simple(app: AppTest) -> AppTest:
+    """The app in Simple mode."""
+    app.session_state[state.EXPERT] = False
+    return app
+
+
+def test_simple_mode_has_recipe_cards_and_three_sliders(simple: AppTest, started: list[Run]) -> None:
+    open_page(simple, "pages/train.py")
+    (cards,) = simple.radio
+    assert cards.value == "fast" and any("fleming-cnn" in card for card in cards.options)
+    assert {slider.label for slider in (*simple.slider, *simple.select_slider)} == {
+        "Epochs",
+        "Batch size",
+        "Learning rate",
+    }
+    assert not simple.selectbox and not simple.number_input
+    assert not any("Network" in each.label or "Link" in each.label for each in simple.expander)
+    cards.set_value("lesson08-mlp").run()
+    assert simple.slider(key=state.EPOCHS).value == 20
+    button(simple, "Train").click().run()
+    assert (started[0].spec().recipe, dict(started[0].spec().overrides)) == ("lesson08-mlp", {})
+    assert [each.label for each in simple.button if each.label in ("Pause", "Stop", "One batch")] == ["Pause", "Stop"]
+
+
+def test_simple_mode_names_the_settings_of_a_link_that_it_does_not_show(simple: AppTest, started: list[Run]) -> None:
+    open_page(simple, "pages/train.py", recipe="singh-mlp", batch_size="64", label_smoothing="0.1", seed="7")
+    assert simple.radio[0].value == "singh-mlp", "a recipe of a link gets a card, too"
+    assert "Also set: label smoothing 0\\.1\\, seed 7" in page_text(simple)
+    button(simple, "Train").click().run()
+    spec = started[0].spec()
+    assert (dict(spec.overrides), spec.seed) == ({"batch_size": 64, "label_smoothing": 0.1}, 7)
+    button(simple, "Change these in Expert mode").click().run()
+    assert simple.number_input(key=state.SEED).value == 7 and not simple.radio
 
 
 def test_link_without_a_recipe_changes_the_default_one(app: AppTest, started: list[Run]) -> None:

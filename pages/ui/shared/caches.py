@@ -29,6 +29,7 @@ from mnist_core.runs import history, reports
 from mnist_core.runs.run import Run
 from mnist_core.runs.store import list_runs
 from mnist_core.sweeps import folding
+from mnist_core.training import expected_time
 from pages.ui.shared import state
 
 
@@ -120,6 +121,12 @@ def clear_run_caches() -> None:
     model_cards.clear()
     model_rows.clear()
     sweep_heads.clear()
+
+
+@st.cache_data(show_spinner=False, ttl=60)
+def machine_slowness() -> float:
+    """How slow this machine is, see `expected_time.measure_slowness`."""
+    return expected_time.measure_slowness()
 
 
 def _steps_per_epoch(run: Run) -> float:

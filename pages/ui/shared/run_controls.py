@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from mnist_core.jobs.lifecycle import resume_run
@@ -10,57 +12,62 @@ from mnist_core.runs.checkpoints import has_checkpoint
 from mnist_core.runs.control import Control
 from mnist_core.runs.run import Run
 from mnist_core.runs.status import Status
-from pages.ui.shared import caches, guard, visitor
+from pages.ui.shared import caches, guard, mode, visitor
 
 LEARNING_RATES = (1e-5, 3e-5, 1e-4, 2e-4, 3e-4, 5e-4, 1e-3, 2e-3, 3e-3, 5e-3, 0.01, 0.02, 0.03, 0.05, 0.1, 0.3, 1.0)
 MAX_EPOCHS = 1000
 
 
 def show_run_buttons(run: Run, status: Status) -> None:
-    """Pause or resume, single steps, and stop, for a run that is training."""
+    """Pause or resume, in Expert mode single steps, and stop, for a run that is training."""
     control, paused = Control.from_json(run.control()), status.state == "paused"
     request, locked = visitor.owner_callback(run, run.update_control), visitor.is_locked(run)
-    pause, batch, epoch, stop = st.columns(4, gap="small")
-    if paused or control.paused:
-        pause.button(
-            "Resume", key="resume", on_click=request, kwargs={"paused": False}, width="stretch", disabled=locked
-        )
-    else:
-        pause.button(
-            "Pause",
-            key="pause",
-            on_click=request,
-            kwargs={"paused": True},
+    with st.container(horizontal=True, gap="small"):
+        if paused or control.paused:
+            st.button(
+                "Resume", key="resume", on_click=request, kwargs={"paused": False}, width="stretch", disabled=locked
+            )
+        else:
+            st.button(
+                "Pause",
+                key="pause",
+                on_click=request,
+                kwargs={"paused": True},
+                width="stretch",
+                disabled=locked or status.state != "running",
+            )
+        if mode.is_expert():
+            _show_step_buttons(control, request, disabled=locked or not paused)
+        st.button(
+            "Stop",
+            key="stop",
+            on_click=visitor.owner_callback(run, lambda: caches.backend().request_stop(run)),
+            help="Ends the training and keeps the model.",
             width="stretch",
-            disabled=locked or status.state != "running",
+            disabled=locked or status.state == "stopping",
         )
-    batch.button(
+    visitor.show_owner_note(run)
+
+
+def _show_step_buttons(control: Control, request: Callable[..., None], disabled: bool) -> None:
+    st.button(
         "One batch",
         key="batch",
         on_click=request,
         kwargs={"batches": control.batches + 1},
         width="stretch",
         help="While paused: trains on one batch and pauses again.",
-        disabled=locked or not paused,
+        disabled=disabled,
     )
-    epoch.button(
+    st.button(
         "One epoch",
         key="epoch",
         on_click=request,
         kwargs={"whole_epochs": control.whole_epochs + 1},
         help="While paused: trains to the end of the epoch and pauses again.",
         width="stretch",
-        disabled=locked or not paused,
+        disabled=disabled,
     )
-    stop.button(
-        "Stop",
-        key="stop",
-        on_click=visitor.owner_callback(run, lambda: caches.backend().request_stop(run)),
-        help="Ends the training and keeps the model.",
-        width="stretch",
-        disabled=locked or status.state == "stopping",
-    )
-    visitor.show_owner_note(run)
 
 
 def show_live_settings(run: Run, settings: Settings, status: Status) -> None:

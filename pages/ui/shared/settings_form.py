@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from mnist_core.data.mnist import mnist_available
 from mnist_core.errors import DigitLabError, RunError
@@ -88,22 +89,7 @@ def show_settings_form() -> None:
     recipe = recipes.find_recipe(st.session_state[state.RECIPE])
     _show_recipe_source(recipe)
     left, right = st.columns(2)
-    left.slider(
-        "Epochs", 1, st.session_state[state.MAX_EPOCHS], key=state.EPOCHS, help="Passes over the training images."
-    )
-    right.select_slider(
-        "Batch size",
-        _with_current(BATCH_SIZES, state.BATCH_SIZE),
-        key=state.BATCH_SIZE,
-        help="Images per training step.",
-    )
-    left.select_slider(
-        "Learning rate",
-        _with_current(LEARNING_RATES, state.LEARNING_RATE),
-        key=state.LEARNING_RATE,
-        format_func="{:g}".format,
-        help="The size of each step. With a schedule: its peak.",
-    )
+    show_sliders(left, right)
     right.slider(
         "Dropout",
         0.0,
@@ -121,6 +107,30 @@ def show_settings_form() -> None:
     show_advanced_settings(recipe.settings, form_settings)
     if carried := st.session_state[state.CARRIED_SETTINGS]:
         st.caption("Also set, as in that run: " + ", ".join(f"{name} {value}" for name, value in carried.items()) + ".")
+
+
+def show_sliders(left: DeltaGenerator, right: DeltaGenerator) -> None:
+    """Sliders for epochs, batch size and learning rate, in two columns."""
+    left.slider(
+        "Epochs", 1, st.session_state[state.MAX_EPOCHS], key=state.EPOCHS, help="Passes over the training images."
+    )
+    right.select_slider(
+        "Batch size",
+        _with_current(BATCH_SIZES, state.BATCH_SIZE),
+        key=state.BATCH_SIZE,
+        help="Images per training step.",
+    )
+    left.select_slider(
+        "Learning rate",
+        _with_current(LEARNING_RATES, state.LEARNING_RATE),
+        key=state.LEARNING_RATE,
+        format_func="{:g}".format,
+        help="The size of each step. With a schedule: its peak.",
+    )
+
+
+def show_data_note() -> None:
+    """Says that MNIST will be downloaded, if it will."""
     if st.session_state[state.DATA] == "full" and not mnist_available():
         st.caption(
             "MNIST is not on this computer yet, so it is downloaded first (11 MB). Without a network connection, the "

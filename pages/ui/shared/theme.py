@@ -56,6 +56,12 @@ STYLE = f"""
 }}
 .st-key-run_bar {{ position: sticky; top: 3.75rem; z-index: 20; padding-bottom: .5rem; backdrop-filter: blur(12px);
   background: color-mix(in srgb, Canvas 50%, transparent); }}
+/* The recipe cards of Simple mode: the whole card can be clicked. */
+.st-key-recipe [role="radiogroup"], .st-key-recipe .stRadio {{ width: 100%; gap: .4rem; }}
+.st-key-recipe [role="radiogroup"] > div {{ position: relative; padding: .3rem .7rem .2rem; border-radius: .5rem;
+  border: 1px solid rgba(128, 128, 128, .35); }}
+.st-key-recipe [role="radiogroup"] > [data-selected] {{ border-color: {COLORS["training"]}; }}
+.st-key-recipe label[data-testid="stRadioOption"]::after {{ content: ""; position: absolute; inset: 0; }}
 .lab-metrics {{ display: flex; flex-wrap: wrap; gap: .2rem 1.4rem; font-variant-numeric: tabular-nums; }}
 .lab-answer {{ display: flex; gap: 1.25rem; align-items: center; flex-wrap: wrap; margin-bottom: 1rem; }}
 .lab-digit {{ font-size: 6.5rem; line-height: 1; font-weight: 700; min-width: 4.2rem; text-align: center; }}

@@ -1,0 +1,79 @@
+"""Estimates how long a whole training takes on this machine, measured or not.
+
+A measured machine has a time model (`time_model`). Otherwise the recipe says how long an epoch takes on two cores, and
+the latest longer run of this machine says how much faster or slower this machine is.
+"""
+
+from __future__ import annotations
+
+import socket
+from itertools import islice
+
+from mnist_core.errors import RunError
+from mnist_core.networks.architecture import LAYERS_KEY
+from mnist_core.recipes.recipes import RECIPES
+from mnist_core.recipes.settings import Settings
+from mnist_core.runs.run import Run
+from mnist_core.runs.spec import RunSpec
+from mnist_core.runs.store import list_runs
+from mnist_core.training.time_model import TimeModel, read_time_model, training_images
+
+LOOKED_AT = 20
+"""Latest runs among which one is sought to compare this machine with."""
+LONG_ENOUGH = 3.0
+"""Seconds. A shorter training says little about the speed of a machine."""
+
+
+def expected_seconds(recipe: str, settings: Settings, data: str, slowness: float | None = None) -> float | None:
+    """Estimates the seconds of a whole training.
+
+    Args:
+        recipe: whose settings these are, perhaps with changes.
+        settings: of the training.
+        data: `full`, `sample` or a path, which counts as the full MNIST.
+        slowness: of this machine, from `measure_slowness`; measured now if not given.
+
+    Returns:
+        The seconds; None for a recipe that no longer exists.
+    """
+    model = read_time_model()
+    if model is not None:
+        return _modeled_seconds(model, settings, data)
+    reference = _reference_seconds(recipe, settings, data)
+    return None if reference is None else reference * (measure_slowness() if slowness is None else slowness)
+
+
+def _modeled_seconds(model: TimeModel, settings: Settings, data: str) -> float:
+    return settings.epochs * model.epoch_seconds(settings, data)
+
+
+def _reference_seconds(recipe: str, settings: Settings, data: str) -> float | None:
+    """Seconds of a training on two cores; None for an unknown recipe."""
+    if recipe not in RECIPES:
+        return None
+    own = RECIPES[recipe]
+    share = training_images(settings, data) / training_images(own.settings, "full")
+    return settings.epochs * own.epoch_seconds * share
+
+
+def measure_slowness() -> float:
+    """How many times as long as the recipe says the latest longer run of this machine took; 1 without such a run."""
+    for run in islice(list_runs(), LOOKED_AT):
+        if found := _slowness_of(run):
+            return found
+    return 1.0
+
+
+def _slowness_of(run: Run) -> float | None:
+    """The same of one run; None if it is not comparable."""
+    status = run.status()
+    if status.state != "finished" or status.host != socket.gethostname() or status.train_seconds < LONG_ENOUGH:
+        return None
+    try:
+        spec: RunSpec = run.spec()
+    except RunError:
+        return None
+    reference = _reference_seconds(spec.recipe, spec.settings, spec.data)
+    if not reference or spec.base or LAYERS_KEY in spec.overrides:
+        return None
+    return status.train_seconds / (reference * max(status.epoch, 1) / spec.settings.epochs)

@@ -1,0 +1,56 @@
+"""The expected duration of a training: from the recipe, from earlier runs, and from a measured machine."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import replace
+
+import pytest
+
+from mnist_core.recipes.recipes import RECIPES
+from mnist_core.runs.run import Run
+from mnist_core.runs.spec import make_spec
+from mnist_core.runs.status import Status
+from mnist_core.runs.store import create_run
+from mnist_core.training import time_model
+from mnist_core.training.expected_time import expected_seconds, measure_slowness
+from mnist_core.training.time_model import WORK_KINDS, TimeModel
+
+FAST = RECIPES["fast"].settings
+
+
+def ended(seconds: float, host: str = "", **overrides: object) -> Run:
+    """A finished run of `fast` on the full MNIST."""
+    spec = make_spec("fast", overrides)
+    run = create_run(spec)
+    host = host or socket.gethostname()
+    epochs = spec.settings.epochs
+    run.write_status(Status("finished", "", epochs, epochs, train_seconds=seconds, host=host))
+    return run
+
+
+def test_new_machine_is_taken_for_the_one_of_the_recipes() -> None:
+    assert expected_seconds("fast", FAST, "full") == RECIPES["fast"].epoch_seconds
+    assert expected_seconds("fast", replace(FAST, epochs=3), "full") == 3 * RECIPES["fast"].epoch_seconds
+    sample = expected_seconds("fast", FAST, "sample")
+    assert sample == pytest.approx(RECIPES["fast"].epoch_seconds * 4_000 / 60_000)
+    assert expected_seconds("gone", FAST, "full") is None
+
+
+def test_latest_comparable_run_says_how_slow_the_machine_is() -> None:
+    ended(4 * RECIPES["fast"].epoch_seconds, epochs=2)
+    assert measure_slowness() == 2
+    assert expected_seconds("fast", FAST, "full") == 2 * RECIPES["fast"].epoch_seconds
+
+
+@pytest.mark.parametrize(("seconds", "host"), [(1000.0, "elsewhere"), (0.5, "")])
+def test_runs_of_other_machines_and_short_ones_say_nothing(seconds: float, host: str) -> None:
+    ended(seconds, host)
+    assert measure_slowness() == 1
+
+
+def test_measured_machine_needs_no_runs() -> None:
+    costs = {kind: float(kind == "step") for kind in WORK_KINDS}  # a second for each step
+    model = TimeModel(costs, 0.0, time_model.machine_id(), 2, 0.0)
+    time_model.save_time_model(model)
+    assert expected_seconds("fast", FAST, "full") == model.epoch_seconds(FAST, "full") > 235
