@@ -13,14 +13,14 @@ import pytest
 from hypothesis import settings
 
 from mnist_core.processes import import_keras
-from tests.support import ROOT, SETTINGS, Trained, command_line, end_workers, environment
+from tests.support import ROOT, SETTINGS, ThreadWorker, Trained, command_line, end_workers, environment
 
 FULL_MNIST = os.environ.get("DIGITLAB_MNIST")  # read before the fixture below removes it
 
 settings.register_profile("digitlab", deadline=None)  # a slow machine is no failure
 settings.load_profile("digitlab")
 
-SLOW_FIXTURES = {"trained", "keras", "app_url", "chromium", "ray_cluster"}
+SLOW_FIXTURES = {"trained", "keras", "worker_in_thread", "app_url", "chromium", "ray_cluster"}
 """Fixtures that train a model, import TensorFlow in this process, or start a server, a browser or a cluster."""
 SLOW_FOLDERS = {"browser", "cluster"}
 
@@ -77,6 +77,17 @@ def signals() -> Iterator[None]:
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
+
+
+@pytest.fixture
+def worker_in_thread(keras: Any, monkeypatch: pytest.MonkeyPatch) -> type[ThreadWorker]:
+    """Runs train in a thread of this process, which has TensorFlow loaded: for tests that need only the result."""
+    from mnist_core.jobs import worker_pool, worker_process
+
+    monkeypatch.setattr(signal, "signal", lambda *_: None)  # only the main thread may handle signals
+    for module in (worker_pool, worker_process):
+        monkeypatch.setattr(module, "start_worker", ThreadWorker)
+    return ThreadWorker
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -76,6 +77,35 @@ def end_workers(runs: Path) -> None:
             process = psutil.Process(json.loads(status.read_bytes())["pid"])
             if str(status.parent) in process.cmdline():
                 process.kill()
+
+
+class ThreadWorker:
+    """Trains a run in a thread of this process, with the interface of a worker process. See `worker_in_thread`."""
+
+    returncode: int | None = None
+
+    def __init__(self, run: Any, threads: int) -> None:
+        self._run = run
+        self._thread = threading.Thread(target=self._train)
+        self._thread.start()
+
+    def _train(self) -> None:
+        from mnist_core import worker
+
+        self.returncode = worker.main([str(self._run.path)])
+
+    def poll(self) -> int | None:
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int | None:
+        self._thread.join(timeout)
+        return self.returncode
+
+    def kill(self) -> None:
+        """Stops the training and waits for its end."""
+        if self._thread.is_alive():
+            self._run.update_control(stop=True, paused=False)
+            self._thread.join()
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from mnist_core.runs.store import list_runs
-from tests.cli.calling import call_error, run_process
+from tests.cli.calling import call, call_error
 
 
-@pytest.mark.slow
-def test_rate_prints_a_learning_rate_and_leaves_nothing(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("worker_in_thread")
+def test_rate_prints_a_learning_rate_and_leaves_nothing(runs_root: Path) -> None:
     arguments = ("--recipe", "fast", "--batch-size", "64", "--set", "warm_up=0.1", "--data", "sample", "--json")
-    done = run_process("rate", *arguments, runs=tmp_path / "runs")
-    assert done.returncode == 0, done.stderr
+    done = call("rate", *arguments)
+    assert done.exit_code == 0, done.stderr
     value = json.loads(done.stdout)
     assert (value["recipe"], value["state"]) == ("fast", "finished")
     rates = [point["rate"] for point in value["points"]]
@@ -23,7 +23,7 @@ def test_rate_prints_a_learning_rate_and_leaves_nothing(tmp_path: Path) -> None:
     lowest = min(value["points"], key=lambda point: point["smoothed"])
     assert value["lowest"] == lowest["rate"] and value["suggestion"] == pytest.approx(lowest["rate"] / 10, rel=0.06)
     assert f"a tenth of that: {value['suggestion']:g}." in done.stderr
-    assert list_runs(tmp_path / "runs") == [] and list((tmp_path / "runs" / ".rates").iterdir()) == []
+    assert list_runs() == [] and list((runs_root / ".rates").iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -216,12 +216,10 @@ def test_a_folder_that_cannot_hold_runs_is_refused(tmp_path: Path) -> None:
     assert "DIGITLAB_RUNS" in call_error("train", "--recipe", "fast", "--data", "sample", runs=tmp_path / "file")
 
 
-@pytest.mark.slow
-def test_reproduce_prints_published_and_measured_results(tmp_path: Path) -> None:
-    done = run_process("reproduce", "singh-mlp", "--epochs", "1", "--data", "sample", "--json", runs=tmp_path / "runs")
-    assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
-    (row,) = json.loads(done.stdout)
-    (run,) = list_runs(tmp_path / "runs")
+@pytest.mark.usefixtures("worker_in_thread")
+def test_reproduce_prints_published_and_measured_results() -> None:
+    (row,) = call_json("reproduce", "singh-mlp", "--epochs", "1", "--data", "sample", "--json")
+    (run,) = list_runs()
     assert (row["recipe"], row["run"], row["state"], row["parameters"]) == ("singh-mlp", run.id, "finished", 71_626)
     assert row["published"] == RECIPES["singh-mlp"].published.text  # type: ignore[union-attr]
     assert row["measured_on"] == "validation" and row["measured"] == run.metrics().rows[-1]["val_accuracy"]

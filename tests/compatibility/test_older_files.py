@@ -7,7 +7,6 @@ retrained, all of one small network on the offline sample.
 from __future__ import annotations
 
 import json
-import subprocess
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,6 @@ from click.testing import CliRunner
 
 from mnist_core.__main__ import main
 from mnist_core.handwriting.corrections import list_corrections
-from tests.support import ROOT, command_line, environment
 
 RUN = "20261126-132817-own-7d0ec966"
 SWEEP = "20261126-132913-af56779b"
@@ -73,27 +71,15 @@ def test_a_kept_drawing_opens(older: Path) -> None:
     np.testing.assert_array_equal(drawing.strokes[0], [[100, 40], [102, 140], [101, 240]])
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("worker_in_thread")
 def test_a_run_resumes_and_a_saved_network_trains(older: Path) -> None:
-    def train(*arguments: str) -> Any:
-        done = subprocess.run(
-            command_line(*arguments, "--json"),
-            env=environment(older),
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout.splitlines()[-1])
-
-    resumed = train("resume", RUN, "--epochs", "3")
+    resumed = printed("resume", RUN, "--epochs", "3")
     assert resumed["run"] == RUN and resumed["state"] == "finished"
     metrics = (older / RUN / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
     assert json.loads(metrics[-1])["epoch"] == 3 and json.loads(metrics[0])["step"] == 1
 
     network = ("--recipe", "fast", "--network", "one small layer", "--data", "sample")
-    trained = train("train", *network, "--epochs", "1", "--seed", "3")
+    trained = printed("train", *network, "--epochs", "1", "--seed", "3")
     layers = [
         json.loads((older / run / "spec.json").read_text())["settings"]["layers"] for run in (RUN, trained["run"])
     ]

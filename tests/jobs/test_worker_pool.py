@@ -33,9 +33,18 @@ def new_run() -> Run:
     return create_run(SPEC)
 
 
+def assert_low_priority(process: psutil.Process) -> None:
+    low = psutil.BELOW_NORMAL_PRIORITY_CLASS if sys.platform == "win32" else NICE
+    wait_until(lambda: process.nice() == low, "the low priority of the process")
+    group = Path(f"/proc/{process.pid}/autogroup")
+    if group.exists():
+        wait_until(lambda: group.read_text().split()[-1] == str(NICE), "the low priority of its session")
+
+
 @pytest.mark.slow
-def test_warm_worker_trains_what_a_cold_one_trains(warm: WarmWorker, cold_run: Run) -> None:
+def test_warm_worker_has_a_low_priority_and_trains_what_a_cold_one_trains(warm: WarmWorker, cold_run: Run) -> None:
     """Bit for bit, and with the same names of layers."""
+    assert_low_priority(psutil.Process(warm._process.pid))
     warm_run = new_run()
     process = warm.take(warm_run)
     assert process is not None and process.wait() == 0, warm_run.log.read_text()
@@ -43,16 +52,6 @@ def test_warm_worker_trains_what_a_cold_one_trains(warm: WarmWorker, cold_run: R
     assert warm_run.model.read_bytes() == cold_run.model.read_bytes()
     assert "loss" not in warm_run.log.read_text()
     assert warm.take(new_run()) is None, "it trains once"
-
-
-@pytest.mark.slow
-def test_a_worker_lowers_its_priority(warm: WarmWorker) -> None:
-    process = psutil.Process(warm._process.pid)
-    polite = psutil.BELOW_NORMAL_PRIORITY_CLASS if sys.platform == "win32" else NICE
-    wait_until(lambda: process.nice() == polite, "the worker steps back")
-    group = Path(f"/proc/{process.pid}/autogroup")
-    if group.exists():
-        wait_until(lambda: group.read_text().split()[-1] == str(NICE), "and its session does")
 
 
 @pytest.mark.slow

@@ -185,7 +185,7 @@ def test_full_queue_shows_an_error_and_creates_no_run(app: AppTest, monkeypatch:
             process.wait()
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("worker_in_thread")
 def test_training_from_the_page_to_the_result(app: AppTest) -> None:
     open_page(app, "pages/train.py")
     app.selectbox(key=state.RECIPE).select("fast").run()
@@ -196,7 +196,7 @@ def test_training_from_the_page_to_the_result(app: AppTest) -> None:
     assert run.spec().overrides == {"epochs": 2}
     wait_for(lambda: run.status().final)
     app.run()
-    assert run.status().state == "finished", run.log.read_text()
+    assert run.status().state == "finished", run.status().message
     assert "offline sample, 5,000 digits" in page_text(app)
     assert [metric.label for metric in app.metric] == ["Test accuracy", "Error", "Test loss", "Training time"]
     app.number_input(key=state.TEST_INDEX).set_value(999).run()

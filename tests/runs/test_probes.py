@@ -12,13 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mnist_core import worker
 from mnist_core.charts import digits as digit_charts
 from mnist_core.charts.common import CORRECT_RGB, WRONG_RGB
 from mnist_core.data.mnist import load_mnist
 from mnist_core.data.splits import split_mnist
 from mnist_core.errors import DrawingError
-from mnist_core.jobs.worker_process import start_worker
 from mnist_core.networks.layers import Dense, Flatten, Rescaling
 from mnist_core.recipes.settings import Settings
 from mnist_core.runs import probes
@@ -29,7 +27,7 @@ from mnist_core.runs.store import create_run
 from mnist_core.training import loop
 from mnist_core.training.model import make_model
 from mnist_core.training.predict import make_predictor
-from tests.support import wait_until
+from tests.support import ThreadWorker, wait_until
 
 SMALL = (Rescaling(1 / 255), Flatten(), Dense(16, "relu"), Dense(11, "softmax"))
 SETTINGS = Settings(SMALL, batch_size=200, epochs=2, learning_rate=0.01)
@@ -192,21 +190,19 @@ def test_predicting_during_training_changes_nothing(keras: Any, averaging: float
     assert np.abs(found - odds / odds.sum(axis=1, keepdims=True)).max() < 1e-4
 
 
-@pytest.mark.usefixtures("keras")
-def test_the_worker_records_probes_and_the_probe_grid(monkeypatch: pytest.MonkeyPatch, runs_root: Path) -> None:
-    monkeypatch.setattr(worker.signal, "signal", lambda *_: None)
+def test_the_worker_records_probes_and_the_probe_grid(worker_in_thread: type[ThreadWorker]) -> None:
     run = create_run(RunSpec("fast", SETTINGS, "sample", seed=3))
     sample = load_mnist("sample")
     probes.write_probes(run, [probes.new_probe(sample.x_train[0])])
     run.update_control(paused=True, batches=3)
-    process = start_worker(run, 1)
+    trainer = worker_in_thread(run, 1)
     try:
         wait_until(lambda: run.status().state == "paused" and run.status().step == 3, "three batches")
         probes.write_probes(run, [*probes.read_probes(run), drawn(40)])
         run.update_control(paused=False)
-        assert process.wait() == 0, run.log.read_text()
+        assert trainer.wait() == 0, run.status().message
     finally:
-        process.kill()
+        trainer.kill()
     first, second = probes.read_probes(run)
     rows, wall = run.metrics().rows, probes.read_probe_grid(run)
     assert wall is not None
