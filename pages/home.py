@@ -1,11 +1,33 @@
-"""Home: what Digit Lab is, and where to begin."""
+"""Home: what Digit Lab is, a canvas that works at once, and three ways to begin."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from pages.ui.shared import navigation
+from pages.ui.home.cards import show_cards
+from pages.ui.shared import caches, guard, model_menu, navigation, prediction_view, sketchpad, state, theme
+
+
+def show_home() -> None:
+    """The whole page; a fragment, so that a stroke reruns nothing else."""
+    with st.container(key="home_workbench"):
+        answer = st.container(key="answer")
+        pad = st.container(key="pad")
+        with st.container(key="details"):
+            show_cards()
+    with pad:
+        drawing = sketchpad.show_sketchpad(state.CANVAS, theme.CANVAS_PIXELS, theme.LARGE_CANVAS_PIXELS, examples=True)
+    with answer:
+        st.title("Digit Lab")
+        st.write("Train neural networks that read handwriting, and look inside them while they learn.")
+        image = sketchpad.normalized_digit(drawing)
+        if image is None:
+            st.info("Draw a digit from 0 to 9. A network reads it when you lift the pen.")
+        else:
+            caches.backend().prepare()  # whoever draws is likely to train next
+            model = caches.classifier(model_menu.model_path(model_menu.current_model()))
+            prediction_view.show_answer(model.predict(image), seen=image)
+
 
 navigation.ensure_app_ran()
-st.title("Digit Lab")
-st.write("Train neural networks to read handwritten digits, look inside them, and test them with your own.")
+guard.render_fragment(show_home)

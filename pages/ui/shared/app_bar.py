@@ -1,14 +1,86 @@
-"""The bar above every page: the tabs of its place on the left, the switch between Simple and Expert on the right."""
+"""The bar on every page: the current model and drawing, the visitor's training, the Simple/Expert switch."""
 
 from __future__ import annotations
 
+import html
+
+import cv2
 import streamlit as st
 
-from pages.ui.shared import mode, navigation
+from mnist_core import owners
+from mnist_core.charts.common import data_url, format_duration
+from mnist_core.config import runs_dir
+from mnist_core.runs.names import memorable_name
+from mnist_core.runs.run import Run
+from mnist_core.runs.status import FINAL_STATES, Status
+from pages.ui.shared import caches, guard, mode, model_menu, navigation, sketchpad, state, theme, visitor
+
+REDRAW_SECONDS = 1.0
+THUMBNAIL_PIXELS = 56
+CANVAS_PAGES = ("pages/home.py", "pages/draw.py", "pages/explain.py")
+"""Pages where the drawing itself is in view."""
 
 
 def show_app_bar(path: str) -> None:
     """Shows the bar. `path`: of the page, in the address."""
-    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", key="app_bar"):
-        navigation.show_tabs(path)
+    with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", key="app_bar"):
+        _show_current(navigation.page_at(path))
+        _show_training()
         mode.show_mode_switch()
+
+
+def _show_current(page: str) -> None:
+    """The current model, and the drawing on the canvas where the page does not show it itself."""
+    name = model_menu.model_name(model_menu.current_model())
+    drawing = None if page in CANVAS_PAGES else _thumbnail_url()
+    image = f'<img src="{drawing}" alt="your drawing" title="your drawing">' if drawing else ""
+    st.html(
+        f'<div class="lab-current" title="current model"><span>{html.escape(name)}</span>{image}</div>', width="content"
+    )
+
+
+def _thumbnail_url() -> str | None:
+    """The drawing on the canvas as a small picture; None if there is none."""
+    sent = st.session_state.get(state.drawing_key(state.CANVAS))
+    drawing = sketchpad.drawing_from_strokes(sent, theme.CANVAS_PIXELS)
+    if drawing is None:
+        return None
+    return data_url(cv2.resize(drawing.image, (THUMBNAIL_PIXELS, THUMBNAIL_PIXELS), interpolation=cv2.INTER_AREA))
+
+
+def _show_training() -> None:
+    """A link to the visitor's latest run that has not ended, redrawn every second until it has."""
+    owner = visitor.owner_id()
+    rows = [row for row in caches.run_history(runs_dir()) if row["owner"] == owner and not row["sweep"]]
+    run = next((Run(runs_dir() / row["run"]) for row in rows if row["state"] not in FINAL_STATES), None)
+    if run is not None and owner != owners.NOBODY and not run.status().final:
+        guard.render_fragment(lambda: _show_progress(run), every=REDRAW_SECONDS)
+
+
+def _show_progress(run: Run) -> None:
+    status = run.status()
+    if status.final:
+        st.toast(f"{memorable_name(run.id)} has {_ENDED[status.state]}.", icon=":material/flag:")
+        st.rerun()  # the whole page, without the timer
+    st.page_link(
+        "pages/train.py",
+        label=f"{run.spec().kind} · {_progress_text(status)}",
+        icon=":material/model_training:",
+        query_params={"run": run.id},
+        width="content",
+    )
+
+
+_ENDED = {"finished": "finished", "stopped": "stopped", "failed": "failed", "interrupted": "been interrupted"}
+
+
+def _progress_text(status: Status) -> str:
+    """`42 % · 4 s left`, or the state of a run that does not train at the moment."""
+    if status.state != "running":
+        return status.state
+    if not status.step:
+        return "starting"
+    parts = [f"{100 * status.progress:.0f} %"]
+    if status.seconds_left is not None:
+        parts.append(f"{format_duration(status.seconds_left)} left")
+    return " · ".join(parts)

@@ -15,7 +15,7 @@ from mnist_core.runs.run import Run
 from mnist_core.runs.store import find_run
 from mnist_core.sweeps import folding
 from mnist_core.training import fine_tune
-from pages.ui.shared import caches, guard, visitor
+from pages.ui.shared import caches, guard, state, visitor
 
 SHIPPED = fine_tune.SHIPPED_MODEL
 """The choice of the model that comes with Digit Lab."""
@@ -54,6 +54,12 @@ def model_choices(selected: str = "") -> list[str]:
     mine, others = ranking.split_by_owner(single, visitor.owner_id())
     choices = [SHIPPED, *(row["run"] for row in (*mine, *others, *bests))]
     return choices if selected in choices or selected not in rows else [*choices, selected]
+
+
+def current_model() -> str:
+    """The model that the visitor selected last, on any page: SHIPPED, or the id of a run that has a model."""
+    choice = str(st.session_state.get(state.MODEL))
+    return choice if choice in caches.model_rows(runs_dir()) else SHIPPED
 
 
 def model_name(choice: str) -> str:

@@ -18,6 +18,15 @@ FRAME, REJECTED = (74, 144, 226), (214, 88, 88)  # RGB, of the boxes around the 
 STYLE = f"""
 <style>
 .stMainBlockContainer {{ padding-top: 4.5rem; padding-bottom: 3rem; }}
+.stMainBlockContainer h1 {{ padding-top: 0; }}
+/* The bar of the app is in the header, between the menu and Streamlit's own buttons, where there is room for it. */
+@media (min-width: 1025px) {{
+  :has(> .st-key-app_bar) {{ position: fixed; top: 0; right: 8rem; height: 3.75rem; width: auto; z-index: 999991; }}
+  .st-key-app_bar {{ height: 100%; flex-wrap: nowrap; }}
+}}
+.lab-current {{ display: flex; gap: .6rem; align-items: center; font-size: .9rem; white-space: nowrap; }}
+.lab-current span {{ overflow: hidden; text-overflow: ellipsis; max-width: 20rem; }}
+.lab-current img {{ width: 28px; height: 28px; border-radius: 4px; image-rendering: pixelated; }}
 .stElementContainer:has(.lab-keep) {{ display: none; }} /* holds a script: no gap */
 /* A canvas is displayed as wide as its container, whatever its size in pixels: Fabric.js converts the pen's position */
 [class*="canvas_paper"] :is(.stElementContainer, .stBidiComponent, .stBidiComponent > div, .dc-root) {{ width: 100%; }}
@@ -39,6 +48,10 @@ STYLE = f"""
 @media (min-width: 641px) {{ /* canvas and buttons fit a laptop's screen */
   .st-key-digit_workbench {{ column-gap: 2.5rem; grid-template: "pad answer" auto "pad details" 1fr
     / min(50%, max({CANVAS_PIXELS}px, min({LARGE_CANVAS_PIXELS}px, 100svh - 22rem))) minmax(0, 1fr); }}
+}}
+@media (min-width: 641px) {{
+  .st-key-home_workbench {{ column-gap: 2.5rem; grid-template: "pad answer" 1fr "pad details" auto
+    / min(50%, max({CANVAS_PIXELS}px, min({LARGE_CANVAS_PIXELS}px, 100svh - 11rem))) minmax(0, 1fr); }}
 }}
 @media (min-width: 1025px) {{
   .st-key-number_workbench {{ grid-template: "pad answer" auto "pad details" 1fr / minmax(0, 3fr) minmax(0, 2fr);

@@ -1,0 +1,79 @@
+"""Home through AppTest: the canvas reads, each card opens its page, and the bar shows the training on every page."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from mnist_core.runs.run import Run
+from mnist_core.runs.status import Status, stamp_status
+from pages.ui.shared import state
+from tests.pages.support import APP, SEVEN, drawing, open_page, page_text
+
+
+def bar_links(app: AppTest) -> list[str]:
+    """Labels of the links to a run in the bar."""
+    return [link.proto.label for link in app.get("page_link") if "run=" in link.proto.query_string]
+
+
+def test_drawing_is_recognized_at_once(app: AppTest) -> None:
+    app.session_state[state.CANVAS] = drawing(*SEVEN)
+    app.run()
+    assert app.title[0].value == "Digit Lab"
+    assert 'data-digit="7"' in page_text(app) and not app.error and not app.exception
+
+
+def test_first_card_starts_a_run_that_the_bar_follows(app: AppTest, started: list[Run]) -> None:
+    app.run()
+    assert not bar_links(app)
+    app.button(key="card_train").click().run()
+    assert not app.exception and not app.error
+    (run,) = started
+    assert (run.spec().kind, run.spec().settings.epochs, run.spec().data) == ("fast", 10, "sample")
+    assert app.title[0].value == "Train a network" and "".join(app.query_params["run"]) == run.id
+    running = Status(state="running", message="Training.", step=42, steps=100, epochs=10, seconds_left=4.2)
+    for status, shown in (
+        (run.status(), "fast · queued"),
+        (replace(running, step=0, seconds_left=None), "fast · starting"),
+        (running, "fast · 42 % · 4 s left"),
+        (replace(running, state="paused"), "fast · paused"),
+    ):
+        run.write_status(stamp_status(status))
+        open_page(app, "pages/data.py")
+        assert bar_links(app) == [shown]
+    run.write_status(stamp_status(replace(running, state="finished")))
+    app.run()
+    assert bar_links(app) == []
+
+
+def test_bar_shows_no_training_of_others(app: AppTest, started: list[Run]) -> None:
+    app.run()
+    app.button(key="card_train").click().run()
+    open_page(app, "pages/home.py")
+    stranger = AppTest.from_file(str(APP), default_timeout=60).run()
+    assert bar_links(app) == ["fast · queued"] and bar_links(stranger) == []
+
+
+@pytest.mark.parametrize(("card", "view"), [("card_look", "layers"), ("card_fool", "mind")])
+def test_cards_open_explain_with_the_drawing_or_a_test_image(app: AppTest, card: str, view: str) -> None:
+    app.run()
+    app.button(key=card).click().run()
+    assert app.title[0].value == "Explain" and "".join(app.query_params["view"]) == view
+    assert app.session_state[state.EXPLAIN_SOURCE] == "test"
+    assert not app.error and not app.exception
+    app.switch_page("pages/home.py")
+    app.session_state[state.CANVAS] = drawing(*SEVEN)
+    app.run()
+    app.button(key=card).click().run()
+    assert app.session_state[state.EXPLAIN_SOURCE] == "draw"
+
+
+def test_bar_shows_the_model_and_the_drawing(app: AppTest, trained_run: Run) -> None:
+    app.session_state[state.CANVAS] = drawing(*SEVEN)
+    app.session_state[state.MODEL] = trained_run.id
+    app.run()
+    assert "lab-current" in page_text(app) and 'alt="your drawing"' not in page_text(app)  # the canvas is in view
+    open_page(app, "pages/data.py", view="kept")
+    assert "· fast ·" in page_text(app) and 'alt="your drawing"' in page_text(app)
