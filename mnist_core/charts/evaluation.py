@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_core.charts.axes import value_axis
 from mnist_core.charts.common import COLORS
 from mnist_core.evaluation.calibration import Coverage, ReliabilityBin
 from mnist_core.evaluation.mistakes import prediction_label
@@ -141,11 +142,12 @@ def coverage_curve(rows: Sequence[Coverage]) -> Any:
         if value is not None
     ]
     thresholds = [f"{100 * row.threshold:g} %" for row in rows]
+    axis = value_axis((share for row in rows for share in (row.accuracy, row.answered)), percent=True)
     series = [ACCURACY_SERIES, ACCEPTED_SERIES]
     chart: Any = alt.Chart({"values": points}).mark_line(strokeWidth=2, point=alt.OverlayMarkDef(size=60))
     return chart.encode(
         x=alt.X("threshold:O", title="Confidence threshold", sort=thresholds, axis=alt.Axis(labelAngle=-45)),
-        y=alt.Y("share:Q", title="Share of images", scale=alt.Scale(zero=False), axis=alt.Axis(format=".1%")),
+        y=alt.Y("share:Q", title="Share of images", scale=alt.Scale(zero=False), axis=axis),
         color=alt.Color(
             "series:N",
             scale=alt.Scale(domain=series, range=list(SERIES_COLORS[:2])),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mnist_core.charts.axes import value_axis
 from mnist_core.charts.common import COLORS, downsample
 
 CURVE_AXES = {"step": "Step", "epoch": "Epoch", "elapsed": "Training time (seconds)"}
@@ -66,11 +67,12 @@ def _training_chart(points: list[dict[str, Any]], changes: list[dict[str, Any]],
     import altair as alt
 
     title = metric.capitalize()
-    number_format, tick_format = (".4f", ".2~f") if metric == "loss" else (".2%", ".0%")
+    number_format = ".4f" if metric == "loss" else ".2%"
+    axis = value_axis((point["value"] for point in points), percent=metric != "loss")
     series = ["training", "validation"]
     base: Any = alt.Chart().encode(
         x=alt.X("epoch:Q", title="Epoch", scale=alt.Scale(zero=True, nice=False)),
-        y=alt.Y("value:Q", title=title, scale=alt.Scale(zero=False), axis=alt.Axis(format=tick_format)),
+        y=alt.Y("value:Q", title=title, scale=alt.Scale(zero=False), axis=axis),
         color=alt.Color(
             "series:N",
             scale=alt.Scale(domain=series, range=[COLORS[name] for name in series]),
@@ -126,18 +128,24 @@ def run_curves(
         values = smooth_values([report[metric] for report in drawn], smoothing)
         points += [{"run": name, "x": drawn[index][axis], "y": values[index]} for index in downsample(values)]
     scale = alt.Scale(type="log" if logarithmic else "linear", zero=False)
+    percent = metric.endswith("accuracy")
+    y_axis = alt.Axis(format=".0~%" if percent else "~g") if logarithmic else value_axis(_column(points, "y"), percent)
     # The points as a dict, not as InlineData: Altair validates each of those, a third of a second for 5,000.
     chart: Any = alt.Chart({"values": points}).mark_line(strokeWidth=2, point=len(points) < 60)
     return chart.encode(
         x=alt.X("x:Q", title=CURVE_AXES[axis], scale=alt.Scale(zero=False, nice=False)),
-        y=alt.Y("y:Q", title=METRIC_TITLES[metric], scale=scale),
+        y=alt.Y("y:Q", title=METRIC_TITLES[metric], scale=scale, axis=y_axis),
         color=alt.Color("run:N", legend=alt.Legend(title=None, orient="top", columns=1, labelLimit=400)),
         tooltip=[
             alt.Tooltip("run:N", title="Run"),
             alt.Tooltip("x:Q", title=CURVE_AXES[axis], format=",.4~f"),
-            alt.Tooltip("y:Q", title=METRIC_TITLES[metric], format=".4f"),
+            alt.Tooltip("y:Q", title=METRIC_TITLES[metric], format=".2%" if percent else ".4f"),
         ],
     ).properties(height=320)
+
+
+def _column(points: Sequence[Mapping[str, Any]], field: str) -> list[Any]:
+    return [point[field] for point in points]
 
 
 def smooth_values(values: Sequence[float], weight: float) -> list[float]:
@@ -166,10 +174,11 @@ def accuracy_scatter(rows: Sequence[Mapping[str, Any]], cost: str) -> Any:
         for row in rows
         if row.get("val_accuracy") is not None and row.get(cost)
     ]
+    accuracy_axis = value_axis(_column(points, "val_accuracy"), percent=True)
     chart: Any = alt.Chart({"values": points}).mark_circle(size=90, color=COLORS["training"])
     return chart.encode(
         x=alt.X(f"{cost}:Q", title=COST_TITLES[cost], scale=alt.Scale(type="log")),
-        y=alt.Y("val_accuracy:Q", title="Validation accuracy", scale=alt.Scale(zero=False), axis=alt.Axis(format="~%")),
+        y=alt.Y("val_accuracy:Q", title="Validation accuracy", scale=alt.Scale(zero=False), axis=accuracy_axis),
         tooltip=[
             alt.Tooltip("name:N", title="Run"),
             alt.Tooltip("val_accuracy:Q", title="Validation accuracy", format=".2%"),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from mnist_core.charts.axes import value_axis
 from mnist_core.charts.common import COLORS
 from mnist_core.sweeps.objective import best_trial
 from mnist_core.sweeps.plan import MEASURES, SweepPlan
@@ -19,10 +20,14 @@ Trial = Mapping[str, Any]
 """One line of trials.json."""
 
 
-def metric_format(plan: SweepPlan) -> tuple[str, str, str]:
-    """The title of the plan's metric, the number format for tooltips, and the number format for axes."""
-    title = MEASURES[plan.measure].capitalize()
-    return (title, ".2%", ".0%") if plan.higher_is_better else (title, ".4f", ".2~f")
+def metric_format(plan: SweepPlan) -> tuple[str, str]:
+    """The title of the plan's metric, and its number format."""
+    return MEASURES[plan.measure].capitalize(), ".2%" if plan.higher_is_better else ".4f"
+
+
+def metric_axis(values: Iterable[float | None], plan: SweepPlan) -> Any:
+    """An axis of the plan's metric for these values."""
+    return value_axis(values, percent=plan.higher_is_better)
 
 
 def trials_with_value(trials: Sequence[Trial]) -> list[Trial]:
@@ -87,7 +92,7 @@ def best_so_far_curve(points: Sequence[Mapping[str, Any]], plan: SweepPlan, axis
     """
     import altair as alt
 
-    title, number_format, tick_format = metric_format(plan)
+    title, number_format = metric_format(plan)
     sweeps = list(dict.fromkeys(point["sweep"] for point in points))
     colors = [COLORS[name] for name in ("training", "validation", "third")]
     sweep_color = alt.Color(
@@ -97,9 +102,9 @@ def best_so_far_curve(points: Sequence[Mapping[str, Any]], plan: SweepPlan, axis
     )
     x_axis = alt.Axis(tickMinStep=1) if axis == "number" else alt.Axis()
     base: Any = alt.Chart().encode(x=alt.X(f"{axis}:Q", title=PROGRESS_AXES[axis], axis=x_axis))
-    y_scale = alt.Scale(zero=False)
+    y_scale, y_axis = alt.Scale(zero=False), metric_axis((point["value"] for point in points), plan)
     stairs = base.mark_line(interpolate="step-after", strokeWidth=3).encode(
-        y=alt.Y("best:Q", title=title, scale=y_scale, axis=alt.Axis(format=tick_format)), color=sweep_color
+        y=alt.Y("best:Q", title=title, scale=y_scale, axis=y_axis), color=sweep_color
     )
     dots = base.mark_point(filled=True, size=60, opacity=0.9).encode(
         y=alt.Y("value:Q", title=title, scale=y_scale),
@@ -131,7 +136,7 @@ def trial_curves(trials: Sequence[Trial], plan: SweepPlan) -> Any:
     """
     import altair as alt
 
-    title, number_format, tick_format = metric_format(plan)
+    title, number_format = metric_format(plan)
     best = best_trial([dict(trial) for trial in trials], plan)
     best_number = None if best is None else best["trial"]
     best_last = sorted(trials, key=lambda trial: best is not None and trial["trial"] == best_number)
@@ -145,11 +150,12 @@ def trial_curves(trials: Sequence[Trial], plan: SweepPlan) -> Any:
         for trial in best_last
         for epoch, value in trial["values"]
     ]
+    axis = metric_axis((point["value"] for point in points), plan)
     kinds = ["best", "finished", "running", "pruned"]
     colors = [COLORS[name] for name in ("training", "third", "validation", "muted")]
     base: Any = alt.Chart().encode(
         x=alt.X("epoch:Q", title="Epoch", axis=alt.Axis(tickMinStep=1, format="d")),
-        y=alt.Y("value:Q", title=title, scale=alt.Scale(zero=False), axis=alt.Axis(format=tick_format)),
+        y=alt.Y("value:Q", title=title, scale=alt.Scale(zero=False), axis=axis),
         detail="trial:N",
         color=alt.Color(
             "what:N", scale=alt.Scale(domain=kinds, range=colors), legend=alt.Legend(title=None, orient="top")

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mnist_core.charts.common import COLORS
-from mnist_core.charts.sweep import HEIGHT, Trial, metric_format, trials_with_value
+from mnist_core.charts.sweep import HEIGHT, Trial, metric_axis, metric_format, trials_with_value
 from mnist_core.sweeps.plan import SweepPlan
 from mnist_core.sweeps.search_space import Dimension, Range, Values
 
@@ -40,7 +40,7 @@ def parallel_coordinates(trials: Sequence[Trial], plan: SweepPlan) -> Any:
     """
     import altair as alt
 
-    title, number_format, _ = metric_format(plan)
+    title, number_format = metric_format(plan)
     evaluated = trials_with_value(trials)
     values = [trial["value"] for trial in evaluated]
     low, high = min(values, default=0.0), max(values, default=1.0)
@@ -101,7 +101,7 @@ def _metric_color(plan: SweepPlan) -> Any:
     """The color of a trial by its metric."""
     import altair as alt
 
-    title, number_format, _ = metric_format(plan)
+    title, number_format = metric_format(plan)
     return alt.Color(
         "value:Q",
         title=title,
@@ -157,7 +157,7 @@ def slice_plot(trials: Sequence[Trial], plan: SweepPlan, dimension: Dimension) -
     """
     import altair as alt
 
-    title, number_format, tick_format = metric_format(plan)
+    title, number_format = metric_format(plan)
     points = [
         {
             dimension.name: _axis_value(dimension, trial["settings"][dimension.name]),
@@ -171,7 +171,12 @@ def slice_plot(trials: Sequence[Trial], plan: SweepPlan, dimension: Dimension) -
     chart: Any = alt.Chart({"values": points}).mark_point(filled=True, size=80, opacity=0.85)
     return chart.encode(
         x=_axis(dimension, "x", dimension.name),
-        y=alt.Y("value:Q", title=title, scale=alt.Scale(zero=False), axis=alt.Axis(format=tick_format)),
+        y=alt.Y(
+            "value:Q",
+            title=title,
+            scale=alt.Scale(zero=False),
+            axis=metric_axis((point["value"] for point in points), plan),
+        ),
         color=alt.Color(
             "trial:Q",
             title="Trial",
@@ -206,7 +211,7 @@ def contour_plot(trials: Sequence[Trial], plan: SweepPlan, across: Dimension, up
     """
     import altair as alt
 
-    title, number_format, _ = metric_format(plan)
+    title, number_format = metric_format(plan)
     finished = [trial for trial in trials_with_value(trials) if trial["state"] == "finished"]
     points = [
         {

@@ -69,7 +69,7 @@ def show_curves(runs: list[Run], live: bool) -> None:
         "learning curves",
         "overlay",
         live=live,
-        finding=formatting.escape_markdown(run_findings.run_curves(reports, metric)),
+        finding=run_findings.run_curves(reports, metric),
     )
 
 

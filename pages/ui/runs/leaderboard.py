@@ -74,7 +74,7 @@ def _show_costs(rows: list[Row]) -> None:
                 f"{title} of {len(rows)} runs",
                 "accuracy against cost",
                 f"against_{cost}",
-                finding=formatting.escape_markdown(findings.accuracy_against_cost(rows, cost)),
+                finding=findings.accuracy_against_cost(rows, cost),
             )
 
 
