@@ -85,7 +85,8 @@ def _training_chart(points: list[dict[str, Any]], changes: list[dict[str, Any]],
             alt.Tooltip("value:Q", title=title, format=number_format),
         ],
     )
-    line = base.mark_line(strokeWidth=2, interpolate="linear")
+    lone = sum(point["series"] == "training" for point in points) == 1  # a line of one point is invisible
+    line = base.mark_line(strokeWidth=2, interpolate="linear", point=lone)
     dots = base.mark_circle(size=70, opacity=1).transform_filter(alt.datum.series == "validation")
     hover = base.mark_circle(size=160, opacity=0.001).transform_filter(alt.datum.series == "training")
     layers = [line, hover, dots]

@@ -6,29 +6,53 @@ import re
 from pathlib import Path
 from typing import Any
 
+from streamlit.testing.v1 import AppTest
+
 from mnist_core.charts import runs as run_charts
 from mnist_core.charts.common import encode_csv
 from mnist_core.runs.run import Run
 from pages.ui.shared import caches
-from pages.ui.shared.figure_guides import GUIDES
+from pages.ui.shared.figure_guides import CURVE_GUIDES, GUIDES
 from tests.support import ROOT
 
-PAGES = "\n".join(
-    path.read_text(encoding="utf-8") for path in (ROOT / "pages").rglob("*.py") if path.stem != "figure_guides"
-)
+PAGES = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "pages").rglob("*.py"))
 
 
 def test_every_guide_is_short_has_a_term_and_a_source_and_is_used() -> None:
     for name, guide in GUIDES.items():
         assert len(guide.text.split()) <= 80, name
         assert guide.term and re.fullmatch(r"https://\S+", guide.link), name
-        assert f'"{name}"' in PAGES, name
+        assert PAGES.count(f'"{name}"') > 1, f"{name} is used"
 
 
 def test_csv_of_rows_that_differ_in_their_keys() -> None:
     rows = [{"digit": 7, "share": 0.5}, {"digit": 1, "note": 'a "b", c'}]
     assert encode_csv(rows).decode() == 'digit,share,note\n7,0.5,\n1,,"a ""b"", c"\n'
     assert encode_csv([]) == b"\n"
+
+
+def test_guides_say_which_way_overfitting_shows() -> None:
+    accuracy, loss = GUIDES["accuracy curves"].text, GUIDES["loss curves"].text
+    assert "higher is better" in accuracy and "training accuracy rises while validation accuracy falls" in accuracy
+    assert "lower is better" in loss and "training loss falls while validation loss rises" in loss
+    assert CURVE_GUIDES == {"loss": "loss curves", "accuracy": "accuracy curves"}
+
+
+def test_a_chart_without_data_is_a_sentence() -> None:
+    def show() -> None:
+        from mnist_core.charts import runs as run_charts
+        from pages.ui.shared import figure
+
+        for key, curves in (("empty", {"a": []}), ("drawn", {"a": [{"step": 1, "loss": 2.0}]})):
+            chart = run_charts.run_curves(curves, "loss", "step")
+            figure.show_chart(chart, "Loss", "Loss", "loss curves", key, finding=f"It is *{key}*.")
+
+    app = AppTest.from_function(show).run()
+    assert not app.exception
+    assert [chart.proto.alt for chart in app.get("vega_lite_chart")] == ["Loss"]
+    texts = [text.value for text in app.markdown]
+    assert r"It is \*empty\*\." in texts and r"It is \*drawn\*\." in texts
+    assert texts.count("**How to read this**") == 1
 
 
 ROWS: list[dict[str, Any]] = [

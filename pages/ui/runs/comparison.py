@@ -14,6 +14,7 @@ from mnist_core.runs.comparison import live_changes, settings_table
 from mnist_core.runs.labels import run_title
 from mnist_core.runs.run import Run
 from pages.ui.shared import caches, figure, formatting, guard, mode, prediction_view, sketchpad, state, theme
+from pages.ui.shared.figure_guides import CURVE_GUIDES
 from pages.ui.shared.sketchpad import show_sketchpad
 
 MAX_RUNS = 10
@@ -66,7 +67,7 @@ def show_curves(runs: list[Run], live: bool) -> None:
         run_charts.run_curves(reports, metric, axis, smoothing, logarithmic),
         title.capitalize(),
         f"{title} of {', '.join(reports)}",
-        "learning curves",
+        CURVE_GUIDES[metric.removeprefix("val_")],
         "overlay",
         live=live,
         finding=run_findings.run_curves(reports, metric),

@@ -43,13 +43,19 @@ def show_chart(
         live: whether it is redrawn twice a second. If so, the menu is left out.
         finding: what the chart shows, in one sentence of plain text above it.
 
+    Without data a sentence takes the place of the chart.
+
     Returns:
-        What st.altair_chart returns, which is the selection if `on_select` asks for one.
+        What st.altair_chart returns, which is the selection if `on_select` asks for one; None without data.
     """
     rendered = isinstance(chart, dict)
     data = chart["datasets"][chart["data"]["name"]] if rendered else chart.data["values"]
     csv_rows = rows or (data.to_pylist if rendered else lambda: data)
     with _card(key):
+        if not len(data):
+            _show_title(title)
+            st.markdown(formatting.escape_markdown(finding or "There is nothing to show yet."))
+            return None
         if live:
             _show_title(title)
         else:

@@ -37,11 +37,19 @@ GUIDES = {
         "https://doi.org/10.1109/5.726791",
     ),
     # Train and Runs
-    "learning curves": Guide(
-        "Training progresses from left to right. The **training** line shows how the network does on the images it "
-        "learns from, the **validation** dots how it does on images it never learns from. When the first keeps "
-        "improving and the second gets worse, the network is memorizing its training images. A dashed line marks a "
-        "setting that was changed during the training.",
+    "accuracy curves": Guide(
+        "**Accuracy** is the share of images read correctly: higher is better. Training progresses from left to right. "
+        "The **training** line is about the images the network learns from, the **validation** dots about images it "
+        "never learns from. If training accuracy rises while validation accuracy falls, the network memorizes its "
+        "training images. A dashed line marks a setting that was changed during the training.",
+        "learning curve, overfitting",
+        "https://keras.io/api/models/model_training_apis/",
+    ),
+    "loss curves": Guide(
+        "**Loss** measures how far the predictions are from the labels, and punishes confident mistakes most: lower is "
+        "better. Training progresses from left to right: the **training** line, and **validation** dots for images the "
+        "network never learns from. If training loss falls while validation loss rises, the network memorizes its "
+        "training images. A dashed line marks a setting that was changed during the training.",
         "learning curve, overfitting",
         "https://keras.io/api/models/model_training_apis/",
     ),
@@ -430,3 +438,6 @@ GUIDES = {
     ),
 }
 """Name, as the functions in `figure` take it -> explanation."""
+
+CURVE_GUIDES = {"loss": "loss curves", "accuracy": "accuracy curves"}
+"""What learning curves show -> their guide. For loss, lower is better."""

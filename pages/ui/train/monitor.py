@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
+from mnist_core.runs import findings
 from mnist_core.runs.run import Metrics, Run
 from mnist_core.runs.status import Status
 from pages.ui.shared import caches, figure, guard, run_controls, state
+from pages.ui.shared.figure_guides import CURVE_GUIDES
 from pages.ui.train.probe_panel import show_probes
 from pages.ui.train.result import show_result
 from pages.ui.train.run_bar import show_run_bar
@@ -63,8 +65,16 @@ def _show_curves(run: Run, metrics: Metrics, status: Status, live: bool) -> None
 def show_curves(run: Run, metrics: Metrics, status: Status, live: bool) -> None:
     """Loss and accuracy of a run that has reports. `live`: whether they are redrawn, without the menu of a figure."""
     steps_per_epoch, last = status.steps / max(status.epochs, 1), metrics.rows[-1]
-    for column, measure in zip(st.columns(2), ("loss", "accuracy"), strict=True):
+    for column, measure in zip(st.columns(2), CURVE_GUIDES, strict=True):
         chart = caches.learning_curve(run, metrics.rows, measure, steps_per_epoch)
         alt = f"{measure.capitalize()} by epoch on training and validation images; now {last[measure]:.4f}"
         with column:
-            figure.show_chart(chart, measure.capitalize(), alt, "learning curves", f"{measure}_chart", live=live)
+            figure.show_chart(
+                chart,
+                measure.capitalize(),
+                alt,
+                CURVE_GUIDES[measure],
+                f"{measure}_chart",
+                live=live,
+                finding=findings.learning_curve(metrics.rows, measure),
+            )
