@@ -274,7 +274,8 @@ def png_header(width: int, height: int) -> bytes:
     ("content", "words"),
     [
         (b"", "an empty file"),
-        (b"milk, eggs", "Expected a PNG or JPEG"),
+        ("milk, eggs,\nbread and jam, 1 €".encode(), r"Received: a text file\.$"),
+        (b"\x00\x01\x02\xff\xfe", r"Received: a file of another type\.$"),
         (b"%PDF-1.4", "a PDF"),
         (b"GIF89a..", "a GIF"),
         (png_header(1, 1), "1 x 1"),
@@ -289,6 +290,19 @@ def test_what_cannot_be_read_is_said(content: bytes, words: str) -> None:
         warnings.simplefilter("error")
         with pytest.raises(DrawingError, match=words):
             decode_upload(content)
+
+
+def test_a_drawing_is_normalized_alike_on_canvases_of_every_size() -> None:
+    model, found = Classifier(DEFAULT_MODEL), []
+    for digit in [*range(10)] * 2:
+        strokes = digit_forms.generate_digit(np.random.default_rng(len(found)), digit).strokes
+        small, large = (
+            normalize_drawing(render_strokes(strokes, side / 14, side * 0.7, side=side), side / 14).image
+            for side in (280, 560)
+        )
+        found.append(difference(small, large))
+        assert model.predict(small).digit == model.predict(large).digit == digit
+    assert np.median(found) < 1
 
 
 def test_a_photo_in_uneven_light_reads_as_the_drawing_does(digits: np.ndarray) -> None:

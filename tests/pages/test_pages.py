@@ -81,6 +81,10 @@ def test_finished_run_can_be_chosen_and_compared(app: AppTest, trained_run: Run)
     assert page_text(app).count("data-digit") == 1
     app.selectbox(key=state.SECOND_MODEL).select("default").run()
     assert page_text(app).count("data-digit") == 2
+    assert app.selectbox(key=state.SECOND_MODEL).options == ["none", "Digit Lab's model"]  # not the run itself
+    app.selectbox(key=state.MODEL).select("default").run()
+    assert app.selectbox(key=state.SECOND_MODEL).value == "none"
+    assert page_text(app).count("data-digit") == 1
     assert not app.error
 
 

@@ -39,15 +39,17 @@ STYLE = f"""
 [class*="_workbench"] > :has(> .st-key-answer) {{ grid-area: answer; }}
 [class*="_workbench"] > :has(> .st-key-pad) {{ grid-area: pad; }}
 [class*="_workbench"] > :has(> .st-key-details) {{ grid-area: details; }}
-.st-key-answer {{ min-height: 5.5rem; }} /* the canvas stays where it is when the answer appears */
 .st-key-answer .lab-answer {{ margin: 0; }}
-@media (max-width: 640px) {{
+@media (max-width: 640px) {{ /* of one height, hint or answer: the canvas below must not move while somebody draws */
+  .st-key-answer {{ min-height: 6rem; justify-content: center; }}
+  .st-key-answer .lab-answer {{ flex-wrap: nowrap; }}
   .st-key-answer .lab-digit {{ font-size: 4.5rem; min-width: 3rem; }}
+  .st-key-answer .lab-sure {{ font-size: 1.3rem; line-height: 1.2; }}
   .st-key-answer .lab-figure {{ display: none; }} /* the last of the stages shows it, too */
 }}
 @media (min-width: 641px) {{ /* canvas and buttons fit a laptop's screen */
   .st-key-digit_workbench {{ column-gap: 2.5rem; grid-template: "pad answer" auto "pad details" 1fr
-    / min(50%, max({CANVAS_PIXELS}px, min({LARGE_CANVAS_PIXELS}px, 100svh - 22rem))) minmax(0, 1fr); }}
+    / min(50%, max({CANVAS_PIXELS}px, min({LARGE_CANVAS_PIXELS}px, 100svh - 20rem))) minmax(0, 1fr); }}
 }}
 @media (min-width: 641px) {{
   .st-key-home_workbench {{ column-gap: 2.5rem; grid-template: "pad answer" 1fr "pad details" auto

@@ -1,0 +1,111 @@
+"""The Draw page through AppTest: what is read, Undo and Clear, "not a digit", uploads and the menus of models."""
+
+from __future__ import annotations
+
+import re
+
+import cv2
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from pages.ui.shared import prediction_view, state
+from tests.pages.support import ONE, SEVEN, button, canvas_state, drawing, open_page, page_text
+
+BAR = (20, 20, 260, 20)
+SCRIBBLE = [["M", 60, 40], *(["L", 60 + 160 * (step % 2), 40 + 8 * step] for step in range(25))]
+
+
+@pytest.fixture
+def page(app: AppTest) -> AppTest:
+    return open_page(app, "pages/draw.py")
+
+
+def draw(app: AppTest, *lines: tuple[int, int, int, int], key: str = state.CANVAS) -> AppTest:
+    """Sends what the canvas sends after strokes. `key`: of its widget, another one after each Undo and Clear."""
+    app.session_state[key] = drawing(*lines)
+    return app.run()
+
+
+def scribble(app: AppTest) -> AppTest:
+    paper = np.zeros((280, 280, 4), np.uint8)
+    paper[..., 3] = 255
+    cv2.polylines(paper, [np.array([command[1:] for command in SCRIBBLE])], False, (255, 255, 255, 255), 20)
+    app.session_state[state.CANVAS] = canvas_state(paper, SCRIBBLE)
+    return app.run()
+
+
+def bars(app: AppTest) -> dict[str, float]:
+    """Output -> length of its bar in percent, as the page shows them."""
+    rows = re.findall(
+        r"<span>(?:<b>)?([^<]+?)(?:</b>)?</span><span class=\"lab-track\">.*?width:([\d.]+)%", page_text(app)
+    )
+    return {name: float(width) for name, width in rows}
+
+
+def test_undo_takes_the_last_stroke_back_and_clear_all_of_them(page: AppTest) -> None:
+    assert button(page, "Undo").disabled and button(page, "Clear").disabled
+    draw(page, *ONE, BAR)
+    button(page, "Undo").click().run()
+    assert 'data-digit="1"' in page_text(page)
+    button(page, "Clear").click().run()
+    assert "data-digit" not in page_text(page) and "Draw a digit" in page.info[0].value
+    assert button(page, "Clear").disabled
+    assert state.initial_drawing_key(state.CANVAS) not in page.session_state  # it starts clean
+    draw(page, *SEVEN, key="canvas_2")
+    assert 'data-digit="7"' in page_text(page)
+    assert not page.exception
+
+
+def test_undo_brings_a_cleared_drawing_back(page: AppTest) -> None:
+    draw(page, *ONE)
+    button(page, "Clear").click().run()
+    button(page, "Undo").click().run()
+    assert 'data-digit="1"' in page_text(page)
+
+
+def test_example_is_read_as_some_digit(page: AppTest) -> None:
+    button(page, "Draw one for me").click().run()
+    assert "lab-answer" in page_text(page)
+    first = page.session_state[state.drawing_key(state.CANVAS)]
+    button(page, "Draw one for me").click().run()
+    assert page.session_state[state.drawing_key(state.CANVAS)] != first
+    assert not page.exception
+
+
+def test_rejected_drawing_shows_no_digit_and_the_bar_of_not_a_digit(page: AppTest) -> None:
+    scribble(page)
+    shown = page_text(page)
+    assert "That does not look like a digit" in shown and "data-digit" not in shown
+    assert f'lab-digit">{prediction_view.NOTHING}<' in shown
+    assert list(bars(page)) == [*"0123456789", "not a digit"]
+    assert sum(bars(page).values()) == pytest.approx(100, abs=0.6)
+    assert max(bars(page), key=lambda name: bars(page)[name]) == "not a digit"
+
+
+def test_model_without_the_eleventh_output_has_ten_bars() -> None:
+    uniform = np.full(10, 0.1, np.float32)
+    assert "not a digit" not in prediction_view.probability_bars(uniform)
+    assert "not a digit" in prediction_view.probability_bars(uniform * 0.5, 0.5)
+
+
+def upload_a_one(app: AppTest) -> AppTest:
+    paper = np.full((300, 300), 255, np.uint8)
+    cv2.line(paper, (150, 60), (150, 240), 0, 18)
+    app.file_uploader[0].set_value(("one.png", cv2.imencode(".png", paper)[1].tobytes(), "image/png"))
+    return app.run()
+
+
+def test_canvas_and_upload_the_last_used_is_read_and_named(page: AppTest) -> None:
+    draw(page, BAR)
+    upload_a_one(page)
+    assert 'data-digit="1"' in page_text(page)
+    assert page.segmented_control(key=state.DRAW_SOURCE).value == "upload"
+    draw(page, *SEVEN)
+    assert 'data-digit="7"' in page_text(page)
+    assert page.segmented_control(key=state.DRAW_SOURCE).value == "canvas"
+    page.segmented_control(key=state.DRAW_SOURCE).set_value("upload").run()
+    assert 'data-digit="1"' in page_text(page)
+    button(page, "Clear").click().run()
+    assert page.segmented_control(key=state.DRAW_SOURCE).value == "canvas" and "data-digit" not in page_text(page)
+    assert not page.exception
