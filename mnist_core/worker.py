@@ -143,9 +143,13 @@ def train_model(run: Run, heartbeat: Heartbeat, stop_requested: Callable[[], boo
     heartbeat.update(state="running", message="Reading the images.")
     spec = run.spec()
     heartbeat.update(epochs=spec.settings.epochs)
-    dataset = load_dataset(spec, lambda message: heartbeat.update(message=message), thread_limit())
+
+    def show_message(message: str, share: float = 0.0) -> None:
+        heartbeat.update(message=message, prepared=share)
+
+    dataset = load_dataset(spec, show_message, thread_limit())
     check_batch_size(spec.settings, len(dataset.split.x_train))
-    heartbeat.update(data=dataset.notice, message="Starting TensorFlow.")
+    heartbeat.update(data=dataset.notice, message="Starting TensorFlow.", prepared=0.0)
     model = make_model(spec.settings, spec.seed)
     if spec.base:
         fine_tune.load_base_weights(model, spec.settings.architecture, spec.base, dataset.non_digit_share)

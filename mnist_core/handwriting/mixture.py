@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -34,6 +34,8 @@ CHUNK = 500
 
 PEN_DIGIT, DIGIT_FORM, NON_DIGIT = range(3)
 
+Progress = Callable[[int, int], None]
+"""Takes how many drawings are made, and how many there will be."""
 Images = NDArray[np.uint8]
 Labels = NDArray[np.uint8]
 
@@ -55,7 +57,13 @@ MIXTURES: dict[str, Mixture | None] = {
 }
 
 
-def make_mixture(mixture: Mixture, digits: Sequence[PenDigit], seed: int, processes: int = 1) -> tuple[Images, Labels]:
+def make_mixture(
+    mixture: Mixture,
+    digits: Sequence[PenDigit],
+    seed: int,
+    processes: int = 1,
+    progress: Progress = lambda done, total: None,
+) -> tuple[Images, Labels]:
     """Makes the drawings of a mixture, in random order.
 
     Args:
@@ -63,6 +71,7 @@ def make_mixture(mixture: Mixture, digits: Sequence[PenDigit], seed: int, proces
         digits: the pen digits to draw. If empty, `mixture.pen_digits` counts as 0.
         seed: decides the drawings, whatever the number of processes.
         processes: how many processes work at once.
+        progress: called with the number of drawings made so far, and of all.
 
     Returns:
         (N, 28, 28) uint8, ink bright, and (N,) uint8 labels, 0..9 or NOT_A_DIGIT.
@@ -76,7 +85,10 @@ def make_mixture(mixture: Mixture, digits: Sequence[PenDigit], seed: int, proces
         return _make_chunk(chunks[0], seeds[0], digits)
     spawn = multiprocessing.get_context("spawn")  # a fork would copy threads that hold locks
     with ProcessPoolExecutor(processes, spawn, initializer=_keep_digits, initargs=(tuple(digits),)) as pool:
-        parts = list(pool.map(_make_chunk_in_pool, chunks, seeds))
+        parts = []
+        for part in pool.map(_make_chunk_in_pool, chunks, seeds):
+            parts.append(part)
+            progress(sum(len(labels) for _, labels in parts), len(kinds))
     return np.concatenate([images for images, _ in parts]), np.concatenate([labels for _, labels in parts])
 
 

@@ -24,6 +24,7 @@ from mnist_core.handwriting.mixture import (
     Images,
     Labels,
     Mixture,
+    Progress,
     make_first_drawings,
     make_mixture,
     shuffled_kinds,
@@ -47,13 +48,19 @@ _UNVERSIONED = "digitlab-drawings-" + "[0-9a-f]" * 16 + ".npz"
 _CHECKED = 100  # drawings made again before an unversioned file is trusted: 0.2 s
 
 
-def load_mixture(mixture: Mixture, digits: Sequence[PenDigit], processes: int = 1) -> tuple[Images, Labels]:
+def load_mixture(
+    mixture: Mixture,
+    digits: Sequence[PenDigit],
+    processes: int = 1,
+    progress: Progress = lambda done, total: None,
+) -> tuple[Images, Labels]:
     """Returns the drawings of `make_mixture` with SEED, from the cache if possible.
 
     Args:
         mixture: how many drawings of each kind.
         digits: the pen digits to draw.
         processes: how many processes may work at once if the drawings have to be made.
+        progress: called while they are made.
 
     Returns:
         (N, 28, 28) uint8, ink bright, and (N,) uint8 labels, 0..9 or NOT_A_DIGIT.
@@ -64,7 +71,7 @@ def load_mixture(mixture: Mixture, digits: Sequence[PenDigit], processes: int = 
         with contextlib.suppress(OSError):
             os.utime(path)  # used just now, so the last to be deleted
         return cached
-    images, labels = make_mixture(mixture, digits, SEED, processes)
+    images, labels = make_mixture(mixture, digits, SEED, processes, progress)
     with contextlib.suppress(OSError):  # a full or read-only disk: the next run makes them again
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as temporary:

@@ -56,6 +56,9 @@ class JobBackend(Protocol):
     def position(self, run: Run) -> int:
         """The run's place in the queue, 1 for the next one; 0 if it is not queued."""
 
+    def ahead(self, run: Run) -> list[Run]:
+        """The runs that a queued run waits for: those that are training, then those that start before it."""
+
     def request_stop(self, run: Run) -> None:
         """Requests that the run ends soon and keeps its model. A queued run ends at once, without a model."""
 

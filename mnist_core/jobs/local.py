@@ -129,6 +129,11 @@ class LocalBackend:
         with self.lock:
             return self._queue.position(run)
 
+    def ahead(self, run: Run) -> list[Run]:
+        """See JobBackend."""
+        with self.lock:
+            return self._queue.ahead(run)
+
     def request_stop(self, run: Run) -> None:
         """See JobBackend."""
         if run.path.is_dir():

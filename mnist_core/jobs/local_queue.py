@@ -91,6 +91,11 @@ class LocalQueue:
         ids = [job.run.id for job in self.turns()]
         return ids.index(run.id) + 1 if run.id in ids else 0
 
+    def ahead(self, run: Run) -> list[Run]:
+        """The runs that are training, then those that start before this one."""
+        waiting = [job.run for job in self.turns()]
+        return [job.run for job, _ in self.training()] + waiting[: max(0, self.position(run) - 1)]
+
     def record_turn(self, job: LocalJob) -> None:
         """Notes that the owner of a job had a turn just now."""
         self._last_turns[job.owner] = max(self._last_turns.values(), default=0) + 1

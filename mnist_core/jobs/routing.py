@@ -132,6 +132,10 @@ class RoutingBackend:
         """See JobBackend."""
         return self.backend_of(run).position(run)
 
+    def ahead(self, run: Run) -> list[Run]:
+        """See JobBackend."""
+        return self.backend_of(run).ahead(run)
+
     def prepare(self) -> None:
         """Does nothing: the next run trains elsewhere."""
 

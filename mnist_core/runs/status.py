@@ -38,6 +38,7 @@ class Status:
         pid: process that owns the run: the worker, or the server while the run is queued.
         host: name of the machine that this process runs on.
         data: one line about the training images.
+        prepared: done share of what the message says is being prepared, 0..1.
     """
 
     state: str = "queued"
@@ -54,6 +55,7 @@ class Status:
     pid: int = 0
     host: str = ""
     data: str = ""
+    prepared: float = 0.0
 
     @property
     def final(self) -> bool:
@@ -62,8 +64,8 @@ class Status:
 
     @property
     def progress(self) -> float:
-        """Trained share of all steps, 0..1."""
-        return min(1.0, self.step / self.steps) if self.steps else 0.0
+        """Trained share of all steps, before the training the prepared share of its images, 0..1."""
+        return min(1.0, self.step / self.steps if self.steps else self.prepared)
 
 
 def stamp_status(status: Status) -> Status:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -24,8 +23,14 @@ from mnist_core.runs.spec import RunSpec
 from mnist_core.training import fine_tune
 from mnist_core.wording import plural
 
-ShowMessage = Callable[[str], None]
-"""Takes one line that says what is being done."""
+
+class ShowMessage(Protocol):
+    """Takes one line that says what is being done, and the share of it that is done, 0..1."""
+
+    def __call__(self, message: str, share: float = 0.0, /) -> None:
+        """Shows both."""
+
+
 PROGRESS_SECONDS = 0.5
 """At least this long between two messages of a download."""
 
@@ -140,13 +145,13 @@ def _add_drawings(
     spec: RunSpec, split: Split, pens: PenSplit, outputs: int, show_message: ShowMessage, processes: int
 ) -> tuple[Split, str]:
     """Appends generated drawings to the training images. Returns the new split and a notice about the drawings."""
-    mixture = MIXTURES[spec.settings.drawings]
-    if mixture is None:
+    drawings = MIXTURES[spec.settings.drawings]
+    if drawings is None:
         return split, ""
     if outputs <= NOT_A_DIGIT:
-        mixture = replace(mixture, non_digits=0)
+        drawings = replace(drawings, non_digits=0)
     show_message("Drawing digits to train on.")
-    images, labels = mixture_cache.load_mixture(mixture, pens.train, processes)
+    images, labels = mixture_cache.load_mixture(drawings, pens.train, processes, _drawing_progress(show_message))
     x_train, y_train = np.concatenate([split.x_train, images]), np.concatenate([split.y_train, labels])
     writers = len({digit.writer for digit in pens.train})
     origin = f"from {writers} writers and digit forms" if writers else "from digit forms (pen digits are missing)"
@@ -166,6 +171,19 @@ def throttled_progress(what: str, show_message: ShowMessage) -> Progress:
         nonlocal last
         if time.monotonic() - last > PROGRESS_SECONDS:
             last = time.monotonic()
-            show_message(f"Downloading {what}: {done / 1e6:.1f} of {total / 1e6:.1f} MB.")
+            share = done / total if total else 0.0
+            show_message(f"Downloading {what}: {done / 1e6:.1f} of {total / 1e6:.1f} MB.", share)
+
+    return progress
+
+
+def _drawing_progress(show_message: ShowMessage) -> Progress:
+    """Makes a progress callback for drawings that says how many are made and how long the rest will take."""
+    began = time.monotonic()
+
+    def progress(done: int, total: int) -> None:
+        left = (time.monotonic() - began) / done * (total - done)
+        text = f"Drawing digits to train on, only this time: {done:,} of {total:,}, about {left:.0f} s left."
+        show_message(text, done / total)
 
     return progress

@@ -6,7 +6,9 @@ the latest longer run of this machine says how much faster or slower this machin
 
 from __future__ import annotations
 
+import heapq
 import socket
+from collections.abc import Sequence
 from itertools import islice
 
 from mnist_core.errors import RunError
@@ -62,6 +64,41 @@ def measure_slowness() -> float:
         if found := _slowness_of(run):
             return found
     return 1.0
+
+
+def expected_wait(ahead: Sequence[Run], slots: int, slowness: float | None = None) -> float | None:
+    """Estimates the seconds until a queued run starts.
+
+    Args:
+        ahead: the runs that it waits for, in the order in which they start.
+        slots: how many runs train at the same time.
+        slowness: as `expected_seconds` takes it.
+
+    Returns:
+        The seconds; None if nobody can say, for example because a run is paused.
+    """
+    free = [0.0] * slots  # when each slot has trained what it was given so far
+    for run in ahead:
+        left = _seconds_left(run, slowness)
+        if left is None:
+            return None
+        heapq.heapreplace(free, free[0] + left)
+    return free[0]
+
+
+def _seconds_left(run: Run, slowness: float | None) -> float | None:
+    """Estimates how long a run still takes; None if it is paused or cannot be read."""
+    status = run.status()
+    if status.state == "paused":
+        return None
+    if status.seconds_left is not None or status.final:
+        return status.seconds_left or 0.0
+    try:
+        spec = run.spec()
+    except RunError:
+        return None
+    whole = expected_seconds(spec.recipe, spec.settings, spec.data, slowness)
+    return None if whole is None else whole * (1 - status.progress if status.step else 1)
 
 
 def _slowness_of(run: Run) -> float | None:

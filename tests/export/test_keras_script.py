@@ -122,7 +122,7 @@ def small_run(name: str, data: Path) -> Run:
 def losses_of_run(run: Run, monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The losses of the first steps as the worker trains them, in Keras's way: the mean of the epoch so far."""
     spec, losses = run.spec(), list[tuple[float, int]]()
-    split = dataset.load_dataset(spec, lambda _: None, 1).split
+    split = dataset.load_dataset(spec, lambda *_: None, 1).split
     compile_steps = loop.compile_training_steps
 
     def recording(*arguments: Any) -> Any:
@@ -277,7 +277,7 @@ def test_exported_drawings_are_those_of_the_run(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setitem(mixture.MIXTURES, "some", mixture.Mixture(0, 12, 6))
     monkeypatch.setattr(keras_script, "pen_digits_available", lambda: False)
     run = create_run(make_spec("canvas", {}, "sample", seed=3))
-    trained_on = dataset.load_dataset(run.spec(), lambda _: None, cpu_count()).split
+    trained_on = dataset.load_dataset(run.spec(), lambda *_: None, cpu_count()).split
     images, labels = keras_script.drawings_of_run(run)
     np.testing.assert_array_equal(images, trained_on.x_train[-18:])
     np.testing.assert_array_equal(labels, trained_on.y_train[-18:])

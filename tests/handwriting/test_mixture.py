@@ -32,7 +32,10 @@ def test_mixture_holds_as_many_of_each_kind_as_it_says(digits: tuple[PenDigit, .
 @pytest.mark.slow
 def test_number_of_processes_changes_nothing(digits: tuple[PenDigit, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mixture, "CHUNK", 20)
-    one, two = (make_mixture(Mixture(20, 20, 20), digits, seed=2, processes=count) for count in (1, 2))
+    made: list[tuple[int, int]] = []
+    one = make_mixture(Mixture(20, 20, 20), digits, seed=2)
+    two = make_mixture(Mixture(20, 20, 20), digits, 2, 2, lambda done, total: made.append((done, total)))
+    assert made == [(20, 60), (40, 60), (60, 60)]
     assert (one[0] == two[0]).all() and (one[1] == two[1]).all()
     other, _ = make_mixture(Mixture(10, 5, 5), digits, seed=3)
     assert (other != one[0][:20]).any()

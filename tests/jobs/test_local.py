@@ -145,6 +145,7 @@ def test_runs_train_one_after_the_other_in_order_of_submission(workers: Workers)
         backend.submit(run)
     wait_until(started(made[0]), "the first worker")
     assert [backend.position(run) for run in made] == [0, 1, 2]
+    assert [run.id for run in backend.ahead(made[2])] == [made[0].id, made[1].id]
     assert [run.status().state for run in made] == ["running", "queued", "queued"]
     let_go(made[0])
     wait_until(started(made[1]), "the second worker")

@@ -175,7 +175,7 @@ def test_full_queue_shows_an_error_and_creates_no_run(app: AppTest, monkeypatch:
     try:
         open_page(app, "pages/train.py")
         app.selectbox(key=state.DATA).select("sample")
-        for place in ("", "Number 1 in the queue.", "Number 1 in the queue."):
+        for place in ("", "Number 1 in the queue. It starts in about", "Number 1 in the queue."):
             button(app, "Train").click().run()
             wait_for(lambda: bool(started))
             assert place in app.get("progress")[0].proto.text

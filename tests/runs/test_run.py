@@ -192,6 +192,7 @@ def test_a_status_reads_back_as_written(run: Run, state: str) -> None:
 
 def test_progress_stays_within_bounds() -> None:
     assert Status(step=30, steps=20).progress == 1 and Status(step=3, steps=0).progress == 0
+    assert Status(prepared=0.25).progress == 0.25 and Status(step=5, steps=20, prepared=1.0).progress == 0.25
 
 
 def dead_pid() -> int:

@@ -30,7 +30,7 @@ def fingerprint(recipe: str) -> Iterator[tuple[str, object]]:
     """Names and values of one recipe's line; floats as hexadecimal digits, which lose nothing."""
     settings = replace(RECIPES[recipe].settings, epochs=1)
     spec = RunSpec(recipe, settings, "sample", 0)
-    images = dataset.load_dataset(spec, lambda _: None, 1)
+    images = dataset.load_dataset(spec, lambda *_: None, 1)
     model = make_model(settings, 0)
     control = loop.LiveControls(settings.learning_rate, 1, BATCHES_PER_REPORT)
     reports = list(loop.train(model, settings, images.split, 0, control))

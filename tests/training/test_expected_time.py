@@ -10,10 +10,10 @@ import pytest
 from mnist_core.recipes.recipes import RECIPES
 from mnist_core.runs.run import Run
 from mnist_core.runs.spec import make_spec
-from mnist_core.runs.status import Status
+from mnist_core.runs.status import Status, stamp_status
 from mnist_core.runs.store import create_run
 from mnist_core.training import time_model
-from mnist_core.training.expected_time import expected_seconds, measure_slowness
+from mnist_core.training.expected_time import expected_seconds, expected_wait, measure_slowness
 from mnist_core.training.time_model import WORK_KINDS, TimeModel
 
 FAST = RECIPES["fast"].settings
@@ -54,3 +54,20 @@ def test_measured_machine_needs_no_runs() -> None:
     model = TimeModel(costs, 0.0, time_model.machine_id(), 2, 0.0)
     time_model.save_time_model(model)
     assert expected_seconds("fast", FAST, "full") == model.epoch_seconds(FAST, "full") > 235
+
+
+def in_progress(state: str, **values: object) -> Run:
+    run = create_run(make_spec("fast"))
+    run.write_status(stamp_status(replace(run.status(), state=state, **values)))
+    return run
+
+
+def test_a_queued_run_starts_when_the_runs_before_it_have_left_a_slot() -> None:
+    training, just_started = in_progress("running", seconds_left=30.0), in_progress("running", step=25, steps=100)
+    queued = in_progress("queued")
+    whole = RECIPES["fast"].epoch_seconds
+    assert expected_wait([training], 1) == 30
+    assert expected_wait([training, just_started], 2) == 0.75 * whole
+    assert expected_wait([training, just_started, queued], 2) == 1.75 * whole
+    assert expected_wait([training, queued], 1, slowness=2) == 30 + 2 * whole
+    assert expected_wait([in_progress("paused", step=25, steps=100), queued], 1) is None

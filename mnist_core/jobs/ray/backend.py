@@ -198,6 +198,12 @@ class RayBackend:
             waiting = [task.run.id for task in self._tasks.turns()]
         return waiting.index(run.id) + 1 if run.id in waiting else 0
 
+    def ahead(self, run: Run) -> list[Run]:
+        """See JobBackend. Only those that wait here: Ray does not say in which order it starts its own."""
+        with self._tasks.lock:
+            waiting = [task.run for task in self._tasks.turns()]
+        return waiting[: max(0, self.position(run) - 1)]
+
     def prepare(self) -> None:
         """Does nothing: no worker is kept warm on a cluster."""
 

@@ -14,6 +14,7 @@ from mnist_core.runs.comparison import describe_live_changes, describe_overrides
 from mnist_core.runs.run import Run
 from mnist_core.runs.spec import RunSpec
 from mnist_core.runs.status import Status
+from mnist_core.training import expected_time
 from pages.ui.shared import caches, formatting, run_controls
 from pages.ui.shared.state_badge import state_badge
 
@@ -57,9 +58,19 @@ def metrics_html(status: Status, rows: Sequence[dict[str, Any]]) -> str:
 
 def _progress_text(run: Run, status: Status) -> str:
     if status.state == "queued":
-        position = caches.backend().position(run)
-        return f"Number {position} in the queue." if position else status.message
+        return _queue_text(run) or status.message
     return status.message
+
+
+def _queue_text(run: Run) -> str:
+    """The place in the queue and when the run will start, as far as that is known; empty if it is not in the queue."""
+    backend = caches.backend()
+    position = backend.position(run)
+    if not position:
+        return ""
+    wait = expected_time.expected_wait(backend.ahead(run), backend.slots, caches.machine_slowness())
+    start = f" It starts in about {format_duration(wait)}." if wait else ""
+    return f"Number {position} in the queue.{start}"
 
 
 def _show_ending(run: Run, spec: RunSpec, status: Status) -> None:
