@@ -37,12 +37,12 @@ def show_sweep_page() -> None:
     with right:
         sweep = current_sweep()
         if sweep is None:
-            st.info("No sweeps yet. Start one on the left. The predefined one takes less than three minutes.")
+            st.info("No sweeps yet. Press Start sweep: it takes less than three minutes.")
         else:
             show_sweep(sweep_menu(sweep))
 
 
 navigation.ensure_app_ran()
-st.title("Sweep")
+st.title("Sweeps")
 st.write("Train many runs with different settings, to find good ones and see which settings matter.")
 guard.render(show_sweep_page)

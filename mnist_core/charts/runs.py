@@ -129,12 +129,14 @@ def run_curves(
         values = smooth_values([report[metric] for report in drawn], smoothing)
         points += [{"run": name, "x": drawn[index][axis], "y": values[index]} for index in downsample(values)]
     scale = alt.Scale(type="log" if logarithmic else "linear", zero=False)
+    at_epochs = axis == "epoch" and metric.startswith("val_")
+    x_axis = alt.Axis(tickMinStep=1, format="d") if at_epochs else alt.Axis()
     percent = metric.endswith("accuracy")
     y_axis = alt.Axis(format=".0~%" if percent else "~g") if logarithmic else value_axis(_column(points, "y"), percent)
     # The points as a dict, not as InlineData: Altair validates each of those, a third of a second for 5,000.
     chart: Any = alt.Chart({"values": points}).mark_line(strokeWidth=2, point=len(points) < 60)
     return chart.encode(
-        x=alt.X("x:Q", title=CURVE_AXES[axis], scale=alt.Scale(zero=False, nice=False)),
+        x=alt.X("x:Q", title=CURVE_AXES[axis], scale=alt.Scale(zero=False, nice=False), axis=x_axis),
         y=alt.Y("y:Q", title=METRIC_TITLES[metric], scale=scale, axis=y_axis),
         color=alt.Color("run:N", legend=alt.Legend(title=None, orient="top", columns=1, labelLimit=400)),
         tooltip=[

@@ -402,7 +402,7 @@ def test_a_sweep_is_one_row_of_five_columns_and_ticking_it_lists_its_runs(
     sweep, trials = add_sweep(two, runs_root)
     open_page(app, "pages/runs.py")
     (table,) = tables(app)
-    assert list(table.proto.column_order) == ["name", "what", "val_accuracy", "train_seconds", "created"]
+    assert list(table.proto.column_order) == ["name", "val_accuracy", "what", "train_seconds", "created"]
     assert list(table.value["run"]) == [sweep.id, two[1].id, two[0].id]
     assert table.value["name"][0] == f"sweep?sweep={sweep.id}#fast%3A%20learning%20rate"
     assert table.value["what"][0].startswith("sweep of 4 runs · best: learning rate 0.01")

@@ -32,10 +32,19 @@ PAGE = "pages/sweep.py"
 
 
 @pytest.fixture
-def app() -> AppTest:
+def simple() -> AppTest:
+    """The app as everybody finds it."""
     st.cache_resource.clear()
     st.cache_data.clear()
     return AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+
+
+@pytest.fixture
+def app(simple: AppTest) -> AppTest:
+    """In Expert mode, with the form for a sweep of one's own, whose ranges are typed."""
+    simple.session_state[state.EXPERT] = simple.session_state[state.SWEEP_AS_TEXT] = True
+    simple.session_state[state.SWEEP_KIND] = form.OWN_SWEEP
+    return simple
 
 
 def opened(app: AppTest, **address: str) -> AppTest:
@@ -110,22 +119,66 @@ WINNER = {
 # the page
 
 
-def test_without_a_sweep_the_page_invites_to_start_one(app: AppTest) -> None:
+def test_without_a_sweep_one_button_starts_the_predefined_one(simple: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[Sweep] = []
+    monkeypatch.setattr(form, "launch_sweep", started.append)
+    opened(simple)
+    assert "No sweeps yet" in shown(simple) and "Batch size × learning rate" in shown(simple)
+    assert "20 trials of 2 epochs on offline sample" in shown(simple)
+    widgets = [*simple.text_input, *simple.select_slider, *simple.selectbox, *simple.multiselect, *simple.radio]
+    assert widgets == [], "Simple mode asks nothing"
+    (button,) = [button for button in simple.button if "tart" in button.label]
+    button.click().run()
+    assert [sweep.plan().title for sweep in started] == ["Batch size × learning rate"] and not simple.exception
+
+
+def test_own_and_predefined_sweeps_share_the_button(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[Sweep] = []
+    monkeypatch.setattr(form, "launch_sweep", started.append)
     opened(app)
-    assert "No sweeps yet" in shown(app)
-    assert "Batch size × learning rate" in shown(app)
+    for kind in (form.OWN_SWEEP, "batch-size-and-learning-rate"):
+        app.radio(key=state.SWEEP_KIND).set_value(kind).run()
+        (button,) = [button for button in app.button if "tart" in button.label]
+        button.click().run()
+    assert [sweep.plan().sampler for sweep in started] == ["tpe", "grid"]
+
+
+def test_a_slider_sets_a_range(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[Sweep] = []
+    monkeypatch.setattr(form, "launch_sweep", started.append)
+    app.session_state[state.SWEEP_AS_TEXT] = False
+    opened(app)
+    rates, sizes = (app.select_slider(key=state.sweep_range_key(name)) for name in ("learning_rate", "batch_size"))
+    assert (rates.label, rates.value) == ("Learning rate, log scale", (0.0001, 0.1)) and not app.text_input
+    assert sizes.value == (32, 512) and "Tries only 32, 128, 512" in shown(app)
+    rates.set_range(0.001, 0.03).run()
+    app.select_slider(key=state.sweep_range_key("learning_rate")).set_range(0.01, 0.01).run()
+    assert "two different ends. It stays 0.001 to 0.03" in shown(app)
+    {button.label: button for button in app.button}["Start sweep"].click().run()
+    assert [str(vary) for vary in started[0].plan().space] == ["learning_rate=0.001..0.03:log", "batch_size=32,128,512"]
+    app.toggle(key=state.SWEEP_AS_TEXT).set_value(True).run()
+    assert app.text_input(key=state.sweep_values_key("learning_rate")).value == "0.001..0.03:log"
+
+
+def test_best_trial_and_heat_map_come_first_and_simple_mode_leaves_out_the_rest(simple: AppTest) -> None:
+    sweep = made(TRIALS, Status("finished", "Trial 6 is the best.", step=9, steps=9))
+    write_json(sweep.path / "winner.json", WINNER)
+    text = shown(opened(simple))
+    assert text.index("Best trial: 6") < text.index("Learning rate × batch size") < text.index("##### Trials")
+    assert "The best trial has learning rate 0\\.01 and batch size 128" in text
+    assert len(simple.get("vega_lite_chart")) + len(simple.get("arrow_vega_lite_chart")) == 1
 
 
 def test_a_finished_sweep_shows_its_best_trial_and_its_charts(app: AppTest) -> None:
     sweep = made(TRIALS, Status("finished", "Trial 6 is the best.", step=9, steps=9))
+    assert {metric.label: metric.value for metric in opened(app).metric} == {"Best validation accuracy": "96.00 %"}
     write_json(sweep.path / "winner.json", WINNER)
-    opened(app)
+    app.run()
     text = shown(app)
     assert not app.error
     assert "Trial 6 is the best" in text and "Best trial: 6" in text
     metrics = {metric.label: metric.value for metric in app.metric}
     spreads = {metric.label: metric.delta for metric in app.metric}
-    assert metrics["Best validation accuracy"] == "96.0 %"
     assert metrics["Validation accuracy, mean of 2 seeds"] == "95.12 %"
     assert spreads["Validation accuracy, mean of 2 seeds"] == "± 0.31 %"
     assert metrics["Test accuracy of the best seed"] == "94.44 %"
@@ -134,7 +187,7 @@ def test_a_finished_sweep_shows_its_best_trial_and_its_charts(app: AppTest) -> N
         "Importance of the settings",
         "Best so far by trials",
         "Best so far by seconds of training",
-        "learning rate × batch size",
+        "Learning rate × batch size",
         "By learning rate",
         "Validation accuracy by epoch",
         "Trials",

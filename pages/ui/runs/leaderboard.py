@@ -13,7 +13,7 @@ from pages.ui.shared import figure, formatting, mode, state
 
 SIMPLE_SIZE = 3
 """Places in Simple mode."""
-LEADERBOARD_COLUMNS = ("place", "name", "what", "val_accuracy", "parameters", "train_seconds", "mark")
+LEADERBOARD_COLUMNS = ("place", "name", "val_accuracy", "what", "parameters", "train_seconds", "mark")
 COSTS = {"parameters": "parameters", "train_seconds": "seconds of training"}
 """What accuracy is plotted against -> its name."""
 DATA_TITLES = {"full": "MNIST", "sample": "offline sample", "custom": "custom data"}
@@ -39,7 +39,7 @@ def show_leaderboard(rows: list[Row]) -> None:
     shown = [{"place": row["place"], **cells(row), "mark": _mark(row)} for row in boards[data]]
     st.dataframe(
         shown,
-        column_config={"place": "", "mark": "", **COLUMNS},
+        column_config={"place": st.column_config.NumberColumn("", width=30), "mark": "", **COLUMNS},
         column_order=LEADERBOARD_COLUMNS if any(row["mark"] for row in shown) else LEADERBOARD_COLUMNS[:-1],
         hide_index=True,
     )

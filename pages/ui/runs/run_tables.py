@@ -13,6 +13,7 @@ from streamlit.elements.lib.column_types import ColumnConfig
 from mnist_core.runs import ranking
 from mnist_core.runs.spec import OWN
 from mnist_core.sweeps.folding import sweep_of
+from mnist_core.sweeps.plan import HELD_OUT_SPLIT
 from mnist_core.wording import plural
 from pages.ui.shared import formatting, mode, state, visitor
 
@@ -21,8 +22,8 @@ Row = dict[str, Any]
 
 COLUMNS: dict[str, ColumnConfig | str | None] = {
     "name": st.column_config.LinkColumn("name", display_text="#(.*)$", width="medium"),
-    "what": st.column_config.TextColumn("recipe and changes", width="large"),
     "val_accuracy": st.column_config.NumberColumn("validation accuracy", format="%.2f %%"),
+    "what": st.column_config.TextColumn("recipe and changes", width="large"),
     "train_seconds": st.column_config.NumberColumn("training time", format="%.0f s"),
     "created": st.column_config.DatetimeColumn("when", format="DD MMM YYYY, HH:mm"),
     "state": "state",
@@ -36,7 +37,7 @@ COLUMNS: dict[str, ColumnConfig | str | None] = {
     "run": "run",
 }
 """Column of the run tables -> how it is shown."""
-SIMPLE_COLUMNS = ("name", "what", "val_accuracy", "train_seconds", "created")
+SIMPLE_COLUMNS = ("name", "val_accuracy", "what", "train_seconds", "created")
 """The columns in Simple mode. In Expert mode there are all."""
 
 
@@ -84,7 +85,7 @@ def show_run_tables(rows: list[Row]) -> None:
 def _show_sweep(row: Row) -> None:
     """The runs of a sweep, and a link to its page."""
     title, link = st.columns([4, 1], vertical_alignment="bottom")
-    title.markdown(f"##### Sweep: {formatting.escape_markdown(row['name'])}")
+    title.markdown(f"##### Runs of the sweep {formatting.escape_markdown(row['name'])}")
     link.page_link("pages/sweep.py", label="Open sweep", icon=":material/tune:", query_params={"sweep": row["run"]})
     _show_run_table(row["run"], row["runs"])
 
@@ -123,7 +124,7 @@ def _link(row: Row) -> str:
 
 def what_text(row: Row) -> str:
     """What a run trains: `fast · epochs 2 · running`; of a sweep the number of its runs and the best settings."""
-    changed = (row["changed"] or "").replace("_", " ")
+    changed = (row["changed"] or "").replace("_", " ").removeprefix(f"split {HELD_OUT_SPLIT}, ")
     parts = [changed] if row["recipe"] == OWN else [row["recipe"] or "cannot be read", changed]
     if "runs" in row:
         parts = [f"sweep of {plural(len(row['runs']), 'run')}", f"best: {changed}" if changed else ""]

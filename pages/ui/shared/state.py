@@ -106,6 +106,8 @@ LEADERBOARD = "leaderboard"  # data set
 
 # Sweep
 SWEEP = "sweep"  # sweep id
+SWEEP_KIND = _persistent("sweep_kind")  # name of a predefined sweep, or "own"
+SWEEP_AS_TEXT = _persistent("sweep_as_text")  # ranges are typed instead of set with sliders
 SWEEP_BASE = _persistent("sweep_base")
 SWEEP_VARIED = _persistent("sweep_varied")  # names of the settings that vary
 SWEEP_SAMPLER = _persistent("sweep_sampler")
@@ -221,6 +223,11 @@ def linked_view_key(view_key: str) -> str:
 def sweep_values_key(setting: str) -> str:
     """Key of the range or list of values of a setting that a sweep varies."""
     return f"{_SWEEP_VALUES}{setting}"
+
+
+def sweep_range_key(setting: str) -> str:
+    """Key of the slider that sets the same range."""
+    return f"sweep_range_{setting}"
 
 
 def augmentation_key(name: str) -> str:

@@ -9,9 +9,10 @@ import streamlit as st
 
 from mnist_core.charts import sweep as sweep_charts
 from mnist_core.charts import sweep_settings as sweep_settings_charts
-from mnist_core.sweeps import importance
+from mnist_core.sweeps import findings, importance
 from mnist_core.sweeps.objective import best_trial
 from mnist_core.sweeps.plan import MEASURES, SweepPlan
+from mnist_core.sweeps.search_space import Dimension
 from mnist_core.sweeps.store import Sweep, find_sweep
 from pages.ui.shared import analysis_caches, figure, guard, state
 from pages.ui.sweep.form import setting_title
@@ -40,14 +41,15 @@ def show_sweep_analysis(sweep: Sweep, plan: SweepPlan, live: bool) -> None:
         "parallel coordinates",
         "sweep_parallel",
         rows=lambda: _trial_rows(evaluated, plan),
+        finding=findings.best_settings(trials, plan),
     )
-    left, right = st.columns(2)
-    with left:
-        show_slice(trials, plan)
-    with right:
-        show_importance(sweep, trials, plan)
     if len(plan.space) > 1:
-        show_contour(trials, plan)
+        left, right = st.columns(2)
+        with left:
+            name = setting_menu("Setting", plan, state.SWEEP_SLICE)
+            show_setting(trials, plan, next(vary for vary in plan.space if vary.name == name))
+        with right:
+            show_importance(sweep, trials, plan)
     show_sweep_comparison(sweep, plan, trials)
 
 
@@ -64,16 +66,50 @@ def setting_menu(label: str, plan: SweepPlan, key: str, exclude: str = "") -> st
     return str(st.selectbox(label, names, format_func=setting_title, key=key))
 
 
-def show_slice(trials: Trials, plan: SweepPlan) -> None:
+def show_heat_map(trials: Trials, plan: SweepPlan, live: bool) -> None:
+    """The metric by two settings, interpolated between the trials; by the only setting if there is but one.
+
+    Args:
+        trials: of the sweep.
+        plan: of the sweep.
+        live: whether it is redrawn every second.
+    """
+    if len(sweep_charts.trials_with_value(trials)) < MIN_TRIALS:
+        return
+    across, up = plan.space[0], plan.space[-1]
+    if len(plan.space) > 2:
+        by_name = {vary.name: vary for vary in plan.space}
+        left, right = st.columns(2)
+        with left:
+            across = by_name[setting_menu("x-axis", plan, state.CONTOUR_X)]
+        with right:
+            up = by_name[setting_menu("y-axis", plan, state.CONTOUR_Y, exclude=across.name)]
+    if across is up:
+        show_setting(trials, plan, across, live)
+        return
+    title = f"{setting_title(across.name)} × {setting_title(up.name)}"
+    figure.show_chart(
+        sweep_settings_charts.contour_plot(trials, plan, across, up),
+        title.capitalize(),
+        f"{MEASURES[plan.measure]} by {title}: trials as dots, interpolated in between",
+        "contour",
+        "sweep_contour",
+        rows=lambda: _trial_rows(sweep_charts.trials_with_value(trials), plan),
+        live=live,
+        finding=findings.two_settings(trials, plan, across, up),
+    )
+
+
+def show_setting(trials: Trials, plan: SweepPlan, vary: Dimension, live: bool = False) -> None:
     """The metric of each trial by one setting."""
-    name = setting_menu("Setting", plan, state.SWEEP_SLICE)
-    vary = next(vary for vary in plan.space if vary.name == name)
     figure.show_chart(
         sweep_settings_charts.slice_plot(trials, plan, vary),
-        f"By {setting_title(name)}",
-        f"{MEASURES[plan.measure]} of each trial by its {setting_title(name)}",
+        f"By {setting_title(vary.name)}",
+        f"{MEASURES[plan.measure]} of each trial by its {setting_title(vary.name)}",
         "slice",
         "sweep_slice_chart",
+        live=live,
+        finding=findings.setting(trials, plan, vary),
     )
 
 
@@ -90,25 +126,7 @@ def show_importance(sweep: Sweep, trials: Trials, plan: SweepPlan) -> None:
         f"Share of the variance: {in_words}",
         "importance",
         "sweep_importance",
-    )
-
-
-def show_contour(trials: Trials, plan: SweepPlan) -> None:
-    """The metric by two settings, interpolated between the trials."""
-    left, right = st.columns(2)
-    with left:
-        x_name = setting_menu("x-axis", plan, state.CONTOUR_X)
-    with right:
-        y_name = setting_menu("y-axis", plan, state.CONTOUR_Y, exclude=x_name)
-    by_name = {vary.name: vary for vary in plan.space}
-    title = f"{setting_title(x_name)} × {setting_title(y_name)}"
-    figure.show_chart(
-        sweep_settings_charts.contour_plot(trials, plan, by_name[x_name], by_name[y_name]),
-        title,
-        f"{MEASURES[plan.measure]} by {title}: trials as dots, interpolated in between",
-        "contour",
-        "sweep_contour",
-        rows=lambda: _trial_rows(sweep_charts.trials_with_value(trials), plan),
+        finding=findings.importance(shares),
     )
 
 

@@ -1,9 +1,8 @@
-"""The form that starts a sweep: what every trial has in common, which settings vary, and how they are searched."""
+"""The form that starts a sweep: a predefined one, or in Expert mode one's own: base, settings to vary, and sampler."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 
 import streamlit as st
 
@@ -13,16 +12,19 @@ from mnist_core.errors import DigitLabError
 from mnist_core.networks.library import list_networks
 from mnist_core.recipes.recipes import RECIPES
 from mnist_core.runs.spec import MAX_SEED
-from mnist_core.sweeps import search_space
+from mnist_core.sweeps import search_space, slider_ticks
 from mnist_core.sweeps.plan import MAX_TRIALS, MEASURES, NETWORK_PREFIX, SweepPlan, make_plan
 from mnist_core.sweeps.presets import PRESETS, Preset
-from mnist_core.sweeps.space_parser import parse_space
+from mnist_core.sweeps.search_space import Dimension, Values
+from mnist_core.sweeps.space_parser import parse_dimension, parse_space
 from mnist_core.sweeps.store import Sweep, create_sweep, launch_sweep
-from pages.ui.shared import caches, cluster_status, guard, state, visitor
+from pages.ui.shared import caches, cluster_status, guard, mode, state, visitor
 from pages.ui.shared.settings_form import DATA
 
 MAX_RUNS_OFFERED = 30
 """The number of newest runs to offer as a base."""
+OWN_SWEEP = "own"
+"""The choice of a sweep that the visitor puts together."""
 SAMPLERS = {
     "tpe": ("TPE", "Tree-structured Parzen estimator: uses finished trials to choose the next settings."),
     "random": ("Random", "Draws settings at random from the ranges. The baseline for any other sampler."),
@@ -36,20 +38,37 @@ RANGE_HELP = (
 
 
 def show_sweep_form() -> None:
-    """The predefined sweeps, and a form for any other."""
+    """The choice of a sweep, its description or its settings, and the button that starts it."""
     _set_defaults()
-    for name, preset in PRESETS.items():
-        with st.container(border=True):
-            st.markdown(f"**{preset.title}**")
-            st.caption(preset.story)
-            pressed = st.button("Start this sweep", key=f"ready_{name}", width="stretch", icon=":material/bolt:")
-            guard.try_action(partial(_start_preset, preset), pressed)
-    show_base_menus()
-    show_search_space()
-    show_search_settings()
-    show_grid_size()
-    pressed = st.button("Start sweep", type="primary", width="stretch")
-    guard.try_action(lambda: _start_sweep(plan_from_form()), pressed)
+    kind = _sweep_menu()
+    if kind == OWN_SWEEP:
+        show_base_menus()
+        show_search_space()
+        show_search_settings()
+        show_grid_size()
+    else:
+        _show_preset(PRESETS[kind])
+    pressed = st.button("Start sweep", type="primary", width="stretch", icon=":material/play_arrow:")
+    guard.try_action(lambda: _start_sweep(plan_from_form() if kind == OWN_SWEEP else PRESETS[kind].plan()), pressed)
+
+
+def _sweep_menu() -> str:
+    """Returns the name of a predefined sweep, or OWN_SWEEP. There is a menu only if there is a choice."""
+    kinds = [*PRESETS, OWN_SWEEP] if mode.is_expert() else list(PRESETS)
+    if st.session_state.get(state.SWEEP_KIND) not in kinds:
+        st.session_state[state.SWEEP_KIND] = kinds[0]
+    if len(kinds) == 1:
+        return kinds[0]
+    titles = {**{name: preset.title for name, preset in PRESETS.items()}, OWN_SWEEP: "My own sweep"}
+    return str(st.radio("New sweep", kinds, format_func=titles.__getitem__, key=state.SWEEP_KIND))
+
+
+def _show_preset(preset: Preset) -> None:
+    with st.container(border=True):
+        st.markdown(f"**{preset.title}**")
+        st.write(preset.story)
+        plan = preset.plan()
+        st.caption(f"{plan.trials} trials of {plan.base.settings.epochs} epochs on {DATA[plan.base.data]}.")
 
 
 def _set_defaults() -> None:
@@ -77,13 +96,52 @@ def show_base_menus() -> None:
 
 
 def show_search_space() -> None:
-    """The settings that vary, and a field for the values of each."""
+    """The settings that vary, and for each a slider for its range or a field for its values."""
     varied = st.multiselect(
         "Settings to vary", search_space.searchable_settings(), format_func=setting_title, key=state.SWEEP_VARIED
     )
     for name in varied:
         st.session_state.setdefault(state.sweep_values_key(name), search_space.typical_values(name))
-        st.text_input(setting_title(name), key=state.sweep_values_key(name), help=RANGE_HELP)
+        dimension = _dimension(name) if slider_ticks.is_numeric(name) else None
+        if dimension is None or st.session_state.get(state.SWEEP_AS_TEXT):
+            st.text_input(setting_title(name), key=state.sweep_values_key(name), help=RANGE_HELP)
+        else:
+            _show_range_slider(dimension)
+    st.toggle("Type ranges as text", key=state.SWEEP_AS_TEXT, help=RANGE_HELP)
+
+
+def _dimension(name: str) -> Dimension | None:
+    """The values of a setting; None if they cannot be parsed, which is reported when the sweep is started."""
+    try:
+        return parse_dimension(f"{name}={st.session_state[state.sweep_values_key(name)]}")
+    except DigitLabError:
+        return None
+
+
+def _show_range_slider(dimension: Dimension) -> None:
+    """A slider with two ends. Moving it writes the text that the plan is made from."""
+    name, key, ends = dimension.name, state.sweep_range_key(dimension.name), slider_ticks.range_ends(dimension)
+
+    def write_text() -> None:
+        low, high = st.session_state[key]
+        if low < high:
+            st.session_state[state.sweep_values_key(name)] = slider_ticks.range_text(dimension, low, high)
+
+    scale = ", log scale" if name in slider_ticks.LOG_SCALES else ""
+    chosen = st.select_slider(
+        f"{setting_title(name).capitalize()}{scale}",
+        slider_ticks.slider_ticks(dimension),
+        ends,  # as the default: only then it has two ends
+        key=key,
+        format_func=search_space.value_text,
+        on_change=write_text,
+    )
+    if chosen != ends:
+        low, high = map(search_space.value_text, ends)
+        st.caption(f"A range needs two different ends. It stays {low} to {high}.")
+    elif isinstance(dimension, Values):
+        listed = ", ".join(map(search_space.value_text, dimension.values))
+        st.caption(f"Tries only {listed}. Move the slider to search the whole range.")
 
 
 def setting_title(name: str) -> str:
@@ -154,10 +212,6 @@ def plan_from_form() -> SweepPlan:
         prune=bool(values[state.SWEEP_PRUNE]),
         seed=int(values[state.SWEEP_SEED]),
     )
-
-
-def _start_preset(preset: Preset) -> Sweep:
-    return _start_sweep(preset.plan())
 
 
 def _start_sweep(plan: SweepPlan) -> Sweep:

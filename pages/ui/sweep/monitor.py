@@ -1,4 +1,4 @@
-"""A sweep while it runs and after: progress, controls, the trials, and the best trial with its test accuracy."""
+"""A sweep while it runs and after: progress, controls, the best trial, the heat map, and all trials."""
 
 from __future__ import annotations
 
@@ -8,30 +8,36 @@ import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
 from mnist_core.charts import sweep as sweep_charts
-from mnist_core.charts.common import format_duration, format_percent
+from mnist_core.charts.common import format_duration
+from mnist_core.runs.labels import run_title
+from mnist_core.runs.run import Run
 from mnist_core.runs.status import Status
-from mnist_core.sweeps import search_space
+from mnist_core.sweeps import findings, search_space
 from mnist_core.sweeps.objective import best_trial
 from mnist_core.sweeps.plan import MEASURES, SweepPlan, max_trials, plan_title
 from mnist_core.sweeps.store import Sweep, resume_sweep
-from pages.ui.shared import cluster_status, figure, formatting, guard, visitor
+from mnist_core.wording import plural
+from pages.ui.shared import cluster_status, figure, formatting, guard, mode, visitor
 from pages.ui.shared.state_badge import state_badge
-from pages.ui.sweep.analysis import show_sweep_analysis
+from pages.ui.sweep.analysis import show_heat_map, show_sweep_analysis
 from pages.ui.sweep.form import SAMPLERS, setting_title
 
 REDRAW_SECONDS = 1.0
+EXPERT_COLUMNS = ("epochs run", "seconds", "message", "run")
+"""Columns of the table of trials that only Expert mode shows, except for the message."""
 MESSAGE_BOXES = {"finished": st.success, "stopped": st.info, "paused": st.info}
 """State -> how its message is shown; others as errors."""
 
 
 def show_sweep(sweep: Sweep) -> None:
-    """The sweep, redrawn every second until it has ended, and the analysis of its trials."""
+    """The sweep, its best trial and its heat map first, redrawn every second until it has ended. In Expert mode all."""
     plan = guard.try_action(sweep.plan, True)
     if plan is None:
         return
     live = sweep.live
     guard.render_fragment(lambda: _show_progress(sweep, plan, live), every=REDRAW_SECONDS if live else None)
-    guard.render_fragment(lambda: show_sweep_analysis(sweep, plan, live))
+    if mode.is_expert():
+        guard.render_fragment(lambda: show_sweep_analysis(sweep, plan, live))
 
 
 def _show_progress(sweep: Sweep, plan: SweepPlan, live: bool) -> None:
@@ -39,12 +45,25 @@ def _show_progress(sweep: Sweep, plan: SweepPlan, live: bool) -> None:
     if live != sweep.live:
         st.rerun()  # started or ended meanwhile: begin or stop redrawing every second
     _show_heading(sweep, plan, status, live)
-    _show_controls(sweep, plan, status, live)
-    _show_best_trial(sweep, plan)
+    _show_controls(sweep, status, live)
+    if sweep.retrained_best().get("run"):
+        _show_retrained_best(sweep, plan)
+    else:
+        _show_best_trial(trials, plan)
     if not trials:
         st.caption("The first trial starts in a few seconds: the worker loads TensorFlow once for all trials.")
         return
-    _show_best_so_far(trials, plan, live)
+    show_heat_map(trials, plan, live)
+    if mode.is_expert():
+        _show_best_so_far(trials, plan, live)
+        _show_trial_curves(trials, plan, live)
+    _show_trials(trials, plan, live)
+    if mode.is_expert():
+        _show_extension(sweep, plan, status)
+
+
+def _show_trial_curves(trials: list[dict[str, Any]], plan: SweepPlan, live: bool) -> None:
+    """The metric of every trial by epoch; nothing while no trial has two epochs."""
     if any(len(row["values"]) > 1 for row in trials):
         figure.show_chart(
             sweep_charts.trial_curves(trials, plan),
@@ -53,29 +72,29 @@ def _show_progress(sweep: Sweep, plan: SweepPlan, live: bool) -> None:
             "pruned curves",
             "sweep_curves",
             live=live,
+            finding=findings.trial_curves(trials),
         )
-    _show_trials(trials, plan, live)
 
 
 def _show_heading(sweep: Sweep, plan: SweepPlan, status: Status, live: bool) -> None:
-    """Title, state, search space; progress while the sweep runs, its result once it has ended."""
+    """Title and state; progress while the sweep runs, and why it ended if it is not finished. In Expert mode all."""
     st.markdown(f"#### {formatting.escape_markdown(plan_title(plan))} {state_badge(status.state)}")
-    space = " · ".join(f"`{vary}`" for vary in plan.space)
-    sampler = SAMPLERS[plan.sampler][0]
-    st.caption(
-        f"{space} · sampler {sampler} · metric {MEASURES[plan.measure]} · {plan.base.data} data · seed {plan.seed}"
-    )
+    if mode.is_expert():
+        space = " · ".join(f"`{vary}`" for vary in plan.space)
+        sampler = SAMPLERS[plan.sampler][0]
+        st.caption(
+            f"{space} · sampler {sampler} · metric {MEASURES[plan.measure]} · {plan.base.data} data · seed {plan.seed}"
+        )
     if live:
         left = "" if status.seconds_left is None else f" · {format_duration(status.seconds_left)} left"
         st.progress(status.progress, text=f"{status.step} of {status.steps} trials{left} · {status.message}")
-    else:
+    elif status.state != "finished" or mode.is_expert():
         MESSAGE_BOXES.get(status.state, st.error)(formatting.escape_markdown(status.message))
 
 
-def _show_controls(sweep: Sweep, plan: SweepPlan, status: Status, live: bool) -> None:
-    """Pause and stop, or resume; and more trials. Disabled on the sweep of another visitor."""
-    locked, backend = visitor.is_locked(sweep.files), {"backend": cluster_status.chosen_backend()}
-    resume = visitor.owner_callback(sweep.files, resume_sweep)
+def _show_controls(sweep: Sweep, status: Status, live: bool) -> None:
+    """Pause and stop, or resume. Disabled on the sweep of another visitor."""
+    locked = visitor.is_locked(sweep.files)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if live:
             request = visitor.owner_callback(sweep.files, sweep.update_control)
@@ -83,38 +102,60 @@ def _show_controls(sweep: Sweep, plan: SweepPlan, status: Status, live: bool) ->
             st.button("Stop", icon=":material/stop:", on_click=request, kwargs={"stop": True}, disabled=locked)
         elif status.state != "finished":
             st.button(
-                "Resume", icon=":material/play_arrow:", on_click=resume, args=(sweep,), kwargs=backend, disabled=locked
-            )
-        limit = max_trials(plan)
-        if status.steps < limit:
-            more = st.number_input("More trials", 1, 1000, 10, key=f"more_{sweep.id}", width=140)
-            trials = min(limit, status.steps + int(more))
-            st.button(
-                "Extend",
-                icon=":material/add:",
-                on_click=resume,
-                args=(sweep, trials),
-                kwargs=backend,
+                "Resume",
+                icon=":material/play_arrow:",
+                on_click=visitor.owner_callback(sweep.files, resume_sweep),
+                args=(sweep,),
+                kwargs={"backend": cluster_status.chosen_backend()},
                 disabled=locked,
             )
 
 
-def _show_best_so_far(trials: list[dict[str, Any]], plan: SweepPlan, live: bool) -> None:
-    """The best trial so far, and charts of the best value against trials and against training time."""
+def _show_extension(sweep: Sweep, plan: SweepPlan, status: Status) -> None:
+    """More trials, if the sweep can have more."""
+    limit = max_trials(plan)
+    if status.steps >= limit:
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        more = st.number_input("More trials", 1, 1000, 10, key=f"more_{sweep.id}", width=140)
+        st.button(
+            "Extend",
+            icon=":material/add:",
+            on_click=visitor.owner_callback(sweep.files, resume_sweep),
+            args=(sweep, min(limit, status.steps + int(more))),
+            kwargs={"backend": cluster_status.chosen_backend()},
+            disabled=visitor.is_locked(sweep.files),
+        )
+
+
+def _show_best_trial(trials: list[dict[str, Any]], plan: SweepPlan) -> None:
+    """The best trial so far, and a link to its run. Nothing before a trial has finished."""
     best = best_trial(trials, plan)
     if best is None:
         return
-    value = format_percent(best["value"]) if plan.higher_is_better else f"{best['value']:.4f}"
-    value_column, settings_column, link_column = st.columns([1, 2, 1])
-    value_column.metric(f"Best {MEASURES[plan.measure]}", value)
-    settings = formatting.escape_markdown(search_space.settings_text(best["settings"]))
-    settings_column.markdown(f"Trial {best['trial']}: **{settings}**")
-    link_column.page_link(
-        "pages/train.py", label="Open run", icon=":material/monitoring:", query_params={"run": best["run"]}
-    )
+    with st.container(border=True):
+        value_column, settings_column, link_column = st.columns([1, 2, 1], vertical_alignment="center")
+        value_column.metric(f"Best {MEASURES[plan.measure]}", _format_value(best["value"], plan))
+        settings = formatting.escape_markdown(search_space.settings_text(best["settings"]))
+        settings_column.markdown(f"Trial {best['trial']}: **{settings}**")
+        link_column.page_link(
+            "pages/train.py", label="Open run", icon=":material/monitoring:", query_params={"run": best["run"]}
+        )
+
+
+def _format_value(value: float, plan: SweepPlan) -> str:
+    return f"{100 * value:.2f} %" if plan.higher_is_better else f"{value:.4f}"
+
+
+def _show_best_so_far(trials: list[dict[str, Any]], plan: SweepPlan, live: bool) -> None:
+    """Charts of the best value against trials and against training time."""
+    best = best_trial(trials, plan)
+    if best is None:
+        return
     points = sweep_charts.best_so_far(trials, plan, "this sweep")
     axes = {"number": "trials", "seconds": "seconds of training"}
     for column, (axis, axis_title) in zip(st.columns(2), axes.items(), strict=True):
+        value = _format_value(best["value"], plan)
         with column:
             figure.show_chart(
                 sweep_charts.best_so_far_curve(points, plan, axis),
@@ -123,6 +164,7 @@ def _show_best_so_far(trials: list[dict[str, Any]], plan: SweepPlan, live: bool)
                 "best so far",
                 f"sweep_best_{axis}",
                 live=live,
+                finding=findings.best_so_far(points),
             )
 
 
@@ -140,7 +182,7 @@ def _show_trials(trials: list[dict[str, Any]], plan: SweepPlan, live: bool) -> N
         "seconds": st.column_config.NumberColumn(format="%.1f"),
         "open": st.column_config.LinkColumn("open", display_text="open run"),
     }
-    order = ["trial", "state", "value", *names, "open", "epochs run", "seconds", "message", "run"]
+    order = ["trial", "state", "value", *names, "open", *(EXPERT_COLUMNS if mode.is_expert() else ("message",))]
     if live:  # redrawn every second, which would close a popover: help and download come when the sweep has ended
         st.markdown("##### Trials")
         st.dataframe(rows, hide_index=True, column_config=columns, column_order=order)
@@ -148,24 +190,18 @@ def _show_trials(trials: list[dict[str, Any]], plan: SweepPlan, live: bool) -> N
         figure.show_table(rows, "Trials", "trials", "sweep_trials", column_config=columns, column_order=order)
 
 
-def _show_best_trial(sweep: Sweep, plan: SweepPlan) -> None:
+def _show_retrained_best(sweep: Sweep, plan: SweepPlan) -> None:
     """The best trial, retrained with several seeds, with the only test accuracy of the sweep."""
     best = sweep.retrained_best()
-    if not best.get("run"):
-        return
-
-    def in_words(value: float) -> str:
-        return f"{100 * value:.2f} %" if plan.higher_is_better else f"{value:.4f}"
-
     with st.container(border=True):
-        st.markdown(f"##### Best trial: {best['trial']}")
-        st.write(formatting.escape_markdown(search_space.settings_text(best["settings"])))
+        name = formatting.escape_markdown(run_title(Run(sweep.root / best["run"])))
+        settings = formatting.escape_markdown(search_space.settings_text(best["settings"]))
+        st.markdown(f"##### Best trial: {best['trial']}\n\n**{settings}**. Its best model is **{name}**.")
         mean, test, links = st.columns(3)
-        seeds = "1 seed" if len(best["runs"]) == 1 else f"{len(best['runs'])} seeds"
         mean.metric(
-            f"{MEASURES[plan.measure].capitalize()}, mean of {seeds}",
-            in_words(best["mean"]),
-            None if best.get("spread") is None else f"± {in_words(best['spread'])}",
+            f"{MEASURES[plan.measure].capitalize()}, mean of {plural(len(best['runs']), 'seed')}",
+            _format_value(best["mean"], plan),
+            None if best.get("spread") is None else f"± {_format_value(best['spread'], plan)}",
             delta_color="off",
             delta_arrow="off",
         )
@@ -180,7 +216,7 @@ def _show_best_trial(sweep: Sweep, plan: SweepPlan) -> None:
         links.page_link(
             "pages/train.py", label="Open run", icon=":material/monitoring:", query_params={"run": best["run"]}
         )
-        values = ", ".join(f"{in_words(row['value'])} (seed {row['seed']})" for row in best["runs"])
+        values = ", ".join(f"{_format_value(row['value'], plan)} (seed {row['seed']})" for row in best["runs"])
         st.caption(
             f"Retrained with other seeds: {values}. The best of many trials is partly luck, so expect the mean. Only "
             "this model was evaluated on the test images, once."
