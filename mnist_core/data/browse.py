@@ -69,3 +69,15 @@ def page_count(digits: int) -> int:
 def digits_on_page(indices: NDArray[np.int64], page: int) -> NDArray[np.int64]:
     """Returns the indices on a page, counted from 1; none past the last page."""
     return indices[DIGITS_PER_PAGE * (page - 1) : DIGITS_PER_PAGE * page]
+
+
+def next_with_label(labels: NDArray[np.integer[Any]], label: int, index: int) -> int:
+    """The index of the next digit with a label after `index`; at the end of the data set it starts over.
+
+    Args:
+        labels: (N,) 0..9, at least one of them `label`.
+        label: to find.
+        index: to start after.
+    """
+    matches = np.flatnonzero(labels == label)
+    return int(matches[np.searchsorted(matches, index, "right") % len(matches)])

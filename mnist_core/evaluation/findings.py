@@ -1,4 +1,4 @@
-"""What an evaluation shows, in a sentence each: headline, confusions, weakest digit, mistakes, calibration, robustness."""
+"""What an evaluation shows, in a sentence each: confusions, weakest digit, mistakes, calibration, robustness."""
 
 from __future__ import annotations
 
@@ -112,8 +112,8 @@ def coverage(rows: list[Coverage], target: float) -> str:
         return f"No threshold reaches an accuracy of {100 * target:g} %."
     wrong = f"{reached.wrong:,} {'mistake remains' if reached.wrong == 1 else 'mistakes remain'}"
     return (
-        f"With a threshold of {100 * reached.threshold:g} % it answers {100 * reached.answered:.2f} % of the time, with "
-        f"an accuracy of {100 * (reached.accuracy or 0):.2f} %: {wrong}."
+        f"With a threshold of {100 * reached.threshold:g} % it answers {100 * reached.answered:.2f} % of the time, "
+        f"with an accuracy of {100 * (reached.accuracy or 0):.2f} %: {wrong}."
     )
 
 

@@ -1,4 +1,4 @@
-"""Folds the layers of a network into the blocks that people think in: a convolution with its normalization and activation.
+"""Folds the layers of a network into blocks: a convolution together with its normalization and activation.
 
 [block.title for block in fold_layers(layers)]  # ["Rescale", "Conv 32 · BN · ReLU", "Max pool", …]
 """
@@ -41,7 +41,8 @@ _NAMES = {
     "LeakyReLU": "Leaky ReLU",
 }
 """Class of a layer -> its short name, where that is another."""
-_ACTIVATION_NAMES = {"relu": "ReLU", "leaky_relu": "Leaky ReLU", "elu": "ELU", "gelu": "GELU", "silu": "SiLU"}
+ACTIVATION_NAMES = {"relu": "ReLU", "leaky_relu": "Leaky ReLU", "elu": "ELU", "gelu": "GELU", "silu": "SiLU"}
+"""Activation as Keras names it -> its name for people, where that is another."""
 
 
 @dataclass(frozen=True)
@@ -96,4 +97,4 @@ def part_title(layer: Any) -> str:
     size = getattr(layer, "filters", None) or getattr(layer, "units", None)
     activation = getattr(layer, "activation", None)
     title += f" {size}" if size else ""
-    return title + (f" · {_ACTIVATION_NAMES.get(activation, activation)}" if activation else "")
+    return title + (f" · {ACTIVATION_NAMES.get(activation, activation)}" if activation else "")

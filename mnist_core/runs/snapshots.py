@@ -4,10 +4,10 @@
     RUN_DIR/snapshots/step-000021.npz    after 21 steps of the first epoch
     RUN_DIR/snapshots/0007.npz           after seven epochs
 
-A network learns most in its first steps, so those within the first epoch are spaced on a log scale. Of the others, a run
-keeps at most MAX_SNAPSHOTS and MAX_BYTES: when there are more, snapshots between the first and the last are deleted so
-that the rest are evenly spaced. The files hold float16 where the weights fit, and no pickles. They are not part of an
-exported run.
+A network learns most in its first steps, so those within the first epoch are spaced on a log scale. Of the others, a
+run keeps at most MAX_SNAPSHOTS and MAX_BYTES: when there are more, snapshots between the first and the last are deleted
+so that the rest are evenly spaced. The files hold float16 where the weights fit, and no pickles. They are not part of
+an exported run.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def snapshot_moments(folder: Path) -> list[Moment]:
 
 
 def snapshot_epochs(folder: Path) -> list[int]:
-    """Returns the number of finished epochs of the snapshots at the end of epochs, ascending. 0 is before the first step.
+    """Returns the epochs after whose end there is a snapshot, ascending; 0 is before the first step.
 
     Args:
         folder: the run's directory.

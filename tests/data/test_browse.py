@@ -35,6 +35,11 @@ def test_finds_what_is_wanted(wanted: DigitFilter, numbers: list[int]) -> None:
     assert browse.filter_digits(LABELS, wanted, READ_AS).tolist() == numbers
 
 
+def test_the_next_digit_with_a_label_starts_over_at_the_end() -> None:
+    assert [browse.next_with_label(LABELS, 7, index) for index in (0, 3, 4, 5)] == [3, 5, 5, 0]
+    assert browse.next_with_label(LABELS, 2, 1) == 1
+
+
 @pytest.mark.parametrize("read_as", [None, READ_AS[:-1]])
 @pytest.mark.parametrize("wanted", [DigitFilter(prediction=3), DigitFilter(misclassified=True)])
 def test_a_question_to_a_model_needs_all_its_answers(wanted: DigitFilter, read_as: Any) -> None:

@@ -28,7 +28,7 @@ from pages.ui.shared import analysis_caches, caches, model_menu, state
 from tests.support import ROOT, Trained
 
 PAGE = "pages/evaluate.py"
-VIEWS = ("scores", "confusion", "worst", "sure", "spoilt", "other")
+VIEWS = ("confusion", "worst", "spoilt", "scores", "sure", "other")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -46,7 +46,9 @@ def clear_caches() -> None:
 
 @pytest.fixture
 def app() -> AppTest:
-    return AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    app.session_state[state.EXPERT] = True  # which offers every view
+    return app
 
 
 @pytest.fixture
@@ -103,6 +105,25 @@ def test_every_view_opens_and_states_its_caveats(app: AppTest) -> None:
         assert "DIGITLAB_PEN" in shown(app)
 
 
+def test_the_page_opens_with_a_headline_and_the_confusion_matrix(app: AppTest) -> None:
+    app.session_state[state.EXPERT] = False
+    app.switch_page(PAGE)
+    app.run()
+    _, labels, probabilities = shipped()
+    right = int((probabilities.argmax(axis=1) == labels).sum())
+    headline = next(text.value for text in app.markdown if text.value.startswith("### "))
+    assert headline.startswith(f"### {right / 10:.2f} % of 1,000 test digits are right: {1000 - right} ")
+    cells = json.loads(app.get("vega_lite_chart")[0].proto.spec)
+    assert app.segmented_control(key=state.EVALUATED_VIEW).value == "confusion" and cells["layer"]
+    assert app.segmented_control(key=state.EVALUATED_VIEW).options == [
+        "Confusion matrix",
+        "Worst mistakes",
+        "Robustness",
+    ]
+    app.button(key=f"{state.EVALUATED_VIEW}_more").click().run()
+    assert len(app.segmented_control(key=state.EVALUATED_VIEW).options) == len(VIEWS) and not app.error
+
+
 def test_metrics_are_those_of_the_model(app: AppTest) -> None:
     opened(app)
     _, labels, probabilities = shipped()
@@ -110,7 +131,7 @@ def test_metrics_are_those_of_the_model(app: AppTest) -> None:
     told = {metric.label: metric.value for metric in app.metric}
     assert list(told) == ["Accuracy", "95 % interval", "Error", "Loss", "Top-2 accuracy", "Calibration error"]
     assert told["Accuracy"] == f"{right / 10:.2f} %" and told["Error"] == f"{100 - right / 10:.2f} %"
-    assert f"{1000 - right} of 1,000 images are misclassified" in shown(app)
+    assert f"### {right / 10:.2f} % of 1,000 test digits are right: {1000 - right} are wrong" in shown(app)
     table = app.dataframe[0].value
     assert table["support"].tolist() == [100] * 10
     assert table["recall"].mean() == pytest.approx(right / 10)
@@ -118,6 +139,7 @@ def test_metrics_are_those_of_the_model(app: AppTest) -> None:
 
 def test_a_link_or_the_menu_chooses_the_model(app: AppTest, trained_run: Run) -> None:
     app.query_params["model"] = trained_run.id
+    app.query_params["view"] = "scores"
     app.switch_page(PAGE)
     app.run()
     assert app.selectbox(key=state.MODEL).value == trained_run.id
@@ -131,7 +153,8 @@ def test_a_link_to_a_run_that_is_gone_is_reported(app: AppTest) -> None:
     app.query_params["model"] = "20260101-000000-fast-abcd"
     app.switch_page(PAGE)
     app.run()
-    assert "20260101-000000-fast-abcd" in app.error[0].value and app.metric
+    assert "20260101-000000-fast-abcd" in app.error[0].value
+    assert app.selectbox(key=state.MODEL).value == "default" and app.get("vega_lite_chart")
 
 
 def numbers(app: AppTest) -> list[int]:
@@ -189,14 +212,16 @@ def test_the_most_confident_mistakes_come_first_and_open_on_the_explain_page(app
     app.button(key=f"worst_{wrong[1]}").click().run()
     assert app.session_state[state.EXPLAIN_SOURCE] == "test" and app.session_state[state.EXPLAINED_INDEX] == wrong[1]
     assert app.title[0].value == "Explain"
-    assert f"It is a {labels[wrong[1]]}." in shown(app)
+    assert app.pills(key=state.EXPLAINED_LABEL).value == labels[wrong[1]]
+    assert app.selectbox(key=state.MODEL).value == trained_run.id
     assert not app.error and not app.exception
 
 
 def test_two_models_are_compared_with_mcnemars_test(app: AppTest, trained_run: Run) -> None:
-    opened(app, "other", **{state.SECOND_MODEL: "default"})
-    assert "Choose another model" in app.info[0].value, "not with itself"
-    app.selectbox(key=state.SECOND_MODEL).select(trained_run.id).run()
+    opened(app, "other", **{state.COMPARED_MODEL: "default"})
+    assert len(app.selectbox(key=state.COMPARED_MODEL).options) == 2, "none and the run, but not the model itself"
+    assert "Choose a second model" in app.info[0].value
+    app.selectbox(key=state.COMPARED_MODEL).select(trained_run.id).run()
     images, labels, first = shipped()
     second = Classifier(trained_run.model).probabilities(images)
     alone = ((first.argmax(1) == labels) & (second.argmax(1) != labels)).sum()
@@ -298,6 +323,8 @@ class Odd:
     def __init__(self, path: Path, threads: int = 1) -> None:
         self.path = path
 
+    predict, predict_all = Classifier.predict, Classifier.predict_all
+
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         assert images.shape[1:] in ((28, 28), (56, 56))
         found = np.full((len(images), 100), 0.005, np.float32)
@@ -312,7 +339,10 @@ def test_a_model_with_large_inputs_and_a_hundred_outputs(
     for view in each_view(app, **{state.ROBUSTNESS_MODELS: ["default"]}):
         assert "56×56 pixels" in shown(app) and "100 outputs" in shown(app), view
         if view == "confusion":
-            assert any("not a digit" in option for option in app.selectbox(key=state.CONFUSION_CELL).options)
+            rejected = next(each for each in app.selectbox(key=state.CONFUSION_CELL).options if "not a digit" in each)
+            assert "<b>not a digit</b>" not in shown(app)
+            app.selectbox(key=state.CONFUSION_CELL).select((rejected[0], "not a digit")).run()
+            assert shown(app).count("<b>not a digit</b>") == len(numbers(app)), "the eleventh bar is the longest"
         if view == "spoilt":
             button(app, "Test on uncentered digits").click().run()
             as_it_is, _ = next(iter(robustness.PREPARATIONS.values()))

@@ -12,6 +12,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from mnist_core.explain.blocks import fold_layers
 from mnist_core.files import write_json
 from mnist_core.models import convert
 from mnist_core.models.activations import ActivationModel
@@ -25,6 +26,8 @@ from tests.models.test_activations import randomized_model
 from tests.pages.support import APP, SEVEN, drawing, open_page, page_text
 from tests.support import Trained
 
+SHIPPED_BLOCKS = 10
+"""Of the shipped model: seven convolutions, and what is before and after them."""
 VIEWS = ("layers", "learned", "mind", "neighbours", "beside")
 
 
@@ -32,7 +35,9 @@ VIEWS = ("layers", "learned", "mind", "neighbours", "beside")
 def app() -> AppTest:
     st.cache_resource.clear()
     st.cache_data.clear()
-    return AppTest.from_file(str(APP), default_timeout=60)
+    app = AppTest.from_file(str(APP), default_timeout=60)
+    app.session_state[state.EXPERT] = True  # which offers every view
+    return app
 
 
 def made(root: Path, recipe: str, files: tuple[str, ...] = ("model.keras", "model.tflite")) -> Run:
@@ -59,12 +64,35 @@ def at(app: AppTest, view: str, model: str = "default") -> AppTest:
     return app
 
 
-def test_every_layer_of_the_shipped_model_is_shown(app: AppTest) -> None:
+def block_buttons(app: AppTest) -> list[str]:
+    """Titles of the blocks of the layer view, in order."""
+    return [button.label for button in app.button if str(button.key).startswith("wall_choose_")]
+
+
+def test_normalization_and_activation_are_folded_into_their_convolution(app: AppTest) -> None:
     app = at(app, "layers")
     assert not app.error
-    text = page_text(app)
-    assert text.count('alt="Layer ') == len(ActivationModel(DEFAULT_MODEL).names) == 27
-    assert "27 · Dense" in text
+    sizes = (32, 32, 48, 96, 96, 128, 192)
+    expected = ["Rescale", *(f"Conv {size} · BN · ReLU" for size in sizes), "Flatten", "Dense 11 · softmax"]
+    assert block_buttons(app) == expected
+    assert page_text(app).count('alt="Layer ') == len(expected)
+    assert app.subheader[0].value == "Conv 32 · BN · ReLU", "the first convolution is open"
+    app.button(key="wall_choose_2").click().run()
+    parts = app.segmented_control(key=state.EXPLAINED_LAYER)
+    assert parts.options == ["5 · Conv2D", "6 · BatchNormalization", "7 · ReLU"] and parts.value == "007_ReLU"
+    assert not app.error and not app.exception
+
+
+def test_the_pipeline_shows_three_inputs_with_their_filters_and_each_step(app: AppTest) -> None:
+    app = at(app, "layers")
+    (first,) = re.findall('<div class="lab-pipeline">.*?$', page_text(app), re.M)
+    captions = re.findall(r"<figcaption><b>(.*?)</b>", first)
+    assert captions == ["Input", "Filter", "Product", "Sum", "BN", "ReLU"], "the image has one channel"
+    app.button(key="wall_choose_2").click().run()
+    (second,) = re.findall('<div class="lab-pipeline">.*?$', page_text(app), re.M)
+    captions = re.findall(r"<figcaption><b>(.*?)</b>", second)
+    assert captions == [*["Input", "Filter", "Product"] * 3, "Sum", "BN", "ReLU"]
+    assert "and 29 more input channels" in second
 
 
 def test_another_drawing_changes_the_activations(app: AppTest) -> None:
@@ -83,15 +111,18 @@ def test_the_computation_of_a_value_ends_in_that_value(app: AppTest, sample: Any
     layers = ActivationModel(DEFAULT_MODEL)
     at(app, "layers")
     outputs = layers.outputs(sample.x_test[int(app.session_state[state.EXPLAINED_INDEX])][None])
-    for position in (0, 1, 2, 3, 10, 17, 24, 26):
+    blocks = (("wall_choose_0", 0), ("wall_choose_1", 1), ("wall_choose_1", 2), ("wall_choose_1", 3))
+    for key, position in (*blocks, ("wall_choose_6", 17), ("wall_choose_8", 25), ("wall_choose_9", 26)):
         name = layers.names[position]
-        app.session_state[state.EXPLAINED_LAYER] = name
-        app.session_state[state.EXPLAINED_CHANNEL] = 0
-        app.session_state[state.EXPLAINED_ROW] = app.session_state[state.EXPLAINED_COLUMN] = 3
-        app.run()
+        for index in (state.EXPLAINED_CHANNEL, state.EXPLAINED_ROW, state.EXPLAINED_COLUMN):
+            app.session_state[index] = 0 if index == state.EXPLAINED_CHANNEL else 3
+        app.button(key=key).click().run()
+        if app.session_state[state.EXPLAINED_LAYER] != name:
+            app.segmented_control(key=state.EXPLAINED_LAYER).set_value(name).run()
         assert not app.error and not app.exception, name
         values = outputs[name][0]
-        value = values[3, 3, 0] if values.ndim == 3 else values[0]
+        at_zero = app.session_state[state.EXPLAINED_ROW] == 3 and values.ndim == 3
+        value = values[3, 3, 0] if at_zero else values[app.session_state[state.EXPLAINED_CHANNEL]]
         computed = app.dataframe[0].value["value"].iloc[-1]
         assert float(computed) == pytest.approx(float(value), abs=1e-4, rel=1e-3), name
 
@@ -100,7 +131,7 @@ def test_a_unit_that_another_layer_lacks_is_moved_inside(app: AppTest) -> None:
     app.session_state[state.EXPLAINED_ROW] = app.session_state[state.EXPLAINED_COLUMN] = 25
     app = at(app, "layers")
     assert app.session_state[state.EXPLAINED_ROW] == 25
-    app.selectbox(key=state.EXPLAINED_LAYER).set_value("018_Conv2D").run()
+    app.button(key="wall_choose_6").click().run()
     assert not app.error and not app.exception
     assert app.session_state[state.EXPLAINED_ROW] == 3
 
@@ -114,9 +145,10 @@ def test_every_view_shows_models_of_other_kinds(app: AppTest, runs_root: Path, r
     for view in VIEWS:
         app.segmented_control(key=state.EXPLAIN_VIEW).set_value(view).run()
         assert not app.exception and not app.error, (view, app.error)
-    count = len(make_spec(recipe).settings.layers)
-    app.selectbox(key=state.COMPARED_MODEL).set_value(run.id).run()
-    assert page_text(app).count('alt="Layer ') == 2 * count
+    assert run.id not in app.selectbox(key=state.COMPARED_MODEL).options, "not with itself"
+    app.selectbox(key=state.COMPARED_MODEL).set_value("default").run()
+    count = len(fold_layers(make_spec(recipe).settings.layers))
+    assert page_text(app).count('alt="Layer ') == count + SHIPPED_BLOCKS
 
 
 @pytest.mark.usefixtures("keras")
@@ -141,7 +173,67 @@ def test_a_model_without_activations_is_converted_again(app: AppTest, trained: T
     assert not app.error and any("converted again" in info.value for info in app.info)
     assert 'alt="Layer ' not in page_text(app)
     app.button(key="convert_layers").click().run(timeout=300)
-    assert not app.error and page_text(app).count('alt="Layer ') == 10
+    assert not app.error and page_text(app).count('alt="Layer ') == len(fold_layers(run.spec().settings.layers))
+
+
+def test_the_page_starts_with_a_test_digit_or_with_the_drawing(app: AppTest, sample: Any) -> None:
+    app = open_page(app, "pages/explain.py")
+    assert app.segmented_control(key=state.EXPLAIN_SOURCE).value == "test" and 'alt="Layer ' in page_text(app)
+    label = app.pills(key=state.EXPLAINED_LABEL).value
+    assert label == sample.y_test[0]
+    app.segmented_control(key=state.EXPLAIN_SOURCE).set_value("draw").run()
+    assert f"Until then you see test image 0, a {label}" in page_text(app) and 'alt="Layer ' in page_text(app)
+
+
+def test_what_was_drawn_elsewhere_is_explained_first(app: AppTest) -> None:
+    app.session_state[state.drawing_key(state.CANVAS)] = drawing(*SEVEN)["drawing"]["raw"]
+    app = open_page(app, "pages/explain.py")
+    assert app.segmented_control(key=state.EXPLAIN_SOURCE).value == "draw" and not app.error
+
+
+def test_the_digits_lead_to_the_next_test_image_of_that_digit(app: AppTest, sample: Any) -> None:
+    app = at(app, "layers")
+    for digit in (3, 8):
+        app.pills(key=state.EXPLAINED_LABEL).set_value(digit).run()
+        assert sample.y_test[app.session_state[state.EXPLAINED_INDEX]] == digit
+    first = app.session_state[state.EXPLAINED_INDEX]
+    app.pills(key=state.EXPLAINED_LABEL).set_value(None).run()
+    second = app.session_state[state.EXPLAINED_INDEX]
+    assert second > first and sample.y_test[second] == 8, "clicked again: another 8"
+
+
+def test_explain_and_evaluate_keep_one_model_and_one_digit(app: AppTest, trained_run: Run) -> None:
+    app = at(app, "layers")
+    app.selectbox(key=state.MODEL).set_value(trained_run.id).run()
+    app.pills(key=state.EXPLAINED_LABEL).set_value(3).run()
+    index = app.session_state[state.EXPLAINED_INDEX]
+    app.switch_page("pages/evaluate.py").run()
+    assert app.selectbox(key=state.MODEL).value == trained_run.id
+    assert app.pills(key=state.EXPLAINED_LABEL).value == 3
+    app.pills(key=state.EXPLAINED_LABEL).set_value(None).run()
+    assert app.session_state[state.EXPLAINED_INDEX] > index
+    index = app.session_state[state.EXPLAINED_INDEX]
+    app.selectbox(key=state.MODEL).set_value("default").run()
+    app.switch_page("pages/explain.py").run()
+    assert app.selectbox(key=state.MODEL).value == "default" and app.session_state[state.EXPLAINED_INDEX] == index
+    assert not app.error and not app.exception
+
+
+def test_simple_mode_hides_specialist_views_until_they_are_wanted(app: AppTest) -> None:
+    app.session_state[state.EXPERT] = False
+    app = at(app, "layers")
+    assert len(app.segmented_control(key=state.EXPLAIN_VIEW).options) == 4
+    app.button(key=f"{state.EXPLAIN_VIEW}_more").click().run()
+    assert len(app.segmented_control(key=state.EXPLAIN_VIEW).options) == 7
+    app.segmented_control(key=state.EXPLAIN_VIEW).set_value("learned").run()
+    assert app.query_params["view"] == "learned" and not app.error and not app.exception
+
+
+def test_a_link_opens_a_specialist_view_in_simple_mode(app: AppTest) -> None:
+    app.session_state[state.EXPERT] = False
+    app = open_page(app, "pages/explain.py", view="learned")
+    assert app.segmented_control(key=state.EXPLAIN_VIEW).value == "learned" and not app.error
+    assert "Weights" in app.segmented_control(key=state.EXPLAIN_VIEW).options
 
 
 def test_filters_and_weight_distributions_are_shown(app: AppTest) -> None:
@@ -173,7 +265,7 @@ def test_ten_nearest_neighbors_are_listed_and_their_descriptors_saved(app: AppTe
 
 VIEWS_OF = {
     "explain": (state.EXPLAIN_VIEW, ("layers", "beside", "mind")),
-    "evaluate": (state.EVALUATED_VIEW, ("scores", "sure", "worst")),
+    "evaluate": (state.EVALUATED_VIEW, ("confusion", "sure", "worst")),
     "data": (state.DATA_VIEW, ("browse", "kept", "augmentation")),
 }
 """Page -> session key of its view, and three views, the first of the page first."""

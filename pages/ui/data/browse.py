@@ -14,7 +14,7 @@ from mnist_core.data import browse, findings
 from mnist_core.data.browse import DigitFilter
 from mnist_core.data.labels import predicted_labels
 from mnist_core.evaluation.mistakes import prediction_label
-from pages.ui.shared import caches, figure, formatting, model_menu, state
+from pages.ui.shared import caches, digit_picker, figure, formatting, model_menu, state
 
 SPLITS = {"train": "Training digits", "test": "Test digits"}
 ANY = -1
@@ -209,5 +209,5 @@ def show_explain_button(split: str, index: int) -> None:
         st.caption("Only test digits can be opened on the Explain page: models are trained on the training digits.")
         return
     if st.button("Explain this digit", icon=":material/visibility:"):
-        st.session_state[state.EXPLAIN_SOURCE], st.session_state[state.EXPLAINED_INDEX] = "test", index
+        digit_picker.pick_test_digit(index)
         st.switch_page("pages/explain.py")

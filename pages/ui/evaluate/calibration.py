@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from mnist_core.charts import evaluation as evaluation_charts
-from mnist_core.evaluation import calibration
+from mnist_core.evaluation import calibration, findings
 from pages.ui.evaluate.evaluated_model import EvaluatedModel
 from pages.ui.shared import figure
 
@@ -29,8 +29,9 @@ def show_reliability_diagram(model: EvaluatedModel) -> None:
         "apart.",
         "reliability diagram",
         "reliability",
+        finding=findings.calibration(model.probabilities, model.labels),
     )
-    st.markdown(f"Calibration error: **{100 * error:.2f} %**. The number above each bar counts its images.")
+    st.caption(f"Calibration error: {100 * error:.2f} %. The number above each bar counts its images.")
 
 
 def show_coverage(model: EvaluatedModel) -> None:
@@ -42,12 +43,5 @@ def show_coverage(model: EvaluatedModel) -> None:
         f"Accuracy of the predictions of {model.name}, and how many it makes, by the confidence required.",
         "accuracy by threshold",
         "coverage",
+        finding=findings.coverage(rows, TARGET_ACCURACY),
     )
-    target = next((row for row in rows if row.accuracy is not None and row.accuracy >= TARGET_ACCURACY), None)
-    if target is None:
-        st.markdown(f"No threshold reaches an accuracy of {100 * TARGET_ACCURACY:g} %.")
-    else:
-        st.markdown(
-            f"With a threshold of {100 * target.threshold:g} % it classifies {100 * target.answered:.2f} % of the "
-            f"images, with an accuracy of {100 * (target.accuracy or 0):.2f} %: {target.wrong:,} mistakes remain."
-        )

@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from mnist_core.evaluation import caveats
+from mnist_core.evaluation import caveats, mistakes
 from mnist_core.evaluation.metrics import Evaluation, evaluate
 from mnist_core.handwriting.pen_digits import DRAWING_CONDITIONS, locate_pen_digits
 from mnist_core.training import fine_tune
@@ -43,6 +43,16 @@ class EvaluatedModel:
     def metrics(self) -> Evaluation:
         """Accuracy, loss and the other metrics on these images."""
         return evaluate(self.probabilities, self.labels)
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """The confusion matrix with an eleventh column for "not a digit", (10, 11)."""
+        return mistakes.confusion_with_rejections(self.probabilities, self.labels)
+
+    @property
+    def noun(self) -> str:
+        """What its images are called, in the plural."""
+        return "test digits" if self.on_mnist else "pen digits"
 
     @property
     def on_mnist(self) -> bool:

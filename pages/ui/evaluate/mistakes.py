@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from mnist_core.charts import evaluation as evaluation_charts
 from mnist_core.charts.common import encode_csv, format_percent
-from mnist_core.evaluation import mistakes
+from mnist_core.constants import NUM_CLASSES
+from mnist_core.evaluation import findings, mistakes
 from pages.ui.evaluate.evaluated_model import EvaluatedModel
-from pages.ui.shared import figure, prediction_view, state, thumbnails
+from pages.ui.shared import digit_picker, figure, prediction_view, state, thumbnails
 
 PER_PAGE = 12
 """Images on a page of a gallery."""
@@ -24,7 +25,7 @@ Cell = tuple[str, str]
 
 def show_confusion_matrix(model: EvaluatedModel) -> None:
     """The confusion matrix, and the images of the cell that is clicked or chosen in the menu."""
-    counts = mistakes.confusion_with_rejections(model.probabilities, model.labels)
+    counts = model.counts
     as_shares = st.toggle("Show percentages of each digit", key=state.CONFUSION_SHARES)
     titles = _cell_titles(counts)
     if st.session_state.get(state.CONFUSION_CELL) not in titles:
@@ -39,6 +40,7 @@ def show_confusion_matrix(model: EvaluatedModel) -> None:
         "confusion cells",
         CHART_KEY,
         on_select=lambda: _choose_clicked_cell(titles),
+        finding=findings.confusion(counts),
     )
     cell: Cell = st.selectbox(
         "Images of a cell", list(titles), key=state.CONFUSION_CELL, format_func=titles.__getitem__
@@ -72,13 +74,15 @@ def _choose_clicked_cell(titles: dict[Cell, str]) -> None:
 
 def show_worst_mistakes(model: EvaluatedModel) -> None:
     """All mistakes, the most confident first."""
-    st.markdown("##### The most confident mistakes")
-    figure.show_guide("worst mistakes")
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", wrap=False):
+        st.markdown("##### The most confident mistakes")
+        figure.show_guide("worst mistakes")
+    st.markdown(findings.worst_mistake(model.probabilities, model.labels))
     show_gallery(model, mistakes.worst_mistakes(model.probabilities, model.labels), "worst")
 
 
 def show_gallery(model: EvaluatedModel, indices: NDArray[np.int64], key: str) -> None:
-    """Images with the probabilities of all ten digits, page by page, and a CSV of all of them.
+    """Images with the probabilities of all outputs, page by page, and a CSV of all of them.
 
     Args:
         model: its images and predictions are shown.
@@ -112,7 +116,10 @@ def _csv_row(model: EvaluatedModel, index: int) -> dict[str, object]:
     probabilities = model.probabilities[index]
     ((predicted, _),) = mistakes.top_predictions(probabilities, 1)
     row: dict[str, object] = {"number": index, "digit": int(model.labels[index]), "read_as": predicted}
-    return row | {f"p{digit}": round(float(value), 6) for digit, value in enumerate(probabilities[:10])}
+    row |= {f"p{digit}": round(float(value), 6) for digit, value in enumerate(probabilities[:NUM_CLASSES])}
+    if len(probabilities) > NUM_CLASSES:
+        row["p_not_a_digit"] = round(float(probabilities[NUM_CLASSES:].sum()), 6)
+    return row
 
 
 def _show_image(model: EvaluatedModel, index: int, key: str) -> None:
@@ -120,13 +127,20 @@ def _show_image(model: EvaluatedModel, index: int, key: str) -> None:
     probabilities = model.probabilities[index]
     (predicted, confidence), *_ = mistakes.top_predictions(probabilities)
     text = f"{model.labels[index]} classified as {predicted}"
+    is_wrong = predicted != str(model.labels[index])
+    bars = prediction_view.probability_bars(probabilities[:NUM_CLASSES], float(probabilities[NUM_CLASSES:].sum()))
     st.html(
-        f'<div class="lab-note">image {index:,}</div>'
+        f'<div class="{"lab-wrong" if is_wrong else ""}"><div class="lab-note">image {index:,}</div>'
         f"{thumbnails.image_html(model.images[index], f'Image {index}: {text}', 96)}"
         f"<b>{html.escape(text)}</b>, {html.escape(format_percent(confidence))}"
-        f"{prediction_view.probability_bars(probabilities[:10], float(probabilities[10:].sum()))}"
+        f"{bars}</div>"
     )
-    if model.on_mnist and st.button("Explain", key=f"{key}_{index}", type="tertiary", icon=":material/visibility:"):
-        st.session_state[state.EXPLAIN_SOURCE] = "test"
-        st.session_state[state.EXPLAINED_INDEX] = index
+    if model.on_mnist and st.button(
+        "Explain",
+        key=f"{key}_{index}",
+        type="tertiary",
+        icon=":material/visibility:",
+        on_click=digit_picker.pick_test_digit,
+        args=(index,),
+    ):
         st.switch_page("pages/explain.py")

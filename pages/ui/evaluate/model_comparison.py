@@ -14,9 +14,9 @@ from pages.ui.shared import figure, formatting, model_menu, state
 
 def show_model_comparison(model: EvaluatedModel) -> None:
     """A menu of the other model, McNemar's test, both models' metrics, and the images that only one gets right."""
-    choice = model_menu.select_model("Compare with", state.SECOND_MODEL, optional=True)
-    if choice in (model_menu.NO_MODEL, model.choice):
-        st.info("Choose another model to compare it with.")
+    choice = model_menu.select_model("Compare with", state.COMPARED_MODEL, optional=True, exclude=model.choice)
+    if choice == model_menu.NO_MODEL:
+        st.info("Choose a second model to compare with, or train one first.")
         return
     other = evaluate_model(choice, model.source)
     correct = significance.correct_mask(model.probabilities, model.labels)

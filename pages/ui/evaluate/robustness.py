@@ -12,10 +12,11 @@ import streamlit as st
 from mnist_core.charts import evaluation as evaluation_charts
 from mnist_core.charts.common import format_duration
 from mnist_core.config import runs_dir
+from mnist_core.evaluation import findings
 from mnist_core.evaluation.metrics import wilson_interval
 from mnist_core.evaluation.robustness import DISTORTIONS, PREPARATIONS, preparations_for
 from pages.ui.evaluate.evaluated_model import EvaluatedModel
-from pages.ui.shared import analysis_caches, caches, figure, model_menu, state, thumbnails
+from pages.ui.shared import analysis_caches, caches, figure, formatting, model_menu, state, thumbnails
 
 MAX_MODELS = 3
 SLICE_SECONDS = 1.0
@@ -198,16 +199,14 @@ def show_robustness_curves(choices: list[str], name: str) -> None:
         return
     distortion, images = DISTORTIONS[name], len(analysis_caches.robustness_images(caches.available_dataset())[1])
     title = f"Accuracy by {distortion.title.lower()}"
-    lowest = {model: min(curve.items(), key=lambda point: point[1]) for model, curve in measured.items()}
-    in_words = ", ".join(
-        f"{model} {100 * accuracy:.1f} % at {level:g} {distortion.unit}" for model, (level, accuracy) in lowest.items()
-    )
+    finding = findings.robustness(measured, distortion.unit)
     figure.show_chart(
         evaluation_charts.robustness_curves(measured, distortion.unit, distortion.levels, distortion.neutral),
         title,
-        f"{title}. Lowest: {in_words}",
+        f"{title}. {finding}",
         "robustness",
         "robustness",
+        finding=formatting.escape_markdown(finding),
     )
     st.caption(f"Each point: {images:,} test images, equally many of each digit. Dashed line: undistorted images.")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from mnist_core.evaluation import findings
 from mnist_core.evaluation.metrics import Evaluation
 from pages.ui.evaluate.evaluated_model import EvaluatedModel
 from pages.ui.shared import figure
@@ -29,8 +30,6 @@ def show_headline_metrics(metrics: Evaluation) -> None:
     }
     for column, (label, value) in zip([*st.columns(3), *st.columns(3)], headline.items(), strict=True):
         column.metric(label, value)
-    wrong = metrics.images - round(metrics.accuracy * metrics.images)
-    st.caption(f"{wrong:,} of {metrics.images:,} images are misclassified.")
     figure.show_guide("headline figures")
 
 
@@ -50,4 +49,5 @@ def show_class_metrics(metrics: Evaluation) -> None:
         "f1": st.column_config.NumberColumn("F1", format="%.2f %%"),
         "support": st.column_config.NumberColumn("support (images)", format="localized"),
     }
-    figure.show_table(rows, "Metrics of each digit", "class figures", "class_figures", column_config=columns)
+    finding = findings.weakest_digit(metrics.recall, metrics.support)
+    figure.show_table(rows, "Metrics of each digit", "class figures", "class_figures", finding, column_config=columns)

@@ -5,6 +5,8 @@ Numbers are formatted with `z`, which writes a number that rounds to zero withou
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 import streamlit as st
@@ -13,8 +15,8 @@ from numpy.typing import NDArray
 from mnist_core.charts import layers as layer_charts
 from mnist_core.explain import arithmetic
 from mnist_core.explain.arithmetic import UnitArithmetic
-from mnist_core.models.weights import Weights
-from mnist_core.networks.layers import Layer
+from mnist_core.networks.layers import Dropout, SpatialDropout2D
+from pages.ui.explain.pipeline import Part
 from pages.ui.shared import figure
 
 MAX_TERMS = 12
@@ -54,23 +56,28 @@ STEP_NAMES = {
 """Quantity -> its name in the table, where that is another."""
 
 
-def show_unit_arithmetic(layer: Layer, weights: Weights, before: NDArray[np.float32], place: tuple[int, ...]) -> None:
-    """The computation of one unit.
+def show_unit_arithmetic(parts: Sequence[Part], before: NDArray[np.float32], place: tuple[int, ...]) -> None:
+    """The computation of one unit, through one or more layers of a block.
 
     Args:
-        layer: of the unit.
-        weights: of that layer.
-        before: (H, W, C) or (W,) float32, the layer's input for one image.
+        parts: the layers, at least one.
+        before: (H, W, C) or (W,) float32, the input of the first for one image.
         place: (row, column, channel) of the unit, or (unit,).
     """
-    unit = arithmetic.compute_unit(layer, weights, before, place)
+    units = compute_chain(parts, before, place)
+    unit = units[0]
     position = "row {}, column {}, channel {}".format(*place) if len(place) == 3 else f"unit {place[0]}"
-    st.markdown(f"#### How this value is computed: {position}")
-    st.write(f"{formula_in_words(unit)}.")
+    st.markdown(f"**How this value is computed: {position}**")
+    for number, each in enumerate(units, 1):
+        st.write(f"{f'{number}. ' if len(units) > 1 else ''}{formula_in_words(each)}.")
     left, right = st.columns([1, 1], gap="large")
     with left:
-        steps = [{"step": step_name(unit, quantity), "value": f"{value:z.5g}"} for quantity, value in unit.steps]
-        figure.show_table(steps, computation_in_one_line(unit), "arithmetic", "arithmetic")
+        steps = [
+            {"step": step_name(each, quantity), "value": f"{value:z.5g}"}
+            for each in units
+            for quantity, value in each.steps[each is not unit and each.steps[0][0] == "input" :]
+        ]
+        figure.show_table(steps, chain_in_one_line(units), "arithmetic", "arithmetic")
     with right:
         if unit.patch is not None:
             show_patch(unit)
@@ -78,6 +85,23 @@ def show_unit_arithmetic(layer: Layer, weights: Weights, before: NDArray[np.floa
             show_largest_shares(unit)
         elif unit.terms:
             show_largest_terms(unit)
+
+
+def compute_chain(parts: Sequence[Part], before: NDArray[np.float32], place: tuple[int, ...]) -> list[UnitArithmetic]:
+    """The arithmetic of one unit in each of the layers; dropout, which does nothing here, only if it is the first."""
+    units: list[UnitArithmetic] = []
+    inputs = before
+    for part in parts:
+        if not units or not isinstance(part.layer, Dropout | SpatialDropout2D):
+            units.append(arithmetic.compute_unit(part.layer, part.weights, inputs, place))
+        inputs = part.values
+    return units
+
+
+def chain_in_one_line(units: Sequence[UnitArithmetic]) -> str:
+    """`sum of patch × filter 0.73 + bias −0.1 = 0.63 → batch normalization = 1.2 → rectifier = 1.2`."""
+    later = (f" → {unit.operation} = {unit.value:z.4g}".replace("-", "−") for unit in units[1:])
+    return computation_in_one_line(units[0]) + "".join(later)
 
 
 def formula_in_words(unit: UnitArithmetic) -> str:

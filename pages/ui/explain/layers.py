@@ -1,4 +1,4 @@
-"""The layer view: the activations of every layer, and how the value of a single unit is computed."""
+"""The layer view: what each block makes of the digit, the pipeline of a channel, and the arithmetic of one value."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from mnist_core.charts import layers as layer_charts
 from mnist_core.errors import ModelError, RunError
 from mnist_core.models.activations import layer_kind
-from mnist_core.runs.model_card import load_architecture
 from mnist_core.training.fine_tune import model_folder
 from pages.ui.explain.arithmetic import show_unit_arithmetic
-from pages.ui.shared import analysis_caches, figure, layer_outputs, state
+from pages.ui.explain.pipeline import Part, show_pipeline
+from pages.ui.shared import analysis_caches, figure, layer_outputs, mode, state
+from pages.ui.shared.layer_outputs import BlockOutput
 
 
 def show_layers(choice: str, image: NDArray[np.uint8]) -> None:
@@ -28,40 +29,71 @@ def show_layers(choice: str, image: NDArray[np.uint8]) -> None:
     if layers is None:
         return
     outputs = layer_outputs.image_outputs(layers, image)
-    layer_outputs.show_layer_outputs(outputs, "wall")
+    network = layer_outputs.matching_network(choice, outputs)
+    blocks = layer_outputs.fold_outputs(outputs, network)
+    block = chosen_block(blocks)
+    layer_outputs.show_block_outputs(blocks, outputs, "wall", block, choose_block)
+    st.subheader(block.title)
+    name = choose_part(block)
+    place_in_details = st.container()
+    place = choose_unit(name, outputs[name])
     try:
-        folder = model_folder(choice)
-        network, weights = load_architecture(folder), analysis_caches.model_weights(folder / "model.keras")
+        weights = analysis_caches.model_weights(model_folder(choice) / "model.keras")
     except (ModelError, RunError) as error:
-        network, weights = None, ()
         st.info(f"The computation of single values cannot be shown. {error}")
-    name, place = choose_unit(outputs)
-    if network is None:
         return
-    if len(network.layers) != len(layers.names):
+    if network is None:
         st.info("The computation of single values cannot be shown: the model card describes another network.")
         return
-    position = layers.names.index(name)
-    before = layers.layer_input(image[None], position)[0]
-    show_unit_arithmetic(network.layers[position], weights[position], before, place)
+    first = layers.names.index(block.names[0])
+    before = layers.layer_input(image[None], first)[0]
+    end = block.names.index(name) + 1
+    parts = [
+        Part(network.layers[first + offset], weights[first + offset], outputs[each])
+        for offset, each in enumerate(block.names)
+    ]
+    if len(place) == 3 and before.ndim == 3:
+        with place_in_details:
+            show_pipeline(parts, before, place)
+    with st.expander("The arithmetic of this value", expanded=mode.is_expert()):
+        show_unit_arithmetic(parts[:end], before, place)
 
 
-def choose_unit(outputs: layer_outputs.LayerOutputs) -> tuple[str, tuple[int, ...]]:
-    """A menu of layers, and charts of the chosen one in which a unit can be clicked.
+def chosen_block(blocks: list[BlockOutput]) -> BlockOutput:
+    """The block of the layer that was chosen last; at first the first convolution."""
+    chosen = st.session_state.get(state.EXPLAINED_LAYER)
+    block = next((block for block in blocks if chosen in block.names), None)
+    if block is None:
+        block = next((block for block in blocks if layer_kind(block.names[0]) == "Conv2D"), blocks[-1])
+        choose_block(block)
+    return block
 
-    Returns:
-        Name of the layer; (row, column, channel) of the unit, or (unit,).
-    """
-    st.subheader("One unit in detail")
-    names = list(outputs)
-    if st.session_state.get(state.EXPLAINED_LAYER) not in names:
-        st.session_state[state.EXPLAINED_LAYER] = next(
-            (name for name in names if layer_kind(name) == "Conv2D"), names[-1]
+
+def choose_block(block: BlockOutput) -> None:
+    """Callback: opens a block at its last layer that does something; dropout acts only during training."""
+    acting = [name for name in block.names if "Dropout" not in layer_kind(name)]
+    st.session_state[state.EXPLAINED_LAYER] = (acting or block.names)[-1]
+
+
+def choose_part(block: BlockOutput) -> str:
+    """A menu of the layers of a block, if it has several. Returns the name of the chosen layer."""
+    if len(block.names) == 1:
+        return block.names[0]
+    return str(
+        st.segmented_control(
+            "Parts",
+            block.names,
+            format_func=layer_outputs.layer_title,
+            key=state.EXPLAINED_LAYER,
+            required=True,
+            help="The layers of this block. The charts and the arithmetic go as far as the chosen one.",
         )
-    name = str(st.selectbox("Layer", names, format_func=layer_outputs.layer_title, key=state.EXPLAINED_LAYER))
-    values = outputs[name]
-    place = choose_in_feature_maps(name, values) if values.ndim == 3 else choose_in_vector(name, values)
-    return name, place
+    )
+
+
+def choose_unit(name: str, values: NDArray[np.float32]) -> tuple[int, ...]:
+    """Charts of a layer in which a unit can be clicked. Returns (row, column, channel) of the unit, or (unit,)."""
+    return choose_in_feature_maps(name, values) if values.ndim == 3 else choose_in_vector(name, values)
 
 
 def choose_in_feature_maps(name: str, values: NDArray[np.float32]) -> tuple[int, int, int]:

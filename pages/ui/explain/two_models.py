@@ -1,4 +1,4 @@
-"""The comparison view: predictions and activations of two models for the same digit, side by side."""
+"""The comparison view: predictions and layer outputs of two models for the same digit, side by side."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def show_two_models(choice: str, image: NDArray[np.uint8]) -> None:
         choice: of model_menu.select_model.
         image: (28, 28) uint8.
     """
-    other = model_menu.select_model("Compare with", state.COMPARED_MODEL, optional=True)
+    other = model_menu.select_model("Compare with", state.COMPARED_MODEL, optional=True, exclude=choice)
     if other == model_menu.NO_MODEL:
-        st.info("Choose a second model to compare with.")
+        st.info("Choose a second model to compare with, or train one first.")
         return
     for number, (column, model) in enumerate(zip(st.columns(2, gap="large"), (choice, other), strict=True)):
         with column:
@@ -26,4 +26,6 @@ def show_two_models(choice: str, image: NDArray[np.uint8]) -> None:
             prediction_view.show_prediction(prediction, model_menu.model_name(model))
             layers = layer_outputs.open_model_layers(model, f"convert_beside_{number}")
             if layers is not None:
-                layer_outputs.show_layer_outputs(layer_outputs.image_outputs(layers, image), f"wall_{number}")
+                outputs = layer_outputs.image_outputs(layers, image)
+                blocks = layer_outputs.fold_outputs(outputs, layer_outputs.matching_network(model, outputs))
+                layer_outputs.show_block_outputs(blocks, outputs, f"wall_{number}")

@@ -120,16 +120,17 @@ def show_table(rows: list[dict[str, Any]], title: str, guide: str, key: str, fin
         return st.dataframe(rows, hide_index=True, key=key, **options)
 
 
-def show_menu(guide: str, name: str, content: Callable[[], bytes]) -> None:
+def show_menu(guide: str, name: str, content: Callable[[], bytes], kind: str = "png") -> None:
     """The menu of a picture that is on the page already.
 
     Args:
         guide: a key of GUIDES.
-        name: of the PNG, unique on the page.
-        content: returns the PNG.
+        name: of the download, unique on the page.
+        content: returns the download.
+        kind: of the download, a key of MIME_TYPES.
     """
     with _menu(guide, name):
-        _show_download(content, "png", name)
+        _show_download(content, kind, name)
 
 
 def show_guide(guide: str, label: str = "How to read this") -> None:

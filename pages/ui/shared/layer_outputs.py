@@ -1,8 +1,10 @@
-"""The outputs of a model's layers for one image, for the views of the Explain page."""
+"""The outputs of a model's layers for one image, folded into blocks, for the views of the Explain page."""
 
 from __future__ import annotations
 
 import html
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
@@ -10,13 +12,32 @@ from numpy.typing import NDArray
 
 from mnist_core.charts import layers as layer_charts
 from mnist_core.charts.common import encode_csv
+from mnist_core.errors import ModelError, RunError
+from mnist_core.explain.blocks import Block, fold_layers
 from mnist_core.models.activations import ActivationModel, NoActivationsError, layer_kind
+from mnist_core.networks.architecture import Architecture
 from mnist_core.networks.layers import format_shape
-from mnist_core.training import reconvert
+from mnist_core.runs.model_card import load_architecture
+from mnist_core.training import fine_tune, reconvert
 from pages.ui.shared import analysis_caches, figure, guard, model_menu
 
 LayerOutputs = dict[str, NDArray[np.float32]]
 """Name of a layer -> its output for one image, (H, W, C) or (W,) float32."""
+
+
+@dataclass(frozen=True, eq=False)
+class BlockOutput:
+    """What a block of layers makes of one image.
+
+    Attributes:
+        title: of the block, `Conv 32 · BN · ReLU`.
+        names: of its layers, in order.
+        values: output of the last of them, (H, W, C) or (W,) float32.
+    """
+
+    title: str
+    names: tuple[str, ...]
+    values: NDArray[np.float32]
 
 
 def open_model_layers(choice: str, key: str) -> ActivationModel | None:
@@ -55,58 +76,96 @@ def image_outputs(layers: ActivationModel, image: NDArray[np.uint8]) -> LayerOut
     return {name: values[0] for name, values in layers.outputs(image[None]).items()}
 
 
+def matching_network(choice: str, outputs: LayerOutputs) -> Architecture | None:
+    """The network that a model's card describes; None if there is none or it is another one."""
+    try:
+        network = load_architecture(fine_tune.model_folder(choice))
+    except (ModelError, RunError):
+        return None
+    return network if len(network.layers) == len(outputs) else None
+
+
+def fold_outputs(outputs: LayerOutputs, network: Architecture | None) -> list[BlockOutput]:
+    """Folds the layers into blocks; without a network, each layer is a block of its own."""
+    names = list(outputs)
+    if network is None:
+        blocks: Sequence[Block] = [Block(layer_kind(name), index, index) for index, name in enumerate(names)]
+    else:
+        blocks = fold_layers(network.layers)
+    return [
+        BlockOutput(block.title, tuple(names[block.first : block.last + 1]), outputs[names[block.last]])
+        for block in blocks
+    ]
+
+
 def layer_title(name: str) -> str:
     """`2 · Conv2D` for `002_Conv2D`."""
     return f"{int(name[:3])} · {layer_kind(name)}"
 
 
-def show_layer_outputs(outputs: LayerOutputs, key: str) -> None:
-    """The channels of every layer as small images.
+def show_block_outputs(
+    blocks: Sequence[BlockOutput],
+    outputs: LayerOutputs,
+    key: str,
+    chosen: BlockOutput | None = None,
+    on_choose: Callable[[BlockOutput], None] | None = None,
+) -> None:
+    """The channels of every block as small images.
 
     Args:
-        outputs: of image_outputs.
-        key: of the download button, unique on the page.
+        blocks: of fold_outputs.
+        outputs: of all layers, for the CSV.
+        key: prefix of the widgets' keys.
+        chosen: the block that is marked.
+        on_choose: callback of a click on a block; None if blocks cannot be clicked.
     """
-    st.markdown("##### The output of each layer")
-    images = "".join(_layer_html(name, values) for name, values in outputs.items())
-    st.html(f'<div class="lab-layers">{images}</div>')
-    with st.container(horizontal=True, vertical_alignment="center"):
-        figure.show_guide("layer outputs")
-        rows = [
-            {
-                "layer": layer_title(name),
-                "output": format_shape(values.shape),
-                "smallest": float(values.min()),
-                "mean": float(values.mean()),
-                "largest": float(values.max()),
-                "zero": f"{100 * float((values == 0).mean()):.0f} %",
-            }
-            for name, values in outputs.items()
-        ]
-        st.download_button(
-            "CSV",
-            lambda: encode_csv(rows),
-            "layers.csv",
-            "text/csv",
-            key=f"{key}_csv",
-            on_click="ignore",
-            type="tertiary",
-            icon=":material/download:",
-        )
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", wrap=False):
+        st.markdown("##### What each layer makes of the digit")
+        figure.show_menu("layer outputs", f"{key}_layers", lambda: encode_csv(_csv_rows(outputs)), "csv")
+    if on_choose is None:
+        st.html(f'<div class="lab-layers">{"".join(_block_html(block, title=True) for block in blocks)}</div>')
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key=f"{key}_blocks"):
+        for number, block in enumerate(blocks):
+            with st.container(key=f"{key}_block_{number}", width="content", gap=None):
+                st.html(_block_html(block, title=False), width="content")
+                st.button(
+                    block.title,
+                    key=f"{key}_choose_{number}",
+                    type="primary" if block is chosen else "secondary",
+                    on_click=on_choose,
+                    args=(block,),
+                )
 
 
-def _layer_html(name: str, values: NDArray[np.float32]) -> str:
-    """A `<figure>` of one layer's channels."""
+def _csv_rows(outputs: LayerOutputs) -> list[dict[str, object]]:
+    return [
+        {
+            "layer": layer_title(name),
+            "output": format_shape(values.shape),
+            "smallest": float(values.min()),
+            "mean": float(values.mean()),
+            "largest": float(values.max()),
+            "zero": f"{100 * float((values == 0).mean()):.0f} %",
+        }
+        for name, values in outputs.items()
+    ]
+
+
+def _block_html(block: BlockOutput, title: bool) -> str:
+    """A `<figure>` of a block's channels. `title`: whether its caption names the block."""
+    values = block.values
     grid, images = layer_charts.activation_grid(values), layer_charts.channel_images(values)
     shown, channels = layer_charts.MAX_CHANNELS, values.shape[-1] if values.ndim == 3 else 1
     note = f", the first {shown} shown" if channels > shown else ""
     active = int((images.max(axis=(1, 2)) > 0).sum())
     alt = (
-        f"Layer {layer_title(name)}: {channels} images {images.shape[2]} pixels wide, {active} of them with a value "
+        f"Layer {block.title}: {channels} images {images.shape[2]} pixels wide, {active} of them with a value "
         f"above zero; values from {values.min():.2g} to {values.max():.2g}"
     )
-    caption = f"<figcaption><b>{html.escape(layer_title(name))}</b><br>{format_shape(values.shape)}{note}</figcaption>"
+    name = f"<b>{html.escape(block.title)}</b><br>" if title else ""
     return (
         f'<figure class="lab-figure"><img class="lab-picture" width="{grid.shape[1]}" alt="{html.escape(alt)}" '
-        f'src="{layer_charts.fast_data_url(grid)}">{caption}</figure>'
+        f'src="{layer_charts.fast_data_url(grid)}"><figcaption>{name}{format_shape(values.shape)}{note}</figcaption>'
+        "</figure>"
     )

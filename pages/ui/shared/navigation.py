@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import runpy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 from streamlit.runtime.pages_manager import PagesManager
 
-from pages.ui.shared import state
+from pages.ui.shared import mode, state
 
 APP = Path(__file__).parents[3] / "app.py"
 APP_NAME = "Digit Lab"
@@ -125,12 +125,15 @@ def start_at_top(path: str) -> None:
     st.html(SCROLL_TO_TOP.format(count=count), unsafe_allow_javascript=True)
 
 
-def select_view(views: Mapping[str, tuple[str, Callable[..., None]]], key: str) -> str:
+def select_view(
+    views: Mapping[str, tuple[str, Callable[..., None]]], key: str, specialist: Collection[str] = ()
+) -> str:
     """Shows the menu of a page's views. The address names the selected view (`?view=map`), so a link can open it.
 
     Args:
         views: name in the address -> title, and the function that shows the view. The first is the default.
         key: session key of the selected view.
+        specialist: views that Simple mode hides behind "More views", unless one of them is selected.
 
     Returns:
         The name of the selected view.
@@ -139,20 +142,33 @@ def select_view(views: Mapping[str, tuple[str, Callable[..., None]]], key: str) 
     if linked in views and linked != st.session_state.get(last):  # we did not put it there, so a link was followed
         st.session_state[key] = linked
     st.session_state.setdefault(key, next(iter(views)))
-    name = str(
-        st.segmented_control(
-            "View",
-            list(views),
-            format_func=lambda name: views[name][0],
-            key=key,
-            required=True,
-            label_visibility="collapsed",
+    all_shown = mode.is_expert() or st.session_state.get(state.all_views_key(key), False)
+    hidden = [name for name in specialist if not all_shown and name != st.session_state[key]]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        name = str(
+            st.segmented_control(
+                "View",
+                [name for name in views if name not in hidden],
+                format_func=lambda name: views[name][0],
+                key=key,
+                required=True,
+                label_visibility="collapsed",
+                width="content",
+            )
         )
-    )
+        if hidden:
+            st.button(
+                "More views", key=f"{key}_more", type="tertiary", icon=":material/add:", on_click=_show_all, args=(key,)
+            )
     st.session_state[last] = name
     if linked != name:
         st.query_params["view"] = name
     return name
+
+
+def _show_all(key: str) -> None:
+    """Callback: shows all views of a page. `key`: of its selected view."""
+    st.session_state[state.all_views_key(key)] = True
 
 
 def ensure_app_ran() -> None:

@@ -137,6 +137,7 @@ ROBUSTNESS_JOB = "robustness_job"  # what is being measured, and since when
 EXPLAIN_VIEW = _persistent("explain_view")
 EXPLAIN_SOURCE = _persistent("explain_source")  # "draw" or "test"
 EXPLAINED_INDEX = _persistent("explained_index")  # of the test image
+EXPLAINED_LABEL = "explained_label"  # of the test image; clicked to move on to the next image of a digit
 EXPLAINED_LAYER = _persistent("explained_layer")  # name of the layer; with channel and position, the enlarged unit
 EXPLAINED_CHANNEL = _persistent("explained_channel")
 EXPLAINED_ROW = _persistent("explained_row")
@@ -218,6 +219,11 @@ def cleared_drawing_key(canvas: str) -> str:
 def linked_view_key(view_key: str) -> str:
     """Key of the view that the address last named, for a page that keeps its view at `view_key`."""
     return f"{view_key}_linked"
+
+
+def all_views_key(view_key: str) -> str:
+    """Key of whether the visitor wants all views of a page that keeps its view at `view_key`."""
+    return f"{view_key}_all"
 
 
 def sweep_values_key(setting: str) -> str:

@@ -100,6 +100,15 @@ STYLE = f"""
 .lab-history img {{ image-rendering: pixelated; height: 120px; width: 180px; background: #000; border-radius: 4px; }}
 .lab-layers {{ display: flex; gap: .6rem .9rem; flex-wrap: wrap; align-items: flex-end; }}
 .lab-layers img {{ width: auto; max-width: 100%; height: auto; }}
+.st-key-explained_label [role=radiogroup] {{ flex-wrap: wrap; overflow: visible; }} /* all ten digits, on any screen */
+[class*="st-key-wall_block_"] {{ position: relative; max-width: 100%; }}
+[class*="st-key-wall_block_"] button::after {{ content: ""; position: absolute; inset: 0; }} /* the picture, too */
+[class*="st-key-wall_block_"] .stButton {{ position: static; margin-top: .3rem; }}
+.lab-pipeline {{ display: flex; gap: .8rem; flex-wrap: wrap; align-items: center; }}
+.lab-term {{ display: flex; gap: .5rem; align-items: center; margin-bottom: .5rem; }}
+.lab-sign {{ font-size: 1.4rem; opacity: .7; }}
+.lab-wrong .lab-bar.first {{ background: {COLORS["validation"]}; }}
+.lab-wrong .lab-bars b {{ color: {COLORS["validation"]}; }}
 .lab-strip {{ display: flex; gap: .9rem; flex-wrap: wrap; }}
 .lab-drawing {{ overflow-x: auto; }} /* scrolls on a phone instead of shrinking */
 .lab-figure {{ margin: 0; }}

@@ -1,0 +1,17 @@
+"""The digit that Explain and Evaluate share, and the prediction for it, behind a button of the Evaluate page."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.ui.shared import caches, digit_picker, model_menu, prediction_view
+
+
+def show_picked_digit(choice: str) -> None:
+    """A button that opens the picker and the prediction. `choice`: of model_menu.select_model."""
+    digit_picker.start_with_a_digit()
+    with st.popover("Digit", icon=":material/edit:", width="stretch"):
+        digit = digit_picker.pick_digit()
+        reading = caches.classifier(model_menu.model_path(choice)).predict(digit.image)
+        prediction_view.show_answer(reading, digit.name, digit.image)
+        st.page_link("pages/explain.py", label="See inside the model for this digit", icon=":material/visibility:")
