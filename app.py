@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from pages.ui.draw import tour
 from pages.ui.shared import app_bar, guard, mode, navigation, state, theme, visitor
+from pages.ui.tour import guide, presenter
 
 page = st.navigation(navigation.menu_pages(), position="top")
 st.set_page_config(page_title=navigation.tab_title(page.url_path), page_icon=str(theme.LOGO), layout="wide")
@@ -14,7 +14,11 @@ st.html(theme.STYLE)
 visitor.remember_visitor()
 navigation.start_at_top(page.url_path)
 mode.remember_mode()
-guard.render(lambda: app_bar.show_app_bar(page.url_path))
-guard.render(lambda: navigation.show_tabs(page.url_path))
-guard.render(lambda: tour.show_tour(page.url_path))
+presenter.follow_address()
+if presenter.is_presenting():
+    presenter.show_presenter_style()
+else:
+    guard.render(lambda: app_bar.show_app_bar(page.url_path))
+    guard.render(lambda: navigation.show_tabs(page.url_path))
+guard.render(lambda: guide.show_tour(page.url_path))
 guard.render(page.run)

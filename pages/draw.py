@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.ui.draw import results, tour
+from pages.ui.draw import results
 from pages.ui.draw.upload import select_drawing, show_upload
 from pages.ui.shared import guard, model_menu, navigation, sketchpad, state, theme
 from pages.ui.shared.sketchpad import Drawing, show_sketchpad
+from pages.ui.tour import guide
 
 MODES = {"digit": "One digit", "number": "A whole number"}
 
@@ -24,7 +25,7 @@ def show_page() -> None:
             on_change=state.restore_canvases,
             label_visibility="collapsed",
         )
-        tour.show_tour_button()
+        guide.show_tour_button()
     is_number = mode == "number"
     workbench = st.container()
     choices = select_models()

@@ -6,6 +6,7 @@ import streamlit as st
 
 from pages.ui.home.cards import show_cards
 from pages.ui.shared import caches, guard, model_menu, navigation, prediction_view, sketchpad, state, theme
+from pages.ui.tour import guide
 
 
 def show_home() -> None:
@@ -18,7 +19,9 @@ def show_home() -> None:
     with pad:
         drawing = sketchpad.show_sketchpad(state.CANVAS, theme.CANVAS_PIXELS, theme.LARGE_CANVAS_PIXELS, examples=True)
     with answer:
-        st.title("Digit Lab")
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            st.title("Digit Lab", width="content")
+            guide.show_tour_button()
         st.write("Train neural networks that read handwriting, and look inside them while they learn.")
         image = sketchpad.normalized_digit(drawing)
         if image is None:

@@ -1,4 +1,4 @@
-"""What only a browser can tell of the Data page and the tour: what a click picks, and what a canvas begins with."""
+"""What only a browser can tell of the Data page and the tour: what a click picks, what a canvas begins with, keys."""
 
 from __future__ import annotations
 
@@ -35,3 +35,26 @@ def test_second_step_of_the_tour_is_misread_until_the_switch_is_off(page: Any, a
     page.get_by_test_id("stCheckbox").filter(has_text="Plain resize").locator("label").first.click()
     expect(page.get_by_text("That does not look like a digit")).to_have_count(0, timeout=20 * SECONDS)
     assert read(page) == 3
+
+
+def test_arrow_keys_move_through_the_tour_and_escape_leaves_presenter_mode(page: Any, app_url: str) -> None:
+    page.goto(f"{app_url}/?present=1")
+    expect(page.get_by_text("Guided tour, 1 of 6")).to_be_visible(timeout=30 * SECONDS)
+    settled(page)
+    header = page.get_by_test_id("stHeader")
+    expect(header).to_be_hidden()
+    assert page.evaluate("getComputedStyle(document.documentElement).fontSize") == "24px"
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_text("Guided tour, 2 of 6")).to_be_visible(timeout=20 * SECONDS)
+    settled(page)
+    slider = page.get_by_role("slider", name="Brush width")
+    slider.press("ArrowRight")  # moves the slider, not the tour
+    settled(page)
+    expect(page.get_by_text("Guided tour, 2 of 6")).to_be_visible()
+    slider.blur()
+    page.keyboard.press("ArrowLeft")
+    expect(page.get_by_text("Guided tour, 1 of 6")).to_be_visible(timeout=20 * SECONDS)
+    page.keyboard.press("Escape")
+    expect(header).to_be_visible(timeout=20 * SECONDS)
+    expect(page.get_by_text("Guided tour")).to_have_count(0)
+    assert "present" not in page.url

@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from mnist_core.config import runs_dir
 from mnist_core.drawing.normalize import normalize_drawing, plain_resize
 from mnist_core.drawing.strokes import render_strokes
 from mnist_core.models.classifier import DEFAULT_MODEL, Classifier
-from pages.ui.draw import tour
-from pages.ui.shared import navigation, state
-from tests.pages.support import APP, DRAW, open_page
+from mnist_core.owners import Visitor, read_owner
+from mnist_core.runs.store import find_run, list_runs
+from pages.ui.shared import caches, navigation, state
+from pages.ui.tour import steps
+from tests.pages.support import APP, DRAW, open_page, page_text
 from tests.support import Trained
 
 TITLES = ["Draw a digit", "Draw a digit", "Train a network", "Runs", "Explain", "Data"]
@@ -31,7 +34,7 @@ def at_step(app: AppTest, number: int) -> None:
     press(app, "tour_begin")
     for _ in range(number - 1):
         press(app, "tour_next")
-    assert bar(app).startswith(f"**Guided tour, {number} of 6: {tour.STEPS[number - 1].title}.**")
+    assert bar(app).startswith(f"**Guided tour, {number} of 6: {steps.STEPS[number - 1].title}.**")
 
 
 def bar(app: AppTest) -> str:
@@ -51,7 +54,7 @@ def test_every_step_opens_its_page_and_is_in_the_address(app: AppTest) -> None:
     open_page(app, DRAW)
     press(app, "tour_begin")
     for number in range(1, 7):
-        assert bar(app).startswith(f"**Guided tour, {number} of 6: {tour.STEPS[number - 1].title}.**")
+        assert bar(app).startswith(f"**Guided tour, {number} of 6: {steps.STEPS[number - 1].title}.**")
         assert app.title[0].value == TITLES[number - 1]
         assert address(app) == str(number)
         assert has(app, "tour_next") == (number < 6) and has(app, "tour_back") == (number > 1)
@@ -88,15 +91,15 @@ def test_second_step_shows_what_plain_resize_loses(app: AppTest) -> None:
     assert app.toggle(key=state.PLAIN).value is True
     assert app.session_state[state.initial_drawing_key(state.CANVAS)]["objects"][0]["path"][0] == [
         "M",
-        *tour.SMALL_THREE[0],
+        *steps.SMALL_THREE[0],
     ]
-    points = np.array(tour.SMALL_THREE, np.float32)
+    points = np.array(steps.SMALL_THREE, np.float32)
     low, high = points.min(axis=0), points.max(axis=0)
-    drawn = render_strokes((points,), tour.BRUSH, float((high - low).max()), tuple((low + high) / 2))
+    drawn = render_strokes((points,), steps.BRUSH, float((high - low).max()), tuple((low + high) / 2))
     model = Classifier(DEFAULT_MODEL)
     plain = model.predict(plain_resize(drawn).image)
     assert plain.rejected or plain.digit != 3
-    reading = model.predict(normalize_drawing(drawn, tour.BRUSH).image)
+    reading = model.predict(normalize_drawing(drawn, steps.BRUSH).image)
     assert reading.digit == 3 and not reading.rejected and reading.confidence > 0.9
 
 
@@ -106,9 +109,21 @@ def test_third_step_has_the_quick_recipe_and_few_epochs_set(app: AppTest) -> Non
     assert app.slider(key=state.EPOCHS).value == 3
 
 
-def test_fourth_step_asks_for_two_runs(app: AppTest) -> None:
-    at_step(app, 4)
-    assert "needs two trained runs" in bar(app)
+def test_fourth_step_brings_two_example_runs_for_a_visitor_who_has_none(app: AppTest) -> None:
+    app.query_params["tour"] = "4"
+    app.run()
+    assert "Two example runs" in bar(app) and not app.error and not app.exception
+    compared = app.multiselect(key=state.COMPARED).value
+    assert [row["name"] for row in caches.run_history(runs_dir()) if row["run"] in compared] == [
+        "Example: small steps",
+        "Example: large steps",
+    ]
+    assert all(
+        read_owner(find_run(run_id).path) == Visitor(*app.session_state[state.VISITOR]).owner for run_id in compared
+    )
+    app.query_params["tour"] = "4"
+    app.run()
+    assert len(list_runs()) == 2  # they are not brought twice
 
 
 def test_fourth_step_compares_the_two_latest(app: AppTest, trained: Trained, runs_root: Path) -> None:
@@ -117,7 +132,7 @@ def test_fourth_step_compares_the_two_latest(app: AppTest, trained: Trained, run
         shutil.copytree(trained.run.path, runs_root / name)
     at_step(app, 4)
     assert sorted(app.multiselect(key=state.COMPARED).value) == ids[1:]
-    assert "two latest runs" in bar(app)
+    assert "The two latest runs" in bar(app)
 
 
 def test_fifth_step_explains_the_drawing(app: AppTest) -> None:
@@ -190,3 +205,31 @@ def test_drawing_of_the_tour_is_recognized_before_the_canvas_is_touched(app: App
 def test_drawing_of_the_tour_is_rejected_with_plain_resize(app: AppTest) -> None:
     at_step(app, 2)
     assert any("not look like a digit" in part.proto.body for part in app.get("html"))
+
+
+def test_presenter_mode_hides_menu_and_bar_and_goes_through_the_tour(app: AppTest) -> None:
+    app.query_params["present"] = "1"
+    app.run()
+    for number in range(1, 7):
+        assert bar(app).startswith(f"**Guided tour, {number} of 6") and "Arrow keys" in bar(app)
+        assert "".join(app.query_params["present"]) == "1"
+        assert "lab-presenting" in page_text(app) and 'class="lab-current"' not in page_text(app)
+        assert not any(toggle.key == state.EXPERT for toggle in app.toggle)
+        if number < 6:
+            press(app, "tour_next")
+    press(app, "tour_leave")
+    assert not bar(app) and "present" not in app.query_params and "tour" not in app.query_params
+    assert "lab-presenting" not in page_text(app) and 'class="lab-current"' in page_text(app)
+
+
+def test_tour_becomes_a_presentation(app: AppTest) -> None:
+    at_step(app, 2)
+    assert "lab-presenting" not in page_text(app)
+    press(app, "tour_present")
+    assert "lab-presenting" in page_text(app) and bar(app).startswith("**Guided tour, 2 of 6")
+
+
+def test_other_values_of_present_are_removed_from_the_address(app: AppTest) -> None:
+    app.query_params["present"] = "yes"
+    app.run()
+    assert "present" not in app.query_params and "lab-presenting" not in page_text(app)

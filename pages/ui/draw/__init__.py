@@ -1,1 +1,1 @@
-"""The parts of the Draw page, and the guided tour."""
+"""The parts of the Draw page."""

@@ -25,6 +25,7 @@ COOKIES_SET = "cookies_set"  # names of the cookies set in this session
 TRAIN_HERE = "train_here"  # train on this machine although there is a cluster
 EXPERT = _persistent("expert")  # show every setting and figure; else only the simple ones
 TOUR_STEP = "tour"  # step of the guided tour, from 1; absent outside the tour
+PRESENTING = "presenting"  # presenter mode is on
 TOUR_PAUSED_AT = "tour_paused_at"  # step at which the visitor left the tour
 
 # Canvases

@@ -23,6 +23,7 @@ STYLE = f"""
 @media (min-width: 1025px) {{
   :has(> .st-key-app_bar) {{ position: fixed; top: 0; right: 8rem; height: 3.75rem; width: auto; z-index: 999991; }}
   .st-key-app_bar {{ height: 100%; flex-wrap: nowrap; }}
+  .st-key-tour {{ flex-wrap: nowrap; }}
 }}
 .lab-current {{ display: flex; gap: .6rem; align-items: center; font-size: .9rem; white-space: nowrap; }}
 .lab-current span {{ overflow: hidden; text-overflow: ellipsis; max-width: 20rem; }}

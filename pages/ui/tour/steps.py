@@ -1,7 +1,4 @@
-"""The guided tour: six steps through the app, each on its page with everything set up.
-
-The step is kept in the session and in the address (`?tour=3`), so the tour can be left, resumed, and opened by a link.
-"""
+"""The steps of the guided tour, each on its page with everything set up."""
 
 from __future__ import annotations
 
@@ -11,11 +8,9 @@ from typing import Any
 
 import streamlit as st
 
-from mnist_core.config import runs_dir
-from pages.ui.shared import caches, canvas_edits, model_menu, navigation, settings_link, state
+from mnist_core.runs import examples
+from pages.ui.shared import caches, canvas_edits, model_menu, settings_link, state, visitor
 
-ADDRESS = "tour"
-"""The query parameter."""
 BRUSH = 12
 """Brush width of the small digit, in pixels."""
 
@@ -83,7 +78,10 @@ def prepare_train() -> dict[str, str]:
 
 
 def prepare_compare() -> dict[str, str]:
-    """The two latest runs."""
+    """The two latest runs that have a model; example runs, if there are fewer."""
+    if len(_latest_runs()) < 2:
+        examples.copy_examples(visitor.owner_id())
+        caches.clear_run_caches()
     st.session_state[state.COMPARED] = _latest_runs()
     return {}
 
@@ -103,15 +101,12 @@ def prepare_fine_tune() -> dict[str, str]:
 
 
 def _compare_text() -> str:
-    if len(_latest_runs()) < 2:
-        return (
-            "This step needs two trained runs. Go back and train twice, with one setting changed, or continue with "
-            "the next step."
-        )
-    return (
-        "Your two latest runs are compared: their curves, the settings that differ, and what each of them confuses. "
-        "Select other runs in the table."
+    compared = (
+        "Two example runs of a small network are compared, which differ in the learning rate"
+        if any(model_menu.model_name(run_id).startswith(examples.NAME) for run_id in _latest_runs())
+        else "The two latest runs are compared"
     )
+    return f"{compared}. Scroll down to their curves, the settings that differ, and what each of them confuses."
 
 
 STEPS = (
@@ -170,77 +165,5 @@ def _set_state(values: dict[str, Any]) -> None:
 
 
 def _latest_runs() -> list[str]:
-    """Ids of the two latest runs that have a model, or fewer."""
-    return list(caches.model_cards(runs_dir()))[:2]
-
-
-def show_tour(path: str) -> None:
-    """Shows the current step above the page, or nothing outside the tour. `path`: of the page in the address."""
-    number = st.session_state.get(state.TOUR_STEP)
-    linked = _linked_step()
-    if linked is not None and linked != number:
-        go_to_step(linked)
-    if number is None:
-        return
-    if "recipe" in st.query_params:  # the Train page takes every parameter of such an address for a setting
-        st.query_params.pop(ADDRESS, None)
-    else:
-        st.query_params[ADDRESS] = str(number)
-    _show_step(number, path)
-
-
-def _linked_step() -> int | None:
-    """The step that the address names. Anything else is removed from the address."""
-    value = st.query_params.get(ADDRESS)
-    if value is not None and value in map(str, range(1, len(STEPS) + 1)):
-        return int(value)
-    st.query_params.pop(ADDRESS, None)
-    return None
-
-
-def _show_step(number: int, path: str) -> None:
-    """The text of a step, and buttons to move on, go back and leave."""
-    step = STEPS[number - 1]
-    is_last = number == len(STEPS)
-    with st.container(border=True, key="tour"):
-        st.markdown(f"**Guided tour, {number} of {len(STEPS)}: {step.title}.** {step.text()}")
-        with st.container(horizontal=True):
-            is_elsewhere = path != navigation.page_url_path(step.page)
-            if is_elsewhere and st.button("Back to this step", key="tour_here", type="primary"):
-                go_to_step(number)
-            if not is_last and st.button("Next", key="tour_next", icon=":material/arrow_forward:"):
-                go_to_step(number + 1)
-            if number > 1 and st.button("Previous", key="tour_back", icon=":material/arrow_back:"):
-                go_to_step(number - 1)
-            st.button(
-                "End the tour" if is_last else "Leave the tour", key="tour_leave", type="tertiary", on_click=leave_tour
-            )
-
-
-def go_to_step(number: int) -> None:
-    """Prepares a step and opens its page."""
-    step = STEPS[number - 1]
-    parameters = step.prepare()
-    st.session_state[state.TOUR_STEP] = number
-    st.switch_page(step.page, query_params=parameters | {ADDRESS: str(number)})
-
-
-def leave_tour() -> None:
-    """Leaves the tour, and remembers the step unless it was the last."""
-    number = st.session_state.pop(state.TOUR_STEP, None)
-    st.session_state[state.TOUR_PAUSED_AT] = None if number == len(STEPS) else number
-    st.query_params.pop(ADDRESS, None)
-
-
-def show_tour_button() -> None:
-    """A button that starts the tour, or resumes it. Hidden during the tour."""
-    if st.session_state.get(state.TOUR_STEP) is not None:
-        return
-    paused_at = st.session_state.get(state.TOUR_PAUSED_AT)
-    label = f"Resume the tour at step {paused_at}" if paused_at else "Take the tour"
-    st.button(label, key="tour_begin", icon=":material/tour:", on_click=_link_to_step, args=(paused_at or 1,))
-
-
-def _link_to_step(number: int) -> None:
-    """Opens a step as a link does: before the page's widgets exist, since their values cannot be set afterwards."""
-    st.query_params[ADDRESS] = str(number)
+    """Ids of the two latest runs that have a model, the visitor's own first, or fewer."""
+    return [choice for choice in model_menu.model_choices() if choice != model_menu.SHIPPED][:2]

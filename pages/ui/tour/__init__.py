@@ -1,0 +1,1 @@
+"""The guided tour through the app, and presenter mode."""
