@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from mnist_core.charts.axes import value_axis
 from mnist_core.charts.common import COLORS
+from mnist_core.constants import NUM_CLASSES
 from mnist_core.evaluation.calibration import Coverage, ReliabilityBin
 from mnist_core.evaluation.mistakes import prediction_label
 
@@ -26,12 +27,27 @@ CELL_SELECTION = "cell"
 """Name of the selection that a click on a cell makes."""
 
 
-def clickable_confusion_matrix(table: NDArray[np.int64], shares: bool) -> Any:
-    """Draws a heat map to click on: rows are true digits, columns predictions; more mistakes are darker.
+def confusion_matrix(table: NDArray[np.int64]) -> Any:
+    """Draws a heat map: rows are true digits, columns predictions; correct ones are teal, wrong ones orange.
 
     Args:
-        table: (10, 11) counts, as returned by `mistakes.confusion_with_rejections`. The last column is left out if it
-            is empty.
+        table: (10, 10) counts, or (10, 11) as returned by `mistakes.confusion_with_rejections`. A last column for
+            "not a digit" is left out if it is empty.
+
+    Returns:
+        An Altair chart.
+    """
+    import altair as alt
+
+    tiles, text, cells = _confusion_layers(table, shares=False)
+    return alt.layer(tiles, text, data={"values": cells}).properties(height=320)
+
+
+def clickable_confusion_matrix(table: NDArray[np.int64], shares: bool) -> Any:
+    """Draws a confusion matrix to click on.
+
+    Args:
+        table: as in `confusion_matrix`.
         shares: whether cells show percentages of the true digit's images instead of counts.
 
     Returns:
@@ -39,11 +55,21 @@ def clickable_confusion_matrix(table: NDArray[np.int64], shares: bool) -> Any:
     """
     import altair as alt
 
-    columns = table.shape[1] if table[:, -1].any() else table.shape[1] - 1
+    clicked = alt.selection_point(name=CELL_SELECTION, fields=["true", "read"], on="click", toggle=False)
+    stroke = alt.condition(clicked, alt.value(COLORS["third"]), alt.value("transparent"), empty=False)
+    tiles, text, cells = _confusion_layers(table, shares)
+    tiles = tiles.encode(stroke=stroke).add_params(clicked)
+    return alt.layer(tiles, text, data={"values": cells}).properties(height=440)
+
+
+def _confusion_layers(table: NDArray[np.int64], shares: bool) -> tuple[Any, Any, list[dict[str, Any]]]:
+    """The tiles and the numbers of a confusion matrix, and their data."""
+    import altair as alt
+
+    columns = table.shape[1] if table[:, NUM_CLASSES:].any() else NUM_CLASSES
     cells = [_cell(table, true, predicted) for true in range(len(table)) for predicted in range(columns)]
     field, number_format = ("share", ".1%") if shares else ("count", ",d")
     labels = [prediction_label(predicted) for predicted in range(columns)]
-    clicked = alt.selection_point(name=CELL_SELECTION, fields=["true", "read"], on="click", toggle=False)
     base: Any = alt.Chart().encode(
         x=alt.X("read:N", title="Predicted digit", sort=labels, axis=alt.Axis(labelAngle=0, orient="top")),
         y=alt.Y("true:N", title="True digit"),
@@ -54,11 +80,9 @@ def clickable_confusion_matrix(table: NDArray[np.int64], shares: bool) -> Any:
             alt.Tooltip("share:Q", title="Share of the true digit's images", format=".2%"),
         ],
     )
-    stroke = alt.condition(clicked, alt.value(COLORS["third"]), alt.value("transparent"), empty=False)
-    tiles = base.mark_rect(cornerRadius=2, strokeWidth=3).encode(color=alt.Color("fill:N", scale=None), stroke=stroke)
-    nonempty = base.transform_filter(alt.datum.count > 0)
-    text = nonempty.mark_text(fontSize=11, color=INK).encode(text=alt.Text(f"{field}:Q", format=number_format))
-    return alt.layer(tiles.add_params(clicked), text, data={"values": cells}).properties(height=440)
+    tiles = base.mark_rect(cornerRadius=2, strokeWidth=3).encode(color=alt.Color("fill:N", scale=None))
+    text = base.transform_filter(alt.datum.count > 0).mark_text(fontSize=11, color=INK)
+    return tiles, text.encode(text=alt.Text(f"{field}:Q", format=number_format)), cells
 
 
 def _cell(table: NDArray[np.int64], true: int, predicted: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Charts of one or several runs: training curves, accuracy against cost, the confusion matrix."""
+"""Charts of one or several runs: training curves, and accuracy against cost."""
 
 from __future__ import annotations
 
@@ -188,30 +188,3 @@ def accuracy_scatter(rows: Sequence[Mapping[str, Any]], cost: str) -> Any:
             alt.Tooltip(f"{cost}:Q", title=COST_TITLES[cost], format=",.0f"),
         ],
     ).properties(height=300)
-
-
-def confusion_matrix(matrix: Sequence[Sequence[int]]) -> Any:
-    """Draws (10, 10) counts as a heat map: rows are true digits, columns predictions. The diagonal has no color.
-
-    Returns:
-        An Altair chart.
-    """
-    import altair as alt
-
-    cells = [
-        {"true": true, "read": predicted, "count": int(count), "wrong": 0 if true == predicted else int(count)}
-        for true, row in enumerate(matrix)
-        for predicted, count in enumerate(row)
-    ]
-    base: Any = alt.Chart().encode(
-        x=alt.X("read:O", title="Predicted digit", axis=alt.Axis(labelAngle=0)),
-        y=alt.Y("true:O", title="True digit"),
-        tooltip=[
-            alt.Tooltip("true:O", title="True digit"),
-            alt.Tooltip("read:O", title="Predicted digit"),
-            alt.Tooltip("count:Q", title="Images"),
-        ],
-    )
-    color = alt.Color("wrong:Q", scale=alt.Scale(scheme="oranges"), legend=None)
-    layers = base.mark_rect().encode(color=color), base.mark_text(fontSize=10).encode(text="count:Q")
-    return alt.layer(*layers, data={"values": cells}).properties(height=320)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from mnist_core.charts import evaluation as evaluation_charts
 from mnist_core.charts import runs as run_charts
 from mnist_core.evaluation import findings
 from mnist_core.runs import findings as run_findings
@@ -127,7 +128,7 @@ def show_confusion_matrices(runs: list[Run]) -> None:
             accuracy = f"{100 * card['test_accuracy']:.2f} %"
             with column:
                 figure.show_chart(
-                    run_charts.confusion_matrix(card["test"]["confusion"]),
+                    evaluation_charts.confusion_matrix(np.array(card["test"]["confusion"])),
                     f"{formatting.escape_markdown(name)}: {accuracy}",
                     f"Confusion matrix of {name}: {accuracy}",
                     "confusion matrix",

@@ -90,9 +90,9 @@ GUIDES = {
         "https://arxiv.org/abs/1905.11946",
     ),
     "confusion matrix": Guide(
-        "A row for each true digit, a column for each prediction. The diagonal holds the correct predictions. The "
-        "darker a cell off the diagonal, the more often its digit is mistaken for the other one. 4 and 9, and 3 and 5, "
-        "are the usual pairs.",
+        "A row for each true digit, a column for each prediction. The teal diagonal holds the correct predictions. The "
+        "stronger the orange of another cell, the more often its digit is mistaken for the other one. 4 and 9, and 3 "
+        "and 5, are the usual pairs.",
         "confusion matrix",
         "https://scikit-learn.org/stable/modules/generated/sklearn.metrics.confusion_matrix.html",
     ),

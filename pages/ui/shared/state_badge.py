@@ -8,7 +8,7 @@ COLORS = {
     "paused": "orange",
     "stopping": "orange",
     "finished": "green",
-    "stopped": "green",
+    "stopped": "gray",
     "failed": "red",
     "interrupted": "red",
 }

@@ -15,8 +15,18 @@ CANVAS_PAPER = "#000000"  # as in MNIST: bright ink on black
 CANVAS_INK = "#ffffff"
 FRAME, REJECTED = (74, 144, 226), (214, 88, 88)  # RGB, of the boxes around the digits of a number
 
+TEAL_TEXT = ("#0B6E5F", "#5FD0B8")  # on a light page, on a dark page
+SECONDARY_TEXT = 75  # percent of the text color that captions and the axes of charts keep
+
 STYLE = f"""
 <style>
+/* Text has a contrast of 4.5 or more, which Streamlit's captions, axes and primary color do not reach. */
+.stApp [data-testid="stCaptionContainer"] {{ opacity: 1;
+  color: color-mix(in srgb, currentColor {SECONDARY_TEXT}%, transparent); }}
+.stVegaLiteChart svg :is(.role-axis, .role-legend) text, .stVegaLiteChart svg text[fill="{COLORS["muted"]}"] {{
+  fill: color-mix(in srgb, currentColor {SECONDARY_TEXT}%, transparent); }}
+.stApp [data-testid="stSliderThumbValue"] p, .stApp [data-testid="stButtonGroup"] [data-selected="true"] p,
+.lab-bars b {{ color: light-dark({TEAL_TEXT[0]}, {TEAL_TEXT[1]}); }}
 .stMainBlockContainer {{ padding-top: 4.5rem; padding-bottom: 3rem; }}
 .stMainBlockContainer h1 {{ padding-top: 0; }}
 /* The bar of the app is in the header, between the menu and Streamlit's own buttons, where there is room for it. */
@@ -89,7 +99,6 @@ STYLE = f"""
 .lab-track {{ background: rgba(128, 128, 128, .18); border-radius: 4px; height: .95rem; overflow: hidden; }}
 .lab-bar {{ display: block; background: {COLORS["muted"]}; height: 100%; border-radius: 4px; min-width: 1px; }}
 .lab-bar.first {{ background: {COLORS["training"]}; }}
-.lab-bars b {{ color: {COLORS["training"]}; }}
 .lab-value, .lab-bars > :nth-child(3n + 1) {{ text-align: right; }}
 .lab-tiles {{ width: 100%; max-width: 560px; }}
 .lab-boxes {{ max-width: 100%; border-radius: 6px; margin-bottom: 1rem; }}

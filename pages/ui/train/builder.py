@@ -104,7 +104,8 @@ def describe_totals(layers: Layers, rows: Sequence[LayerCost]) -> str:
     total = cost.total_cost(rows)
     return (
         f"{formatting.plural(len(layers), 'layer')}, {total.parameters:,} parameters "
-        f"({cost.megabytes(total.parameters):.2f} MB), {cost.format_count(total.multiply_adds)} multiply-adds per image."
+        f"({cost.megabytes(total.parameters):.2f} MB), {cost.format_count(total.multiply_adds)} multiply-adds per "
+        "image."
     )
 
 
