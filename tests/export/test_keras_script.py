@@ -28,11 +28,14 @@ from mnist_core.runs.spec import RunSpec, make_spec
 from mnist_core.runs.store import create_run
 from mnist_core.training import dataset, fine_tune, loop
 from mnist_core.training.model import make_model
+from tests.support import ROOT
 
 STEPS = 20
 TOLERANCE = 1e-4
 MAX_LINES = 100
 SMALL = Settings((Rescaling(1 / 255), Flatten(), Dense(10, "softmax")), batch_size=32, epochs=30)
+TRAINED_RECIPES = ("canvas", "fleming-cnn", "lesson08-uncentered-mlp", "fast")
+"""Their scripts are trained. The scripts of other recipes consist of the same lines, but for the network."""
 VARIANTS = {
     "augmented-fields": {"augmentation": "hand", "uncentered": True},
     "several-epochs": {"batch_size": 150, "schedule": "cosine", "label_smoothing": 0.1, "optimizer": "SGD"},
@@ -84,7 +87,8 @@ VARIANTS = {
 
 DRIVER = """
 import json, os, runpy, sys
-import keras
+from mnist_core.processes import import_keras
+keras = import_keras()
 
 class Losses(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
@@ -161,7 +165,7 @@ def losses(
 ) -> Iterator[dict[str, tuple[list[float], list[float]]]]:
     """Recipe or variant -> the losses of the run, and those of its script.
 
-    One process runs all scripts, while this one trains the runs.
+    One process runs all scripts of TRAINED_RECIPES and VARIANTS, while this one trains the runs.
     """
     folder = tmp_path_factory.mktemp("scripts")
     data = folder / "mnist.npz"
@@ -175,17 +179,16 @@ def losses(
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DIGITLAB_RUNS", str(folder / "runs"))
         patch.setenv("KERAS_HOME", str(folder / "keras"))
-        for name in ("some", "many"):
-            patch.setitem(mixture.MIXTURES, name, mixture.Mixture(0, 40, 20))
+        patch.setitem(mixture.MIXTURES, "some", mixture.Mixture(0, 40, 20))
         patch.setattr(keras_script, "pen_digits_available", lambda: False)
         patch.setattr(dataset, "load_pen_split", lambda *_: dataset.PenSplit())
-        runs = {name: small_run(name, data) for name in (*RECIPES, *VARIANTS)}
+        runs = {name: small_run(name, data) for name in (*TRAINED_RECIPES, *VARIANTS)}
         for name, run in runs.items():
             (folder / name).mkdir()
             for file, content in keras_script.script_files(run).items():
                 (folder / name / file).write_bytes(content)
         command = [sys.executable, "-W", "error::UserWarning", "-c", DRIVER, str(folder), *runs]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as scripts:
+        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as scripts:
             try:
                 of_runs = {name: losses_of_run(run, patch) for name, run in runs.items()}
                 output, errors = scripts.communicate(timeout=900)
@@ -204,6 +207,38 @@ def test_scripts_train_with_the_losses_of_the_run(losses: dict[str, tuple[list[f
         assert len(of_run) == len(of_script) == STEPS, name
         assert len({round(loss, 3) for loss in of_run}) > STEPS // 2, f"{name} does not learn"
         np.testing.assert_allclose(of_script, of_run, rtol=0, atol=TOLERANCE, err_msg=name)
+
+
+def parts_of_script(run: Run) -> tuple[str, str, set[str]]:
+    """The import of the layers; the definition of the network; all other lines but the title and the sizes."""
+    text = keras_script.script_source(run).partition("\n")[2]
+    start, imports, text = text.partition("from keras.layers import ")
+    layers, _, text = text.partition("\n\nSEED, EPOCHS, BATCH_SIZE = ")
+    middle, seed, text = text.partition("\n")[2].partition("keras.utils.set_random_seed(SEED)")
+    network, bracket, end = text.partition("\n])\n")
+    return imports + layers, seed + network + bracket, {*(start + middle + end).splitlines()}
+
+
+def layer_configs(model: Any) -> list[dict[str, Any]]:
+    return [{**layer.get_config(), "name": ""} for layer in model.layers]
+
+
+def test_scripts_of_other_recipes_differ_only_in_the_network_which_is_that_of_the_run(
+    keras: Any, tmp_path: Path
+) -> None:
+    """Its initial weights are those of the run, bit for bit."""
+    trained = (*TRAINED_RECIPES, *VARIANTS)
+    lines = set().union(*(parts_of_script(small_run(name, tmp_path))[2] for name in trained))
+    for name in RECIPES:
+        run = small_run(name, tmp_path)
+        imports, network, others = parts_of_script(run)
+        assert others <= lines, (name, others - lines)
+        names = {"keras": keras, "SEED": 5}
+        exec(f"{imports}\n{network}", names)
+        found, expected = names["model"], make_model(run.spec().settings, 5)
+        assert layer_configs(found) == layer_configs(expected), name
+        for weights, expected_weights in zip(found.get_weights(), expected.get_weights(), strict=True):
+            np.testing.assert_array_equal(weights, expected_weights, err_msg=name)
 
 
 def test_scripts_follow_pep_8_and_those_of_recipes_are_short(tmp_path: Path) -> None:
