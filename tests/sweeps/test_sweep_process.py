@@ -12,9 +12,9 @@ import psutil
 import pytest
 
 from mnist_core.runs import history, status
-from mnist_core.runs.run import sweep_mark
+from mnist_core.runs.run import Run, sweep_mark
 from mnist_core.runs.store import find_run, list_runs
-from mnist_core.sweeps.store import SWEEPS_FOLDER, create_sweep, launch_sweep, list_sweeps, resume_sweep
+from mnist_core.sweeps.store import SWEEPS_FOLDER, Sweep, create_sweep, launch_sweep, list_sweeps, resume_sweep
 from tests.cli.calling import call
 from tests.support import ROOT, command_line, environment, hears_signals, wait_until
 from tests.sweeps.fakes import make_plan_of_tiny
@@ -24,47 +24,55 @@ MINUTES = 600.0
 """Longer than any of these takes on a busy machine."""
 
 
+def new_run_paused_after_an_epoch(sweep: Sweep, known: set[str]) -> Run:
+    """Waits for the sweep's next run, has it pause after its first epoch, and waits until the sweep has seen that."""
+    (run,) = wait_until(lambda: [run for run in list_runs() if run.id not in known], "the next run", MINUTES)
+    run.update_control(paused=True, whole_epochs=1)
+    known.add(run.id)
+    wait_until(
+        lambda: any(row["run"] == run.id and row["values"] for row in sweep.trials()), "its first epoch", MINUTES
+    )
+    wait_until(lambda: run.status().state == "paused", "the pause")
+    return run
+
+
 @slow
 def test_a_sweep_that_is_killed_twice_finishes_with_nothing_lost_or_trained_twice(
     runs_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(status, "STALE_SECONDS", 1.0)  # here only: the test notices a death sooner
     plan = make_plan_of_tiny(
-        "learning_rate=0.001,0.01,0.1", sampler="grid", trials=3, epochs=60, prune=False, retrain_seeds=2
+        "learning_rate=0.001,0.01,0.1", sampler="grid", trials=3, epochs=4, prune=False, retrain_seeds=2
     )
-    sweep = create_sweep(plan)
+    sweep, known = create_sweep(plan), set[str]()
     process = launch_sweep(sweep)
-    wait_until(lambda: any(row["values"] for row in sweep.trials()), "the first epoch of a trial", MINUTES)
-    (first,) = (row["run"] for row in sweep.trials() if row["state"] == "running")
-    worker = find_run(first).status().pid
+    first = new_run_paused_after_an_epoch(sweep, known)
+    worker = first.status().pid
 
-    process.kill()  # the worker lives on and trains its run to the end
+    process.kill()  # the worker lives on
     process.wait()
     wait_until(lambda: sweep.status().state == "interrupted", "the death is noticed", 60)
     resume_sweep(sweep)
-    wait_until(
-        lambda: any(row["run"] not in ("", first) and row["values"] for row in sweep.trials()), "trial 2", MINUTES
-    )
-    assert find_run(first).status().pid == worker, "the same worker trained the first run"
+    first.update_control(paused=False)
+    second = new_run_paused_after_an_epoch(sweep, known)
+    assert first.status().state == "finished" and first.status().pid == worker, "the same worker trained it to its end"
 
-    process = psutil.Process(sweep.files.status().pid)
-    (second,) = (row["run"] for row in sweep.trials() if row["state"] == "running")
-    process.kill()
-    psutil.Process(find_run(second).status().pid).kill()  # now both, as in a power cut
+    psutil.Process(sweep.files.status().pid).kill()
+    psutil.Process(second.status().pid).kill()  # now both, as in a power cut
     wait_until(lambda: sweep.status().state == "interrupted", "the death is noticed", 60)
     resume_sweep(sweep)
     wait_until(lambda: not sweep.live, "the end", MINUTES)
 
     assert sweep.status().state == "finished", (sweep.status().message, sweep.log.read_text())
     trials = sweep.trials()
-    assert [row["run"] for row in trials][:2] == [first, second]
+    assert [row["run"] for row in trials][:2] == [first.id, second.id]
     assert sorted(row["settings"]["learning_rate"] for row in trials) == [0.001, 0.01, 0.1]
     for row in trials:  # a trial is an ordinary run
         run = find_run(row["run"])
         validated = [report["val_accuracy"] for report in run.metrics().rows if "val_accuracy" in report]
         assert row["state"] == "finished" and row["value"] == validated[-1]
         assert row["values"] == [[epoch, value] for epoch, value in enumerate(validated, 1)], "each epoch once"
-        assert len(validated) == 60
+        assert len(validated) == 4
         assert sweep_mark(run) == {"sweep": sweep.id, "trial": row["trial"], "part": ""}
     best = max(trials, key=lambda row: row["value"])
     retrained = sweep.retrained_best()
@@ -84,7 +92,7 @@ def test_a_sweep_that_is_killed_twice_finishes_with_nothing_lost_or_trained_twic
 def test_ctrl_c_pauses_a_sweep_and_the_command_line_resumes_and_shows_it(runs_root: Path) -> None:
     space = ("--base", "lesson08-mlp", "--vary", "batch_size=500,1000", "--how", "grid", "--data", "sample")
     process = subprocess.Popen(
-        command_line("sweep", *space, "--epochs", "15", "--seeds", "0"),
+        command_line("sweep", *space, "--epochs", "8", "--seeds", "0"),
         cwd=ROOT,
         env=environment(runs_root),
         text=True,

@@ -20,6 +20,7 @@ import pytest
 from mnist_core import worker
 from mnist_core.errors import QueueFullError, RunError
 from mnist_core.jobs.lifecycle import conclude_run, resume_run
+from mnist_core.jobs.persistent_worker import PersistentWorker
 from mnist_core.jobs.worker_process import start_worker
 from mnist_core.networks.layers import BatchNormalization, Dense, Dropout, Flatten, Rescaling
 from mnist_core.recipes.settings import Settings
@@ -190,10 +191,14 @@ def test_run_survives_a_kill_and_full_disks_and_equals_the_uninterrupted_one(mon
         conclude_run(run, process.returncode)
 
     resume_run(Backend(), run)
-    assert start_worker(run, 1).wait(300) == 0, run.log.read_text()
-    assert [epoch for epoch, _ in validation_losses(run)] == [1, 2, 3, 4]
     uninterrupted = new_run()
-    assert start_worker(uninterrupted, 1).wait(300) == 0  # in a process, too: the number of threads can change bits
+    worker = PersistentWorker(1)  # in a process, too: the number of threads can change bits
+    for each in (run, uninterrupted):
+        assignment = worker.take(each)
+        wait_until(lambda: assignment.poll() is not None, "the end of the run", 300)  # noqa: B023 - at once
+        assert each.status().state == "finished", each.log.read_text()
+    worker.end()
+    assert [epoch for epoch, _ in validation_losses(run)] == [1, 2, 3, 4]
     assert same_weights(run, uninterrupted)
 
 
