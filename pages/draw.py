@@ -38,7 +38,7 @@ def show_workbench(is_number: bool, upload: Drawing | None, choices: list[str]) 
     """Canvas, predictions and stages: what a stroke reruns, and nothing else."""
     with st.container(key="number_workbench" if is_number else "digit_workbench"):
         answer = st.container(key="answer")
-        pad = st.container(key="pad")
+        pad = st.container(key="pad", width=theme.LARGE_CANVAS_PIXELS)
         details = st.container(key="details")
     below = st.container()
     canvas, width = (state.NUMBER_CANVAS, theme.NUMBER_PIXELS) if is_number else (state.CANVAS, theme.CANVAS_PIXELS)

@@ -41,8 +41,10 @@ STYLE = f"""
 .stElementContainer:has(.lab-keep) {{ display: none; }} /* holds a script: no gap */
 /* A canvas is displayed as wide as its container, whatever its size in pixels: Fabric.js converts the pen's position */
 [class*="canvas_paper"] :is(.stElementContainer, .stBidiComponent, .stBidiComponent > div, .dc-root) {{ width: 100%; }}
-[class*="canvas_paper"] .dc-container {{ width: 100% !important; height: auto !important; aspect-ratio: 1; }}
-.st-key-number_canvas_paper .dc-container {{ aspect-ratio: {NUMBER_PIXELS} / {CANVAS_PIXELS}; }}
+[class*="canvas_paper"], [class*="canvas_paper"] .dc-container {{ aspect-ratio: 1; }}
+.st-key-number_canvas_paper, .st-key-number_canvas_paper .dc-container {{ aspect-ratio: 2; }}
+[class*="canvas_paper"] {{ overflow: hidden; background: {CANVAS_PAPER}; }} /* nothing jumps while Clear replaces it */
+[class*="canvas_paper"] .dc-container {{ width: 100% !important; height: auto !important; }}
 [class*="canvas_paper"] :is(.canvas-container, canvas) {{ width: 100% !important; height: 100% !important; }}
 [class*="canvas_paper"] .dc-toolbar {{ display: none !important; }} /* appears on hover only: none on touch */
 /* Draw: the answer is next to the canvas, or above it where there is no room. */
@@ -55,6 +57,7 @@ STYLE = f"""
   .st-key-answer {{ min-height: 6rem; justify-content: center; }}
   .st-key-answer .lab-answer {{ flex-wrap: nowrap; }}
   .st-key-answer .lab-digit {{ font-size: 4.5rem; min-width: 3rem; }}
+  .st-key-number_workbench .lab-digit {{ font-size: 3rem; }}
   .st-key-answer .lab-sure {{ font-size: 1.3rem; line-height: 1.2; }}
   .st-key-answer .lab-figure {{ display: none; }} /* the last of the stages shows it, too */
 }}
