@@ -124,7 +124,7 @@ def test_without_a_sweep_one_button_starts_the_predefined_one(simple: AppTest, m
     monkeypatch.setattr(form, "launch_sweep", started.append)
     opened(simple)
     assert "No sweeps yet" in shown(simple) and "Batch size × learning rate" in shown(simple)
-    assert "20 trials of 2 epochs on offline sample" in shown(simple)
+    assert "20 trials of 2 epochs each · offline sample" in shown(simple)
     widgets = [*simple.text_input, *simple.select_slider, *simple.selectbox, *simple.multiselect, *simple.radio]
     assert widgets == [], "Simple mode asks nothing"
     (button,) = [button for button in simple.button if "tart" in button.label]

@@ -124,7 +124,7 @@ def _link(row: Row) -> str:
 
 def what_text(row: Row) -> str:
     """What a run trains: `fast · epochs 2 · running`; of a sweep the number of its runs and the best settings."""
-    changed = (row["changed"] or "").replace("_", " ").removeprefix(f"split {HELD_OUT_SPLIT}, ")
+    changed = (row["changed"] or "").replace("_", " ").replace(f"split {HELD_OUT_SPLIT}, ", "")
     parts = [changed] if row["recipe"] == OWN else [row["recipe"] or "cannot be read", changed]
     if "runs" in row:
         parts = [f"sweep of {plural(len(row['runs']), 'run')}", f"best: {changed}" if changed else ""]

@@ -68,7 +68,7 @@ def _show_preset(preset: Preset) -> None:
         st.markdown(f"**{preset.title}**")
         st.write(preset.story)
         plan = preset.plan()
-        st.caption(f"{plan.trials} trials of {plan.base.settings.epochs} epochs on {DATA[plan.base.data]}.")
+        st.caption(f"{plan.trials} trials of {plan.base.settings.epochs} epochs each · {DATA[plan.base.data]}")
 
 
 def _set_defaults() -> None:

@@ -40,7 +40,12 @@ def summaries_by_id() -> dict[str, dict[str, Any]]:
 
 
 def sweep_title(summary: dict[str, Any]) -> str:
-    """A summary in one line: `Batch size × learning rate · 21 Nov 2026, 06:15 · 12 of 20 trials · running`."""
-    started = formatting.run_time(summary["sweep"])
+    """A summary in one line: `Batch size × learning rate · 21 Nov 2026, 06:15 · 12 of 20 trials · stopped`.
+
+    The menu is not redrawn while a sweep runs, so its number of trials is left out until it has ended.
+    """
+    started, state = formatting.run_time(summary["sweep"]), summary["state"]
+    if state in ("queued", "running", "stopping"):
+        return f"{summary['title']} · {started} · running"
     trials = "" if summary["of"] is None else f" · {summary['trials']} of {summary['of']} trials"
-    return f"{summary['title']} · {started}{trials} · {summary['state']}"
+    return f"{summary['title']} · {started}{trials} · {state}"
