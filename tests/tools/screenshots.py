@@ -21,6 +21,7 @@ from playwright.sync_api import Page, sync_playwright
 from benchmarks.live import executable, serving, wait_healthy
 from tests.browser.hands import ROUND_HAND
 from tests.browser.screens import SCREENS, SIZES, layout_problems, open_screen, resize, wait_until_shown
+from tests.browser.test_flows import draw
 from tests.support import ROOT, command_line, environment
 
 FOLDER = ROOT / "docs" / "screenshots"
@@ -47,25 +48,6 @@ def train_examples(runs: Path) -> dict[str, str]:
     return {"run": str(run["run"]), "other": str(other["run"]), "sweep": str(sweep["sweep"])}
 
 
-def draw_digit(page: Page) -> None:
-    """Draws a 2 on the canvas of the page, if it has one."""
-    canvas = page.locator("canvas.upper-canvas").first
-    if not canvas.count():
-        return
-    box = canvas.bounding_box()
-    assert box is not None
-    scale = box["height"] / 280
-    for stroke in ROUND_HAND[2][1]:
-        points = [(box["x"] + scale * x, box["y"] + scale * y) for x, y in stroke]
-        page.mouse.move(*points[0])
-        page.mouse.down()
-        for point in points[1:]:
-            page.mouse.move(*point, steps=2)
-        page.mouse.up()
-    page.wait_for_timeout(600)
-    wait_until_shown(page)
-
-
 def save_screenshot(page: Page, path: Path) -> None:
     """Saves what the window shows, as WebP."""
     image = cv2.imdecode(np.frombuffer(page.screenshot(), np.uint8), cv2.IMREAD_COLOR)
@@ -88,7 +70,9 @@ def main(names: list[str]) -> None:
                     resize(page, 1280)
                     open_screen(page, app.url, name, ids)
                     if name in ("home", "draw"):
-                        draw_digit(page)
+                        draw(page, ROUND_HAND[2][1])
+                        page.wait_for_timeout(600)  # the canvas reports 200 ms after the pen is lifted
+                        wait_until_shown(page)
                     for width in SIZES:
                         resize(page, width)
                         save_screenshot(page, FOLDER / f"{name}-{width}-{theme}.webp")
