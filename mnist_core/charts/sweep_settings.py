@@ -94,7 +94,8 @@ def parallel_coordinates(trials: Sequence[Trial], plan: SweepPlan) -> Any:
     text = labels.mark_text(align="left", dx=7, dy=-9, fontSize=12, fontWeight="bold").encode(
         x=x, y=y, text="text:N", color=alt.value(COLORS["muted"])
     )
-    return alt.layer(lines, dots, text, data={"values": points}).properties(height=HEIGHT + 40)
+    layers = alt.layer(lines, dots, text, data={"values": points}).properties(height=HEIGHT + 40)
+    return layers.configure(aria=False)  # the boxes of a brush would be images without a name
 
 
 def _metric_color(plan: SweepPlan) -> Any:
@@ -106,7 +107,7 @@ def _metric_color(plan: SweepPlan) -> Any:
         "value:Q",
         title=title,
         scale=alt.Scale(scheme=COLOR_SCHEME, reverse=not plan.higher_is_better),
-        legend=alt.Legend(format=number_format),
+        legend=alt.Legend(format=".0%" if plan.higher_is_better else "~g"),
     )
 
 

@@ -1,0 +1,60 @@
+"""axe-core finds nothing serious on any page, light or dark: names, roles and labels, and contrast of text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page
+
+from mnist_core.runs.run import Run, write_stamped_status
+from mnist_core.runs.spec import make_spec
+from mnist_core.runs.status import Status
+from mnist_core.runs.store import create_run
+from tests.browser.screens import SCREENS, wait_until_shown
+
+pytestmark = pytest.mark.browser
+
+ADDRESSES = [SCREENS[name] for name in ("home", "draw", "train-run", "runs-compared", "explain", "evaluate", "data")]
+ADDRESSES += ["sweep", "data?view=figures"]
+SERIOUS = ("serious", "critical")
+
+
+def finished_run(root: Path, accuracy: float) -> Run:
+    """A run with curves and without a model. Nobody has trained it."""
+    run = create_run(make_spec("fast", {"epochs": 2}, "sample"), root=root)
+    for step in range(1, 11):
+        row = {"step": step, "epoch": step // 5, "loss": 1 / step, "accuracy": accuracy * step / 10, "elapsed": step}
+        run.append_metrics(row if step % 5 else {**row, "val_loss": 1 / step, "val_accuracy": accuracy})
+    write_stamped_status(run, Status("stopped", "Stopped.", 2, 2, 10, 10, data="sample"))
+    return run
+
+
+def violations(page: Page, **options: Any) -> list[str]:
+    """What axe finds, a line for each element."""
+    found = Axe().run(page, options={"resultTypes": ["violations"], **options}).response["violations"]
+    return [
+        f"{rule['id']}: {node['failureSummary'].splitlines()[-1].strip()} {node['html'][:200]}"
+        for rule in found
+        if rule["impact"] in SERIOUS
+        for node in rule["nodes"]
+    ]
+
+
+def test_no_page_has_a_serious_violation(chromium: Browser, app_url: str, app_home: Path) -> None:
+    run, other = (finished_run(app_home / "runs", accuracy).id for accuracy in (0.9, 0.8))
+    found = {}
+    with chromium.new_context(viewport={"width": 1280, "height": 900}, color_scheme="light") as context:
+        page = context.new_page()
+        for address in ADDRESSES:
+            page.goto(f"{app_url}/{address.format(run=run, other=other)}")
+            page.locator("h1").first.wait_for(timeout=60_000)
+            wait_until_shown(page)
+            found[f"{address}, light"] = violations(page)
+            page.emulate_media(color_scheme="dark")
+            page.locator(".stApp").evaluate("app => { if (getComputedStyle(app).colorScheme !== 'dark') throw app }")
+            found[f"{address}, dark"] = violations(page, runOnly=["color-contrast"])
+            page.emulate_media(color_scheme="light")
+    assert not {screen: problems for screen, problems in found.items() if problems}
