@@ -107,8 +107,7 @@ caches.backend().prepare()
 settings_form.fill_at_first()
 guard.try_action(settings_link.fill_from_address, True)
 st.title("Train a network")
-with st.container(key="cockpit"):
-    left, right = st.columns([1.1, 2], gap="large")
+left, right = st.columns([1.1, 2], gap="large")
 with left, st.container(key="train_panel"):
     show_settings()
     run = guard.try_action(find_shown_run, True)

@@ -14,6 +14,7 @@ LARGE_CANVAS_PIXELS = 560  # width on the screen at most, where a canvas is what
 CANVAS_PAPER = "#000000"  # as in MNIST: bright ink on black
 CANVAS_INK = "#ffffff"
 FRAME, REJECTED = (74, 144, 226), (214, 88, 88)  # RGB, of the boxes around the digits of a number
+PAPER = "color-mix(in srgb, light-dark(#FDFCF8, #0D1715) 90%, transparent)"  # the background, as in config.toml
 
 TEAL_TEXT = ("#0B6E5F", "#5FD0B8")  # on a light page, on a dark page
 SECONDARY_TEXT = 75  # percent of the text color that captions and the axes of charts keep
@@ -76,21 +77,25 @@ STYLE = f"""
 /* Train: the column of settings is as tall as the stage, and its button stays at the window's lower edge. */
 [data-testid="stLayoutWrapper"]:has(> .st-key-train_panel) {{ flex-grow: 1; }}
 .st-key-train {{ position: sticky; bottom: 0; z-index: 10; padding: .5rem 0 .75rem; backdrop-filter: blur(12px);
-  background: color-mix(in srgb, Canvas 50%, transparent); }}
+  background: {PAPER}; }}
 @media (max-width: 900px) {{ /* one column; a run above the settings, so that it is seen when it starts */
-  .st-key-cockpit > [data-testid="stHorizontalBlock"] {{ flex-direction: column; }}
-  .st-key-cockpit > [data-testid="stHorizontalBlock"] > [data-testid="stColumn"] {{ width: 100%; flex: none; }}
-  .st-key-cockpit > [data-testid="stHorizontalBlock"]:has(.st-key-running) {{ flex-direction: column-reverse; }}
+  [data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"] .st-key-train_panel) {{ flex-direction: column; }}
+  [data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"] .st-key-running) {{ flex-direction: column-reverse; }}
+  [data-testid="stColumn"]:has(:is(.st-key-train_panel, .st-key-running, .st-key-not_running)) {{ width: 100%;
+    flex: none; }}
   .st-key-train {{ position: fixed; left: 1rem; right: 1rem; width: auto; }}
+  .st-key-run_bar.st-key-run_bar {{ position: static; }}
 }}
 .st-key-run_bar {{ position: sticky; top: 3.75rem; z-index: 20; padding-bottom: .5rem; backdrop-filter: blur(12px);
-  background: color-mix(in srgb, Canvas 50%, transparent); }}
+  background: {PAPER}; }}
 /* The recipe cards of Simple mode: the whole card can be clicked. */
 .st-key-recipe [role="radiogroup"], .st-key-recipe .stRadio {{ width: 100%; gap: .4rem; }}
-.st-key-recipe [role="radiogroup"] > div {{ position: relative; padding: .3rem .7rem .2rem; border-radius: .5rem;
+.st-key-recipe [role="radiogroup"] > div {{ position: relative; width: 100%; padding: .3rem .7rem .2rem; border-radius: .5rem;
   border: 1px solid rgba(128, 128, 128, .35); }}
 .st-key-recipe [role="radiogroup"] > [data-selected] {{ border-color: {COLORS["training"]}; }}
 .st-key-recipe label[data-testid="stRadioOption"]::after {{ content: ""; position: absolute; inset: 0; }}
+.st-key-next_steps a[data-testid="stPageLink-NavLink"] {{ border: 1px solid rgba(128, 128, 128, .5); background: none; }}
+.st-key-next_steps a[data-testid="stPageLink-NavLink"] p {{ font-weight: normal; }}
 .lab-metrics {{ display: flex; flex-wrap: wrap; gap: .2rem 1.4rem; font-variant-numeric: tabular-nums; }}
 .lab-answer {{ display: flex; gap: 1.25rem; align-items: center; flex-wrap: wrap; margin-bottom: 1rem; }}
 .lab-digit {{ font-size: 6.5rem; line-height: 1; font-weight: 700; min-width: 4.2rem; text-align: center; }}

@@ -18,10 +18,13 @@ from mnist_core.training import expected_time
 from pages.ui.shared import caches, formatting, run_controls
 from pages.ui.shared.state_badge import state_badge
 
+ENDING_ICONS = {"finished": "check_circle", "stopped": "stop_circle"}
+"""State -> icon in front of its message. Any other ending is an error."""
+
 
 def show_run_bar(run: Run, spec: RunSpec, status: Status, rows: Sequence[dict[str, Any]]) -> None:
     """The bar. `rows`: the reports of the run."""
-    with st.container(key="run_bar", gap="small"):
+    with st.container(key="run_bar", gap="xsmall"):
         kind = formatting.escape_markdown(spec.kind)
         st.markdown(f"#### {kind}{', fine-tuned' if spec.base else ''} {state_badge(status.state)}")
         changes = [*describe_overrides(spec), *describe_live_changes(live_changes(run, spec))]
@@ -75,8 +78,11 @@ def _queue_text(run: Run) -> str:
 
 def _show_ending(run: Run, spec: RunSpec, status: Status) -> None:
     """How the run ended, and what to do next."""
-    show = {"finished": st.success, "stopped": st.info}.get(status.state, st.error)
-    show(formatting.escape_markdown(status.message))
+    message, icon = formatting.escape_markdown(status.message), ENDING_ICONS.get(status.state)
+    if icon:
+        st.markdown(f":material/{icon}: {message}")
+    else:
+        st.error(message)
     with st.container(horizontal=True, key="next_steps"):
         if run.has_model:
             _link("pages/draw.py", "Draw for it", "draw", {"model": run.id})

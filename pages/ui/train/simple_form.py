@@ -25,6 +25,7 @@ def show_simple_form() -> None:
         format_func=_card_title,
         captions=[_card_text(name) for name in names],
         key=state.RECIPE,
+        width="stretch",
         on_change=settings_form.fill_from_recipe,
     )
     settings_form.show_sliders(*st.columns(2))
