@@ -136,7 +136,10 @@ def test_train_watch_leave_return_stop_and_draw(page: Page, app_url: str) -> Non
     first = later(page, 0)
     chart = page.get_by_test_id("stVegaLiteChart").first
     expect(chart).to_be_visible(timeout=30 * SECONDS)
-    for seen in (chart, *(page.get_by_role("button", name=name, exact=True).last for name in ("Train", "Pause", "Stop"))):
+    for seen in (
+        chart,
+        *(page.get_by_role("button", name=name, exact=True).last for name in ("Train", "Pause", "Stop")),
+    ):
         expect(seen).to_be_in_viewport(ratio=1)
     before = chart.screenshot()
     later(page, first)
