@@ -37,14 +37,15 @@ def show_explain_page() -> None:
     inputs, answer, bars = st.columns([3, 2, 4], gap="medium")
     with inputs:
         choice = model_menu.select_model("Model", state.MODEL)
-        image = digit_picker.pick_digit().image
-    reading = caches.classifier(model_menu.model_path(choice)).predict(image)
+        digit = digit_picker.pick_digit()
+    reading = caches.classifier(model_menu.model_path(choice)).predict(digit.image)
     with answer:
-        prediction_view.show_answer(reading, "", image)
+        prediction_view.show_answer(reading, "", digit.image)
+        digit_picker.show_whether_wrong(digit, reading)
     with bars:
         prediction_view.show_bars(reading)
     view = navigation.select_view(VIEWS, state.EXPLAIN_VIEW, SPECIALIST_VIEWS)
-    guard.render(lambda: VIEWS[view][1](choice, image))
+    guard.render(lambda: VIEWS[view][1](choice, digit.image))
 
 
 navigation.ensure_app_ran()

@@ -340,9 +340,11 @@ def test_a_model_with_large_inputs_and_a_hundred_outputs(
         assert "56×56 pixels" in shown(app) and "100 outputs" in shown(app), view
         if view == "confusion":
             rejected = next(each for each in app.selectbox(key=state.CONFUSION_CELL).options if "not a digit" in each)
-            assert "<b>not a digit</b>" not in shown(app)
             app.selectbox(key=state.CONFUSION_CELL).select((rejected[0], "not a digit")).run()
-            assert shown(app).count("<b>not a digit</b>") == len(numbers(app)), "the eleventh bar is the longest"
+            assert shown(app).count("classified as not a digit</b>") == len(numbers(app))
+        if view == "worst":
+            rejections = shown(app).count("classified as not a digit</b>")
+            assert shown(app).count("<b>not a digit</b>") == rejections > 0, "its bar is the longest"
         if view == "spoilt":
             button(app, "Test on uncentered digits").click().run()
             as_it_is, _ = next(iter(robustness.PREPARATIONS.values()))

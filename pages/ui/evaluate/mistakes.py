@@ -26,27 +26,31 @@ Cell = tuple[str, str]
 def show_confusion_matrix(model: EvaluatedModel) -> None:
     """The confusion matrix, and the images of the cell that is clicked or chosen in the menu."""
     counts = model.counts
-    as_shares = st.toggle("Show percentages of each digit", key=state.CONFUSION_SHARES)
     titles = _cell_titles(counts)
     if st.session_state.get(state.CONFUSION_CELL) not in titles:
         st.session_state[state.CONFUSION_CELL] = next(iter(titles))
     wrong = int(counts.sum() - np.trace(counts))
     most_frequent = next((title for (true, predicted), title in titles.items() if true != predicted), "none")
-    figure.show_chart(
-        evaluation_charts.clickable_confusion_matrix(counts, as_shares),
-        "Confusion matrix: click a cell to see its images",
-        f"Confusion matrix of {model.name}: {wrong} of {counts.sum()} images are misclassified, most often "
-        f"{most_frequent}.",
-        "confusion cells",
-        CHART_KEY,
-        on_select=lambda: _choose_clicked_cell(titles),
-        finding=findings.confusion(counts),
-    )
-    cell: Cell = st.selectbox(
-        "Images of a cell", list(titles), key=state.CONFUSION_CELL, format_func=titles.__getitem__
-    )
-    true, predicted = (mistakes.prediction_from_label(name) for name in cell)
-    show_gallery(model, mistakes.cell_indices(model.probabilities, model.labels, true, predicted), "cell")
+    matrix, images = st.columns([3, 2], gap="medium")
+    with matrix:
+        figure.show_chart(
+            evaluation_charts.clickable_confusion_matrix(counts, bool(st.session_state.get(state.CONFUSION_SHARES))),
+            "Confusion matrix: click a cell to see its images",
+            f"Confusion matrix of {model.name}: {wrong} of {counts.sum()} images are misclassified, most often "
+            f"{most_frequent}.",
+            "confusion cells",
+            CHART_KEY,
+            on_select=lambda: _choose_clicked_cell(titles),
+            finding=findings.confusion(counts),
+        )
+        st.toggle("Show percentages of each digit", key=state.CONFUSION_SHARES)
+    with images:
+        cell: Cell = st.selectbox(
+            "Images of a cell", list(titles), key=state.CONFUSION_CELL, format_func=titles.__getitem__
+        )
+        true, predicted = (mistakes.prediction_from_label(name) for name in cell)
+        indices = mistakes.cell_indices(model.probabilities, model.labels, true, predicted)
+        show_gallery(model, indices, "cell", bars=False)
 
 
 def _cell_titles(counts: NDArray[np.int64]) -> dict[Cell, str]:
@@ -81,13 +85,14 @@ def show_worst_mistakes(model: EvaluatedModel) -> None:
     show_gallery(model, mistakes.worst_mistakes(model.probabilities, model.labels), "worst")
 
 
-def show_gallery(model: EvaluatedModel, indices: NDArray[np.int64], key: str) -> None:
-    """Images with the probabilities of all outputs, page by page, and a CSV of all of them.
+def show_gallery(model: EvaluatedModel, indices: NDArray[np.int64], key: str, bars: bool = True) -> None:
+    """Images with their predictions, page by page, and a CSV of all of them.
 
     Args:
         model: its images and predictions are shown.
         indices: (K,), of the images to show.
         key: prefix of the widgets' keys.
+        bars: whether to show the probabilities of all outputs, too.
     """
     if not len(indices):
         st.info("No such images.")
@@ -95,21 +100,22 @@ def show_gallery(model: EvaluatedModel, indices: NDArray[np.int64], key: str) ->
     pages = -(-len(indices) // PER_PAGE)
     if st.session_state.get(f"{key}_page", 1) > pages:  # a page of another cell or model
         st.session_state[f"{key}_page"] = 1
-    page = st.number_input(f"Page (1 to {pages:,})", 1, pages, key=f"{key}_page", width=160) if pages > 1 else 1
-    st.download_button(
-        "CSV",
-        lambda: encode_csv([_csv_row(model, index) for index in indices.tolist()]),
-        f"{key}.csv",
-        "text/csv",
-        key=f"{key}_download",
-        on_click="ignore",
-        type="tertiary",
-        icon=":material/download:",
-    )
-    with st.container(horizontal=True, gap="large"):
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        page = st.number_input(f"Page (1 to {pages:,})", 1, pages, key=f"{key}_page", width=160) if pages > 1 else 1
+        st.download_button(
+            "CSV",
+            lambda: encode_csv([_csv_row(model, index) for index in indices.tolist()]),
+            f"{key}.csv",
+            "text/csv",
+            key=f"{key}_download",
+            on_click="ignore",
+            type="tertiary",
+            icon=":material/download:",
+        )
+    with st.container(horizontal=True, gap="large" if bars else "small"):
         for index in indices[PER_PAGE * (page - 1) : PER_PAGE * page].tolist():
-            with st.container(width=220, gap="small"):
-                _show_image(model, index, key)
+            with st.container(width=220 if bars else 112, gap=None):
+                _show_image(model, index, key, bars)
 
 
 def _csv_row(model: EvaluatedModel, index: int) -> dict[str, object]:
@@ -122,18 +128,18 @@ def _csv_row(model: EvaluatedModel, index: int) -> dict[str, object]:
     return row
 
 
-def _show_image(model: EvaluatedModel, index: int, key: str) -> None:
-    """One image with its label, prediction and probabilities, and a link to the Explain page."""
+def _show_image(model: EvaluatedModel, index: int, key: str, bars: bool) -> None:
+    """One image with its label and prediction, a bar for each output if wanted, and a link to the Explain page."""
     probabilities = model.probabilities[index]
     (predicted, confidence), *_ = mistakes.top_predictions(probabilities)
     text = f"{model.labels[index]} classified as {predicted}"
     is_wrong = predicted != str(model.labels[index])
-    bars = prediction_view.probability_bars(probabilities[:NUM_CLASSES], float(probabilities[NUM_CLASSES:].sum()))
+    digits, not_a_digit = probabilities[:NUM_CLASSES], float(probabilities[NUM_CLASSES:].sum())
     st.html(
         f'<div class="{"lab-wrong" if is_wrong else ""}"><div class="lab-note">image {index:,}</div>'
         f"{thumbnails.image_html(model.images[index], f'Image {index}: {text}', 96)}"
         f"<b>{html.escape(text)}</b>, {html.escape(format_percent(confidence))}"
-        f"{bars}</div>"
+        f"{prediction_view.probability_bars(digits, not_a_digit) if bars else ''}</div>"
     )
     if model.on_mnist and st.button(
         "Explain",

@@ -9,9 +9,11 @@ from pages.ui.shared import caches, digit_picker, model_menu, prediction_view
 
 def show_picked_digit(choice: str) -> None:
     """A button that opens the picker and the prediction. `choice`: of model_menu.select_model."""
-    digit_picker.start_with_a_digit()
-    with st.popover("Digit", icon=":material/edit:", width="stretch"):
+    with st.popover(
+        f"Digit: {digit_picker.picked_name()}", icon=":material/edit:", width="stretch", key="picked_digit"
+    ):
         digit = digit_picker.pick_digit()
         reading = caches.classifier(model_menu.model_path(choice)).predict(digit.image)
         prediction_view.show_answer(reading, digit.name, digit.image)
+        digit_picker.show_whether_wrong(digit, reading)
         st.page_link("pages/explain.py", label="See inside the model for this digit", icon=":material/visibility:")

@@ -12,8 +12,9 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from mnist_core.charts import attribution as attribution_charts
-from mnist_core.constants import NUM_CLASSES
-from mnist_core.explain import attribution, occlusion
+from mnist_core.constants import NOT_A_DIGIT, NUM_CLASSES
+from mnist_core.evaluation.mistakes import prediction_label
+from mnist_core.explain import attribution, findings, occlusion
 from mnist_core.explain.attribution import Completeness
 from mnist_core.explain.gradient_client import Attribution
 from mnist_core.networks.architecture import Architecture
@@ -27,8 +28,8 @@ Image = NDArray[np.uint8]
 Attribute = Callable[[Path, Image, Sequence[int], int | None], Attribution]
 """Folder of the model, image, digits, layer -> a map for each digit."""
 
-PREDICTED_DIGIT = -1
-"""Option of the digit menu that follows the prediction."""
+PREDICTED = -1
+"""Option of the menu of outputs that follows the prediction."""
 SCALE_ONE, SCALE_TEN = 12, 4
 """Pixels of the picture for one pixel of the digit: for a single map, and for ten."""
 
@@ -115,9 +116,10 @@ def show_attribution(choice: str, image: Image) -> None:
     """
     folder = fine_tune.model_folder(choice)
     network = load_architecture(folder)
-    predicted = caches.classifier(model_menu.model_path(choice)).predict(image).digit
+    probabilities = caches.classifier(model_menu.model_path(choice)).probabilities(image[None])[0]
+    predicted = int(probabilities.argmax())
     method = method_menu()
-    digits = digit_menu(predicted)
+    digits = output_menu(probabilities)
     layer = None
     if method.needs_layer:
         layer = layer_menu(network)
@@ -146,18 +148,26 @@ def method_menu() -> AttributionMethod:
     return METHODS[str(name)]
 
 
-def digit_menu(predicted: int) -> tuple[int, ...]:
-    """A menu of digits and a switch for all ten. Returns the digits to explain."""
+def output_menu(probabilities: NDArray[np.float32]) -> tuple[int, ...]:
+    """A menu of the outputs and a switch for all ten digits. Returns the outputs to explain.
+
+    Args:
+        probabilities: (C,) float32. Of several outputs past the tenth, the menu has the most probable.
+    """
     menu, switch = st.columns([1, 1], vertical_alignment="bottom")
-    titles = {PREDICTED_DIGIT: f"the predicted digit, {predicted}"} | {
-        digit: str(digit) for digit in range(NUM_CLASSES)
-    }
+    predicted = int(probabilities.argmax())
+    titles = {PREDICTED: f"the prediction, {prediction_label(min(predicted, NOT_A_DIGIT))}"}
+    titles |= {digit: str(digit) for digit in range(NUM_CLASSES)}
+    if len(probabilities) > NUM_CLASSES:
+        titles[NUM_CLASSES + int(probabilities[NUM_CLASSES:].argmax())] = prediction_label(NOT_A_DIGIT)
+    if st.session_state.get(state.ATTRIBUTION_DIGIT) not in titles:
+        st.session_state[state.ATTRIBUTION_DIGIT] = PREDICTED
     chosen = int(
-        menu.selectbox("Digit to explain", list(titles), format_func=titles.__getitem__, key=state.ATTRIBUTION_DIGIT)
+        menu.selectbox("Output to explain", list(titles), format_func=titles.__getitem__, key=state.ATTRIBUTION_DIGIT)
     )
     if switch.toggle("All ten digits", key=state.ATTRIBUTION_ALL):
         return tuple(range(NUM_CLASSES))
-    return (predicted if chosen == PREDICTED_DIGIT else chosen,)
+    return (predicted if chosen == PREDICTED else chosen,)
 
 
 def layer_menu(network: Architecture) -> int | None:
@@ -176,12 +186,14 @@ def show_maps(
     """One large map, or ten small ones on a common color scale."""
     if len(digits) == 1:
         scale, columns = SCALE_ONE, 1
-        headings = [f"for {digits[0]}"]
-        title = f"{method.title}: what speaks for a {digits[0]}"
+        headings = [f"for {prediction_label(min(digits[0], NOT_A_DIGIT))}"]
+        title = f"{method.title}: what speaks for {findings.output_name(digits[0])}"
+        finding = findings.attribution(result.maps[0], digits[0])
     else:
         scale, columns = SCALE_TEN, 5
         headings = [f"{digit}, predicted" if digit == predicted else str(digit) for digit in digits]
         title = f"{method.title}: what speaks for each digit"
+        finding = ""
     sheet = attribution_charts.attribution_sheet(
         result.maps,
         image,
@@ -192,7 +204,7 @@ def show_maps(
         method.signed,
         method.coarse and len(digits) == 1,
     )
-    figure.show_picture(sheet, title, maps_in_words(method, result, digits), method.guide, "reasons")
+    figure.show_picture(sheet, title, maps_in_words(method, result, digits), method.guide, "reasons", finding=finding)
 
 
 def maps_in_words(method: AttributionMethod, result: Attribution, digits: Sequence[int]) -> str:
@@ -200,7 +212,9 @@ def maps_in_words(method: AttributionMethod, result: Attribution, digits: Sequen
     peaks = []
     for digit, values in zip(digits, result.maps, strict=True):
         row, column = np.unravel_index(int(values.argmax()), values.shape)
-        peaks.append(f"strongest for a {digit}, with {values.max():.2g}, is row {row} column {column} of 28")
+        peaks.append(
+            f"strongest for {findings.output_name(digit)}, with {values.max():.2g}, is row {row} column {column} of 28"
+        )
     colors = "teal speaks for, orange against" if method.signed else "teal speaks for"
     return f"{method.title} over the digit, {colors}, in {method.unit}: {'; '.join(peaks)}."
 
@@ -221,8 +235,6 @@ def show_notes(result: Attribution, digits: Sequence[int], network: Architecture
             for digit, check in zip(digits, result.completeness, strict=True)
         ]
         figure.show_table(rows, "Completeness: do the attributions add up to the logit?", "completeness", "complete")
-    if not result.maps.any():
-        st.caption("The map is zero everywhere: no pixel speaks for this digit.")
     size = network.input_size
     if size != attribution.SIDE:
         st.caption(f"This network takes {size}×{size} pixels. The map shows their middle, where the digit is.")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mnist_core.charts import growth as growth_charts
 from mnist_core.charts.common import data_url, format_percent
-from mnist_core.explain import attribution
+from mnist_core.explain import attribution, findings
 from mnist_core.explain.gradient_client import SnapshotHistory
 from mnist_core.explain.gradient_server import MAX_CHANNELS
 from mnist_core.networks.architecture import Architecture
@@ -164,6 +164,7 @@ def show_probability_curves(history: SnapshotHistory, index: int) -> None:
         f"{int(first.argmax())} leads with {first.max():.0%}, at the end {int(last.argmax())} with {last.max():.0%}.",
         "predictions by epoch",
         "answers",
+        finding=findings.growth(names, history.probabilities),
     )
 
 

@@ -45,6 +45,7 @@ def show_weights(choice: str, image: NDArray[np.uint8]) -> None:
         f"{len(kernels)} histograms; the widest is of {widest}.",
         "weight histograms",
         "weight_histograms",
+        finding=f"The weights of {widest} are spread widest.",
     )
 
 

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from mnist_core.constants import NUM_CLASSES
 from mnist_core.data.browse import next_with_label
+from mnist_core.explain.findings import output_name
+from mnist_core.models.classifier import Prediction
 from pages.ui.shared import caches, canvas_edits, sketchpad, state, theme
 
 TEST, DRAWING = "test", "draw"
@@ -24,10 +26,12 @@ class PickedDigit:
     Attributes:
         image: (28, 28) uint8, ink bright.
         name: `test image 12, a 7`, or `your drawing`.
+        label: what it shows, 0..9; None for a drawing.
     """
 
     image: NDArray[np.uint8]
     name: str
+    label: int | None = None
 
 
 def pick_digit() -> PickedDigit:
@@ -52,6 +56,12 @@ def pick_digit() -> PickedDigit:
     return digit
 
 
+def show_whether_wrong(digit: PickedDigit, reading: Prediction) -> None:
+    """Says so if the model misreads a test digit."""
+    if digit.label is not None and (reading.rejected or reading.digit != digit.label):
+        st.markdown(f":orange[:material/close: **Wrong: it is {output_name(digit.label)}.**]")
+
+
 def start_with_a_digit() -> None:
     """Chooses what the picker shows first."""
     drawn = canvas_edits.drawn_objects(state.CANVAS)
@@ -64,10 +74,17 @@ def pick_test_digit(index: int) -> None:
     st.session_state[state.EXPLAIN_SOURCE], st.session_state[state.EXPLAINED_INDEX] = TEST, index
 
 
+def picked_name() -> str:
+    """The name of the picked digit, before the picker is shown."""
+    start_with_a_digit()
+    return "your drawing" if st.session_state[state.EXPLAIN_SOURCE] == DRAWING else picked_test_digit().name
+
+
 def picked_test_digit() -> PickedDigit:
     """The test image whose index the picker keeps."""
     index, mnist = int(st.session_state[state.EXPLAINED_INDEX]), caches.mnist(caches.available_dataset())
-    return PickedDigit(mnist.x_test[index], f"test image {index:,}, {_article(int(mnist.y_test[index]))}")
+    label = int(mnist.y_test[index])
+    return PickedDigit(mnist.x_test[index], f"test image {index:,}, {output_name(label)}", label)
 
 
 def show_test_digit_menu() -> None:
@@ -89,7 +106,3 @@ def _choose_next_image() -> None:
     index, clicked = st.session_state[state.EXPLAINED_INDEX], st.session_state[state.EXPLAINED_LABEL]
     label = int(labels[index]) if clicked is None else clicked
     st.session_state[state.EXPLAINED_INDEX] = next_with_label(labels, label, index)
-
-
-def _article(digit: int) -> str:
-    return f"an {digit}" if digit == 8 else f"a {digit}"

@@ -118,7 +118,7 @@ STYLE = f"""
 .lab-history img {{ image-rendering: pixelated; height: 120px; width: 180px; background: #000; border-radius: 4px; }}
 .lab-layers {{ display: flex; gap: .6rem .9rem; flex-wrap: wrap; align-items: flex-end; }}
 .lab-layers img {{ width: auto; max-width: 100%; height: auto; }}
-.st-key-explained_label [role=radiogroup] {{ flex-wrap: wrap; overflow: visible; }} /* all ten digits, on any screen */
+.st-key-explained_label [role=radiogroup] {{ flex-wrap: wrap; gap: .2rem; overflow: visible; }}
 [class*="st-key-wall_block_"] {{ position: relative; max-width: 100%; }}
 [class*="st-key-wall_block_"] button::after {{ content: ""; position: absolute; inset: 0; }} /* the picture, too */
 [class*="st-key-wall_block_"] .stButton {{ position: static; margin-top: .3rem; }}

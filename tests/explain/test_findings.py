@@ -1,0 +1,52 @@
+"""The sentences about one digit, on arrays made by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mnist_core.explain import findings
+
+
+@pytest.mark.parametrize(
+    ("place", "name"),
+    [
+        ((0, 0), "at the top left"),
+        ((14, 14), "in the middle"),
+        ((27, 14), "at the bottom"),
+        ((14, 27), "on the right"),
+        ((9, 9), "at the top left"),
+        ((10, 10), "in the middle"),
+    ],
+)
+def test_region(place: tuple[int, int], name: str) -> None:
+    assert findings.region(*place, 28) == name
+
+
+def test_attribution() -> None:
+    values = np.zeros((28, 28), np.float32)
+    assert findings.attribution(values, 7) == "No pixel speaks for a 7."
+    values[2, 2] = 1.0
+    assert findings.attribution(values, 8) == "The pixels at the top left speak most for an 8."
+    values[14, 14] = -0.05
+    assert "against" not in findings.attribution(values, 8), "too little to be seen"
+    values[14, 14] = -3.0
+    expected = "The pixels at the top left speak most for “not a digit”, those in the middle most against it."
+    assert findings.attribution(values, 10) == expected
+    values[2, 2] = 0
+    assert findings.attribution(values, 7) == "The pixels in the middle speak most against a 7."
+
+
+def test_neighbors() -> None:
+    assert findings.neighbors([7, 7, 9], 7) == ("2 of the 3 most similar training digits are labeled 7, as predicted.")
+    assert findings.neighbors([9, 9], 7).startswith("None of the 2 most similar training digits is labeled 7")
+    assert findings.neighbors([9, 4, 9], 10).endswith("the most similar training digits are 4, 9.")
+
+
+def test_growth() -> None:
+    moments = ["before training", "after 1 step", "after 6 steps"]
+    read = np.eye(10, dtype=np.float32)
+    assert findings.growth(moments, read[[3, 2, 7]]) == "It is more than 50 % sure of a 7 after 6 steps and later."
+    assert findings.growth(moments, read[[7, 2, 7]]).endswith("after 6 steps and later.")
+    assert findings.growth(moments, read[[7, 7, 7]]).endswith("at every moment, even before training.")
+    assert findings.growth(moments, 0.4 * read[[7, 7, 7]]).endswith("at the end it gives a 7 40 %.")
