@@ -6,6 +6,9 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+PERCENT_LABEL = "datum.label && format(100 * datum.value, '~g') + ' %'"
+"""Vega expression that labels round shares `20 %`, and nothing where a logarithmic axis has no label."""
+
 TICKS = 5
 """About as many ticks as an axis gets."""
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_core.charts.axes import value_axis
+from mnist_core.charts.axes import PERCENT_LABEL, value_axis
 from mnist_core.charts.common import COLORS
 from mnist_core.constants import NUM_CLASSES
 from mnist_core.evaluation.calibration import Coverage, ReliabilityBin
@@ -126,7 +126,7 @@ def reliability_diagram(bins: Sequence[ReliabilityBin]) -> Any:
         if each.count
     ]
     base: Any = alt.Chart().encode(
-        x=alt.X("low:Q", title="Confidence", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format=".0%")),
+        x=alt.X("low:Q", title="Confidence", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(labelExpr=PERCENT_LABEL)),
         x2="high:Q",
         tooltip=[
             alt.Tooltip("confidence:Q", title="Mean confidence", format=".2%"),
@@ -138,7 +138,7 @@ def reliability_diagram(bins: Sequence[ReliabilityBin]) -> Any:
         "accuracy:Q",
         title="Accuracy",
         scale=alt.Scale(domain=[0, 1.08]),
-        axis=alt.Axis(format=".0%", values=[0, 0.2, 0.4, 0.6, 0.8, 1]),
+        axis=alt.Axis(labelExpr=PERCENT_LABEL, values=[0, 0.2, 0.4, 0.6, 0.8, 1]),
     )
     bars = base.mark_bar(color=COLORS["training"], opacity=0.75).encode(y=y, y2=alt.datum(0))
     ticks = base.mark_rule(color=COLORS["validation"], size=3).encode(y=alt.Y("confidence:Q", title="Accuracy"))
@@ -212,7 +212,7 @@ def robustness_curves(
     lines: Any = alt.Chart().mark_line(strokeWidth=2, point=alt.OverlayMarkDef(size=60))
     lines = lines.encode(
         x=alt.X("level:Q", title=unit, scale=alt.Scale(domain=[levels[0], levels[-1]], nice=False)),
-        y=alt.Y("accuracy:Q", title="Accuracy", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format=".0%")),
+        y=alt.Y("accuracy:Q", title="Accuracy", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(labelExpr=PERCENT_LABEL)),
         color=alt.Color(
             "model:N",
             scale=alt.Scale(domain=models, range=list(SERIES_COLORS[: len(models)])),

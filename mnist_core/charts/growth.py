@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.charts.attribution import blend_colors
+from mnist_core.charts.axes import PERCENT_LABEL
 from mnist_core.charts.common import COLORS, Image
 
 GAP = 2
@@ -55,7 +56,9 @@ def probability_curves(moments: Sequence[str], probabilities: NDArray[np.float32
     axis = alt.Axis(labelAngle=-45, labelOverlap=True)
     base: Any = alt.Chart().encode(
         x=alt.X("moment:O", title="Trained so far (not to scale)", sort=list(moments), axis=axis),
-        y=alt.Y("probability:Q", title="Probability", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format=".0%")),
+        y=alt.Y(
+            "probability:Q", title="Probability", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(labelExpr=PERCENT_LABEL)
+        ),
         detail="digit:N",
         color=alt.Color("what:N", scale=scale, legend=alt.Legend(title=None, orient="top")),
         tooltip=[

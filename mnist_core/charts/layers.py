@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_core.charts.axes import PERCENT_LABEL
 from mnist_core.charts.common import COLORS, CORRECT_RGB, WRONG_RGB, Image
 
 POSITIVE_RGB = np.array(CORRECT_RGB, np.float32) * 255 / max(CORRECT_RGB)
@@ -180,7 +181,7 @@ def _channel_template() -> Any:
 
     clicked = alt.selection_point(name="clicked", fields=["row", "column"], on="click", empty=False)
     colors = alt.Scale(domain=[-1, 0, 1], range=[_hex(NEGATIVE_RGB), "#000000", _hex(POSITIVE_RGB)], interpolate="rgb")
-    legend = alt.Legend(title=["Relative to the", "layer's largest"], gradientLength=160, format=".0%")
+    legend = alt.Legend(title=["Relative to the", "layer's largest"], gradientLength=160, labelExpr=PERCENT_LABEL)
     axis = alt.Axis(labelAngle=0, labelOverlap=True)
     base: Any = alt.Chart().mark_rect(cursor="pointer")
     return (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mnist_core.charts.axes import value_axis
+from mnist_core.charts.axes import PERCENT_LABEL, value_axis
 from mnist_core.charts.common import COLORS, downsample
 
 CURVE_AXES = {"step": "Step", "epoch": "Epoch", "elapsed": "Training time (seconds)"}
@@ -132,7 +132,9 @@ def run_curves(
     at_epochs = axis == "epoch" and metric.startswith("val_")
     x_axis = alt.Axis(tickMinStep=1, format="d") if at_epochs else alt.Axis()
     percent = metric.endswith("accuracy")
-    y_axis = alt.Axis(format=".0~%" if percent else "~g") if logarithmic else value_axis(_column(points, "y"), percent)
+    y_axis = value_axis(_column(points, "y"), percent)
+    if logarithmic:
+        y_axis = alt.Axis(labelExpr=PERCENT_LABEL) if percent else alt.Axis(format="~g")
     # The points as a dict, not as InlineData: Altair validates each of those, a third of a second for 5,000.
     chart: Any = alt.Chart({"values": points}).mark_line(strokeWidth=2, point=len(points) < 60)
     return chart.encode(

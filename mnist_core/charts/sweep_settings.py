@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mnist_core.charts.axes import PERCENT_LABEL
 from mnist_core.charts.common import COLORS
 from mnist_core.charts.sweep import HEIGHT, Trial, metric_axis, metric_format, trials_with_value
 from mnist_core.sweeps.plan import SweepPlan
@@ -107,7 +108,7 @@ def _metric_color(plan: SweepPlan) -> Any:
         "value:Q",
         title=title,
         scale=alt.Scale(scheme=COLOR_SCHEME, reverse=not plan.higher_is_better),
-        legend=alt.Legend(format=".0%" if plan.higher_is_better else "~g"),
+        legend=alt.Legend(labelExpr=PERCENT_LABEL) if plan.higher_is_better else alt.Legend(format="~g"),
     )
 
 
@@ -307,7 +308,7 @@ def importance_bars(rows: Sequence[Mapping[str, Any]]) -> Any:
     base: Any = alt.Chart().encode(y=alt.Y("setting:N", title=None, sort=None, axis=labels))
     title, scale = "Share of the explained variance", alt.Scale(domain=[0, 1])
     bars = base.mark_bar(color=COLORS["training"], height=18).encode(
-        x=alt.X("share:Q", title=title, scale=scale, axis=alt.Axis(format=".0%")),
+        x=alt.X("share:Q", title=title, scale=scale, axis=alt.Axis(labelExpr=PERCENT_LABEL)),
         tooltip=[
             alt.Tooltip("setting:N", title="Setting"),
             alt.Tooltip("share:Q", title="Share", format=".1%"),
