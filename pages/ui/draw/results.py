@@ -37,7 +37,8 @@ def show_digit_results(drawing: Drawing, choices: list[str], details: DeltaGener
     predictions = [caches.classifier(model_menu.model_path(choice)).predict(normalized.image) for choice in choices]
     for column, choice, prediction in zip(st.columns(len(choices)), choices, predictions, strict=True):
         with column:
-            prediction_view.show_answer(prediction, _title(choice, choices), normalized.image)
+            seen = normalized.image if prediction is predictions[0] else None  # both models see the same
+            prediction_view.show_answer(prediction, _title(choice, choices), seen)
     with details:
         for column, prediction in zip(st.columns(len(choices)), predictions, strict=True):
             with column:

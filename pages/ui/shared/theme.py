@@ -57,9 +57,12 @@ STYLE = f"""
 @media (max-width: 640px) {{ /* of one height, hint or answer: the canvas below must not move while somebody draws */
   .st-key-answer {{ min-height: 6rem; justify-content: center; }}
   .st-key-answer .lab-answer {{ flex-wrap: nowrap; }}
+  .st-key-answer .lab-note {{ overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }}
   .st-key-answer .lab-digit {{ font-size: 4.5rem; min-width: 3rem; }}
   .st-key-number_workbench .lab-digit {{ font-size: 3rem; }}
   .st-key-answer .lab-sure {{ font-size: 1.3rem; line-height: 1.2; }}
+  .st-key-answer .stColumn {{ min-width: 0; flex: 1; }} /* two models: next to each other */
+  .st-key-answer .stColumn:not(:only-child) .lab-sure {{ font-size: 1rem; }}
   .st-key-answer .lab-figure {{ display: none; }} /* the last of the stages shows it, too */
 }}
 @media (min-width: 641px) {{ /* canvas and buttons fit a laptop's screen */
@@ -108,6 +111,7 @@ STYLE = f"""
 .lab-bar {{ display: block; background: {COLORS["muted"]}; height: 100%; border-radius: 4px; min-width: 1px; }}
 .lab-bar.first {{ background: {COLORS["training"]}; }}
 .lab-value, .lab-bars > :nth-child(3n + 1) {{ text-align: right; }}
+.lab-bars > :nth-child(3n + 1) {{ max-width: 3.2rem; line-height: 1.1; }}
 .lab-tiles {{ width: 100%; max-width: 560px; }}
 .lab-boxes {{ max-width: 100%; border-radius: 6px; margin-bottom: 1rem; }}
 .lab-probe-grid {{ width: 100%; max-width: 930px; border-radius: 6px; background: #000; }}
