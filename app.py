@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui.shared import app_bar, guard, mode, navigation, state, theme, visitor
+from pages.ui.shared import app_bar, feedback, guard, mode, navigation, state, theme, visitor
 from pages.ui.tour import guide, presenter
 
 page = st.navigation(navigation.menu_pages(), position="top")
@@ -22,3 +22,4 @@ else:
     guard.render(lambda: navigation.show_tabs(page.url_path))
 guard.render(lambda: guide.show_tour(page.url_path))
 guard.render(page.run)
+feedback.show_confirmations()

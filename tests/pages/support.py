@@ -39,6 +39,11 @@ def page_text(app: AppTest) -> str:
     return "\n".join(str(getattr(element, "value", None) or element.proto.body) for element in elements)
 
 
+def toasts(app: AppTest) -> str:
+    """The text of all toasts, without the backslashes that keep it from being Markdown."""
+    return "\n".join(toast.value for toast in app.toast).replace("\\", "")
+
+
 def button(app: AppTest, label: str) -> Any:
     """The first button with a label."""
     return next(button for button in app.button if button.label == label)

@@ -16,7 +16,7 @@ from mnist_core.runs.store import list_runs
 from mnist_core.training import rate_finder
 from mnist_core.training.rate_finder import Point
 from pages.ui.shared import advanced_settings, state
-from tests.pages.support import button, open_page, page_text
+from tests.pages.support import button, open_page, page_text, toasts
 
 OTHER: dict[str, Any] = {
     "schedule": "step",
@@ -180,6 +180,7 @@ def test_suggested_rate_is_shown_and_used(app: AppTest, started: list[Run]) -> N
     assert f"a tenth of that: {suggestion.rate:g}" in page_text(app)
     button(app, f"Use {suggestion.rate:g}").click().run()
     assert app.select_slider(key=state.LEARNING_RATE).value == suggestion.rate
+    assert f"is {suggestion.rate:g}." in toasts(app)
     button(app, "Train").click().run()
     assert dict(started[-1].spec().overrides) == {"learning_rate": suggestion.rate}
 

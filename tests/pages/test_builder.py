@@ -24,7 +24,7 @@ from mnist_core.runs.run import Run
 from mnist_core.runs.spec import make_spec
 from mnist_core.runs.store import create_run
 from pages.ui.shared import caches, state
-from tests.pages.support import button, open_page, page_text
+from tests.pages.support import button, open_page, page_text, toasts
 
 SMALL = (Rescaling(1 / 255), Flatten(), Dense(16, "relu"), Dense(10, "softmax"))
 
@@ -195,12 +195,13 @@ def test_network_is_saved_opened_renamed_overwritten_and_deleted(built: AppTest)
     built.text_input(key=state.NETWORK_NAME).set_value("another name").run()
     press(built, "network_rename")
     assert list_networks()[0].name == "another name"
+    assert toasts(built) == "two layers renamed to another name."
     built.radio(key=state.SELECTED_LAYER).set_value(2).run()
     press(built, "layer_remove")
     press(built, "network_overwrite")
     assert list_networks()[0].layers == (*SMALL[:2], SMALL[3])
     press(built, "network_delete")
-    assert list_networks() == []
+    assert list_networks() == [] and toasts(built) == "another name deleted."
 
 
 def test_saving_without_a_name_shows_an_error(built: AppTest) -> None:

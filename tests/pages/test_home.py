@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from mnist_core.runs.run import Run
 from mnist_core.runs.status import Status, stamp_status
 from pages.ui.shared import state
-from tests.pages.support import APP, SEVEN, drawing, open_page, page_text
+from tests.pages.support import APP, SEVEN, drawing, open_page, page_text, toasts
 
 
 def bar_links(app: AppTest) -> list[str]:
@@ -45,7 +45,7 @@ def test_first_card_starts_a_run_that_the_bar_follows(app: AppTest, started: lis
         assert bar_links(app) == [shown]
     run.write_status(stamp_status(replace(running, state="finished")))
     app.run()
-    assert bar_links(app) == []
+    assert bar_links(app) == [] and toasts(app).endswith("Training.")  # its message, with the run's name
 
 
 def test_bar_shows_no_training_of_others(app: AppTest, started: list[Run]) -> None:

@@ -21,7 +21,7 @@ from mnist_core.runs.run import Run
 from mnist_core.runs.spec import make_spec
 from mnist_core.runs.store import create_run, find_run, list_runs
 from pages.ui.shared import caches, navigation, state
-from tests.pages.support import APP, DRAW, ONE, SEVEN, button, canvas_state, drawing, open_page, page_text
+from tests.pages.support import APP, DRAW, ONE, SEVEN, button, canvas_state, drawing, open_page, page_text, toasts
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 90) -> None:
@@ -279,6 +279,7 @@ def corrected(app: AppTest, truth: int, agreed: bool = True) -> AppTest:
 def test_correction_is_saved_once_with_its_strokes(app: AppTest) -> None:
     corrected(app, 4)
     button(app, "Keep drawing").click().run()
+    assert toasts(app) == "Kept as 4 on the Data page."
     button(app, "Keep drawing").click().run()
     (found,) = list_corrections()
     assert (found.label, found.predicted, found.width) == (4, 7, 20.0)
@@ -313,6 +314,7 @@ def test_kept_drawings_are_listed_and_deleted_one_by_one(app: AppTest) -> None:
     assert "Kept drawings: 3" in app.subheader[0].value
     gone = list_corrections()[1].name
     app.button(key=f"delete-{gone}").click().run()
+    assert toasts(app) == "1 drawing deleted."
     assert gone not in {drawing.name for drawing in list_corrections()}
     assert "Kept drawings: 2" in app.subheader[0].value
 
@@ -321,7 +323,7 @@ def test_all_kept_drawings_are_deleted(app: AppTest) -> None:
     keep_some(3)
     open_page(app, "pages/data.py", view="kept")
     button(app, "Delete them").click().run()
-    assert list_corrections() == []
+    assert list_corrections() == [] and toasts(app) == "3 drawings deleted."
     assert "None yet" in app.info[0].value
 
 

@@ -27,7 +27,7 @@ from mnist_core.runs.trash import move_to_trash, trashed_runs
 from mnist_core.sweeps.plan import make_plan
 from mnist_core.sweeps.store import Sweep, create_sweep, trial_mark
 from pages.ui.shared import caches, guard, state, visitor
-from tests.pages.support import ONE, button, drawing, open_page, page_text
+from tests.pages.support import ONE, button, drawing, open_page, page_text, toasts
 from tests.support import Trained
 
 
@@ -107,7 +107,7 @@ def test_a_run_is_renamed_starred_and_annotated(app: AppTest, two: list[Run]) ->
     app.checkbox[0].check()
     app.text_area[0].set_value("for the class")
     button(app, "Save").click().run()
-    assert read_label(two[0]) == Label("<b>mine</b>", True, "for the class")
+    assert read_label(two[0]) == Label("<b>mine</b>", True, "for the class") and toasts(app) == "Saved."
     assert names(tables(app)[0])[0] == "★ <b>mine</b>", "starred ones come first"
 
 
@@ -196,9 +196,9 @@ def test_the_owner_deletes_and_restores_a_run(app: AppTest, two: list[Run]) -> N
     of(ANN, two[0])
     choose(visit(app, ANN), two[0])
     button(app, "Delete").click().run()
-    assert list(trashed_runs()) == [two[0].id]
+    assert list(trashed_runs()) == [two[0].id] and "1 run deleted." in toasts(app)
     button(app, "Undo").click().run()
-    assert two[0].path.is_dir() and not app.toast
+    assert two[0].path.is_dir() and toasts(app) == "1 run restored."
 
 
 def test_a_run_deleted_by_another_visitor_cannot_be_restored(app: AppTest, two: list[Run]) -> None:

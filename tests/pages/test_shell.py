@@ -30,6 +30,13 @@ TABS = {
 }
 
 
+@pytest.fixture
+def newcomer(app: AppTest) -> AppTest:
+    """The app for a visitor who has chosen no mode."""
+    del app.session_state[state.EXPERT]
+    return app
+
+
 def tabs(app: AppTest) -> list[str]:
     """Labels of the links to the pages of this place, which come first on every page."""
     ours = {navigation.page_url_path(page) for page in navigation.PAGES}
@@ -76,15 +83,15 @@ def test_link_to_a_model_from_when_draw_was_the_first_page_opens_draw(app: AppTe
     assert "20260101-000000-fast-abcd" in app.error[0].value  # and the page got the parameter
 
 
-def test_new_visitor_is_in_simple_mode_and_the_switch_survives_a_change_of_page(app: AppTest) -> None:
-    app.run()
-    assert app.toggle(key=state.EXPERT).value is False
-    app.toggle(key=state.EXPERT).set_value(True).run()
-    open_page(app, "pages/train.py")
-    assert app.toggle(key=state.EXPERT).value is True
-    assert f'"{mode.COOKIE}=expert' in scripts(app)
-    app.toggle(key=state.EXPERT).set_value(False).run()
-    assert f'"{mode.COOKIE}=; path=/; max-age=0' in scripts(app)
+def test_new_visitor_is_in_simple_mode_and_the_switch_survives_a_change_of_page(newcomer: AppTest) -> None:
+    newcomer.run()
+    assert newcomer.toggle(key=state.EXPERT).value is False
+    newcomer.toggle(key=state.EXPERT).set_value(True).run()
+    open_page(newcomer, "pages/train.py")
+    assert newcomer.toggle(key=state.EXPERT).value is True
+    assert f'"{mode.COOKIE}=expert' in scripts(newcomer)
+    newcomer.toggle(key=state.EXPERT).set_value(False).run()
+    assert f'"{mode.COOKIE}=; path=/; max-age=0' in scripts(newcomer)
 
 
 def test_address_sets_the_mode_once(app: AppTest) -> None:
@@ -97,11 +104,13 @@ def test_address_sets_the_mode_once(app: AppTest) -> None:
 
 
 @pytest.mark.parametrize(("sent", "expert"), [("expert", True), ("", False), ("simple", False), ("</script>", False)])
-def test_mode_comes_from_the_cookie(app: AppTest, monkeypatch: pytest.MonkeyPatch, sent: str, expert: bool) -> None:
+def test_mode_comes_from_the_cookie(
+    newcomer: AppTest, monkeypatch: pytest.MonkeyPatch, sent: str, expert: bool
+) -> None:
     monkeypatch.setattr(visitor, "sent_cookie", lambda name: sent if name == mode.COOKIE else "")
-    app.run()
-    assert app.toggle(key=state.EXPERT).value is expert
-    assert "</script>;" not in scripts(app)
+    newcomer.run()
+    assert newcomer.toggle(key=state.EXPERT).value is expert
+    assert "</script>;" not in scripts(newcomer)
 
 
 def scripts(app: AppTest) -> str:

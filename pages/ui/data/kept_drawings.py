@@ -8,7 +8,7 @@ from mnist_core import owners
 from mnist_core.handwriting.corrections import Correction, archive_corrections, delete_correction, list_corrections
 from mnist_core.jobs.lifecycle import start_run
 from mnist_core.training import fine_tune
-from pages.ui.shared import caches, correction, formatting, guard, model_menu, state, thumbnails, visitor
+from pages.ui.shared import caches, correction, feedback, formatting, guard, model_menu, state, thumbnails, visitor
 
 PER_PAGE = 24
 COLUMNS = 6
@@ -54,6 +54,7 @@ def delete_drawings(drawings: list[Correction]) -> None:
     for drawing in drawings:
         owners.check_may_change(drawing.owner, visitor.current_visitor(), "The drawing")
         delete_correction(drawing.name)
+    feedback.confirm(f"{formatting.plural(len(drawings), 'drawing')} deleted.", ":material/delete:")
 
 
 def show_drawing(drawing: Correction) -> None:

@@ -11,7 +11,7 @@ from mnist_core.runs.labels import read_label, run_title, update_label
 from mnist_core.runs.run import Run
 from pages.ui.runs import trash
 from pages.ui.runs.run_tables import Row, what_text
-from pages.ui.shared import caches, formatting, guard, visitor
+from pages.ui.shared import caches, feedback, formatting, guard, visitor
 from pages.ui.shared.export import show_export
 
 
@@ -59,4 +59,5 @@ def _show_label_form(run: Run, locked: bool) -> None:
     changes: dict[str, Any] = {"name": name, "starred": starred, "note": note}
     if guard.try_action(lambda: visitor.change_run(run, update_label, run, **changes), saved):
         caches.clear_run_caches()
+        feedback.confirm("Saved.")
         st.rerun()

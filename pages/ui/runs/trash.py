@@ -12,13 +12,17 @@ from mnist_core.runs.labels import run_title
 from mnist_core.runs.run import Run
 from mnist_core.runs.store import find_run
 from mnist_core.runs.trash import empty_trash, find_in_trash, move_to_trash, restore_from_trash, trashed_runs
-from pages.ui.shared import caches, formatting, state, visitor
+from pages.ui.shared import caches, feedback, formatting, state, visitor
 
 
 def delete_runs(runs: list[Run]) -> None:
     """Callback: moves runs to the trash. Those that cannot be deleted are reported and stay selected."""
     deleted = _apply_to_each([run.id for run in runs], _delete)
     st.session_state[state.LAST_DELETED] = deleted
+    if deleted:
+        feedback.confirm(
+            f"{formatting.plural(len(deleted), 'run')} deleted. Undo is at the top of the page.", ":material/delete:"
+        )
     st.session_state[state.COMPARED] = [name for name in st.session_state[state.COMPARED] if name not in deleted]
 
 
@@ -29,7 +33,8 @@ def _delete(run_id: str) -> None:
 
 def restore_runs(run_ids: Iterable[str]) -> None:
     """Callback: takes runs out of the trash. Those that cannot be restored are reported."""
-    _apply_to_each(run_ids, _restore)
+    if restored := _apply_to_each(run_ids, _restore):
+        feedback.confirm(f"{formatting.plural(len(restored), 'run')} restored.", ":material/undo:")
     st.session_state[state.LAST_DELETED] = []
 
 

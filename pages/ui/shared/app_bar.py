@@ -7,13 +7,12 @@ import html
 import cv2
 import streamlit as st
 
-from mnist_core import owners
 from mnist_core.charts.common import data_url, format_duration
 from mnist_core.config import runs_dir
-from mnist_core.runs.names import memorable_name
+from mnist_core.runs.labels import run_title
 from mnist_core.runs.run import Run
 from mnist_core.runs.status import FINAL_STATES, Status
-from pages.ui.shared import caches, guard, mode, model_menu, navigation, sketchpad, state, theme, visitor
+from pages.ui.shared import caches, feedback, guard, mode, model_menu, navigation, sketchpad, state, theme, visitor
 
 REDRAW_SECONDS = 1.0
 THUMBNAIL_PIXELS = 56
@@ -49,18 +48,28 @@ def _thumbnail_url() -> str | None:
 
 
 def _show_training() -> None:
-    """A link to the visitor's latest run that has not ended, redrawn every second until it has."""
+    """A link to the visitor's latest run that trains or waits, redrawn every second. A toast tells of its end."""
+    _announce_end()
     owner = visitor.owner_id()
     rows = [row for row in caches.run_history(runs_dir()) if row["owner"] == owner and not row["sweep"]]
     run = next((Run(runs_dir() / row["run"]) for row in rows if row["state"] not in FINAL_STATES), None)
-    if run is not None and owner != owners.NOBODY and not run.status().final:
+    if run is not None and not run.status().final:
+        st.session_state[state.FOLLOWED_RUN] = run.id
         guard.render_fragment(lambda: _show_progress(run), every=REDRAW_SECONDS)
+
+
+def _announce_end() -> None:
+    """Says how the run ended that the bar showed last."""
+    run_id = st.session_state.get(state.FOLLOWED_RUN)
+    if run_id is None or not (status := Run(runs_dir() / run_id).status()).final:
+        return
+    del st.session_state[state.FOLLOWED_RUN]
+    feedback.confirm(f"{run_title(Run(runs_dir() / run_id))}: {status.message}", ":material/flag:")
 
 
 def _show_progress(run: Run) -> None:
     status = run.status()
     if status.final:
-        st.toast(f"{memorable_name(run.id)} has {_ENDED[status.state]}.", icon=":material/flag:")
         st.rerun()  # the whole page, without the timer
     st.page_link(
         "pages/train.py",
@@ -69,9 +78,6 @@ def _show_progress(run: Run) -> None:
         query_params={"run": run.id},
         width="content",
     )
-
-
-_ENDED = {"finished": "finished", "stopped": "stopped", "failed": "failed", "interrupted": "been interrupted"}
 
 
 def _progress_text(status: Status) -> str:

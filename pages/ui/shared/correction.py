@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from mnist_core.constants import NOT_A_DIGIT
 from mnist_core.handwriting.corrections import save_correction
 from mnist_core.models.classifier import Prediction
-from pages.ui.shared import guard, state, visitor
+from pages.ui.shared import feedback, guard, state, visitor
 from pages.ui.shared.sketchpad import Drawing
 
 CONSENT = (
@@ -54,3 +54,4 @@ def _keep_drawing(drawing: Drawing, image: NDArray[np.uint8], label: int, predic
         predicted = NOT_A_DIGIT if prediction.rejected else prediction.digit
         save_correction(image, label, predicted, drawing.strokes, drawing.brush or 0.0, visitor.owner_id())
         st.session_state[state.LAST_CORRECTION] = correction
+        feedback.confirm(f"Kept as {label_name(label)} on the Data page.")

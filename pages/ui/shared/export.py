@@ -10,8 +10,9 @@ import streamlit as st
 from mnist_core import owners
 from mnist_core.export import formats, keras_script
 from mnist_core.export.archive import unpack_run
+from mnist_core.runs.labels import run_title
 from mnist_core.runs.run import Run
-from pages.ui.shared import caches, guard, visitor
+from pages.ui.shared import caches, feedback, guard, visitor
 
 MODEL_FORMATS = ("keras", "tflite")
 """Formats that exist only once training has ended."""
@@ -60,6 +61,7 @@ def show_import() -> Run | None:
     if run is not None:
         caches.clear_run_caches()
         st.success(f"Imported as {run.id}.")
+        feedback.confirm(f"{run_title(run)} is imported and listed among your runs.")
     return run
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from mnist_core.errors import DigitLabError
-from pages.ui.shared import gc_freeze
+from pages.ui.shared import feedback, gc_freeze
 
 log = logging.getLogger("digitlab.pages")
 
@@ -34,8 +34,14 @@ def render_fragment(part: Callable[[], None], every: float | None = None) -> Non
         every: seconds between reruns; None for no timer.
     """
 
+    in_full_run = True
+
     def guarded_part() -> None:
+        nonlocal in_full_run
         render(part)
+        if not in_full_run:  # otherwise app.py shows them, at its end
+            feedback.show_confirmations()
+        in_full_run = False
 
     st.fragment(guarded_part, run_every=every)()
 

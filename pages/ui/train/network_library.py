@@ -20,7 +20,7 @@ from mnist_core.networks.library import (
 )
 from mnist_core.recipes import recipes
 from mnist_core.runs.store import find_run
-from pages.ui.shared import caches, custom_network, formatting, guard, settings_form, state, visitor
+from pages.ui.shared import caches, custom_network, feedback, formatting, guard, settings_form, state, visitor
 
 MAX_RUNS = 50
 """Latest runs whose networks the menu offers."""
@@ -63,7 +63,7 @@ def show_saved_networks(layers: tuple[Layer, ...], size: int, broken: bool) -> N
     pressed = st.button("Save network", key="network_save", icon=":material/save:", disabled=broken)
     if network := guard.try_action(lambda: save_network(name, layers, size, visitor.owner_id()), pressed):
         st.session_state[state.SAVED_NETWORK] = network.id
-        st.toast(formatting.escape_markdown(f"Saved as {network.name}."), icon=":material/save:")
+        feedback.confirm(f"Saved as {network.name}.", ":material/save:")
     saved = {network.id: network for network in list_networks()}
     if not saved:
         st.caption(
@@ -97,13 +97,17 @@ def show_saved_networks(layers: tuple[Layer, ...], size: int, broken: bool) -> N
     def overwrite_network() -> None:
         save_network(selected.name, layers, size, selected.owner, selected.id)
 
-    done = [
-        guard.try_action(lambda: _change_network(selected, overwrite_network), overwrite),
-        guard.try_action(lambda: _change_network(selected, lambda: rename_network(selected.id, name)), rename),
-        guard.try_action(lambda: _change_network(selected, lambda: delete_network(selected.id)), delete),
-    ]
-    if any(done):
-        st.rerun()
+    done = {
+        "overwritten": guard.try_action(lambda: _change_network(selected, overwrite_network), overwrite),
+        f"renamed to {name}": guard.try_action(
+            lambda: _change_network(selected, lambda: rename_network(selected.id, name)), rename
+        ),
+        "deleted": guard.try_action(lambda: _change_network(selected, lambda: delete_network(selected.id)), delete),
+    }
+    for what, is_done in done.items():
+        if is_done:
+            feedback.confirm(f"{selected.name} {what}.")
+            st.rerun()
 
 
 def _network_title(network: SavedNetwork) -> str:

@@ -9,7 +9,7 @@ import streamlit as st
 from mnist_core.errors import ArchitectureError
 from mnist_core.networks import keras_json, keras_json_parser
 from mnist_core.networks.layers import Layer
-from pages.ui.shared import custom_network, guard, settings_link
+from pages.ui.shared import custom_network, feedback, guard, settings_link
 
 
 def show_network_sharing(layers: tuple[Layer, ...], size: int, broken: bool) -> None:
@@ -52,7 +52,8 @@ def _import_network(file: IO[bytes], size: int) -> bool:
     network = keras_json_parser.parse_keras_json(text)
     custom_network.replace_layers(network.layers, 0)
     if network.input_size != size:
-        st.toast(
-            f"This network was made for {network.input_size}×{network.input_size} pixels. Here it reads {size}×{size}."
+        feedback.confirm(
+            f"This network was made for {network.input_size}×{network.input_size} pixels. Here it reads {size}×{size}.",
+            ":material/info:",
         )
     return True

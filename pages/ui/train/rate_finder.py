@@ -14,7 +14,7 @@ from mnist_core.runs.status import Status
 from mnist_core.runs.store import find_run
 from mnist_core.training import rate_finder
 from mnist_core.training.rate_finder import Point, Suggestion
-from pages.ui.shared import caches, figure, guard, settings_form, state, visitor
+from pages.ui.shared import caches, feedback, figure, guard, settings_form, state, visitor
 
 REDRAW_SECONDS = 0.5
 COMPARED_SETTINGS = ("optimizer", "batch_size", "loss", "momentum", "layers")
@@ -97,6 +97,7 @@ def _show_curve(points: list[Point], suggestion: Suggestion | None, live: bool) 
 
 def _use_rate(rate: float) -> None:
     st.session_state[state.LEARNING_RATE] = rate
+    feedback.confirm(f"The learning rate of the next training is {rate:g}.")
 
 
 def _show_obsolete_note(test: Run) -> None:
