@@ -42,6 +42,7 @@ def show_leaderboard(rows: list[Row]) -> None:
         column_config={"place": st.column_config.NumberColumn("", width=30), "mark": "", **COLUMNS},
         column_order=LEADERBOARD_COLUMNS if any(row["mark"] for row in shown) else LEADERBOARD_COLUMNS[:-1],
         hide_index=True,
+        placeholder="",
     )
     if mode.is_expert():
         _show_costs([row for row in rows if row["data"] == data and row["state"] in ranking.WITH_MODEL])

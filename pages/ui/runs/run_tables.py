@@ -103,6 +103,7 @@ def _show_run_table(name: str, rows: list[Row]) -> None:
         column_config=COLUMNS,
         column_order=list(COLUMNS) if mode.is_expert() else SIMPLE_COLUMNS,
         hide_index=True,
+        placeholder="",
         key=key,
         selection_mode="multi-row",
         on_select=lambda: _select_ticked(key, ids, sweeps),

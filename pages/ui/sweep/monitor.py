@@ -185,9 +185,11 @@ def _show_trials(trials: list[dict[str, Any]], plan: SweepPlan, live: bool) -> N
     order = ["trial", "state", "value", *names, "open", *(EXPERT_COLUMNS if mode.is_expert() else ("message",))]
     if live:  # redrawn every second, which would close a popover: help and download come when the sweep has ended
         st.markdown("##### Trials")
-        st.dataframe(rows, hide_index=True, column_config=columns, column_order=order)
+        st.dataframe(rows, hide_index=True, column_config=columns, column_order=order, placeholder="")
     else:
-        figure.show_table(rows, "Trials", "trials", "sweep_trials", column_config=columns, column_order=order)
+        figure.show_table(
+            rows, "Trials", "trials", "sweep_trials", column_config=columns, column_order=order, placeholder=""
+        )
 
 
 def _show_retrained_best(sweep: Sweep, plan: SweepPlan) -> None:
