@@ -135,7 +135,7 @@ class ProbeRecorder:
 
     Args:
         run: the run whose probes are read. Its probe grid is written at once.
-        grid: the test digits.
+        grid: the test digits; empty for the run of a sweep.
         predict: maps (N, size, size) uint8 images to (N, 10) or (N, 11) float32 probabilities.
     """
 
@@ -159,7 +159,7 @@ class ProbeRecorder:
         drawings = np.array([probe.image for probe in self._probes], np.uint8).reshape(-1, IMAGE_SIZE, IMAGE_SIZE)
         drawings = _center(drawings, size)
         began = time.monotonic()
-        with_grid = with_grid or began >= self._next_grid_time
+        with_grid = bool(len(self._grid.labels)) and (with_grid or began >= self._next_grid_time)
         images = np.concatenate([drawings, self._grid.images]) if with_grid else drawings
         if not len(images):
             return {}

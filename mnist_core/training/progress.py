@@ -8,7 +8,7 @@ from mnist_core.data.splits import Split
 from mnist_core.recipes.settings import Settings
 from mnist_core.runs import probes
 from mnist_core.runs.heartbeat import Heartbeat
-from mnist_core.runs.run import Run
+from mnist_core.runs.run import Run, sweep_mark
 from mnist_core.training.batches import steps_per_epoch
 from mnist_core.training.clock import TrainingClock
 from mnist_core.training.control_handler import ControlHandler
@@ -49,7 +49,9 @@ class ProgressWriter:
     ) -> None:
         self._run, self._heartbeat, self._clock, self._control = run, heartbeat, clock, control
         self._events = EventWriter(run)
-        self._probes = probes.ProbeRecorder(run, probes.choose_probe_grid(split.x_test, split.y_test), predictor)
+        shown = 0 if sweep_mark(run) else len(split.y_test)  # no run of a sweep sees the test images
+        grid = probes.choose_probe_grid(split.x_test[:shown], split.y_test[:shown])
+        self._probes = probes.ProbeRecorder(run, grid, predictor)
         self._per_epoch = steps_per_epoch(len(split.x_train), settings)
         self._time_left = TimeLeftEstimator(self._per_epoch, len(split.x_validation) / settings.batch_size)
         self._reports, self._images_per_second = 0, 0.0

@@ -405,7 +405,7 @@ def test_a_sweep_is_one_row_of_five_columns_and_ticking_it_lists_its_runs(
     assert list(table.proto.column_order) == ["name", "val_accuracy", "what", "train_seconds", "created"]
     assert list(table.value["run"]) == [sweep.id, two[1].id, two[0].id]
     assert table.value["name"][0] == f"sweep?sweep={sweep.id}#fast%3A%20learning%20rate"
-    assert table.value["what"][0].startswith("sweep of 4 runs · best: learning rate 0.01")
+    assert table.value["what"][0].startswith("4 runs · best: learning rate 0.01")
     assert table.value["val_accuracy"][0] == pytest.approx(93) and table.value["what"][1] == "fast · epochs 3, seed 1"
     assert len(app.multiselect(key=state.COMPARED).options) == 2, "its trials are not in the menu either"
     app.session_state[state.OPENED_SWEEPS] = [sweep.id]  # what ticking does: see the test in the browser

@@ -21,9 +21,9 @@ Row = dict[str, Any]
 """As `history.history_row` or, for a sweep, `folding.fold_sweeps` returns it."""
 
 COLUMNS: dict[str, ColumnConfig | str | None] = {
-    "name": st.column_config.LinkColumn("name", display_text="#(.*)$", width="medium"),
+    "name": st.column_config.LinkColumn("name", display_text="#(.*)$"),
     "val_accuracy": st.column_config.NumberColumn("validation accuracy", format="%.2f %%"),
-    "what": st.column_config.TextColumn("recipe and changes", width="large"),
+    "what": "recipe and changes",
     "train_seconds": st.column_config.NumberColumn("training time", format="%.0f s"),
     "created": st.column_config.DatetimeColumn("when", format="DD MMM YYYY, HH:mm"),
     "state": "state",
@@ -124,11 +124,11 @@ def _link(row: Row) -> str:
 
 
 def what_text(row: Row) -> str:
-    """What a run trains: `fast · epochs 2 · running`; of a sweep the number of its runs and the best settings."""
+    """What a run trains: `fast · epochs 2 · running`; of a sweep `4 runs · best: epochs 2`."""
     changed = (row["changed"] or "").replace("_", " ").replace(f"split {HELD_OUT_SPLIT}, ", "")
     parts = [changed] if row["recipe"] == OWN else [row["recipe"] or "cannot be read", changed]
     if "runs" in row:
-        parts = [f"sweep of {plural(len(row['runs']), 'run')}", f"best: {changed}" if changed else ""]
+        parts = [plural(len(row["runs"]), "run"), f"best: {changed}" if changed else ""]
     elif row["sweep"]:
         parts = [row["sweep"].removeprefix(f"{sweep_of(row)} ").replace("winner", "retrained"), changed]
     if row["state"] != "finished":

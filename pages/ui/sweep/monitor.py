@@ -133,12 +133,11 @@ def _show_best_trial(trials: list[dict[str, Any]], plan: SweepPlan) -> None:
     best = best_trial(trials, plan)
     if best is None:
         return
-    with st.container(border=True):
-        value_column, settings_column, link_column = st.columns([1, 2, 1], vertical_alignment="center")
-        value_column.metric(f"Best {MEASURES[plan.measure]}", _format_value(best["value"], plan))
+    with st.container(border=True, horizontal=True, vertical_alignment="center", gap="medium"):
+        st.metric(f"Best {MEASURES[plan.measure]}", _format_value(best["value"], plan), width="content")
         settings = formatting.escape_markdown(search_space.settings_text(best["settings"]))
-        settings_column.markdown(f"Trial {best['trial']}: **{settings}**")
-        link_column.page_link(
+        st.markdown(f"Trial {best['trial']}: **{settings}**", width="content")
+        st.page_link(
             "pages/train.py", label="Open run", icon=":material/monitoring:", query_params={"run": best["run"]}
         )
 
@@ -199,16 +198,19 @@ def _show_retrained_best(sweep: Sweep, plan: SweepPlan) -> None:
         name = formatting.escape_markdown(run_title(Run(sweep.root / best["run"])))
         settings = formatting.escape_markdown(search_space.settings_text(best["settings"]))
         st.markdown(f"##### Best trial: {best['trial']}\n\n**{settings}**. Its best model is **{name}**.")
-        mean, test, links = st.columns(3)
-        mean.metric(
+        scores = st.container(horizontal=True, gap="medium")
+        scores.metric(
             f"{MEASURES[plan.measure].capitalize()}, mean of {plural(len(best['runs']), 'seed')}",
             _format_value(best["mean"], plan),
             None if best.get("spread") is None else f"± {_format_value(best['spread'], plan)}",
             delta_color="off",
             delta_arrow="off",
+            width="content",
         )
         if isinstance(best.get("test_accuracy"), float):
-            test.metric("Test accuracy of the best seed", f"{100 * best['test_accuracy']:.2f} %")
+            test = f"{100 * best['test_accuracy']:.2f} %"
+            scores.metric("Test accuracy of the best seed", test, width="content")
+        links = scores.container(width="content")
         links.page_link(
             "pages/draw.py",
             label="Draw a digit for this model",
