@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from mnist_core.models.classifier import Prediction
 from pages.ui.shared import prediction_view, state
 from tests.pages.support import ONE, SEVEN, button, canvas_state, drawing, open_page, page_text
 
@@ -87,6 +88,12 @@ def test_model_without_the_eleventh_output_has_ten_bars() -> None:
     uniform = np.full(10, 0.1, np.float32)
     assert "not a digit" not in prediction_view.probability_bars(uniform)
     assert "not a digit" in prediction_view.probability_bars(uniform * 0.5, 0.5)
+
+
+def test_prediction_in_words_names_what_it_is() -> None:
+    probabilities = np.array([0, 0, 0, 0.7, 0, 0, 0, 0.1, 0, 0], np.float32)
+    assert prediction_view.prediction_text(Prediction(probabilities, 0.2)) == "3, 70.0 %"
+    assert prediction_view.prediction_text(Prediction(probabilities * 0.2, 0.84)) == "not a digit, 84.0 %"
 
 
 def upload_a_one(app: AppTest) -> AppTest:

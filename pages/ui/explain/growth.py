@@ -9,10 +9,11 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from mnist_core.charts import growth as growth_charts
-from mnist_core.charts.common import data_url, format_percent
+from mnist_core.charts.common import data_url
 from mnist_core.explain import attribution, findings
 from mnist_core.explain.gradient_client import SnapshotHistory
 from mnist_core.explain.gradient_server import MAX_CHANNELS
+from mnist_core.models.classifier import Prediction
 from mnist_core.networks.architecture import Architecture
 from mnist_core.networks.layers import format_shape
 from mnist_core.runs.model_card import load_architecture
@@ -25,6 +26,8 @@ Image = NDArray[np.uint8]
 
 SKIPPED_LAYERS = ("Rescaling", "Flatten", "Dropout", "SpatialDropout2D")
 """Layers whose output looks like their input."""
+ROUNDING = 1e-4
+"""Ten probabilities that lack less than this to 1 are of a model without an eleventh output."""
 SECONDS_PER_MOMENT = 0.4
 """How long the animation shows a moment."""
 
@@ -118,7 +121,7 @@ def play_animation(history: SnapshotHistory, place: st.delta_generator.DeltaGene
         place.html(
             f'<div class="lab-note" role="status">{moment_name(moment)}</div>'
             '<div class="lab-answer"><div style="flex:2 1 16rem">'
-            f"{prediction_view.probability_bars(history.probabilities[index])}</div>"
+            f"{prediction_view.bars_html(_prediction(history, index))}</div>"
             f'<img class="lab-picture" style="max-width:100%" alt="activations {moment_name(moment)}" '
             f'src="{data_url(activation_picture(history, index))}"></div>'
         )
@@ -133,14 +136,20 @@ def activation_picture(history: SnapshotHistory, index: int) -> Image:
     )
 
 
+def _prediction(history: SnapshotHistory, index: int) -> Prediction:
+    """The prediction at one moment. What the digits' probabilities lack to 1 is that of "not a digit"."""
+    probabilities = history.probabilities[index]
+    missing = 1 - float(probabilities.sum())
+    return Prediction(probabilities, missing if missing > ROUNDING else 0.0)
+
+
 def show_moment(history: SnapshotHistory, index: int, layer: str) -> None:
     """Prediction and activations at one moment. `layer`: title of the layer."""
-    when, probabilities = moment_name(history.moments[index]), history.probabilities[index]
-    predicted = int(probabilities.argmax())
+    when, reading = moment_name(history.moments[index]), _prediction(history, index)
     prediction, activations = st.columns([2, 3], gap="large")
     with prediction:
-        st.markdown(f"##### Prediction {when}: {predicted}, {format_percent(float(probabilities[predicted]))}")
-        st.html(prediction_view.probability_bars(probabilities))
+        st.markdown(f"##### Prediction {when}: {prediction_view.prediction_text(reading)}")
+        prediction_view.show_bars(reading)
     with activations:
         low, high = float(history.activations[index].min()), float(history.activations[index].max())
         figure.show_picture(

@@ -51,7 +51,19 @@ def show_answer(reading: Prediction, title: str = "", seen: NDArray[np.uint8] | 
 
 def show_bars(reading: Prediction) -> None:
     """A bar for each output of the model."""
-    st.html(probability_bars(reading.probabilities, reading.not_a_digit))
+    st.html(bars_html(reading))
+
+
+def bars_html(reading: Prediction) -> str:
+    """HTML of a bar for each output of the model."""
+    return probability_bars(reading.probabilities, reading.not_a_digit)
+
+
+def prediction_text(reading: Prediction) -> str:
+    """A prediction in words: `3, 98.5 %` or `not a digit, 99.0 %`."""
+    if reading.rejected:
+        return f"{NOT_A_DIGIT_NAME}, {format_percent(reading.not_a_digit)}"
+    return f"{reading.digit}, {format_percent(reading.confidence)}"
 
 
 def show_number(number: WholeNumber, title: str = "") -> None:
