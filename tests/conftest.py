@@ -12,8 +12,18 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from mnist_core.files import read_json, write_json
 from mnist_core.processes import import_keras
-from tests.support import ROOT, SETTINGS, ThreadWorker, Trained, command_line, end_workers, environment
+from tests.support import (
+    ROOT,
+    SETTINGS,
+    ThreadWorker,
+    Trained,
+    command_line,
+    end_workers,
+    environment,
+    wait_until,
+)
 
 FULL_MNIST = os.environ.get("DIGITLAB_MNIST")  # read before the fixture below removes it
 
@@ -92,14 +102,26 @@ def worker_in_thread(keras: Any, monkeypatch: pytest.MonkeyPatch) -> type[Thread
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    """A finished run of the real command line: recipe `fast`, two epochs on the offline sample. Do not change it."""
+    """A finished run of the real command line: recipe `fast`, two epochs on the offline sample. Do not change it.
+
+    One process of pytest-xdist trains it, the others wait for it.
+    """
     from mnist_core.runs.store import list_runs
 
-    root = tmp_path_factory.mktemp("trained") / "runs"
-    arguments = ("train", "--recipe", "fast", "--epochs", "2", "--seed", "1", "--data", "sample", "--json")
-    done = subprocess.run(
-        command_line(*arguments), env=environment(root), cwd=ROOT, capture_output=True, text=True, timeout=300
-    )
-    assert done.returncode == 0, done.stderr
+    folder = tmp_path_factory.getbasetemp()
+    folder = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "trained"
+    root, outcome = folder / "runs", folder / "outcome.json"
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        wait_until(outcome.exists, "the run that another process trains", 300)
+    else:
+        arguments = ("train", "--recipe", "fast", "--epochs", "2", "--seed", "1", "--data", "sample", "--json")
+        done = subprocess.run(
+            command_line(*arguments), env=environment(root), cwd=ROOT, capture_output=True, text=True, timeout=300
+        )
+        write_json(outcome, {"status": done.returncode, "stdout": done.stdout, "stderr": done.stderr})
+    printed = read_json(outcome)
+    assert printed["status"] == 0, printed["stderr"]
     (run,) = list_runs(root)
-    return Trained(run, done.stdout, done.stderr)
+    return Trained(run, printed["stdout"], printed["stderr"])

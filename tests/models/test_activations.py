@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +33,8 @@ from mnist_core.networks.layers import (
 )
 from mnist_core.recipes.recipes import RECIPES
 from mnist_core.training import fine_tune
-from mnist_core.training.reconvert import reconvert
-from tests.support import ROOT, Trained, environment
+from mnist_core.training.reconvert import reconvert, reconvert_in_process
+from tests.support import Trained
 
 UNUSUAL = {
     "dropout first, depthwise, separate softmax": (
@@ -198,15 +196,7 @@ def test_a_model_without_layer_outputs_is_converted_again(
     before = Classifier(run / "model.tflite").probabilities(sample.x_test[:50])
     with pytest.raises(NoActivationsError, match="model.tflite"):
         ActivationModel(run / "model.tflite")
-    done = subprocess.run(
-        [sys.executable, "-m", "mnist_core.training.reconvert", run.name],
-        cwd=ROOT,
-        env=environment(runs_root),
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
+    reconvert_in_process(run.name)
     assert ActivationModel(run / "model.tflite").names[0] == "001_Rescaling"
     np.testing.assert_array_equal(Classifier(run / "model.tflite").probabilities(sample.x_test[:50]), before)
 

@@ -18,7 +18,6 @@ from mnist_core.data.mnist import Mnist
 from mnist_core.explain import pca
 from mnist_core.models.activations import ActivationModel, NoActivationsError
 from mnist_core.models.classifier import DEFAULT_MODEL, Classifier
-from pages.ui.data import browse
 from pages.ui.shared import analysis_caches, caches, model_menu, state
 from tests.support import ROOT
 
@@ -185,7 +184,6 @@ def test_a_broken_model_leaves_the_digits_visible(
 
 
 def test_many_digits_are_classified_only_on_request(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(browse, "MAX_WITHOUT_ASKING", 3999)
     asked: list[str] = []
 
     def predictions(path: Path, choice: str, part: str) -> np.ndarray:
@@ -194,6 +192,7 @@ def test_many_digits_are_classified_only_on_request(app: AppTest, monkeypatch: p
 
     monkeypatch.setattr(caches, "predictions", predictions)
     opened(app, "browse")
+    monkeypatch.setattr("pages.ui.data.browse.MAX_WITHOUT_ASKING", 3999)
     app.toggle(key=state.BROWSED_WRONG).set_value(True).run()
     assert "4,000" in app.info[0].value and not asked
     next(button for button in app.button if button.label == "Classify 4,000 digits").click().run()
