@@ -127,6 +127,7 @@ def test_card_has_all_keys(trained: Trained) -> None:
         "pen",
         "base",
         "taught",
+        "changed_while_training",
     } == set(card)
     assert (card["recipe"], card["overrides"], card["seed"], card["epochs_trained"]) == ("fast", {"epochs": 2}, 1, 2)
     assert (card["parameters"], card["input_size"]) == (215_194, 28)
