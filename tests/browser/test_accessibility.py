@@ -9,10 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
-from mnist_core.runs.run import Run, write_stamped_status
-from mnist_core.runs.spec import make_spec
-from mnist_core.runs.status import Status
-from mnist_core.runs.store import create_run
+from tests.browser.ready_runs import finished_run
 from tests.browser.screens import SCREENS, wait_until_shown
 
 pytestmark = pytest.mark.browser
@@ -20,16 +17,6 @@ pytestmark = pytest.mark.browser
 ADDRESSES = [SCREENS[name] for name in ("home", "draw", "train-run", "runs-compared", "explain", "evaluate", "data")]
 ADDRESSES += ["sweep", "data?view=figures"]
 SERIOUS = ("serious", "critical")
-
-
-def finished_run(root: Path, accuracy: float) -> Run:
-    """A run with curves and without a model. Nobody has trained it."""
-    run = create_run(make_spec("fast", {"epochs": 2}, "sample"), root=root)
-    for step in range(1, 11):
-        row = {"step": step, "epoch": step // 5, "loss": 1 / step, "accuracy": accuracy * step / 10, "elapsed": step}
-        run.append_metrics(row if step % 5 else {**row, "val_loss": 1 / step, "val_accuracy": accuracy})
-    write_stamped_status(run, Status("stopped", "Stopped.", 2, 2, 10, 10, data="sample"))
-    return run
 
 
 def violations(page: Page, **options: Any) -> list[str]:

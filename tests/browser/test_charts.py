@@ -14,6 +14,9 @@ from mnist_core.runs.spec import make_spec
 from mnist_core.runs.status import Status
 from mnist_core.runs.store import create_run
 from tests.browser.chart_reader import Shown, read_chart
+from tests.browser.ready_runs import finished_run
+from tests.browser.screens import wait_until_shown
+from tests.browser.test_flows import choose
 
 pytestmark = pytest.mark.browser
 SECONDS = 1000.0
@@ -81,3 +84,44 @@ def test_curves_of_a_run_stay_when_a_setting_is_changed_while_it_trains(
             validation = shown.of_kind("symbol")[-1]
             assert len(validation.rows) == 1 and validation.right <= shown.width + 10
         page.reload()
+
+
+def test_curves_of_several_runs_with_each_control_and_as_files(page: Page, app_url: str, app_home: Path) -> None:
+    ids = [finished_run(app_home / "runs", accuracy).id for accuracy in (0.9901, 0.9905)]
+    page.goto(f"{app_url}/runs?mode=expert&compare={','.join(ids)}")
+    card = page.locator(".st-key-figure_overlay")
+    chart = card.get_by_test_id("stVegaLiteChart")
+
+    def lines(points: int) -> Shown:
+        """The chart, once it shows two lines of so many points; inside of its plot, and with labels that differ."""
+        shown: Shown = eventually(
+            page, lambda: read_chart(chart), lambda shown: [len(m.rows) for m in shown.of_kind("line")] == [points] * 2
+        )
+        first, second = shown.of_kind("line")
+        assert first.colors != second.colors and len(shown.legend) == 2
+        for line in (first, second):
+            assert -1 <= line.left < line.right <= shown.width + 1
+            assert -1 <= line.top <= line.bottom <= shown.height + 1
+        for axis in shown.axes:
+            labels = list(filter(None, axis.ticks))
+            assert axis.title and len(labels) >= 2 and len(set(labels)) == len(labels), axis
+        return shown
+
+    assert lines(2).axes[-1].ticks[-1].endswith(" %")
+    wait_until_shown(page)
+    choose(page, "Metric", "training loss")
+    linear = lines(10)
+    page.get_by_text("Log scale").click()
+    wait_until_shown(page)
+    logarithmic = eventually(page, lambda: lines(10), lambda shown: shown.axes != linear.axes)
+    assert [row["y"] for row in logarithmic.of_kind("line")[0].rows] == [1 / step for step in range(1, 11)]
+
+    card.get_by_role("button", name="How to read this").click()
+    expect(page.get_by_text("lower is better")).to_be_visible()
+    files = {}
+    for kind in ("PNG", "SVG"):
+        with page.expect_download() as download:
+            page.locator(".lab-export", has_text=kind).click()
+        files[download.value.suggested_filename] = Path(download.value.path()).read_bytes()
+    assert files["overlay.png"].startswith(b"\x89PNG") and len(files["overlay.png"]) > 5000
+    assert b"<svg" in files["overlay.svg"] and b"Training loss" in files["overlay.svg"]
