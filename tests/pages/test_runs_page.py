@@ -69,7 +69,7 @@ def test_the_table_shows_every_run_and_search_filters_it(app: AppTest, two: list
 
 
 def test_a_link_compares_runs_and_shows_the_setting_that_differs(app: AppTest, two: list[Run]) -> None:
-    open_page(expert(app), "pages/runs.py", compare=",".join(run.id for run in two))
+    open_page(app, "pages/runs.py", compare=",".join(run.id for run in two))
     assert not app.exception and not app.error
     assert app.multiselect(key=state.COMPARED).value == [run.id for run in two]
     assert list(app.table[0].value["setting"]) == ["epochs"]
@@ -89,11 +89,6 @@ def test_links_to_runs_that_are_gone_are_reported(app: AppTest, two: list[Run]) 
         open_page(app, "pages/runs.py", compare=linked)
         assert app.error and not app.exception, linked
         assert app.multiselect(key=state.COMPARED).value == [], linked
-
-
-def expert(app: AppTest) -> AppTest:
-    app.session_state[state.EXPERT] = True
-    return app
 
 
 def choose(app: AppTest, run: Run) -> AppTest:
@@ -147,7 +142,7 @@ ANN, BEN = owners.new_token(), owners.new_token()
 def test_own_runs_come_first_and_only_mine_hides_the_others(app: AppTest, two: list[Run]) -> None:
     of(ANN, two[0])
     of(BEN, two[1])
-    open_page(expert(visit(app, ANN)), "pages/runs.py")
+    open_page(visit(app, ANN), "pages/runs.py")
     assert [list(table.value["run"]) for table in tables(app)] == [[two[0].id], [two[1].id]]
     assert "Your runs" in page_text(app) and "Other runs" in page_text(app)
     app.toggle(key=state.ONLY_MINE).set_value(True).run()
@@ -156,7 +151,7 @@ def test_own_runs_come_first_and_only_mine_hides_the_others(app: AppTest, two: l
 
 def test_filters_of_states_and_recipes(app: AppTest, two: list[Run]) -> None:
     two[1].write_status(replace(two[1].status(), state="failed"))
-    open_page(expert(app), "pages/runs.py")
+    open_page(app, "pages/runs.py")
     assert app.multiselect(key=state.STATE_FILTER).options == ["failed", "finished"]
     assert app.multiselect(key=state.RECIPE_FILTER).options == ["fast"]
     app.multiselect(key=state.STATE_FILTER).select("failed").run()
@@ -400,6 +395,7 @@ def test_a_sweep_is_one_row_of_five_columns_and_ticking_it_lists_its_runs(
     app: AppTest, two: list[Run], runs_root: Path
 ) -> None:
     sweep, trials = add_sweep(two, runs_root)
+    app.session_state[state.EXPERT] = False
     open_page(app, "pages/runs.py")
     (table,) = tables(app)
     assert list(table.proto.column_order) == ["name", "val_accuracy", "what", "train_seconds", "created"]
@@ -417,7 +413,7 @@ def test_a_sweep_is_one_row_of_five_columns_and_ticking_it_lists_its_runs(
 
 def test_a_trial_has_no_test_accuracy(app: AppTest, two: list[Run], runs_root: Path) -> None:
     _, trials = add_sweep(two, runs_root)
-    open_page(expert(app), "pages/runs.py", compare=trials[0].id)
+    open_page(app, "pages/runs.py", compare=trials[0].id)
     assert [metric.label for metric in app.metric[:2]] == ["Validation accuracy", "Training time"]
     assert "not evaluated on the test images" in page_text(app) and "Confusion matrix" not in page_text(app)
     app.multiselect(key=state.COMPARED).set_value([two[0].id]).run()
@@ -498,7 +494,7 @@ def test_reports_are_read_again_only_when_there_are_more(
 def test_markup_in_a_name_is_shown_literally(name: str, app: AppTest, two: list[Run]) -> None:
     for run in two:
         update_label(run, name=name)
-    open_page(expert(app), "pages/runs.py", compare=",".join(run.id for run in two))
+    open_page(app, "pages/runs.py", compare=",".join(run.id for run in two))
     assert not app.exception and not app.error
     expected = name if name.strip() else run_title(two[1])
     assert names(tables(app)[0])[0] == expected
