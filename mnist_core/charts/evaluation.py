@@ -175,7 +175,7 @@ def coverage_curve(rows: Sequence[Coverage]) -> Any:
         color=alt.Color(
             "series:N",
             scale=alt.Scale(domain=series, range=list(SERIES_COLORS[:2])),
-            legend=alt.Legend(title=None, orient="top"),
+            legend=alt.Legend(title=None, orient="top", labelLimit=300),
         ),
         shape=alt.Shape("series:N", scale=alt.Scale(domain=series), legend=None),
         tooltip=[

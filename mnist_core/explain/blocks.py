@@ -12,20 +12,20 @@ from typing import Any
 
 from mnist_core.networks.layers import (
     BatchNormalization,
-    Conv2D,
-    Dense,
-    DepthwiseConv2D,
     Dropout,
+    Flatten,
     Layer,
     LeakyReLU,
     ReLU,
+    Rescaling,
     Softmax,
     SpatialDropout2D,
 )
 
-_WITH_WEIGHTS = (Conv2D, DepthwiseConv2D, Dense)
+_STANDING_ALONE = (Rescaling, Flatten)
+"""Layers that nothing is folded into, except what acts only during training."""
 _FOLDED = (BatchNormalization, ReLU, LeakyReLU, Softmax)
-"""Layers that belong to the convolution or dense layer before them."""
+"""Layers that belong to the convolution, pooling or dense layer before them."""
 _ONLY_IN_TRAINING = (Dropout, SpatialDropout2D)
 """Layers that pass everything on when the network predicts: they belong to whatever is before them."""
 
@@ -82,7 +82,8 @@ def _belongs_to_previous(layers: Sequence[Layer], index: int) -> bool:
     before = index - 1
     while before > 0 and isinstance(layers[before], (*_FOLDED, *_ONLY_IN_TRAINING)):
         before -= 1
-    return isinstance(layers[index], _FOLDED) and isinstance(layers[before], _WITH_WEIGHTS)
+    base = layers[before]
+    return isinstance(layers[index], _FOLDED) and not isinstance(base, (*_STANDING_ALONE, *_FOLDED, *_ONLY_IN_TRAINING))
 
 
 def _title(parts: Sequence[Layer]) -> str:

@@ -20,13 +20,14 @@ from mnist_core.networks.layers import (
 from mnist_core.recipes.recipes import RECIPES
 
 
-def test_normalization_and_activation_are_folded_into_their_convolution() -> None:
+def test_normalization_and_activation_are_folded_into_what_they_follow() -> None:
     layers = (
         Rescaling(1 / 255),
         Conv2D(32, 3),
         BatchNormalization(),
         ReLU(),
         MaxPooling2D(),
+        ReLU(),
         Dropout(0.2),
         DepthwiseConv2D(3),
         ReLU(),
@@ -41,7 +42,7 @@ def test_normalization_and_activation_are_folded_into_their_convolution() -> Non
     assert [block.title for block in blocks] == [
         "Rescale",
         "Conv 32 · BN · ReLU",
-        "Max pool",
+        "Max pool · ReLU",
         "Depthwise conv · ReLU",
         "Conv 64 · ReLU · BN",
         "Flatten",
@@ -50,11 +51,11 @@ def test_normalization_and_activation_are_folded_into_their_convolution() -> Non
     assert [list(block.positions) for block in blocks] == [
         [0],
         [1, 2, 3],
-        [4, 5],
-        [6, 7, 8],
-        [9, 10],
-        [11],
-        [12, 13],
+        [4, 5, 6],
+        [7, 8, 9],
+        [10, 11],
+        [12],
+        [13, 14],
     ]
 
 

@@ -123,6 +123,7 @@ STYLE = f"""
 .lab-layers {{ display: flex; gap: .6rem .9rem; flex-wrap: wrap; align-items: flex-end; }}
 .lab-layers img {{ width: auto; max-width: 100%; height: auto; }}
 .st-key-explained_label [role=radiogroup] {{ flex-wrap: wrap; gap: .2rem; overflow: visible; }}
+.st-key-explained_label [role=radiogroup] button {{ padding-inline: .6rem; }} /* ten of them in a row */
 [class*="st-key-wall_block_"] {{ position: relative; max-width: 100%; }}
 [class*="st-key-wall_block_"] button::after {{ content: ""; position: absolute; inset: 0; }} /* the picture, too */
 [class*="st-key-wall_block_"] .stButton {{ position: static; margin-top: .3rem; }}
