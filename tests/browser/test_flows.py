@@ -230,10 +230,24 @@ def test_only_the_browser_that_made_a_run_stops_and_deletes_it(page: Page, chrom
 
 
 def test_link_to_a_page_goes_through_the_app(chromium: Browser, app_url: str) -> None:
+    """Menu, tabs, the title and icon of the browser's tab, and the way Home."""
     page = chromium.new_page()
     page.goto(f"{app_url}/train")
     expect(page.get_by_role("heading", name="Train a network")).to_be_visible(timeout=30 * SECONDS)
     expect(page.get_by_role("link", name="Play").first).to_be_visible(timeout=30 * SECONDS)  # app.py's navigation
+    expect(page).to_have_title("Train · Digit Lab")
+    page.get_by_role("link", name="Runs", exact=True).click()
+    expect(page).to_have_title("Runs · Digit Lab", timeout=30 * SECONDS)
+    place = page.get_by_test_id("stTopNavLink").filter(has_text="Train")
+    expect(place).to_have_css("font-weight", "600")  # highlighted as its place
+    icon = page.locator('link[rel~="icon"]').get_attribute("href") or ""
+    assert icon.startswith("data:image/svg+xml")
+    assert page.evaluate(
+        "async (url) => { const i = new Image(); i.src = url; await i.decode(); return i.width }", icon
+    )
+    page.get_by_test_id("stLogoLink").click()
+    expect(page.get_by_role("heading", name="Digit Lab")).to_be_visible(timeout=30 * SECONDS)
+    expect(page).to_have_title("Digit Lab")
     page.close()
 
 

@@ -35,10 +35,11 @@ def test_first_card_starts_a_run_that_the_bar_follows(app: AppTest, started: lis
     assert app.title[0].value == "Train a network" and "".join(app.query_params["run"]) == run.id
     running = Status(state="running", message="Training.", step=42, steps=100, epochs=10, seconds_left=4.2)
     for status, shown in (
-        (run.status(), "fast · queued"),
+        (run.status(), "fast · starting"),  # nothing waits before it
         (replace(running, step=0, seconds_left=None), "fast · starting"),
         (running, "fast · 42 % · 4 s left"),
         (replace(running, state="paused"), "fast · paused"),
+        (replace(running, step=100, seconds_left=0.0), "fast · finishing"),  # evaluates and saves
     ):
         run.write_status(stamp_status(status))
         open_page(app, "pages/data.py")
@@ -53,7 +54,7 @@ def test_bar_shows_no_training_of_others(app: AppTest, started: list[Run]) -> No
     app.button(key="card_train").click().run()
     open_page(app, "pages/home.py")
     stranger = AppTest.from_file(str(APP), default_timeout=60).run()
-    assert bar_links(app) == ["fast · queued"] and bar_links(stranger) == []
+    assert bar_links(app) == ["fast · starting"] and bar_links(stranger) == []
 
 
 @pytest.mark.parametrize(("card", "view"), [("card_look", "layers"), ("card_fool", "mind")])

@@ -64,7 +64,7 @@ def _announce_end() -> None:
     if run_id is None or not (status := Run(runs_dir() / run_id).status()).final:
         return
     del st.session_state[state.FOLLOWED_RUN]
-    feedback.confirm(f"{run_title(Run(runs_dir() / run_id))}: {status.message}", ":material/flag:")
+    feedback.confirm(f"{run_title(Run(runs_dir() / run_id))} · {status.message}", ":material/flag:")
 
 
 def _show_progress(run: Run) -> None:
@@ -73,19 +73,23 @@ def _show_progress(run: Run) -> None:
         st.rerun()  # the whole page, without the timer
     st.page_link(
         "pages/train.py",
-        label=f"{run.spec().kind} · {_progress_text(status)}",
+        label=f"{run.spec().kind} · {_progress_text(run, status)}",
         icon=":material/model_training:",
         query_params={"run": run.id},
         width="content",
     )
 
 
-def _progress_text(status: Status) -> str:
-    """`42 % · 4 s left`, or the state of a run that does not train at the moment."""
-    if status.state != "running":
-        return status.state
+def _progress_text(run: Run, status: Status) -> str:
+    """`42 % · 4 s left`, or what a run does that does not train at the moment."""
+    if status.state == "queued" and (position := caches.backend().position(run)):
+        return f"number {position} in the queue"
     if not status.step:
         return "starting"
+    if status.state != "running":
+        return status.state
+    if status.step >= status.steps:
+        return "finishing"
     parts = [f"{100 * status.progress:.0f} %"]
     if status.seconds_left is not None:
         parts.append(f"{format_duration(status.seconds_left)} left")
