@@ -18,37 +18,37 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_core.drawing.ink import (
-    HALF,
+    FAINT,
     Floats,
     Pixels,
     binarize,
-    distance_to_edge,
     ink_extent,
     mean_stroke_width,
     resize,
     to_ink,
 )
+from mnist_core.drawing.stroke_width import (
+    BOX,
+    FAT,
+    STROKE_SCALE,
+    THIN,
+    change_stroke_width,
+    measure_stroke_width,
+    scale_brush_width,
+    wanted_stroke_width,
+)
 from mnist_core.errors import DrawingError
 
-SIDE, BOX, CENTER = 28, 20, 14  # LeCun: size-normalized to 20×20, center of mass in the middle of 28×28
+SIDE, CENTER = 28, 14  # LeCun: the center of mass is in the middle of 28×28
 
-FAINT = 13
-"""Ink up to this gray level is blur or JPEG ringing and moves no edge. 99 % of MNIST's outermost rows are brighter."""
 SPECK = 0.25
 """Parts with less area than this, in squared stroke widths, are specks. A pen's dot has pi / 4 and is kept."""
 TAP, TAP_GAP = 2.0, 0.4
 """A dot below this area, in squared stroke widths, this far off, relative to the digit, is a slip of the pen."""
 
-# Edges and strokes, in pixels of 28. MNIST's 10,000 test digits have a median stroke width of 2.6 and 5th to 95th
-# percentiles of 1.7 to 4.1. Widths from THIN to FAT stay as they are. These two, and what is done to other widths, were
-# chosen by the accuracy of three networks on 1,600 pen digits with eleven brushes and sizes, and by how little MNIST's
-# own digits change.
+# Edges, in pixels of 28.
 FINE = 10  # pixels per pixel of 28, so that an edge is known to 0.1
 EDGE_LOOK, EDGE_SHARE = 0.3, 0.58  # at an edge the ink has this share of its brightness so far inside; fitted on MNIST
-THIN, THIN_WANTED = 1.8, 2.2
-FAT, FAT_WANTED, FAT_POWER = 3.5, 3.0, 0.3
-RIDGE = 0.3  # pixels; the distance to the edge varies less than this along the middle of a stroke
-STROKE_SCALE, STROKE_MARGIN = 8, 12  # strokes change at 8 pixels per pixel of 28, with a margin of 12 of 28
 SHARP, SOFT, UNSHARP = 0.8, 1.6, 0.15  # edge widths (a pen's is 0.4, enlarged MNIST's 1.6) and the unsharp mask
 
 
@@ -124,7 +124,9 @@ def normalize_drawing(
         return NormalizedDrawing(image, tuple(stages), False, 0.0)
     stages.append(_without_specks(ink))
     box = _tight_box(stages[-1].image)
-    width = _measured_width(box) if brush is None else _brush_width(brush, stages[-1].image, np.shape(drawing)[0])
+    width = (
+        measure_stroke_width(box) if brush is None else scale_brush_width(brush, stages[-1].image, np.shape(drawing)[0])
+    )
     if steps.stroke_width:
         stages.append(_with_stroke_width(box, width))
         box = stages[-1].image
@@ -186,76 +188,15 @@ def _blur(profile: Pixels, unit: float) -> int:
     return int(np.argmax(profile[: place.size] >= EDGE_SHARE * ahead))
 
 
-def _measured_width(box: Pixels) -> float:
-    """Returns the stroke width in pixels of 28.
-
-    A thin stroke is measured again at MNIST's resolution, because the ragged edge of a digit that was enlarged pixel by
-    pixel makes it look thinner than it is.
-    """
-    working = _at_working_scale(box)
-    width = mean_stroke_width(working, _half(working)) / STROKE_SCALE
-    if width >= THIN:
-        return width
-    return max(width, mean_stroke_width(cv2.blur(working, (STROKE_SCALE, STROKE_SCALE)), HALF) / STROKE_SCALE)
-
-
-def _half(working: Pixels) -> int:
-    """Returns half of the ink's brightness, which is lower where averaging has dimmed a hairline."""
-    return min(HALF, int(working.max()) // 2)
-
-
-def _brush_width(brush: float, ink: Pixels, height: int) -> float:
-    """Converts a brush width from pixels of a drawing of this height to pixels of 28."""
-    side = max(part.stop - part.start for part in ink_extent(ink, FAINT))
-    return BOX * min(1.0, float(brush * ink.shape[0] / (height * side)))
-
-
-def _at_working_scale(box: Pixels) -> Pixels:
-    """Resizes the longer side to 160 pixels and adds a margin of 96 on every side."""
-    factor, margin = BOX * STROKE_SCALE / max(box.shape), STROKE_MARGIN * STROKE_SCALE
-    height, width = (max(1, round(n * factor)) for n in box.shape)
-    return np.pad(resize(box, height, width), margin)
-
-
-def _wanted_width(width: float) -> float:
-    """Returns the width a stroke should get, in pixels of 28.
-
-    Any width within MNIST's range is right. A fat stroke is thinned only part of the way: it has filled gaps and loops,
-    which thinning does not bring back, and a thin blob looks less like the digit than a fat one.
-    """
-    if width < THIN:
-        return THIN_WANTED
-    return FAT_WANTED * (width / FAT_WANTED) ** FAT_POWER if width > FAT else width
-
-
 def _with_stroke_width(box: Pixels, width: float) -> Stage:
     """Thickens or thins strokes whose width is outside of MNIST's range."""
-    wanted = _wanted_width(width)
+    wanted = wanted_stroke_width(width)
     measured = f"The strokes are {width:.1f} pixels of 28 wide, most of MNIST's are {THIN} to {FAT}:"
     if wanted == width:
         return Stage("Stroke width", box, f"{measured} they stay as they are.")
-    changed = _tight_box(_move_edges(box, width, wanted))
+    changed = _tight_box(change_stroke_width(box, width, wanted))
     action = "thickened" if wanted > width else "thinned"
     return Stage("Stroke width", changed, f"{measured} they are {action} to {wanted:.1f}.")
-
-
-def _move_edges(box: Pixels, width: float, wanted: float) -> Pixels:
-    """Moves every edge outward by g. As the box grows, too, (width + 2 g) / (side + 2 g) = wanted / 20 gives g."""
-    working = _at_working_scale(box)
-    mask = binarize(working, _half(working))
-    outward = BOX * STROKE_SCALE * (wanted - width) / (BOX - wanted) / 2  # pixels
-    inside, outside = distance_to_edge(mask), distance_to_edge(1 - mask)
-    depth = inside - outside
-    grown = (depth - np.sign(depth) / 2 + outward + 0.5).clip(
-        0, 1
-    )  # measured from the edge, which is between two pixels
-    if outward < 0:  # where a stroke would vanish or break, its middle line stays, as wide as MNIST's thinnest
-        middle = (inside > 0) & (inside < THIN * STROKE_SCALE / 2 - outward)
-        middle &= inside >= cv2.dilate(inside, np.ones((3, 3), np.uint8)) - RIDGE
-        kept = (THIN * STROKE_SCALE / 2 + 0.5 - distance_to_edge(1 - middle.astype(np.uint8))).clip(0, 1) * mask
-        grown = np.maximum(grown, kept)
-    moved: Pixels = (grown * 255).astype(np.uint8)
-    return moved
 
 
 def _stages_to_28(box: Pixels, steps: NormalizationSteps) -> list[Stage]:

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from mnist_core.drawing.normalize import normalize_drawing
+from mnist_core.drawing.segmentation import MAX_CUTS, MAX_SPAN_PIECES
 from mnist_core.drawing.strokes import Strokes, fit_strokes, render_strokes
-from mnist_core.drawing.whole_numbers import MAX_CUTS, MAX_SPAN_PIECES, WholeNumber, recognize_number
+from mnist_core.drawing.whole_numbers import WholeNumber, recognize_number
 from mnist_core.errors import DrawingError
 from mnist_core.models.classifier import DEFAULT_MODEL, Classifier
 
