@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from mnist_core.runs.run import Run
 from mnist_core.runs.status import Status, stamp_status
 from pages.ui.shared import state
-from tests.pages.support import APP, SEVEN, drawing, open_page, page_text, toasts
+from tests.pages.support import APP, DRAW, SEVEN, drawing, open_page, page_text, toasts
 
 
 def bar_links(app: AppTest) -> list[str]:
@@ -71,12 +71,22 @@ def test_cards_open_explain_with_the_drawing_or_a_test_image(app: AppTest, card:
     assert app.session_state[state.EXPLAIN_SOURCE] == "draw"
 
 
-def test_bar_shows_the_model_and_the_drawing(app: AppTest, trained_run: Run) -> None:
+def bar_text(app: AppTest) -> str:
+    """What the bar shows of model and drawing."""
+    return page_text(app).partition('class="lab-current"')[2].partition("\n")[0]
+
+
+def test_bar_shows_the_drawing_where_no_canvas_does(app: AppTest) -> None:
     app.session_state[state.CANVAS] = drawing(*SEVEN)
-    app.session_state[state.MODEL] = trained_run.id
     app.run()
-    assert "<span>fast" not in page_text(app) and 'alt="your drawing"' not in page_text(app)  # the canvas is in view
+    assert 'alt="your drawing"' not in bar_text(app)
     open_page(app, "pages/data.py", view="kept")
-    assert "· fast ·" in page_text(app).partition('class="lab-current"')[2][:200] and 'alt="your drawing"' in page_text(
-        app
-    )
+    assert 'alt="your drawing"' in bar_text(app)
+
+
+@pytest.mark.parametrize("page", [DRAW, "pages/explain.py"])
+def test_bar_follows_a_link_to_a_model_and_the_menu(app: AppTest, trained_run: Run, page: str) -> None:
+    open_page(app, page, model=trained_run.id)
+    assert "· fast ·" in bar_text(app)
+    app.selectbox(key=state.MODEL).select("default").run()
+    assert "Digit Lab&#x27;s model" in bar_text(app)

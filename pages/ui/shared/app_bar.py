@@ -30,6 +30,7 @@ def show_app_bar(path: str) -> None:
 
 def _show_current(page: str) -> None:
     """The current model, and the drawing on the canvas where the page does not show it itself."""
+    st.session_state[state.BAR_MODEL] = model_menu.current_model()
     name = model_menu.model_name(model_menu.current_model())
     drawing = None if page in CANVAS_PAGES else _thumbnail_url()
     image = f'<img src="{drawing}" alt="your drawing" title="your drawing">' if drawing else ""

@@ -40,7 +40,11 @@ def select_model(label: str, key: str, optional: bool = False, exclude: str | No
     if st.session_state.get(key) not in choices:
         st.session_state[key] = choices[0] if choices else NO_MODEL
     names = {choice: model_name(choice) for choice in choices}
-    return str(st.selectbox(label, choices, format_func=names.__getitem__, key=key))
+    choice = str(st.selectbox(label, choices, format_func=names.__getitem__, key=key))
+    if key == state.MODEL and st.session_state.get(state.BAR_MODEL, choice) != choice:
+        st.session_state[state.BAR_MODEL] = choice
+        st.rerun(scope="app")  # the bar is above: a fragment does not redraw it, and a link is followed below it
+    return choice
 
 
 def model_choices(selected: str = "") -> list[str]:

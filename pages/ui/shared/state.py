@@ -23,6 +23,7 @@ METRICS = "metrics"  # (run id, Metrics read so far), so that only new lines are
 VISITOR = "visitor"  # (token, administrator proof), see visitor.py
 COOKIES_SET = "cookies_set"  # names of the cookies set in this session
 CONFIRMATIONS = "confirmations"  # (text, icon) of toasts that are due
+BAR_MODEL = "bar_model"  # the current model as the bar shows it
 FOLLOWED_RUN = "followed_run"  # id of the run whose progress the bar shows
 TRAIN_HERE = "train_here"  # train on this machine although there is a cluster
 EXPERT = _persistent("expert")  # show every setting and figure; else only the simple ones

@@ -34,10 +34,11 @@ STYLE = f"""
 @media (min-width: 1025px) {{
   :has(> .st-key-app_bar) {{ position: fixed; top: 0; right: 8rem; height: 3.75rem; width: auto; z-index: 999991; }}
   .st-key-app_bar {{ height: 100%; flex-wrap: nowrap; }}
+  .st-key-app_bar .lab-current span {{ max-width: clamp(7rem, 100vw - 56rem, 20rem); }}
   .st-key-tour {{ flex-wrap: nowrap; }}
 }}
 .lab-current {{ display: flex; gap: .6rem; align-items: center; font-size: .9rem; white-space: nowrap; }}
-.lab-current span {{ overflow: hidden; text-overflow: ellipsis; max-width: 20rem; }}
+.lab-current span {{ overflow: hidden; text-overflow: ellipsis; max-width: 12rem; }}
 .lab-current img {{ width: 28px; height: 28px; border-radius: 4px; image-rendering: pixelated; }}
 .stElementContainer:has(.lab-keep) {{ display: none; }} /* holds a script: no gap */
 /* A canvas is displayed as wide as its container, whatever its size in pixels: Fabric.js converts the pen's position */
