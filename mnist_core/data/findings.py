@@ -32,6 +32,20 @@ def pixel_values(summary: DatasetSummary) -> str:
     ).replace("%", " %")
 
 
+def mean_digits(summary: DatasetSummary) -> str:
+    """`People agree most on the 1: its mean is the brightest. They agree least on the 4.`"""
+    peaks = summary.means.reshape(len(summary.means), -1).max(axis=1)
+    most, least = int(peaks.argmax()), int(peaks.argmin())
+    return f"People agree most on the {most}: its mean has the brightest pixel. They agree least on the {least}."
+
+
+def augmented_digits(predictions: NDArray[np.uint8], label: int) -> str:
+    """`Digit Lab's model still reads 19 of these 20 as a 5.`"""
+    right = int((predictions == label).sum())
+    article = "an" if label == 8 else "a"
+    return f"Digit Lab's model reads {right} of these {len(predictions)} as {article} {label}."
+
+
 def ink(image: NDArray[np.uint8]) -> str:
     """`The digit is 20 pixels high and 14 wide; 166 of 784 pixels have ink.` `image`: (28, 28) uint8."""
     inked = image > 0

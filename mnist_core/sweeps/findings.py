@@ -87,6 +87,23 @@ def two_settings(trials: Sequence[dict[str, Any]], plan: SweepPlan, across: Dime
     )
 
 
+def two_sweeps(bests: Mapping[str, Mapping[str, Any] | None], plan: SweepPlan) -> str:
+    """`This sweep found the better trial: 95.1 %, the other 94.0 %.`
+
+    Args:
+        bests: name of a sweep -> its best trial; two, with the same measure.
+        plan: of one of them.
+    """
+    values = {name: best["value"] for name, best in bests.items() if best is not None}
+    if len(values) < 2:
+        return ""
+    ranked = sorted(values, key=lambda name: plan.cost(values[name]))
+    first, last = (f"{100 * values[name]:.2f} %" if plan.higher_is_better else f"{values[name]:.4f}" for name in ranked)
+    if values[ranked[0]] == values[ranked[1]]:
+        return f"The best trials of both are equally good: {first}."
+    return f"{ranked[0].capitalize()} found the better trial: {first}; {ranked[1]} {last}."
+
+
 def importance(rows: Sequence[Mapping[str, Any]]) -> str:
     """`Learning rate matters most: it explains 72 % of the differences.`
 

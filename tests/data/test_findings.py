@@ -24,6 +24,18 @@ def test_pixel_values_add_up() -> None:
     assert "0.7 % are full ink" in findings.pixel_values(summary([1] * 10))
 
 
+def test_mean_digits_compares_their_brightest_pixels() -> None:
+    data = summary([1] * 10)
+    data.means[:, 3, 3] = 100
+    data.means[1, 14, 14], data.means[4, 3, 3] = 250, 50
+    said = findings.mean_digits(data)
+    assert "agree most on the 1" in said and "agree least on the 4" in said
+
+
+def test_augmented_digits_counts_those_that_are_still_read() -> None:
+    assert "2 of these 3 as an 8" in findings.augmented_digits(np.array([8, 8, 3], np.uint8), 8)
+
+
 def test_ink_is_measured() -> None:
     image = np.zeros((28, 28), np.uint8)
     assert "empty" in findings.ink(image)

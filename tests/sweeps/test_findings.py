@@ -57,6 +57,15 @@ def test_two_settings_are_those_of_the_best_trial(plan: SweepPlan) -> None:
     assert "learning rate 0.01 and batch size 128" in findings.two_settings(trials, plan, *plan.space)
 
 
+def test_two_sweeps_are_ranked(plan: SweepPlan) -> None:
+    better, worse = trial(1, 0.1, 0.951), trial(1, 0.1, 0.94)
+    assert findings.two_sweeps({"this sweep": worse, "the other": better}, plan) == (
+        "The other found the better trial: 95.10 %; this sweep 94.00 %."
+    )
+    assert "equally good" in findings.two_sweeps({"this sweep": better, "the other": better}, plan)
+    assert findings.two_sweeps({"this sweep": better, "the other": None}, plan) == ""
+
+
 def test_importance_names_one_setting_unless_the_estimates_overlap() -> None:
     rows = [
         {"setting": "learning_rate", "share": 0.72, "low": 0.6, "high": 0.8},

@@ -7,8 +7,10 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from mnist_core.charts import data as data_charts
-from mnist_core.data import augmentation, augmentation_preview
+from mnist_core.data import augmentation, augmentation_preview, findings
 from mnist_core.data.augmentation_preview import AUGMENTATION_NAMES, AUGMENTATION_UNITS, PREVIEW_LIMITS
+from mnist_core.data.labels import predicted_labels
+from mnist_core.models.classifier import DEFAULT_MODEL
 from pages.ui.shared import caches, figure, state
 
 RANDOM_DRAWS = 20
@@ -22,21 +24,21 @@ def show_augmentation_preview() -> None:
     """A digit, a slider for each augmentation, each of them by itself, and random draws of all together."""
     settings, pictures = st.columns([1, 2], gap="large")
     with settings:
-        image, name = choose_digit()
+        image, label, name = choose_digit()
         strengths = choose_strengths()
     with pictures:
         show_each_augmentation(image, name, strengths)
-        show_random_draws(image, name, strengths)
+        show_random_draws(image, label, name, strengths)
 
 
-def choose_digit() -> tuple[NDArray[np.uint8], str]:
-    """A field for the index of a training digit. Returns the (28, 28) uint8 image and its name."""
+def choose_digit() -> tuple[NDArray[np.uint8], int, str]:
+    """A field for the index of a training digit. Returns the (28, 28) uint8 image, its label and its name."""
     mnist = caches.mnist(caches.available_dataset())
     last = len(mnist.x_train) - 1
     st.session_state[state.AUGMENTED_INDEX] = min(st.session_state.get(state.AUGMENTED_INDEX, 0), last)
     label = f"Training digit (0 to {last:,})"
     index = int(st.number_input(label, 0, last, key=state.AUGMENTED_INDEX))
-    return mnist.x_train[index], f"training digit {index:,}, a {mnist.y_train[index]}"
+    return mnist.x_train[index], int(mnist.y_train[index]), f"training digit {index:,}, a {mnist.y_train[index]}"
 
 
 def choose_strengths() -> augmentation.Augmentation:
@@ -67,7 +69,7 @@ def show_each_augmentation(image: NDArray[np.uint8], name: str, strengths: augme
     )
 
 
-def show_random_draws(image: NDArray[np.uint8], name: str, strengths: augmentation.Augmentation) -> None:
+def show_random_draws(image: NDArray[np.uint8], label: int, name: str, strengths: augmentation.Augmentation) -> None:
     """The digit as a training would see it: all augmentations at once, at random."""
     draws = augmentation_preview.preview_all(image, strengths, RANDOM_DRAWS)
     grid = draws.reshape(-1, COLUMNS, 28, 28).transpose(0, 2, 1, 3).reshape(-1, COLUMNS * 28)
@@ -78,4 +80,5 @@ def show_random_draws(image: NDArray[np.uint8], name: str, strengths: augmentati
         "augmentation",
         "draws",
         2 * COLUMNS * 28,
+        findings.augmented_digits(predicted_labels(caches.classifier(DEFAULT_MODEL).probabilities(draws)), label),
     )

@@ -35,6 +35,7 @@ def show_dataset_summary() -> None:
         "mean digits",
         "means",
         ROW_WIDTH,
+        findings.mean_digits(dataset),
     )
     show_tutorial_pictures(mnist)
     show_source(mnist)

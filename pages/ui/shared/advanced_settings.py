@@ -16,6 +16,7 @@ from mnist_core.recipes import schedules
 from mnist_core.recipes.overrides import LAYER_SETTINGS, setting_rules
 from mnist_core.recipes.relevance import is_relevant
 from mnist_core.recipes.settings import LOSSES, SCHEDULES, Settings
+from mnist_core.runs import findings
 from pages.ui.shared import custom_network, figure, guard, state
 
 SCHEDULE_POINTS = 400
@@ -110,7 +111,8 @@ def _show_schedule_curve(settings: Settings) -> None:
         f"and ends at {rates[-1]:.2g} after epoch {settings.epochs}"
     )
     chart = rate_charts.schedule_curve(rates, settings.epochs)
-    figure.show_chart(chart, "Learning rate by epoch", alt, "schedule", "schedule_chart")
+    finding = findings.learning_rates(rates.tolist(), settings.epochs)
+    figure.show_chart(chart, "Learning rate by epoch", alt, "schedule", "schedule_chart", finding=finding)
 
 
 def _show_optimizer(base: Settings) -> None:

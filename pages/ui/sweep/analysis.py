@@ -161,6 +161,7 @@ def show_sweep_comparison(sweep: Sweep, plan: SweepPlan, trials: Trials) -> None
         "Best so far of two sweeps by seconds of training",
         "best so far",
         "sweep_beside",
+        finding=findings.two_sweeps({label: best_trial(rows, of) for label, (rows, of) in both.items()}, plan),
     )
     st.table([_comparison_row(label, rows, of) for label, (rows, of) in both.items()])
 

@@ -9,6 +9,7 @@ import streamlit as st
 from mnist_core.charts import rates as rate_charts
 from mnist_core.errors import RunNotFoundError
 from mnist_core.jobs.lifecycle import start_run
+from mnist_core.runs import findings
 from mnist_core.runs.run import Run
 from mnist_core.runs.status import Status
 from mnist_core.runs.store import find_run
@@ -92,7 +93,8 @@ def _show_curve(points: list[Point], suggestion: Suggestion | None, live: bool) 
     alt = f"Loss of {len(rows)} batches by learning rate, up to {rows[-1]['rate']:.2g}"
     if suggestion:
         alt += f"; {suggestion.rate:g} is marked, the loss is lowest at {suggestion.lowest:.2g}"
-    figure.show_chart(chart, "Loss by learning rate", alt, "range test", "range_test", live=live)
+    finding = findings.range_test(suggestion.rate, suggestion.lowest) if suggestion else ""
+    figure.show_chart(chart, "Loss by learning rate", alt, "range test", "range_test", live=live, finding=finding)
 
 
 def _use_rate(rate: float) -> None:
