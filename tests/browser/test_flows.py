@@ -214,7 +214,7 @@ def test_only_the_browser_that_made_a_run_stops_and_deletes_it(page: Page, chrom
 
         page.goto(f"{app_url}/runs")
         expect(page.get_by_role("heading", name="Your runs")).to_be_visible(timeout=30 * SECONDS)
-        table = page.get_by_test_id("stDataFrame").first
+        table = page.locator(".st-key-table-mine").get_by_test_id("stDataFrame")
         box = table.bounding_box()
         assert box is not None
         page.mouse.click(box["x"] + 15, box["y"] + 52)  # the tick of the first row: a canvas has no elements
