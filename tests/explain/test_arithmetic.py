@@ -185,3 +185,11 @@ def test_a_rectified_value_is_zero_without_a_sign(layer: Any, value: float) -> N
     inputs = np.full((1, 1, 1), value, np.float32)
     weights = (np.ones((1, 1, 1, 1), np.float32), np.zeros(1, np.float32)) if isinstance(layer, Conv2D) else ()
     assert str(arithmetic.compute_unit(layer, weights, inputs, (0, 0, 0)).value) == "0.0"
+
+
+def test_no_number_on_the_page_is_a_negative_zero() -> None:
+    from pages.ui.explain.arithmetic import array_in_words, computation_in_one_line
+
+    assert array_in_words(np.array([[-0.001, -0.0], [0.004, -1.0]], np.float32)) == "0.00 0.00 / 0.00 -1.00"
+    unit = arithmetic.UnitArithmetic("rectifier", (("input", -0.0), ("output", -0.0)))
+    assert computation_in_one_line(unit) == "output = 0"

@@ -99,6 +99,15 @@ def test_another_digit_or_all_ten_can_be_explained(app: AppTest, run: Run) -> No
     assert (gaps <= 0.0101 * rows["difference of logits"].abs() + 0.002).sum() >= 9
 
 
+def test_the_eleventh_output_is_explained_under_its_name(app: AppTest) -> None:
+    app.session_state[state.ATTRIBUTION_METHOD] = "occlusion"
+    opened(app, "reasons")
+    menu = app.selectbox(key=state.ATTRIBUTION_DIGIT)
+    assert menu.options[0].startswith("the prediction, ") and menu.options[-1] == "not a digit"
+    menu.set_value(10).run()
+    assert "what speaks for “not a digit”" in shown(app) and not app.error and not app.exception
+
+
 def test_grad_cam_works_for_any_convolution(app: AppTest) -> None:
     opened(app, "reasons")
     choose(app, state.ATTRIBUTION_METHOD, "grad_cam")

@@ -127,7 +127,7 @@ STYLE = f"""
 .st-key-explained_label [role=radiogroup] button {{ padding-inline: .6rem; }} /* ten of them in a row */
 [class*="st-key-wall_block_"] {{ position: relative; max-width: 100%; }}
 [class*="st-key-wall_block_"] button::after {{ content: ""; position: absolute; inset: 0; }} /* the picture, too */
-[class*="st-key-wall_block_"] .stButton {{ position: static; margin-top: .3rem; }}
+[class*="st-key-wall_choose_"] {{ position: static !important; margin-top: .3rem; }}
 .lab-pipeline {{ display: flex; gap: .8rem; flex-wrap: wrap; align-items: center; }}
 .lab-term {{ display: flex; gap: .5rem; align-items: center; margin-bottom: .5rem; }}
 .lab-sign {{ font-size: 1.4rem; opacity: .7; }}

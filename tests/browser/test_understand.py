@@ -1,0 +1,53 @@
+"""What only a browser can tell of Explain and Evaluate: a click on a cell, on an image and on a layer's picture."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.browser.chart_reader import read_chart
+from tests.browser.test_flows import SECONDS, settled
+
+pytestmark = pytest.mark.browser
+
+CLICK_CELL = """
+(chart, [digit, predicted]) => {
+  const cells = [...chart.querySelectorAll(".mark-rect path")];
+  const cell = cells.find(({__data__}) => __data__.datum.true === digit && __data__.datum.read === predicted);
+  const box = cell.getBoundingClientRect();
+  return [box.x + box.width / 2, box.y + box.height / 2];
+}
+"""
+
+
+def test_a_mistake_leads_from_the_matrix_into_the_layers(chromium: Browser, app_url: str) -> None:
+    with chromium.new_context(viewport={"width": 1280, "height": 1000}) as browser:
+        page: Any = browser.new_page()
+        page.goto(f"{app_url}/evaluate")
+        headline = page.get_by_role("heading", name=re.compile("of 1,000 test digits are right"))
+        expect(headline).to_be_visible(timeout=60 * SECONDS)
+        settled(page)
+        matrix = page.locator(".st-key-figure_confusion_cells [data-testid=stVegaLiteChart]")
+        (cells,) = (marks for marks in read_chart(matrix).of_kind("rect") if "read" in marks.rows[0])
+        mistakes = [row for row in cells.rows if row["count"] and row["true"] != row["read"]]
+        wrong = sum(row["count"] for row in mistakes)
+        assert f": {wrong} " in headline.inner_text() and len(cells.rows) in (100, 110)
+
+        cell = mistakes[-1]
+        page.mouse.click(*matrix.evaluate(CLICK_CELL, [cell["true"], cell["read"]]))
+        title = f"{cell['true']} classified as {cell['read']}"
+        expect(page.get_by_role("combobox", name="Images of a cell")).to_have_value(title, timeout=20 * SECONDS)
+        settled(page)
+        expect(page.get_by_role("button", name="Explain", exact=True)).to_have_count(cell["count"])
+        page.get_by_role("button", name="Explain", exact=True).first.click()
+        expect(page.get_by_role("heading", name="Explain")).to_be_visible(timeout=30 * SECONDS)
+        expect(page.get_by_text(re.compile(f"Wrong: it is an? {cell['true']}"))).to_be_visible(timeout=20 * SECONDS)
+        settled(page)
+
+        page.locator(".st-key-wall_block_3 img").click(force=True)  # the button covers its picture
+        expect(page.get_by_role("heading", name="Conv 48 · BN · ReLU")).to_be_visible(timeout=20 * SECONDS)
+        captions = page.locator(".lab-pipeline figcaption b")
+        expect(captions).to_have_text([*["Input", "Filter", "Product"] * 3, "Sum", "BN", "ReLU"])
