@@ -1,4 +1,4 @@
-"""Two finished runs that come with Digit Lab, for the tour: a small network, trained with two learning rates.
+"""Finished runs that come with Digit Lab: two for the tour, a small network with two learning rates, and one to see.
 
 for run in copy_examples(owner):
     print(read_label(run).name)     # Example: small steps
@@ -18,6 +18,8 @@ from mnist_core.runs.run import Run
 
 EXAMPLES = Path(__file__).parent / "examples"
 """Folder of the runs, each in a folder of its own."""
+CURVES = Path(__file__).parent / "example"
+"""Directory of a run of `fast`, three epochs, without its model: its curves are what the Train page shows at first."""
 NAME = "Example"
 """The beginning of their names, so that nobody takes them for runs of their own."""
 

@@ -55,8 +55,6 @@ BEST_MODEL = "winner.json"
 """In the folder of a sweep: its best trial, retrained, and which `run` is the best of these models."""
 TEST_SCORES = ("test_accuracy", "test_loss", "test")
 """What a card says about the test images."""
-EXAMPLE_RUN = Path(__file__).parent / "example"
-"""Directory of a run that comes with Digit Lab: `fast`, three epochs, without its model."""
 
 
 @dataclass(frozen=True)

@@ -149,7 +149,7 @@ def test_train_watch_leave_return_stop_and_draw(page: Page, app_url: str) -> Non
     expect(page.get_by_text(re.compile(r"Validation \d"))).to_be_visible(timeout=60 * SECONDS)  # an epoch has ended
 
     page.get_by_text("Recent runs").click()
-    expect(page.get_by_role("link", name=re.compile("fast · running$"))).to_be_visible(timeout=10 * SECONDS)
+    expect(page.get_by_role("link", name=re.compile("fast .* running$"))).to_be_visible(timeout=10 * SECONDS)
 
     link = page.url
     assert "run=" in link

@@ -84,7 +84,8 @@ STYLE = f"""
   background: {PAPER}; }}
 @media (max-width: 900px) {{ /* one column; a run above the settings, so that it is seen when it starts */
   [data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"] .st-key-train_panel) {{ flex-direction: column; }}
-  [data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"] .st-key-running) {{ flex-direction: column-reverse; }}
+  [data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"] .st-key-running) {{
+    flex-direction: column-reverse; }}
   [data-testid="stColumn"]:has(:is(.st-key-train_panel, .st-key-running, .st-key-not_running)) {{ width: 100%;
     flex: none; }}
   .st-key-train {{ position: fixed; left: 1rem; right: 1rem; width: auto; }}
@@ -94,12 +95,13 @@ STYLE = f"""
   background: {PAPER}; }}
 /* The recipe cards of Simple mode: the whole card can be clicked. */
 .st-key-recipe [role="radiogroup"], .st-key-recipe .stRadio {{ width: 100%; gap: .4rem; }}
-.st-key-recipe [role="radiogroup"] > div {{ position: relative; width: 100%; padding: .3rem .7rem .2rem; border-radius: .5rem;
-  border: 1px solid rgba(128, 128, 128, .35); }}
+.st-key-recipe [role="radiogroup"] > div {{ position: relative; width: 100%; padding: .3rem .7rem .2rem;
+  border: 1px solid rgba(128, 128, 128, .35); border-radius: .5rem; }}
 .st-key-recipe [role="radiogroup"] > [data-selected] {{ border-color: {COLORS["training"]}; }}
 .st-key-recipe label[data-testid="stRadioOption"]::after {{ content: ""; position: absolute; inset: 0; }}
-.st-key-next_steps a[data-testid="stPageLink-NavLink"] {{ border: 1px solid rgba(128, 128, 128, .5); background: none; }}
-.st-key-next_steps a[data-testid="stPageLink-NavLink"] p {{ font-weight: normal; }}
+.st-key-builder button p {{ white-space: normal; }}
+.st-key-next_steps a {{ border: 1px solid rgba(128, 128, 128, .5); background: none; }}
+.st-key-next_steps a p {{ font-weight: normal; }}
 .lab-metrics {{ display: flex; flex-wrap: wrap; gap: .2rem 1.4rem; font-variant-numeric: tabular-nums; }}
 .lab-answer {{ display: flex; gap: 1.25rem; align-items: center; flex-wrap: wrap; margin-bottom: 1rem; }}
 .lab-digit {{ font-size: 6.5rem; line-height: 1; font-weight: 700; min-width: 4.2rem; text-align: center; }}

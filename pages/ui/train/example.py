@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import streamlit as st
 
-from mnist_core.runs.run import EXAMPLE_RUN, Run
+from mnist_core.runs import examples
+from mnist_core.runs.run import Run
 from pages.ui.train.monitor import show_curves
 
 
 def show_example() -> None:
     """The curves of a run that comes with Digit Lab, labeled so."""
-    run = Run(EXAMPLE_RUN)
+    run = Run(examples.CURVES)
     metrics, status = run.metrics(), run.status()
     spec, last = run.spec(), metrics.rows[-1]
     st.markdown(f"#### {spec.kind} :gray-badge[example]")

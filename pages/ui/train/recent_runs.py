@@ -7,6 +7,7 @@ from itertools import islice
 import streamlit as st
 
 from mnist_core.config import runs_dir
+from mnist_core.runs.labels import run_title
 from mnist_core.runs.run import Run, sweep_mark
 from mnist_core.runs.store import list_runs
 from pages.ui.shared import formatting, guard
@@ -32,5 +33,7 @@ def _show_links() -> None:
         return
     with st.expander("Recent runs"):
         for run in runs:
-            label = f"{formatting.run_time(run.id)} · {run.id[16:].rsplit('-', 1)[0]} · {run.status().state}"
+            kind = run.id[16:].rpartition("-")[0]
+            name = formatting.escape_markdown(run_title(run))
+            label = f"{name} · {kind} · {formatting.run_time(run.id)} · {run.status().state}"
             st.page_link("pages/train.py", label=label, query_params={"run": run.id})

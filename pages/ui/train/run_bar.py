@@ -11,6 +11,7 @@ import streamlit as st
 from mnist_core.charts.common import format_duration
 from mnist_core.recipes import recipes
 from mnist_core.runs.comparison import describe_live_changes, describe_overrides, live_changes
+from mnist_core.runs.labels import run_title
 from mnist_core.runs.run import Run
 from mnist_core.runs.spec import RunSpec
 from mnist_core.runs.status import Status
@@ -28,7 +29,7 @@ def show_run_bar(run: Run, spec: RunSpec, status: Status, rows: Sequence[dict[st
         kind = formatting.escape_markdown(spec.kind)
         st.markdown(f"#### {kind}{', fine-tuned' if spec.base else ''} {state_badge(status.state)}")
         changes = [*describe_overrides(spec), *describe_live_changes(live_changes(run, spec))]
-        described = ", ".join(changes) or "the recipe's settings"
+        described = f"{run_title(run)} · {', '.join(changes) or 'the settings of the recipe'}"
         st.caption(formatting.escape_markdown(f"{described} · seed {spec.seed} · {status.data or spec.data}"))
         if status.step:
             st.html(metrics_html(status, rows))
