@@ -209,8 +209,10 @@ def test_only_the_browser_that_made_a_run_stops_and_deletes_it(page: Page, chrom
         stranger.goto(runs_link)
         expect(stranger.get_by_text("This run belongs to someone else")).to_be_visible(timeout=30 * SECONDS)
         expect(stranger.get_by_role("button", name="Delete", exact=True)).to_be_disabled()
-        stranger.get_by_role("link", name="Retrain with changes").click()  # far down
-        expect(stranger.get_by_role("heading", name="Train a network")).to_be_in_viewport(timeout=30 * SECONDS)
+        stranger.get_by_role("link", name="Open", exact=True).click()  # far down
+        expect(stranger.get_by_text("Settings and network of this run")).to_be_visible(timeout=30 * SECONDS)
+        settled(stranger)
+        expect(stranger.get_by_role("heading", name="Train a network")).to_be_in_viewport()
 
         page.goto(f"{app_url}/runs")
         expect(page.get_by_role("heading", name="Your runs")).to_be_visible(timeout=30 * SECONDS)
