@@ -94,7 +94,7 @@ def _training_chart(points: list[dict[str, Any]], changes: list[dict[str, Any]],
         rules = alt.Chart({"values": changes}).encode(x="epoch:Q", tooltip=alt.Tooltip("what:N", title="Changed to"))
         layers.append(rules.mark_rule(strokeDash=[4, 4], size=2, color=COLORS["muted"]))
     # The points as a dict, once for all layers: Altair copies and validates every point of any other kind of data.
-    return alt.layer(*layers, data={"values": points}).properties(height=260)
+    return alt.layer(*layers, data={"values": points}).properties(height=220)
 
 
 def run_curves(

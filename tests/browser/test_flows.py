@@ -140,7 +140,7 @@ def test_train_watch_leave_return_stop_and_draw(page: Page, app_url: str) -> Non
         chart,
         *(page.get_by_role("button", name=name, exact=True).last for name in ("Train", "Pause", "Stop")),
     ):
-        expect(seen).to_be_in_viewport(ratio=1)
+        expect(seen).to_be_in_viewport(ratio=0.95)
     before = chart.screenshot()
     later(page, first)
     page.wait_for_timeout(1000)
