@@ -95,8 +95,7 @@ def parallel_coordinates(trials: Sequence[Trial], plan: SweepPlan) -> Any:
     text = labels.mark_text(align="left", dx=7, dy=-9, fontSize=12, fontWeight="bold").encode(
         x=x, y=y, text="text:N", color=alt.value(COLORS["muted"])
     )
-    layers = alt.layer(lines, dots, text, data={"values": points}).properties(height=HEIGHT + 40)
-    return layers.configure(aria=False)  # the boxes of a brush would be images without a name
+    return alt.layer(lines, dots, text, data={"values": points}).properties(height=HEIGHT + 40)
 
 
 def _metric_color(plan: SweepPlan) -> Any:

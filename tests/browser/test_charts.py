@@ -14,7 +14,7 @@ from mnist_core.runs.spec import make_spec
 from mnist_core.runs.status import Status
 from mnist_core.runs.store import create_run
 from tests.browser.chart_reader import Shown, read_chart
-from tests.browser.ready_runs import finished_run
+from tests.browser.ready_runs import finished_run, finished_sweep
 from tests.browser.screens import wait_until_shown
 from tests.browser.test_flows import choose
 
@@ -125,3 +125,24 @@ def test_curves_of_several_runs_with_each_control_and_as_files(page: Page, app_u
         files[download.value.suggested_filename] = Path(download.value.path()).read_bytes()
     assert files["overlay.png"].startswith(b"\x89PNG") and len(files["overlay.png"]) > 5000
     assert b"<svg" in files["overlay.svg"] and b"Training loss" in files["overlay.svg"]
+
+
+def test_charts_of_a_sweep_show_each_trial(page: Page, app_url: str, app_home: Path) -> None:
+    page.goto(f"{app_url}/sweep?mode=expert&sweep={finished_sweep(app_home / 'runs').id}")
+    page.locator(".st-key-figure_sweep_contour").get_by_test_id("stVegaLiteChart").wait_for(timeout=30 * SECONDS)
+    wait_until_shown(page)
+
+    def marks(key: str, kind: str) -> list[int]:
+        """How many marks, or points of a line, each layer of a chart shows; all of them in sight."""
+        shown = read_chart(page.locator(f".st-key-figure_{key}").get_by_test_id("stVegaLiteChart"))
+        found = shown.of_kind(kind)
+        assert all(-15 <= each.left <= each.right <= shown.width + 15 for each in found), (key, found)
+        assert all(-15 <= each.top <= each.bottom <= shown.height + 15 for each in found), (key, found)
+        return [len(each.rows) for each in found]
+
+    assert marks("sweep_contour", "symbol") == [4]  # the pruned trial is left out
+    assert marks("sweep_parallel", "line") == [3] * 5
+    assert marks("sweep_best_number", "symbol") == [5]
+    assert marks("sweep_best_number", "line") == [5]
+    assert marks("sweep_curves", "line") == [2] * 5
+    assert marks("sweep_slice_chart", "symbol") == [5]
