@@ -14,8 +14,7 @@ def show_home() -> None:
     with st.container(key="home_workbench"):
         answer = st.container(key="answer")
         pad = st.container(key="pad")
-        with st.container(key="details"):
-            show_cards()
+        details = st.container(key="details")
     with pad:
         drawing = sketchpad.show_sketchpad(state.CANVAS, theme.CANVAS_PIXELS, theme.LARGE_CANVAS_PIXELS, examples=True)
     with answer:
@@ -30,6 +29,8 @@ def show_home() -> None:
             caches.backend().prepare()  # whoever draws is likely to train next
             model = caches.classifier(model_menu.model_path(model_menu.current_model()))
             prediction_view.show_answer(model.predict(image), seen=image)
+    with details:
+        show_cards(image)
 
 
 navigation.ensure_app_ran()

@@ -57,18 +57,28 @@ def test_bar_shows_no_training_of_others(app: AppTest, started: list[Run]) -> No
     assert bar_links(app) == ["fast · starting"] and bar_links(stranger) == []
 
 
-@pytest.mark.parametrize(("card", "view"), [("card_look", "layers"), ("card_fool", "mind")])
-def test_cards_open_explain_with_the_drawing_or_a_test_image(app: AppTest, card: str, view: str) -> None:
+def test_second_card_opens_explain_with_the_drawing_or_a_test_image(app: AppTest) -> None:
     app.run()
-    app.button(key=card).click().run()
-    assert app.title[0].value == "Explain" and "".join(app.query_params["view"]) == view
+    app.button(key="card_look").click().run()
+    assert app.title[0].value == "Explain" and "".join(app.query_params["view"]) == "layers"
     assert app.session_state[state.EXPLAIN_SOURCE] == "test"
     assert not app.error and not app.exception
     app.switch_page("pages/home.py")
     app.session_state[state.CANVAS] = drawing(*SEVEN)
     app.run()
-    app.button(key=card).click().run()
+    app.button(key="card_look").click().run()
     assert app.session_state[state.EXPLAIN_SOURCE] == "draw"
+
+
+def test_third_card_shows_what_fools_the_model(app: AppTest) -> None:
+    app.run()
+    app.button(key="card_fool").click().run()
+    assert "this is test image 0, a" in page_text(app) and not app.error and not app.exception
+    app.session_state[state.CANVAS] = drawing(*SEVEN)
+    app.run()
+    app.button(key="card_fool").click().run()
+    assert "Nothing is drawn" not in page_text(app) and not app.error and not app.exception
+    assert "From 7 to" in "\n".join([*(each.value for each in app.subheader), page_text(app)])
 
 
 def bar_text(app: AppTest) -> str:

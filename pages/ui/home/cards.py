@@ -1,20 +1,23 @@
-"""The three cards on Home, each of which opens a page with everything set up."""
+"""The three cards on Home: train a network, look inside one, fool one."""
 
 from __future__ import annotations
 
+import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
 from mnist_core.jobs.lifecycle import start_run
 from mnist_core.runs.spec import make_spec
-from pages.ui.shared import caches, canvas_edits, guard, state, visitor
+from pages.ui.explain.counterfactual import show_counterfactual
+from pages.ui.shared import caches, digit_picker, guard, model_menu, state, visitor
 
 QUICK_RECIPE = "fast"
 SAMPLE_EPOCHS = 10
 """Epochs on the offline sample, which a laptop trains in as little time as one epoch on the full MNIST."""
 
 
-def show_cards() -> None:
-    """The cards, one below the other."""
+def show_cards(drawn: NDArray[np.uint8] | None) -> None:
+    """The cards, one below the other. `drawn`: the drawing, (28, 28) uint8, ink bright; None if there is none."""
     if _show_card(
         "Teach a network in 10 seconds",
         "It starts with random numbers. Watch it learn to read.",
@@ -26,9 +29,10 @@ def show_cards() -> None:
     if _show_card(
         "See inside", "What each layer computes for a digit, and why it decides so.", "Look", ":material/visibility:"
     ):
-        _open_explain("layers")
+        st.session_state[state.EXPLAIN_SOURCE] = digit_picker.TEST if drawn is None else digit_picker.DRAWING
+        st.switch_page("pages/explain.py", query_params={"view": "layers"})
     if _show_card("Fool it", "A few pixels, and the network reads another digit.", "Fool", ":material/theater_comedy:"):
-        _open_explain("mind")
+        _show_fooled(drawn)
 
 
 def _show_card(title: str, text: str, label: str, icon: str, primary: bool = False) -> bool:
@@ -46,7 +50,15 @@ def _train() -> None:
     st.switch_page("pages/train.py", query_params={"run": run.id})
 
 
-def _open_explain(view: str) -> None:
-    """Opens a view of the Explain page with the drawing on the canvas, or with a test image if there is none."""
-    st.session_state[state.EXPLAIN_SOURCE] = "draw" if canvas_edits.drawn_objects(state.CANVAS) else "test"
-    st.switch_page("pages/explain.py", query_params={"view": view})
+@st.dialog("Fool it", width="medium")
+def _show_fooled(drawn: NDArray[np.uint8] | None) -> None:
+    """The smallest change of the drawing, or of a test digit, that changes the prediction."""
+    if drawn is None:
+        digit_picker.start_with_a_digit()
+        digit = digit_picker.picked_test_digit()
+        st.write(f"Nothing is drawn yet, so this is {digit.name}.")
+        drawn = digit.image
+    guard.render(lambda: show_counterfactual(model_menu.current_model(), drawn))
+    st.page_link(
+        "pages/explain.py", label="More about why", icon=":material/visibility:", query_params={"view": "reasons"}
+    )
