@@ -114,7 +114,7 @@ def show_gallery(model: EvaluatedModel, indices: NDArray[np.int64], key: str, ba
         )
     with st.container(horizontal=True, gap="large" if bars else "small"):
         for index in indices[PER_PAGE * (page - 1) : PER_PAGE * page].tolist():
-            with st.container(width=220 if bars else 112, gap=None):
+            with st.container(width=220 if bars else 112, gap=None, key=f"{key}_clickable_{index}"):
                 _show_image(model, index, key, bars)
 
 

@@ -127,7 +127,7 @@ def show_block_outputs(
         return
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key=f"{key}_blocks"):
         for number, block in enumerate(blocks):
-            with st.container(key=f"{key}_block_{number}", width="content", gap=None):
+            with st.container(key=f"{key}_clickable_{number}", width="content", gap=None):
                 st.html(_block_html(block, title=False), width="content")
                 st.button(
                     block.title,

@@ -127,9 +127,10 @@ STYLE = f"""
 .lab-layers img {{ width: auto; max-width: 100%; height: auto; }}
 .st-key-explained_label [role=radiogroup] {{ flex-wrap: wrap; gap: .2rem; overflow: visible; }}
 .st-key-explained_label [role=radiogroup] button {{ padding-inline: .6rem; }} /* ten of them in a row */
-[class*="st-key-wall_block_"] {{ position: relative; max-width: 100%; }}
-[class*="st-key-wall_block_"] button::after {{ content: ""; position: absolute; inset: 0; }} /* the picture, too */
-[class*="st-key-wall_choose_"] {{ position: static !important; margin-top: .3rem; }}
+[class*="_clickable_"] {{ position: relative; max-width: 100%; }} /* a picture and its button: both can be clicked */
+[class*="_clickable_"] button::after {{ content: ""; position: absolute; inset: 0; }}
+[class*="_clickable_"] .stElementContainer {{ position: static !important; }}
+[class*="st-key-wall_choose_"] {{ margin-top: .3rem; }}
 .lab-pipeline {{ display: flex; gap: .8rem; flex-wrap: wrap; align-items: center; }}
 .lab-term {{ display: flex; gap: .5rem; align-items: center; margin-bottom: .5rem; }}
 .lab-sign {{ font-size: 1.4rem; opacity: .7; }}
