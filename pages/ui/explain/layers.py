@@ -17,6 +17,9 @@ from pages.ui.explain.pipeline import Part, show_pipeline
 from pages.ui.shared import analysis_caches, figure, layer_outputs, mode, state
 from pages.ui.shared.layer_outputs import BlockOutput
 
+MAX_CHART_PIXELS = 560
+"""Width up to which a channel grows with its column: wider, its pixels would not be square."""
+
 
 def show_layers(choice: str, image: NDArray[np.uint8]) -> None:
     """The view.
@@ -114,7 +117,7 @@ def choose_in_feature_maps(name: str, values: NDArray[np.float32]) -> tuple[int,
     column = index_within(state.EXPLAINED_COLUMN, columns)
     channel = index_within(state.EXPLAINED_CHANNEL, channels)
     thumbnails, enlarged = st.columns([1, 1], gap="large")
-    with thumbnails:
+    with thumbnails, st.container(width=MAX_CHART_PIXELS):
         strongest = int(values.max(axis=(0, 1)).argmax())
         figure.show_chart(
             layer_charts.clickable_channels(values, channel),
@@ -130,7 +133,7 @@ def choose_in_feature_maps(name: str, values: NDArray[np.float32]) -> tuple[int,
             partial(_choose_clicked, "channels", {"channel": state.EXPLAINED_CHANNEL}),
         )
         show_index_fields({"Channel": (state.EXPLAINED_CHANNEL, channels)})
-    with enlarged:
+    with enlarged, st.container(width=MAX_CHART_PIXELS):
         picture = values[..., channel]
         figure.show_chart(
             layer_charts.clickable_channel(picture, layer_charts.largest_magnitude(values), (row, column)),
