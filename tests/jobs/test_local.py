@@ -1,4 +1,4 @@
-"""The local queue with workers of a few lines in the real one's place, and one run with the real one."""
+"""The local queue with fake workers of a few lines, and one run with a real worker."""
 
 from __future__ import annotations
 
@@ -32,11 +32,10 @@ from mnist_core.runs.status import Status
 from mnist_core.runs.store import create_run, list_runs
 from tests.support import ROOT, environment, wait_until
 
-# What a fake worker does is written in its run's folder; `-S` starts Python in a few milliseconds.
 FAKE_WORKER = """
 import json, os, signal, sys, time
 folder, host = sys.argv[1:]
-deed = open(folder + "/deed").read()
+behavior = open(folder + "/behavior").read()
 def status(state):
     with open(folder + "/.new", "w") as file:
         json.dump({"state": state, "message": "fake", "pid": os.getpid(), "host": host, "heartbeat": time.time()}, file)
@@ -45,33 +44,34 @@ def terminated(*_):
     open(folder + "/terminated", "w").close()
     status("stopped")
     os._exit(0)
-if deed == "obey SIGTERM":
+if behavior == "obey SIGTERM":
     signal.signal(signal.SIGTERM, terminated)
-if deed == "ignore SIGTERM":
+if behavior == "ignore SIGTERM":
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-if deed == "die":
+if behavior == "die":
     print("first words", flush=True)
     print("its last words\\n", file=sys.stderr)
     sys.exit(3)
-if deed == "vanish":
+if behavior == "vanish":
     import shutil
     shutil.rmtree(folder)
     sys.exit(0)
 status("running")
 open(folder + "/started", "w").close()
-for _ in range(12_000):  # two minutes, should nobody end it
+for _ in range(12_000):  # two minutes at most
     time.sleep(0.01)
     if os.path.exists(folder + "/go"):
         status("finished")
         sys.exit(0)
-    if deed == "obey" and os.path.exists(folder + "/control.json"):
+    if behavior == "obey" and os.path.exists(folder + "/control.json"):
         status("stopped")
         sys.exit(0)
 """
+"""What it does is written in its run's folder. `python -S` starts it in a few milliseconds."""
 
 
 class Workers:
-    """Starts fake workers, and remembers in which order and how many lived at once."""
+    """Starts fake workers, and records their order and how many ran at once."""
 
     def __init__(self) -> None:
         self.queues: list[LocalBackend] = []
@@ -92,19 +92,21 @@ class Workers:
             process = subprocess.Popen(command, stdout=log, stderr=log)
         self.processes[run.id] = process
         self.threads.append(threads)
-        self.most_alive = max(self.most_alive, sum(psutil.pid_exists(one.pid) for one in self.processes.values()))
+        self.most_alive = max(
+            self.most_alive, sum(psutil.pid_exists(process.pid) for process in self.processes.values())
+        )
         return process
 
     def close(self) -> None:
-        """Empties the queues: their threads live on, and would start real workers."""
+        """Empties the queues: their threads go on, and would start real workers after the test."""
         self.closed = True
 
-        def emptied() -> bool:
-            for process in list(self.processes.values()):  # one more may be starting just now
+        def queues_are_empty() -> bool:
+            for process in list(self.processes.values()):  # another one may be starting
                 process.kill()
             return not any(queue.holds(run) for queue in self.queues for run in list_runs())
 
-        wait_until(emptied, "empty queues")
+        wait_until(queues_are_empty, "empty queues")
 
     @property
     def order(self) -> list[str]:
@@ -120,9 +122,9 @@ def workers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Workers]:
     workers.close()
 
 
-def make_run(deed: str = "wait", owner: str = "") -> Run:
+def make_run(behavior: str = "wait", owner: str = "") -> Run:
     run = create_run(make_spec("fast", {}, "sample"), owner=owner)
-    (run.path / "deed").write_text(deed)
+    (run.path / "behavior").write_text(behavior)
     return run
 
 
@@ -130,11 +132,11 @@ def started(run: Run) -> Callable[[], bool]:
     return lambda: (run.path / "started").exists()
 
 
-def let_go(run: Run) -> None:
+def let_finish(run: Run) -> None:
     (run.path / "go").touch()
 
 
-def ended(run: Run) -> Status:
+def final_status(run: Run) -> Status:
     wait_until(lambda: run.status().final, f"the end of {run.id}")
     return run.status()
 
@@ -147,12 +149,12 @@ def test_runs_train_one_after_the_other_in_order_of_submission(workers: Workers)
     assert [backend.position(run) for run in made] == [0, 1, 2]
     assert [run.id for run in backend.ahead(made[2])] == [made[0].id, made[1].id]
     assert [run.status().state for run in made] == ["running", "queued", "queued"]
-    let_go(made[0])
+    let_finish(made[0])
     wait_until(started(made[1]), "the second worker")
     assert [backend.position(run) for run in made] == [0, 0, 1]
     for run in made[1:]:
-        let_go(run)
-        assert ended(run).state == "finished"
+        let_finish(run)
+        assert final_status(run).state == "finished"
     wait_until(lambda: backend.position(made[2]) == 0, "an empty queue")
     assert workers.order == [run.id for run in made] and workers.most_alive == 1
     assert workers.threads == [cpu_count()] * 3
@@ -164,8 +166,8 @@ def test_no_more_runs_train_at_once_than_there_are_slots(workers: Workers) -> No
         backend.submit(run)
     wait_until(started(made[1]), "the second worker")
     for run in made:
-        let_go(run)
-    assert [ended(run).state for run in made] == ["finished"] * 5
+        let_finish(run)
+    assert [final_status(run).state for run in made] == ["finished"] * 5
     assert workers.most_alive == 2 and workers.order == [run.id for run in made]
     assert workers.threads == [max(1, cpu_count() // 2)] * 5
 
@@ -178,7 +180,7 @@ def test_a_full_queue_refuses_and_takes_again_later(workers: Workers) -> None:
         wait_until(started(made[0]), "the first worker")
         backend.submit(made[3])
     assert backend.position(made[3]) == 0
-    let_go(made[0])
+    let_finish(made[0])
     wait_until(started(made[1]), "the second worker")
     backend.submit(made[3])
     assert backend.position(made[3]) == 2
@@ -201,9 +203,9 @@ def test_start_leaves_nothing_behind_where_the_queue_is_full(workers: Workers) -
             start_run(backend, make_spec("fast", {}, "sample"))
         assert {run.id for run in list_runs()} == {run.id for run in made}
         for run in made:
-            (run.path / "deed").write_text("obey")
+            (run.path / "behavior").write_text("obey")
             run.update_control(stop=True)
-    assert {ended(run).state for run in made} == {"stopped"}
+    assert {final_status(run).state for run in made} == {"stopped"}
 
 
 def test_stopping_a_queued_run_ends_it_at_once(workers: Workers) -> None:
@@ -214,7 +216,7 @@ def test_stopping_a_queued_run_ends_it_at_once(workers: Workers) -> None:
     backend.request_stop(second)
     assert (second.status().state, second.status().message) == ("stopped", "Stopped before its turn came.")
     assert second.control() == {"stop": True} and backend.position(second) == 0 and backend.position(third) == 1
-    let_go(first)
+    let_finish(first)
     wait_until(started(third), "the third worker")
     assert second.id not in workers.order
 
@@ -224,7 +226,7 @@ def test_a_worker_stops_on_request(workers: Workers) -> None:
     backend.submit(run)
     wait_until(started(run), "the worker")
     backend.request_stop(run)
-    assert ended(run).state == "stopped" and workers.processes[run.id].wait(10) == 0
+    assert final_status(run).state == "stopped" and workers.processes[run.id].wait(10) == 0
 
 
 posix = pytest.mark.skipif(os.name == "nt", reason="Windows has no signals: it ends processes at once")
@@ -235,10 +237,10 @@ def test_a_worker_that_ignores_the_request_gets_sigterm(workers: Workers) -> Non
     backend, run = workers.queue(running=1, grace=0.3), make_run("obey SIGTERM")
     backend.submit(run)
     wait_until(started(run), "the worker")
-    asked = time.monotonic()
+    requested = time.monotonic()
     backend.request_stop(run)
-    assert ended(run).state == "stopped" and (run.path / "terminated").exists()
-    assert time.monotonic() - asked >= 0.3, "it had its time"
+    assert final_status(run).state == "stopped" and (run.path / "terminated").exists()
+    assert time.monotonic() - requested >= 0.3, "not before its grace period was over"
 
 
 @posix
@@ -247,16 +249,16 @@ def test_a_worker_that_ignores_sigterm_is_killed(workers: Workers) -> None:
     backend.submit(run)
     backend.submit(next_run)
     wait_until(started(run), "the worker")
-    asked = time.monotonic()
+    requested = time.monotonic()
 
-    def asked_again() -> bool:
-        """Which does not give it more time."""
+    def request_again() -> bool:
+        """Which must not prolong the grace period."""
         backend.request_stop(run)
         return run.status().final
 
-    wait_until(asked_again, "the end", 20)
+    wait_until(request_again, "the end", 20)
     assert run.status().state == "interrupted"
-    assert time.monotonic() - asked >= 0.6
+    assert time.monotonic() - requested >= 0.6
     assert workers.processes[run.id].returncode == -signal.SIGKILL
     wait_until(started(next_run), "the next worker")
 
@@ -266,7 +268,7 @@ def test_kill_ends_a_run_at_once(workers: Workers) -> None:
     backend.submit(run)
     wait_until(started(run), "the worker")
     backend.kill(run)
-    assert ended(run).state == ("interrupted" if os.name != "nt" else "failed")
+    assert final_status(run).state == ("interrupted" if os.name != "nt" else "failed")
     assert not run.has_model and not psutil.pid_exists(workers.processes[run.id].pid)
 
 
@@ -277,7 +279,7 @@ def test_a_killed_run_that_waits_never_starts(workers: Workers) -> None:
     wait_until(started(first), "the first worker")
     backend.kill(second)
     assert second.status().final and backend.position(second) == 0
-    let_go(first)
+    let_finish(first)
     wait_until(started(third), "the third worker")
     assert second.id not in workers.order
 
@@ -286,7 +288,7 @@ def test_the_last_line_of_a_dead_worker_is_the_message(workers: Workers) -> None
     backend, run, next_run = workers.queue(running=1), make_run("die"), make_run()
     backend.submit(run)
     backend.submit(next_run)
-    assert (ended(run).state, run.status().message) == ("failed", "Its worker ended: its last words")
+    assert (final_status(run).state, run.status().message) == ("failed", "Its worker ended: its last words")
     wait_until(started(next_run), "the next worker")
 
 
@@ -296,7 +298,7 @@ def test_a_worker_ended_from_outside_is_an_interruption(workers: Workers) -> Non
     backend.submit(run)
     wait_until(started(run), "the worker")
     workers.processes[run.id].send_signal(signal.SIGKILL)
-    assert ended(run).state == "interrupted" and "from outside" in run.status().message
+    assert final_status(run).state == "interrupted" and "from outside" in run.status().message
 
 
 def test_the_queue_survives_runs_whose_folder_was_deleted(workers: Workers) -> None:
@@ -307,8 +309,8 @@ def test_the_queue_survives_runs_whose_folder_was_deleted(workers: Workers) -> N
         shutil.rmtree(deleted.path)
     wait_until(started(next_run), "the worker after those of deleted folders")
     assert not vanishing.path.exists() and not deleted.path.exists()
-    let_go(next_run)
-    assert ended(next_run).state == "finished"
+    let_finish(next_run)
+    assert final_status(next_run).state == "finished"
 
 
 def test_a_stop_of_a_deleted_run_is_no_error(workers: Workers) -> None:
@@ -330,7 +332,10 @@ def test_a_machine_that_starts_no_process_is_a_failure_of_the_run_only(
     backend, run, next_run = workers.queue(running=1), make_run(), make_run()
     backend.submit(run)
     backend.submit(next_run)
-    assert (ended(run).state, run.status().message) == ("failed", "The worker could not be started: no more processes.")
+    assert (final_status(run).state, run.status().message) == (
+        "failed",
+        "The worker could not be started: no more processes.",
+    )
     wait_until(started(next_run), "the next worker")
 
 
@@ -351,12 +356,12 @@ def test_conclude_run_records_an_end_that_the_worker_did_not_record(
     state: str, exit_status: int, expected: str
 ) -> None:
     run = make_run()
-    run.write_status(Status(state, "so it was", epoch=2, heartbeat=time.time()))
+    run.write_status(Status(state, "as before", epoch=2, heartbeat=time.time()))
     conclude_run(run, exit_status)
     status = run.status()
     assert (status.state, status.epoch) == (expected, 2)
     words = {"failed": "it left no message", "interrupted": "from outside"}
-    assert ("so it was" if state == expected else words[expected]) in status.message
+    assert ("as before" if state == expected else words[expected]) in status.message
 
 
 # settings
@@ -385,30 +390,30 @@ def test_defaults_are_one_run_for_two_cores(monkeypatch: pytest.MonkeyPatch) -> 
 
 # many people at once
 
-ANN, BEN, CAT = (character * 64 for character in "abc")  # owners, as they stand in owner.json
+ANN, BEN, CAT = (character * 64 for character in "abc")  # owner.json contains such tokens
 
 
 def names(runs: dict[Run, str], order: list[str]) -> str:
-    """The order of run ids, as letters."""
+    """Run ids in their order, as letters."""
     letters = {run.id: letter for run, letter in runs.items()}
     return "".join(letters[run_id] for run_id in order)
 
 
-def test_turns_are_shared_out_among_owners(workers: Workers) -> None:
-    """Ann queues three after the one that runs, and Ben one after them: he need not wait for all of hers."""
+def test_turns_alternate_between_owners(workers: Workers) -> None:
+    """Ann queues three runs while one of hers trains, then Ben queues one: he does not wait for all of hers."""
     backend, first = workers.queue(running=1), make_run("wait", ANN)
     backend.submit(first)
     wait_until(started(first), "the first worker")
     waiting = {make_run("wait", owner): letter for owner, letter in ((ANN, "1"), (ANN, "2"), (ANN, "3"), (BEN, "b"))}
     for run in waiting:
         backend.submit(run)
-    foretold = sorted(waiting, key=backend.position)
+    expected_order = sorted(waiting, key=backend.position)
     assert sorted(map(backend.position, waiting)) == [1, 2, 3, 4]
-    assert names(waiting, [run.id for run in foretold]) == "b123"
-    let_go(first)
-    for run in foretold:
+    assert names(waiting, [run.id for run in expected_order]) == "b123"
+    let_finish(first)
+    for run in expected_order:
         wait_until(started(run), "the next in turn")
-        let_go(run)
+        let_finish(run)
     assert names(waiting, workers.order[1:]) == "b123"
 
 
@@ -420,8 +425,8 @@ def test_three_and_one_go_in_the_order_a_b_a_a(workers: Workers) -> None:
             backend.submit(run)
         assert names(runs, [run.id for run in sorted(runs, key=backend.position)]) == "abaa"
     for run in runs:
-        let_go(run)
-    assert {ended(run).state for run in runs} == {"finished"}
+        let_finish(run)
+    assert {final_status(run).state for run in runs} == {"finished"}
     assert names(runs, workers.order) == "abaa"
 
 
@@ -442,7 +447,7 @@ def test_next_turns_worked_out_by_hand(
 ) -> None:
     order = next_turns(waiting, running, served)
     assert "".join(waiting[index] for index in order) == expected
-    for owner in set(waiting):  # one's own stay in order
+    for owner in set(waiting):  # runs of one owner stay in order
         own = [index for index in order if waiting[index] == owner]
         assert own == sorted(own)
 
@@ -451,7 +456,7 @@ def test_the_limit_of_one_owner_does_not_stop_others(workers: Workers) -> None:
     backend = workers.queue(running=1, queued=20, each=2)
     with backend.lock:  # nothing starts meanwhile
         for _ in range(3):
-            backend.submit(make_run("wait", ANN))  # one of them has the free place
+            backend.submit(make_run("wait", ANN))  # one of them has the free slot
         with pytest.raises(QueueFullError, match=r"^2 of your runs .* 2 may"):
             start_run(backend, make_spec("fast", {}, "sample"), ANN)
         assert len(list_runs()) == 3, "nothing is left behind"
@@ -510,13 +515,13 @@ def test_an_interpreter_with_waiting_runs_ends_at_once(tmp_path: Path) -> None:
         timeout=60,
     )
     pid, positions = done.stdout.split(maxsplit=1)
-    left = psutil.Process(int(pid))
+    worker = psutil.Process(int(pid))
     try:
         assert done.returncode == 0, done.stderr
         assert json.loads(positions) == [0, 1, 2]
-        assert left.is_running(), "the worker trains on"
+        assert worker.is_running(), "it trains on"
     finally:
-        left.kill()
+        worker.kill()
 
 
 # the real worker
@@ -531,7 +536,7 @@ def test_a_real_worker_asked_to_stop_keeps_its_model(monkeypatch: pytest.MonkeyP
     middle = run.status()
     assert middle.state == "running" and middle.message == "Training." and 0 < middle.progress < 1
     backend.request_stop(run)
-    status = ended(run)
+    status = final_status(run)
     assert status.state == "stopped" and run.has_model, status.message
     assert f"Stopped in epoch {status.epoch + 1}: " in status.message and status.epoch < 1000
     assert run.card()["epochs_trained"] == pytest.approx(status.step / 16)
@@ -539,7 +544,7 @@ def test_a_real_worker_asked_to_stop_keeps_its_model(monkeypatch: pytest.MonkeyP
 
 
 def dead(run: Run, **changes: Any) -> Run:
-    """As a server leaves it that is no more: nobody has written its status for an hour, and its process is gone."""
+    """Makes it a run of a server that is gone: its process has ended, and its heartbeat is an hour old."""
     process = subprocess.Popen([sys.executable, "-S", "-c", ""])
     process.wait()
     status = replace(run.status(), pid=process.pid, heartbeat=time.time() - 3600, **changes)
@@ -549,16 +554,16 @@ def dead(run: Run, **changes: Any) -> Run:
 
 def test_a_queue_survives_its_server(workers: Workers) -> None:
     first, second = dead(make_run()), dead(make_run())
-    gone, over = dead(make_run(), state="running"), dead(make_run(), state="finished")
+    interrupted, finished = dead(make_run(), state="running"), dead(make_run(), state="finished")
     queue = workers.queue(running=1)
-    queue.adopt([first, second, gone, over])
+    queue.adopt([first, second, interrupted, finished])
     wait_until(started(first), "the first run")
     assert queue.position(second) == 1
-    assert (gone.status().state, over.status().state) == ("interrupted", "finished")
-    let_go(first)
+    assert (interrupted.status().state, finished.status().state) == ("interrupted", "finished")
+    let_finish(first)
     wait_until(started(second), "the second run")
-    let_go(second)
-    assert ended(second).state == "finished"
+    let_finish(second)
+    assert final_status(second).state == "finished"
     assert workers.order == [first.id, second.id]
 
 
@@ -571,13 +576,13 @@ def test_a_worker_of_an_earlier_server_keeps_its_place_and_is_followed(workers: 
     queue.adopt([running])
     queue.submit(waiting)
     time.sleep(0.2)
-    assert queue.position(waiting) == 1, "the cores are taken"
+    assert queue.position(waiting) == 1, "the worker uses all cores"
     worker.kill()
     worker.wait()
     wait_until(started(waiting), "the run that waited")
     assert running.status().state == "interrupted"
-    let_go(waiting)
-    assert ended(waiting).state == "finished"
+    let_finish(waiting)
+    assert final_status(waiting).state == "finished"
 
 
 def test_an_adopted_worker_that_ignores_the_request_is_ended(workers: Workers) -> None:
@@ -591,7 +596,7 @@ def test_an_adopted_worker_that_ignores_the_request_is_ended(workers: Workers) -
     wait_until(lambda: worker.poll() is not None, "its end")
 
 
-def test_a_run_of_another_machine_is_left_alone(workers: Workers) -> None:
+def test_a_run_of_another_machine_is_not_adopted(workers: Workers) -> None:
     run = dead(make_run(), host="elsewhere")
     queue = workers.queue()
     queue.adopt([run])

@@ -1,4 +1,4 @@
-"""What a training is watched by: drawings of one's own and a wall of test digits."""
+"""Probes and the probe grid: drawings and test digits whose predictions are recorded while a run trains."""
 
 from __future__ import annotations
 
@@ -38,22 +38,22 @@ def run(tmp_path: Path) -> Run:
     return create_run(make_spec("fast", data="sample"), tmp_path)
 
 
-def drawn(value: int) -> Probe:
+def uniform_probe(value: int) -> Probe:
     return probes.new_probe(np.full((28, 28), value, np.uint8))
 
 
-def test_probes_come_back_as_they_were(run: Run) -> None:
+def test_probes_read_back_as_written(run: Run) -> None:
     image = np.arange(784).reshape(28, 28).astype(np.uint8)
-    probes.write_probes(run, [probes.new_probe(image), drawn(7)])
+    probes.write_probes(run, [probes.new_probe(image), uniform_probe(7)])
     first, second = probes.read_probes(run)
     assert (first.image == image).all() and (second.image == 7).all()
     assert first.name != second.name
 
 
 def test_seventh_probe_is_refused_and_nothing_is_written(run: Run) -> None:
-    probes.write_probes(run, [drawn(1)])
+    probes.write_probes(run, [uniform_probe(1)])
     with pytest.raises(DrawingError, match="7 drawings .* 6 "):
-        probes.write_probes(run, [drawn(value) for value in range(7)])
+        probes.write_probes(run, [uniform_probe(value) for value in range(7)])
     assert len(probes.read_probes(run)) == 1
 
 
@@ -70,7 +70,7 @@ def test_seventh_probe_is_refused_and_nothing_is_written(run: Run) -> None:
         json.dumps({"probes": [{"name": 5, "image": base64.b64encode(bytes(784)).decode()}]}),
     ],
 )
-def test_probes_changed_by_hand_are_left_out(run: Run, content: str) -> None:
+def test_invalid_probes_are_left_out(run: Run, content: str) -> None:
     (run.path / "probes.json").write_text(content)
     assert probes.read_probes(run) == ()
 
@@ -83,35 +83,35 @@ def test_the_probe_grid_has_six_of_each_digit_in_order() -> None:
     assert (wall.images[::6] == sample.x_test[firsts]).all()
 
 
-def watching(run: Run, probabilities: Callable[[Any], Any], size: int = 28) -> probes.ProbeRecorder:
-    wall = probes.ProbeGrid(np.zeros((60, size, size), np.uint8), np.repeat(np.arange(10), 6).astype(np.uint8))
-    return probes.ProbeRecorder(run, wall, probabilities)
+def make_recorder(run: Run, probabilities: Callable[[Any], Any], size: int = 28) -> probes.ProbeRecorder:
+    grid = probes.ProbeGrid(np.zeros((60, size, size), np.uint8), np.repeat(np.arange(10), 6).astype(np.uint8))
+    return probes.ProbeRecorder(run, grid, probabilities)
 
 
 def test_a_report_has_the_models_predictions(run: Run) -> None:
-    """The oracle: a model that takes the brightness of the first pixel for the class."""
+    """Of a model that takes the brightness of a pixel for the class."""
 
     def one_hot(images: Any) -> Any:
         return np.eye(12, dtype=np.float32)[images[:, 14, 14] % 12]
 
-    watch = watching(run, one_hot)
-    assert watch.record() == {"wall": "0" * 60}
-    assert watch.record() == {}, "the wall is not looked at with every report"
-    probes.write_probes(run, [drawn(3), drawn(10)])
+    recorder = make_recorder(run, one_hot)
+    assert recorder.record() == {"wall": "0" * 60}
+    assert recorder.record() == {}, "the grid is not predicted with every report"
+    probes.write_probes(run, [uniform_probe(3), uniform_probe(10)])
     three, ten = probes.read_probes(run)
-    report = watch.record(with_grid=True)
+    report = recorder.record(with_grid=True)
     assert report["probes"][three.name] == [0, 0, 0, 1, 0, 0, 0, 0, 0, 0]
-    assert report["probes"][ten.name] == [0] * 10, "an eleventh output is no digit"
+    assert report["probes"][ten.name] == [0] * 10, "the eleventh output is not a digit"
     assert report["wall"] == "0" * 60
     probes.write_probes(run, [])
-    assert watch.record() == {}
+    assert recorder.record() == {}
 
 
 @pytest.mark.parametrize(("cost", "expected"), [(0.001, 1.0), (0.02, 4.0)])
 def test_a_slow_network_predicts_the_grid_less_often(
     run: Run, monkeypatch: pytest.MonkeyPatch, cost: float, expected: float
 ) -> None:
-    """A clock of our own, on which only the model takes time: three seconds for the first look, then `cost`."""
+    """On a fake clock, on which only the model takes time: three seconds for the first prediction, then `cost`."""
     clock, took = [0.0], [3.0]
 
     def slow(images: Any) -> Any:
@@ -119,29 +119,29 @@ def test_a_slow_network_predicts_the_grid_less_often(
         return np.eye(10, dtype=np.float32)[np.zeros(len(images), int)]
 
     monkeypatch.setattr(probes.time, "monotonic", lambda: clock[0])
-    watch, took[0], looks = watching(run, slow), 3.0, []
+    recorder, took[0], predicted_at = make_recorder(run, slow), 3.0, []
     for _ in range(2000):
         began = clock[0]
-        if watch.record():
-            looks.append(began)
+        if recorder.record():
+            predicted_at.append(began)
             took[0] = cost
         clock[0] += 0.01
-    gaps = np.diff(looks)
-    assert gaps[0] == pytest.approx(4.0, abs=0.02), "the first look, and then a second"
+    gaps = np.diff(predicted_at)
+    assert gaps[0] == pytest.approx(4.0, abs=0.02), "three seconds for the first prediction, and one second"
     assert gaps[1:] == pytest.approx(expected + cost, abs=0.02) and len(gaps) > 3
 
 
 def test_probes_are_centered_in_larger_inputs(run: Run) -> None:
-    seen = []
+    predicted = []
 
-    def keep(images: Any) -> Any:
-        seen.append(images)
+    def record_images(images: Any) -> Any:
+        predicted.append(images)
         return np.zeros((len(images), 100), np.float32)
 
-    probes.write_probes(run, [drawn(9)])
-    watching(run, keep, 56).record()
-    assert seen[0].shape == (61, 56, 56)
-    assert (seen[0][0, 14:42, 14:42] == 9).all() and seen[0][0].sum() == 9 * 784
+    probes.write_probes(run, [uniform_probe(9)])
+    make_recorder(run, record_images, 56).record()
+    assert predicted[0].shape == (61, 56, 56)
+    assert (predicted[0][0, 14:42, 14:42] == 9).all() and predicted[0][0].sum() == 9 * 784
 
 
 def test_broken_reports_are_left_out_of_the_history() -> None:
@@ -155,8 +155,8 @@ def test_broken_reports_are_left_out_of_the_history() -> None:
         {"probes": {"a": ten}, "wall": "12"},
         {"step": 6, "probes": {"a": ten}},
     ]
-    steps, told = probes.probe_history(rows, "a")
-    assert steps == [2, 6] and told.shape == (2, 10)
+    steps, predictions = probes.probe_history(rows, "a")
+    assert steps == [2, 6] and predictions.shape == (2, 10)
     assert probes.probe_history(rows, "none")[1].shape == (0, 10)
     assert probes.grid_history(rows, 2) == [(2, "1x"), (3, "12")]
 
@@ -170,16 +170,16 @@ def test_a_broken_probe_grid_is_none(run: Run, content: bytes) -> None:
 
 @pytest.mark.parametrize("averaging", [0.0, 0.9])
 def test_predicting_during_training_changes_nothing(keras: Any, averaging: float) -> None:
-    """The oracle: the network by hand in NumPy, with the averaged weights where there are some."""
+    """And the predictions are those of the network in NumPy, with averaged weights if there are any."""
     settings = replace(SETTINGS, weight_averaging=averaging)
     sample = split_mnist(load_mnist("sample"), "last-sixth")
     model = make_model(settings, 0)
-    look, images = make_predictor(model), sample.x_test[:50]
+    predictor, images = make_predictor(model), sample.x_test[:50]
     for number, _ in enumerate(loop.train(model, settings, sample, 0)):
         if number > 3:
             break
     before = [np.array(value) for value in (*model.variables, *model.optimizer.variables)]
-    found = look(images)
+    found = predictor(images)
     after = [np.array(value) for value in (*model.variables, *model.optimizer.variables)]
     assert all((a == b).all() for a, b in zip(before, after, strict=True))
     averages = model.optimizer._model_variables_moving_average if averaging else model.trainable_variables
@@ -198,23 +198,24 @@ def test_the_worker_records_probes_and_the_probe_grid(worker_in_thread: type[Thr
     trainer = worker_in_thread(run, 1)
     try:
         wait_until(lambda: run.status().state == "paused" and run.status().step == 3, "three batches")
-        probes.write_probes(run, [*probes.read_probes(run), drawn(40)])
+        probes.write_probes(run, [*probes.read_probes(run), uniform_probe(40)])
         run.update_control(paused=False)
         assert trainer.wait() == 0, run.status().message
     finally:
         trainer.kill()
     first, second = probes.read_probes(run)
-    rows, wall = run.metrics().rows, probes.read_probe_grid(run)
-    assert wall is not None
-    steps, told = probes.probe_history(rows, first.name)
-    assert len(steps) >= 3 and np.allclose(told.sum(axis=1), 1, atol=0.2)
-    assert told[-1].argmax() == sample.y_train[0], "a training digit is learned in two epochs"
+    rows, grid = run.metrics().rows, probes.read_probe_grid(run)
+    assert grid is not None
+    steps, predictions = probes.probe_history(rows, first.name)
+    assert len(steps) >= 3 and np.allclose(predictions.sum(axis=1), 1, atol=0.2)
+    assert predictions[-1].argmax() == sample.y_train[0], "a training digit is learned in two epochs"
     later, _ = probes.probe_history(rows, second.name)
     assert later and later[0] > 3 and later[-1] == steps[-1]
-    seen = probes.grid_history(rows, 60)
-    right = [sum(str(a) == b for a, b in zip(wall.labels.tolist(), read, strict=True)) for _, read in seen]
-    assert right[-1] > 40 and right[-1] > right[0]
-    assert seen[-1][0] == run.status().steps
+    history = probes.grid_history(rows, 60)
+    labels = "".join(map(str, grid.labels))
+    correct = [sum(map(str.__eq__, labels, digits)) for _, digits in history]
+    assert correct[-1] > 40 and correct[-1] > correct[0]
+    assert history[-1][0] == run.status().steps
 
 
 def test_the_grid_picture_frames_right_and_wrong_digits() -> None:
@@ -223,15 +224,15 @@ def test_the_grid_picture_frames_right_and_wrong_digits() -> None:
     assert picture.shape == (2 * 62, 2 * 62, 3)
     corners = [tuple(picture[row, column].tolist()) for row in (0, 62) for column in (0, 62)]
     assert corners == [CORRECT_RGB, WRONG_RGB, CORRECT_RGB, CORRECT_RGB]
-    assert picture[3:59, 65:121].any() and not picture[3:59, 3:59].any(), "only the wrong one is told of"
+    assert picture[3:59, 65:121].any() and not picture[3:59, 3:59].any(), "only the wrong one has its prediction"
 
 
-def test_strip_is_bright_where_the_model_is_sure() -> None:
-    told = np.zeros((300, 10), np.float32)
-    told[:, 7] = np.linspace(0, 1, 300)
-    picture = digit_charts.probability_strip(told, 100)
+def test_the_strip_is_bright_where_the_probability_is_high() -> None:
+    probabilities = np.zeros((300, 10), np.float32)
+    probabilities[:, 7] = np.linspace(0, 1, 300)
+    picture = digit_charts.probability_strip(probabilities, 100)
     assert picture.shape == (10, 100, 3)
     assert picture[7, -1].max() == 255 and picture[7, 0].max() == 0
     assert (np.diff(picture[7].sum(axis=1).astype(int)) >= 0).all()
     assert not np.delete(picture, 7, axis=0).any()
-    assert digit_charts.probability_strip(told[:1], 100).shape == (10, 1, 3)
+    assert digit_charts.probability_strip(probabilities[:1], 100).shape == (10, 1, 3)

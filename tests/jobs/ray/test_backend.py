@@ -1,4 +1,4 @@
-"""The queue of a Ray cluster, with a cluster of a few lines in the real one's place; tests/cluster/ has a real one."""
+"""The queue of a Ray cluster, with a fake cluster; tests/cluster/ has a real one."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ NODES = Capacity((4.0, 4.0), (0.0, 0.0))
 
 
 class Cluster:
-    """Remembers what it was given. Its states are set by the test, and what it `fails` with."""
+    """A fake cluster that records its jobs. The test sets their states, and the error that it `fails` with."""
 
     def __init__(self) -> None:
         self.jobs: dict[str, Job] = {}
-        self.calls = 0  # of submit, refused ones and repetitions among them
+        self.calls = 0  # of submit, including those that were refused or repeated
         self.states: dict[str, JobState] = {}
         self.stopped: list[str] = []
         self.there = NODES
@@ -107,27 +107,27 @@ def make_run(owner: str = "") -> Run:
     return create_run(make_spec("fast", {"epochs": 3}, "sample"), owner=owner)
 
 
-def elsewhere(run: Run, state: str, **changes: Any) -> None:
-    """What a worker on some node writes."""
+def report_from_node(run: Run, state: str, **changes: Any) -> None:
+    """Writes a status as a worker on another node does."""
     status = replace(run.status(), state=state, host="node-7", pid=1, heartbeat=time.time(), epochs=3)
     run.write_status(replace(status, **changes))
 
 
-def given(cloud: Cluster, run: Run, number: int = 1) -> Job:
+def submitted_job(cloud: Cluster, run: Run, number: int = 1) -> Job:
     name = f"{run.id}-{number}"
     job: Job = wait_until(lambda: cloud.jobs.get(name), f"the job {name}", 10)
     return job
 
 
-def begun(cloud: Cluster, run: Run, number: int = 1) -> Job:
-    """Its job, and its worker has begun."""
-    job = given(cloud, run, number)
+def started_job(cloud: Cluster, run: Run, number: int = 1) -> Job:
+    """Waits for the job of a run and starts its worker."""
+    job = submitted_job(cloud, run, number)
     cloud.states[job.name] = JobState("running")
-    elsewhere(run, "running", message="Training.", step=5, epoch=1)
+    report_from_node(run, "running", message="Training.", step=5, epoch=1)
     return job
 
 
-def ended(run: Run) -> Status:
+def final_status(run: Run) -> Status:
     wait_until(lambda: run.recorded_state in ("finished", "stopped", "failed", "interrupted"), f"the end of {run.id}")
     return run.status()
 
@@ -140,7 +140,7 @@ def test_a_run_is_one_job_with_the_workers_own_command(
     monkeypatch.setenv("DIGITLAB_RAY_CPUS", "3")
     run, backend = make_run(), queue()
     backend.submit(run)
-    job = given(cloud, run)
+    job = submitted_job(cloud, run)
     folder = runs_root.resolve() / run.id
     assert job.entrypoint == f"exec {sys.executable} -m mnist_core.worker {folder} >> {folder}/log.txt 2>&1"
     assert job.variables["DIGITLAB_RUNS"] == str(runs_root.resolve())
@@ -148,8 +148,8 @@ def test_a_run_is_one_job_with_the_workers_own_command(
     assert "nobody else's business" not in job.variables.values()
     assert (job.needs.cpus, job.needs.gpus) == (3, 0)
     assert claims.read_claim(run) == claims.Claim(1, job.name)
-    begun(cloud, run)
-    elsewhere(run, "finished", message="Finished")
+    started_job(cloud, run)
+    report_from_node(run, "finished", message="Finished")
     wait_until(lambda: not backend.holds(run), "the end")
     assert run.status().message == "Finished" and cloud.calls == 1 and list(cloud.jobs) == [job.name]
 
@@ -159,7 +159,7 @@ def test_a_submission_whose_answer_was_lost_is_repeated_by_the_same_name(cloud: 
     backend = queue()
     backend.submit(run)
     wait_until(lambda: cloud.calls == 2, "the second submission")
-    begun(cloud, run)
+    started_job(cloud, run)
     wait_until(lambda: not backend.trouble, "an answer")
     assert list(cloud.jobs) == [f"{run.id}-1"] and claims.read_claim(run).number == 1
 
@@ -170,18 +170,18 @@ def test_runs_for_all_slots_and_two_more_are_submitted(cloud: Cluster, queue: An
     for run in made:
         backend.submit(run)
     for run in made[:6]:
-        given(cloud, run)
+        submitted_job(cloud, run)
     for run in made[:4]:
-        begun(cloud, run)
+        started_job(cloud, run)
     cloud.there = replace(NODES, busy=8.0, waiting=2)
     wait_until(lambda: backend.capacity.busy == 8, "another look")
     assert len(cloud.jobs) == 6 and backend.waiting == 4 and not backend.room()
     assert [backend.position(run) for run in made] == [0, 0, 0, 0, 0, 0, 1, 2]
     assert made[4].status().message == tasks.WAITING_MESSAGE
-    elsewhere(made[0], "finished")
-    begun(cloud, made[4])
-    given(cloud, made[6])
-    assert len(cloud.jobs) == 7, "the next one follows when one has begun"
+    report_from_node(made[0], "finished")
+    started_job(cloud, made[4])
+    submitted_job(cloud, made[6])
+    assert len(cloud.jobs) == 7, "the next one follows when one has started"
 
 
 def test_turns_are_fair_among_owners(cloud: Cluster, queue: Any) -> None:
@@ -193,7 +193,7 @@ def test_turns_are_fair_among_owners(cloud: Cluster, queue: Any) -> None:
     with backend._tasks.lock:  # its thread gives none away meanwhile
         for run in made:
             backend.submit(run)
-    given(cloud, made[0]), given(cloud, made[4])
+    submitted_job(cloud, made[0]), submitted_job(cloud, made[4])
     assert [backend.position(run) for run in made] == [0, 1, 2, 3, 0], "whoever has the fewest goes first"
 
 
@@ -203,7 +203,7 @@ def test_a_full_queue_refuses_runs_and_leaves_nothing_behind(cloud: Cluster, que
     wait_until(lambda: backend.capacity.cores, "the first look")
     spec = make_spec("fast", {}, "sample")
     for _ in range(2):
-        given(cloud, start_run(backend, spec, mine))
+        submitted_job(cloud, start_run(backend, spec, mine))
     for _ in range(2):
         start_run(backend, spec, mine)
     with pytest.raises(QueueFullError, match="^2 of your runs .* 2 may"):
@@ -225,7 +225,7 @@ def test_an_unreachable_cluster_is_reported_and_tried_again(cloud: Cluster, queu
     patient, run = queue(sweep=True), make_run()
     patient.submit(run)
     cloud.fails = None
-    given(cloud, run)
+    submitted_job(cloud, run)
     wait_until(lambda: not backend.trouble, "the cluster again")
     backend.wait_for_answer(1)
 
@@ -233,7 +233,7 @@ def test_an_unreachable_cluster_is_reported_and_tried_again(cloud: Cluster, queu
 def test_a_resumed_run_is_as_it_was_where_the_cluster_is_out_of_reach(cloud: Cluster, queue: Any) -> None:
     cloud.fails = ClusterError("Ray cannot be reached.")
     backend, run = queue(), make_run()
-    elsewhere(run, "stopped", message="Stopped in epoch 2", epoch=1)
+    report_from_node(run, "stopped", message="Stopped in epoch 2", epoch=1)
     (run.path / "checkpoint").mkdir()
     (run.path / "checkpoint" / "state.npz").touch()
     wait_until(lambda: backend.trouble, "the failure")
@@ -247,7 +247,7 @@ def test_a_cluster_that_hangs_blocks_nobody(cloud: Cluster, queue: Any, monkeypa
     backend, run, late = queue(), make_run(), make_run()
     wait_until(lambda: backend.capacity == NODES, "the first look")
     backend.submit(run)
-    begun(cloud, run)
+    started_job(cloud, run)
     cloud.stuck.clear()
     wait_until(lambda: "has not answered for" in backend.trouble, "the silence", 10)
     began = time.monotonic()
@@ -266,23 +266,23 @@ def test_a_lost_run_restarts_once_and_not_before_its_worker_is_silent(cloud: Clu
     (run.path / "checkpoint").mkdir()
     (run.path / "checkpoint" / "state.npz").touch()
     backend.submit(run)
-    job = begun(cloud, run)
+    job = started_job(cloud, run)
     run.append_metrics({"step": 5, "epoch": 1, "val_accuracy": 0.5})
     run.update_control(learning_rate=0.01)
     cloud.states[job.name] = JobState("lost", message="Job supervisor actor died")
     wait_until(lambda: claims.read_claim(run).number == 2, "its being taken from its worker")
     for _ in range(20):  # cut off from the cluster, not from the files: it lives on
-        elsewhere(run, "running", message="Training.", step=6, epoch=1)
+        report_from_node(run, "running", message="Training.", step=6, epoch=1)
         time.sleep(0.06)
     assert len(cloud.jobs) == 1 and backend.holds(run)
-    given(cloud, run, 3)
+    submitted_job(cloud, run, 3)
     assert list(cloud.jobs) == [f"{run.id}-1", f"{run.id}-3"]
     status = run.status()
     assert (status.state, status.epoch, status.step) == ("queued", 1, 6)
     assert len(run.metrics().rows) == 1 and run.control() == {"learning_rate": 0.01}
-    begun(cloud, run, 3)
+    started_job(cloud, run, 3)
     cloud.states[f"{run.id}-3"] = JobState("lost")
-    assert ended(run).state == "interrupted" and ended(run).message == monitor.LOST_AGAIN
+    assert final_status(run).state == "interrupted" and final_status(run).message == monitor.LOST_AGAIN
     wait_until(lambda: not backend.holds(run), "its being let go")
     assert len(cloud.jobs) == 2, "taken up once"
 
@@ -293,10 +293,10 @@ def test_a_lost_run_says_that_it_was_interrupted(cloud: Cluster, queue: Any, mon
     monkeypatch.setattr(Run, "write_status", lambda run, status: (written.append(status.state), write(run, status)))
     backend, run = queue(), make_run()
     backend.submit(run)
-    job = begun(cloud, run)
+    job = started_job(cloud, run)
     run.append_metrics({"step": 5, "epoch": 1, "loss": 0.5})
     cloud.states[job.name] = JobState("lost")
-    given(cloud, run, 3)
+    submitted_job(cloud, run, 3)
     assert written[-4:] == ["running", "interrupted", "queued", "queued"]
     assert run.metrics().rows == () and run.status().step == 0, "no epoch was finished: it begins again"
 
@@ -308,14 +308,14 @@ def test_a_worker_that_goes_on_writing_is_believed_whatever_ray_says(
     monkeypatch.setattr(monitor, "QUIET_SECONDS", 5.0)
     backend, run = queue(), make_run()
     backend.submit(run)
-    job = begun(cloud, run)
+    job = started_job(cloud, run)
     wait_until(lambda: not backend._tasks.pending, "its being seen")
     cloud.states[job.name] = JobState("lost")
     for step in range(10):
-        elsewhere(run, "running", step=step)
+        report_from_node(run, "running", step=step)
         time.sleep(0.1)
     assert claims.read_claim(run).number == 1 and backend.holds(run)
-    elsewhere(run, "finished")
+    report_from_node(run, "finished")
     wait_until(lambda: not backend.holds(run), "the end")
     assert list(cloud.jobs) == [job.name]
 
@@ -323,19 +323,19 @@ def test_a_worker_that_goes_on_writing_is_believed_whatever_ray_says(
 def test_a_lost_run_that_was_to_stop_is_not_taken_up(cloud: Cluster, queue: Any) -> None:
     backend, run = queue(), make_run()
     backend.submit(run)
-    job = begun(cloud, run)
+    job = started_job(cloud, run)
     backend.request_stop(run)
     cloud.states[job.name] = JobState("lost")
-    assert ended(run).message == monitor.LOST_STOPPING and len(cloud.jobs) == 1
+    assert final_status(run).message == monitor.LOST_STOPPING and len(cloud.jobs) == 1
 
 
 def test_a_job_that_ray_gave_up_is_queued_here_again(cloud: Cluster, queue: Any) -> None:
     backend, run = queue(), make_run()
     backend.submit(run)
     for number in (1, 3, 5):
-        cloud.states[given(cloud, run, number).name] = JobState("crowded")
-    begun(cloud, run, 7)
-    elsewhere(run, "finished")
+        cloud.states[submitted_job(cloud, run, number).name] = JobState("crowded")
+    started_job(cloud, run, 7)
+    report_from_node(run, "finished")
     wait_until(lambda: not backend.holds(run), "the end")
 
 
@@ -352,21 +352,21 @@ def test_a_silent_worker_is_concluded_from_what_ray_says(
 ) -> None:
     backend, run = queue(), make_run()
     backend.submit(run)
-    job = given(cloud, run)
+    job = submitted_job(cloud, run)
     cloud.states[job.name] = JobState("ended", exit_status, "Traceback\nNo module named mnist_core")
-    assert ended(run).state == state and message in ended(run).message
-    assert "No module named mnist_core" in run.log.read_text(), "what Ray kept of its output is not lost"
+    assert final_status(run).state == state and message in final_status(run).message
+    assert "No module named mnist_core" in run.log.read_text(), "the end of the output that Ray has"
 
 
 def test_what_a_worker_said_last_counts_although_it_arrives_late(cloud: Cluster, queue: Any) -> None:
     """Ray tells of the end at once; a file of another machine may be seen seconds later."""
     backend, run = queue(stale=60.0), make_run()
     backend.submit(run)
-    job = begun(cloud, run)
+    job = started_job(cloud, run)
     cloud.states[job.name] = JobState("ended", 0)
     time.sleep(0.5)
     assert run.status().state == "running" and backend.holds(run)
-    elsewhere(run, "finished", message="Finished")
+    report_from_node(run, "finished", message="Finished")
     wait_until(lambda: not backend.holds(run), "the end")
     assert run.status().state == "finished"
 
@@ -375,13 +375,13 @@ def test_refused_jobs_fail_and_the_others_go_on(cloud: Cluster, queue: Any) -> N
     backend, run, other, third = queue(), make_run(), make_run(), make_run()
     cloud.refuses = "Ray says no: entrypoint_num_gpus"
     backend.submit(run)
-    assert ended(run).message == "Ray says no: entrypoint_num_gpus"
+    assert final_status(run).message == "Ray says no: entrypoint_num_gpus"
     cloud.refuses = ""
     backend.submit(other)
-    cloud.states[given(cloud, other).name] = JobState("refused", message="runtime_env setup failed")
-    assert ended(other).state == "failed" and "runtime_env setup failed" in ended(other).message
+    cloud.states[submitted_job(cloud, other).name] = JobState("refused", message="runtime_env setup failed")
+    assert final_status(other).state == "failed" and "runtime_env setup failed" in final_status(other).message
     backend.submit(third)
-    given(cloud, third)
+    submitted_job(cloud, third)
 
 
 def test_stop_requests_reach_queued_and_running_jobs(cloud: Cluster, queue: Any) -> None:
@@ -391,8 +391,8 @@ def test_stop_requests_reach_queued_and_running_jobs(cloud: Cluster, queue: Any)
     trains, pends, waits = make_run(), make_run(), make_run()
     for run in (trains, pends, make_run(), waits):
         backend.submit(run)
-    job = begun(cloud, trains)
-    given(cloud, pends)
+    job = started_job(cloud, trains)
+    submitted_job(cloud, pends)
     for run in (pends, waits):
         backend.request_stop(run)
         assert run.status().state == "stopped" and run.status().message == "Stopped before its turn came."
@@ -402,7 +402,7 @@ def test_stop_requests_reach_queued_and_running_jobs(cloud: Cluster, queue: Any)
     assert trains.control()["stop"] is True
     wait_until(lambda: job.name in cloud.stopped, "the end of patience")
     assert backend.holds(trains)
-    elsewhere(trains, "stopped", message="Stopped in epoch 1")
+    report_from_node(trains, "stopped", message="Stopped in epoch 1")
     wait_until(lambda: not backend.holds(trains), "the end")
     assert trains.status().message == "Stopped in epoch 1"
 
@@ -410,12 +410,12 @@ def test_stop_requests_reach_queued_and_running_jobs(cloud: Cluster, queue: Any)
 def test_kill_ends_queued_and_running_jobs(cloud: Cluster, queue: Any) -> None:
     backend, run = queue(), make_run()
     backend.submit(run)
-    job = begun(cloud, run)
+    job = started_job(cloud, run)
     backend.kill(run)
     assert claims.read_claim(run) == claims.Claim(2, "")
     wait_until(lambda: job.name in cloud.stopped, "the call")
     cloud.states[job.name] = JobState("ended", -9)
-    assert ended(run).state == "interrupted" and not [name for name in cloud.jobs if name != job.name]
+    assert final_status(run).state == "interrupted" and not [name for name in cloud.jobs if name != job.name]
     wait_until(lambda: not backend.holds(run), "the end")
 
 
@@ -424,11 +424,11 @@ def test_a_deleted_run_does_not_disturb_the_others(cloud: Cluster, queue: Any) -
 
     backend, run, other = queue(), make_run(), make_run()
     backend.submit(run)
-    job = begun(cloud, run)
+    job = started_job(cloud, run)
     shutil.rmtree(run.path)
     wait_until(lambda: job.name in cloud.stopped and not backend.holds(run), "its end on the cluster")
     backend.submit(other)
-    given(cloud, other)
+    submitted_job(cloud, other)
 
 
 def test_the_next_server_takes_over(cloud: Cluster, queue: Any) -> None:
@@ -436,17 +436,17 @@ def test_the_next_server_takes_over(cloud: Cluster, queue: Any) -> None:
     trains, pends, done, local = make_run(), make_run(), make_run(), make_run()
     for run in (trains, pends, done):
         first.submit(run)
-        given(cloud, run)
-    begun(cloud, trains), begun(cloud, done)
+        submitted_job(cloud, run)
+    started_job(cloud, trains), started_job(cloud, done)
     first.close()
-    elsewhere(done, "finished", message="Finished")
-    elsewhere(local, "running")  # nothing of the cluster's: another machine's own
+    report_from_node(done, "finished", message="Finished")
+    report_from_node(local, "running")  # not on the cluster: on another machine
     second = queue()
     second.adopt([trains, pends, done, local])
     assert [second.holds(run) for run in (trains, pends, done, local)] == [True, True, False, False]
     cloud.states[f"{trains.id}-1"] = JobState("lost")
-    begun(cloud, pends)
-    given(cloud, trains, 3)
+    started_job(cloud, pends)
+    submitted_job(cloud, trains, 3)
     assert sorted(cloud.jobs) == sorted([f"{trains.id}-1", f"{pends.id}-1", f"{done.id}-1", f"{trains.id}-3"]), (
         "one job each, and the lost one's second"
     )
@@ -458,7 +458,7 @@ def test_a_run_that_waits_is_not_taken_for_abandoned_on_other_machines(
     monkeypatch.setattr(backend_module, "TOUCH_SECONDS", 0.05)
     backend, run = queue(), make_run()
     backend.submit(run)
-    given(cloud, run)
+    submitted_job(cloud, run)
     old = time.time() - 3600
     run.write_status(replace(run.status(), host="elsewhere", heartbeat=old))
     os.utime(run.path / "status.json", (old, old))
@@ -476,7 +476,7 @@ def test_what_waited_for_a_cluster_is_taken_from_it_before_it_is_trained_here(
     monkeypatch.setattr(Status, "final", property(lambda status: status.state != "running"))
     backend, run = queue(), make_run()
     backend.submit(run)
-    given(cloud, run)
+    submitted_job(cloud, run)
     backend.close()
     LocalBackend(running=1, warm=False).adopt([run])
     wait_until(lambda: run.recorded_state == "failed", "its turn")
@@ -500,7 +500,7 @@ def test_a_sweeps_run_without_a_checkpoint_is_taken_from_whoever_may_have_it(run
 
     run = make_run()
     claims.take_claim(run)
-    elsewhere(run, "interrupted")
+    report_from_node(run, "interrupted")
     made = TrialRuns(Here(), runs_root, "")  # type: ignore[arg-type]
     made.adopt(run)
     assert made.collect_ended() == [] and Here.submitted == [run.id] and claims.read_claim(run) == claims.Claim(2, "")
@@ -519,7 +519,7 @@ def test_a_sweeps_run_without_a_checkpoint_is_taken_from_whoever_may_have_it(run
 )
 def test_a_run_elsewhere_lives_by_its_heartbeat_or_its_files_time(heartbeat: float, file: float, state: str) -> None:
     run = make_run()
-    elsewhere(run, "running", heartbeat=time.time() + heartbeat)
+    report_from_node(run, "running", heartbeat=time.time() + heartbeat)
     os.utime(run.path / "status.json", (time.time() + file,) * 2)
     assert run.status().state == state
 
@@ -529,7 +529,7 @@ def test_a_run_elsewhere_lives_by_its_heartbeat_or_its_files_time(heartbeat: flo
 
 def test_a_run_that_was_given_to_another_is_not_written_to(runs_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = make_run()
-    assert not claims.claim_lost(run), "nobody was told a number"
+    assert not claims.claim_lost(run), "no claim was given to this process"
     monkeypatch.setenv(claims.CLAIM_VARIABLE, "1")
     assert not claims.claim_lost(run), "there is no claim"
     claims.take_claim(run)
@@ -732,38 +732,38 @@ def test_a_sweeps_next_run_goes_to_the_worker_that_stays(
     backend, first, second = queue(sweep=True), make_run(), make_run()
     wait_until(lambda: backend.capacity.cores, "the first look")
     backend.submit(first)
-    job = begun(cloud, first)
+    job = started_job(cloud, first)
     assert job.variables[mailbox.JOB_VARIABLE] == job.name
     cloud.there = Capacity((2.0,), (0.0,), busy=2.0)
     wait_until(lambda: backend.capacity.busy and not backend.room(), "a full cluster")
-    elsewhere(first, "finished")
+    report_from_node(first, "finished")
     wait_until(lambda: backend.room(), "its worker being idle")
     backend.submit(second)
     assert passed_on(runs_root, job.name, monkeypatch) == second.path
     assert claims.read_claim(second) == claims.Claim(1, job.name) and list(cloud.jobs) == [job.name]
-    elsewhere(second, "running")
+    report_from_node(second, "running")
     cloud.states[job.name] = JobState("lost")
-    given(cloud, second, 3)
+    submitted_job(cloud, second, 3)
     assert claims.read_claim(second).retried
 
 
 def test_a_run_sent_to_a_worker_that_exited_is_taken_back(cloud: Cluster, queue: Any) -> None:
     backend, first, second = queue(sweep=True), make_run(), make_run()
     backend.submit(first)
-    job = begun(cloud, first)
-    elsewhere(first, "finished")
+    job = started_job(cloud, first)
+    report_from_node(first, "finished")
     wait_until(lambda: job.name in backend._tasks._idle, "its worker being idle")
     cloud.states[job.name] = JobState("ended", 0)
     backend.submit(second)
-    given(cloud, second, 3)
+    submitted_job(cloud, second, 3)
     assert not claims.read_claim(second).retried, "it is no fault of the run's"
 
 
 def test_a_run_that_was_passed_on_is_taken_over_by_the_next_process(cloud: Cluster, queue: Any) -> None:
     backend, first, second = queue(sweep=True), make_run(), make_run()
     backend.submit(first)
-    job = begun(cloud, first)
-    elsewhere(first, "finished")
+    job = started_job(cloud, first)
+    report_from_node(first, "finished")
     wait_until(lambda: job.name in backend._tasks._idle, "its worker being idle")
     backend.submit(second)
     wait_until(lambda: claims.read_claim(second).job == job.name, "its being passed on")
@@ -772,7 +772,7 @@ def test_a_run_that_was_passed_on_is_taken_over_by_the_next_process(cloud: Clust
     later = queue(sweep=True)
     later.adopt([first, second])
     assert later.holds(second) and not later.holds(first)
-    given(cloud, second, 3)
+    submitted_job(cloud, second, 3)
     assert second.status().state == "queued" and cloud.calls == 2
 
 
@@ -782,10 +782,10 @@ def test_idle_workers_of_a_sweep_exit_when_others_wait(
     backend, first = queue(sweep=True), make_run()
     wait_until(lambda: backend.capacity.cores, "the first look")
     backend.submit(first)
-    job = begun(cloud, first)
+    job = started_job(cloud, first)
     cloud.there = replace(NODES, busy=8.0, waiting=1)
     wait_until(lambda: backend.capacity.waiting, "another look")
-    elsewhere(first, "finished")
+    report_from_node(first, "finished")
     assert passed_on(runs_root, job.name, monkeypatch) is None, "sent home"
     assert not backend.room() or not backend._tasks._idle
 
@@ -798,15 +798,15 @@ def test_a_trial_waits_in_rays_queue_and_is_taken_back_for_an_idle_worker(
     backend, first, second = queue(sweep=True), make_run(), make_run()
     wait_until(lambda: backend.capacity.cores, "the first look")
     backend.submit(first)
-    job = given(cloud, first)
+    job = submitted_job(cloud, first)
     wait_until(lambda: not backend.room(), "no more room")
     cloud.there = replace(NODES, busy=6.0)
-    begun(cloud, first)
+    started_job(cloud, first)
     wait_until(lambda: backend.room(), "room")
     backend.submit(second)
-    pending = given(cloud, second)
+    pending = submitted_job(cloud, second)
     cloud.there = replace(NODES, busy=8.0)  # somebody was quicker: it waits in Ray's queue
-    elsewhere(first, "finished")
+    report_from_node(first, "finished")
     assert passed_on(runs_root, job.name, monkeypatch) == second.path
     wait_until(lambda: pending.name in cloud.stopped, "the other job's end")
     assert claims.read_claim(second) == claims.Claim(3, job.name)
