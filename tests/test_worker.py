@@ -397,11 +397,11 @@ def test_a_stop_is_requested_by_file_or_by_signal(signals: None) -> None:
 
 
 def test_download_progress_is_throttled() -> None:
-    messages: list[str] = []
-    progress = dataset.throttled_progress("MNIST", messages.append)
+    messages: list[tuple[str, float]] = []
+    progress = dataset.throttled_progress("MNIST", lambda message, share=0.0: messages.append((message, share)))
     for done in range(0, 11_490_000, 100_000):
         progress(done, 11_490_434)
-    assert messages == ["Downloading MNIST: 0.0 of 11.5 MB."], "a hundred calls within half a second"
+    assert messages == [("Downloading MNIST: 0.0 of 11.5 MB.", 0.0)], "a hundred calls within half a second"
 
 
 def test_spec_of_the_trained_run_can_be_trained_again(trained: Trained) -> None:
