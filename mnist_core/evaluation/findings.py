@@ -12,6 +12,7 @@ from mnist_core.constants import NOT_A_DIGIT, NUM_CLASSES
 from mnist_core.data.labels import predicted_labels
 from mnist_core.evaluation import mistakes
 from mnist_core.evaluation.calibration import Coverage
+from mnist_core.wording import plural
 
 Counts = NDArray[np.int64]
 """(10, 11) counts, as `mistakes.confusion_with_rejections` returns them: row = true digit, column = prediction."""
@@ -64,8 +65,7 @@ def confusion(counts: Counts) -> str:
             sentence += f", {_times(times)} {_a(true)} as {_a(predicted)}"
         sentences.append(f"{sentence}.")
     if rejected:
-        digits = "digit" if rejected == 1 else "digits"
-        sentences.append(f"It takes {rejected:,} {digits} for no digit at all.")
+        sentences.append(f"It takes {plural(rejected, 'digit')} for no digit at all.")
     return " ".join(sentences) or "It confuses no two digits."
 
 
@@ -89,7 +89,7 @@ def worst_mistake(probabilities: NDArray[np.floating[Any]], labels: NDArray[np.i
     confidence = float(probabilities[order[0]].max())
     surest = f"the surest takes {_a(int(labels[order[0]]))} for {read}, with {_percent(confidence)}"
     return (
-        f"{sure:,} of {len(order):,} {'mistake is' if len(order) == 1 else 'mistakes are'} made with more than "
+        f"{sure:,} of {plural(len(order), 'mistake')} {_are(sure)} made with more than "
         f"{100 * SURE:.0f} % confidence; {surest}."
     )
 

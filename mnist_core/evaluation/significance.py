@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_core.wording import plural
+
 SIGNIFICANCE_LEVEL = 0.05
 """A difference with a smaller p-value is called significant."""
 EXACT_LIMIT = 25
@@ -45,7 +47,7 @@ class McNemarResult:
     def sentence(self, first: str, second: str) -> str:
         """States the result for people, with the names of the models."""
         if self.only_first == self.only_second:
-            return f"No difference: each gets {self.only_first:,} images right that the other gets wrong."
+            return f"No difference: each gets {plural(self.only_first, 'image')} right that the other gets wrong."
         if not self.significant:
             return f"The difference is not significant ({format_p_value(self.p_value)})."
         better = first if self.only_first > self.only_second else second

@@ -67,6 +67,7 @@ def test_worst_mistake() -> None:
         "2 of 3 mistakes are made with more than 90 % confidence; the surest takes an 8 for not a digit, with more "
         "than 99.9 %."
     )
+    assert findings.worst_mistake(probabilities[:1], labels[:1]).startswith("1 of 1 mistake is made")
     assert findings.worst_mistake(probabilities[:3], labels[:3]).endswith("the surest takes a 4 for a 9, with 97.0 %.")
     assert findings.worst_mistake(probabilities[1:2], labels[1:2]) == "It makes no mistakes here."
 

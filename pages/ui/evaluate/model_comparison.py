@@ -7,6 +7,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from mnist_core.evaluation import significance
+from mnist_core.wording import plural
 from pages.ui.evaluate.evaluated_model import EvaluatedModel, evaluate_model
 from pages.ui.evaluate.mistakes import show_gallery
 from pages.ui.shared import figure, formatting, model_menu, state
@@ -26,7 +27,9 @@ def show_model_comparison(model: EvaluatedModel) -> None:
     st.markdown(f"##### Is one significantly better?\n\n**{test.sentence(name, other_name)}**")
     method = "exact binomial" if test.exact else "chi-square with continuity correction"
     discordant = test.only_first + test.only_second
-    st.caption(f"McNemar's test, {method}, on the {discordant:,} images that only one of the two classifies correctly.")
+    st.caption(
+        f"McNemar's test, {method}, on the {plural(discordant, 'image')} that only one of the two classifies correctly."
+    )
     show_both_metrics(model, other, test)
     show_exclusive_images(correct & ~other_correct, name, other, "first")
     show_exclusive_images(other_correct & ~correct, other_name, model, "second")
@@ -63,6 +66,6 @@ def show_exclusive_images(where: NDArray[np.bool_], correct_name: str, wrong: Ev
         wrong: the other model.
         key: prefix of the widgets' keys.
     """
-    with st.expander(f"Only {correct_name} is correct: {int(where.sum()):,} images"):
+    with st.expander(f"Only {correct_name} is correct: {plural(int(where.sum()), 'image')}"):
         st.caption(f"Predictions of {formatting.escape_markdown(wrong.name)}:")
         show_gallery(wrong, np.flatnonzero(where), key)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from mnist_core.charts import layers as layer_charts
 from mnist_core.evaluation.mistakes import prediction_label
 from mnist_core.explain.counterfactual import MAX_PATCHES, Counterfactual
+from mnist_core.wording import plural
 from pages.ui.shared import analysis_caches, figure, model_menu
 
 SCALE = 8
@@ -32,8 +33,7 @@ def show_counterfactual(choice: str, image: NDArray[np.uint8]) -> None:
             "are erased, or as many drawn next to the ink. The model is sure of this digit."
         )
         return
-    count = len(change.patches)
-    patches = f"{count} {'patch' if count == 1 else 'patches'} of 2×2 pixels {PARTICIPLES[change.edit]}"
+    patches = f"{plural(len(change.patches), 'patch', 'patches')} of 2×2 pixels {PARTICIPLES[change.edit]}"
     figure.show_picture(
         before_and_after(change),
         f"From {before} to {after}: {patches}",

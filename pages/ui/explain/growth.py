@@ -19,6 +19,7 @@ from mnist_core.networks.layers import format_shape
 from mnist_core.runs.model_card import load_architecture
 from mnist_core.runs.snapshots import BYTES_PER_WEIGHT, MAX_SNAPSHOTS, Moment, max_snapshots, snapshot_moments
 from mnist_core.training import fine_tune
+from mnist_core.wording import plural
 from pages.ui.explain.gradient_spinner import gradient_spinner
 from pages.ui.shared import analysis_caches, figure, prediction_view, state
 
@@ -93,8 +94,7 @@ def moment_name(moment: Moment) -> str:
     """`before training`, `after 21 steps`, `after 1 epoch`."""
     if moment == Moment(0):
         return "before training"
-    count, unit = (moment.step, "step") if moment.step else (moment.epoch, "epoch")
-    return f"after {count:,} {unit if count == 1 else f'{unit}s'}"
+    return f"after {plural(moment.step, 'step') if moment.step else plural(moment.epoch, 'epoch')}"
 
 
 def moment_menu(history: SnapshotHistory) -> tuple[int, bool]:

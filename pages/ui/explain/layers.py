@@ -12,6 +12,7 @@ from mnist_core.charts import layers as layer_charts
 from mnist_core.errors import ModelError, RunError
 from mnist_core.models.activations import layer_kind
 from mnist_core.training.fine_tune import model_folder
+from mnist_core.wording import plural
 from pages.ui.explain.arithmetic import show_unit_arithmetic
 from pages.ui.explain.pipeline import Part, show_pipeline
 from pages.ui.shared import analysis_caches, figure, layer_outputs, mode, state
@@ -122,7 +123,7 @@ def choose_in_feature_maps(name: str, values: NDArray[np.float32]) -> tuple[int,
         figure.show_chart(
             layer_charts.clickable_channels(values, channel),
             f"All channels of {layer_outputs.layer_title(name)}: click one",
-            f"{channels} small pictures of {rows} by {columns}; channel {strongest} has the largest value, "
+            f"{plural(channels, 'small picture')} of {rows} by {columns}; channel {strongest} has the largest value, "
             f"{values.max():.3g}. Channel {channel} is chosen.",
             "channels",
             "channels",
@@ -161,7 +162,7 @@ def choose_in_vector(name: str, values: NDArray[np.float32]) -> tuple[int]:
     figure.show_chart(
         layer_charts.clickable_bars(values.tolist(), "unit", "value", unit),
         f"Output of {layer_outputs.layer_title(name)}: click a unit",
-        f"{len(values)} bars; the largest is unit {int(values.argmax())} with {values.max():.4g}. Unit {unit} is "
+        f"{plural(len(values), 'bar')}; the largest is unit {int(values.argmax())} with {values.max():.4g}. Unit {unit} is "
         f"chosen: {values[unit]:.4g}.",
         "units",
         "units",

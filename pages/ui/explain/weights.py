@@ -11,6 +11,7 @@ from mnist_core.models.activations import layer_kind
 from mnist_core.models.convert import output_name
 from mnist_core.runs.model_card import load_architecture
 from mnist_core.training.fine_tune import model_folder
+from mnist_core.wording import plural
 from pages.ui.shared import analysis_caches, figure, layer_outputs
 
 MAX_FILTERS = 64
@@ -42,7 +43,7 @@ def show_weights(choice: str, image: NDArray[np.uint8]) -> None:
     figure.show_chart(
         layer_charts.weight_histograms(kernels),
         "Distribution of the weights of each layer",
-        f"{len(kernels)} histograms; the widest is of {widest}.",
+        f"{plural(len(kernels), 'histogram')}; the widest is of {widest}.",
         "weight histograms",
         "weight_histograms",
         finding=f"The weights of {widest} are spread widest.",
@@ -64,7 +65,7 @@ def show_first_filters(layer: str, filters: NDArray[np.float32] | None) -> None:
     figure.show_picture(
         layer_charts.activation_grid(filters, PIXELS, MAX_FILTERS, 5),
         f"Filters of {layer} ({shown})",
-        f"{min(count, MAX_FILTERS)} pictures of {filters.shape[0]} by {filters.shape[1]} weights, "
+        f"{plural(min(count, MAX_FILTERS), 'picture')} of {filters.shape[0]} by {filters.shape[1]} weights, "
         f"from {filters.min():.2g} to {filters.max():.2g}.",
         "first filters",
         "first_filters",

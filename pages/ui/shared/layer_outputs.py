@@ -19,6 +19,7 @@ from mnist_core.networks.architecture import Architecture
 from mnist_core.networks.layers import format_shape
 from mnist_core.runs.model_card import load_architecture
 from mnist_core.training import fine_tune, reconvert
+from mnist_core.wording import plural
 from pages.ui.shared import analysis_caches, figure, guard, model_menu
 
 LayerOutputs = dict[str, NDArray[np.float32]]
@@ -160,7 +161,7 @@ def _block_html(block: BlockOutput, title: bool) -> str:
     note = f", the first {shown} shown" if channels > shown else ""
     active = int((images.max(axis=(1, 2)) > 0).sum())
     alt = (
-        f"Layer {block.title}: {channels} images {images.shape[2]} pixels wide, {active} of them with a value "
+        f"Layer {block.title}: {plural(channels, 'image')} {images.shape[2]} pixels wide, {active} of them with a value "
         f"above zero; values from {values.min():.2g} to {values.max():.2g}"
     )
     name = f"<b>{html.escape(block.title)}</b><br>" if title else ""
