@@ -26,10 +26,8 @@ def show_model_comparison(model: EvaluatedModel) -> None:
     name, other_name = formatting.escape_markdown(model.name), formatting.escape_markdown(other.name)
     st.markdown(f"##### Is one significantly better?\n\n**{test.sentence(name, other_name)}**")
     method = "exact binomial" if test.exact else "chi-square with continuity correction"
-    discordant = test.only_first + test.only_second
-    st.caption(
-        f"McNemar's test, {method}, on the {plural(discordant, 'image')} that only one of the two classifies correctly."
-    )
+    discordant = plural(test.only_first + test.only_second, "image")
+    st.caption(f"McNemar's test, {method}, on the {discordant} that only one of the two classifies correctly.")
     show_both_metrics(model, other, test)
     show_exclusive_images(correct & ~other_correct, name, other, "first")
     show_exclusive_images(other_correct & ~correct, other_name, model, "second")

@@ -161,8 +161,8 @@ def _block_html(block: BlockOutput, title: bool) -> str:
     note = f", the first {shown} shown" if channels > shown else ""
     active = int((images.max(axis=(1, 2)) > 0).sum())
     alt = (
-        f"Layer {block.title}: {plural(channels, 'image')} {images.shape[2]} pixels wide, {active} of them with a value "
-        f"above zero; values from {values.min():.2g} to {values.max():.2g}"
+        f"Layer {block.title}: {plural(channels, 'image')} {images.shape[2]} pixels wide, {active} of them with a "
+        f"value above zero; values from {values.min():.2g} to {values.max():.2g}"
     )
     name = f"<b>{html.escape(block.title)}</b><br>" if title else ""
     return (
