@@ -38,21 +38,26 @@ def test_guides_say_which_way_overfitting_shows() -> None:
     assert CURVE_GUIDES == {"loss": "loss curves", "accuracy": "accuracy curves"}
 
 
-def test_a_chart_without_data_is_a_sentence() -> None:
+def test_a_chart_has_a_finding_and_a_menu_and_without_data_it_is_a_sentence() -> None:
     def show() -> None:
         from mnist_core.charts import runs as run_charts
         from pages.ui.shared import figure
 
-        for key, curves in (("empty", {"a": []}), ("drawn", {"a": [{"step": 1, "loss": 2.0}]})):
-            chart = run_charts.run_curves(curves, "loss", "step")
-            figure.show_chart(chart, "Loss", "Loss", "loss curves", key, finding=f"It is *{key}*.")
+        for key, reports in (
+            ("empty", []),
+            ("drawn", [{"step": 1, "loss": 2.0}]),
+            ("live", [{"step": 1, "loss": 1.0}]),
+        ):
+            chart = run_charts.run_curves({"a": reports}, "loss", "step")
+            figure.show_chart(chart, "Loss", "Loss", "loss curves", key, finding=f"It is *{key}*.", live=key == "live")
 
     app = AppTest.from_function(show).run()
     assert not app.exception
-    assert [chart.proto.alt for chart in app.get("vega_lite_chart")] == ["Loss"]
+    assert len(app.get("vega_lite_chart")) == 2
     texts = [text.value for text in app.markdown]
     assert r"It is \*empty\*\." in texts and r"It is \*drawn\*\." in texts
-    assert texts.count("**How to read this**") == 1
+    assert texts.count("**How to read this**") == 2
+    assert [each.proto.label for each in app.get("download_button")] == ["CSV"], "none is added twice a second"
 
 
 ROWS: list[dict[str, Any]] = [

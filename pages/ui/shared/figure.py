@@ -40,7 +40,7 @@ def show_chart(
         key: of its widgets, unique on the page.
         rows: returns the rows of the CSV; by default the chart's data.
         on_select: as st.altair_chart takes it.
-        live: whether it is redrawn twice a second. If so, the menu is left out.
+        live: whether it is redrawn twice a second. If so, the menu has no CSV.
         finding: what the chart shows, in one sentence of plain text above it.
 
     Without data a sentence takes the place of the chart.
@@ -56,12 +56,10 @@ def show_chart(
             _show_title(title)
             st.markdown(formatting.escape_markdown(finding or "There is nothing to show yet."))
             return None
-        if live:
-            _show_title(title)
-        else:
-            with _title_and_menu(title, guide, key):
+        with _title_and_menu(title, guide, key):
+            if not live:  # Streamlit keeps the function of every download button until the next run of the whole page
                 _show_download(lambda: encode_csv(csv_rows()), "csv", key)
-                chart_export.show_export_buttons(_card_key(key), key, len(data))
+            chart_export.show_export_buttons(_card_key(key), key, len(data))
         _show_finding(finding)
         if rendered:
             return st.vega_lite_chart(chart, width="stretch", key=key, alt=alt)
