@@ -38,7 +38,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,8 @@ BEST_MODEL = "winner.json"
 """In the folder of a sweep: its best trial, retrained, and which `run` is the best of these models."""
 TEST_SCORES = ("test_accuracy", "test_loss", "test")
 """What a card says about the test images."""
+TEST_MESSAGE = "of the test images"
+"""In the message of the status of a tested run."""
 
 
 @dataclass(frozen=True)
@@ -115,8 +117,14 @@ class Run:
             raise RunError(f"{path} cannot be read: {error}. Restore the file, or delete the run's folder.") from None
 
     def status(self) -> Status:
-        """How far the run has come; `interrupted` if its worker is gone without saying so."""
-        return read_status(self.path / "status.json")
+        """How far the run has come; `interrupted` if its worker is gone without saying so.
+
+        As in `card`, a test score of a sweep's trial is left out.
+        """
+        status = read_status(self.path / "status.json")
+        if TEST_MESSAGE in status.message and not may_be_tested(self):
+            return replace(status, message=f"{status.message.partition(':')[0]}.")
+        return status
 
     @property
     def recorded_state(self) -> str:

@@ -102,6 +102,7 @@ def test_of_a_sweep_only_the_best_retrained_model_has_test_scores(
     assert (row["test_accuracy"] is not None) is (row["test_loss"] is not None) is tested
     assert row["val_accuracy"] == finished.metrics().rows[-1]["val_accuracy"]
     assert ("test" in finished.card()) is tested
+    assert ("test images" in finished.status().message) is tested and finished.status().message.startswith("Finished")
 
 
 def test_name_star_and_note_are_kept() -> None:

@@ -105,10 +105,11 @@ def robustness_model_menu(choice: str) -> list[str]:
 
 
 def _best_run(cards: dict[str, dict[str, object]], augmented: bool) -> str | None:
-    """The run with the highest test accuracy among those trained with augmentation, or without."""
+    """The run with the highest validation accuracy among those trained with augmentation, or without."""
     accuracies: dict[str, float] = {}
     for run_id, card in cards.items():
-        accuracy, settings = card.get("test_accuracy"), card.get("settings")
+        row, settings = caches.model_rows(runs_dir()).get(run_id, {}), card.get("settings")
+        accuracy = row.get("val_accuracy")
         if not isinstance(accuracy, float) or not isinstance(settings, dict):
             continue
         if (settings.get("augmentation", "none") != "none") == augmented:
