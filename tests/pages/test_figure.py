@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from mnist_core.charts import runs as run_charts
 from mnist_core.charts.common import encode_csv
 from mnist_core.runs.run import Run
-from pages.ui.shared import caches
+from pages.ui.shared import caches, state
 from pages.ui.shared.figure_guides import CURVE_GUIDES, GUIDES
 from tests.support import ROOT
 
@@ -58,6 +59,10 @@ def test_a_chart_has_a_finding_and_a_menu_and_without_data_it_is_a_sentence() ->
     assert r"It is \*empty\*\." in texts and r"It is \*drawn\*\." in texts
     assert texts.count("**How to read this**") == 2
     assert [each.proto.label for each in app.get("download_button")] == ["CSV"], "none is added twice a second"
+    app.session_state[state.PRESENTING] = True
+    usual, presented = app.get("vega_lite_chart")[0], app.run().get("vega_lite_chart")[0]
+    heights = [json.loads(chart.proto.spec)["height"] for chart in (usual, presented)]
+    assert heights[1] == 1.5 * heights[0], "as much as the type"
 
 
 ROWS: list[dict[str, Any]] = [

@@ -42,7 +42,7 @@ def _show_step(number: int, path: str) -> None:
     """The text of a step, and buttons to move on, go back and leave. In presenter mode keys press these buttons."""
     step = STEPS[number - 1]
     is_last = number == len(STEPS)
-    keys = " *Arrow keys move, Escape leaves.*" if presenter.is_presenting() else ""
+    keys = " *Arrow keys move, Escape leaves.*" if presenter.is_presenting() and number == 1 else ""
     with st.container(border=True, horizontal=True, vertical_alignment="center", key="tour"):
         st.markdown(f"**Guided tour, {number} of {len(STEPS)}: {step.title}.** {step.text()}{keys}")
         with st.container(horizontal=True, width="content", gap="small"):
