@@ -162,8 +162,8 @@ def choose_in_vector(name: str, values: NDArray[np.float32]) -> tuple[int]:
     figure.show_chart(
         layer_charts.clickable_bars(values.tolist(), "unit", "value", unit),
         f"Output of {layer_outputs.layer_title(name)}: click a unit",
-        f"{plural(len(values), 'bar')}; the largest is unit {int(values.argmax())} with {values.max():.4g}. Unit {unit} "
-        f"is chosen: {values[unit]:.4g}.",
+        f"{plural(len(values), 'bar')}; the largest is unit {int(values.argmax())} with {values.max():.4g}. Unit "
+        f"{unit} is chosen: {values[unit]:.4g}.",
         "units",
         "units",
         on_select=partial(_choose_clicked, "units", {"unit": state.EXPLAINED_CHANNEL}),
