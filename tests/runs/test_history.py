@@ -1,4 +1,4 @@
-"""The history of runs: rows of figures, names of people, and a bin that gives back what was thrown away."""
+"""The history of runs: their rows, labels and the trash; and rows of runs whose files are invalid."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ def finished(trained: Trained, runs_root: Path) -> Run:
     return Run(runs_root / trained.run.id)
 
 
-def made(**overrides: object) -> Run:
+def new_run(**overrides: object) -> Run:
     return create_run(make_spec("fast", overrides, "sample"))
 
 
-def over(run: Run) -> Run:
+def stop(run: Run) -> Run:
     run.write_status(replace(run.status(), state="stopped"))
     return run
 
@@ -60,24 +60,24 @@ def test_row_has_the_figures_of_the_card(finished: Run) -> None:
 
 
 def test_changes_during_the_training_are_among_the_changes() -> None:
-    run = made(epochs=3)
+    run = new_run(epochs=3)
     run.update_control(learning_rate=0.0003, epochs=3, paused=True)
     assert history.history_row(run)["changed"] == "epochs 3, learning_rate 0.0003 while training"
-    over(run)
+    stop(run)
     assert history.history_rows()[0]["changed"] == "epochs 3, learning_rate 0.0003 while training"
     spec = run.spec()
     rows = {row["setting"]: row for row in settings_table([spec, spec], [live_changes(run, spec), {}])}
     assert rows["learning_rate"]["values"] == ["0.01, then 0.0003", "0.01"] and rows["learning_rate"]["differs"]
 
 
-def test_run_without_a_model_has_a_row() -> None:
-    row = history.history_row(made(dropout=0.5) if RECIPES["fast"].settings.dropout else made(epochs=3))
+def test_a_run_without_a_model_has_a_row() -> None:
+    row = history.history_row(new_run(dropout=0.5) if RECIPES["fast"].settings.dropout else new_run(epochs=3))
     assert row["state"] == "queued" and row["test_accuracy"] is None and row["epochs"] == 3
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"schema": 99, "settings": {}}', "\0"])
-def test_broken_run_has_a_row_and_spoils_no_other(content: str, finished: Run) -> None:
-    broken = made()
+def test_a_broken_run_has_a_row_and_changes_no_other(content: str, finished: Run) -> None:
+    broken = new_run()
     (broken.path / "spec.json").write_text(content)
     (broken.path / "card.json").write_text('{"data": [1]}' if content == "[]" else content)
     rows = {row["run"]: row for row in history.history_rows()}
@@ -106,7 +106,7 @@ def test_of_a_sweep_only_the_best_retrained_model_has_test_scores(
 
 
 def test_name_star_and_note_are_kept() -> None:
-    run = made()
+    run = new_run()
     assert read_label(run) == Label()
     update_label(run, name="  the  good\none ", note="first line\nsecond line ")
     update_label(run, starred=True)
@@ -118,7 +118,7 @@ def test_name_star_and_note_are_kept() -> None:
 
 @pytest.mark.parametrize("changes", [{"name": "x" * 10_000}, {"note": "x" * 10_000}])
 def test_a_label_that_is_too_long_is_refused(changes: dict[str, str]) -> None:
-    run = made()
+    run = new_run()
     update_label(run, name="before")
     with pytest.raises(RunError, match="10,000 characters"):
         update_label(run, **changes)
@@ -127,7 +127,7 @@ def test_a_label_that_is_too_long_is_refused(changes: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("content", ["{", "[1]", '{"name": 5, "note": [], "starred": "yes"}', '{"name": null}'])
 def test_a_broken_label_is_empty(content: str) -> None:
-    run = made()
+    run = new_run()
     (run.path / "label.json").write_text(content)
     assert read_label(run) == Label()
 
@@ -145,7 +145,7 @@ def test_any_name_is_one_visible_line_or_refused(tmp_path: Path, text: str) -> N
         assert name == read_label(run).name and name.isprintable() and len(name) <= MAX_NAME
 
 
-def test_deleted_run_comes_back_whole(finished: Run, runs_root: Path) -> None:
+def test_a_deleted_run_is_restored_with_all_files(finished: Run, runs_root: Path) -> None:
     files = {path.name: path.read_bytes() for path in finished.path.iterdir() if path.is_file()}
     move_to_trash(finished)
     assert list_runs() == [] and list(trashed_runs()) == [finished.id]
@@ -165,7 +165,7 @@ def test_the_trash_is_emptied_after_a_day(finished: Run, runs_root: Path, monkey
 
 
 def test_running_run_is_not_deleted() -> None:
-    run = made()
+    run = new_run()
     with pytest.raises(RunError, match="Stop it"):
         move_to_trash(run)
     assert run.path.is_dir()
@@ -173,7 +173,7 @@ def test_running_run_is_not_deleted() -> None:
 
 @pytest.mark.parametrize("name", ["../x", "nothing", "", "x" * 500])
 def test_only_runs_in_the_trash_are_restored(name: str) -> None:
-    move_to_trash(over(made()))
+    move_to_trash(stop(new_run()))
     with pytest.raises(RunNotFoundError):
         restore_from_trash(name)
 
@@ -195,11 +195,11 @@ def test_settings_side_by_side_mark_what_differs() -> None:
     json.dumps(list(rows.values()))
 
 
-# what a hand, a newer version or a clock can do
+# invalid files, newer versions, wrong clocks
 
 
-def unchanged_beside(finished: Run, broken: Run) -> dict[str, object]:
-    """The broken run's row, where the other's is as ever."""
+def row_of_broken_run(finished: Run, broken: Run) -> dict[str, object]:
+    """The row of a broken run; that of the finished one must be as usual."""
     rows = {row["run"]: row for row in history.history_rows()}
     assert rows[finished.id]["test_accuracy"] == finished.card()["test_accuracy"]
     assert set(rows[broken.id]) == set(history.COLUMNS)
@@ -209,46 +209,46 @@ def unchanged_beside(finished: Run, broken: Run) -> dict[str, object]:
 
 @pytest.mark.parametrize("accuracy", ['"high"', "[1]", "true", "NaN", "Infinity", "-1", "1" + "0" * 400, "null", "{}"])
 def test_invalid_figures_are_none(accuracy: str, finished: Run) -> None:
-    broken = over(made())
+    broken = stop(new_run())
     content = f'{{"test_accuracy": {accuracy}, "test_loss": {accuracy}, "data": {{"name": 7}}}}'
     (broken.path / "card.json").write_text(content)
-    row = unchanged_beside(finished, broken)
+    row = row_of_broken_run(finished, broken)
     assert row["test_accuracy"] is None and row["data"] == "sample"
     assert list(ranking.leaderboards(history.history_rows())) == ["sample"]
 
 
-def test_run_of_a_newer_version_without_status_or_with_a_list_has_a_row(finished: Run) -> None:
-    newer = over(made())
+def test_a_run_of_a_newer_version_or_without_status_has_a_row(finished: Run) -> None:
+    newer = stop(new_run())
     spec = json.loads((newer.path / "spec.json").read_text())
     (newer.path / "spec.json").write_text(json.dumps({**spec, "schema": 99}))
-    assert unchanged_beside(finished, newer)["recipe"] is None
-    bare = made()
+    assert row_of_broken_run(finished, newer)["recipe"] is None
+    bare = new_run()
     (bare.path / "status.json").unlink()
-    assert unchanged_beside(finished, bare)["state"] == "interrupted"
+    assert row_of_broken_run(finished, bare)["state"] == "interrupted"
     (bare.path / "spec.json").write_text("[]")
     (bare.path / "status.json").write_text('{"state": ["running"], "epoch": "many"}')
-    assert unchanged_beside(finished, bare)["state"] == "failed"
+    assert row_of_broken_run(finished, bare)["state"] == "failed"
     move_to_trash(bare)
     assert list(trashed_runs()) == [bare.id]
 
 
-def test_run_of_a_clock_that_was_put_back_is_interrupted_when_its_process_is_gone(finished: Run) -> None:
-    ahead, remote = made(), made()
+def test_a_run_with_a_future_heartbeat_is_interrupted_if_its_process_is_gone(finished: Run) -> None:
+    ahead, remote = new_run(), new_run()
     status = replace(ahead.status(), state="running", pid=2**22 + 1, heartbeat=time.time() + 86_400)
     ahead.write_status(status)
-    assert unchanged_beside(finished, ahead)["state"] == "interrupted"
+    assert row_of_broken_run(finished, ahead)["state"] == "interrupted"
     ahead.write_status(replace(status, pid=os.getpid()))
-    assert unchanged_beside(finished, ahead)["state"] == "running", "its process is there"
+    assert row_of_broken_run(finished, ahead)["state"] == "running", "its process exists"
     remote.write_status(replace(status, host="elsewhere"))
-    assert unchanged_beside(finished, remote)["state"] == "running", "whose clock is ahead of ours"
+    assert row_of_broken_run(finished, remote)["state"] == "running", "its clock may be ahead of ours"
 
 
-def test_run_made_in_the_future_has_a_row(finished: Run) -> None:
-    future = over(create_run(replace(make_spec("fast", {}, "sample"), created=time.time() + 1e6)))
-    assert unchanged_beside(finished, future)["created"] > time.time()
+def test_a_run_created_in_the_future_has_a_row(finished: Run) -> None:
+    future = stop(create_run(replace(make_spec("fast", {}, "sample"), created=time.time() + 1e6)))
+    assert row_of_broken_run(finished, future)["created"] > time.time()
     spec = json.loads((future.path / "spec.json").read_text())
     (future.path / "spec.json").write_text(json.dumps({**spec, "created": 1e300}))
-    assert unchanged_beside(finished, future)["created"] is None
+    assert row_of_broken_run(finished, future)["created"] is None
 
 
 def test_a_run_deleted_in_the_future_is_kept_for_a_day_from_now(
