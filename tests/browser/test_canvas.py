@@ -49,13 +49,14 @@ def test_digits_drawn_by_touch_are_read_cleared_and_undone(phone: Page) -> None:
     clear = phone.get_by_role("button", name="Clear", exact=True)
     clear.scroll_into_view_if_needed()
     before, answers = canvas_box(phone), []
-    for _, strokes in SLANTED_HAND:
+    drawn = SLANTED_HAND[:10:2]
+    for _, strokes in drawn:
         draw_by_touch(phone, finger, strokes)
         answers.append(read(phone))
         assert canvas_box(phone) == before  # the answer does not push the canvas away from the finger
         clear.tap()
         expect(phone.get_by_text("The prediction appears when you lift the pen")).to_be_visible(timeout=20 * SECONDS)
-    assert answers == [digit for digit, _ in SLANTED_HAND]
+    assert answers == [digit for digit, _ in drawn]
 
     draw_by_touch(phone, finger, [*ROUND_HAND[1][1], [(40, 40), (240, 240)]])
     phone.get_by_role("button", name="Undo", exact=True).tap()

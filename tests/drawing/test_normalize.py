@@ -25,6 +25,7 @@ from mnist_core.drawing.uploads import decode_upload
 from mnist_core.errors import DrawingError
 from mnist_core.handwriting import digit_forms
 from mnist_core.models.classifier import DEFAULT_MODEL, Classifier
+from tests.browser.hands import ROUND_HAND, SLANTED_HAND, Stroke
 
 SIDE = 28
 
@@ -413,3 +414,12 @@ def test_each_step_can_be_left_out(digits: np.ndarray) -> None:
     assert spans(images[1]) == (28, 28)
     assert [max(spans(image)) for image in images[2:]] == [20, 20]
     assert difference(images[3], digits[3]) < difference(images[2], digits[3]) < difference(images[0], digits[3])
+
+
+@pytest.mark.parametrize("hand", [ROUND_HAND, SLANTED_HAND])
+def test_the_shipped_model_recognizes_what_the_browser_tests_draw(hand: list[tuple[int, list[Stroke]]]) -> None:
+    classifier = Classifier(DEFAULT_MODEL)
+    for digit, strokes in hand:
+        paths = tuple(np.array(stroke, np.float32) for stroke in strokes)
+        drawing = render_strokes(paths, 20, float(np.ptp(np.concatenate(paths), axis=0).max()))
+        assert classifier.predict(normalize_drawing(drawing, 20).image).digit == digit
