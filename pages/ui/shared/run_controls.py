@@ -12,7 +12,7 @@ from mnist_core.runs.checkpoints import has_checkpoint
 from mnist_core.runs.control import Control
 from mnist_core.runs.run import Run
 from mnist_core.runs.status import Status
-from pages.ui.shared import caches, guard, mode, visitor
+from pages.ui.shared import caches, feedback, guard, mode, visitor
 
 LEARNING_RATES = (1e-5, 3e-5, 1e-4, 2e-4, 3e-4, 5e-4, 1e-3, 2e-3, 3e-3, 5e-3, 0.01, 0.02, 0.03, 0.05, 0.1, 0.3, 1.0)
 MAX_EPOCHS = 1000
@@ -82,7 +82,10 @@ def _show_learning_rate(run: Run, current: float) -> None:
     key = f"rate-{run.id}"
 
     def request_learning_rate() -> None:
-        visitor.owner_callback(run, run.update_control)(learning_rate=st.session_state[key])
+        rate = st.session_state[key]
+        visitor.owner_callback(run, run.update_control)(learning_rate=rate)
+        if Control.from_json(run.control()).learning_rate == rate:  # a refusal has its own toast
+            feedback.confirm(f"The learning rate is {rate:g} from the next batches on.")
 
     st.select_slider(
         "Learning rate from now on",
@@ -105,7 +108,10 @@ def _show_total_epochs(run: Run, status: Status) -> None:
     key = f"epochs-{run.id}"
 
     def request_epochs() -> None:
-        visitor.owner_callback(run, run.update_control)(epochs=st.session_state[key])
+        epochs = st.session_state[key]
+        visitor.owner_callback(run, run.update_control)(epochs=epochs)
+        if Control.from_json(run.control()).epochs == epochs:
+            feedback.confirm(f"The run trains for {epochs} epochs in all.")
 
     st.number_input(
         "Total epochs",
