@@ -12,9 +12,11 @@ BALANCED_RATIO = 1.5
 
 
 def class_balance(summary: DatasetSummary) -> str:
-    """`The digits are nearly balanced: 1 is the most frequent (11.2 % of the training images), 5 the rarest (9 %).`"""
+    """`The digits are nearly balanced: 1 is the most frequent (11 % of the training images), 5 the rarest (9 %).`"""
     counts = summary.training
     most, fewest = int(counts.argmax()), int(counts.argmin())
+    if counts[most] == counts[fewest]:
+        return f"The digits are balanced: {counts[most]:,} training images show each of them."
     balanced = counts[most] <= BALANCED_RATIO * counts[fewest]
     first, last = (f"{100 * counts[digit] / counts.sum():.1f} %" for digit in (most, fewest))
     return (
@@ -33,14 +35,14 @@ def pixel_values(summary: DatasetSummary) -> str:
 
 
 def mean_digits(summary: DatasetSummary) -> str:
-    """`People agree most on the 1: its mean is the brightest. They agree least on the 4.`"""
+    """`People agree most on the 1: its mean has the brightest pixel. They agree least on the 4.`"""
     peaks = summary.means.reshape(len(summary.means), -1).max(axis=1)
     most, least = int(peaks.argmax()), int(peaks.argmin())
     return f"People agree most on the {most}: its mean has the brightest pixel. They agree least on the {least}."
 
 
 def augmented_digits(predictions: NDArray[np.uint8], label: int) -> str:
-    """`Digit Lab's model still reads 19 of these 20 as a 5.`"""
+    """`Digit Lab's model reads 19 of these 20 as a 5.`"""
     right = int((predictions == label).sum())
     article = "an" if label == 8 else "a"
     return f"Digit Lab's model reads {right} of these {len(predictions)} as {article} {label}."

@@ -65,7 +65,7 @@ def confusion(counts: Counts) -> str:
             sentence += f", {_times(times)} {_a(true)} as {_a(predicted)}"
         sentences.append(f"{sentence}.")
     if rejected:
-        sentences.append(f"It takes {plural(rejected, 'digit')} for no digit at all.")
+        sentences.append(f"It rejects {plural(rejected, 'digit')} as “not a digit”.")
     return " ".join(sentences) or "It confuses no two digits."
 
 

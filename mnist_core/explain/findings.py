@@ -62,7 +62,7 @@ def neighbors(labels: Sequence[int], predicted: int) -> str:
     """`9 of the 10 most similar training digits are labeled 7, as predicted.` `predicted`: an output."""
     agreeing = sum(label == predicted for label in labels)
     if predicted >= NUM_CLASSES:
-        return f"The model takes this for no digit; the most similar training digits are {_listed(labels)}."
+        return f"The model rejects this image; the most similar training digits are labeled {_listed(labels)}."
     if not agreeing:
         return (
             f"None of the {len(labels)} most similar training digits is labeled {predicted}, which the model predicts."
@@ -90,5 +90,5 @@ def growth(moments: Sequence[str], probabilities: NDArray[np.float32]) -> str:
     since = int(unsure[-1]) + 1
     if since == len(moments):
         at_end = f"{100 * probabilities[-1, final]:.0f} %"
-        return f"It does not become more than {share} sure: at the end it gives {name} {at_end}."
+        return f"It does not become more than {share} sure: at the end, the probability of {name} is {at_end}."
     return f"It is more than {share} sure of {name} {moments[since]} and later."

@@ -12,6 +12,8 @@ CLEAR_CHANGE = {"accuracy": 0.002, "loss": 0.02}
 """Metric -> the change that is more than noise: in accuracy absolute, in loss relative to the better value."""
 CLOSE_ACCURACY = 0.005
 """Runs within this distance are about equally accurate."""
+WORTH_NAMING = 90
+"""Percent of the cost of the most accurate run, up to which a cheaper run is worth naming."""
 
 
 def learning_curve(reports: Sequence[Report], metric: str) -> str:
@@ -28,23 +30,27 @@ def learning_curve(reports: Sequence[Report], metric: str) -> str:
         return _first_epoch(training, values, metric)
     higher = metric == "accuracy"
     best = (max if higher else min)(range(len(values)), key=values.__getitem__)
-    if best < len(values) - 1 and _clearly_better(values[best], values[-1], metric):
+    since = len(values) - 1 - best
+    if since and _clearly_better(values[best], values[-1], metric):
         when = f"Validation {metric} was best after epoch {validated[best].get('epoch', best + 1)}"
         still_learns = _clearly_better(training[-1], _training_before(reports, validated[best], metric), metric)
-        return f"{when} and has been worse since: the network overfits." if still_learns else f"{when}."
-    if _clearly_better(values[-1], values[-2], metric):
+        overfits = since > 1 and still_learns  # a single worse epoch may be chance
+        return f"{when} and has been worse since: the network overfits." if overfits else f"{when}."
+    if _clearly_better(values[-1], (max if higher else min)(values[:-1]), metric):  # not: better than a bad epoch
         return f"Validation {metric} still {'rises' if higher else 'falls'}: more epochs may help."
+    if len(values) == 2:
+        return f"Validation {metric} is {_format(values[-1], metric)} after {len(values)} epochs."
     return f"Validation {metric} has leveled off at {_format(values[-1], metric)}."
 
 
 def _first_epoch(training: Sequence[float], values: Sequence[float], metric: str) -> str:
     if values:
         return f"Validation {metric} is {_format(values[0], metric)} after the first epoch."
-    if len(training) < 2 or training[-1] == training[0]:
+    if len(training) < 2:
         return ""
     direction = "risen" if training[-1] > training[0] else "fallen"
     first, last = _format(training[0], metric), _format(training[-1], metric)
-    return f"Training {metric} has {direction} from {first} to {last}."
+    return "" if first == last else f"Training {metric} has {direction} from {first} to {last}."
 
 
 def _training_before(reports: Sequence[Report], last: Report, metric: str) -> float:
@@ -63,7 +69,7 @@ def _format(value: float, metric: str) -> str:
 
 
 def run_curves(curves: Mapping[str, Sequence[Report]], metric: str) -> str:
-    """`canvas has the best validation accuracy: 98.2 %, then fast: 95.2 %.`
+    """`canvas has the best validation accuracy, 98.2 %; next is fast: 95.2 %.`
 
     Args:
         curves: name of a run -> its reports; those without the metric are left out.
@@ -79,11 +85,10 @@ def run_curves(curves: Mapping[str, Sequence[Report]], metric: str) -> str:
     if not best:
         return f"No run has reported its {title} yet."
     ranked = sorted(best, key=best.__getitem__, reverse=pick is max)
-    first, *others = [f"{name}: {_format(best[name], metric)}" for name in ranked]
-    if not others:
-        return f"The best {title} of {first}."
-    name, value = ranked[0], _format(best[ranked[0]], metric)
-    return f"{name} has the best {title}, {value}; next is {others[0]}."
+    first, value = ranked[0], _format(best[ranked[0]], metric)
+    if len(ranked) == 1:
+        return f"The best {title} of {first} is {value}."
+    return f"{first} has the best {title}, {value}; next is {ranked[1]}: {_format(best[ranked[1]], metric)}."
 
 
 def accuracy_against_cost(rows: Sequence[Mapping[str, Any]], cost: str) -> str:
@@ -103,6 +108,8 @@ def accuracy_against_cost(rows: Sequence[Mapping[str, Any]], cost: str) -> str:
     if cheapest is best:
         return sentence
     share = max(1, round(100 * cheapest[cost] / best[cost]))
+    if share > WORTH_NAMING:
+        return sentence
     what = "of the parameters" if cost == "parameters" else "of the training time"
     return f"{sentence} {cheapest['name']} is within {100 * CLOSE_ACCURACY:g} points with {share} % {what}."
 
@@ -120,8 +127,9 @@ def learning_rates(rates: Sequence[float], epochs: int) -> str:
     ends = f"ends at {last:.2g}" if last < peak else f"stays at {peak:.2g}"
     if first == peak:
         return f"The learning rate starts at {first:.2g} and {ends}."
-    when = [float(rate) for rate in rates].index(peak) * epochs / len(rates)
-    return f"The learning rate rises to {peak:.2g} in the first {when:.2g} epochs and {ends}."
+    when = f"{[float(rate) for rate in rates].index(peak) * epochs / len(rates):.3g}"
+    period = "epoch" if when == "1" else f"{when} epochs"
+    return f"The learning rate rises to {peak:.2g} in the first {period} and {ends}."
 
 
 def range_test(suggested: float, lowest: float) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mnist_core.fields import Integer, Number
+from mnist_core.recipes.overrides import setting_rules
 from mnist_core.sweeps.objective import best_trial
 from mnist_core.sweeps.plan import SweepPlan
 from mnist_core.sweeps.search_space import Dimension, Range
@@ -17,7 +19,7 @@ EDGE = 0.05
 
 
 def best_so_far(points: Sequence[Mapping[str, Any]]) -> str:
-    """`The best value came with trial 7 of 20; the 13 since have not beaten it.`
+    """`The best value came with trial 7; the 13 that ended since have not beaten it.`
 
     Args:
         points: as returned by `charts.sweep.best_so_far` for one sweep.
@@ -28,12 +30,12 @@ def best_so_far(points: Sequence[Mapping[str, Any]]) -> str:
     first, last = reached.index(reached[-1]) + 1, len(reached)
     if first == last:
         return f"The latest of {last} trials is the best: a longer search may find better ones." if last > 1 else ""
-    since = "the one since has" if last - first == 1 else f"the {last - first} since have"
-    return f"The best value came with trial {first} of {last}; {since} not beaten it."
+    since = "the one that ended since has" if last - first == 1 else f"the {last - first} that ended since have"
+    return f"The best value came with trial {points[first - 1]['trial']}; {since} not beaten it."
 
 
 def trial_curves(trials: Sequence[Trial]) -> str:
-    """`8 of 20 trials were pruned.`"""
+    """`8 of 20 trials were pruned: stopped early to save time.`"""
     ended = [trial for trial in trials if trial.get("state") in ("finished", "pruned")]
     pruned = sum(trial["state"] == "pruned" for trial in ended)
     if not ended:
@@ -60,17 +62,18 @@ def best_settings(trials: Sequence[dict[str, Any]], plan: SweepPlan) -> str:
 
 
 def setting(trials: Sequence[dict[str, Any]], plan: SweepPlan, dimension: Dimension) -> str:
-    """`The best trial has learning rate 0.1, the end of its range: a wider range may hold better ones.`"""
+    """`The best trial has learning rate 0.1, an end of its range: better values may be beyond it.`"""
     best = best_trial(trials, plan)
     if best is None:
         return ""
     value = best["settings"][dimension.name]
     sentence = f"The best trial has {_title(dimension)} {_format(value)}"
     if isinstance(dimension, Range):
-        low, high = dimension.low, dimension.high
+        low, high, rule = dimension.low, dimension.high, setting_rules()[dimension.name]
         at_low = value <= low * (high / low) ** EDGE if dimension.log else value <= low + EDGE * (high - low)
         at_high = value >= high / (high / low) ** EDGE if dimension.log else value >= high - EDGE * (high - low)
-        if at_low or at_high:
+        can_be_wider = isinstance(rule, Integer | Number) and (low > rule.low if at_low else high < rule.high)
+        if (at_low or at_high) and can_be_wider:
             return f"{sentence}, an end of its range: better values may be beyond it."
     return f"{sentence}."
 
@@ -88,7 +91,7 @@ def two_settings(trials: Sequence[dict[str, Any]], plan: SweepPlan, across: Dime
 
 
 def two_sweeps(bests: Mapping[str, Mapping[str, Any] | None], plan: SweepPlan) -> str:
-    """`This sweep found the better trial: 95.1 %, the other 94.0 %.`
+    """`This sweep found the better trial: 95.10 %; the other 94.00 %.`
 
     Args:
         bests: name of a sweep -> its best trial; two, with the same measure.
@@ -116,7 +119,7 @@ def importance(rows: Sequence[Mapping[str, Any]]) -> str:
     name, share = str(first["setting"]).replace("_", " "), f"{100 * first['share']:.0f} %"
     if len(rows) > 1 and rows[1]["high"] >= first["low"]:
         second = str(rows[1]["setting"]).replace("_", " ")
-        return f"{name.capitalize()} and {second} matter most; which of them more is uncertain."
+        return f"{name.capitalize()} and {second} matter most; which of the two matters more is uncertain."
     return f"{name.capitalize()} matters most: it explains {share} of the differences."
 
 

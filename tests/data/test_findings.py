@@ -16,6 +16,9 @@ def summary(training: list[int]) -> DatasetSummary:
 def test_class_balance_names_the_most_frequent_digit_and_the_rarest() -> None:
     said = findings.class_balance(summary([10, 12, 10, 10, 10, 8, 10, 10, 10, 10]))
     assert "nearly balanced" in said and "1 is the most frequent (12.0 %" in said and "5 the rarest (8.0 %)" in said
+    assert (
+        findings.class_balance(summary([400] * 10)) == "The digits are balanced: 400 training images show each of them."
+    )
     assert "not balanced" in findings.class_balance(summary([90, 1, 1, 1, 1, 1, 1, 1, 1, 2]))
 
 

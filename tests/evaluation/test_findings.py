@@ -42,9 +42,9 @@ def test_headline(table: np.ndarray, expected: str) -> None:
         ),
         (
             counts((8, 3, 2), (0, 10, 3)),
-            "It confuses 3 and 8 most: twice it reads an 8 as a 3. It takes 3 digits for no digit at all.",
+            "It confuses 3 and 8 most: twice it reads an 8 as a 3. It rejects 3 digits as “not a digit”.",
         ),
-        (counts((1, 10, 1)), "It takes 1 digit for no digit at all."),
+        (counts((1, 10, 1)), "It rejects 1 digit as “not a digit”."),
         (counts(), "It confuses no two digits."),
     ],
 )
@@ -69,6 +69,7 @@ def test_worst_mistake() -> None:
     )
     assert findings.worst_mistake(probabilities[:1], labels[:1]).startswith("1 of 1 mistake is made")
     assert findings.worst_mistake(probabilities[:3], labels[:3]).endswith("the surest takes a 4 for a 9, with 97.0 %.")
+    assert findings.worst_mistake(probabilities[[0, 2]], labels[[0, 2]]).startswith("1 of 2 mistakes is made with")
     assert findings.worst_mistake(probabilities[1:2], labels[1:2]) == "It makes no mistakes here."
 
 

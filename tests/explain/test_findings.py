@@ -40,7 +40,7 @@ def test_attribution() -> None:
 def test_neighbors() -> None:
     assert findings.neighbors([7, 7, 9], 7) == ("2 of the 3 most similar training digits are labeled 7, as predicted.")
     assert findings.neighbors([9, 9], 7).startswith("None of the 2 most similar training digits is labeled 7")
-    assert findings.neighbors([9, 4, 9], 10).endswith("the most similar training digits are 4, 9.")
+    assert findings.neighbors([9, 4, 9], 10).endswith("the most similar training digits are labeled 4, 9.")
 
 
 def test_growth() -> None:
@@ -49,4 +49,4 @@ def test_growth() -> None:
     assert findings.growth(moments, read[[3, 2, 7]]) == "It is more than 50 % sure of a 7 after 6 steps and later."
     assert findings.growth(moments, read[[7, 2, 7]]).endswith("after 6 steps and later.")
     assert findings.growth(moments, read[[7, 7, 7]]).endswith("at every moment, even before training.")
-    assert findings.growth(moments, 0.4 * read[[7, 7, 7]]).endswith("at the end it gives a 7 40 %.")
+    assert findings.growth(moments, 0.4 * read[[7, 7, 7]]).endswith("at the end, the probability of a 7 is 40 %.")

@@ -260,6 +260,8 @@ def test_accuracy_on_distorted_digits_is_measured_and_drawn(app: AppTest, traine
         read = Classifier(path).probabilities(images[chosen]).argmax(axis=1)
         assert curves[choice][0] == pytest.approx((read == labels[chosen]).mean())
         assert curves[choice][8] < curves[choice][0]
+    finding = next(text.value for text in app.markdown if text.value.startswith("At "))
+    assert "Digit Lab\\'s model" in finding, "escaped once: a second time, the backslashes would show"
     assert len(app.get("vega_lite_chart")) == 1
     button(app, "Measure all 2").click().run()
     assert {key[3] for key in app.session_state[state.ROBUSTNESS_CURVES]} >= {"shift", "contrast"}

@@ -22,8 +22,11 @@ def reports(values: list[float], training: list[float], metric: str) -> list[dic
         ("loss", [0.8, 0.4, 0.2], [0.8, 0.4, 0.2], "still falls"),
         ("accuracy", [0.9, 0.98, 0.9801], [0.9, 0.98, 0.99], "leveled off at 98.0 %"),
         ("loss", [0.4, 0.2, 0.2001], [0.4, 0.2, 0.1], "leveled off at 0.200"),
-        ("accuracy", [0.9, 0.98, 0.95], [0.9, 0.98, 0.999], "best after epoch 2 and has been worse since"),
-        ("loss", [0.4, 0.2, 0.3], [0.4, 0.2, 0.05], "best after epoch 2 and has been worse since"),
+        ("accuracy", [0.9, 0.98, 0.96, 0.95], [0.9, 0.98, 0.99, 0.999], "best after epoch 2 and has been worse since"),
+        ("loss", [0.4, 0.2, 0.3, 0.3], [0.4, 0.2, 0.1, 0.05], "best after epoch 2 and has been worse since"),
+        ("accuracy", [0.9, 0.98, 0.95], [0.9, 0.98, 0.999], "was best after epoch 2."),
+        ("accuracy", [0.98, 0.9, 0.9805], [0.9, 0.98, 0.999], "leveled off"),
+        ("accuracy", [0.98, 0.9805], [0.9, 0.98], "is 98.0 % after 2 epochs"),
     ],
 )
 def test_learning_curve_says_where_validation_is_heading(
@@ -33,9 +36,9 @@ def test_learning_curve_says_where_validation_is_heading(
 
 
 def test_learning_curve_calls_it_overfitting_only_while_the_training_improves() -> None:
-    worse = [0.4, 0.2, 0.3]
-    assert "overfits" in findings.learning_curve(reports(worse, [0.4, 0.2, 0.05], "loss"), "loss")
-    assert "overfits" not in findings.learning_curve(reports(worse, [0.4, 0.2, 0.3], "loss"), "loss")
+    worse = [0.4, 0.2, 0.3, 0.3]
+    assert "overfits" in findings.learning_curve(reports(worse, [0.4, 0.2, 0.1, 0.05], "loss"), "loss")
+    assert "overfits" not in findings.learning_curve(reports(worse, [0.4, 0.2, 0.3, 0.3], "loss"), "loss")
 
 
 def test_learning_curve_of_the_first_epoch() -> None:
@@ -57,11 +60,12 @@ def test_run_curves_name_the_best_run_and_the_next() -> None:
         findings.run_curves(curves, "val_accuracy") == "b has the best validation accuracy, 95.0 %; next is a: 90.0 %."
     )
     assert findings.run_curves(curves, "loss").startswith("a has the best training loss, 0.100")
-    assert "a: 90.0 %" in findings.run_curves({"a": curves["a"]}, "val_accuracy")
+    alone = findings.run_curves({"a": curves["a"]}, "val_accuracy")
+    assert alone == "The best validation accuracy of a is 90.0 %."
     assert "No run" in findings.run_curves({"c": []}, "loss")
 
 
-def val_accuracy_against_cost_names_the_best_run_and_a_cheaper_one_that_is_about_as_good() -> None:
+def test_accuracy_against_cost_names_the_best_run_and_a_cheaper_one_that_is_about_as_good() -> None:
     rows = [
         {"name": "large", "val_accuracy": 0.99, "parameters": 100_000},
         {"name": "small", "val_accuracy": 0.987, "parameters": 8_000},
@@ -80,6 +84,7 @@ def val_accuracy_against_cost_names_the_best_run_and_a_cheaper_one_that_is_about
         ([0.01, 0.01], "stays at 0.01"),
         ([0.01, 0.005, 0.001], "starts at 0.01 and ends at 0.001"),
         ([0.0, 0.005, 0.01, 0.001], "rises to 0.01 in the first 2 epochs and ends at 0.001"),
+        ([0.0, 0.01, 0.005, 0.001], "rises to 0.01 in the first epoch and ends at 0.001"),
     ],
 )
 def test_learning_rates_say_how_they_start_and_end(rates: list[float], said: str) -> None:

@@ -22,10 +22,10 @@ def trial(number: int, rate: float, value: float, state: str = "finished", batch
 
 def test_best_so_far_says_how_long_ago_the_best_came() -> None:
     def said(*best: float | None) -> str:
-        return findings.best_so_far([{"best": value} for value in best])
+        return findings.best_so_far([{"best": value, "trial": 9 - index} for index, value in enumerate(best)])
 
-    assert "trial 2 of 5; the 3 since have not" in said(0.8, 0.9, 0.9, 0.9, 0.9)
-    assert "trial 1 of 2; the one since has not" in said(0.9, 0.9)
+    assert "trial 8; the 3 that ended since have not" in said(0.8, 0.9, 0.9, 0.9, 0.9), "in the order of their ends"
+    assert "trial 9; the one that ended since has not" in said(0.9, 0.9)
     assert "latest of 3 trials is the best" in said(0.7, 0.8, 0.9)
     assert said(0.9) == "" and "No trial" in said() and "No trial" in said(None)
 
@@ -50,6 +50,14 @@ def test_setting_says_if_the_best_trial_is_at_the_end_of_the_range(plan: SweepPl
     said = findings.setting([trial(1, rate, 0.9), trial(2, 0.005, 0.5)], plan, plan.space[0])
     assert f"learning rate {rate:.2g}" in said and ("end of its range" in said) == edge
     assert findings.setting([], plan, plan.space[0]) == ""
+
+
+def test_setting_does_not_suggest_values_that_do_not_exist() -> None:
+    plan = make_plan("fast", ["dropout=0..0.5"], data="sample")
+    trials = [{"trial": 1, "state": "finished", "value": 0.9, "settings": {"dropout": 0.0}}]
+    assert findings.setting(trials, plan, plan.space[0]) == "The best trial has dropout 0."
+    trials[0]["settings"]["dropout"] = 0.5
+    assert "end of its range" in findings.setting(trials, plan, plan.space[0])
 
 
 def test_two_settings_are_those_of_the_best_trial(plan: SweepPlan) -> None:

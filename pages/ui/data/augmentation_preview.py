@@ -10,6 +10,7 @@ from mnist_core.charts import data as data_charts
 from mnist_core.data import augmentation, augmentation_preview, findings
 from mnist_core.data.augmentation_preview import AUGMENTATION_NAMES, AUGMENTATION_UNITS, PREVIEW_LIMITS
 from mnist_core.data.labels import predicted_labels
+from mnist_core.explain.findings import output_name
 from mnist_core.models.classifier import DEFAULT_MODEL
 from pages.ui.shared import caches, figure, state
 
@@ -38,7 +39,8 @@ def choose_digit() -> tuple[NDArray[np.uint8], int, str]:
     st.session_state[state.AUGMENTED_INDEX] = min(st.session_state.get(state.AUGMENTED_INDEX, 0), last)
     label = f"Training digit (0 to {last:,})"
     index = int(st.number_input(label, 0, last, key=state.AUGMENTED_INDEX))
-    return mnist.x_train[index], int(mnist.y_train[index]), f"training digit {index:,}, a {mnist.y_train[index]}"
+    digit = int(mnist.y_train[index])
+    return mnist.x_train[index], digit, f"training digit {index:,}, {output_name(digit)}"
 
 
 def choose_strengths() -> augmentation.Augmentation:

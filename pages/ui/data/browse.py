@@ -14,6 +14,7 @@ from mnist_core.data import browse, findings
 from mnist_core.data.browse import DigitFilter
 from mnist_core.data.labels import predicted_labels
 from mnist_core.evaluation.mistakes import prediction_label
+from mnist_core.explain.findings import output_name
 from pages.ui.shared import caches, digit_picker, figure, formatting, model_menu, state
 
 SPLITS = {"train": "Training digits", "test": "Test digits"}
@@ -178,7 +179,7 @@ def show_digit(split: str, choice: str) -> None:
     st.session_state[state.BROWSED_INDEX] = min(st.session_state.get(state.BROWSED_INDEX, 0), last)
     index = int(st.number_input(f"Index of the digit (0 to {last:,})", 0, last, key=state.BROWSED_INDEX))
     image = images[index]
-    name = f"{SPLITS[split][:-1]} {index:,}: a {labels[index]}"
+    name = f"{SPLITS[split][:-1]} {index:,}: {output_name(int(labels[index]))}"
     figure.show_chart(
         caches.rendered_chart(f"pixels {image.tobytes().hex()}", lambda: data_charts.pixel_heatmap(image)),
         name,

@@ -16,7 +16,7 @@ from mnist_core.evaluation import findings
 from mnist_core.evaluation.metrics import wilson_interval
 from mnist_core.evaluation.robustness import DISTORTIONS, PREPARATIONS, preparations_for
 from pages.ui.evaluate.evaluated_model import EvaluatedModel
-from pages.ui.shared import analysis_caches, caches, figure, formatting, model_menu, state, thumbnails
+from pages.ui.shared import analysis_caches, caches, figure, model_menu, state, thumbnails
 
 MAX_MODELS = 3
 SLICE_SECONDS = 1.0
@@ -207,7 +207,7 @@ def show_robustness_curves(choices: list[str], name: str) -> None:
         f"{title}. {finding}",
         "robustness",
         "robustness",
-        finding=formatting.escape_markdown(finding),
+        finding=finding,
     )
     st.caption(f"Each point: {images:,} test images, equally many of each digit. Dashed line: undistorted images.")
 

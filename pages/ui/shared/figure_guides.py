@@ -84,8 +84,9 @@ GUIDES = {
         "https://arxiv.org/abs/1506.01186",
     ),
     "accuracy against cost": Guide(
-        "Each dot is a run. Further right it costs more, further up it reads more test digits correctly, so the best "
-        "runs lie along the upper left edge. The horizontal scale is logarithmic: each step means ten times the cost.",
+        "Each dot is a run. Further right it costs more, further up it reads more validation images correctly, so the "
+        "best runs are along the upper left edge. The horizontal scale is logarithmic: each step means ten times the "
+        "cost.",
         "accuracy–efficiency trade-off, Pareto front",
         "https://arxiv.org/abs/1905.11946",
     ),

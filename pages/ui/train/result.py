@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from mnist_core.charts.common import format_duration
+from mnist_core.explain.findings import output_name
 from mnist_core.recipes import recipes
 from mnist_core.runs.run import Run
 from mnist_core.runs.spec import RunSpec
@@ -78,4 +79,4 @@ def _show_test_digit(run: Run, spec: RunSpec, card: dict[str, Any]) -> None:
     with right:
         prediction_view.show_prediction(prediction)
         is_right = not prediction.rejected and prediction.digit == int(labels[index])
-        st.caption("Correct." if is_right else f"Wrong: it is a {labels[index]}.")
+        st.caption("Correct." if is_right else f"Wrong: it is {output_name(int(labels[index]))}.")
