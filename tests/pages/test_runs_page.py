@@ -418,6 +418,7 @@ def test_a_trial_has_no_test_accuracy(app: AppTest, two: list[Run], runs_root: P
     assert "not evaluated on the test images" in page_text(app) and "Confusion matrix" not in page_text(app)
     app.multiselect(key=state.COMPARED).set_value([two[0].id]).run()
     assert [metric.label for metric in app.metric[:2]] == ["Validation accuracy", "Test accuracy"]
+    assert "This recipe validates on the test images" in page_text(app)
 
 
 def test_curves_are_redrawn_while_a_run_trains(

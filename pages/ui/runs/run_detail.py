@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from mnist_core.charts.common import format_duration
+from mnist_core.errors import RunError
 from mnist_core.runs.labels import read_label, run_title, update_label
 from mnist_core.runs.run import Run
 from pages.ui.runs import trash
@@ -20,7 +21,7 @@ def show_one_run(run: Run, row: Row) -> None:
     locked = visitor.is_locked(run)
     st.markdown(f"#### {formatting.escape_markdown(row['name'])}")
     st.caption(formatting.escape_markdown(what_text(row)))
-    _show_scores(row)
+    _show_scores(run, row)
     open_run, retrain, delete = st.columns(3, vertical_alignment="center")
     open_run.page_link("pages/train.py", label="Open", icon=":material/monitoring:", query_params={"run": run.id})
     retrain.page_link(
@@ -34,7 +35,7 @@ def show_one_run(run: Run, row: Row) -> None:
         show_export(run)
 
 
-def _show_scores(row: Row) -> None:
+def _show_scores(run: Run, row: Row) -> None:
     """Validation accuracy first. The test accuracy is only here: nobody should choose a run by it."""
     scores = {
         "Validation accuracy": None if row["val_accuracy"] is None else f"{100 * row['val_accuracy']:.2f} %",
@@ -47,6 +48,15 @@ def _show_scores(row: Row) -> None:
         column.metric(label, value)
     if row["sweep"] and row["test_accuracy"] is None:
         st.caption("A trial of a sweep is not evaluated on the test images. Only the best model of the sweep is, once.")
+    elif row["test_accuracy"] is not None and _validates_on_test_images(run):
+        st.caption("This recipe validates on the test images, so both accuracies are of the same images.")
+
+
+def _validates_on_test_images(run: Run) -> bool:
+    try:
+        return run.spec().settings.split == "test-as-validation"
+    except RunError:
+        return False
 
 
 def _show_label_form(run: Run, locked: bool) -> None:
