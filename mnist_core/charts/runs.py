@@ -76,7 +76,7 @@ def _training_chart(points: list[dict[str, Any]], changes: list[dict[str, Any]],
         color=alt.Color(
             "series:N",
             scale=alt.Scale(domain=series, range=[COLORS[name] for name in series]),
-            legend=alt.Legend(title=None, orient="top", symbolOpacity=1, symbolType="circle"),
+            legend=alt.Legend(title=None, orient="top", offset=6, padding=0, symbolOpacity=1, symbolType="circle"),
         ),
         tooltip=[
             alt.Tooltip("series:N", title="Images"),
@@ -140,7 +140,9 @@ def run_curves(
     return chart.encode(
         x=alt.X("x:Q", title=CURVE_AXES[axis], scale=alt.Scale(zero=False, nice=False), axis=x_axis),
         y=alt.Y("y:Q", title=METRIC_TITLES[metric], scale=scale, axis=y_axis),
-        color=alt.Color("run:N", legend=alt.Legend(title=None, orient="top", columns=1, labelLimit=400)),
+        color=alt.Color(
+            "run:N", legend=alt.Legend(title=None, orient="top", offset=6, padding=0, columns=1, labelLimit=400)
+        ),
         tooltip=[
             alt.Tooltip("run:N", title="Run"),
             alt.Tooltip("x:Q", title=CURVE_AXES[axis], format=",.4~f"),
