@@ -35,8 +35,14 @@ def open_page(app: AppTest, page: str, **query: str) -> AppTest:
 
 def page_text(app: AppTest) -> str:
     """All text and HTML on the page."""
-    elements = [*app.markdown, *app.caption, *app.info, *app.success, *app.error, *app.get("html")]
-    return "\n".join(str(getattr(element, "value", None) or element.proto.body) for element in elements)
+    elements = [*app.markdown, *app.caption, *app.info, *app.success, *app.get("html")]
+    texts = [str(getattr(element, "value", None) or element.proto.body) for element in elements]
+    return "\n".join([*texts, error_text(app)])
+
+
+def error_text(app: AppTest) -> str:
+    """The text of all errors, without the backslashes that keep it from being Markdown."""
+    return "\n".join(error.value for error in app.error).replace("\\", "")
 
 
 def toasts(app: AppTest) -> str:

@@ -16,7 +16,7 @@ from mnist_core.runs.store import list_runs
 from mnist_core.training import rate_finder
 from mnist_core.training.rate_finder import Point
 from pages.ui.shared import advanced_settings, state
-from tests.pages.support import button, open_page, page_text, toasts
+from tests.pages.support import button, error_text, open_page, page_text, toasts
 
 OTHER: dict[str, Any] = {
     "schedule": "step",
@@ -196,7 +196,7 @@ def test_failed_range_test_shows_its_error(app: AppTest, started: list[Run]) -> 
     test = run_range_test(app, started)
     test.write_status(replace(test.status(), state="failed", message="The disk is full."))
     app.run()
-    assert "The disk is full." in app.error[0].value
+    assert "The disk is full." in error_text(app)
 
 
 def test_deleted_range_test_is_forgotten(app: AppTest, started: list[Run]) -> None:

@@ -19,6 +19,7 @@ from mnist_core.explain import pca
 from mnist_core.models.activations import ActivationModel, NoActivationsError
 from mnist_core.models.classifier import DEFAULT_MODEL, Classifier
 from pages.ui.shared import analysis_caches, caches, model_menu, state
+from tests.pages.support import error_text
 from tests.support import ROOT
 
 VIEWS = ["browse", "figures", "augmentation", "map", "kept"]
@@ -179,7 +180,7 @@ def test_a_broken_model_leaves_the_digits_visible(
     app.run()
     app.switch_page("pages/data.py")
     app.run()
-    assert "not a LiteRT model" in app.error[0].value and not app.exception
+    assert "not a LiteRT model" in error_text(app) and not app.exception
     assert len(charts(app)) == 2
 
 
@@ -281,7 +282,7 @@ def test_the_map_by_a_layer(app: AppTest, fake_layers: Callable[[int], None]) ->
 def test_a_layer_too_narrow_for_a_map_is_reported(app: AppTest, fake_layers: Callable[[int], None]) -> None:
     fake_layers(1)
     by_layer(app)
-    assert "(5000, 1)" in app.error[0].value
+    assert "(5000, 1)" in error_text(app)
     assert not charts(app)
 
 

@@ -25,6 +25,7 @@ from mnist_core.runs.spec import make_spec
 from mnist_core.runs.store import create_run
 from pages.ui.evaluate import evaluated_model, robustness
 from pages.ui.shared import analysis_caches, caches, model_menu, state
+from tests.pages.support import error_text, page_text
 from tests.support import ROOT, Trained
 
 PAGE = "pages/evaluate.py"
@@ -85,11 +86,6 @@ def each_view(app: AppTest, **keys: Any) -> Iterator[str]:
         yield view
 
 
-def shown(app: AppTest) -> str:
-    elements = [*app.markdown, *app.caption, *app.info, *app.error, *app.get("html")]
-    return "\n".join(str(getattr(element, "value", None) or element.proto.body) for element in elements)
-
-
 def shipped() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The sample's test images and labels, and what the shipped model reads them as: oracles of the page."""
     sample = load_mnist("sample")
@@ -100,9 +96,9 @@ def test_every_view_opens_and_states_its_caveats(app: AppTest) -> None:
     for view in each_view(app):
         assert not app.error, view
         assert len(app.segmented_control(key=state.EVALUATED_VIEW).options) == len(VIEWS)
-        assert "offline sample" in shown(app) and "training images of the full MNIST" in shown(app)
-        assert "11 outputs" in shown(app)
-        assert "DIGITLAB_PEN" in shown(app)
+        assert "offline sample" in page_text(app) and "training images of the full MNIST" in page_text(app)
+        assert "11 outputs" in page_text(app)
+        assert "DIGITLAB_PEN" in page_text(app)
 
 
 def test_the_page_opens_with_a_headline_and_the_confusion_matrix(app: AppTest) -> None:
@@ -131,7 +127,7 @@ def test_metrics_are_those_of_the_model(app: AppTest) -> None:
     told = {metric.label: metric.value for metric in app.metric}
     assert list(told) == ["Accuracy", "95 % interval", "Error", "Loss", "Top-2 accuracy", "Calibration error"]
     assert told["Accuracy"] == f"{right / 10:.2f} %" and told["Error"] == f"{100 - right / 10:.2f} %"
-    assert f"### {right / 10:.2f} % of 1,000 test digits are right: {1000 - right} are wrong" in shown(app)
+    assert f"### {right / 10:.2f} % of 1,000 test digits are right: {1000 - right} are wrong" in page_text(app)
     table = app.dataframe[0].value
     assert table["support"].tolist() == [100] * 10
     assert table["recall"].mean() == pytest.approx(right / 10)
@@ -153,13 +149,13 @@ def test_a_link_to_a_run_that_is_gone_is_reported(app: AppTest) -> None:
     app.query_params["model"] = "20260101-000000-fast-abcd"
     app.switch_page(PAGE)
     app.run()
-    assert "20260101-000000-fast-abcd" in app.error[0].value
+    assert "20260101-000000-fast-abcd" in error_text(app)
     assert app.selectbox(key=state.MODEL).value == "default" and app.get("vega_lite_chart")
 
 
 def numbers(app: AppTest) -> list[int]:
     """Of the images shown, in order."""
-    return [int(found.replace(",", "")) for found in re.findall(r"image ([\d,]+)<", shown(app))]
+    return [int(found.replace(",", "")) for found in re.findall(r"image ([\d,]+)<", page_text(app))]
 
 
 def test_a_cell_of_the_confusion_matrix_shows_its_images(app: AppTest, trained_run: Run) -> None:
@@ -250,7 +246,7 @@ def button(app: AppTest, label: str) -> Any:
 def test_accuracy_on_distorted_digits_is_measured_and_drawn(app: AppTest, trained_run: Run, few_levels: None) -> None:
     opened(app, "spoilt")
     assert app.multiselect(key=state.ROBUSTNESS_MODELS).value == ["default", trained_run.id]
-    assert "No run with augmentation has a model yet" in shown(app)
+    assert "No run with augmentation has a model yet" in page_text(app)
     assert "Not measured yet" in app.info[0].value and not app.get("vega_lite_chart")
     button(app, "Measure this one").click().run()
     curves = {key[0]: curve for key, curve in app.session_state[state.ROBUSTNESS_CURVES].items() if key[3] == "shift"}
@@ -339,14 +335,14 @@ def test_a_model_with_large_inputs_and_a_hundred_outputs(
 ) -> None:
     monkeypatch.setattr(caches, "Classifier", Odd)
     for view in each_view(app, **{state.ROBUSTNESS_MODELS: ["default"]}):
-        assert "56×56 pixels" in shown(app) and "100 outputs" in shown(app), view
+        assert "56×56 pixels" in page_text(app) and "100 outputs" in page_text(app), view
         if view == "confusion":
             rejected = next(each for each in app.selectbox(key=state.CONFUSION_CELL).options if "not a digit" in each)
             app.selectbox(key=state.CONFUSION_CELL).select((rejected[0], "not a digit")).run()
-            assert shown(app).count("classified as not a digit</b>") == len(numbers(app))
+            assert page_text(app).count("classified as not a digit</b>") == len(numbers(app))
         if view == "worst":
-            rejections = shown(app).count("classified as not a digit</b>")
-            assert shown(app).count("<b>not a digit</b>") == rejections > 0, "its bar is the longest"
+            rejections = page_text(app).count("classified as not a digit</b>")
+            assert page_text(app).count("<b>not a digit</b>") == rejections > 0, "its bar is the longest"
         if view == "spoilt":
             button(app, "Test on uncentered digits").click().run()
             as_it_is, _ = next(iter(robustness.PREPARATIONS.values()))
@@ -371,7 +367,7 @@ def test_a_run_without_a_model_is_not_offered(app: AppTest) -> None:
 def test_a_broken_model_is_reported(app: AppTest, trained_run: Run) -> None:
     trained_run.model.write_bytes(b"no model")
     for view in each_view(app, **{state.MODEL: trained_run.id}):
-        assert str(trained_run.model) in app.error[0].value, view
+        assert str(trained_run.model) in error_text(app), view
 
 
 def test_a_perfect_model_has_no_mistakes(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -405,7 +401,7 @@ def test_pen_digits_are_evaluated_if_they_are_available(
     assert app.dataframe[0].value["support"].tolist() == [0, 6, 0, 0, 0, 0, 0, 0, 0, 0]
     for view in each_view(app):
         assert not app.error, view
-        assert "6 people" in shown(app), view
+        assert "6 people" in page_text(app), view
         assert not [each for each in app.button if each.label == "Explain"], "the Explain page has only MNIST's digits"
 
 

@@ -18,6 +18,7 @@ from mnist_core.export.archive import pack_run
 from mnist_core.runs.run import Run
 from mnist_core.runs.spec import make_spec
 from mnist_core.runs.store import create_run, find_run
+from tests.pages.support import error_text
 from tests.support import Trained
 
 SHOW = """
@@ -104,7 +105,7 @@ def test_a_zip_is_imported_or_refused(
         assert app.session_state["imported"] == trained.run.id and trained.run.id in app.success[0].value
         assert find_run(trained.run.id).card() == trained.run.card()
     else:
-        assert "incomplete" in app.error[0].value and app.session_state["imported"] is None
+        assert "incomplete" in error_text(app) and app.session_state["imported"] is None
         assert list(runs_root.iterdir()) == []
 
 

@@ -21,7 +21,19 @@ from mnist_core.runs.run import Run
 from mnist_core.runs.spec import make_spec
 from mnist_core.runs.store import create_run, find_run, list_runs
 from pages.ui.shared import caches, navigation, state
-from tests.pages.support import APP, DRAW, ONE, SEVEN, button, canvas_state, drawing, open_page, page_text, toasts
+from tests.pages.support import (
+    APP,
+    DRAW,
+    ONE,
+    SEVEN,
+    button,
+    canvas_state,
+    drawing,
+    error_text,
+    open_page,
+    page_text,
+    toasts,
+)
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 90) -> None:
@@ -97,8 +109,13 @@ def test_link_opens_a_model(app: AppTest, trained_run: Run) -> None:
 def test_link_to_the_model_of_a_deleted_run_shows_an_error(app: AppTest) -> None:
     app.query_params["model"] = "20260101-000000-fast-abcd"
     app.run()
-    assert "There is no run" in app.error[0].value
+    assert "There is no run" in error_text(app)
     assert app.selectbox(key=state.MODEL).value == "default"
+
+
+def test_link_cannot_put_markdown_into_an_error(app: AppTest) -> None:
+    open_page(app, "pages/train.py", run="[sign in](https://evil.example)")
+    assert "\\[sign in\\]" in app.error[0].value and "[sign in](https://evil.example)" in error_text(app)
 
 
 def upload(app: AppTest, name: str, content: bytes) -> AppTest:
@@ -123,7 +140,7 @@ def test_upload_that_is_not_an_image_shows_an_error(app: AppTest) -> None:
 def test_link_to_an_unknown_run_shows_an_error_on_a_whole_page(app: AppTest) -> None:
     for name in ("20260101-000000-fast-abcd", "../../etc", "x" * 300):
         open_page(app, "pages/train.py", run=name)
-        assert len(app.error) == 1 and "run" in app.error[0].value, name
+        assert len(app.error) == 1 and "run" in error_text(app), name
         assert app.button, name
 
 
@@ -131,7 +148,7 @@ def test_run_with_a_broken_spec_shows_an_error(app: AppTest) -> None:
     run = create_run(make_spec("fast", data="sample"))
     (run.path / "spec.json").write_text("{")
     open_page(app, "pages/train.py", run=run.id)
-    assert any("spec.json cannot be read" in error.value for error in app.error)
+    assert "spec.json cannot be read" in error_text(app)
     assert not app.exception
 
 
@@ -179,7 +196,7 @@ def test_full_queue_shows_an_error_and_creates_no_run(app: AppTest, monkeypatch:
             button(app, "Train").click().run()
             wait_for(lambda: bool(started))
             assert place in app.get("progress")[0].proto.text
-        assert "waiting already" in app.error[0].value
+        assert "waiting already" in error_text(app)
         assert len(list_runs()) == 2
     finally:
         for run in list_runs():  # the one that waits first: its turn would come, and a real worker
@@ -214,7 +231,7 @@ def test_interrupted_run_shows_its_message(app: AppTest, trained_run: Run) -> No
     try:
         open_page(app, "pages/train.py", run=trained_run.id)
         assert "interrupted" in page_text(app)
-        assert "Its process is gone" in app.error[0].value
+        assert "Its process is gone" in error_text(app)
     finally:
         trained_run.write_status(status)
 
@@ -238,7 +255,7 @@ def test_web_process_never_imports_tensorflow() -> None:
 def test_link_to_the_model_of_a_run_without_one_shows_an_error(app: AppTest) -> None:
     app.query_params["model"] = create_run(make_spec("fast", data="sample")).id
     app.run()
-    assert "has no model" in app.error[0].value
+    assert "has no model" in error_text(app)
 
 
 def shifted(lines: tuple[tuple[int, int, int, int], ...], right: int) -> tuple[tuple[int, int, int, int], ...]:
@@ -299,7 +316,7 @@ def test_correction_that_cannot_be_saved_shows_an_error(app: AppTest, runs_root:
     (runs_root / "drawings").write_text("a file in its place")
     corrected(app, 4)
     button(app, "Keep drawing").click().run()
-    assert str(runs_root / "drawings") in app.error[0].value
+    assert str(runs_root / "drawings") in error_text(app)
     assert not app.success
 
 

@@ -9,7 +9,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from pages.ui.shared import mode, navigation, state, visitor
-from tests.pages.support import DRAW, open_page
+from tests.pages.support import DRAW, error_text, open_page
 
 TITLES = {
     "pages/home.py": "Digit Lab",
@@ -80,7 +80,7 @@ def test_link_to_a_model_from_when_draw_was_the_first_page_opens_draw(app: AppTe
     app.query_params["model"] = "20260101-000000-fast-abcd"
     app.run()
     assert app.title[0].value == "Draw a digit"
-    assert "20260101-000000-fast-abcd" in app.error[0].value  # and the page got the parameter
+    assert "20260101-000000-fast-abcd" in error_text(app)  # and the page got the parameter
 
 
 def test_new_visitor_is_in_simple_mode_and_the_switch_survives_a_change_of_page(newcomer: AppTest) -> None:

@@ -15,7 +15,7 @@ from mnist_core.runs.spec import make_spec
 from mnist_core.runs.status import stamp_status
 from mnist_core.runs.store import create_run, find_run
 from pages.ui.shared import state
-from tests.pages.support import SEVEN, button, drawing, open_page, page_text
+from tests.pages.support import SEVEN, button, drawing, error_text, open_page, page_text
 
 
 def test_link_fills_the_form_with_its_settings(app: AppTest, started: list[Run]) -> None:
@@ -154,7 +154,7 @@ def test_bad_link_shows_an_error_and_changes_nothing(app: AppTest) -> None:
     for query, word in BAD_LINKS:
         open_page(app, "pages/train.py", **query)
         assert not app.exception
-        assert word in app.error[0].value, query
+        assert word in error_text(app), query
         assert app.selectbox(key=state.RECIPE).value == "fast", "the form is as it was"
 
 

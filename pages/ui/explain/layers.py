@@ -15,7 +15,7 @@ from mnist_core.training.fine_tune import model_folder
 from mnist_core.wording import plural
 from pages.ui.explain.arithmetic import show_unit_arithmetic
 from pages.ui.explain.pipeline import Part, show_pipeline
-from pages.ui.shared import analysis_caches, figure, layer_outputs, mode, state
+from pages.ui.shared import analysis_caches, figure, formatting, layer_outputs, mode, state
 from pages.ui.shared.layer_outputs import BlockOutput
 
 MAX_CHART_PIXELS = 560
@@ -44,7 +44,7 @@ def show_layers(choice: str, image: NDArray[np.uint8]) -> None:
     try:
         weights = analysis_caches.model_weights(model_folder(choice) / "model.keras")
     except (ModelError, RunError) as error:
-        st.info(f"The computation of single values cannot be shown. {error}")
+        st.info(f"The computation of single values cannot be shown. {formatting.escape_markdown(str(error))}")
         return
     if network is None:
         st.info("The computation of single values cannot be shown: the model card describes another network.")

@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from mnist_core.errors import DigitLabError
-from pages.ui.shared import feedback, gc_freeze
+from pages.ui.shared import feedback, formatting, gc_freeze
 
 log = logging.getLogger("digitlab.pages")
 
@@ -19,11 +19,16 @@ def render(part: Callable[[], None]) -> None:
     try:
         part()
     except DigitLabError as error:
-        st.error(str(error))
+        show_error(error)
     except Exception as error:  # st.rerun and st.stop raise BaseException, so they pass
         log.exception("A page failed")
         st.error(f"Something went wrong ({type(error).__name__}). Reload the page; the server log has the details.")
     gc_freeze.freeze_modules()
+
+
+def show_error(error: DigitLabError) -> None:
+    """Shows the message of an error as plain text: it may quote a link or a file."""
+    st.error(formatting.escape_markdown(str(error)))
 
 
 def render_fragment(part: Callable[[], None], every: float | None = None) -> None:
@@ -61,5 +66,5 @@ def try_action(action: Callable[[], Any], wanted: bool) -> Any:
     try:
         return action()
     except DigitLabError as error:
-        st.error(str(error))
+        show_error(error)
         return None
