@@ -31,6 +31,8 @@ MAX_BYTES = 32_000_000
 last."""
 MAX_STEP_SNAPSHOTS = 10
 """Snapshots within the first epoch."""
+STEPS_PER_SNAPSHOT = 4
+"""Steps of the first epoch for each snapshot within it, at least: a training of a second must not take longer."""
 MAX_STEP_BYTES = 10_000_000
 """Limit for the snapshots within the first epoch. A network of more than 5 million parameters has none."""
 BYTES_PER_WEIGHT = 2
@@ -82,7 +84,8 @@ def first_epoch_steps(per_epoch: int, parameters: int) -> list[int]:
         per_epoch: steps per epoch.
         parameters: of the network, trainable or not.
     """
-    count = min(MAX_STEP_SNAPSHOTS, MAX_STEP_BYTES // (BYTES_PER_WEIGHT * max(1, parameters)))
+    affordable = MAX_STEP_BYTES // (BYTES_PER_WEIGHT * max(1, parameters))
+    count = min(MAX_STEP_SNAPSHOTS, per_epoch // STEPS_PER_SNAPSHOT, affordable)
     steps = {round(per_epoch ** (place / count)) for place in range(count)}
     return sorted(step for step in steps if step < per_epoch - 1)
 
