@@ -37,7 +37,7 @@ def show_sweep_page() -> None:
     with right:
         sweep = current_sweep()
         if sweep is None:
-            st.info("No sweeps yet. Press Start sweep: it takes less than three minutes.")
+            st.info("No sweeps yet. Press *Start sweep*: the predefined sweep takes less than three minutes.")
         else:
             show_sweep(sweep_menu(sweep))
 

@@ -8,7 +8,7 @@ from mnist_core.drawing.uploads import decode_upload
 from pages.ui.shared import guard, state, theme
 from pages.ui.shared.sketchpad import Drawing
 
-SOURCES = {"canvas": "your drawing", "upload": "the uploaded picture"}
+SOURCES = {"canvas": "Your drawing", "upload": "Uploaded picture"}
 
 
 def show_upload() -> Drawing | None:
@@ -45,6 +45,6 @@ def select_drawing(canvas: str, drawn: Drawing | None, upload: Drawing | None) -
     if upload is None:
         return drawn
     source = st.segmented_control(
-        "This is read:", list(SOURCES), format_func=SOURCES.__getitem__, key=state.DRAW_SOURCE, required=True
+        "Predict", list(SOURCES), format_func=SOURCES.__getitem__, key=state.DRAW_SOURCE, required=True
     )
     return upload if source == "upload" else drawn

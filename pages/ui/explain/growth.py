@@ -28,7 +28,7 @@ Image = NDArray[np.uint8]
 SKIPPED_LAYERS = ("Rescaling", "Flatten", "Dropout", "SpatialDropout2D")
 """Layers whose output looks like their input."""
 ROUNDING = 1e-4
-"""Ten probabilities that lack less than this to 1 are of a model without an eleventh output."""
+"""If ten probabilities sum to 1 within this tolerance, the model has no eleventh output."""
 SECONDS_PER_MOMENT = 0.4
 """How long the animation shows a moment."""
 
@@ -137,7 +137,7 @@ def activation_picture(history: SnapshotHistory, index: int) -> Image:
 
 
 def _prediction(history: SnapshotHistory, index: int) -> Prediction:
-    """The prediction at one moment. What the digits' probabilities lack to 1 is that of "not a digit"."""
+    """The prediction at one moment. The probability of "not a digit" is what the ten digits leave of 1."""
     probabilities = history.probabilities[index]
     missing = 1 - float(probabilities.sum())
     return Prediction(probabilities, missing if missing > ROUNDING else 0.0)

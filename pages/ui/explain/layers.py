@@ -26,7 +26,7 @@ def show_layers(choice: str, image: NDArray[np.uint8]) -> None:
     """The view.
 
     Args:
-        choice: of components.model_menu.
+        choice: of model_menu.select_model.
         image: (28, 28) uint8.
     """
     layers = layer_outputs.open_model_layers(choice, "convert_layers")

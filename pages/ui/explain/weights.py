@@ -23,7 +23,7 @@ def show_weights(choice: str, image: NDArray[np.uint8]) -> None:
     """The view, which is the same for every image.
 
     Args:
-        choice: of components.model_menu.
+        choice: of model_menu.select_model.
         image: unused; every view of the Explain page takes one.
     """
     folder = model_folder(choice)

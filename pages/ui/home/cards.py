@@ -27,11 +27,16 @@ def show_cards(drawn: NDArray[np.uint8] | None) -> None:
     ):
         guard.try_action(_train, True)
     if _show_card(
-        "See inside", "What each layer computes for a digit, and why it decides so.", "Look", ":material/visibility:"
+        "See inside",
+        "What each layer computes for a digit, and why the network predicts what it does.",
+        "Look",
+        ":material/visibility:",
     ):
         st.session_state[state.EXPLAIN_SOURCE] = digit_picker.TEST if drawn is None else digit_picker.DRAWING
         st.switch_page("pages/explain.py", query_params={"view": "layers"})
-    if _show_card("Fool it", "A few pixels, and the network reads another digit.", "Fool", ":material/theater_comedy:"):
+    if _show_card(
+        "Fool it", "Change a few pixels, and the network reads another digit.", "Fool", ":material/theater_comedy:"
+    ):
         _show_fooled(drawn)
 
 

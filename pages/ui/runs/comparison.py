@@ -61,7 +61,8 @@ def show_curves(runs: list[Run], live: bool) -> None:
         logarithmic = columns[3].toggle("Log scale")
     reports = {name: caches.comparable_reports(run) for name, run in zip(unique_names(runs), runs, strict=True)}
     if not any(metric in report for rows in reports.values() for report in rows):
-        st.info(f"No {metric_title(metric)} yet. The first point comes at the end of the first epoch.")
+        none = f"No {metric_title(metric)} yet. The first point comes at the end of the first epoch."
+        st.info(none if live else f"There is no {metric_title(metric)} to show.")
         return
     title = f"{metric_title(metric)} by {run_charts.CURVE_AXES[axis].lower()}"
     figure.show_chart(

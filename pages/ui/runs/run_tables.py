@@ -126,7 +126,7 @@ def _link(row: Row) -> str:
 def what_text(row: Row) -> str:
     """What a run trains: `fast · epochs 2 · running`; of a sweep `4 runs · best: epochs 2`."""
     changed = (row["changed"] or "").replace("_", " ").replace(f"split {HELD_OUT_SPLIT}, ", "")
-    parts = [changed] if row["recipe"] == OWN else [row["recipe"] or "cannot be read", changed]
+    parts = [changed] if row["recipe"] == OWN else [row["recipe"] or "unreadable", changed]
     if "runs" in row:
         parts = [plural(len(row["runs"]), "run"), f"best: {changed}" if changed else ""]
     elif row["sweep"]:

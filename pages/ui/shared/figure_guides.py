@@ -433,7 +433,7 @@ GUIDES = {
     "trials": Guide(
         "A row for each trial: its settings and its result on the validation images. The test images are not used: "
         "selecting among twenty trials by the test set makes it part of the training, and the result is too good. "
-        "They are used once, for the best trial.",
+        "They are used once, for the best retrained model.",
         "validation set, model selection",
         "https://scikit-learn.org/stable/modules/cross_validation.html",
     ),

@@ -206,7 +206,7 @@ def initial_drawing_key(canvas: str) -> str:
 
 
 def clear_count_key(canvas: str) -> str:
-    """Key of the number of times a canvas was changed by something else than a stroke."""
+    """Key of the number of times a canvas was changed other than by a stroke."""
     return f"{canvas}_clear_count"
 
 

@@ -67,7 +67,7 @@ def setting_menu(label: str, plan: SweepPlan, key: str, exclude: str = "") -> st
 
 
 def show_heat_map(trials: Trials, plan: SweepPlan, live: bool) -> None:
-    """The metric by two settings, interpolated between the trials; by the only setting if there is but one.
+    """The metric by two settings, interpolated between the trials; by the only setting if there is only one.
 
     Args:
         trials: of the sweep.

@@ -1,4 +1,4 @@
-"""The form that starts a sweep: a predefined one, or in Expert mode one's own: base, settings to vary, and sampler."""
+"""The form that starts a sweep: a predefined one, or in Expert mode one with its own base, settings and sampler."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ def show_search_settings() -> None:
         key=state.SWEEP_PRUNE,
         help="Stops a trial that is worse than the median of the other trials at the same epoch.",
     )
-    st.caption("Trials are compared on validation images. Only the best trial is evaluated on the test images, once.")
+    st.caption("Trials are compared on validation images. The test images are used once, for the best retrained model.")
 
 
 def _epochs_vary() -> bool:

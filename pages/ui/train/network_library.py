@@ -30,7 +30,8 @@ def show_starting_point() -> None:
     """A menu of the networks of recipes, saved networks and runs, and a button that loads one into the builder."""
     names = {f"recipe {name}": f"recipe {settings_form.recipe_title(name)}" for name in recipes.RECIPES}
     names |= {f"saved {network.id}": f"saved network {network.name}" for network in list_networks()}
-    names |= {f"run {row['run']}": f"run {row['name']}" for row in caches.run_history(runs_dir())[:MAX_RUNS]}
+    rows = [row for row in caches.run_history(runs_dir()) if not row["sweep"]]  # trials would bury them
+    names |= {f"run {row['run']}": f"run {row['name']}" for row in rows[:MAX_RUNS]}
     if st.session_state.get(state.START_NETWORK) not in names:
         st.session_state[state.START_NETWORK] = f"recipe {st.session_state[state.RECIPE]}"
     st.selectbox("Start from", list(names), format_func=names.__getitem__, key=state.START_NETWORK)
