@@ -33,7 +33,7 @@ from mnist_core.recipes.settings import Settings  # noqa: E402
 from mnist_core.runs.spec import RunSpec  # noqa: E402
 from mnist_core.runs.status import Status, stamp_status  # noqa: E402
 from mnist_core.runs.store import create_run  # noqa: E402
-from mnist_core.sweeps import runner  # noqa: E402
+from mnist_core.sweeps import progress, runner  # noqa: E402
 from mnist_core.sweeps.plan import SweepPlan, make_plan  # noqa: E402
 from mnist_core.sweeps.space_parser import parse_space  # noqa: E402
 from mnist_core.sweeps.store import create_sweep, launch_sweep  # noqa: E402
@@ -220,7 +220,7 @@ def simulate(costs: Costs, cores: int, training: float, hours: float = 1.0) -> t
                 heapq.heappush(reports, first + training * (epoch + 1) / EPOCHS)
         if now >= publish_after:  # as SweepRunner does: a tenth of its time at most
             spent = costs.publish * trials
-            publish_after = now + work + spent * (1 + runner.PUBLISH_PAUSE)
+            publish_after = now + work + spent * (1 + progress.PUBLISH_PAUSE)
             work += spent
         busy["process"] += work
         busy["thread"] += going * costs.listen * (work + runner.POLL_SECONDS) / backend.POLL_SECONDS

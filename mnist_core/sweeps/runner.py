@@ -13,13 +13,9 @@ from __future__ import annotations
 import logging
 import os
 import re
-import signal
-import statistics
 import sys
-import threading
 import time
 from pathlib import Path
-from typing import Any
 
 from mnist_core import owners
 from mnist_core.errors import ArchitectureError, DigitLabError, SettingError, SweepError
@@ -29,8 +25,10 @@ from mnist_core.jobs.local import LocalBackend
 from mnist_core.runs.heartbeat import Heartbeat
 from mnist_core.runs.run import Metrics, Run
 from mnist_core.runs.status import Status
+from mnist_core.sweeps.control import SweepControl
 from mnist_core.sweeps.objective import epoch_value, trial_value
 from mnist_core.sweeps.plan import MEASURES
+from mnist_core.sweeps.progress import SweepProgress
 from mnist_core.sweeps.retrain_best import Retraining
 from mnist_core.sweeps.search_space import settings_text
 from mnist_core.sweeps.store import Sweep, runs_by_mark, trial_mark
@@ -38,35 +36,12 @@ from mnist_core.sweeps.study import Study, Trial
 from mnist_core.sweeps.trial_runs import TrialRuns
 
 POLL_SECONDS = 0.1
-STATUS_SECONDS = 0.5
-"""How often status.json is written while nothing changes."""
-PUBLISH_PAUSE = 9.0
-"""After trials.json is written, wait this many times as long as that took. With thousands of trials it takes 1 s."""
 MAX_FAILURES = 3
 """Abort the sweep if its first trials all fail, or if later twice as many fail in a row."""
 PAUSED_RUN = "Waiting: its sweep is paused."
 STOPPED_RUN = "Waiting: its sweep was stopped."
 
 log = logging.getLogger("digitlab.sweep")
-
-
-class SweepControl:
-    """What the user requests of the running sweep: by control.json, or by a signal, which pauses it."""
-
-    def __init__(self, sweep: Sweep) -> None:
-        self._sweep, self._signaled = sweep, threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self._signaled.set())
-
-    @property
-    def pause(self) -> bool:
-        """Whether the sweep should pause."""
-        return self._signaled.is_set() or self._sweep.files.control().get("paused") is True
-
-    @property
-    def stop(self) -> bool:
-        """Whether the sweep should stop."""
-        return self._sweep.files.control().get("stop") is True
 
 
 class _Halted(Exception):  # noqa: N818 - not an error: the user has paused or stopped the sweep
@@ -83,15 +58,13 @@ class SweepRunner:
     """
 
     def __init__(self, sweep: Sweep, heartbeat: Heartbeat, backend: JobBackend) -> None:
-        self._sweep, self._heartbeat, self._plan = sweep, heartbeat, sweep.plan()
+        self._sweep, self._plan = sweep, sweep.plan()
         self._trial_runs = TrialRuns(backend, sweep.root, owners.read_owner(sweep.path))
         self._control = SweepControl(sweep)
         self._study = Study(sweep, self._plan)
         self._running: dict[str, tuple[Trial, Metrics]] = {}  # run id -> its trial, and the reports seen so far
-        self._started = time.time()
         self._ended_before = len(self._study.ended)  # failures under an earlier process may have been fixed since
-        self._last_status = ("", 0.0)  # message, monotonic seconds
-        self._publish_after = 0.0  # monotonic seconds
+        self._progress = SweepProgress(sweep, heartbeat, self._study, self._trial_runs)
 
     def run(self) -> None:
         """Runs all trials, then retrains the best. Returns early if the user pauses or stops the sweep.
@@ -103,16 +76,12 @@ class SweepRunner:
         try:
             self._run_trials()
             self._retrain_best()
-            while len(self._study.ended) < self._target:  # extended while the best trial was retrained
+            while len(self._study.ended) < self._progress.target:  # extended while the best trial was retrained
                 self._run_trials()
                 self._retrain_best()
         except _Halted:
             return
         self._finish()
-
-    @property
-    def _target(self) -> int:
-        return self._sweep.target_trials(self._plan)
 
     def _adopt_trials(self) -> None:
         """Continues the trials that an earlier process left running; starts those that have no run yet."""
@@ -126,18 +95,18 @@ class SweepRunner:
                 self._study.update(trial, run=run.id)
             self._running[run.id] = (trial, Metrics())
             self._trial_runs.adopt(run)
-        self._write_status()
+        self._progress.report()
 
     def _run_trials(self) -> None:
         """Starts and follows trials until the target number has ended."""
-        while self._running or len(self._study.trials) < self._target:
+        while self._running or len(self._study.trials) < self._progress.target:
             self._handle_control()
-            while len(self._study.trials) < self._target and self._trial_runs.has_room():
+            while len(self._study.trials) < self._progress.target and self._trial_runs.has_room():
                 self._start_trial(self._study.ask())
                 self._abort_if_hopeless()
             self._follow_runs()
             self._abort_if_hopeless()
-            self._write_status()
+            self._progress.report()
             time.sleep(POLL_SECONDS)
         self._study.publish()
 
@@ -208,19 +177,19 @@ class SweepRunner:
     def _retrain_best(self) -> None:
         """Retrains the best trial once all trials have ended."""
         best = self._study.best()
-        if best is None or not self._plan.retrain_seeds or len(self._study.ended) < self._target:
+        if best is None or not self._plan.retrain_seeds or len(self._study.ended) < self._progress.target:
             return
         retraining = Retraining(self._sweep, self._plan, best, self._trial_runs)
         while not retraining.step():
             self._handle_control()
             done, seeds = retraining.finished_seeds, self._plan.retrain_seeds
-            self._write_status(f"Retraining the best trial, {done} of {seeds} seeds done.")
+            self._progress.report(f"Retraining the best trial, {done} of {seeds} seeds done.")
             time.sleep(POLL_SECONDS)
 
     def _handle_control(self) -> None:
         """Stops or pauses if the user has requested it, then raises _Halted."""
         if self._control.stop:
-            self._update_status(state="stopping", message="Stopping its trials.")
+            self._progress.update(state="stopping", message="Stopping its trials.")
             if self._running:
                 self._trial_runs.stop_all()
             else:  # a half-trained model of the retraining is of no use
@@ -230,42 +199,14 @@ class SweepRunner:
                 time.sleep(POLL_SECONDS)
             self._study.publish()
             message = f"Stopped after {len(self._study.ended)} trials."
-            self._update_status(state="stopped", message=message, seconds_left=None)
+            self._progress.update(state="stopped", message=message, seconds_left=None)
             raise _Halted
         if self._control.pause:
-            self._update_status(state="stopping", message="Pausing its trials.")
+            self._progress.update(state="stopping", message="Pausing its trials.")
             self._trial_runs.kill_all(PAUSED_RUN)
             self._study.publish()
-            self._update_status(state="paused", message="Paused. Resume to continue.", seconds_left=None)
+            self._progress.update(state="paused", message="Paused. Resume to continue.", seconds_left=None)
             raise _Halted
-
-    def _write_status(self, message: str = "") -> None:
-        """Publishes the trials and the status, neither more often than needed."""
-        now = time.monotonic()
-        if now >= self._publish_after:
-            self._study.publish()
-            self._publish_after = time.monotonic() + PUBLISH_PAUSE * (time.monotonic() - now)
-        message = message or self._trial_runs.waiting_for or "Training trials."
-        last_message, written = self._last_status
-        if message != last_message or time.monotonic() - written > STATUS_SECONDS:
-            self._last_status = (message, time.monotonic())
-            self._update_status(state="running", message=message, seconds_left=self._seconds_left())
-
-    def _update_status(self, **changes: Any) -> None:
-        done = len(self._study.ended)
-        self._heartbeat.update(step=done, steps=max(self._target, done), started=self._started, **changes)
-
-    def _seconds_left(self) -> float | None:
-        """Estimated from the median duration of the ended trials; None before two have ended."""
-        ended = [trial for trial in self._study.ended if trial.state != "failed" and trial.ended > trial.began > 0]
-        if len(ended) < 2:
-            return None
-        finished = [trial for trial in ended if trial.state == "finished"] or ended  # pruned trials are shorter
-        per_trial = statistics.median(trial.ended - trial.began for trial in ended)
-        per_retraining = statistics.median(trial.ended - trial.began for trial in finished)
-        trials_left = max(0, self._target - len(self._study.ended))
-        parallel = max(1, self._trial_runs.max_parallel)
-        return trials_left * per_trial / parallel + self._plan.retrain_seeds * per_retraining
 
     def _finish(self) -> None:
         best = self._study.best()
@@ -274,7 +215,7 @@ class SweepRunner:
         value = f"{100 * (best.value or 0):.2f} %" if self._plan.higher_is_better else f"{best.value:.4f}"
         measure, settings = MEASURES[self._plan.measure], settings_text(best.settings)
         message = f"Trial {best.number} is the best: {measure} {value} with {settings}."
-        self._update_status(state="finished", message=message, seconds_left=None)
+        self._progress.update(state="finished", message=message, seconds_left=None)
 
 
 def describe_failures(trials: list[Trial]) -> str:
