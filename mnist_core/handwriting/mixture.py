@@ -15,6 +15,7 @@ from mnist_core.drawing.normalize import normalize_drawing
 from mnist_core.drawing.strokes import PenDigit, Strokes, render_strokes, vary_strokes
 from mnist_core.handwriting.digit_forms import generate_digit
 from mnist_core.handwriting.non_digits import generate_non_digit
+from mnist_core.handwriting.regional_forms import regional_strokes
 
 ASSUMED_NON_DIGIT_SHARE = 0.01
 """Share of non-digits, 0..1, among the drawings that a finished model will see. It trains on far more of them."""
@@ -23,8 +24,12 @@ SIDE = 100
 """Side of the canvas that is drawn on, in pixels. Normalized images are as good as from 280, in half the time."""
 SIZES = (0.3, 0.9)
 """Range of the digit's longer side, relative to the canvas."""
-BRUSHES = (0.02, 0.25)
+BRUSHES = (0.02, 0.27)
 """Range of the brush width, relative to the digit's longer side: from a hairline to where loops begin to fill."""
+FAT_SHARE = 0.5
+"""Share of the digits whose brush is drawn evenly from BRUSHES, so mostly fat; of the others, its logarithm is."""
+KNOWN_BRUSH_SHARE = 0.5
+"""Share of the drawings that are normalized with their brush width, as on the Draw page, instead of a measured one."""
 MAX_NON_DIGIT_BRUSH = 0.15
 """Upper end of BRUSHES for non-digits: drawn any fatter they are blots, and so are many fat digits."""
 VARIED_SHARE = 0.8
@@ -132,8 +137,10 @@ def _make_drawing(kind: int, digits: Sequence[PenDigit], generator: np.random.Ge
     """Returns one (28, 28) uint8 image and its label. A drawing that comes out blank is drawn again."""
     while True:
         strokes, label = _make_strokes(kind, digits, generator)
-        max_brush = MAX_NON_DIGIT_BRUSH if label == NOT_A_DIGIT else BRUSHES[1]
-        normalized = normalize_drawing(_render(strokes, max_brush, generator))
+        size = SIDE * generator.uniform(*SIZES)
+        brush = size * _relative_brush(label, generator)
+        known = generator.random() < KNOWN_BRUSH_SHARE
+        normalized = normalize_drawing(render_strokes(strokes, brush, size, side=SIDE), brush if known else None)
         if not normalized.blank:
             return normalized.image, label
 
@@ -141,16 +148,18 @@ def _make_drawing(kind: int, digits: Sequence[PenDigit], generator: np.random.Ge
 def _make_strokes(kind: int, digits: Sequence[PenDigit], generator: np.random.Generator) -> tuple[Strokes, int]:
     if kind == PEN_DIGIT:
         digit = digits[int(generator.integers(len(digits)))]
+        strokes = regional_strokes(digit, generator)
         varied = generator.random() < VARIED_SHARE
-        return vary_strokes(digit.strokes, generator) if varied else digit.strokes, digit.label
+        return vary_strokes(strokes, generator) if varied else strokes, digit.label
     if kind == DIGIT_FORM:
         digit = generate_digit(generator)
         return digit.strokes, digit.label
     return generate_non_digit(generator), NOT_A_DIGIT
 
 
-def _render(strokes: Strokes, max_brush: float, generator: np.random.Generator) -> Images:
-    """Draws with a random size and brush, both within their ranges; (SIDE, SIDE) uint8."""
-    size = SIDE * generator.uniform(*SIZES)
-    width = size * np.exp(generator.uniform(*np.log((BRUSHES[0], max_brush))))
-    return render_strokes(strokes, width, size, side=SIDE)
+def _relative_brush(label: int, generator: np.random.Generator) -> float:
+    """Returns the brush width relative to the drawing's longer side."""
+    thin, fat = BRUSHES[0], MAX_NON_DIGIT_BRUSH if label == NOT_A_DIGIT else BRUSHES[1]
+    if label != NOT_A_DIGIT and generator.random() < FAT_SHARE:
+        return float(generator.uniform(thin, fat))
+    return float(np.exp(generator.uniform(np.log(thin), np.log(fat))))

@@ -1,12 +1,13 @@
 """Generates non-digits: drawings from which a model learns to say "that does not look like a digit".
 
-They are designed by eye, like the digit forms. Whatever could be meant as a digit is left out: O, I, l, Z, S, B, g, q,
-D, o, s, z, b, but also C, G, J, L, Q, a, c, d, e, f, i, j, r, t, y and a square.
+Letters are real ones and, like all else, designed by eye as the digit forms are. Whatever could be meant as a digit is
+left out: a square, and the letters LIKE_DIGITS of `letters`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,9 @@ from numpy.typing import NDArray
 from mnist_core.drawing.strokes import Strokes, fit_strokes, vary_strokes
 from mnist_core.errors import SettingError
 from mnist_core.handwriting.digit_forms import generate_digit
-from mnist_core.handwriting.templates import Template, parse_template, smooth_curve, write_template
+from mnist_core.handwriting.letter_forms import LETTERS
+from mnist_core.handwriting.letters import LIKE_DIGITS, load_letters, split_letter_writers
+from mnist_core.handwriting.templates import Template, named_templates, smooth_curve, write_template
 
 Points = NDArray[np.float64]
 Generator = np.random.Generator
@@ -23,86 +26,7 @@ Generator = np.random.Generator
 _SPREAD = 14.0  # standard deviation of each point of a shape, of 1000, before the whole drawing is varied
 
 
-def _templates(texts: dict[str, tuple[str, ...]]) -> dict[str, tuple[Template, ...]]:
-    return {name: tuple(map(parse_template, variants)) for name, variants in texts.items()}
-
-
-LETTERS = _templates(
-    {
-        "A": (
-            "0,1000 420,0 | 800,1000 ; 160,640 660,640",
-            "420,0 60,1000 ; 420,0 800,1000 ; 120,600 740,620",
-            "40,1000 150,300 400,0 650,300 760,1000 ; 100,560 720,550",
-            "0,1000 400,0 | 700,980 | 640,640 130,650",
-        ),
-        "E": (
-            "600,0 60,10 | 60,1000 | 640,990 ; 60,480 520,470",
-            "60,0 60,1000 ; 60,10 620,0 ; 60,500 520,490 ; 60,990 650,980",
-            "620,60 250,0 60,120 70,880 260,1000 640,940 ; 60,500 500,490",
-        ),
-        "F": ("80,0 60,500 70,1000 ; 80,10 640,0 ; 70,450 520,440", "640,10 100,0 | 80,1000 ; 90,480 540,460"),
-        "H": (
-            "60,0 60,1000 ; 660,0 660,1000 ; 60,500 660,490",
-            "100,0 40,1000 ; 760,0 700,1000 ; 60,520 720,480",
-            "60,0 60,1000 | 60,520 660,500 | 680,0 670,1000",
-        ),
-        "K": (
-            "60,0 60,1000 ; 640,30 80,520 | 680,1000",
-            "80,0 60,1000 ; 620,60 100,560 ; 260,440 660,990",
-            "60,0 60,1000 ; 600,40 300,420 110,540 300,600 640,1000",
-        ),
-        "M": (
-            "0,1000 100,0 | 450,620 | 800,0 | 900,1000",
-            "40,1000 60,0 | 440,760 | 820,0 | 840,1000",
-            "20,1000 120,80 250,60 450,640 | 640,80 760,60 880,1000",
-        ),
-        "N": (
-            "40,1000 60,0 | 660,1000 | 680,0",
-            "0,1000 120,20 | 600,980 | 740,0",
-            "40,1000 100,120 180,60 560,940 640,900 700,0",
-        ),
-        "P": ("80,0 70,1000 ; 70,30 450,0 640,200 520,450 80,520",),
-        "R": (
-            "80,0 70,1000 ; 70,30 450,0 620,180 500,420 90,500 | 650,1000",
-            "90,1000 90,20 | 450,10 600,230 460,430 110,480 | 670,990",
-            "90,1000 80,30 350,0 600,120 560,360 150,520 | 400,640 660,990",
-        ),
-        "T": ("0,10 800,0 ; 400,10 400,1000", "30,60 30,0 | 780,0 | 790,70 ; 410,10 390,1000"),
-        "U": (
-            "60,0 50,600 180,950 400,1000 620,930 720,600 720,0",
-            "50,0 60,700 300,990 600,900 700,600 700,0 | 720,1000",
-        ),
-        "V": ("0,0 380,1000 | 760,0", "20,20 200,500 400,990 | 600,480 800,0"),
-        "W": (
-            "0,0 220,1000 | 450,300 | 680,1000 | 900,0",
-            "0,0 100,700 260,990 430,700 450,250 | 500,750 680,1000 840,650 900,0",
-        ),
-        "X": ("40,0 720,1000 ; 720,0 40,1000", "0,40 350,480 800,980 ; 760,0 400,500 40,1000"),
-        "Y": ("0,0 380,480 | 760,0 ; 380,480 380,1000", "0,0 390,480 380,1000 ; 770,0 390,480"),
-        "h": ("60,0 60,1000 | 70,620 300,430 520,560 540,1000",),
-        "k": ("80,0 60,1000 ; 520,380 80,680 | 560,1000",),
-        "m": (
-            "40,120 50,900 | 60,350 220,120 380,300 400,900 | 410,350 580,120 760,300 780,900",
-            "0,100 80,200 80,900 | 160,200 320,120 400,300 400,900 | 460,220 640,110 760,280 780,880 860,920",
-        ),
-        "n": (
-            "60,100 70,900 | 90,400 320,110 560,200 640,500 640,900",
-            "0,160 90,130 120,880 | 160,380 400,110 600,280 610,800 700,900",
-        ),
-        "u": ("40,100 50,600 220,880 460,820 620,500 | 630,100 | 640,700 740,900",),
-        "v": ("0,100 300,900 | 620,100", "0,120 80,110 300,880 | 560,140 680,100"),
-        "w": (
-            "0,100 200,900 | 400,350 | 600,900 | 800,100",
-            "20,100 60,650 220,890 400,700 410,200 | 420,680 600,890 760,650 800,90",
-        ),
-        "x": (
-            "0,100 680,900 ; 680,100 0,900",
-            "0,160 120,100 300,480 500,880 640,860 ; 640,120 500,120 300,500 120,880 0,860",
-        ),
-    }
-)
-
-SHAPES = _templates(
+SHAPES = named_templates(
     {
         "house": (
             "100,1000 100,450 | 900,450 | 900,1000 | 100,1000 ; 40,470 500,0 | 960,470",
@@ -247,6 +171,26 @@ def _side_by_side(make: Callable[[Generator], Strokes]) -> Callable[[Generator],
     return row
 
 
+def _written_letter(generator: Generator) -> Strokes:
+    """A letter by one of the writers whose letters are trained on."""
+    letters = _training_letters()
+    return letters[int(generator.integers(len(letters)))]
+
+
+@lru_cache(maxsize=1)
+def _training_letters() -> tuple[Strokes, ...]:
+    letters, _ = split_letter_writers(load_letters())
+    return tuple(letter.strokes for letter in letters if letter.label not in LIKE_DIGITS)
+
+
+def _overlapping(generator: Generator) -> Strokes:
+    """Two digits that touch or overlap."""
+    first, second = (generate_digit(generator).strokes for _ in range(2))
+    width = float(np.concatenate(first)[:, 0].max())
+    offset = (width * generator.uniform(0.7, 1.1), generator.uniform(-120, 120))
+    return fit_strokes([*first, *(stroke + offset for stroke in second)])
+
+
 def _from_templates(shapes: dict[str, tuple[Template, ...]]) -> Callable[[Generator], Strokes]:
     """Returns a generator of these shapes, all equally often."""
     names = list(shapes)
@@ -264,7 +208,8 @@ def _rotate(points: Points, angle: float) -> Points:
 
 
 NON_DIGIT_KINDS: dict[str, tuple[float, Callable[[Generator], Strokes]]] = {
-    "letter": (9, _from_templates(LETTERS)),
+    "letter": (12, _from_templates(LETTERS)),
+    "written letter": (15, _written_letter),
     "shape": (6, _from_templates(SHAPES)),
     "dots": (1, _dots),
     "blob": (1, _blob),
@@ -275,6 +220,7 @@ NON_DIGIT_KINDS: dict[str, tuple[float, Callable[[Generator], Strokes]]] = {
     "crossing lines": (1, _crossing_lines),
     "hatching": (1, _hatching),
     "number": (2, _side_by_side(lambda generator: generate_digit(generator).strokes)),
+    "overlapping digits": (2, _overlapping),
     "word": (1, _side_by_side(_from_templates(LETTERS))),
 }
 """By name: how often it is drawn relative to the others, and the function that draws it."""

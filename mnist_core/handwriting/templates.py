@@ -41,6 +41,11 @@ def parse_template(text: str) -> Template:
     return tuple(_stroke(part) for part in text.split(";"))
 
 
+def named_templates(texts: dict[str, tuple[str, ...]]) -> dict[str, tuple[Template, ...]]:
+    """Parses several variants of each template, by name."""
+    return {name: tuple(map(parse_template, variants)) for name, variants in texts.items()}
+
+
 def _stroke(text: str) -> TemplateStroke:
     points: list[tuple[float, float]] = []
     corners = [0]

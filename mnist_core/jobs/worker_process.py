@@ -47,10 +47,7 @@ class AdoptedWorker:
 
     def poll(self) -> int | None:
         """None while it runs."""
-        try:
-            alive = self._process.is_running() and self._process.status() != psutil.STATUS_ZOMBIE
-        except psutil.NoSuchProcess:  # it ended between the two calls
-            alive = False
+        alive = self._process.is_running() and self._process.status() != psutil.STATUS_ZOMBIE
         return None if alive else self.returncode
 
     def kill(self) -> None:

@@ -69,7 +69,7 @@ OWN: tuple[Recipe, ...] = (
     ),
     Recipe(
         "best",
-        "The shipped model",
+        "The best without a GPU",
         "Digit Lab",
         Settings(
             (

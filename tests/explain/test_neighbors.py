@@ -29,7 +29,7 @@ def built(sample: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Activa
 def test_neighbors_match_a_brute_force_search(built: tuple[ActivationModel, Path, list[float]], sample: Any) -> None:
     layers, path, _ = built
     described = neighbors.load_descriptors(path, COUNT)
-    assert described is not None and described.shape == (COUNT, 192) and described.dtype == np.float16
+    assert described is not None and described.shape == (COUNT, 768) and described.dtype == np.float16
     rows = layers.penultimate(sample.x_train[:COUNT]).astype(np.float64)
     for image in sample.x_test[:200:20]:
         wanted = layers.penultimate(image[None])[0]

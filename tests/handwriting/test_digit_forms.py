@@ -51,7 +51,7 @@ def test_forms_are_smooth_fitted_and_upright() -> None:
 
 def test_zeros_enclose_paper() -> None:
     for name in [name for name in DIGIT_FORMS[0] if name != "open"]:
-        assert holes(designed(0, name), 16) >= (2 if "slashed" in name else 1), name
+        assert holes(designed(0, name), 16) >= (2 if "slashed" in name and name != "slashed short" else 1), name
 
 
 def test_dotted_zeros_hold_a_piece_apart() -> None:
@@ -64,7 +64,8 @@ def test_dotted_zeros_hold_a_piece_apart() -> None:
 def test_feet_of_ones_are_flat_low_and_wide() -> None:
     for name in [name for name in DIGIT_FORMS[1] if "foot" in name]:
         stem, foot = designed(1, name)
-        assert np.ptp(foot[:, 1]) < 60 < 300 < np.ptp(foot[:, 0]) and foot[:, 1].min() > 900, name
+        low = 800 if "high foot" in name else 900
+        assert np.ptp(foot[:, 1]) < 60 < 300 < np.ptp(foot[:, 0]) and foot[:, 1].min() > low, name
         assert foot[:, 0].min() < stem[-1, 0] < foot[:, 0].max(), name
 
 
@@ -80,6 +81,13 @@ def test_bars_of_crossed_sevens_cross_the_stem() -> None:
         stem = seven[seven[:, 1] > 150]
         x = np.interp(bar[:, 1].mean(), stem[:, 1], stem[:, 0])
         assert bar[:, 0].min() + 50 < x < bar[:, 0].max() - 50 and 300 < bar[:, 1].mean() < 700, name
+
+
+def test_loops_of_looped_sevens_cross_the_stem() -> None:
+    for name in [name for name in DIGIT_FORMS[7] if "looped" in name]:
+        assert holes(designed(7, name), 10) >= 1 and holes(designed(7, "plain"), 10) == 0, name
+        together = np.concatenate(designed(7, name))
+        assert together[-1, 1] < 700 < together[:, 1].max(), f"{name} ends at the bar, above the stem's end"
 
 
 def test_bars_of_fives_may_be_apart() -> None:
@@ -98,7 +106,7 @@ def test_eights_enclose_two() -> None:
 
 
 def test_sixes_enclose_one_below() -> None:
-    for name in [name for name in DIGIT_FORMS[6] if name not in ("curled in", "leaning")]:
+    for name in [name for name in DIGIT_FORMS[6] if name not in ("curled in", "leaning", "open")]:
         assert holes(designed(6, name), 20) == 1, name
 
 

@@ -17,7 +17,10 @@ from mnist_core.handwriting.mixture_cache import SEED, VERSION, load_mixture, mi
 
 MIXTURE = Mixture(20, 20, 20)
 
-DIGESTS = {1: "fc3bb60f28b1c9b921b9f260d30dbb599146e8fffe52634c2c4d7556b03791ac"}
+DIGESTS = {
+    1: "fc3bb60f28b1c9b921b9f260d30dbb599146e8fffe52634c2c4d7556b03791ac",
+    2: "04276296e02d0038db5126f9ead7641e32a0a6ae3b8fb61726a27f747f274188",
+}
 """By VERSION: SHA-256 of the images and labels of MIXTURE. Commit 672b06b made those of version 1."""
 NAME_AT_672B06B = "digitlab-drawings-a767353467059deb.npz"
 """What commit 672b06b called its cache file of MIXTURE, by a hash of its source code."""

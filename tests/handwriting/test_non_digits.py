@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import string
+
 import cv2
 import numpy as np
 import pytest
 
 from mnist_core.drawing.strokes import Strokes, render_strokes
 from mnist_core.errors import SettingError
+from mnist_core.handwriting.letters import LIKE_DIGITS, load_letters, split_letter_writers
 from mnist_core.handwriting.non_digits import LETTERS, NON_DIGIT_KINDS, SHAPES, generate_non_digit
 from mnist_core.handwriting.templates import write_template
-
-LIKE_DIGITS = "OoIilLJjZzSsBbgqyQDGCcaedft"  # 0 0 1 1 1 1 1 1 1 2 2 5 5 8 6 9 9 4 0 0 6 6 0 2 6 0 7 7
 
 
 def generator(seed: int = 0) -> np.random.Generator:
@@ -53,8 +54,8 @@ def test_kinds_are_drawn_as_often_as_they_say() -> None:
 
 
 def test_letters_that_look_like_digits_are_left_out() -> None:
-    assert not set(LETTERS) & set(LIKE_DIGITS)
-    assert set("AEFHKMNPRTUVWXYkmnwx") <= set(LETTERS)
+    assert not set(LETTERS) & LIKE_DIGITS
+    assert set(LETTERS) | LIKE_DIGITS == set(string.ascii_letters)
 
 
 def test_shapes_are_fitted() -> None:
@@ -102,6 +103,25 @@ def test_lines_cross_or_lie_beside_each_other() -> None:
 @pytest.mark.parametrize("kind", ["number", "word"])
 def test_numbers_and_words_have_gaps(kind: str) -> None:
     assert np.mean([pieces(strokes) > 1 for strokes in some(kind, 60)]) > 0.9
+
+
+def test_written_letters_are_by_the_writers_to_train_on() -> None:
+    """They are varied, so what stays is how many strokes they have and, roughly, where these are."""
+    train, held_out = split_letter_writers(load_letters())
+    assert {letter.writer for letter in held_out} == {"8", "9", "10", "11"} and len(train) == 7 * 104
+    for strokes in some("written letter"):
+        alike = [letter for letter in train if len(letter.strokes) == len(strokes)]
+        distances = [
+            max(float(np.abs(a.mean(0) - b.mean(0)).max()) for a, b in zip(letter.strokes, strokes, strict=True))
+            for letter in alike
+        ]
+        assert min(distances) < 150
+
+
+def test_overlapping_digits_are_wider_than_one_and_mostly_connected() -> None:
+    drawn = some("overlapping digits", 60)
+    assert np.mean([pieces(strokes, 20) == 1 for strokes in drawn]) > 0.4
+    assert np.mean([float(np.concatenate(strokes)[:, 0].max()) for strokes in drawn]) > 850
 
 
 def test_refuses_an_unknown_kind() -> None:

@@ -26,8 +26,8 @@ from tests.models.test_activations import randomized_model
 from tests.pages.support import APP, SEVEN, drawing, open_page, page_text
 from tests.support import Trained
 
-SHIPPED_BLOCKS = 10
-"""Of the shipped model: seven convolutions, and what is before and after them."""
+SHIPPED_BLOCKS = 12
+"""Of the shipped model: seven convolutions and two poolings, and what is before and after them."""
 VIEWS = ("layers", "learned", "mind", "neighbours", "beside")
 
 
@@ -72,11 +72,13 @@ def block_buttons(app: AppTest) -> list[str]:
 def test_normalization_and_activation_are_folded_into_their_convolution(app: AppTest) -> None:
     app = at(app, "layers")
     assert not app.error
-    sizes = (32, 32, 48, 96, 96, 128, 192)
-    expected = ["Rescale", *(f"Conv {size} · BN · ReLU" for size in sizes), "Flatten", "Dense 11 · softmax"]
+    first, second, third = (
+        [f"Conv {size} · BN · ReLU" for size in sizes] for sizes in ((40, 56), (96, 112, 112), (160, 192))
+    )
+    expected = ["Rescale", *first, "Max pool", *second, "Max pool", *third, "Flatten", "Dense 11 · softmax"]
     assert block_buttons(app) == expected
     assert page_text(app).count('alt="Layer ') == len(expected)
-    assert app.subheader[0].value == "Conv 32 · BN · ReLU", "the first convolution is open"
+    assert app.subheader[0].value == "Conv 40 · BN · ReLU", "the first convolution is open"
     app.button(key="wall_choose_2").click().run()
     parts = app.segmented_control(key=state.EXPLAINED_LAYER)
     assert parts.options == ["5 · Conv2D", "6 · BatchNormalization", "7 · ReLU"] and parts.value == "007_ReLU"
@@ -92,7 +94,7 @@ def test_the_pipeline_shows_three_inputs_with_their_filters_and_each_step(app: A
     (second,) = re.findall('<div class="lab-pipeline">.*?$', page_text(app), re.M)
     captions = re.findall(r"<figcaption><b>(.*?)</b>", second)
     assert captions == [*["Input", "Filter", "Product"] * 3, "Sum", "BN", "ReLU"]
-    assert "and 29 more input channels" in second
+    assert "and 37 more input channels" in second
 
 
 def test_another_drawing_changes_the_activations(app: AppTest) -> None:
@@ -111,8 +113,15 @@ def test_the_computation_of_a_value_ends_in_that_value(app: AppTest, sample: Any
     layers = ActivationModel(DEFAULT_MODEL)
     at(app, "layers")
     outputs = layers.outputs(sample.x_test[int(app.session_state[state.EXPLAINED_INDEX])][None])
+    blocks: tuple[tuple[str, int], ...]
     blocks = (("wall_choose_0", 0), ("wall_choose_1", 1), ("wall_choose_1", 2), ("wall_choose_1", 3))
-    for key, position in (*blocks, ("wall_choose_6", 17), ("wall_choose_8", 25), ("wall_choose_9", 26)):
+    for key, position in (
+        *blocks,
+        ("wall_choose_3", 7),
+        ("wall_choose_8", 20),
+        ("wall_choose_10", 27),
+        ("wall_choose_11", 28),
+    ):
         name = layers.names[position]
         for index in (state.EXPLAINED_CHANNEL, state.EXPLAINED_ROW, state.EXPLAINED_COLUMN):
             app.session_state[index] = 0 if index == state.EXPLAINED_CHANNEL else 3
@@ -131,7 +140,7 @@ def test_a_unit_that_another_layer_lacks_is_moved_inside(app: AppTest) -> None:
     app.session_state[state.EXPLAINED_ROW] = app.session_state[state.EXPLAINED_COLUMN] = 25
     app = at(app, "layers")
     assert app.session_state[state.EXPLAINED_ROW] == 25
-    app.button(key="wall_choose_6").click().run()
+    app.button(key="wall_choose_8").click().run()
     assert not app.error and not app.exception
     assert app.session_state[state.EXPLAINED_ROW] == 3
 
@@ -238,8 +247,8 @@ def test_a_link_opens_a_specialist_view_in_simple_mode(app: AppTest) -> None:
 
 def test_filters_and_weight_distributions_are_shown(app: AppTest) -> None:
     app = at(app, "learned")
-    assert not app.error and "Filters of 2 · Conv2D (all 32)" in page_text(app)
-    assert "32 pictures of 3 by 3 weights" in page_text(
+    assert not app.error and "Filters of 2 · Conv2D (all 40)" in page_text(app)
+    assert "40 pictures of 3 by 3 weights" in page_text(
         app
     ) and "Distribution of the weights of each layer" in page_text(app)
 
@@ -260,7 +269,7 @@ def test_ten_nearest_neighbors_are_listed_and_their_descriptors_saved(app: AppTe
     made_at = kept.stat().st_mtime_ns
     st.cache_resource.clear()
     app.run()
-    assert not app.error and kept.stat().st_mtime_ns == made_at and np.load(kept).shape == (4000, 192)
+    assert not app.error and kept.stat().st_mtime_ns == made_at and np.load(kept).shape == (4000, 768)
 
 
 VIEWS_OF = {

@@ -112,8 +112,8 @@ def test_grad_cam_works_for_any_convolution(app: AppTest) -> None:
     opened(app, "reasons")
     choose(app, state.ATTRIBUTION_METHOD, "grad_cam")
     menu = next(each for each in app.selectbox if each.key == state.ATTRIBUTION_LAYER)
-    assert len(menu.options) == 7 and menu.value == 17
-    for layer in (1, 21):
+    assert len(menu.options) == 7 and menu.value == 20
+    for layer in (1, 23):
         choose(app, state.ATTRIBUTION_LAYER, layer)
 
 

@@ -11,17 +11,20 @@ import pytest
 from mnist_core.errors import ModelError, RunError
 from mnist_core.files import read_json, write_json
 from mnist_core.models.classifier import DEFAULT_MODEL
+from mnist_core.networks.layers import Conv2D
 from mnist_core.recipes.recipes import RECIPES
 from mnist_core.runs.model_card import load_architecture, spec_from_card
 from mnist_core.runs.spec import make_spec
 from mnist_core.runs.store import create_run
 
 CARD = read_json(DEFAULT_MODEL.with_name("card.json"))
-"""The card of the shipped model, which the recipe `best` trained."""
+"""The card of the shipped model."""
 
 
 def test_the_network_of_the_shipped_model_comes_from_its_card() -> None:
-    assert load_architecture(DEFAULT_MODEL.parent) == RECIPES["best"].settings.architecture
+    network = load_architecture(DEFAULT_MODEL.parent)
+    assert network.parameters == CARD["parameters"] and network.layers != RECIPES["best"].settings.layers
+    assert [layer.filters for layer in network.layers if isinstance(layer, Conv2D)] == [40, 56, 96, 112, 112, 160, 192]
 
 
 def test_the_network_of_a_run_comes_from_its_spec_even_without_a_card() -> None:
@@ -33,7 +36,8 @@ def test_the_network_of_a_run_comes_from_its_spec_even_without_a_card() -> None:
 
 def test_a_card_contains_the_spec_of_its_run() -> None:
     spec = spec_from_card(CARD, "default")
-    assert (spec.recipe, spec.settings, spec.data, spec.seed) == ("best", RECIPES["best"].settings, "full", 0)
+    assert (spec.recipe, spec.kind, spec.data, spec.seed) == ("best", "own", "full", 0)
+    assert spec.settings == make_spec("best", spec.overrides).settings
     assert spec_from_card({**CARD, "data": {"asked": "sample"}}, "default").data == "sample"
     assert spec_from_card({**CARD, "data": "an old card"}, "default").data == "full"
 

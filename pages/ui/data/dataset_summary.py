@@ -10,6 +10,7 @@ from mnist_core.data import findings, summary
 from mnist_core.data.mnist import Mnist, locate_mnist
 from mnist_core.data.mnist_files import MNIST_KEYS
 from mnist_core.data.summary import DatasetSummary
+from mnist_core.explain.findings import output_name
 from mnist_core.handwriting.pen_digits import locate_pen_digits
 from pages.ui.shared import analysis_caches, caches, figure
 
@@ -43,14 +44,16 @@ def show_dataset_summary() -> None:
 
 def show_class_balance(dataset: DatasetSummary) -> None:
     """How many images of each digit there are."""
-    finding, tests = findings.class_balance(dataset), dataset.test
+    total, most, fewest = dataset.training.sum(), dataset.training.argmax(), dataset.training.argmin()
     figure.show_chart(
         data_charts.class_balance(dataset),
         "Images of each digit",
-        f"{finding} The {tests.sum():,} test digits have {tests.min():,} to {tests.max():,} of each.",
+        f"Of {total:,} training digits {dataset.training[most]:,} are {output_name(most)}, the most frequent, and "
+        f"{dataset.training[fewest]:,} {output_name(fewest)}, the rarest. The {dataset.test.sum():,} test digits have "
+        f"{dataset.test.min():,} to {dataset.test.max():,} of each.",
         "class balance",
         "balance",
-        finding=finding,
+        finding=findings.class_balance(dataset),
     )
 
 

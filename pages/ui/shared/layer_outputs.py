@@ -133,7 +133,7 @@ def show_block_outputs(
                 st.button(
                     block.title,
                     key=f"{key}_choose_{number}",
-                    icon=":material/keyboard_arrow_down:" if block is chosen else None,
+                    type="primary" if block is chosen else "secondary",
                     on_click=on_choose,
                     args=(block,),
                 )
