@@ -92,7 +92,7 @@ def test_a_sweep_runs_until_its_best_trial_reads_a_drawing(
     monkeypatch.setenv("DIGITLAB_RUNS", str(app_home / "runs"))
     network = save_network("tiny", (Rescaling(1 / 255), Flatten(), Dense(10, "softmax")))
     opened(page, f"{app_url}/sweep?mode=expert", "Sweeps")
-    page.get_by_text("My own sweep", exact=True).click()
+    page.get_by_text("Custom sweep", exact=True).click()
     settled(page)
     choose(page, "Base", f"your network: {network.name}")
     choose(page, "Data", "offline sample")

@@ -65,5 +65,5 @@ def _show_fooled(drawn: NDArray[np.uint8] | None) -> None:
         drawn = digit.image
     guard.render(lambda: show_counterfactual(model_menu.current_model(), drawn))
     st.page_link(
-        "pages/explain.py", label="More about why", icon=":material/visibility:", query_params={"view": "reasons"}
+        "pages/explain.py", label="Why it predicts this", icon=":material/visibility:", query_params={"view": "reasons"}
     )

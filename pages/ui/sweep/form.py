@@ -59,7 +59,7 @@ def _sweep_menu() -> str:
         st.session_state[state.SWEEP_KIND] = kinds[0]
     if len(kinds) == 1:
         return kinds[0]
-    titles = {**{name: preset.title for name, preset in PRESETS.items()}, OWN_SWEEP: "My own sweep"}
+    titles = {**{name: preset.title for name, preset in PRESETS.items()}, OWN_SWEEP: "Custom sweep"}
     return str(st.radio("New sweep", kinds, format_func=titles.__getitem__, key=state.SWEEP_KIND))
 
 

@@ -55,7 +55,7 @@ def metrics_html(status: Status, rows: Sequence[dict[str, Any]]) -> str:
     if not status.final:
         parts["Images/s"] = f"<b>{status.images_per_second:,.0f}</b>"
         if status.seconds_left is not None:
-            parts["Left"] = f"<b>{html.escape(format_duration(status.seconds_left))}</b>"
+            parts["Time left"] = f"<b>{html.escape(format_duration(status.seconds_left))}</b>"
     spans = "".join(f"<span>{name} {value}</span>" for name, value in parts.items())
     return f'<div class="lab-metrics">{spans}</div>'
 
