@@ -41,7 +41,7 @@ def seconds(recipe: str, warm: bool) -> float:
 @click.command()
 @click.option("--times", default=5, show_default=True)
 def main(times: int) -> None:
-    """Prints the seconds for two recipes: one on MNIST alone, and the default one, which also trains on drawings."""
+    """Prints the seconds for two recipes: one on MNIST alone, and `canvas`, which also trains on drawings."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ["DIGITLAB_RUNS"] = folder
         for recipe in ("fleming-cnn", "canvas"):

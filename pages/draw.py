@@ -10,23 +10,23 @@ from pages.ui.shared import guard, model_menu, navigation, sketchpad, state, the
 from pages.ui.shared.sketchpad import Drawing, show_sketchpad
 from pages.ui.tour import guide
 
-MODES = {"digit": "One digit", "number": "A whole number"}
+KINDS = {"digit": "One digit", "number": "A whole number"}
 
 
 def show_page() -> None:
     """The page: the workbench on top, its inputs below."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        mode = st.segmented_control(
+        kind = st.segmented_control(
             "What to draw",
-            list(MODES),
-            format_func=MODES.__getitem__,
-            key=state.MODE,
+            list(KINDS),
+            format_func=KINDS.__getitem__,
+            key=state.DRAW_KIND,
             required=True,
             on_change=state.restore_canvases,
             label_visibility="collapsed",
         )
         guide.show_tour_button()
-    is_number = mode == "number"
+    is_number = kind == "number"
     workbench = st.container()
     choices = select_models()
     upload = show_upload()
@@ -76,7 +76,7 @@ def select_models() -> list[str]:
 navigation.ensure_app_ran()
 st.session_state.setdefault(state.BRUSH, sketchpad.BRUSH_PIXELS)
 st.session_state.setdefault(state.PLAIN, False)
-st.session_state.setdefault(state.MODE, "digit")
+st.session_state.setdefault(state.DRAW_KIND, "digit")
 model_menu.select_linked_model(state.MODEL)
 st.title("Draw a digit")
 guard.render(show_page)

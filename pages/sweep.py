@@ -1,4 +1,4 @@
-"""The Sweep page: start a hyperparameter search, follow its trials, see which settings matter, use the best trial."""
+"""The Sweeps page: start a hyperparameter search, follow its trials, see which settings matter, use the best trial."""
 
 from __future__ import annotations
 

@@ -157,8 +157,8 @@ def test_the_table_of_environment_variables_is_that_of_the_code() -> None:
 
 
 def test_every_page_has_its_row() -> None:
-    documented = {row[0].strip("*").lower() for row in table("README.md", "page")}
-    assert documented == {Path(page).stem for page in navigation.PAGES}
+    documented = {row[0].strip("*") for row in table("README.md", "page")}
+    assert documented == {entry.title for entry in navigation.PAGES.values()}
     assert all("navigation.ensure_app_ran()" in (ROOT / page).read_text(encoding="utf-8") for page in navigation.PAGES)
 
 

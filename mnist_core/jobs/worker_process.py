@@ -47,7 +47,10 @@ class AdoptedWorker:
 
     def poll(self) -> int | None:
         """None while it runs."""
-        alive = self._process.is_running() and self._process.status() != psutil.STATUS_ZOMBIE
+        try:
+            alive = self._process.is_running() and self._process.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:  # it ended between the two calls
+            alive = False
         return None if alive else self.returncode
 
     def kill(self) -> None:

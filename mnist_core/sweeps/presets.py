@@ -31,8 +31,8 @@ PRESETS = {
     "batch-size-and-learning-rate": Preset(
         "Batch size × learning rate",
         "The two settings that everybody tries first, and they depend on each other: a large batch takes few steps per "
-        "epoch and needs a large learning rate; with a small batch, the same learning rate makes training diverge. Look "
-        "for the ridge that runs through the heat map from corner to corner.",
+        "epoch and needs a large learning rate; with a small batch, the same learning rate makes training diverge. "
+        "Look for the ridge that runs through the heat map from corner to corner.",
         {
             "base": "fast",
             "vary": ("batch_size=16,64,256,1024", "learning_rate=0.0003,0.001,0.003,0.01,0.03"),

@@ -183,7 +183,7 @@ def _drawing_progress(show_message: ShowMessage) -> Progress:
 
     def progress(done: int, total: int) -> None:
         left = (time.monotonic() - began) / done * (total - done)
-        text = f"Drawing digits to train on, only this time: {done:,} of {total:,}, about {left:.0f} s left."
+        text = f"Drawing digits to train on (the first time only): {done:,} of {total:,}, about {left:.0f} s left."
         show_message(text, done / total)
 
     return progress

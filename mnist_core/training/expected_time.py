@@ -21,7 +21,7 @@ from mnist_core.runs.store import list_runs
 from mnist_core.training.time_model import TimeModel, read_time_model, training_images
 
 LOOKED_AT = 20
-"""Latest runs among which one is sought to compare this machine with."""
+"""How many of the latest runs are searched for one to compare this machine with."""
 LONG_ENOUGH = 3.0
 """Seconds. A shorter training says little about the speed of a machine."""
 
@@ -102,7 +102,7 @@ def _seconds_left(run: Run, slowness: float | None) -> float | None:
 
 
 def _slowness_of(run: Run) -> float | None:
-    """The same of one run; None if it is not comparable."""
+    """How many times as long as its recipe says a run took; None if it is not comparable."""
     status = run.status()
     if status.state != "finished" or status.host != socket.gethostname() or status.train_seconds < LONG_ENOUGH:
         return None

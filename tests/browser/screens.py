@@ -9,7 +9,7 @@ from playwright.sync_api import Page
 SCREENS = {
     "home": "",
     "draw": "draw",
-    "whole-number": "draw?mode=number",
+    "whole-number": "draw",
     "train": "train",
     "train-run": "train?run={run}",
     "runs": "runs",
@@ -36,6 +36,9 @@ def open_screen(page: Page, url: str, name: str, ids: dict[str, str]) -> None:
     page.goto(f"{url}/{SCREENS[name].format(**ids)}")
     page.locator("h1").first.wait_for(timeout=60 * SECONDS)
     wait_until_shown(page)
+    if name == "whole-number":
+        page.get_by_text("A whole number").click()
+        wait_until_shown(page)
 
 
 def wait_until_shown(page: Page) -> None:

@@ -221,7 +221,7 @@ def test_only_the_browser_that_made_a_run_stops_and_deletes_it(page: Page, chrom
         assert box is not None
         page.mouse.click(box["x"] + 15, box["y"] + 52)  # the tick of the first row: a canvas has no elements
         page.get_by_role("button", name="Delete", exact=True).click(timeout=30 * SECONDS)
-        expect(page.get_by_text("Run deleted.")).to_be_visible(timeout=30 * SECONDS)
+        expect(page.get_by_text("Run deleted.", exact=True)).to_be_visible(timeout=30 * SECONDS)
 
         stranger.goto(runs_link)
         expect(stranger.get_by_text(f"The run {run[1]} was deleted")).to_be_visible(timeout=30 * SECONDS)

@@ -25,6 +25,7 @@ from mnist_core.jobs import local, worker_pool
 from mnist_core.jobs.fair_queue import next_turns
 from mnist_core.jobs.lifecycle import conclude_run, start_run
 from mnist_core.jobs.local import LocalBackend
+from mnist_core.jobs.worker_process import AdoptedWorker
 from mnist_core.processes import cpu_count
 from mnist_core.runs.run import Run
 from mnist_core.runs.spec import make_spec
@@ -594,6 +595,18 @@ def test_an_adopted_worker_that_ignores_the_request_is_ended(workers: Workers) -
     queue.adopt([run])
     queue.request_stop(run)
     wait_until(lambda: worker.poll() is not None, "its end")
+
+
+def test_an_adopted_worker_may_end_while_it_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An exception would end the thread of the queue, and nothing would train any more."""
+    worker = AdoptedWorker(Status(pid=os.getpid()))
+    assert worker.poll() is None
+
+    def gone(process: psutil.Process) -> str:
+        raise psutil.NoSuchProcess(process.pid)
+
+    monkeypatch.setattr(psutil.Process, "status", gone)
+    assert worker.poll() == -signal.SIGKILL
 
 
 def test_a_run_of_another_machine_is_not_adopted(workers: Workers) -> None:

@@ -115,9 +115,9 @@ def test_a_sweep_is_told_who_trains_it(app: AppTest, cloud: Cluster, monkeypatch
         monkeypatch.setattr(module, "launch_sweep", lambda made: None)
     open_page(app, "pages/sweep.py")
     served()
-    app.button(key="ready_batch-size-and-learning-rate").click().run()
+    button(app, "Start sweep").click().run()
     app.session_state[state.TRAIN_HERE] = True
-    app.button(key="ready_batch-size-and-learning-rate").click().run()
+    button(app, "Start sweep").click().run()
     assert sorted(made.plan().backend for made in list_sweeps()) == ["local", "ray"]
 
 

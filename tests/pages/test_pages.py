@@ -264,7 +264,7 @@ def shifted(lines: tuple[tuple[int, int, int, int], ...], right: int) -> tuple[t
 
 def test_whole_number_is_recognized_digit_by_digit(app: AppTest) -> None:
     app.switch_page(DRAW)
-    app.session_state[state.MODE] = "number"
+    app.session_state[state.DRAW_KIND] = "number"
     app.session_state[state.NUMBER_CANVAS] = drawing(*SEVEN, *shifted(ONE, 120), *shifted(SEVEN, 280), width=560)
     app.run()
     assert not app.exception and not app.error
@@ -277,9 +277,9 @@ def test_mode_switches_between_the_canvases(app: AppTest) -> None:
     app.switch_page(DRAW)
     app.session_state[state.CANVAS] = drawing(*SEVEN)
     app.run()
-    app.segmented_control(key=state.MODE).set_value("number").run()
+    app.segmented_control(key=state.DRAW_KIND).set_value("number").run()
     assert "Write a whole number" in app.info[0].value
-    app.segmented_control(key=state.MODE).set_value("digit").run()
+    app.segmented_control(key=state.DRAW_KIND).set_value("digit").run()
     assert not app.exception
 
 
@@ -395,7 +395,7 @@ ODD = {
 @pytest.mark.parametrize(("mode", "canvas"), [("digit", state.CANVAS), ("number", state.NUMBER_CANVAS)])
 def test_odd_drawing_gets_a_prediction_or_a_hint(app: AppTest, mode: str, canvas: str) -> None:
     app.switch_page(DRAW)
-    app.session_state[state.MODE] = mode
+    app.session_state[state.DRAW_KIND] = mode
     for name, sent in ODD.items():
         app.session_state[canvas] = sent
         app.run()

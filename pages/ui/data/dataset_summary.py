@@ -10,7 +10,6 @@ from mnist_core.data import findings, summary
 from mnist_core.data.mnist import Mnist, locate_mnist
 from mnist_core.data.mnist_files import MNIST_KEYS
 from mnist_core.data.summary import DatasetSummary
-from mnist_core.explain.findings import output_name
 from mnist_core.handwriting.pen_digits import locate_pen_digits
 from pages.ui.shared import analysis_caches, caches, figure
 
@@ -44,16 +43,14 @@ def show_dataset_summary() -> None:
 
 def show_class_balance(dataset: DatasetSummary) -> None:
     """How many images of each digit there are."""
-    total, most, fewest = dataset.training.sum(), dataset.training.argmax(), dataset.training.argmin()
+    finding, tests = findings.class_balance(dataset), dataset.test
     figure.show_chart(
         data_charts.class_balance(dataset),
         "Images of each digit",
-        f"Of {total:,} training digits {dataset.training[most]:,} are {output_name(most)}, the most frequent, and "
-        f"{dataset.training[fewest]:,} {output_name(fewest)}, the rarest. The {dataset.test.sum():,} test digits have "
-        f"{dataset.test.min():,} to {dataset.test.max():,} of each.",
+        f"{finding} The {tests.sum():,} test digits have {tests.min():,} to {tests.max():,} of each.",
         "class balance",
         "balance",
-        finding=findings.class_balance(dataset),
+        finding=finding,
     )
 
 

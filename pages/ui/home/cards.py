@@ -42,7 +42,9 @@ def show_cards(drawn: NDArray[np.uint8] | None) -> None:
 
 def _show_card(title: str, text: str, label: str, icon: str, primary: bool = False) -> bool:
     """A card with a button. Returns whether the button was pressed."""
-    with st.container(border=True, horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+    with st.container(
+        border=True, horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", wrap=False
+    ):
         st.markdown(f"**{title}**  \n{text}")
         return st.button(label, f"card_{label.lower()}", icon=icon, type="primary" if primary else "secondary")
 

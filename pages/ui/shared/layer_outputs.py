@@ -133,7 +133,7 @@ def show_block_outputs(
                 st.button(
                     block.title,
                     key=f"{key}_choose_{number}",
-                    type="primary" if block is chosen else "secondary",
+                    icon=":material/keyboard_arrow_down:" if block is chosen else None,
                     on_click=on_choose,
                     args=(block,),
                 )

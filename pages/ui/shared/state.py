@@ -39,7 +39,7 @@ PROBE_CANVAS = "probe_canvas"
 BRUSH = _persistent("brush")
 
 # Draw
-MODE = _persistent("mode")  # "digit" or "number"
+DRAW_KIND = _persistent("draw_kind")  # "digit" or "number"
 PLAIN = _persistent("plain")
 MODEL = _persistent("model")
 SECOND_MODEL = _persistent("second_model")

@@ -56,6 +56,7 @@ STYLE = f"""
 [class*="_workbench"] > :has(> .st-key-details) {{ grid-area: details; }}
 .st-key-answer .lab-answer {{ margin: 0; }}
 @media (max-width: 640px) {{ /* of one height, hint or answer: the canvas below must not move while somebody draws */
+  .st-key-home_workbench {{ gap: .5rem; }} /* so that the first card's button is in view */
   .st-key-answer {{ min-height: 6rem; justify-content: center; }}
   .st-key-answer .lab-answer {{ flex-wrap: nowrap; }}
   .st-key-answer .lab-note {{ overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }}

@@ -1,1 +1,1 @@
-"""Parts of the Sweep page: the form, the running sweep, the analysis of its trials."""
+"""Parts of the Sweeps page: the form, the running sweep, the analysis of its trials."""

@@ -53,7 +53,7 @@ class Step:
 
 def prepare_draw() -> dict[str, str]:
     """One digit, with normalization."""
-    _set_state({state.MODE: "digit", state.PLAIN: False})
+    _set_state({state.DRAW_KIND: "digit", state.PLAIN: False})
     return {}
 
 
@@ -61,7 +61,7 @@ def prepare_misread() -> dict[str, str]:
     """The small digit with plain resize, for the shipped model."""
     _set_state(
         {
-            state.MODE: "digit",
+            state.DRAW_KIND: "digit",
             state.PLAIN: True,
             state.MODEL: model_menu.SHIPPED,
             state.SECOND_MODEL: model_menu.NO_MODEL,
