@@ -602,3 +602,10 @@ def test_controls_have_the_current_values_as_their_defaults(app: AppTest, live: 
     assert epochs.proto.default == epochs.value == live.status().epochs > epochs.min
     assert [rate.options[int(index)] for index in rate.proto.default] == [f"{rate.value:g}"]
     assert rate.value == live.spec().settings.learning_rate
+
+
+def test_controls_stay_while_a_run_whose_epochs_are_all_trained_is_saved(app: AppTest, live: Run) -> None:
+    live.write_status(stamp_status(replace(live.status(), epoch=5)))
+    open_page(app, "pages/train.py", run=live.id)
+    assert app.number_input(key=f"epochs-{live.id}").value == 5
+    assert not app.error and not app.exception

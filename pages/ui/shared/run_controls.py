@@ -115,7 +115,7 @@ def _show_total_epochs(run: Run, status: Status) -> None:
 
     st.number_input(
         "Total epochs",
-        max(1, status.epoch + 1),
+        min(status.epoch + 1, status.epochs),  # all epochs are trained while the run is tested and saved
         MAX_EPOCHS,
         status.epochs,
         key=key,
