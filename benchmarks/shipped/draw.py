@@ -1,6 +1,6 @@
 """Draws what the shipped model is trained on and chosen by, on all cores.
 
-python benchmarks/shipped/draw.py choose choose.npz   # six of the training writers are kept to choose recipes by
+python benchmarks/shipped/draw.py choose choose.npz   # some training writers are kept to choose recipes by
 python benchmarks/shipped/draw.py final final.npz     # all training writers; measured on the held-out ones
 """
 
