@@ -9,10 +9,12 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib
+import multiprocessing
 import os
 import subprocess  # noqa: S404 - starts this package's own modules only
 import sys
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -137,6 +139,23 @@ def run_module(module: str, *arguments: str, threads: int, timeout: float) -> su
         timeout=timeout,
         check=False,
     )
+
+
+@contextlib.contextmanager
+def spawned_pool(processes: int, **options: Any) -> Iterator[ProcessPoolExecutor]:
+    """A pool of new processes, since a fork would copy threads that hold locks.
+
+    They import only what they are given. Otherwise each would run the main program first, which in the web process is
+    a page.
+    """
+    main, stand_in = sys.modules["__main__"], ModuleType("__main__")
+    sys.modules["__main__"] = stand_in
+    try:
+        with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), **options) as pool:
+            yield pool
+    finally:
+        if sys.modules["__main__"] is stand_in:
+            sys.modules["__main__"] = main
 
 
 def last_error_line(done: subprocess.CompletedProcess[str]) -> str:

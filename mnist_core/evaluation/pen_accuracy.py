@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +11,7 @@ from mnist_core.drawing.normalize import normalize_drawing
 from mnist_core.drawing.strokes import PenDigit
 from mnist_core.handwriting.pen_digits import DRAWING_CONDITIONS, draw_pen_digits
 from mnist_core.models.classifier import Classifier
+from mnist_core.processes import spawned_pool
 
 Images = NDArray[np.uint8]
 
@@ -29,7 +28,7 @@ def accuracy_by_condition(classifier: Classifier, digits: Sequence[PenDigit], pr
         Name of the condition, as in DRAWING_CONDITIONS -> accuracy, 0..1.
     """
     labels = np.array([digit.label for digit in digits])
-    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
+    with spawned_pool(processes) as pool:
         images = dict(
             zip(
                 DRAWING_CONDITIONS,

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,6 +14,7 @@ from mnist_core.drawing.strokes import PenDigit, Strokes, render_strokes, vary_s
 from mnist_core.handwriting.digit_forms import generate_digit
 from mnist_core.handwriting.non_digits import generate_non_digit
 from mnist_core.handwriting.regional_forms import regional_strokes
+from mnist_core.processes import spawned_pool
 
 ASSUMED_NON_DIGIT_SHARE = 0.01
 """Share of non-digits, 0..1, among the drawings that a finished model will see. It trains on far more of them."""
@@ -88,8 +87,7 @@ def make_mixture(
         return np.empty((0, 28, 28), np.uint8), np.empty(0, np.uint8)
     if len(chunks) == 1:  # made before a process has started
         return _make_chunk(chunks[0], seeds[0], digits)
-    spawn = multiprocessing.get_context("spawn")  # a fork would copy threads that hold locks
-    with ProcessPoolExecutor(processes, spawn, initializer=_keep_digits, initargs=(tuple(digits),)) as pool:
+    with spawned_pool(processes, initializer=_keep_digits, initargs=(tuple(digits),)) as pool:
         parts = []
         for part in pool.map(_make_chunk_in_pool, chunks, seeds):
             parts.append(part)
