@@ -16,12 +16,13 @@ WORTH_NAMING = 90
 """Percent of the cost of the most accurate run, up to which a cheaper run is worth naming."""
 
 
-def learning_curve(reports: Sequence[Report], metric: str) -> str:
+def learning_curve(reports: Sequence[Report], metric: str, live: bool = False) -> str:
     """`Validation accuracy still rises: more epochs may help.` Compares validation at the end with the best before.
 
     Args:
         reports: lines of metrics.jsonl.
         metric: `loss` or `accuracy`.
+        live: whether the run still trains, so that more epochs come anyway.
     """
     training = [report[metric] for report in reports if metric in report]
     validated = [report for report in reports if f"val_{metric}" in report]
@@ -37,7 +38,7 @@ def learning_curve(reports: Sequence[Report], metric: str) -> str:
         overfits = since > 1 and still_learns  # a single worse epoch may be chance
         return f"{when} and has been worse since: the network overfits." if overfits else f"{when}."
     if _clearly_better(values[-1], (max if higher else min)(values[:-1]), metric):  # not: better than a bad epoch
-        return f"Validation {metric} still {'rises' if higher else 'falls'}: more epochs may help."
+        return f"Validation {metric} still {'rises' if higher else 'falls'}{'' if live else ': more epochs may help'}."
     if len(values) == 2:
         return f"Validation {metric} is {_format(values[-1], metric)} after {len(values)} epochs."
     return f"Validation {metric} has leveled off at {_format(values[-1], metric)}."

@@ -35,6 +35,12 @@ def test_learning_curve_says_where_validation_is_heading(
     assert said in findings.learning_curve(reports(validation, training, metric), metric)
 
 
+def test_learning_curve_gives_no_advice_while_the_run_still_trains() -> None:
+    rising = reports([0.8, 0.9], [0.8, 0.9], "accuracy")
+    assert "rises: more epochs" in findings.learning_curve(rising, "accuracy")
+    assert "more epochs" not in findings.learning_curve(rising, "accuracy", live=True)
+
+
 def test_learning_curve_calls_it_overfitting_only_while_the_training_improves() -> None:
     worse = [0.4, 0.2, 0.3, 0.3]
     assert "overfits" in findings.learning_curve(reports(worse, [0.4, 0.2, 0.1, 0.05], "loss"), "loss")

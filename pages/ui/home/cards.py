@@ -60,6 +60,7 @@ def _train() -> None:
 @st.dialog("Fool it", width="medium")
 def _show_fooled(drawn: NDArray[np.uint8] | None) -> None:
     """The smallest change of the drawing, or of a test digit, that changes the prediction."""
+    st.session_state[state.EXPLAIN_SOURCE] = digit_picker.TEST if drawn is None else digit_picker.DRAWING
     if drawn is None:
         digit_picker.start_with_a_digit()
         digit = digit_picker.picked_test_digit()

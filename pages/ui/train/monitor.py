@@ -76,5 +76,5 @@ def show_curves(run: Run, metrics: Metrics, status: Status, live: bool) -> None:
                 CURVE_GUIDES[measure],
                 f"{measure}_chart",
                 live=live,
-                finding=findings.learning_curve(metrics.rows, measure),
+                finding=findings.learning_curve(metrics.rows, measure, live),
             )
