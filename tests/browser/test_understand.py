@@ -47,7 +47,9 @@ def test_a_mistake_leads_from_the_matrix_into_the_layers(chromium: Browser, app_
         expect(page.get_by_text(re.compile(f"Wrong: it is an? {cell['true']}"))).to_be_visible(timeout=20 * SECONDS)
         settled(page)
 
-        page.locator(".st-key-wall_clickable_3 img").click(force=True)
-        expect(page.get_by_role("heading", name="Conv 48 · BN · ReLU")).to_be_visible(timeout=20 * SECONDS)
+        blocks = page.locator("[class*=wall_clickable_]").filter(has_text=re.compile(r"Conv \d+ · BN · ReLU"))
+        title = blocks.nth(1).get_by_role("button").inner_text()
+        blocks.nth(1).locator("img").click(force=True)
+        expect(page.get_by_role("heading", name=title)).to_be_visible(timeout=20 * SECONDS)
         captions = page.locator(".lab-pipeline figcaption b")
         expect(captions).to_have_text([*["Input", "Filter", "Product"] * 3, "Sum", "BN", "ReLU"])
