@@ -93,7 +93,7 @@ def test_misread_drawing_is_kept_listed_and_deleted(page: Page) -> None:
     page.get_by_text("Keep this drawing on this server").click()
     settled(page)
     page.get_by_role("button", name="Keep drawing").click()
-    expect(page.get_by_text("Kept as 4")).to_be_visible(timeout=20 * SECONDS)
+    expect(page.get_by_text("Kept as 4").first).to_be_visible(timeout=20 * SECONDS)
     page.get_by_role("link", name="Kept drawings").click()
     expect(page.get_by_role("heading", name="Kept drawings: 1")).to_be_visible(timeout=30 * SECONDS)
     page.get_by_role("button", name="Delete", exact=True).click()
@@ -163,7 +163,7 @@ def test_train_watch_leave_return_stop_and_draw(page: Page, app_url: str) -> Non
     later(page, again)  # still running, and moving
 
     page.get_by_role("button", name="Stop", exact=True).last.click()
-    expect(page.get_by_text(re.compile("Stopped in epoch"))).to_be_visible(timeout=60 * SECONDS)
+    expect(page.get_by_text(re.compile("Stopped in epoch")).first).to_be_visible(timeout=60 * SECONDS)
     expect(page.get_by_text("Test accuracy")).to_be_visible(timeout=30 * SECONDS)
     page.get_by_role("link", name="Draw for it").click()
     expect(page.get_by_role("heading", name="Draw a digit")).to_be_visible(timeout=30 * SECONDS)
@@ -204,7 +204,7 @@ def test_only_the_browser_that_made_a_run_stops_and_deletes_it(page: Page, chrom
         later(page, 0)
         assert cookie(page) == token
         page.get_by_role("button", name="Stop", exact=True).last.click()
-        expect(page.get_by_text(re.compile("Stopped in epoch"))).to_be_visible(timeout=60 * SECONDS)
+        expect(page.get_by_text(re.compile("Stopped in epoch")).first).to_be_visible(timeout=60 * SECONDS)
 
         stranger.goto(runs_link)
         expect(stranger.get_by_text("This run belongs to someone else")).to_be_visible(timeout=30 * SECONDS)
@@ -287,12 +287,12 @@ def test_training_is_watched_and_steered(page: Page, app_url: str, app_home: Pat
     assert any("changed" in row for row in run.metrics().rows)
 
     page.get_by_role("button", name="Stop", exact=True).last.click()
-    expect(page.get_by_text(re.compile("Stopped in epoch"))).to_be_visible(timeout=60 * SECONDS)
+    expect(page.get_by_text(re.compile("Stopped in epoch")).first).to_be_visible(timeout=60 * SECONDS)
     ended = run.status().epoch
     page.get_by_role("button", name="Resume", exact=True).click()
     wait_for(page, lambda: run.status().state == "running" and run.status().epoch > ended, "it trains on")
     page.get_by_role("button", name="Stop", exact=True).last.click()
-    expect(page.get_by_text(re.compile("Stopped in epoch"))).to_be_visible(timeout=60 * SECONDS)
+    expect(page.get_by_text(re.compile("Stopped in epoch")).first).to_be_visible(timeout=60 * SECONDS)
 
 
 def shown_run(page: Page, home: Path) -> Run:
