@@ -28,8 +28,8 @@ install: dev-ready ## .venv with everything for running and testing, and the com
 app: app-ready ## the app, on port 8501 or the next free one. PORT=8600, HOST=0.0.0.0 (for a class room), RELOAD=1
 	@exec $(RUN) .ci/serve.py
 
-test: dev-ready ## the whole test suite, in two processes. ARGS="-k drawing -x" goes to pytest
-	$(RUN) -m pytest -n 2 --dist worksteal --ignore=tests/cluster $(ARGS)
+test: dev-ready ## the whole test suite, in three processes. ARGS="-k drawing -x" goes to pytest
+	$(RUN) -m pytest -n 3 --dist worksteal --ignore=tests/cluster $(ARGS)
 
 test-fast: dev-ready ## the tests that start no training, process or browser: what you run while you work
 	$(RUN) -m pytest -n 2 --dist worksteal --ignore=tests/cluster -m "not slow" $(ARGS)

@@ -43,7 +43,7 @@ def open_screen(page: Page, url: str, name: str, ids: dict[str, str]) -> None:
 
 def wait_until_shown(page: Page) -> None:
     """Waits until the app has run and no spinner or placeholder is left."""
-    page.wait_for_timeout(300)
+    page.wait_for_timeout(200)
     page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for(timeout=120 * SECONDS)
     page.locator('[data-testid="stSkeleton"], [data-testid="stSpinner"]').first.wait_for(
         state="detached", timeout=120 * SECONDS
@@ -53,7 +53,7 @@ def wait_until_shown(page: Page) -> None:
 def resize(page: Page, width: int) -> None:
     """Gives the window one of the SIZES, and the page the time to lay itself out."""
     page.set_viewport_size({"width": width, "height": SIZES[width]})
-    page.wait_for_timeout(300)
+    page.wait_for_timeout(200)
 
 
 def layout_problems(page: Page) -> list[str]:

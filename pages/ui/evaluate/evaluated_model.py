@@ -65,10 +65,16 @@ def image_menu() -> str:
     sources = [MNIST, *(DRAWING_CONDITIONS if locate_pen_digits() else ())]
     if st.session_state.get(state.EVALUATED_ON) not in sources:
         st.session_state[state.EVALUATED_ON] = MNIST
-    source = st.selectbox("Images", sources, key=state.EVALUATED_ON, format_func=_source_title)
-    if len(sources) == 1:
-        st.caption("Pen digits are not available on this server. Set `DIGITLAB_PEN` to use them; see docs/settings.md.")
-    return str(source)
+    missing = "Pen digits are not available on this server. Set `DIGITLAB_PEN` to use them; see docs/settings.md."
+    return str(
+        st.selectbox(
+            "Images",
+            sources,
+            key=state.EVALUATED_ON,
+            format_func=_source_title,
+            help=missing if len(sources) == 1 else None,
+        )
+    )
 
 
 def _source_title(source: str) -> str:

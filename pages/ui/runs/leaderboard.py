@@ -16,7 +16,7 @@ SIMPLE_SIZE = 3
 LEADERBOARD_COLUMNS = ("place", "name", "val_accuracy", "what", "parameters", "train_seconds", "mark")
 COSTS = {"parameters": "parameters", "train_seconds": "seconds of training"}
 """What accuracy is plotted against -> its name."""
-DATA_TITLES = {"full": "MNIST", "sample": "offline sample", "custom": "custom data"}
+DATA_TITLES = {"full": "MNIST", "sample": "the offline sample", "custom": "custom data"}
 
 
 def show_leaderboard(rows: list[Row]) -> None:
@@ -33,8 +33,8 @@ def show_leaderboard(rows: list[Row]) -> None:
     data = _data_menu(boards)
     best = boards[data][0]
     st.markdown(
-        f"**{formatting.escape_markdown(best['name'])}** has the highest validation accuracy: "
-        f"{100 * best['val_accuracy']:.2f} %."
+        f"**{formatting.escape_markdown(best['name'])}** has the highest validation accuracy on "
+        f"{DATA_TITLES.get(data, data)}: {100 * best['val_accuracy']:.2f} %."
     )
     shown = [{"place": row["place"], **cells(row), "mark": _mark(row)} for row in boards[data]]
     st.dataframe(
