@@ -372,7 +372,9 @@ def test_the_leaderboard_ranks_by_validation_accuracy_with_links_and_only_what_c
     assert board["name"][0] == f"train?run={best.id}#{run_title(best)}" and board["val_accuracy"][0] == 99.9
     assert list(board["mark"]) == ["stopped", "", ""]
     assert "test_accuracy" not in app.dataframe[0].proto.column_order
-    assert f"{run_title(best)}** has the highest validation accuracy on the offline sample: 99.90 %" in page_text(app).replace("\\", "")
+    assert f"{run_title(best)}** has the highest validation accuracy on the offline sample: 99.90 %" in page_text(
+        app
+    ).replace("\\", "")
 
 
 # sweeps
