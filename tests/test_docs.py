@@ -175,8 +175,12 @@ def test_links_and_pictures_exist() -> None:
                 assert anchor in {heading.lower().replace(" ", "-") for heading in headings}, (
                     f"{document} links to {target}"
                 )
-    pictures = [picture for text in DOCUMENTS.values() for picture in re.findall(r"!\[[^]]+\]\(([^)]+)\)", text)]
-    assert pictures and all((ROOT / "docs" / Path(picture).name).stat().st_size > 10_000 for picture in pictures)
+    pictures = [
+        (ROOT / document).parent / picture
+        for document, text in DOCUMENTS.items()
+        for picture in re.findall(r"!\[[^]]+\]\(([^)]+)\)", text)
+    ]
+    assert pictures and all(picture.stat().st_size > 10_000 for picture in pictures)
 
 
 def test_named_files_exist() -> None:

@@ -88,10 +88,8 @@ def worst_mistake(probabilities: NDArray[np.floating[Any]], labels: NDArray[np.i
     read = mistakes.prediction_label(predicted) if predicted == NOT_A_DIGIT else _a(predicted)
     confidence = float(probabilities[order[0]].max())
     surest = f"the surest takes {_a(int(labels[order[0]]))} for {read}, with {_percent(confidence)}"
-    return (
-        f"{sure:,} of {plural(len(order), 'mistake')} {_are(sure)} made with more than "
-        f"{100 * SURE:.0f} % confidence; {surest}."
-    )
+    share = f"{sure:,} of {plural(len(order), 'mistake')} {_are(sure)}" if sure else "No mistake is"
+    return f"{share} made with more than {100 * SURE:.0f} % confidence; {surest}."
 
 
 def calibration(probabilities: NDArray[np.floating[Any]], labels: NDArray[np.integer[Any]]) -> str:
