@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -39,6 +41,22 @@ def mean_digits(summary: DatasetSummary) -> str:
     peaks = summary.means.reshape(len(summary.means), -1).max(axis=1)
     most, least = int(peaks.argmax()), int(peaks.argmin())
     return f"People agree most on the {most}: its mean has the brightest pixel. They agree least on the {least}."
+
+
+def augmentations(image: NDArray[np.uint8], changed: Mapping[str, NDArray[np.uint8]]) -> str:
+    """`Rotation changes this digit most, wobble least.` Compares the mean change of a pixel at full strength.
+
+    Args:
+        image: (28, 28) uint8, the digit.
+        changed: name of an augmentation -> (N, 28, 28) uint8, the digit from one end of its range to the other.
+    """
+    change = {
+        name: float(np.abs(pictures[[0, -1]].astype(np.int16) - image).mean()) for name, pictures in changed.items()
+    }
+    most, least = max(change, key=change.__getitem__), min(change, key=change.__getitem__)
+    if change[most] == 0:
+        return "No augmentation is on."
+    return f"{most.capitalize()} changes this digit most, {least} least."
 
 
 def augmented_digits(predictions: NDArray[np.uint8], label: int) -> str:

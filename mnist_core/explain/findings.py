@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.constants import NUM_CLASSES
+from mnist_core.wording import plural
 
 VISIBLE_SHARE = 0.1
 """Share of the largest value of a map below which a value is hard to see."""
@@ -31,6 +32,38 @@ def region(row: int, column: int, size: int) -> str:
     if horizontal == "middle":
         return f"at the {vertical}"
     return f"on the {horizontal}" if vertical == "middle" else f"at the {vertical} {horizontal}"
+
+
+def channels(values: NDArray[np.float32]) -> str:
+    """`Channel 9 has the largest value, 8.14; 5 of 56 channels are zero everywhere.`
+
+    Args:
+        values: (H, W, C) activations of a layer.
+    """
+    strongest = int(values.max(axis=(0, 1)).argmax())
+    silent = int((~values.any(axis=(0, 1))).sum())
+    return f"Channel {strongest} has the largest value, {values.max():.3g}{_zeros(silent, values.shape[2], 'channel')}."
+
+
+def channel(values: NDArray[np.float32]) -> str:
+    """`Its largest value, 3.2, is at the top left.` `values`: (H, W) activations of one channel."""
+    if not values.any():
+        return "It is zero everywhere."
+    row, column = np.unravel_index(int(values.argmax()), values.shape)
+    return f"Its largest value, {values.max():.3g}, is {region(int(row), int(column), len(values))}."
+
+
+def units(values: NDArray[np.float32]) -> str:
+    """`Unit 3 has the largest value, 0.79; 400 of 768 units are zero.` `values`: (W,) activations of a layer."""
+    silent = int((values == 0).sum())
+    return (
+        f"Unit {int(values.argmax())} has the largest value, {values.max():.3g}{_zeros(silent, len(values), 'unit')}."
+    )
+
+
+def _zeros(count: int, total: int, noun: str) -> str:
+    where = " everywhere" if noun == "channel" else ""
+    return f"; {count:,} of {plural(total, noun)} {'is' if count == 1 else 'are'} zero{where}" if count else ""
 
 
 def attribution(values: NDArray[np.float32], output: int) -> str:

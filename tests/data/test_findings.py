@@ -58,3 +58,12 @@ def test_map_names_the_closest_and_the_farthest_digits() -> None:
     labels = np.array([4, 9, 1, 4, 9, 1], np.uint8)
     assert findings.digit_map(points, labels) == "4 and 9 are closest together, 1 and 4 farthest apart."
     assert findings.digit_map(points[:2], labels[:2]) == ""
+
+
+def test_augmentations_name_what_changes_the_digit_most_and_least() -> None:
+    image = np.full((28, 28), 100, np.uint8)
+    near, far, same = (np.stack([image - change, image, image + change]) for change in (1, 9, 0))
+    assert findings.augmentations(image, {"slant": near, "rotation": far, "scale": same}) == (
+        "Rotation changes this digit most, scale least."
+    )
+    assert findings.augmentations(image, {"slant": same}) == "No augmentation is on."

@@ -50,3 +50,17 @@ def test_growth() -> None:
     assert findings.growth(moments, read[[7, 2, 7]]).endswith("after 6 steps and later.")
     assert findings.growth(moments, read[[7, 7, 7]]).endswith("at every moment, even before training.")
     assert findings.growth(moments, 0.4 * read[[7, 7, 7]]).endswith("at the end, the probability of a 7 is 40 %.")
+
+
+def test_channels_name_the_strongest_and_count_those_that_are_zero() -> None:
+    values = np.zeros((4, 4, 3), np.float32)
+    values[3, 0, 1] = 2.5
+    assert findings.channels(values) == "Channel 1 has the largest value, 2.5; 2 of 3 channels are zero everywhere."
+    assert findings.channels(values[..., 1:2]) == "Channel 0 has the largest value, 2.5."
+    assert findings.channel(values[..., 1]) == "Its largest value, 2.5, is at the bottom left."
+    assert findings.channel(values[..., 0]) == "It is zero everywhere."
+
+
+def test_units_name_the_largest_and_count_those_that_are_zero() -> None:
+    assert findings.units(np.array([0.5, 0, 2], np.float32)) == "Unit 2 has the largest value, 2; 1 of 3 units is zero."
+    assert findings.units(np.array([0.5, 2], np.float32)) == "Unit 1 has the largest value, 2."

@@ -68,6 +68,7 @@ def show_each_augmentation(image: NDArray[np.uint8], name: str, strengths: augme
         "augmentation",
         "changes",
         rows=lambda: [{"change": each, "amount": amount} for each, amount in amounts.items()],
+        finding=findings.augmentations(image, pictures),
     )
 
 

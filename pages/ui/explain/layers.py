@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from mnist_core.charts import layers as layer_charts
 from mnist_core.errors import ModelError, RunError
+from mnist_core.explain import findings
 from mnist_core.models.activations import layer_kind
 from mnist_core.training.fine_tune import model_folder
 from mnist_core.wording import plural
@@ -132,6 +133,7 @@ def choose_in_feature_maps(name: str, values: NDArray[np.float32]) -> tuple[int,
                 for number, picture in enumerate(layer_charts.channel_images(values))
             ],
             partial(_choose_clicked, "channels", {"channel": state.EXPLAINED_CHANNEL}),
+            finding=findings.channels(values),
         )
         show_index_fields({"Channel": (state.EXPLAINED_CHANNEL, channels)})
     with enlarged, st.container(width=MAX_CHART_PIXELS):
@@ -146,6 +148,7 @@ def choose_in_feature_maps(name: str, values: NDArray[np.float32]) -> tuple[int,
             on_select=partial(
                 _choose_clicked, "channel", {"row": state.EXPLAINED_ROW, "column": state.EXPLAINED_COLUMN}
             ),
+            finding=findings.channel(picture),
         )
         show_index_fields({"Row": (state.EXPLAINED_ROW, rows), "Column": (state.EXPLAINED_COLUMN, columns)})
     return row, column, channel
@@ -167,6 +170,7 @@ def choose_in_vector(name: str, values: NDArray[np.float32]) -> tuple[int]:
         "units",
         "units",
         on_select=partial(_choose_clicked, "units", {"unit": state.EXPLAINED_CHANNEL}),
+        finding=findings.units(values),
     )
     show_index_fields({"Unit": (state.EXPLAINED_CHANNEL, len(values))})
     return (unit,)
