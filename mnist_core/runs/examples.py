@@ -18,7 +18,7 @@ from mnist_core.runs.run import Run
 
 EXAMPLES = Path(__file__).parent / "examples"
 """Folder of the runs, each in a folder of its own."""
-CURVES = Path(__file__).parent / "example"
+CURVES = Path(__file__).parent / "example_curves"
 """Directory of a run of `fast`, three epochs, without its model: its curves are what the Train page shows at first."""
 NAME = "Example"
 """The beginning of their names, so that nobody takes them for runs of their own."""

@@ -92,7 +92,7 @@ def test_curves_of_several_runs_with_each_control_and_as_files(page: Page, app_u
     chart = card.get_by_test_id("stVegaLiteChart")
 
     def lines(points: int) -> Shown:
-        """The chart, once it shows two lines of so many points; inside of its plot, and with labels that differ."""
+        """Waits for two lines of `points` points each. They must stay inside the plot, and its labels must differ."""
         shown: Shown = eventually(
             page, lambda: read_chart(chart), lambda shown: [len(m.rows) for m in shown.of_kind("line")] == [points] * 2
         )

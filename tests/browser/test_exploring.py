@@ -30,7 +30,9 @@ def opened(page: Page, url: str, heading: str) -> None:
     settled(page)
 
 
-def test_a_network_is_built_broken_mended_undone_and_sent_by_link(page: Page, chromium: Browser, app_url: str) -> None:
+def test_a_network_is_built_broken_repaired_undone_and_sent_by_link(
+    page: Page, chromium: Browser, app_url: str
+) -> None:
     opened(page, f"{app_url}/train?mode=expert", "Train a network")
     page.get_by_text("Custom network", exact=True).click()
     settled(page)

@@ -42,9 +42,9 @@ def simple() -> AppTest:
 
 @pytest.fixture
 def app(simple: AppTest) -> AppTest:
-    """In Expert mode, with the form for a sweep of one's own, whose ranges are typed."""
+    """In Expert mode, with the form of a custom sweep and typed ranges."""
     simple.session_state[state.EXPERT] = simple.session_state[state.SWEEP_AS_TEXT] = True
-    simple.session_state[state.SWEEP_KIND] = form.OWN_SWEEP
+    simple.session_state[state.SWEEP_KIND] = form.CUSTOM_SWEEP
     return simple
 
 
@@ -137,7 +137,7 @@ def test_own_and_predefined_sweeps_share_the_button(app: AppTest, monkeypatch: p
     started: list[Sweep] = []
     monkeypatch.setattr(form, "launch_sweep", started.append)
     opened(app)
-    for kind in (form.OWN_SWEEP, "batch-size-and-learning-rate"):
+    for kind in (form.CUSTOM_SWEEP, "batch-size-and-learning-rate"):
         app.radio(key=state.SWEEP_KIND).set_value(kind).run()
         (button,) = [button for button in app.button if "tart" in button.label]
         button.click().run()

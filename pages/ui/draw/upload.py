@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from mnist_core.drawing.uploads import decode_upload
-from pages.ui.shared import guard, state, theme
+from pages.ui.shared import canvas_edits, guard, state, theme
 from pages.ui.shared.sketchpad import Drawing
 
 SOURCES = {"canvas": "Your drawing", "upload": "Uploaded picture"}
@@ -38,7 +38,7 @@ def select_drawing(canvas: str, drawn: Drawing | None, upload: Drawing | None) -
         drawn: what is on it.
         upload: the uploaded picture.
     """
-    strokes = (st.session_state.get(state.drawing_key(canvas)) or {}).get("objects") or []
+    strokes = canvas_edits.drawn_objects(canvas)
     if strokes != st.session_state.get(state.seen_drawing_key(canvas), []):
         st.session_state[state.seen_drawing_key(canvas)] = strokes
         st.session_state[state.DRAW_SOURCE] = "canvas"

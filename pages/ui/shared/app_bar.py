@@ -30,8 +30,9 @@ def show_app_bar(path: str) -> None:
 
 def _show_current(page: str) -> None:
     """The current model, and the drawing on the canvas where the page does not show it itself."""
-    st.session_state[state.BAR_MODEL] = model_menu.current_model()
-    name = model_menu.model_name(model_menu.current_model())
+    choice = model_menu.current_model()
+    st.session_state[state.BAR_MODEL] = choice
+    name = model_menu.model_name(choice)
     drawing = None if page in CANVAS_PAGES else _thumbnail_url()
     image = f'<img src="{drawing}" alt="your drawing" title="your drawing">' if drawing else ""
     st.html(

@@ -29,7 +29,7 @@ def show_chart(
     live: bool = False,
     finding: str = "",
 ) -> Any:
-    """An Altair chart.
+    """An Altair chart. Without data a sentence takes its place.
 
     Args:
         chart: its axes have names and units, its data is `{"values": rows}`. Or a chart of caches.rendered_chart,
@@ -42,8 +42,6 @@ def show_chart(
         on_select: as st.altair_chart takes it.
         live: whether it is redrawn twice a second. If so, the menu has no CSV.
         finding: what the chart shows, in one sentence of plain text above it.
-
-    Without data a sentence takes the place of the chart.
 
     Returns:
         What st.altair_chart returns, which is the selection if `on_select` asks for one; None without data.

@@ -23,7 +23,7 @@ from pages.ui.shared.settings_form import DATA
 
 MAX_RUNS_OFFERED = 30
 """The number of newest runs to offer as a base."""
-OWN_SWEEP = "own"
+CUSTOM_SWEEP = "own"
 """The choice of a sweep that the visitor puts together."""
 SAMPLERS = {
     "tpe": ("TPE", "Tree-structured Parzen estimator: uses finished trials to choose the next settings."),
@@ -41,7 +41,7 @@ def show_sweep_form() -> None:
     """The choice of a sweep, its description or its settings, and the button that starts it."""
     _set_defaults()
     kind = _sweep_menu()
-    if kind == OWN_SWEEP:
+    if kind == CUSTOM_SWEEP:
         show_base_menus()
         show_search_space()
         show_search_settings()
@@ -49,17 +49,17 @@ def show_sweep_form() -> None:
     else:
         _show_preset(PRESETS[kind])
     pressed = st.button("Start sweep", type="primary", width="stretch", icon=":material/play_arrow:")
-    guard.try_action(lambda: _start_sweep(plan_from_form() if kind == OWN_SWEEP else PRESETS[kind].plan()), pressed)
+    guard.try_action(lambda: _start_sweep(plan_from_form() if kind == CUSTOM_SWEEP else PRESETS[kind].plan()), pressed)
 
 
 def _sweep_menu() -> str:
-    """Returns the name of a predefined sweep, or OWN_SWEEP. There is a menu only if there is a choice."""
-    kinds = [*PRESETS, OWN_SWEEP] if mode.is_expert() else list(PRESETS)
+    """Returns the name of a predefined sweep, or CUSTOM_SWEEP. There is a menu only if there is a choice."""
+    kinds = [*PRESETS, CUSTOM_SWEEP] if mode.is_expert() else list(PRESETS)
     if st.session_state.get(state.SWEEP_KIND) not in kinds:
         st.session_state[state.SWEEP_KIND] = kinds[0]
     if len(kinds) == 1:
         return kinds[0]
-    titles = {**{name: preset.title for name, preset in PRESETS.items()}, OWN_SWEEP: "Custom sweep"}
+    titles = {**{name: preset.title for name, preset in PRESETS.items()}, CUSTOM_SWEEP: "Custom sweep"}
     return str(st.radio("New sweep", kinds, format_func=titles.__getitem__, key=state.SWEEP_KIND))
 
 

@@ -89,7 +89,7 @@ def prepare_compare() -> dict[str, str]:
 def prepare_explain() -> dict[str, str]:
     """The drawing on the canvas, or the small digit if there is none."""
     st.session_state[state.EXPLAIN_SOURCE] = "draw"
-    if not (st.session_state.get(state.drawing_key(state.CANVAS)) or {}).get("objects"):
+    if not canvas_edits.drawn_objects(state.CANVAS):
         canvas_edits.put_strokes(state.CANVAS, [SMALL_THREE], BRUSH)
     return {}
 
