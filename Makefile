@@ -15,7 +15,7 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install app test test-fast test-cluster lint format bench clean app-ready dev-ready
+.PHONY: help install app test test-fast test-cluster test-faults lint format bench clean app-ready dev-ready
 
 help: ## this list
 	@echo 'Digit Lab: make TARGET'
@@ -37,6 +37,9 @@ test-fast: dev-ready ## the tests that start no training, process or browser: wh
 test-cluster: dev-ready ## trainings on a real Ray cluster of two nodes, on this machine; installs Ray. ARGS goes to pytest
 	@sh .ci/venv.sh requirements-cluster.txt
 	$(RUN) -m pytest tests/cluster $(ARGS)
+
+test-faults: dev-ready ## damaged files, full disks, kills, races, fuzzing: for hours. Writes docs/reliability.md. ARGS goes to pytest
+	DIGITLAB_FAULTS=long $(RUN) -m pytest tests/faults $(ARGS)
 
 lint: dev-ready ## ruff (rules and layout) and mypy
 	$(RUN) -m ruff check .
