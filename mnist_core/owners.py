@@ -21,12 +21,16 @@ from pathlib import Path
 from mnist_core.config import admin_token
 from mnist_core.errors import NotOwnerError, RunError
 from mnist_core.files import read_json, write_json
+from mnist_core.guesses import GuessLimit
 
 OWNER_FILE = "owner.json"
 NOBODY = ""
 """Owner of what the command line created, and of what is older than ownership."""
 UNKNOWN = "unknown"
 """Owner when owner.json is broken: only the administrator may change the run."""
+
+GUESSES = GuessLimit()
+"""Wrong administrator's tokens that were given to this process."""
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 _OWNER = re.compile(r"[0-9a-f]{64}")
@@ -66,24 +70,32 @@ def is_token(text: object) -> bool:
     return isinstance(text, str) and _TOKEN.fullmatch(text) is not None
 
 
-def admin_proof(token: str, given: str) -> str:
+def admin_proof(token: str, given: str, address: str | None = None) -> str:
     """Signs a browser in as administrator.
 
     Args:
         token: of the browser.
         given: what the user entered as the administrator's token.
+        address: IP address of the browser, for which wrong tokens are counted; None for this computer.
 
     Returns:
         The proof that the browser keeps instead of the administrator's token.
 
     Raises:
-        NotOwnerError: the token is wrong, or this server has no administrator.
+        NotOwnerError: the token is wrong, there were too many wrong ones, or this server has no administrator.
     """
     if not admin_token():
         raise NotOwnerError("This server has no administrator. Set DIGITLAB_ADMIN_TOKEN before starting it.")
-    if not hmac.compare_digest(given.strip().encode(), admin_token().encode()):
+    GUESSES.start_guess(address)
+    if not hmac.compare_digest(_digest(given.strip()), _digest(admin_token())):
         raise NotOwnerError("That is not the administrator's token. It is the value of DIGITLAB_ADMIN_TOKEN.")
+    GUESSES.forgive(address)
     return _proof(token, admin_token())
+
+
+def _digest(text: str) -> bytes:
+    """Of the same length for every text, so that comparing takes the same time for every guess."""
+    return hashlib.sha256(text.encode(errors="surrogatepass")).digest()
 
 
 def _proof(token: str, admin: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from mnist_core import owners
 from mnist_core.files import read_json, write_json
 from mnist_core.processes import import_keras
 from tests.support import (
@@ -47,6 +48,7 @@ def runs_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     """RUNS_DIR of the test. Hides the user's runs, data and settings, and kills workers that the test leaves behind."""
     for name in SETTINGS:
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(owners, "GUESSES", owners.GuessLimit())
     monkeypatch.setenv("DIGITLAB_WARM", "0")  # otherwise opening a page loads TensorFlow in the background
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.setenv("DIGITLAB_RUNS", str(tmp_path / "runs"))

@@ -16,6 +16,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from mnist_core import owners
+from mnist_core.errors import NotOwnerError
 from mnist_core.handwriting.corrections import list_corrections, save_correction
 from mnist_core.jobs.local import LocalBackend
 from mnist_core.runs.labels import Label, read_label, run_title, update_label
@@ -249,6 +250,12 @@ def test_the_administrator_signs_in_and_changes_everything(
     given.set_value("a guess")
     button(app, "Sign in as administrator").click().run()
     assert "not the administrator's token" in error_text(app)
+    for _ in range(4):
+        with pytest.raises(NotOwnerError):
+            owners.admin_proof(BEN, "another guess")
+    button(app, "Sign in as administrator").click().run()
+    assert "Wait 10 minutes" in error_text(app)
+    owners.GUESSES.forgive(None)
     next(field for field in app.text_input if "Administrator" in field.label).set_value("secret")
     button(app, "Sign in as administrator").click().run()
     assert "secret" not in str(app.session_state[state.VISITOR])

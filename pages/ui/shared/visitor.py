@@ -45,6 +45,12 @@ def sent_cookie(name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
+def browser_address() -> str | None:
+    """IP address of the browser: None if it is on the server's computer, and in AppTest."""
+    address = st.context.ip_address
+    return address if isinstance(address, str) else None
+
+
 def owner_id() -> str:
     """The owner to record for what this visitor creates."""
     return current_visitor().owner
@@ -122,7 +128,7 @@ def show_administrator_form() -> None:
         with st.form("administrator", clear_on_submit=True):
             token = st.text_input("Administrator token", type="password", autocomplete="off")
             pressed = st.form_submit_button("Sign in as administrator")
-        if proof := guard.try_action(lambda: owners.admin_proof(visitor.token, token), pressed):
+        if proof := guard.try_action(lambda: owners.admin_proof(visitor.token, token, browser_address()), pressed):
             _set_proof(proof)
 
 
