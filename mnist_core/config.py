@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+import psutil
 
 from mnist_core.errors import SettingError
 from mnist_core.processes import cpu_count
@@ -22,6 +23,8 @@ DEFAULT_MAX_QUEUED = 20
 """Default of `max_queued`."""
 DEFAULT_MAX_QUEUED_EACH = 3
 """Default of `max_queued_each`."""
+DEFAULT_WORKER_HOURS = 24.0
+"""Default of `worker_hours`."""
 DEFAULT_RAY_CPUS = 2.0
 """Default of `ray_cpus`."""
 
@@ -66,6 +69,18 @@ def max_queued_each() -> int:
 def warm_worker() -> bool:
     """DIGITLAB_WARM: 1 keeps one worker ready with TensorFlow loaded, 0 does not. Default: 1."""
     return _parse("DIGITLAB_WARM", click.Choice(["0", "1"]), "0 or 1", "1") == "1"
+
+
+def worker_memory_mb() -> int:
+    """DIGITLAB_WORKER_MEMORY_MB: memory that one training, or one helper process, may use. Default: half of all."""
+    half = psutil.virtual_memory().total >> 21
+    return _parse("DIGITLAB_WORKER_MEMORY_MB", click.IntRange(1), "a whole number of 1 or more", half)
+
+
+def worker_hours() -> float:
+    """DIGITLAB_WORKER_HOURS: after this time a training is stopped and its model is kept. Default: 24."""
+    expected = "a number above 0, at most 9999"
+    return _parse("DIGITLAB_WORKER_HOURS", click.FloatRange(0, 9999, min_open=True), expected, DEFAULT_WORKER_HOURS)
 
 
 def admin_token() -> str:

@@ -13,8 +13,9 @@ import multiprocessing
 import os
 import subprocess  # noqa: S404 - starts this package's own modules only
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from fnmatch import fnmatchcase
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -33,6 +34,24 @@ TENSORFLOW_DEFAULTS = {
 
 OPTIONAL_FOR_KERAS = ("matplotlib", "pandas", "sklearn")
 """Keras imports these if they are installed, for functions that nothing here uses: a second, and 140 MB."""
+
+CHILD_VARIABLES = (
+    # the system's
+    *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "TERM", "LANG", "LANGUAGE", "LC_*", "TZ", "TMPDIR", "TMP", "TEMP"),
+    *("XDG_*", "LD_*", "DYLD_*", "MALLOC_*", "GLIBC_TUNABLES", "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC"),
+    *("PATHEXT", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "PROGRAMDATA", "HOMEDRIVE", "HOMEPATH"),
+    *("PYTHON*", "VIRTUAL_ENV", "CONDA_PREFIX", "COV_*", "COVERAGE_*", "MPLCONFIGDIR", "HDF5_*"),
+    # for downloads of data
+    *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_*", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
+    # how TensorFlow computes
+    *("KERAS_*", "TF_*", "TPU_*", "XLA_*", "CUDA*", "NVIDIA_*", "NCCL_*", "HIP_*", "ROCM_*", "ROCR_*", "OMP_*"),
+    *("GOMP_*", "KMP_*", "MKL_*", "OPENBLAS_*", "ONEDNN_*", "DNNL_*"),
+    # ours
+    *("DIGITLAB_*", "MNIST_CORE_*"),
+)
+"""Environment variables that a child process gets, in upper or lower case."""
+SECRET_WORDS = ("TOKEN", "SECRET", "PASSW", "CREDENTIAL", "PRIVATE", "_KEY", "APIKEY")
+"""It gets none whose name contains one of these."""
 
 _PACKAGE_PARENT = Path(__file__).resolve().parents[1]
 
@@ -79,15 +98,32 @@ def _no_garbage_collection() -> Iterator[None]:
             gc.enable()
 
 
-def child_environment(threads: int) -> dict[str, str]:
-    """The environment of a child process that may use this many threads and can import this package."""
+def child_environment(threads: int, keep: Sequence[str] = ()) -> dict[str, str]:
+    """The environment of a child process that may use this many threads and can import this package.
+
+    It contains no secrets, because a child reads what others made, such as an imported model.
+
+    Args:
+        threads: cores that it may use.
+        keep: patterns of further variables that the child needs, secret or not.
+    """
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if _matches(name, keep)
+        or (_matches(name, CHILD_VARIABLES) and not any(w in name.upper() for w in SECRET_WORDS))
+    }
     return {
-        **os.environ,
+        **kept,
         "OMP_NUM_THREADS": str(threads),
         "TF_NUM_INTRAOP_THREADS": str(threads),
         "TF_NUM_INTEROP_THREADS": str(threads),
         "PYTHONPATH": os.pathsep.join(filter(None, (str(_PACKAGE_PARENT), os.environ.get("PYTHONPATH")))),
     }
+
+
+def _matches(name: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(name.upper(), pattern) for pattern in patterns)
 
 
 def thread_limit() -> int:
@@ -96,13 +132,16 @@ def thread_limit() -> int:
     return max(1, int(first)) if first.isdecimal() else 1
 
 
-def start_module(module: str, *arguments: str, threads: int, **options: Any) -> subprocess.Popen[bytes]:
+def start_module(
+    module: str, *arguments: str, threads: int, keep: Sequence[str] = (), **options: Any
+) -> subprocess.Popen[bytes]:
     """Starts `python -m module` in its own session, so that Ctrl-C on the parent does not reach it.
 
     Args:
         module: dotted name of a module of this package.
         arguments: for its command line.
         threads: cores that it may use.
+        keep: see `child_environment`.
         options: for subprocess.Popen; standard input is empty unless they say otherwise.
 
     Raises:
@@ -111,7 +150,7 @@ def start_module(module: str, *arguments: str, threads: int, **options: Any) -> 
     options = {"stdin": subprocess.DEVNULL, **options}
     return subprocess.Popen(  # noqa: S603 - our own module
         [sys.executable, "-m", module, *arguments],
-        env=child_environment(threads),
+        env=child_environment(threads, keep),
         start_new_session=True,
         **options,
     )

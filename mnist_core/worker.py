@@ -14,15 +14,22 @@ from __future__ import annotations
 import contextlib
 import errno
 import logging
+import math
+import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
+from mnist_core.config import worker_hours
 from mnist_core.errors import DigitLabError
+from mnist_core.jobs.backend import GRACE_SECONDS
 from mnist_core.jobs.persistent_worker import STAY
 from mnist_core.jobs.worker_process import WAIT
+from mnist_core.limits import limited
 from mnist_core.processes import lower_priority, redirect_output, thread_limit
 from mnist_core.runs.control import Control
 from mnist_core.runs.heartbeat import Heartbeat
@@ -34,24 +41,36 @@ from mnist_core.training.finish import finish_run
 from mnist_core.training.model import make_model
 from mnist_core.training.trainer import Trainer
 
+OUT_OF_MEMORY = "The machine ran out of memory. Try a smaller batch size or a smaller network."
+
 log = logging.getLogger("digitlab.worker")
 
 
 class StopRequest:
-    """True once a signal or control.json has requested a stop.
+    """True once a signal or control.json has requested a stop, or the time is up.
 
     Args:
         run: whose control.json is read.
+        hours: that the training may take.
     """
 
-    def __init__(self, run: Run) -> None:
-        self._run, self._signalled = run, threading.Event()
+    def __init__(self, run: Run, hours: float = math.inf) -> None:
+        self._run, self._hours, self._signalled = run, hours, threading.Event()
+        self._deadline = time.monotonic() + 3600 * hours
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._signalled.set())
 
     def __call__(self) -> bool:
-        """True if a stop has been requested."""
-        return self._signalled.is_set() or Control.from_json(self._run.control()).stop
+        """True if a stop has been requested, or the time is up."""
+        return self._signalled.is_set() or bool(self.reason) or Control.from_json(self._run.control()).stop
+
+    @property
+    def reason(self) -> str:
+        """For people, once the time is up; empty before."""
+        up = time.monotonic() > self._deadline
+        return (
+            f" after {self._hours:g} hours, the longest that this server trains (DIGITLAB_WORKER_HOURS)" if up else ""
+        )
 
 
 def main(arguments: list[str]) -> int:
@@ -103,12 +122,14 @@ def train_run(run: Run) -> int:
     heartbeat = Heartbeat(run)
     task = rate_finder.run_in_worker if rate_finder.is_range_test(run) else train_model
     try:
-        with heartbeat.beating():
-            task(run, heartbeat, StopRequest(run))
+        hours = worker_hours()
+        end_at_limit = limited(partial(_give_up, heartbeat), 3600 * hours + 2 * GRACE_SECONDS)
+        with heartbeat.beating(), end_at_limit:
+            task(run, heartbeat, StopRequest(run, hours))
     except DigitLabError as error:
         return _fail(heartbeat, str(error))
     except MemoryError:
-        return _fail(heartbeat, "The machine ran out of memory. Try a smaller batch size or a smaller network.")
+        return _fail(heartbeat, OUT_OF_MEMORY)
     except OSError as error:
         log.exception("A file could not be read or written")
         full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -117,6 +138,8 @@ def train_run(run: Run) -> int:
         return _fail(heartbeat, message, "interrupted")
     except Exception as error:  # whatever it is, the page must show it
         log.exception("The training failed")
+        if type(error).__name__ == "ResourceExhaustedError":  # TensorFlow's MemoryError
+            return _fail(heartbeat, OUT_OF_MEMORY)
         return _fail(heartbeat, f"{type(error).__name__}: {str(error)[:500]}. See {run.log.name} for details.")
     return 0
 
@@ -128,7 +151,14 @@ def _fail(heartbeat: Heartbeat, message: str, state: str = "failed") -> int:
     return 1
 
 
-def train_model(run: Run, heartbeat: Heartbeat, stop_requested: Callable[[], bool]) -> None:
+def _give_up(heartbeat: Heartbeat, message: str) -> None:
+    """Fails the run of a process that is about to end itself."""
+    with contextlib.suppress(OSError):
+        os.close(0)  # first: when the parent learns of the end, it can give this process no other run
+    _fail(heartbeat, message)
+
+
+def train_model(run: Run, heartbeat: Heartbeat, stop_requested: StopRequest) -> None:
     """Loads the data of a run, trains its model, tests it and saves it.
 
     Args:
@@ -162,7 +192,8 @@ def train_model(run: Run, heartbeat: Heartbeat, stop_requested: Callable[[], boo
     heartbeat.update(state=state, message="Scoring and saving the model.", seconds_left=None)
     evaluation = finish_run(run, heartbeat.status, spec, model, dataset, thread_limit())
     images = "validation" if sweep_mark(run) else "test"
-    message = f"{ending.reason}: {100 * evaluation.accuracy:.2f} % of the {images} images are right."
+    reason = ending.reason + (stop_requested.reason if ending.state == "stopped" else "")
+    message = f"{reason}: {100 * evaluation.accuracy:.2f} % of the {images} images are right."
     heartbeat.update(state=ending.state, message=message)
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ast
+import os
 import subprocess
 import sys
+from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-from mnist_core.processes import OPTIONAL_FOR_KERAS, spawned_pool
+from mnist_core.processes import OPTIONAL_FOR_KERAS, child_environment, run_module, spawned_pool, start_module
 from tests.support import ROOT
 
 IMPORT_KERAS = """
@@ -42,3 +45,37 @@ def test_spawned_processes_do_not_run_the_main_program(monkeypatch: pytest.Monke
     with spawned_pool(1) as pool:
         assert list(pool.map(abs, [-3])) == [3]
     assert sys.modules["__main__"] is page
+
+
+SECRETS = (
+    *("DIGITLAB_ADMIN_TOKEN", "DIGITLAB_OIDC_CLIENT_SECRET", "AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN", "GITHUB_TOKEN"),
+    *("OPENAI_API_KEY", "DATABASE_URL", "PGPASSWORD", "SSH_AUTH_SOCK", "GOOGLE_APPLICATION_CREDENTIALS", "SENTRY_DSN"),
+    *("KERAS_HUB_TOKEN", "RAY_AUTH_TOKEN"),
+)
+PRINT_ENVIRONMENT = ("timeit", "-n1", "-r1", "import os; print(dict(os.environ))")
+
+
+def test_a_child_process_gets_the_settings_but_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in SECRETS:
+        monkeypatch.setenv(name, "hunter2")
+    for name in ("DIGITLAB_MAX_RUNNING", "CUDA_VISIBLE_DEVICES", "http_proxy", "TF_ENABLE_ONEDNN_OPTS"):
+        monkeypatch.setenv(name, "7")
+    printed = [run_module(*PRINT_ENVIRONMENT, threads=3, timeout=60).stdout]
+    with (tmp_path / "out").open("w") as out:
+        assert start_module(*PRINT_ENVIRONMENT, threads=3, stdout=out).wait(60) == 0
+    printed.append((tmp_path / "out").read_text())
+    for text in printed:
+        environment = ast.literal_eval(text.partition("\n")[0])
+        assert "hunter2" not in text and not {*SECRETS} & {*environment}
+        assert environment["DIGITLAB_MAX_RUNNING"] == environment["CUDA_VISIBLE_DEVICES"] == "7"
+        assert environment["http_proxy"] == environment["TF_ENABLE_ONEDNN_OPTS"] == "7"
+        assert (environment["OMP_NUM_THREADS"], environment["PATH"]) == ("3", os.environ["PATH"])
+    assert child_environment(1, keep=("RAY_*",))["RAY_AUTH_TOKEN"] == "hunter2"  # of the process of a sweep
+
+
+def test_every_child_process_is_started_by_this_module() -> None:
+    """So that none gets more of the environment."""
+    for path in (ROOT / "mnist_core").rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        starts = ("Popen(", "subprocess.run(", "os.spawn", "ProcessPoolExecutor(", "os.fork(")
+        assert path.name == "processes.py" or not any(word in text for word in starts), path

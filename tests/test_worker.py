@@ -396,6 +396,14 @@ def test_a_stop_is_requested_by_file_or_by_signal(signals: None) -> None:
     assert stop_requested()
 
 
+def test_a_stop_is_requested_once_the_time_is_up(signals: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = create_run(make_spec("fast", {}, "sample"))
+    stop_requested, started = worker.StopRequest(run, hours=2), time.monotonic()
+    assert not stop_requested() and not stop_requested.reason
+    monkeypatch.setattr(worker.time, "monotonic", lambda: started + 7201)
+    assert stop_requested() and "2 hours" in stop_requested.reason
+
+
 def test_download_progress_is_throttled() -> None:
     messages: list[tuple[str, float]] = []
     progress = dataset.throttled_progress("MNIST", lambda message, share=0.0: messages.append((message, share)))

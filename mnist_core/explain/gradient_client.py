@@ -17,6 +17,7 @@ from typing import IO, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_core import limits
 from mnist_core.errors import ModelError
 from mnist_core.explain import wire
 from mnist_core.explain.attribution import Completeness, Maps
@@ -201,6 +202,11 @@ class GradientClient:
             return None
 
     def _no_response(self) -> ModelError:
+        if self._wait_for_exit() == limits.EXIT_STATUS:
+            return ModelError(
+                "Computing gradients of this model takes more memory than this server allows "
+                "(DIGITLAB_WORKER_MEMORY_MB). Choose a smaller model."
+            )
         return ModelError(
             "The process that computes gradients ended or took too long before it responded "
             f"(exit status {self._wait_for_exit()}). The next request starts a new one. Change a control to try "

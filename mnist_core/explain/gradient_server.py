@@ -26,6 +26,7 @@ from mnist_core.errors import DigitLabError, ModelError, RunError
 from mnist_core.explain import wire
 from mnist_core.explain.attribution import Explainer
 from mnist_core.explain.wire import Frame
+from mnist_core.limits import limited
 from mnist_core.networks.keras_model import build_model
 from mnist_core.runs.model_card import load_architecture
 from mnist_core.runs.snapshots import read_snapshot, snapshot_moments
@@ -203,4 +204,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with limited():
+        sys.exit(main())

@@ -13,8 +13,12 @@ import numpy as np
 
 from mnist_core.constants import NUM_CLASSES
 from mnist_core.errors import ModelError
+from mnist_core.limits import limited
 from mnist_core.models.activations import ActivationModel, NoActivationsError
 from mnist_core.models.classifier import Classifier
+
+MEMORY_MB = 1000
+"""Classifying a digit takes 100 MB; a broken model may ask for any size."""
 
 
 def main(arguments: list[str]) -> int:
@@ -36,4 +40,5 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    with limited(megabytes=MEMORY_MB):
+        sys.exit(main(sys.argv[1:]))

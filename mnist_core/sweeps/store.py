@@ -43,6 +43,8 @@ from mnist_core.sweeps.objective import best_trial
 from mnist_core.sweeps.plan import BACKENDS, SweepPlan, checked_trials, max_trials, plan_title
 
 _SWEEP_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{8}")
+DATABASE_AND_CLUSTER = ("PG*", "MYSQL_*", "RAY_*")
+"""Environment variables by which a sweep's process connects to Optuna's database and to Ray, passwords included."""
 _children: list[subprocess.Popen[bytes]] = []
 """Sweep processes that this process started. Polling them reaps those that have ended."""
 
@@ -199,7 +201,12 @@ def launch_sweep(sweep: Sweep) -> subprocess.Popen[bytes]:
     try:
         with sweep.log.open("ab") as output:
             child = start_module(
-                "mnist_core.sweeps.runner", str(sweep.path.resolve()), threads=1, stdout=output, stderr=output
+                "mnist_core.sweeps.runner",
+                str(sweep.path.resolve()),
+                threads=1,
+                keep=DATABASE_AND_CLUSTER,
+                stdout=output,
+                stderr=output,
             )
     except OSError as error:
         raise SweepError(f"The sweep {sweep.id} cannot be started: {error}. Fix that, then resume it.") from None

@@ -11,6 +11,7 @@ import sys
 
 from mnist_core.data.mnist import load_mnist
 from mnist_core.errors import DigitLabError, ModelError
+from mnist_core.limits import limited
 from mnist_core.models import convert
 from mnist_core.models.classifier import fit_to_input
 from mnist_core.processes import cpu_count, last_error_line, run_module
@@ -74,4 +75,5 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    with limited():
+        sys.exit(main(sys.argv[1:]))

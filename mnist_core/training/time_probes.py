@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from mnist_core.data.splits import Split
+from mnist_core.limits import limited
 from mnist_core.networks.layers import (
     AveragePooling2D,
     BatchNormalization,
@@ -118,4 +119,5 @@ def main(arguments: list[str]) -> int:
 
 if __name__ == "__main__":
     lower_priority()  # as a training has
-    sys.exit(main(sys.argv[1:]))
+    with limited():
+        sys.exit(main(sys.argv[1:]))
