@@ -12,6 +12,7 @@
       label.json       the user's name, star and note for the run (`labels`)
       owner.json       the browser that made the run (`owners`)
       claim.json       on a cluster: which worker owns the run (`claims`)
+      import.json      in an imported run: where it comes from, and its scores here (`imports`)
       sweep.json       in a trial of a sweep: the sweep and the number of the trial (`sweep_mark`)
       model.keras      the trained model. These three are also written for a stopped run
       model.tflite     the same model, converted for the web process
