@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui.shared import app_bar, feedback, guard, mode, navigation, state, theme, visitor
+from pages.ui.shared import app_bar, caches, feedback, guard, mode, navigation, state, theme, visitor
 from pages.ui.tour import guide, presenter
 
 page = st.navigation(navigation.menu_pages(), position="top")
@@ -14,6 +14,7 @@ st.html(theme.STYLE)
 visitor.remember_visitor()
 navigation.start_at_top(page.url_path)
 mode.remember_mode()
+caches.start_backend()
 presenter.follow_address()
 if presenter.is_presenting():
     presenter.show_presenter_style()

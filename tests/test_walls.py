@@ -18,7 +18,19 @@ LIBRARY = sorted((ROOT / "mnist_core").rglob("*.py"))
 PAGES = [ROOT / "app.py", *sorted((ROOT / "pages").rglob("*.py"))]
 TENSORFLOW = {"tensorflow", "keras"}
 
-BASE = {"config", "constants", "errors", "fields", "files", "guesses", "limits", "owners", "processes", "wording"}
+BASE = {
+    "config",
+    "constants",
+    "errors",
+    "fields",
+    "files",
+    "guesses",
+    "limits",
+    "locks",
+    "owners",
+    "processes",
+    "wording",
+}
 """Modules at the top of mnist_core. Every package may import them, and they import only one another."""
 LAYERS = {
     "cli": {"export", "explain", "charts", "sweeps", "training", "jobs", "runs", "recipes", "evaluation"},

@@ -15,6 +15,7 @@ import subprocess  # noqa: S404 - the type of a worker
 from mnist_core.jobs.worker_process import WORKER, send_run
 from mnist_core.processes import end_child, start_module
 from mnist_core.runs.run import Run
+from mnist_core.runs.status import FINAL_STATES
 
 STAY = "--stay"
 """The worker's argument in place of a run directory: it reads one directory after another from standard input."""
@@ -27,10 +28,15 @@ class Assignment:
         self.worker, self._process, self._run = worker, process, run
         self.returncode = 0
 
+    @property
+    def pid(self) -> int:
+        """Process id of the worker."""
+        return self._process.pid
+
     def poll(self) -> int | None:
         """None while the run trains, 0 once the run has reached a final state, else the worker's exit status."""
         exit_status = self._process.poll()  # first: what the worker wrote before it ended is then visible
-        if self._run.path.is_dir() and self._run.status().final:
+        if self._run.recorded_state in FINAL_STATES:
             return 0
         if exit_status is None:
             return None

@@ -12,7 +12,6 @@
       label.json       the user's name, star and note for the run (`labels`)
       owner.json       the browser that made the run (`owners`)
       claim.json       on a cluster: which worker owns the run (`claims`)
-      import.json      in an imported run: where it comes from, and its scores here (`imports`)
       sweep.json       in a trial of a sweep: the sweep and the number of the trial (`sweep_mark`)
       model.keras      the trained model. These three are also written for a stopped run
       model.tflite     the same model, converted for the web process
@@ -25,6 +24,8 @@
     RUNS_DIR/.bin/             the trash (`trash`)
     RUNS_DIR/.passed/          the mailbox of persistent workers on a cluster (`mailbox`)
     RUNS_DIR/.index.json       cached rows of the history (`index`)
+    RUNS_DIR/.slots-*.json     which runs train on a machine (`jobs/slots`)
+    RUNS_DIR/.lock             held for milliseconds by whoever reads files in order to change them (`locks`)
 
 Who writes what: spec.json, owner.json and sweep.json come from whoever creates the run; control.json, probes.json and
 label.json from the user; claim.json from the job backend; all other files from the worker, except that status.json
@@ -38,28 +39,17 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from mnist_core.errors import RunError
-from mnist_core.files import (
-    append_line,
-    open_file,
-    parse_json,
-    parse_lines,
-    read_file,
-    read_json,
-    replacing,
-    write_json,
-)
-from mnist_core.runs import sampling
+from mnist_core.files import append_line, parse_lines, read_json, replacing, write_json
+from mnist_core.locks import locked
 from mnist_core.runs.spec import RunSpec
-from mnist_core.runs.status import Status, read_status, stamp_status
+from mnist_core.runs.status import END_SECONDS, Status, read_status, stamp_status
 
-METRICS_BYTES = 200_000_000
-"""Largest metrics.jsonl. A day of training writes 50 MB."""
 SWEEP_MARK = "sweep.json"
 """In a run of a sweep: which sweep and which trial it belongs to."""
 SWEEPS_FOLDER = "sweeps"
@@ -123,18 +113,21 @@ class Run:
         """What the run trains. Raises RunError, with the file and the reason, if spec.json cannot be read."""
         path = self.path / "spec.json"
         try:
-            return RunSpec.from_json(parse_json(read_file(path)))
+            return RunSpec.from_json(json.loads(path.read_text(encoding="utf-8")))
         except FileNotFoundError:
             raise RunError(f"{path} is missing: the run cannot be read. Delete its folder.") from None
-        except (OSError, ValueError, RunError) as error:
+        except (OSError, ValueError, RecursionError, RunError) as error:
             raise RunError(f"{path} cannot be read: {error}. Restore the file, or delete the run's folder.") from None
 
-    def status(self) -> Status:
+    def status(self, grace: float = END_SECONDS) -> Status:
         """How far the run has come; `interrupted` if its worker is gone without saying so.
 
         As in `card`, a test score of a sweep's trial is left out.
+
+        Args:
+            grace: seconds after its last heartbeat in which a worker that is gone may still have its end recorded.
         """
-        status = read_status(self.path / "status.json")
+        status = read_status(self.path / "status.json", grace)
         if TEST_MESSAGE in status.message and not may_be_tested(self):
             return replace(status, message=f"{status.message.partition(':')[0]}.")
         return status
@@ -147,64 +140,32 @@ class Run:
 
     def left_in_queue(self) -> bool:
         """True if the run was still queued when the server that would have started it ended."""
-        return self.status().state == "interrupted" and self.recorded_state == "queued"
+        return self.recorded_state == "queued" and self.status(grace=0).state == "interrupted"
 
     def write_status(self, status: Status) -> None:
         """Replaces status.json."""
         write_json(self.path / "status.json", asdict(status))
 
     def metrics(self, seen: Metrics | None = None) -> Metrics:
-        """Reads all reports. For workers and exports: pages use `sampled_metrics`.
+        """Reads the reports.
 
         Args:
             seen: what an earlier call returned; only what was written since is read.
 
         Returns:
             All reports. An unfinished last line is left for the next call.
-
-        Raises:
-            RunError: the file cannot be read, or has more than METRICS_BYTES.
         """
-
-        def read(file: BinaryIO, start: int) -> tuple[list[dict[str, Any]], int, int]:
-            size = os.fstat(file.fileno()).st_size
-            if size > METRICS_BYTES:
-                raise OSError(f"it has {size:,} bytes, expected at most {METRICS_BYTES:,}")
-            file.seek(start)
-            rows, length, broken = parse_lines(file.read())
-            return rows, start + length, broken
-
-        return self._read_metrics(seen or Metrics(), read)
-
-    def sampled_metrics(self, seen: Metrics | None = None) -> Metrics:
-        """Reads at most a few thousand reports, evenly spaced, and checks them. See `sampling`.
-
-        Args:
-            seen: what an earlier call returned; only what was written since is read.
-
-        Returns:
-            The reports as `reports.check_report` returns them, with every validation result.
-
-        Raises:
-            RunError: the file cannot be read.
-        """
-        metrics = self._read_metrics(seen or Metrics(), sampling.sample_reports)
-        return replace(metrics, rows=sampling.thin_out(metrics.rows))
-
-    def _read_metrics(
-        self, seen: Metrics, read: Callable[[BinaryIO, int], tuple[list[dict[str, Any]], int, int]]
-    ) -> Metrics:
-        path = self.path / "metrics.jsonl"
+        seen = seen or Metrics()
         try:
-            with open_file(path) as file:
+            with (self.path / "metrics.jsonl").open("rb") as file:
                 inode = os.fstat(file.fileno()).st_ino
                 seen = seen if seen.file == inode else Metrics(file=inode)
-                rows, offset, broken = read(file, seen.offset)
+                file.seek(seen.offset)
+                content = file.read()
         except FileNotFoundError:
             return seen
-        except OSError as error:
-            raise RunError(f"{path} cannot be read: {error}. Restore the file, or delete it.") from None
-        return Metrics((*seen.rows, *rows), offset, seen.broken + broken, inode)
+        rows, size, broken = parse_lines(content)
+        return Metrics((*seen.rows, *rows), seen.offset + size, seen.broken + broken, inode)
 
     def append_metrics(self, row: Mapping[str, Any]) -> None:
         """Adds a report: one whole line, or none if an OSError is raised."""
@@ -221,8 +182,16 @@ class Run:
         return read_json(self.path / "control.json")
 
     def update_control(self, **changes: Any) -> None:
-        """Adds requests to control.json and keeps the others: `update_control(stop=True)`."""
-        write_json(self.path / "control.json", {**self.control(), **changes})
+        """Adds requests to control.json and keeps the others: `update_control(stop=True)`.
+
+        Raises:
+            RunError: the file cannot be written.
+        """
+        try:
+            with locked(self.path.parent):
+                write_json(self.path / "control.json", {**self.control(), **changes})
+        except OSError as error:
+            raise RunError(f"The request to {self.id} cannot be written: {error}.") from None
 
     def card(self) -> dict[str, Any]:
         """The model card: test accuracy, loss, confusion matrix and more; empty while there is no model.

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from mnist_core.config import runs_dir
 from mnist_core.errors import RunError, RunNotFoundError
+from mnist_core.runs import claims
 from mnist_core.runs.run import Run
 from mnist_core.runs.store import find_run
 
@@ -31,13 +32,14 @@ def move_to_trash(run: Run) -> None:
     Raises:
         RunError: the run has not ended, or cannot be moved.
     """
-    status = run.status()
-    if not status.final:
-        raise RunError(f"The run {run.id} is {status.state}. Stop it before you delete it.")
     target = run.path.parent / TRASH_FOLDER / f"{int(time.time())}-{run.id}"
     try:
-        target.parent.mkdir(exist_ok=True)
-        run.path.replace(target)
+        with claims.claiming(run):
+            status = run.status()
+            if not status.final:
+                raise RunError(f"The run {run.id} is {status.state}. Stop it before you delete it.")
+            target.parent.mkdir(exist_ok=True)
+            run.path.replace(target)
     except OSError as error:
         raise RunError(f"The run {run.id} cannot be deleted: {error}.") from None
 
@@ -81,11 +83,6 @@ def empty_trash(root: Path | None = None) -> None:
         elif deleted > now + CLOCK_SECONDS:  # the clock was set back: the run's day starts now
             with contextlib.suppress(OSError):
                 path.replace(path.with_name(f"{int(now)}-{match[2]}"))
-
-
-def trashed_folders(root: Path | None = None) -> list[Path]:
-    """Returns the folders of the runs in the trash, the last deleted first."""
-    return [path for _, path in _trash_entries(root)]
 
 
 def _trash_entries(root: Path | None) -> list[tuple[re.Match[str], Path]]:

@@ -36,6 +36,7 @@ from mnist_core.config import runs_dir
 from mnist_core.errors import RunError, SettingError, SweepError, SweepNotFoundError
 from mnist_core.files import read_json, write_json
 from mnist_core.processes import start_module
+from mnist_core.runs import claims
 from mnist_core.runs.run import BEST_MODEL, SWEEPS_FOLDER, Run, sweep_mark
 from mnist_core.runs.status import Status, stamp_status
 from mnist_core.runs.store import list_runs
@@ -229,20 +230,24 @@ def resume_sweep(sweep: Sweep, trials: int | None = None, backend: str | None = 
 
     Raises:
         SettingError: the number of trials is out of range.
-        SweepError: the sweep cannot be read or started.
+        SweepError: the sweep cannot be read or started, or its files cannot be written.
     """
     plan = sweep.plan()
     requests: dict[str, Any] = {"paused": False, "stop": False}
     if trials is not None:
         requests["trials"] = checked_trials(trials)
-    if sweep.live:
-        sweep.update_control(**requests)
-        return None
-    if backend is not None:
-        requests["backend"] = backend
-    sweep.update_control(**requests)
-    queued = replace(sweep.files.status(), state="queued", message="Starting.", steps=sweep.target_trials(plan))
-    sweep.files.write_status(stamp_status(queued))
+    try:
+        with claims.claiming(sweep.files):
+            if sweep.live:
+                sweep.update_control(**requests)
+                return None
+            if backend is not None:
+                requests["backend"] = backend
+            sweep.update_control(**requests)
+            queued = replace(sweep.files.status(), state="queued", message="Starting.", steps=sweep.target_trials(plan))
+            sweep.files.write_status(stamp_status(queued))
+    except OSError as error:
+        raise SweepError(f"The sweep {sweep.id} cannot be resumed: {error}.") from None
     return launch_sweep(sweep)
 
 

@@ -97,7 +97,7 @@ def broken(change: Any) -> bytes:
         (b"", "Expecting value"),
         (b"not JSON", "Expecting value"),
         (b"\xff\xfe\xfd", "decode"),
-        (DEEP.encode(), "levels deep"),
+        (DEEP.encode(), "recursion"),
         (b"[]", "not a JSON object with 'settings'"),
         (b"{}", "not a JSON object with 'settings'"),
         (b'{"settings": []}', "not a JSON object with 'settings'"),
@@ -215,12 +215,16 @@ def test_stale_heartbeat_of_a_dead_process_is_an_interruption(run: Run, state: s
     run.write_status(left)
     found = run.status()
     assert (found.state, found.seconds_left) == ("interrupted", None)
-    assert found.message == "Its process is gone after 2 of 3 epochs."
+    words = "server ended before its turn" if state == "queued" else "Its process is gone after 2 of 3 epochs."
+    assert words in found.message
 
 
 def test_fresh_heartbeat_of_a_dead_process_may_still_say_how_it_ended(run: Run) -> None:
     run.write_status(replace(stamp_status(Status("running")), pid=dead_pid()))
     assert run.status().state == "running"
+    assert run.status(grace=0).state == "interrupted"
+    run.write_status(replace(stamp_status(Status("running")), host="elsewhere"))
+    assert run.status(grace=0).state == "running", "another machine's processes cannot be looked up"
 
 
 @pytest.mark.parametrize("state", FINAL_STATES)
@@ -263,7 +267,7 @@ def test_an_ended_process_that_nobody_waited_for_is_gone(run: Run) -> None:
     try:
         wait_until(lambda: psutil.Process(process.pid).status() == psutil.STATUS_ZOMBIE, "the end of the process")
         run.write_status(replace(stamp_status(Status("running")), pid=process.pid, heartbeat=time.time() + 1))
-        assert run.status().state == "interrupted"
+        assert run.status(grace=0).state == "interrupted"
     finally:
         process.wait()
 
@@ -286,14 +290,6 @@ def test_status_that_was_never_written_is_an_interruption(run: Run, content: byt
         {"message": 3},
         {"epoch": "1"},
         {"epoch": None},
-        {"epoch": 10**15},
-        {"epochs": -1},
-        {"step": 0.5},
-        {"started": 1e300},
-        {"images_per_second": 1e300},
-        {"seconds_left": -5},
-        {"prepared": 2},
-        {"message": "x" * 10_001},
         {"steps": [1]},
         {"heartbeat": "now"},
         {"pid": "x"},
@@ -306,15 +302,7 @@ def test_status_that_was_never_written_is_an_interruption(run: Run, content: byt
 )
 def test_status_of_wrong_kinds_is_a_failure_that_says_so(run: Run, change: dict[str, Any]) -> None:
     write(run, "status.json", json.dumps({**asdict(stamp_status(Status("running"))), **change}))
-    status, (name,) = run.status(), change
-    assert status == Status("failed", status.message)
-    assert f"Its status.json cannot be used: {name} is {change[name]!r}"[:200] in status.message
-
-
-@pytest.mark.parametrize("number", [10**30, float("nan"), float("inf"), 10**400])
-def test_a_number_that_nothing_can_show_makes_the_status_a_failure_that_names_it(run: Run, number: float) -> None:
-    write(run, "status.json", json.dumps({**asdict(stamp_status(Status("running"))), "epoch": number}))
-    assert run.status().state == "failed" and "epoch is None, expected a whole number" in run.status().message
+    assert run.status() == Status("failed", "Its status.json was changed by hand and cannot be read.")
 
 
 @pytest.mark.usefixtures("impatient")

@@ -6,6 +6,7 @@ are looked up at every stroke, so a lookup must stay below 0.2 ms. Streamlit's o
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -19,6 +20,7 @@ from mnist_core.charts import runs as run_charts
 from mnist_core.data.augmentation import AUGMENTATIONS, augment
 from mnist_core.data.mnist import Mnist, load_mnist, mnist_available
 from mnist_core.data.splits import split_mnist, uncenter_test_images
+from mnist_core.errors import DigitLabError
 from mnist_core.jobs import routing
 from mnist_core.jobs.backend import JobBackend
 from mnist_core.jobs.local import LocalBackend
@@ -59,6 +61,12 @@ def cluster_backend() -> RoutingBackend | None:
     """The cluster, together with this machine; None if none is configured."""
     both = _server_backend()
     return both if isinstance(both, RoutingBackend) else None
+
+
+def start_backend() -> None:
+    """Makes the job backend, which continues the queue of an earlier server, whichever page is opened first."""
+    with contextlib.suppress(DigitLabError):  # an invalid setting: the pages that need the backend show it
+        _server_backend()
 
 
 @st.cache_resource(show_spinner=False)
@@ -145,7 +153,7 @@ def _reports_version(run: Run) -> tuple[str, int, int, float]:
 @st.cache_resource(show_spinner=False, max_entries=20, hash_funcs={Run: _reports_version})
 def comparable_reports(run: Run) -> list[dict[str, float]]:
     """The reports of a run as `reports.chart_rows` returns them."""
-    return reports.chart_rows(run.sampled_metrics().rows, _steps_per_epoch(run))
+    return reports.chart_rows(run.metrics().rows, _steps_per_epoch(run))
 
 
 def learning_curve(run: Run, rows: Sequence[Mapping[str, Any]], measure: str, steps_per_epoch: float) -> dict[str, Any]:
