@@ -25,6 +25,8 @@ DEFAULT_MAX_QUEUED_EACH = 3
 """Default of `max_queued_each`."""
 DEFAULT_WORKER_HOURS = 24.0
 """Default of `worker_hours`."""
+DEFAULT_IMPORT_MB = 2000
+"""Default of `import_mb`."""
 DEFAULT_RAY_CPUS = 2.0
 """Default of `ray_cpus`."""
 
@@ -64,6 +66,11 @@ def max_queued() -> int:
 def max_queued_each() -> int:
     """DIGITLAB_MAX_QUEUED_EACH: runs of one owner that may wait. Default: 3."""
     return _parse("DIGITLAB_MAX_QUEUED_EACH", click.IntRange(1), "a whole number of 1 or more", DEFAULT_MAX_QUEUED_EACH)
+
+
+def import_mb() -> int:
+    """DIGITLAB_IMPORT_MB: disk space that the imported runs of one owner may take, in MB. Default: 2000."""
+    return _parse("DIGITLAB_IMPORT_MB", click.IntRange(1), "a whole number of 1 or more", DEFAULT_IMPORT_MB)
 
 
 def warm_worker() -> bool:

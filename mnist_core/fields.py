@@ -1,10 +1,13 @@
-"""Rules for the values of dataclass fields. Layers and training settings state each rule once, next to the field.
+"""Rules for the values of dataclass fields, and of numbers and texts in files that anybody may have written.
+
+Layers, training settings and the status of a run state each rule once, next to the field.
 
 @dataclass(frozen=True)
 class Oven:
     degrees: int = allowed(Integer(50, 300), 180)
 
 rule_violations(Oven(20))     # ["degrees is 20, expected a whole number from 50 to 300"]
+accepted(SHARE, 10**30)       # None
 """
 
 from __future__ import annotations
@@ -13,6 +16,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, TypeGuard
+
+MAX_SHOWN = 500
+"""Characters of a value that an error repeats."""
 
 
 @dataclass(frozen=True)
@@ -68,11 +74,51 @@ class Choice:
         return "one of " + ", ".join("none" if value is None else str(value) for value in self.values)
 
 
+@dataclass(frozen=True)
+class Text:
+    """A text of at most `length` characters."""
+
+    length: int
+
+    def accepts(self, value: object) -> bool:
+        """True if the value keeps the rule."""
+        return isinstance(value, str) and len(value) <= self.length
+
+    def __str__(self) -> str:
+        return f"a text of at most {self.length:,} characters"
+
+
+@dataclass(frozen=True)
+class Maybe:
+    """None, or what another rule accepts."""
+
+    rule: Integer | Number | Text
+
+    def accepts(self, value: object) -> bool:
+        """True if the value keeps the rule."""
+        return value is None or self.rule.accepts(value)
+
+    def __str__(self) -> str:
+        return f"none, or {self.rule}"
+
+
+COUNT = Integer(0, 10**12)
+"""How many there are of something. A training of years has fewer steps."""
+AMOUNT = Number(0, 1e12)
+"""A loss, a speed or a duration."""
+MEASURED = Number(-1e12, 1e12)
+"""Any number that was measured or computed."""
+SHARE = Number(0, 1)
+TIMESTAMP = Number(0, 4e9)
+"""Seconds since 1970; at most the year 2096."""
+
 Allowed = Integer | Number | Choice
-"""A rule for the value of a field."""
+"""A rule for a layer's field or a setting, for which a form has a control."""
+Rule = Allowed | Text | Maybe
+"""A rule for any value that comes from a file."""
 
 
-def allowed(rule: Allowed, default: Any = MISSING) -> Any:
+def allowed(rule: Rule, default: Any = MISSING) -> Any:
     """Declares a dataclass field with a rule. Without a default, the field is required."""
     return field(default=default, metadata={"allowed": rule})
 
@@ -87,10 +133,20 @@ def rule_violations(instance: Any) -> list[str]:
     """Returns one sentence for each field whose value breaks its rule: `degrees is 20, expected …`."""
     violations = []
     for declared in fields(instance):
-        rule, value = rule_of(declared), getattr(instance, declared.name)
+        rule, value = declared.metadata.get("allowed"), getattr(instance, declared.name)
         if rule is not None and not rule.accepts(value):
-            violations.append(f"{declared.name} is {value!r}, expected {rule}")
+            violations.append(f"{declared.name} is {_shorten(value)}, expected {rule}")
     return violations
+
+
+def _shorten(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
+
+
+def accepted(rule: Rule, value: Any, default: Any = None) -> Any:
+    """Returns a value that was read from a file if it keeps the rule, otherwise the default."""
+    return value if rule.accepts(value) else default
 
 
 def name_errors(kind: type, values: Mapping[str, object]) -> list[str]:

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mnist_core.files import append_line, parse_lines, read_json, replacing, write_json
+from mnist_core.files import (
+    JSON_BYTES,
+    LINE_BYTES,
+    append_line,
+    open_file,
+    parse_json,
+    parse_lines,
+    read_file,
+    read_json,
+    replacing,
+    write_json,
+)
 from tests.support import ROOT, wait_until
 
 DEEP = "[" * 100_000
@@ -57,7 +71,6 @@ def test_write_json_leaves_no_trace_where_the_value_is_no_json(tmp_path: Path) -
         b"\xff\xfe\x00",
         b'{"a": 1',
         DEEP.encode(),
-        b'{"a": ' + b"9" * 5000 + b"}",
     ],
 )
 def test_read_json_of_nonsense_is_empty(tmp_path: Path, content: bytes) -> None:
@@ -68,6 +81,85 @@ def test_read_json_of_nonsense_is_empty(tmp_path: Path, content: bytes) -> None:
 
 def test_read_json_of_nothing_is_empty(tmp_path: Path) -> None:
     assert read_json(tmp_path / "absent.json") == {} and read_json(tmp_path) == {}
+
+
+def lay_pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def lay_socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+
+
+def lay_folder(path: Path) -> None:
+    path.mkdir()
+
+
+def lay_loop(path: Path) -> None:
+    path.symlink_to(path.name)
+
+
+def lay_device(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has none of these")
+@pytest.mark.parametrize("lay", [lay_pipe, lay_socket, lay_folder, lay_loop, lay_device])
+def test_only_regular_files_are_opened_and_nothing_is_waited_for(tmp_path: Path, lay: Callable[[Path], None]) -> None:
+    path = tmp_path / "x.json"
+    lay(path)
+    with pytest.raises(OSError, match=r"x\.json"):
+        open_file(path)
+    assert read_json(path) == {}
+
+
+def test_a_link_to_a_regular_file_is_read(tmp_path: Path) -> None:
+    write_json(tmp_path / "y.json", {"a": 1})
+    (tmp_path / "x.json").symlink_to("y.json")
+    assert read_json(tmp_path / "x.json") == {"a": 1}
+
+
+def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    path.write_bytes(b'{"a": 1}' + b" " * 92)
+    assert read_file(path, 100) == path.read_bytes() and read_json(path, 100) == {"a": 1}
+    with pytest.raises(OSError, match=r"has 100 bytes, expected at most 99"):
+        read_file(path, 99)
+    assert read_json(path, 99) == {}
+    with path.open("ab") as file:
+        file.truncate(JSON_BYTES + 1)
+    assert read_json(path) == {}
+
+
+def test_numbers_that_nothing_can_show_are_read_as_none(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    numbers = [
+        "1e999",
+        "-1e999",
+        "NaN",
+        "Infinity",
+        "1" + 30 * "0",
+        "-1" + 30 * "0",
+        "1" + 5000 * "0",
+        "1.5",
+        "-7",
+        "1e300",
+    ]
+    path.write_text(f'{{"a": [{", ".join(numbers)}]}}')
+    assert read_json(path) == {"a": [None] * 7 + [1.5, -7, 1e300]}
+    assert parse_lines(path.read_bytes() + b"\n")[0] == [read_json(path)]
+
+
+@pytest.mark.parametrize("content", ['"\\ud800"', '{"\\uDC00": 1}', "[" * 51 + "]" * 51, '{"a":' * 60 + "1" + "}" * 60])
+def test_texts_that_cannot_be_written_and_deep_nesting_are_broken(content: str) -> None:
+    with pytest.raises(ValueError):
+        parse_json(content.encode())
+
+
+def test_json_of_other_programs_is_parsed() -> None:
+    assert parse_json('"\\ud83d\\ude00 é"'.encode()) == "😀 é"
+    assert parse_json(b"[" * 49 + b'"' + b"[" * 99 + b'"' + b"]" * 49)
 
 
 def test_many_threads_may_write_one_file(tmp_path: Path) -> None:
@@ -116,7 +208,10 @@ def test_a_reader_never_sees_half_of_what_another_process_writes(tmp_path: Path)
         assert writer.wait(30) == 0
 
 
-@given(st.lists(st.dictionaries(st.text(max_size=3), st.integers() | st.text(max_size=5), max_size=3)), st.data())
+@given(
+    st.lists(st.dictionaries(st.text(max_size=3), st.integers(-(2**63), 2**63) | st.text(max_size=5), max_size=3)),
+    st.data(),
+)
 def test_lines_read_in_two_goes_are_the_lines_written(rows: list[dict[str, object]], data: st.DataObject) -> None:
     content = b"".join(json.dumps(row).encode() + b"\n" for row in rows)
     cut = data.draw(st.integers(0, len(content)))
@@ -126,7 +221,19 @@ def test_lines_read_in_two_goes_are_the_lines_written(rows: list[dict[str, objec
     assert size <= cut and size + rest_size == len(content) and broken == rest_broken == 0
 
 
-@pytest.mark.parametrize("garbage", [b"oops", b"[1]", b"\xff\xfe", b'{"a": 1', DEEP.encode(), b"9" * 5000, b"NaNN"])
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"oops",
+        b"[1]",
+        b"\xff\xfe",
+        b'{"a": 1',
+        DEEP.encode(),
+        b"9" * 5000,
+        b"NaNN",
+        b'{"a": "' + b"x" * LINE_BYTES + b'"}',
+    ],
+)
 def test_garbage_lines_are_counted_and_passed_over(garbage: bytes) -> None:
     content = b'{"step": 1}\n' + garbage + b'\n\n{"step": 2}\n{"step'
     assert parse_lines(content) == ([{"step": 1}, {"step": 2}], len(content) - len(b'{"step'), 1)

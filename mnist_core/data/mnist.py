@@ -26,6 +26,11 @@ MNIST_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.n
 MNIST_SHA256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
 """As in keras.datasets.mnist."""
 
+KNOWN_DATA = ("full", "sample")
+"""The data sets that mean the same on every machine."""
+ELSEWHERE = "elsewhere"
+"""In the spec of an imported run: it was trained on data that is not on this machine."""
+
 FULL_SIZES = (60_000, 10_000)
 """Training and test images of the full MNIST."""
 SAMPLE = "offline sample, 5,000 digits"
@@ -74,6 +79,8 @@ def load_mnist(choice: str = "full", progress: Progress | None = None) -> Mnist:
     """
     if choice == "sample":
         return _load_sample()
+    if choice == ELSEWHERE:
+        raise DataError("The data of this imported run is not on this machine. Choose MNIST or the offline sample.")
     if choice != "full":
         return read_mnist(choice)
     if path := mnist_path():

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import zipfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -64,28 +65,36 @@ def layer_weights(path: Path, architecture: Architecture) -> tuple[Weights, ...]
                 )
             content = archive.read(WEIGHTS_FILE)
         with h5py.File(io.BytesIO(content), "r") as file:
-            weights_by_layer = tuple(_read_layer(h5py, file, name) for name in keras_layer_names(architecture.layers))
+            weights_by_layer = tuple(_read_layers(h5py, file, path, architecture))
     except _READ_ERRORS as error:
         why = " ".join(str(error).split())[:200]
         raise ModelError(f"{path} cannot be read ({why}). Train it again, or restore the file.") from None
-    for position, (layer, row) in enumerate(zip(weights_by_layer, architecture.summary(), strict=True), 1):
-        if sum(weights.size for weights in layer) != row.parameters:
-            raise ModelError(
-                f"{path} belongs to another network: layer {position} ({row.layer}) has "
-                f"{sum(weights.size for weights in layer):,} weights, expected {row.parameters:,}."
-            )
     return weights_by_layer
 
 
-def _read_layer(h5py: Any, file: Any, name: str) -> Weights:
+def _read_layers(h5py: Any, file: Any, path: Path, architecture: Architecture) -> Iterator[Weights]:
+    """Reads the weights of one layer after the other, each only if it has as many as the network."""
+    names = keras_layer_names(architecture.layers)
+    for position, (name, row) in enumerate(zip(names, architecture.summary(), strict=True), 1):
+        arrays = _layer_arrays(h5py, file, name)
+        found = sum(int(array.size) for array in arrays)
+        if found != row.parameters:
+            raise ModelError(
+                f"{path} belongs to another network: layer {position} ({row.layer}) has {found:,} weights, expected "
+                f"{row.parameters:,}."
+            )
+        yield tuple(_read_array(array) for array in arrays)
+
+
+def _layer_arrays(h5py: Any, file: Any, name: str) -> list[Any]:
+    """The arrays of a layer, not read yet."""
     if f"layers/{name}/vars" not in file:
-        return ()
+        return []
     group = file
     for member in ("layers", name, "vars"):
         group = _hard_member(h5py, group, member)
     arrays = [_hard_member(h5py, group, str(number)) for number in range(len(group))]
-    # The state of a random generator is an integer, and not a weight.
-    return tuple(_read_array(array) for array in arrays if array.dtype.kind == "f")
+    return [array for array in arrays if array.dtype.kind == "f"]  # a random generator's state is an integer
 
 
 def _hard_member(h5py: Any, group: Any, name: str) -> Any:
@@ -96,6 +105,6 @@ def _hard_member(h5py: Any, group: Any, name: str) -> Any:
 
 
 def _read_array(dataset: Any) -> NDArray[np.float32]:
-    if dataset.external or dataset.is_virtual or dataset.size * 4 > MAX_BYTES:
-        raise ValueError("the array is stored in another file, or is larger than any network")
+    if dataset.external or dataset.is_virtual:
+        raise ValueError("the array is stored in another file")
     return np.asarray(dataset[()], np.float32)

@@ -99,7 +99,7 @@ def _describe_trial(run: Run) -> str | None:
 
 
 def _validation_accuracy(run: Run, spec: RunSpec | None) -> float | None:
-    report = kept_report(run.metrics().rows, spec.settings.patience if spec else 0)
+    report = kept_report(run.sampled_metrics().rows, spec.settings.patience if spec else 0)
     return None if report is None else _number_or_none(report["val_accuracy"], 1.0)
 
 

@@ -19,7 +19,7 @@ from mnist_core.runs.run import Run
 from mnist_core.runs.status import FINAL_STATES
 
 INDEX_FILE = ".index.json"
-SOURCES = ("spec.json", "status.json", "card.json", "label.json", "owner.json", "sweep.json")
+SOURCES = ("spec.json", "status.json", "card.json", "label.json", "owner.json", "sweep.json", "import.json")
 """Files that a row is made from. When one of them changes, the run is read again."""
 
 Row = dict[str, Any]

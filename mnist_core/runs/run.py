@@ -12,6 +12,7 @@
       label.json       the user's name, star and note for the run (`labels`)
       owner.json       the browser that made the run (`owners`)
       claim.json       on a cluster: which worker owns the run (`claims`)
+      import.json      in an imported run: where it comes from, and its scores here (`imports`)
       sweep.json       in a trial of a sweep: the sweep and the number of the trial (`sweep_mark`)
       model.keras      the trained model. These three are also written for a stopped run
       model.tflite     the same model, converted for the web process
@@ -39,17 +40,29 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from mnist_core.errors import RunError
-from mnist_core.files import append_line, parse_lines, read_json, replacing, write_json
+from mnist_core.files import (
+    append_line,
+    open_file,
+    parse_json,
+    parse_lines,
+    read_file,
+    read_json,
+    replacing,
+    write_json,
+)
 from mnist_core.locks import locked
+from mnist_core.runs import sampling
 from mnist_core.runs.spec import RunSpec
 from mnist_core.runs.status import END_SECONDS, Status, read_status, stamp_status
 
+METRICS_BYTES = 200_000_000
+"""Largest metrics.jsonl. A day of training writes 50 MB."""
 SWEEP_MARK = "sweep.json"
 """In a run of a sweep: which sweep and which trial it belongs to."""
 SWEEPS_FOLDER = "sweeps"
@@ -113,10 +126,10 @@ class Run:
         """What the run trains. Raises RunError, with the file and the reason, if spec.json cannot be read."""
         path = self.path / "spec.json"
         try:
-            return RunSpec.from_json(json.loads(path.read_text(encoding="utf-8")))
+            return RunSpec.from_json(parse_json(read_file(path)))
         except FileNotFoundError:
             raise RunError(f"{path} is missing: the run cannot be read. Delete its folder.") from None
-        except (OSError, ValueError, RecursionError, RunError) as error:
+        except (OSError, ValueError, RunError) as error:
             raise RunError(f"{path} cannot be read: {error}. Restore the file, or delete the run's folder.") from None
 
     def status(self, grace: float = END_SECONDS) -> Status:
@@ -147,25 +160,57 @@ class Run:
         write_json(self.path / "status.json", asdict(status))
 
     def metrics(self, seen: Metrics | None = None) -> Metrics:
-        """Reads the reports.
+        """Reads all reports. For workers and exports: pages use `sampled_metrics`.
 
         Args:
             seen: what an earlier call returned; only what was written since is read.
 
         Returns:
             All reports. An unfinished last line is left for the next call.
+
+        Raises:
+            RunError: the file cannot be read, or has more than METRICS_BYTES.
         """
-        seen = seen or Metrics()
+
+        def read(file: BinaryIO, start: int) -> tuple[list[dict[str, Any]], int, int]:
+            size = os.fstat(file.fileno()).st_size
+            if size > METRICS_BYTES:
+                raise OSError(f"it has {size:,} bytes, expected at most {METRICS_BYTES:,}")
+            file.seek(start)
+            rows, length, broken = parse_lines(file.read())
+            return rows, start + length, broken
+
+        return self._read_metrics(seen or Metrics(), read)
+
+    def sampled_metrics(self, seen: Metrics | None = None) -> Metrics:
+        """Reads at most a few thousand reports, evenly spaced, and checks them. See `sampling`.
+
+        Args:
+            seen: what an earlier call returned; only what was written since is read.
+
+        Returns:
+            The reports as `reports.check_report` returns them, with every validation result.
+
+        Raises:
+            RunError: the file cannot be read.
+        """
+        metrics = self._read_metrics(seen or Metrics(), sampling.sample_reports)
+        return replace(metrics, rows=sampling.thin_out(metrics.rows))
+
+    def _read_metrics(
+        self, seen: Metrics, read: Callable[[BinaryIO, int], tuple[list[dict[str, Any]], int, int]]
+    ) -> Metrics:
+        path = self.path / "metrics.jsonl"
         try:
-            with (self.path / "metrics.jsonl").open("rb") as file:
+            with open_file(path) as file:
                 inode = os.fstat(file.fileno()).st_ino
                 seen = seen if seen.file == inode else Metrics(file=inode)
-                file.seek(seen.offset)
-                content = file.read()
+                rows, offset, broken = read(file, seen.offset)
         except FileNotFoundError:
             return seen
-        rows, size, broken = parse_lines(content)
-        return Metrics((*seen.rows, *rows), seen.offset + size, seen.broken + broken, inode)
+        except OSError as error:
+            raise RunError(f"{path} cannot be read: {error}. Restore the file, or delete it.") from None
+        return Metrics((*seen.rows, *rows), offset, seen.broken + broken, inode)
 
     def append_metrics(self, row: Mapping[str, Any]) -> None:
         """Adds a report: one whole line, or none if an OSError is raised."""

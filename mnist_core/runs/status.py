@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 
+from mnist_core.fields import AMOUNT, COUNT, SHARE, TIMESTAMP, Choice, Maybe, Text, allowed, rule_violations
 from mnist_core.files import read_json
 
 FINAL_STATES = ("finished", "stopped", "failed", "interrupted")
@@ -45,21 +46,21 @@ class Status:
         prepared: done share of what the message says is being prepared, 0..1.
     """
 
-    state: str = "queued"
-    message: str = ""
-    epoch: int = 0
-    epochs: int = 0
-    step: int = 0
-    steps: int = 0
-    started: float = 0.0
-    heartbeat: float = 0.0
-    images_per_second: float = 0.0
-    seconds_left: float | None = None
-    train_seconds: float = 0.0
-    pid: int = 0
-    host: str = ""
-    data: str = ""
-    prepared: float = 0.0
+    state: str = allowed(Choice(STATES), "queued")
+    message: str = allowed(Text(10_000), "")
+    epoch: int = allowed(COUNT, 0)
+    epochs: int = allowed(COUNT, 0)
+    step: int = allowed(COUNT, 0)
+    steps: int = allowed(COUNT, 0)
+    started: float = allowed(TIMESTAMP, 0.0)
+    heartbeat: float = allowed(TIMESTAMP, 0.0)
+    images_per_second: float = allowed(AMOUNT, 0.0)
+    seconds_left: float | None = allowed(Maybe(AMOUNT), None)
+    train_seconds: float = allowed(AMOUNT, 0.0)
+    pid: int = allowed(COUNT, 0)
+    host: str = allowed(Text(1_000), "")
+    data: str = allowed(Text(10_000), "")
+    prepared: float = allowed(SHARE, 0.0)
 
     @property
     def final(self) -> bool:
@@ -86,23 +87,18 @@ def read_status(path: Path, grace: float = END_SECONDS) -> Status:
     """
     value = read_json(path)
     status = replace(Status(), **{field.name: value[field.name] for field in fields(Status) if field.name in value})
-    if not _is_plausible(status):
-        return Status("failed", "Its status.json was changed by hand and cannot be read.")
+    if violations := rule_violations(status):
+        return Status(
+            "failed", f"Its status.json cannot be used: {violations[0]}. Restore the file, or delete the run."
+        )
     if not _is_abandoned(status, path, grace):
         return status
     message = f"Its process is gone after {status.epoch} of {status.epochs} epochs."
     if status.state == "queued":
         message = "Its server ended before its turn came. Resume it, or start the server, which takes over its queue."
+    if not value:
+        message = "Its status.json is missing or cannot be read."
     return replace(status, state="interrupted", message=message, seconds_left=None)
-
-
-def _is_plausible(status: Status) -> bool:
-    """True when the state is known and every value has the type of its field."""
-    for field in fields(Status):
-        types = str if isinstance(field.default, str) else (int, float, type(field.default))
-        if not isinstance(getattr(status, field.name), types):
-            return False
-    return status.state in STATES
 
 
 def _is_abandoned(status: Status, path: Path, grace: float) -> bool:

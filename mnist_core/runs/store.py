@@ -19,13 +19,19 @@ from mnist_core.runs.spec import RunSpec
 from mnist_core.runs.status import Status, stamp_status
 
 _RUN_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,79}")
-_OTHER_FOLDERS = ("drawings", "networks", "sweeps")
-"""Folders in RUNS_DIR whose names look like run ids."""
+RESERVED_NAMES = ("drawings", "networks", "sweeps", "default", "nobody")
+"""Folders in RUNS_DIR, the shipped model, and nobody: they look like run ids, and no run has such a name."""
 
 
 def is_run_id(text: object) -> bool:
     """True for up to 80 lower-case letters, digits and hyphens, which are safe as the name of a folder."""
     return isinstance(text, str) and _RUN_ID.fullmatch(text) is not None
+
+
+def new_run_id(spec: RunSpec) -> str:
+    """A new id for a run: `20261121-093000-fast-1f2e3d4c`."""
+    created = time.strftime("%Y%m%d-%H%M%S", time.localtime(spec.created))
+    return f"{created}-{spec.kind}-{secrets.token_hex(4)}"
 
 
 def create_run(
@@ -43,8 +49,7 @@ def create_run(
         RunError: the directory cannot be written.
     """
     root = root or runs_dir()
-    created = time.strftime("%Y%m%d-%H%M%S", time.localtime(spec.created))
-    run = Run(root / f"{created}-{spec.kind}-{secrets.token_hex(4)}")
+    run = Run(root / new_run_id(spec))
     try:
         run.path.mkdir(parents=True)
         owners.write_owner(run.path, owner)
@@ -69,7 +74,7 @@ def find_run(run_id: str, root: Path | None = None) -> Run:
     Raises:
         RunNotFoundError: there is no such run.
     """
-    if not is_run_id(run_id) or run_id in _OTHER_FOLDERS:
+    if not is_run_id(run_id) or run_id in RESERVED_NAMES:
         raise RunNotFoundError(f"{run_id[:80]!r} is not a run id: those are lower-case letters, digits and hyphens.")
     root = root or runs_dir()
     run = Run(root / run_id)
@@ -83,5 +88,6 @@ def list_runs(root: Path | None = None) -> list[Run]:
     root = root or runs_dir()
     if not root.is_dir():
         return []
-    names = [entry.name for entry in os.scandir(root) if entry.is_dir() and is_run_id(entry.name)]
-    return [Run(root / name) for name in sorted(names, reverse=True) if (root / name / "spec.json").exists()]
+    names = [name for name in os.listdir(root) if is_run_id(name) and name not in RESERVED_NAMES]
+    # lexists answers False where DirEntry.is_dir raises: for a symbolic link to itself
+    return [Run(root / name) for name in sorted(names, reverse=True) if os.path.lexists(root / name / "spec.json")]

@@ -85,6 +85,11 @@ def empty_trash(root: Path | None = None) -> None:
                 path.replace(path.with_name(f"{int(now)}-{match[2]}"))
 
 
+def trashed_folders(root: Path | None = None) -> list[Path]:
+    """Returns the folders of the runs in the trash, the last deleted first."""
+    return [path for _, path in _trash_entries(root)]
+
+
 def _trash_entries(root: Path | None) -> list[tuple[re.Match[str], Path]]:
     """The folders in the trash with their parsed names, the last deleted first."""
     folder = (root or runs_dir()) / TRASH_FOLDER

@@ -172,7 +172,7 @@ def _cut_or_flipped(file: str, content: bytes) -> Iterator[Mutation]:
 
 
 def mutated_json(value: Any, values: dict[str, str] = VALUES) -> Iterator[tuple[str, Callable[[], bytes]]]:
-    """Yields what was done and a function that returns the content, with each field replaced by each value, removed, or given twice.
+    """Yields what was done and a function that returns the content, for each field and each value in its place.
 
     Only the first of the elements of a list changes.
     """

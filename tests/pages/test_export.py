@@ -13,11 +13,14 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from mnist_core import owners
 from mnist_core.export import formats, keras_script
 from mnist_core.export.archive import pack_run
+from mnist_core.owners import Visitor
 from mnist_core.runs.run import Run
 from mnist_core.runs.spec import make_spec
 from mnist_core.runs.store import create_run, find_run
+from pages.ui.shared import state
 from tests.pages.support import error_text
 from tests.support import Trained
 
@@ -102,8 +105,9 @@ def test_a_zip_is_imported_or_refused(
     app = press_import(AppTest.from_string(IMPORT, default_timeout=60))
     assert not app.exception
     if good:
-        assert app.session_state["imported"] == trained.run.id and trained.run.id in app.success[0].value
-        assert find_run(trained.run.id).card() == trained.run.card()
+        imported = app.session_state["imported"]
+        assert imported in app.success[0].value and find_run(imported).spec() == trained.run.spec()
+        assert owners.read_owner(find_run(imported).path) == Visitor(*app.session_state[state.VISITOR]).owner
     else:
         assert "incomplete" in error_text(app) and app.session_state["imported"] is None
         assert list(runs_root.iterdir()) == []

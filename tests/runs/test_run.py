@@ -97,7 +97,7 @@ def broken(change: Any) -> bytes:
         (b"", "Expecting value"),
         (b"not JSON", "Expecting value"),
         (b"\xff\xfe\xfd", "decode"),
-        (DEEP.encode(), "recursion"),
+        (DEEP.encode(), "levels deep"),
         (b"[]", "not a JSON object with 'settings'"),
         (b"{}", "not a JSON object with 'settings'"),
         (b'{"settings": []}', "not a JSON object with 'settings'"),
@@ -290,6 +290,14 @@ def test_status_that_was_never_written_is_an_interruption(run: Run, content: byt
         {"message": 3},
         {"epoch": "1"},
         {"epoch": None},
+        {"epoch": 10**15},
+        {"epochs": -1},
+        {"step": 0.5},
+        {"started": 1e300},
+        {"images_per_second": 1e300},
+        {"seconds_left": -5},
+        {"prepared": 2},
+        {"message": "x" * 10_001},
         {"steps": [1]},
         {"heartbeat": "now"},
         {"pid": "x"},
@@ -302,7 +310,15 @@ def test_status_that_was_never_written_is_an_interruption(run: Run, content: byt
 )
 def test_status_of_wrong_kinds_is_a_failure_that_says_so(run: Run, change: dict[str, Any]) -> None:
     write(run, "status.json", json.dumps({**asdict(stamp_status(Status("running"))), **change}))
-    assert run.status() == Status("failed", "Its status.json was changed by hand and cannot be read.")
+    status, (name,) = run.status(), change
+    assert status == Status("failed", status.message)
+    assert f"Its status.json cannot be used: {name} is {change[name]!r}"[:200] in status.message
+
+
+@pytest.mark.parametrize("number", [10**30, float("nan"), float("inf"), 10**400])
+def test_a_number_that_nothing_can_show_makes_the_status_a_failure_that_names_it(run: Run, number: float) -> None:
+    write(run, "status.json", json.dumps({**asdict(stamp_status(Status("running"))), "epoch": number}))
+    assert run.status().state == "failed" and "epoch is None, expected a whole number" in run.status().message
 
 
 @pytest.mark.usefixtures("impatient")

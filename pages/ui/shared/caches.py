@@ -153,7 +153,7 @@ def _reports_version(run: Run) -> tuple[str, int, int, float]:
 @st.cache_resource(show_spinner=False, max_entries=20, hash_funcs={Run: _reports_version})
 def comparable_reports(run: Run) -> list[dict[str, float]]:
     """The reports of a run as `reports.chart_rows` returns them."""
-    return reports.chart_rows(run.metrics().rows, _steps_per_epoch(run))
+    return reports.chart_rows(run.sampled_metrics().rows, _steps_per_epoch(run))
 
 
 def learning_curve(run: Run, rows: Sequence[Mapping[str, Any]], measure: str, steps_per_epoch: float) -> dict[str, Any]:

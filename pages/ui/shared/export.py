@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import IO
 
 import streamlit as st
 
-from mnist_core import owners
 from mnist_core.export import formats, keras_script
 from mnist_core.export.archive import unpack_run
 from mnist_core.runs.labels import run_title
@@ -57,15 +55,9 @@ def show_import() -> Run | None:
         st.info("Choose a zip file first.")
     if not pressed or uploaded is None:
         return None
-    run: Run | None = guard.try_action(lambda: _import_run(uploaded), True)
+    run: Run | None = guard.try_action(lambda: unpack_run(uploaded, owner=visitor.owner_id()), True)
     if run is not None:
         caches.clear_run_caches()
         st.success(f"Imported as {run.id}.")
         feedback.confirm(f"{run_title(run)} is imported and listed among your runs.")
-    return run
-
-
-def _import_run(file: IO[bytes]) -> Run:
-    run = unpack_run(file)
-    owners.write_owner(run.path, visitor.owner_id())
     return run

@@ -12,7 +12,7 @@ from pages.ui.train.monitor import show_curves
 def show_example() -> None:
     """The curves of a run that comes with Digit Lab, labeled so."""
     run = Run(examples.CURVES)
-    metrics, status = run.metrics(), run.status()
+    metrics, status = run.sampled_metrics(), run.status()
     spec, last = run.spec(), metrics.rows[-1]
     st.markdown(f"#### {spec.kind} :gray-badge[example]")
     st.caption(

@@ -48,7 +48,7 @@ def _show_current_run(run: Run, live: bool) -> None:
 def _read_metrics(run: Run) -> Metrics:
     """The reports of the run. Reads only those that this session has not read yet."""
     run_id, read_before = st.session_state.get(state.METRICS, ("", Metrics()))
-    metrics = run.metrics(read_before if run_id == run.id else None)
+    metrics = run.sampled_metrics(read_before if run_id == run.id else None)
     st.session_state[state.METRICS] = (run.id, metrics)
     return metrics
 

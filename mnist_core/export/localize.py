@@ -1,0 +1,59 @@
+"""Removes from an imported run what means something else on this machine: paths, processes, times to come.
+
+What was trained here on the path of a data set is exported with that path. On another machine the path names another
+file or none, so it is recorded as ELSEWHERE.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, replace
+
+from mnist_core.data.mnist import ELSEWHERE, KNOWN_DATA
+from mnist_core.files import read_json, write_json
+from mnist_core.runs.imports import MAX_TEXT, ImportMark, write_import
+from mnist_core.runs.labels import read_label
+from mnist_core.runs.names import memorable_name
+from mnist_core.runs.run import Run
+from mnist_core.runs.status import Status
+
+
+def localize(run: Run, run_id: str) -> None:
+    """Rewrites the files of a run that has been checked by `validate`, and marks it as imported.
+
+    Args:
+        run: unpacked, with any name.
+        run_id: its id in the zip.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
+    spec, now = run.spec(), time.time()
+    data = spec.data if spec.data in KNOWN_DATA else ELSEWHERE
+    local = replace(spec, data=data, created=min(spec.created, now))
+    write_json(run.path / "spec.json", local.to_json())
+    if (run.path / "card.json").exists():
+        _rewrite_card(run, data)
+    write_json(run.path / "status.json", asdict(_ended_status(run)))
+    label = read_label(run)
+    write_json(run.path / "label.json", asdict(replace(label, name=label.name or memorable_name(run_id))))
+    write_import(run.path, ImportMark(run_id, now, spec.data[:MAX_TEXT] if data == ELSEWHERE else ""))
+
+
+def _rewrite_card(run: Run, data: str) -> None:
+    """Without the checksums of the images: by them, fine-tuning takes the test accuracy for one of its own images."""
+    card = read_json(run.path / "card.json")
+    card["data"] = {"asked": data, "name": card["data"]["name"], "source": card["data"]["source"]}
+    run.write_card(card)
+
+
+def _ended_status(run: Run) -> Status:
+    """A run that was in training when it was packed is not in training here."""
+    status = (
+        run.status()
+        if (run.path / "status.json").exists()
+        else Status("interrupted", "It was imported without a status.")
+    )
+    if not status.final:
+        status = replace(status, state="interrupted", message=f"It was {status.state} when it was exported.")
+    return replace(status, pid=0, host="", seconds_left=None)
