@@ -100,9 +100,13 @@ def _read_images(path: Path) -> Iterator[NDArray[np.uint8]]:
 @main.command()
 @model_option
 @data_option
+@click.option("--record", is_flag=True, help="Record the scores of an imported run as measured on this machine.")
 @json_option
-def evaluate(model: str, data: str, json_output: bool) -> None:
+def evaluate(model: str, data: str, record: bool, json_output: bool) -> None:
     """Evaluates a model on the test images: accuracy, loss, metrics per class, confusion matrix and calibration."""
+    if record:
+        _record_scores(model, json_output)
+        return
     from mnist_core.data.mnist import load_mnist
     from mnist_core.data.splits import split_mnist, uncenter_split
     from mnist_core.evaluation.metrics import evaluate as evaluate_probabilities
@@ -126,3 +130,14 @@ def evaluate(model: str, data: str, json_output: bool) -> None:
     click.echo("Confusion matrix. Rows: true digit, columns: predicted digit.")
     click.echo("\n".join(" ".join(f"{count:5d}" for count in row) for row in evaluation.confusion))
     print_table(evaluation.to_json()["classes"], ("digit", "precision", "recall", "f1"))
+
+
+def _record_scores(model: str, json_output: bool) -> None:
+    """Evaluates an imported run on the data that it was trained on, records its scores and prints them."""
+    from mnist_core.export.measure import measure_imported
+
+    measured = measure_imported(find_run(model)).measured
+    if json_output:
+        print_json({"model": model, **measured})
+    else:
+        print_table([measured], tuple(measured))

@@ -44,8 +44,11 @@ def show_leaderboard(rows: list[Row]) -> None:
         hide_index=True,
         placeholder="",
     )
+    imported = sum(bool(row.get("imported")) for row in rows)
+    if imported:
+        st.caption(f"Not ranked: {formatting.plural(imported, 'imported run')}.")
     if mode.is_expert():
-        _show_costs([row for row in rows if row["data"] == data and row["state"] in ranking.WITH_MODEL])
+        _show_costs([row for row in rows if row["data"] == data and ranking.is_ranked(row)])
 
 
 def _data_menu(boards: dict[str, Any]) -> str:
