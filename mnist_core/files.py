@@ -12,6 +12,7 @@ import math
 import os
 import stat
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,10 +20,12 @@ from typing import Any, BinaryIO
 
 JSON_BYTES = 4_000_000
 """Largest JSON file that is read, unless its reader says otherwise. A drawing of 10,000 points has 1 MB."""
-LINE_BYTES = 100_000
+LINE_BYTES = 20_000
 """Longest line of metrics.jsonl that is read; a report with six probes has 2,000 bytes."""
 MODEL_BYTES = 120_000_000
 """Largest model file. The largest network that can be trained has 10 million parameters."""
+MAX_ARRAYS = 5_000
+"""Arrays in an .npz file: those of a checkpoint, whose network has 100 layers, are 1,500."""
 MAX_DEPTH = 50
 """Deepest nesting of lists and objects in JSON. A Keras network has 12 levels."""
 MAX_INTEGER = 2**63
@@ -87,6 +90,39 @@ def read_file(path: Path, limit: int = JSON_BYTES) -> bytes:
         if size > limit:
             raise OSError(f"{path} has {size:,} bytes, expected at most {limit:,}")
         return file.read(size)
+
+
+def read_tail(path: Path, limit: int) -> bytes:
+    """Reads the last bytes of a regular file, at most `limit`. Raises OSError as `open_file` does."""
+    with open_file(path) as file:
+        file.seek(max(0, os.fstat(file.fileno()).st_size - limit))
+        return file.read(limit)
+
+
+def load_arrays(path: Path, limit: int) -> dict[str, Any]:
+    """Loads the arrays of an .npz file; never a pickle.
+
+    Args:
+        path: of the file.
+        limit: largest size of all arrays together, in bytes.
+
+    Raises:
+        OSError: as `open_file`.
+        ValueError: the file is broken, or its arrays are larger.
+    """
+    import numpy as np
+
+    with open_file(path) as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                size = sum(info.file_size for info in archive.infolist())
+            if size > limit or len(archive.infolist()) > MAX_ARRAYS:
+                raise ValueError(f"{len(archive.infolist()):,} arrays of {size:,} bytes, expected at most {limit:,}")
+            with np.load(file, allow_pickle=False) as arrays:
+                return dict(arrays)
+        except Exception as error:  # zipfile, zlib, struct and NumPy's header parser each raise their own kinds
+            reason = " ".join(str(error).split())[:200] or type(error).__name__
+            raise ValueError(f"{path} is no .npz file that can be used: {reason}") from error
 
 
 def parse_json(content: bytes) -> Any:

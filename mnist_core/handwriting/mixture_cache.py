@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import zipfile
 from collections.abc import Sequence
 from dataclasses import astuple
 from pathlib import Path
@@ -18,7 +17,7 @@ import numpy as np
 
 from mnist_core.data.mnist import mnist_cache_path
 from mnist_core.drawing.strokes import PenDigit
-from mnist_core.files import replacing
+from mnist_core.files import load_arrays, replacing
 from mnist_core.handwriting.mixture import (
     CHUNK,
     Images,
@@ -41,6 +40,8 @@ everybody draw for half a minute again.
 SEED = 0
 """Every run trains on the same drawings, whatever its own seed."""
 
+MAX_BYTES = 2_000_000_000
+"""Largest size of the arrays of a cache file."""
 MAX_FILES = 4
 """Cache files kept; the ones used longest ago are deleted."""
 
@@ -94,9 +95,9 @@ def mixture_cache_path(mixture: Mixture, digits: Sequence[PenDigit]) -> Path:
 def _read(path: Path) -> tuple[Images, Labels] | None:
     """Reads a cache file; None if it is missing or damaged."""
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return arrays["images"], arrays["labels"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        arrays = load_arrays(path, MAX_BYTES)
+        return arrays["images"], arrays["labels"]
+    except (OSError, ValueError, KeyError):
         return None
 
 

@@ -20,7 +20,7 @@ from typing import Any
 from mnist_core import owners
 from mnist_core.config import runs_dir
 from mnist_core.errors import ArchitectureError, SettingError
-from mnist_core.files import read_json, write_json
+from mnist_core.files import read_file, read_json, write_json
 from mnist_core.networks import architecture, keras_json_parser
 from mnist_core.networks.architecture import LAYERS_KEY, Architecture
 from mnist_core.networks.layers import Layer
@@ -176,7 +176,7 @@ def resolve_network(text: str) -> SavedNetwork:
 
 def _import_file(path: Path) -> SavedNetwork:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_file(path).decode("utf-8")
     except (OSError, UnicodeError) as error:
         raise SettingError(
             f"The network {path} cannot be read: {error}. Give a file with Keras's `model.to_json()`."

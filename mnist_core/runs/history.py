@@ -9,7 +9,7 @@ from typing import Any
 from mnist_core import owners
 from mnist_core.config import runs_dir
 from mnist_core.errors import RunError
-from mnist_core.fields import is_number
+from mnist_core.fields import Number, accepted
 from mnist_core.runs import index
 from mnist_core.runs.comparison import describe_changes, live_changes
 from mnist_core.runs.imports import read_import
@@ -113,7 +113,8 @@ def _validation_accuracy(run: Run, spec: RunSpec | None) -> float | None:
 
 def _number_or_none(value: Any, limit: float = MAX_NUMBER) -> float | None:
     """The value if it is a number in 0..limit."""
-    return value if is_number(value) and 0 <= value <= limit else None
+    number: float | None = accepted(Number(0, limit), value)
+    return number
 
 
 def _tested_data(card: dict[str, Any]) -> str | None:

@@ -40,12 +40,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from mnist_core.errors import RunError
+from mnist_core.fields import COUNT, Rule, Text
 from mnist_core.files import (
     append_line,
     open_file,
@@ -58,6 +60,7 @@ from mnist_core.files import (
 )
 from mnist_core.locks import locked
 from mnist_core.runs import sampling
+from mnist_core.runs.card import check_card
 from mnist_core.runs.spec import RunSpec
 from mnist_core.runs.status import END_SECONDS, Status, read_status, stamp_status
 
@@ -67,6 +70,9 @@ SWEEP_MARK = "sweep.json"
 """In a run of a sweep: which sweep and which trial it belongs to."""
 SWEEPS_FOLDER = "sweeps"
 """In RUNS_DIR: where sweeps are stored."""
+SWEEP_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{8}")
+"""The id of a sweep. A mark that names anything else is never used as a path."""
+_MARK_RULES: dict[str, Rule] = {"sweep": Text(80), "trial": COUNT, "part": Text(20)}
 BEST_MODEL = "winner.json"
 """In the folder of a sweep: its best trial, retrained, and which `run` is the best of these models."""
 TEST_SCORES = ("test_accuracy", "test_loss", "test")
@@ -244,7 +250,7 @@ class Run:
         A sweep looks at the test images once, for its best model. Earlier versions tested every trial: those scores
         are left out.
         """
-        card = read_json(self.path / "card.json")
+        card = check_card(read_json(self.path / "card.json"))
         if not may_be_tested(self):
             card = {name: value for name, value in card.items() if name not in TEST_SCORES}
         return card
@@ -263,8 +269,10 @@ def write_stamped_status(run: Run, status: Status) -> None:
 def sweep_mark(run: Run) -> dict[str, Any]:
     """The `sweep`, `trial` and `part` of a run that belongs to a sweep; empty for any other run."""
     mark = read_json(run.path / SWEEP_MARK)
-    types = {"sweep": str, "trial": int, "part": str}
-    return mark if all(isinstance(mark.get(name), kind) for name, kind in types.items()) else {}
+    is_valid = all(rule.accepts(mark.get(name)) for name, rule in _MARK_RULES.items()) and SWEEP_ID.fullmatch(
+        mark["sweep"]
+    )
+    return mark if is_valid else {}
 
 
 def may_be_tested(run: Run) -> bool:

@@ -88,6 +88,6 @@ def list_runs(root: Path | None = None) -> list[Run]:
     root = root or runs_dir()
     if not root.is_dir():
         return []
-    names = [name for name in os.listdir(root) if is_run_id(name) and name not in RESERVED_NAMES]
+    names = [path.name for path in root.iterdir() if is_run_id(path.name) and path.name not in RESERVED_NAMES]
     # lexists answers False where DirEntry.is_dir raises: for a symbolic link to itself
     return [Run(root / name) for name in sorted(names, reverse=True) if os.path.lexists(root / name / "spec.json")]
