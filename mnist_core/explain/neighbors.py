@@ -17,7 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.errors import ModelError
-from mnist_core.files import MODEL_BYTES, open_file, read_file, replacing
+from mnist_core.files import (
+    MODEL_BYTES,
+    delete_file,
+    delete_leftovers,
+    make_folder,
+    open_file,
+    read_file,
+    write_array,
+)
 from mnist_core.models.activations import ActivationModel
 
 BATCH_SIZE = 2048
@@ -80,13 +88,13 @@ def write_descriptors(
         parts.append(_normalize_rows(layers.penultimate(images[start : start + BATCH_SIZE])).astype(np.float16))
         progress(min(1.0, (start + BATCH_SIZE) / len(images)))
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as temporary:
-            np.save(temporary, np.concatenate(parts))
+        make_folder(path.parent)
+        delete_leftovers(path.parent)
+        write_array(path, np.concatenate(parts))
         for older in path.parent.glob("neighbours-*.npy"):
             if older != path:
                 with contextlib.suppress(OSError):  # Windows does not delete a file that is open
-                    older.unlink()
+                    delete_file(older)
     except OSError as error:
         raise ModelError(f"{path} cannot be written: {error}. Free some disk space, then try again.") from None
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from mnist_core.data.mnist import mnist_cache_path
 from mnist_core.drawing.strokes import PenDigit
-from mnist_core.files import load_arrays, replacing
+from mnist_core.files import delete_file, delete_leftovers, load_arrays, make_folder, move, write_arrays
 from mnist_core.handwriting.mixture import (
     CHUNK,
     Images,
@@ -74,9 +74,9 @@ def load_mixture(
         return cached
     images, labels = make_mixture(mixture, digits, SEED, processes, progress)
     with contextlib.suppress(OSError):  # a full or read-only disk: the next run makes them again
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as temporary:
-            np.savez_compressed(temporary, images=images, labels=labels)
+        make_folder(path.parent)
+        delete_leftovers(path.parent)
+        write_arrays(path, compressed=True, images=images, labels=labels)
         _delete_oldest(path.parent)
     return images, labels
 
@@ -114,7 +114,7 @@ def _adopt_unversioned(path: Path, mixture: Mixture, digits: Sequence[PenDigit])
     for file, cached in candidates:
         if expected and all(np.array_equal(old[:_CHECKED], new) for old, new in zip(cached, expected, strict=True)):
             with contextlib.suppress(OSError):  # read-only, or another process has just renamed it
-                file.replace(path)
+                move(file, path)
             return cached
     return None
 
@@ -122,4 +122,4 @@ def _adopt_unversioned(path: Path, mixture: Mixture, digits: Sequence[PenDigit])
 def _delete_oldest(folder: Path) -> None:
     files = sorted(folder.glob("digitlab-drawings-*.npz"), key=lambda path: -path.stat().st_mtime)
     for path in files[MAX_FILES:]:
-        path.unlink(missing_ok=True)
+        delete_file(path)

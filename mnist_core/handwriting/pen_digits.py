@@ -24,7 +24,7 @@ from mnist_core.data.download import Progress, fetch
 from mnist_core.data.mnist import mnist_cache_path
 from mnist_core.drawing.strokes import CANVAS_SIDE, Canvas, PenDigit, render_strokes
 from mnist_core.errors import DataError, DownloadError, SettingError
-from mnist_core.files import read_file, replacing
+from mnist_core.files import make_folder, read_file, write_bytes
 from mnist_core.handwriting import lzw, pen_formats
 
 PEN_URL = "https://archive.ics.uci.edu/static/public/81/pen+based+recognition+of+handwritten+digits.zip"
@@ -173,9 +173,8 @@ def _download(progress: Progress | None) -> bytes:
 
 def _save(content: bytes) -> None:
     try:
-        pen_cache_path().parent.mkdir(parents=True, exist_ok=True)
-        with replacing(pen_cache_path()) as temporary:
-            temporary.write_bytes(content)
+        make_folder(pen_cache_path().parent)
+        write_bytes(pen_cache_path(), content)
     except OSError as error:
         raise DownloadError(f"the cache cannot be written ({error}); KERAS_HOME moves it") from error
 

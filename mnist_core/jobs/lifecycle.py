@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -11,7 +10,7 @@ from pathlib import Path
 
 from mnist_core import owners
 from mnist_core.errors import ClusterError, QueueFullError, RunError, SettingError
-from mnist_core.files import write_json
+from mnist_core.files import delete_folder, write_json
 from mnist_core.jobs import slots
 from mnist_core.jobs.backend import JobBackend
 from mnist_core.recipes.overrides import setting_rules
@@ -44,7 +43,7 @@ def start_run(backend: JobBackend, spec: RunSpec, owner: str = owners.NOBODY, ro
     try:
         backend.submit(run)
     except (QueueFullError, ClusterError):
-        shutil.rmtree(run.path)
+        delete_folder(run.path)
         raise
     return run
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import subprocess  # noqa: S404 - the type of a worker
 
+from mnist_core.files import open_log
 from mnist_core.jobs.worker_process import WORKER, send_run
 from mnist_core.processes import end_child, start_module
 from mnist_core.runs.run import Run
@@ -73,7 +74,7 @@ class PersistentWorker:
         return Assignment(self, process, run)
 
     def _start(self, run: Run) -> subprocess.Popen[bytes]:
-        with run.log.open("ab") as log:  # until the worker switches to the log of its run
+        with open_log(run.log) as log:  # until the worker switches to the log of its run
             return start_module(WORKER, STAY, threads=self._threads, stdin=subprocess.PIPE, stdout=log, stderr=log)
 
     def end(self) -> None:

@@ -15,6 +15,7 @@ from typing import IO
 
 import psutil
 
+from mnist_core.files import open_log
 from mnist_core.processes import end_child, start_module
 from mnist_core.runs.run import Run
 from mnist_core.runs.status import FINAL_STATES
@@ -27,7 +28,7 @@ WAIT = "--wait"
 
 def start_worker(run: Run, threads: int) -> subprocess.Popen[bytes]:
     """Starts a worker for one run. Its output goes to the run's log."""
-    with run.log.open("ab") as log:
+    with open_log(run.log) as log:
         return start_module(WORKER, str(run.path), threads=threads, stdout=log, stderr=log)
 
 

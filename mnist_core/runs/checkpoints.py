@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.errors import RunError
-from mnist_core.files import load_arrays, replacing
+from mnist_core.files import load_arrays, make_folder, write_arrays
 
 Variables = list[NDArray[Any]]
 """Values of all variables of a model and of its optimizer."""
@@ -66,9 +66,8 @@ def write_checkpoint(folder: Path, model: Any, progress: TrainingProgress, best:
     arrays: dict[str, Any] = {"place": np.frombuffer(json.dumps(asdict(progress)).encode(), np.uint8)}
     for group, members in {"model": copy_weights(model), "best": best}.items():
         arrays |= {f"{group}-{index}": value for index, value in enumerate(members)}
-    (folder / CHECKPOINT_FILE).parent.mkdir(exist_ok=True)
-    with replacing(folder / CHECKPOINT_FILE) as temporary:
-        np.savez(temporary, **arrays)
+    make_folder(folder / CHECKPOINT_FILE.parent)
+    write_arrays(folder / CHECKPOINT_FILE, **arrays)
 
 
 def has_checkpoint(folder: Path) -> bool:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from mnist_core.files import read_file, replacing
+from mnist_core.files import read_file, write_bytes
 from mnist_core.runs.run import Run
 from mnist_core.runs.status import FINAL_STATES
 
@@ -94,5 +94,4 @@ def _read_index(path: Path, version: str) -> dict[str, Entry]:
 def _write_index(path: Path, version: str, entries: dict[str, Entry]) -> None:
     body = json.dumps(entries).encode()
     head = json.dumps({"version": version, "sha256": hashlib.sha256(body).hexdigest()}).encode()
-    with replacing(path) as temporary:
-        temporary.write_bytes(head + b"\n" + body)
+    write_bytes(path, head + b"\n" + body, durable=False)

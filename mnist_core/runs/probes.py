@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from mnist_core.constants import IMAGE_SIZE, NUM_CLASSES
 from mnist_core.errors import DrawingError, RunError
 from mnist_core.fields import COUNT
-from mnist_core.files import load_arrays, read_json, replacing, write_json
+from mnist_core.files import load_arrays, read_json, write_arrays, write_json
 from mnist_core.runs.reports import check_report
 from mnist_core.runs.run import Run
 
@@ -152,8 +152,7 @@ class ProbeRecorder:
         self._probes_mtime = -1  # nanoseconds; -1: no file
         self._next_grid_time = 0.0  # monotonic seconds
         self._grid_costs = list[float]()  # seconds that each prediction of the grid took
-        with replacing(run.path / "wall.npz") as temporary:
-            np.savez_compressed(temporary, images=grid.images, labels=grid.labels)
+        write_arrays(run.path / "wall.npz", compressed=True, images=grid.images, labels=grid.labels)
 
     def record(self, with_grid: bool = False) -> dict[str, Any]:
         """Returns the entries `probes` and `wall` of a report; those that are not due are absent.

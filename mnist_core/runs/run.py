@@ -55,7 +55,7 @@ from mnist_core.files import (
     parse_lines,
     read_file,
     read_json,
-    replacing,
+    write_bytes,
     write_json,
 )
 from mnist_core.locks import locked
@@ -163,7 +163,7 @@ class Run:
 
     def write_status(self, status: Status) -> None:
         """Replaces status.json."""
-        write_json(self.path / "status.json", asdict(status))
+        write_json(self.path / "status.json", asdict(status), durable=False)
 
     def metrics(self, seen: Metrics | None = None) -> Metrics:
         """Reads all reports. For workers and exports: pages use `sampled_metrics`.
@@ -225,8 +225,7 @@ class Run:
     def trim_metrics(self, step: int) -> None:
         """Removes the reports after a step, because these steps are about to be trained again."""
         rows = [row for row in self.metrics().rows if isinstance(row.get("step"), int) and row["step"] <= step]
-        with replacing(self.path / "metrics.jsonl") as temporary:
-            temporary.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        write_bytes(self.path / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in rows).encode())
 
     def control(self) -> dict[str, Any]:
         """What the user requests; empty if control.json is missing or broken."""

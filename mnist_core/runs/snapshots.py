@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.errors import RunError
-from mnist_core.files import MODEL_BYTES, load_arrays, replacing
+from mnist_core.files import MODEL_BYTES, delete_file, load_arrays, make_folder, write_arrays
 
 SNAPSHOT_FOLDER = "snapshots"
 MAX_SNAPSHOTS = 20
@@ -101,15 +101,14 @@ def write_snapshot(folder: Path, moment: Moment, weights: Sequence[NDArray[Any]]
     """
     compact = [_to_float16(value) for value in weights]
     path = _snapshot_path(folder, moment)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as temporary:
-        np.savez(temporary, *compact)
+    make_folder(path.parent)
+    write_arrays(path, *compact)
     moments = snapshot_moments(folder)
     limit = max_snapshots(sum(value.nbytes for value in compact))
     keep = thin_out([each.epoch for each in moments if each <= moment and not each.step], limit)
     for each in moments:
         if each > moment or (not each.step and each.epoch not in keep):
-            _snapshot_path(folder, each).unlink(missing_ok=True)
+            delete_file(_snapshot_path(folder, each))
 
 
 def read_snapshot(folder: Path, moment: Moment) -> Weights:

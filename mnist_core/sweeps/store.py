@@ -32,7 +32,7 @@ from typing import Any
 from mnist_core import owners
 from mnist_core.config import runs_dir
 from mnist_core.errors import RunError, SettingError, SweepError, SweepNotFoundError
-from mnist_core.files import parse_json, read_file, read_json, write_json
+from mnist_core.files import explain_write_error, new_folder, open_log, parse_json, read_file, read_json, write_json
 from mnist_core.processes import start_module
 from mnist_core.runs import claims
 from mnist_core.runs.run import BEST_MODEL, SWEEP_ID, SWEEPS_FOLDER, Run, sweep_mark
@@ -150,14 +150,12 @@ def create_sweep(plan: SweepPlan, root: Path | None = None, owner: str = owners.
     day = time.strftime("%Y%m%d-%H%M%S", time.localtime(plan.created))
     sweep = Sweep(root / SWEEPS_FOLDER / f"{day}-{secrets.token_hex(4)}")
     try:
-        sweep.path.mkdir(parents=True)
-        owners.write_owner(sweep.path, owner)
-        sweep.files.write_status(stamp_status(Status(steps=plan.trials, message="Starting.")))
-        write_json(sweep.path / "sweep.json", plan.to_json())  # last: a folder with this file is listed as a sweep
+        with new_folder(sweep.path) as folder:
+            owners.write_owner(folder, owner)
+            Run(folder).write_status(stamp_status(Status(steps=plan.trials, message="Starting.")))
+            write_json(folder / "sweep.json", plan.to_json())
     except OSError as error:
-        raise RunError(
-            f"No sweep can be written in {root}: {error}. Fix the permissions, or set DIGITLAB_RUNS to another folder."
-        ) from None
+        raise RunError(f"The sweep cannot be created. {explain_write_error(error, root)}") from None
     return sweep
 
 
@@ -189,7 +187,7 @@ def launch_sweep(sweep: Sweep) -> subprocess.Popen[bytes]:
     """
     _children[:] = [child for child in _children if child.poll() is None]
     try:
-        with sweep.log.open("ab") as output:
+        with open_log(sweep.log) as output:
             child = start_module(
                 "mnist_core.sweeps.runner",
                 str(sweep.path.resolve()),

@@ -131,11 +131,11 @@ def test_entries_of_folders_are_ignored(files: Files) -> None:
 
 
 def test_folders_of_killed_imports_are_deleted_after_a_day(files: Files, runs_root: Path) -> None:
-    for name in (".import-old", ".import-new"):
+    for name in (".import-4242-100000001", ".import-4242-100000002"):
         (runs_root / name / "run").mkdir(parents=True)
-    os.utime(runs_root / ".import-old", (0, 0))
+    os.utime(runs_root / ".import-4242-100000001", (0, 0))
     run = arrived(files)
-    assert {path.name for path in runs_root.iterdir()} == {".import-new", run.id}
+    assert {path.name for path in runs_root.iterdir()} == {".import-4242-100000002", run.id}
 
 
 BAD_NAMES = [

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -502,21 +504,36 @@ def test_runs_of_the_same_second_get_their_own_folders() -> None:
     assert len({create_run(spec).id for _ in range(20)}) == 20
 
 
-def test_a_listed_run_never_looks_interrupted_while_it_is_made(
-    runs_root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_is_listed_once_it_is_complete(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every page lists runs all the time: whenever one can be listed, it has to be readable."""
-    states: list[str] = []
+    listed: list[int] = []
     written = write_json
 
-    def spy(path: Path, value: Any) -> None:
-        written(path, value)
-        states.extend(run.status().state for run in list_runs())
+    def spy(path: Path, value: Any, **options: Any) -> None:
+        written(path, value, **options)
+        listed.append(len(list_runs()))
 
     for module in (run_module, store_module):
         monkeypatch.setattr(module, "write_json", spy)
     create_run(make_spec("fast"))
-    assert states and set(states) == {"queued"}
+    assert listed == [0, 0], "status.json and spec.json"
+    assert [run.status().state for run in list_runs()] == ["queued"]
+
+
+def test_a_run_that_could_not_be_created_leaves_no_folder(runs_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk is full after the first file."""
+    files = []
+
+    def full(path: Path, value: Any, **options: Any) -> None:
+        if files:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        files.append(path)
+
+    monkeypatch.setattr(run_module, "write_json", full)
+    monkeypatch.setattr(store_module, "write_json", full)
+    with pytest.raises(RunError, match=f"{re.escape(str(runs_root))} is full"):
+        create_run(make_spec("fast"))
+    assert not list(runs_root.iterdir())
 
 
 def test_a_run_that_cannot_be_written_is_an_error_with_its_folder(tmp_path: Path) -> None:

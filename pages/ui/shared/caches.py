@@ -17,10 +17,12 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from mnist_core.charts import runs as run_charts
+from mnist_core.config import runs_dir
 from mnist_core.data.augmentation import AUGMENTATIONS, augment
 from mnist_core.data.mnist import Mnist, load_mnist, mnist_available
 from mnist_core.data.splits import split_mnist, uncenter_test_images
 from mnist_core.errors import DigitLabError
+from mnist_core.files import delete_leftovers
 from mnist_core.jobs import routing
 from mnist_core.jobs.backend import JobBackend
 from mnist_core.jobs.local import LocalBackend
@@ -71,7 +73,8 @@ def start_backend() -> None:
 
 @st.cache_resource(show_spinner=False)
 def _server_backend() -> LocalBackend | RoutingBackend:
-    """The server's only backend. It adopts the runs that an earlier server left."""
+    """The server's only backend. It adopts the runs that an earlier server left, and deletes its half-written files."""
+    delete_leftovers(runs_dir(), subfolders=True)
     local = LocalBackend()
     made = RoutingBackend(routing.cluster_backend(), local) if routing.default_backend() == "ray" else local
     made.adopt(reversed(list_runs()))
