@@ -29,6 +29,9 @@ from mnist_core.runs.status import FINAL_STATES
 START_TOLERANCE = 2.0
 """Two start times of one process differ by less than this many seconds, since the time of the boot is rounded."""
 
+SLOTS_FILES = ".slots-*.json"
+"""Pattern of the files of all machines, in RUNS_DIR."""
+
 Entries = dict[str, dict[str, float]]
 """Run's folder, or process id -> a process: `pid`, and when it `started`, in seconds since the machine was booted."""
 
@@ -97,7 +100,7 @@ def forget(run: Run) -> None:
 
 
 def _file() -> Path:
-    return runs_dir() / f".slots-{socket.gethostname()}.json"
+    return runs_dir() / SLOTS_FILES.replace("*", socket.gethostname())
 
 
 def _read(also_ended: bool = False) -> tuple[Entries, Entries]:
