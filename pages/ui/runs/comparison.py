@@ -103,9 +103,7 @@ def show_settings(runs: list[Run]) -> None:
     if len(runs) > 1:
         differing = [row for row in rows if row["differs"]]
         if differing:
-            st.table(
-                _settings_columns([formatting.escape_markdown(name) for name in names], differing)
-            )  # Markdown in st.table
+            st.table(formatting.escape_table(_settings_columns(names, differing)))
         else:
             st.write("All settings are the same.")
     if mode.is_expert():
@@ -131,7 +129,7 @@ def show_confusion_matrices(runs: list[Run]) -> None:
             with column:
                 figure.show_chart(
                     evaluation_charts.confusion_matrix(np.array(card["test"]["confusion"])),
-                    f"{formatting.escape_markdown(name)}: {accuracy}",
+                    f"{name}: {accuracy}",
                     f"Confusion matrix of {name}: {accuracy}",
                     "confusion matrix",
                     f"confusion_{run.id}",

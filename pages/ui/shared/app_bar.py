@@ -12,7 +12,19 @@ from mnist_core.config import runs_dir
 from mnist_core.runs.labels import run_title
 from mnist_core.runs.run import Run
 from mnist_core.runs.status import FINAL_STATES, Status
-from pages.ui.shared import caches, feedback, guard, mode, model_menu, navigation, sketchpad, state, theme, visitor
+from pages.ui.shared import (
+    caches,
+    feedback,
+    formatting,
+    guard,
+    mode,
+    model_menu,
+    navigation,
+    sketchpad,
+    state,
+    theme,
+    visitor,
+)
 
 REDRAW_SECONDS = 1.0
 THUMBNAIL_PIXELS = 56
@@ -75,7 +87,7 @@ def _show_progress(run: Run) -> None:
         st.rerun()  # the whole page, without the timer
     st.page_link(
         "pages/train.py",
-        label=f"{run.spec().kind} · {_progress_text(run, status)}",
+        label=formatting.escape_markdown(f"{run.spec().kind} · {_progress_text(run, status)}"),
         icon=":material/model_training:",
         query_params={"run": run.id},
         width="content",

@@ -28,7 +28,7 @@ def show_result(run: Run, spec: RunSpec) -> None:
         loss.metric(f"{images} loss", f"{card[f'{part}_loss']:.4f}")
     duration.metric("Training time", format_duration(card["train_seconds"]))
     show_import_note(run)
-    st.caption(" ".join(filter(None, (_published_note(spec), _data_note(card)))))
+    st.caption(formatting.escape_markdown(f"{_published_note(spec)} {_data_note(card)}"))
     if card.get("taught"):
         _show_fine_tuning(card)
     _show_test_digit(run, spec, card)
@@ -55,7 +55,7 @@ def _show_fine_tuning(card: dict[str, Any]) -> None:
     drawings, mnist = st.columns(2)
     drawings.metric(
         "Kept drawings read correctly",
-        f"{before['right_after']} of {before['drawings']}",
+        formatting.escape_markdown(f"{before['right_after']} of {before['drawings']}"),
         formatting.change(before["right_after"] - before["right_before"], "d", "by fine-tuning"),
     )
     mnist.metric(
