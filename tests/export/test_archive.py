@@ -335,6 +335,19 @@ def test_an_invalid_file_is_refused_by_its_name(
     assert not (tmp_path / "pickled-was-here").exists()
 
 
+def test_reports_are_counted_and_measured_before_they_are_parsed(
+    files: Files, runs_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """D3: 2.7 million lines took 14 seconds and 0.8 GB in every session that looked at the run."""
+    count = files["metrics.jsonl"].count(b"\n")
+    spec_and_reports = {name: files[name] for name in ("spec.json", "metrics.jsonl")}
+    monkeypatch.setattr(validate, "MAX_REPORTS", count)
+    assert len(arrived(spec_and_reports).metrics().rows) == count
+    monkeypatch.setattr(validate, "MAX_REPORTS", count - 1)
+    with pytest.raises(RunError, match=f"more than {count - 1} lines"):
+        arrived(spec_and_reports)
+
+
 def test_all_files_but_the_spec_are_optional(files: Files) -> None:
     """All but spec.json may be missing: a run that has just begun has little else."""
     for name in files.keys() - {"spec.json", "model.tflite"}:
