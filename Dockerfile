@@ -1,6 +1,10 @@
 # docker build -t digit-lab .
 # docker run --rm -p 8501:8501 -v digit-lab-runs:/data/runs digit-lab        then open http://localhost:8501
-FROM python:3.12-slim
+#
+# For an image that cannot change, name it by its digest (`docker buildx imagetools inspect python:3.12-slim` prints it):
+# docker build --build-arg PYTHON_IMAGE=python:3.12-slim@sha256:... -t digit-lab .
+ARG PYTHON_IMAGE=python:3.12-slim
+FROM $PYTHON_IMAGE
 
 ENV PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
@@ -15,11 +19,11 @@ RUN useradd --create-home --uid 1000 digitlab \
 
 WORKDIR /app
 # First what changes seldom: a changed page does not install TensorFlow again.
-COPY requirements.txt .
-RUN pip install -r requirements.txt
+COPY deploy/locks/requirements.txt deploy/locks/
+RUN pip install --require-hashes -r deploy/locks/requirements.txt
 COPY . .
-# The command `digitlab`. Editable, so that there is one copy of the package.
-RUN pip install --no-deps -e .
+# The command `digitlab`. Editable, so that there is one copy of the package; built by the setuptools that is locked.
+RUN pip install --no-index --no-deps --no-build-isolation -e .
 
 USER digitlab
 VOLUME /data/runs

@@ -15,7 +15,7 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install app test test-fast test-cluster test-faults lint format bench clean app-ready dev-ready
+.PHONY: help install app test test-fast test-cluster test-faults lint format bench lock clean app-ready dev-ready
 
 help: ## this list
 	@echo 'Digit Lab: make TARGET'
@@ -52,6 +52,14 @@ format: dev-ready ## lays the code out and sorts the imports
 
 bench: dev-ready ## measure speed and compare with peers: 45 minutes on an idle machine. Writes benchmarks/RESULTS.md
 	$(RUN) benchmarks/_all.py $(ARGS)
+
+LOCK = $(RUN) -m uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate \
+    --constraint deploy/locks/constraints.txt --custom-compile-command 'make lock'
+LOCKS = deploy/locks/requirements
+lock: dev-ready ## the newest versions that the requirements allow, with hashes, for Docker and CI. Writes deploy/locks/
+	$(LOCK) requirements-dev.txt -o $(LOCKS)-dev.txt
+	$(LOCK) requirements.txt requirements-sign-in.txt -c $(LOCKS)-dev.txt -o $(LOCKS).txt
+	$(LOCK) requirements-cluster.txt -c $(LOCKS)-dev.txt -o $(LOCKS)-cluster.txt
 
 clean: ## removes .venv and caches; keeps runs/ and the data
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info

@@ -3,6 +3,7 @@
 #
 #     sh .ci/venv.sh requirements.txt
 #     PYTHON=python3.12 sh .ci/venv.sh requirements-dev.txt
+#     LOCKED=1 sh .ci/venv.sh requirements-dev.txt              # the versions in deploy/locks/, checked by their hashes
 #
 # Files in .venv record the progress: .home (the folder it was made for), .installing (the process that is installing),
 # .installed-FILE (the text of FILE when its installation finished) and .installed-digitlab (the same for the command).
@@ -17,10 +18,12 @@ newline='
 say() { printf '%s\n' "$@"; }
 die() { say "$@" >&2; exit 1; }
 
-# The text of the file, with that of requirements.txt, which the other files include.
+# The text of the file, with that of the files it includes, and of its lock if that is installed.
 wanted() {
     [ "$1" = requirements.txt ] || cat requirements.txt
+    [ "$1" != requirements-dev.txt ] || cat requirements-sign-in.txt
     cat "$1"
+    [ -z "${LOCKED:-}" ] || cat "deploy/locks/$1"
 }
 
 # What the installation of the command depends on: pyproject.toml without the settings of ruff, mypy and pytest.
@@ -146,11 +149,12 @@ install() {
     text=$(wanted "$requirements")
     echo $$ >.venv/.installing
     {
-        "$venv_python" -m pip install --disable-pip-version-check --no-input --progress-bar off -r "$requirements" &&
+        "$venv_python" -m pip install --disable-pip-version-check --no-input --progress-bar off \
+            ${LOCKED:+--require-hashes} -r "${LOCKED:+deploy/locks/}$requirements" &&
             rm .venv/.installing
     } | show_progress
     [ ! -f .venv/.installing ] || install_failed
-    cat requirements.txt >.venv/.installed-requirements.txt
+    wanted requirements.txt >.venv/.installed-requirements.txt
     printf '%s\n' "$text" >".venv/.installed-$requirements"
     say "Installed."
 }

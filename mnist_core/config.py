@@ -95,6 +95,14 @@ def admin_token() -> str:
     return _text("DIGITLAB_ADMIN_TOKEN")
 
 
+def admins() -> frozenset[str]:
+    """DIGITLAB_ADMINS: people who are administrators when they sign in, separated by commas. Default: nobody.
+
+    Each is a verified e-mail address, or the 64 digits that owner.json of the person's runs contains.
+    """
+    return frozenset(filter(None, (name.strip() for name in _text("DIGITLAB_ADMINS").casefold().split(","))))
+
+
 def ray_address() -> str:
     """DIGITLAB_RAY_ADDRESS: the Ray dashboard, as `http://HEAD:8265`. Default: empty, runs train on this machine."""
     text = _text("DIGITLAB_RAY_ADDRESS")

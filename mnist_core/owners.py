@@ -1,7 +1,8 @@
 """Who made a run or kept a drawing, and who may change it.
 
 A browser keeps a random token. What it creates stores only the SHA-256 of the token, in `owner.json`, so nobody who can
-read the runs can act as their owner.
+read the runs can act as their owner. Where people sign in, a person has a token made of the identity provider's name for
+the person, and it is never taken from a browser.
 
     visitor = Visitor(owners.new_token())
     owners.write_owner(run.path, visitor.owner)
@@ -13,13 +14,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
+import json
 import re
 import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mnist_core.config import admin_token
+from mnist_core.config import admin_token, admins
 from mnist_core.errors import NotOwnerError, RunError
 from mnist_core.files import read_json, write_json
 from mnist_core.guesses import GuessLimit
@@ -39,15 +40,17 @@ _OWNER = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class Visitor:
-    """A person, as identified by a browser.
+    """A person, as identified by a browser or by an identity provider.
 
     Attributes:
-        token: from `new_token`, kept by the browser. Never shown, logged or written to a file.
+        token: from `new_token`, kept by the browser, or from `person_token`. Never shown, logged or written to a file.
         proof: from `admin_proof`, kept by the browser of an administrator; empty for everybody else.
+        is_listed: DIGITLAB_ADMINS lists this person as an administrator.
     """
 
     token: str = field(repr=False)
     proof: str = field(default="", repr=False)
+    is_listed: bool = False
 
     @property
     def owner(self) -> str:
@@ -56,7 +59,9 @@ class Visitor:
 
     @property
     def is_admin(self) -> bool:
-        """True if the proof fits the token and the current DIGITLAB_ADMIN_TOKEN."""
+        """True if the person is listed, or the proof fits the token and the current DIGITLAB_ADMIN_TOKEN."""
+        if self.is_listed:
+            return True
         expected = _proof(self.token, admin_token())
         return bool(admin_token()) and hmac.compare_digest(expected.encode(), self.proof.encode())
 
@@ -69,6 +74,21 @@ def new_token() -> str:
 def is_token(text: object) -> bool:
     """True if the text has the form of `new_token`. A browser can send anything."""
     return isinstance(text, str) and _TOKEN.fullmatch(text) is not None
+
+
+def person_token(issuer: object, subject: object) -> str:
+    """Makes the token of a person who has signed in: the same in every browser, and never that of a browser.
+
+    Args:
+        issuer: the identity provider's `iss`.
+        subject: its `sub`, which it gives to nobody else, ever. (An e-mail address can change hands.)
+
+    Raises:
+        NotOwnerError: the provider did not say both.
+    """
+    if not (isinstance(issuer, str) and isinstance(subject, str) and issuer and subject):
+        raise NotOwnerError("The identity provider did not say who you are: iss and sub are missing. Sign in again.")
+    return json.dumps([issuer, subject])  # a browser's token has neither brackets nor quotes
 
 
 def admin_proof(token: str, given: str, address: str | None = None) -> str:
@@ -113,7 +133,7 @@ def parse_owner(owner: object) -> str:
 def read_owner(folder: Path) -> str:
     """Returns the owner of a folder: 64 digits, NOBODY, or UNKNOWN if its owner.json is broken."""
     path = folder / OWNER_FILE
-    if not os.path.lexists(path):
+    if not path.exists():
         return NOBODY
     return parse_owner(read_json(path).get("owner")) or UNKNOWN
 
@@ -138,7 +158,7 @@ def may_change(owner: str, visitor: Visitor) -> bool:
     """
     if visitor.is_admin:
         return True
-    return not admin_token() if owner == NOBODY else hmac.compare_digest(owner, visitor.owner)
+    return not (admin_token() or admins()) if owner == NOBODY else hmac.compare_digest(owner, visitor.owner)
 
 
 def check_may_change(owner: str, visitor: Visitor, what: str = "This") -> None:
@@ -164,4 +184,4 @@ def _reason(owner: str) -> str:
         return (
             f"has an owner that cannot be read: its {OWNER_FILE} was changed by hand. Restore that file, or delete it."
         )
-    return "belongs to somebody else: only the browser that created it and the administrator may change it."
+    return "belongs to somebody else: only its creator and the administrator may change it."

@@ -26,6 +26,7 @@ SETTINGS = (
     "DIGITLAB_MAX_QUEUED_EACH",
     "DIGITLAB_IMPORT_MB",
     "DIGITLAB_ADMIN_TOKEN",
+    "DIGITLAB_ADMINS",
     "DIGITLAB_RAY_ADDRESS",
     "DIGITLAB_RAY_CPUS",
     "DIGITLAB_RAY_GPUS",
@@ -86,7 +87,6 @@ class ThreadWorker:
     """Trains a run in a thread of this process, with the interface of a worker process. See `worker_in_thread`."""
 
     returncode: int | None = None
-    pid = os.getpid()
 
     def __init__(self, run: Any, threads: int) -> None:
         self._run = run

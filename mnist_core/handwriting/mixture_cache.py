@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import zipfile
 from collections.abc import Sequence
 from dataclasses import astuple
 from pathlib import Path
@@ -17,7 +18,7 @@ import numpy as np
 
 from mnist_core.data.mnist import mnist_cache_path
 from mnist_core.drawing.strokes import PenDigit
-from mnist_core.files import delete_file, delete_leftovers, load_arrays, make_folder, move, write_arrays
+from mnist_core.files import replacing
 from mnist_core.handwriting.mixture import (
     CHUNK,
     Images,
@@ -40,8 +41,6 @@ everybody draw for half a minute again.
 SEED = 0
 """Every run trains on the same drawings, whatever its own seed."""
 
-MAX_BYTES = 2_000_000_000
-"""Largest size of the arrays of a cache file."""
 MAX_FILES = 4
 """Cache files kept; the ones used longest ago are deleted."""
 
@@ -74,9 +73,9 @@ def load_mixture(
         return cached
     images, labels = make_mixture(mixture, digits, SEED, processes, progress)
     with contextlib.suppress(OSError):  # a full or read-only disk: the next run makes them again
-        make_folder(path.parent)
-        delete_leftovers(path.parent)
-        write_arrays(path, compressed=True, images=images, labels=labels)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as temporary:
+            np.savez_compressed(temporary, images=images, labels=labels)
         _delete_oldest(path.parent)
     return images, labels
 
@@ -95,9 +94,9 @@ def mixture_cache_path(mixture: Mixture, digits: Sequence[PenDigit]) -> Path:
 def _read(path: Path) -> tuple[Images, Labels] | None:
     """Reads a cache file; None if it is missing or damaged."""
     try:
-        arrays = load_arrays(path, MAX_BYTES)
-        return arrays["images"], arrays["labels"]
-    except (OSError, ValueError, KeyError):
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return arrays["images"], arrays["labels"]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
 
 
@@ -114,7 +113,7 @@ def _adopt_unversioned(path: Path, mixture: Mixture, digits: Sequence[PenDigit])
     for file, cached in candidates:
         if expected and all(np.array_equal(old[:_CHECKED], new) for old, new in zip(cached, expected, strict=True)):
             with contextlib.suppress(OSError):  # read-only, or another process has just renamed it
-                move(file, path)
+                file.replace(path)
             return cached
     return None
 
@@ -122,4 +121,4 @@ def _adopt_unversioned(path: Path, mixture: Mixture, digits: Sequence[PenDigit])
 def _delete_oldest(folder: Path) -> None:
     files = sorted(folder.glob("digitlab-drawings-*.npz"), key=lambda path: -path.stat().st_mtime)
     for path in files[MAX_FILES:]:
-        delete_file(path)
+        path.unlink(missing_ok=True)

@@ -7,7 +7,6 @@ from typing import Any
 
 from mnist_core.errors import RunError
 from mnist_core.files import read_json, write_json
-from mnist_core.locks import locked
 from mnist_core.runs.names import memorable_name
 from mnist_core.runs.run import Run
 
@@ -53,14 +52,6 @@ def update_label(run: Run, **changes: Any) -> Label:
     Raises:
         RunError: the name or the note is too long, or the file cannot be written.
     """
-    try:
-        with locked(run.path.parent):
-            return _change_label(run, changes)
-    except OSError as error:
-        raise RunError(f"The label of {run.id} cannot be written: {error}.") from None
-
-
-def _change_label(run: Run, changes: dict[str, Any]) -> Label:
     label = replace(read_label(run), **changes)
     for part, text, limit in (("name", label.name, MAX_NAME), ("note", label.note, MAX_NOTE)):
         if len(text.strip()) > limit:
@@ -68,7 +59,10 @@ def _change_label(run: Run, changes: dict[str, Any]) -> Label:
                 f"The {part} has {len(text.strip()):,} characters; at most {limit:,} are allowed. Shorten it."
             )
     label = replace(label, name=_to_one_line(label.name), note=label.note.strip())
-    write_json(run.path / "label.json", asdict(label))
+    try:
+        write_json(run.path / "label.json", asdict(label))
+    except OSError as error:
+        raise RunError(f"The label of {run.id} cannot be written: {error}.") from None
     return label
 
 

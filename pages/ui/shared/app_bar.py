@@ -15,11 +15,11 @@ from mnist_core.runs.status import FINAL_STATES, Status
 from pages.ui.shared import (
     caches,
     feedback,
-    formatting,
     guard,
     mode,
     model_menu,
     navigation,
+    sign_in,
     sketchpad,
     state,
     theme,
@@ -38,6 +38,7 @@ def show_app_bar(path: str) -> None:
         _show_current(navigation.page_at(path))
         _show_training()
         mode.show_mode_switch()
+        sign_in.show_sign_out()
 
 
 def _show_current(page: str) -> None:
@@ -87,7 +88,7 @@ def _show_progress(run: Run) -> None:
         st.rerun()  # the whole page, without the timer
     st.page_link(
         "pages/train.py",
-        label=formatting.escape_markdown(f"{run.spec().kind} · {_progress_text(run, status)}"),
+        label=f"{run.spec().kind} · {_progress_text(run, status)}",
         icon=":material/model_training:",
         query_params={"run": run.id},
         width="content",

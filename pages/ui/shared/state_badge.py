@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pages.ui.shared import formatting
-
 COLORS = {
     "queued": "gray",
     "running": "blue",
@@ -19,4 +17,4 @@ COLORS = {
 
 def state_badge(state: str) -> str:
     """Markdown for the badge: `:green-badge[finished]`."""
-    return f":{COLORS[state]}-badge[{formatting.escape_markdown(state)}]"
+    return f":{COLORS[state]}-badge[{state}]"

@@ -7,7 +7,6 @@ guard.try_action(lambda: visitor.change_run(run, move_to_trash, run), pressed)
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -18,7 +17,7 @@ from mnist_core.config import admin_token
 from mnist_core.errors import DigitLabError
 from mnist_core.owners import Visitor
 from mnist_core.runs.run import Run
-from pages.ui.shared import formatting, guard, state
+from pages.ui.shared import formatting, guard, sign_in, state
 
 COOKIE = "digitlab_owner"
 ADMIN_COOKIE = "digitlab_admin"
@@ -31,13 +30,18 @@ SET_COOKIE = (
 
 
 def current_visitor() -> Visitor:
-    """The visitor of this session, from the cookies that the browser sent; a new one if it sent none."""
+    """The visitor of this session: who has signed in, else who the cookies name, else somebody new.
+
+    Raises:
+        NotOwnerError: people have to sign in here, and this one has not.
+    """
+    person = sign_in.signed_in_person()
     token, proof = st.session_state.get(state.VISITOR, ("", ""))
     if not token:
         token = sent_cookie(COOKIE) if owners.is_token(sent_cookie(COOKIE)) else owners.new_token()
         proof = sent_cookie(ADMIN_COOKIE)  # checked at each use
         st.session_state[state.VISITOR] = (token, proof)
-    return Visitor(token, proof)
+    return Visitor(person.token, proof, person.is_admin) if person else Visitor(token, proof)
 
 
 def sent_cookie(name: str) -> str:
@@ -60,7 +64,8 @@ def owner_id() -> str:
 def remember_visitor() -> None:
     """Stores the visitor in the browser's cookies. Call it on every page."""
     visitor = current_visitor()
-    store_cookie(COOKIE, visitor.token)
+    token, _ = st.session_state[state.VISITOR]
+    store_cookie(COOKIE, token)
     store_cookie(ADMIN_COOKIE, visitor.proof)
 
 
@@ -71,13 +76,12 @@ def store_cookie(name: str, value: str) -> None:
 
     Args:
         name: of the cookie.
-        value: letters, digits, `-` and `_`; anything else, which could end the script, is left out.
+        value: letters, digits, `-` and `_`, which cannot end the script.
     """
     set_before = st.session_state.setdefault(state.COOKIES_SET, set())
     if name not in set_before and sent_cookie(name) == value:
         return
     set_before.add(name)
-    value = re.sub(r"[^\w-]", "", value, flags=re.ASCII)
     script = SET_COOKIE.format(name=name, value=value, seconds=YEAR_SECONDS if value else 0)
     st.html(script, unsafe_allow_javascript=True)
 
@@ -118,13 +122,13 @@ def owner_callback(run: Run, action: Callable[..., Any]) -> Callable[..., None]:
 
 def show_administrator_form() -> None:
     """Signs in and out as administrator, if this server has one."""
-    if not admin_token():
-        return
     visitor = current_visitor()
+    if not (admin_token() or visitor.is_listed):
+        return
     with st.expander("Administrator", icon=":material/shield_person:"):
         if visitor.is_admin:
             st.write("You are signed in as administrator and can change everything on this server.")
-            if st.button("Sign out as administrator"):
+            if not visitor.is_listed and st.button("Sign out as administrator"):
                 _set_proof("")
             return
         with st.form("administrator", clear_on_submit=True):
@@ -135,5 +139,6 @@ def show_administrator_form() -> None:
 
 
 def _set_proof(proof: str) -> None:
-    st.session_state[state.VISITOR] = (current_visitor().token, proof)
+    token, _ = st.session_state[state.VISITOR]
+    st.session_state[state.VISITOR] = (token, proof)
     st.rerun()

@@ -80,16 +80,14 @@ def _show_heading(sweep: Sweep, plan: SweepPlan, status: Status, live: bool) -> 
     """Title and state; progress while the sweep runs, and why it ended if it is not finished. In Expert mode all."""
     st.markdown(f"#### {formatting.escape_markdown(plan_title(plan))} {state_badge(status.state)}")
     if mode.is_expert():
-        space = " · ".join(map(str, plan.space))
+        space = " · ".join(f"`{vary}`" for vary in plan.space)
         sampler = SAMPLERS[plan.sampler][0]
-        about = (
+        st.caption(
             f"{space} · sampler {sampler} · metric {MEASURES[plan.measure]} · {plan.base.data} data · seed {plan.seed}"
         )
-        st.caption(formatting.escape_markdown(about))
     if live:
         left = "" if status.seconds_left is None else f" · {format_duration(status.seconds_left)} left"
-        text = f"{status.step} of {status.steps} trials{left} · {status.message}"
-        st.progress(status.progress, text=formatting.escape_markdown(text))
+        st.progress(status.progress, text=f"{status.step} of {status.steps} trials{left} · {status.message}")
     elif status.state != "finished" or mode.is_expert():
         MESSAGE_BOXES.get(status.state, st.error)(formatting.escape_markdown(status.message))
 
@@ -138,14 +136,10 @@ def _show_best_trial(trials: list[dict[str, Any]], plan: SweepPlan) -> None:
     with st.container(border=True, horizontal=True, vertical_alignment="center", gap="medium"):
         st.metric(f"Best {MEASURES[plan.measure]}", _format_value(best["value"], plan), width="content")
         settings = formatting.escape_markdown(search_space.settings_text(best["settings"]))
-        st.markdown(f"Trial {_trial_number(best)}: **{settings}**", width="content")
+        st.markdown(f"Trial {best['trial']}: **{settings}**", width="content")
         st.page_link(
             "pages/train.py", label="Open run", icon=":material/monitoring:", query_params={"run": best["run"]}
         )
-
-
-def _trial_number(trial: dict[str, Any]) -> str:
-    return formatting.escape_markdown(str(trial["trial"]))
 
 
 def _format_value(value: float, plan: SweepPlan) -> str:
@@ -203,7 +197,7 @@ def _show_retrained_best(sweep: Sweep, plan: SweepPlan) -> None:
     with st.container(border=True):
         name = formatting.escape_markdown(run_title(Run(sweep.root / best["run"])))
         settings = formatting.escape_markdown(search_space.settings_text(best["settings"]))
-        st.markdown(f"##### Best trial: {_trial_number(best)}\n\n**{settings}**. Its best model is **{name}**.")
+        st.markdown(f"##### Best trial: {best['trial']}\n\n**{settings}**. Its best model is **{name}**.")
         scores = st.container(horizontal=True, gap="medium")
         scores.metric(
             f"{MEASURES[plan.measure].capitalize()}, mean of {plural(len(best['runs']), 'seed')}",
@@ -226,8 +220,7 @@ def _show_retrained_best(sweep: Sweep, plan: SweepPlan) -> None:
         links.page_link(
             "pages/train.py", label="Open run", icon=":material/monitoring:", query_params={"run": best["run"]}
         )
-        seeds = (f"{_format_value(row['value'], plan)} (seed {row['seed']})" for row in best["runs"])
-        values = formatting.escape_markdown(", ".join(seeds))
+        values = ", ".join(f"{_format_value(row['value'], plan)} (seed {row['seed']})" for row in best["runs"])
         st.caption(
             f"Retrained with other seeds: {values}. The best of many trials is partly luck, so expect the mean. Only "
             "this model was evaluated on the test images, once."
