@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui.shared import app_bar, feedback, guard, mode, navigation, sign_in, state, theme, visitor
+from pages.ui.shared import app_bar, caches, feedback, guard, mode, navigation, sign_in, state, theme, visitor
 from pages.ui.tour import guide, presenter
 
 page = st.navigation(navigation.menu_pages(), position="top")
@@ -15,6 +15,7 @@ sign_in.require_sign_in()
 visitor.remember_visitor()
 navigation.start_at_top(page.url_path)
 mode.remember_mode()
+caches.start_backend()
 presenter.follow_address()
 if presenter.is_presenting():
     presenter.show_presenter_style()

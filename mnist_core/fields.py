@@ -135,12 +135,12 @@ def rule_violations(instance: Any) -> list[str]:
     for declared in fields(instance):
         rule, value = declared.metadata.get("allowed"), getattr(instance, declared.name)
         if rule is not None and not rule.accepts(value):
-            violations.append(f"{declared.name} is {_shorten(value)}, expected {rule}")
+            violations.append(f"{declared.name} is {shorten(repr(value))}, expected {rule}")
     return violations
 
 
-def _shorten(value: object) -> str:
-    text = repr(value)
+def shorten(text: str) -> str:
+    """Returns a text as an error repeats it: its first MAX_SHOWN characters."""
     return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
 
 

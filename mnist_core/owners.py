@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import os
 import re
 import secrets
 from dataclasses import dataclass, field
@@ -133,7 +134,7 @@ def parse_owner(owner: object) -> str:
 def read_owner(folder: Path) -> str:
     """Returns the owner of a folder: 64 digits, NOBODY, or UNKNOWN if its owner.json is broken."""
     path = folder / OWNER_FILE
-    if not path.exists():
+    if not os.path.lexists(path):
         return NOBODY
     return parse_owner(read_json(path).get("owner")) or UNKNOWN
 

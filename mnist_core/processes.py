@@ -18,7 +18,7 @@ from concurrent.futures import ProcessPoolExecutor
 from fnmatch import fnmatchcase
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import IO, Any
 
 import psutil
 
@@ -31,6 +31,8 @@ TENSORFLOW_DEFAULTS = {
     "KERAS_BACKEND": "tensorflow",
 }
 """Variables that must be set before TensorFlow is imported."""
+CLOCK_SECONDS = 1.0
+"""How much a file's time and the start of a process may differ, since one is rounded."""
 
 OPTIONAL_FOR_KERAS = ("matplotlib", "pandas", "sklearn")
 """Keras imports these if they are installed, for functions that nothing here uses: a second, and 140 MB."""
@@ -210,14 +212,30 @@ def end_child(child: subprocess.Popen[bytes]) -> None:
         child.stdin.close()
 
 
-def redirect_output(path: Path) -> None:
-    """From now on, appends everything that this process prints to a file."""
+def redirect_output(log: IO[bytes]) -> None:
+    """From now on, appends everything that this process prints to a file, which is closed here."""
     sys.stdout.flush()
     sys.stderr.flush()
-    log = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     for stream in (sys.stdout.fileno(), sys.stderr.fileno()):
-        os.dup2(log, stream)
-    os.close(log)
+        os.dup2(log.fileno(), stream)
+    log.close()
+
+
+def process_is_alive(pid: int, seen: float) -> bool:
+    """True while a process runs that had this id at a time. A younger process with the same id does not count.
+
+    Args:
+        pid: the process id, on this machine.
+        seen: when the process existed, in seconds since the epoch.
+    """
+    try:
+        process = psutil.Process(pid)
+        is_zombie = process.status() == psutil.STATUS_ZOMBIE  # ended, but its parent has not collected it
+        return not is_zombie and bool(process.create_time() <= seen + CLOCK_SECONDS)
+    except (psutil.NoSuchProcess, ValueError, OverflowError):
+        return False
+    except psutil.Error:  # it may not be asked
+        return True
 
 
 def lower_priority() -> None:

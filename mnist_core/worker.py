@@ -12,7 +12,6 @@ SIGTERM or SIGINT; the model is kept) or failed, with a status message that says
 from __future__ import annotations
 
 import contextlib
-import errno
 import logging
 import math
 import os
@@ -26,6 +25,7 @@ from pathlib import Path
 
 from mnist_core.config import worker_hours
 from mnist_core.errors import DigitLabError
+from mnist_core.files import DISK_FULL, delete_leftovers, open_log
 from mnist_core.jobs.backend import GRACE_SECONDS
 from mnist_core.jobs.persistent_worker import STAY
 from mnist_core.jobs.worker_process import WAIT
@@ -98,7 +98,7 @@ def assigned_runs(argument: str) -> Iterator[Path]:
         inbox.warm_up()
         folder = next_run()
         if folder is not None:
-            redirect_output(Run(folder).log)
+            redirect_output(open_log(Run(folder).log))
             yield folder
         return
     if argument != STAY:
@@ -109,7 +109,7 @@ def assigned_runs(argument: str) -> Iterator[Path]:
         inbox.reset_keras()
         next_run = inbox.next_from_mailbox
     while (folder := next_run()) is not None:
-        redirect_output(Run(folder).log)
+        redirect_output(open_log(Run(folder).log))
         yield folder
         if not Run(folder).status().final:
             return
@@ -119,6 +119,7 @@ def assigned_runs(argument: str) -> Iterator[Path]:
 def train_run(run: Run) -> int:
     """Trains one run and writes every failure to its status. Returns the exit status."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
+    delete_leftovers(run.path, subfolders=True)  # of a worker that was killed
     heartbeat = Heartbeat(run)
     task = rate_finder.run_in_worker if rate_finder.is_range_test(run) else train_model
     try:
@@ -132,8 +133,7 @@ def train_run(run: Run) -> int:
         return _fail(heartbeat, OUT_OF_MEMORY)
     except OSError as error:
         log.exception("A file could not be read or written")
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        problem = "The disk is full" if full else "A file could not be read or written"
+        problem = "The disk is full" if error.errno in DISK_FULL else "A file could not be read or written"
         message = f"{problem}: {error}. Fix this, then resume the run from its last finished epoch."
         return _fail(heartbeat, message, "interrupted")
     except Exception as error:  # whatever it is, the page must show it

@@ -9,7 +9,7 @@ from pages.ui.data.browse import show_digit_browser
 from pages.ui.data.dataset_summary import show_dataset_summary
 from pages.ui.data.digit_map import show_digit_map
 from pages.ui.data.kept_drawings import show_kept_drawings
-from pages.ui.shared import caches, guard, navigation, state
+from pages.ui.shared import caches, formatting, guard, navigation, state
 
 VIEWS = {
     "browse": ("Browse", show_digit_browser),
@@ -25,7 +25,7 @@ def show_data_source() -> None:
     """Which data set the page shows: the full MNIST or the offline sample."""
     mnist = caches.mnist(caches.available_dataset())
     full = f"{len(mnist.x_train):,} training and {len(mnist.x_test):,} test digits"
-    st.caption(f"MNIST: {mnist.source if mnist.name == 'sample' else full}.")
+    st.caption(f"MNIST: {formatting.escape_markdown(mnist.source) if mnist.name == 'sample' else full}.")
 
 
 navigation.ensure_app_ran()

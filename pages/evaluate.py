@@ -14,7 +14,7 @@ from pages.ui.evaluate.model_comparison import show_model_comparison
 from pages.ui.evaluate.picked_digit import show_picked_digit
 from pages.ui.evaluate.robustness import show_robustness
 from pages.ui.evaluate.scores import show_scores
-from pages.ui.shared import guard, model_menu, navigation, state
+from pages.ui.shared import formatting, guard, model_menu, navigation, state
 
 VIEWS: dict[str, tuple[str, Callable[[EvaluatedModel], None]]] = {
     "confusion": ("Confusion matrix", show_confusion_matrix),
@@ -49,8 +49,8 @@ def show_evaluate_page() -> None:
 
 def show_headline(model: EvaluatedModel) -> None:
     """How good the model is, in a sentence, and what to bear in mind about it."""
-    st.markdown(f"### {findings.headline(model.counts, model.noun)}")
-    st.caption(" ".join(model.caveats))
+    st.markdown(f"### {formatting.escape_markdown(findings.headline(model.counts, model.noun))}")
+    st.caption(formatting.escape_markdown(" ".join(model.caveats)))
 
 
 def show_view(choice: str, images: str, view: str) -> None:

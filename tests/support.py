@@ -87,6 +87,7 @@ class ThreadWorker:
     """Trains a run in a thread of this process, with the interface of a worker process. See `worker_in_thread`."""
 
     returncode: int | None = None
+    pid = os.getpid()
 
     def __init__(self, run: Any, threads: int) -> None:
         self._run = run

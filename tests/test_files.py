@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,12 +22,18 @@ from mnist_core.files import (
     JSON_BYTES,
     LINE_BYTES,
     append_line,
+    copy_files,
+    delete_leftovers,
+    explain_write_error,
+    new_folder,
     open_file,
     parse_json,
     parse_lines,
     read_file,
     read_json,
     replacing,
+    scratch_folder,
+    write_arrays,
     write_json,
 )
 from tests.support import ROOT, wait_until
@@ -49,6 +58,91 @@ def test_replacing_leaves_everything_as_it_was_after_an_exception(tmp_path: Path
         temporary.write_text("half")
         raise ZeroDivisionError
     assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
+
+
+def test_folder_appears_with_all_of_its_files_or_not_at_all(tmp_path: Path) -> None:
+    folder = tmp_path / "runs" / "a-run"
+    with new_folder(folder) as unfinished:
+        write_json(unfinished / "spec.json", {"a": 1})
+        assert not folder.exists()
+    assert read_json(folder / "spec.json") == {"a": 1} and list(folder.parent.iterdir()) == [folder]
+    with pytest.raises(ZeroDivisionError), new_folder(tmp_path / "runs" / "b-run") as unfinished:
+        write_json(unfinished / "spec.json", {})
+        raise ZeroDivisionError
+    with pytest.raises(OSError, match="a-run"), new_folder(folder):
+        pass
+    assert list(folder.parent.iterdir()) == [folder] and read_json(folder / "spec.json") == {"a": 1}
+
+
+def test_files_are_copied_with_their_folders(tmp_path: Path) -> None:
+    (tmp_path / "from" / "deep").mkdir(parents=True)
+    (tmp_path / "from" / "deep" / "file").write_bytes(b"content")
+    with new_folder(tmp_path / "to") as unfinished:
+        copy_files(tmp_path / "from", unfinished)
+    assert (tmp_path / "to" / "deep" / "file").read_bytes() == b"content"
+
+
+LEAVE = """
+import os, sys, signal
+from pathlib import Path
+from mnist_core.files import new_folder, replacing
+root = Path(sys.argv[1])
+with new_folder(root / "a-run") as folder, replacing(root / "checkpoint" / "state.npz") as file:
+    (folder / "spec.json").write_text("{")
+    file.write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it sends SIGKILL")
+def test_what_a_killed_process_has_left_is_deleted(tmp_path: Path) -> None:
+    (tmp_path / "checkpoint").mkdir()
+    assert subprocess.run([sys.executable, "-c", LEAVE, str(tmp_path)], cwd=ROOT, timeout=60).returncode == -9
+    assert len(list(tmp_path.rglob(".*"))) == 2
+    delete_leftovers(tmp_path, subfolders=True)
+    assert [path.name for path in tmp_path.rglob("*")] == ["checkpoint"]
+
+
+def test_what_a_running_process_is_writing_is_kept(tmp_path: Path) -> None:
+    with replacing(tmp_path / "state.npz") as temporary, scratch_folder(tmp_path) as folder:
+        temporary.write_text("half")
+        (tmp_path / ".notes-1.txt").write_text("of a person")
+        delete_leftovers(tmp_path, subfolders=True)
+        assert temporary.exists() and folder.exists()
+    assert {path.name for path in tmp_path.iterdir()} == {".notes-1.txt", "state.npz"}
+
+
+def test_temporary_files_of_other_machines_are_deleted_after_a_day(tmp_path: Path) -> None:
+    names = (".state-00000000-4242-123456789.npz", ".status-4242-123456789.json")  # the second as earlier versions did
+    for name in names:
+        (tmp_path / name).write_text("half")
+    delete_leftovers(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == set(names)
+    for name in names:
+        os.utime(tmp_path / name, (time.time() - 25 * 3600,) * 2)
+    delete_leftovers(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_arrays_are_written_whole(tmp_path: Path) -> None:
+    write_arrays(tmp_path / "a.npz", np.arange(3), compressed=True, named=np.eye(2))
+    with np.load(tmp_path / "a.npz") as arrays:
+        assert arrays["arr_0"].tolist() == [0, 1, 2] and arrays["named"].shape == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.ENOSPC, ("full", "MB are free", "DIGITLAB_RUNS")),
+        (errno.EDQUOT, ("full", "DIGITLAB_RUNS")),
+        (errno.EROFS, ("permissions", "DIGITLAB_RUNS")),
+        (errno.EIO, (os.strerror(errno.EIO), "DIGITLAB_RUNS")),
+    ],
+)
+def test_write_error_says_what_is_wrong_and_what_to_do(tmp_path: Path, number: int, words: tuple[str, ...]) -> None:
+    text = explain_write_error(OSError(number, os.strerror(number), "x.json"), tmp_path / "absent")
+    assert str(tmp_path / "absent") in text or number == errno.EIO
+    assert all(word in text for word in words)
 
 
 def test_write_json_leaves_no_trace_where_the_value_is_no_json(tmp_path: Path) -> None:

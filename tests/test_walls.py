@@ -18,7 +18,19 @@ LIBRARY = sorted((ROOT / "mnist_core").rglob("*.py"))
 PAGES = [ROOT / "app.py", *sorted((ROOT / "pages").rglob("*.py"))]
 TENSORFLOW = {"tensorflow", "keras"}
 
-BASE = {"config", "constants", "errors", "fields", "files", "guesses", "limits", "owners", "processes", "wording"}
+BASE = {
+    "config",
+    "constants",
+    "errors",
+    "fields",
+    "files",
+    "guesses",
+    "limits",
+    "locks",
+    "owners",
+    "processes",
+    "wording",
+}
 """Modules at the top of mnist_core. Every package may import them, and they import only one another."""
 LAYERS = {
     "cli": {"export", "explain", "charts", "sweeps", "training", "jobs", "runs", "recipes", "evaluation"},
@@ -155,6 +167,62 @@ def test_the_library_imports_tensorflow_only_inside_functions() -> None:
 
 def test_pages_never_import_tensorflow_or_ray() -> None:
     assert [path for path in PAGES if imported_libraries(ast.walk(parse(path))) & (TENSORFLOW | {"ray"})] == []
+
+
+WRITES = {"write_text", "write_bytes", "touch", "mkdir", "rmdir", "unlink", "rename", "symlink_to", "chmod"}
+"""Methods of Path that change a disk. `replace` does, too, when it has one argument."""
+WRITING_MODULES = {"shutil", "tempfile"}
+WRITING_OS = {"replace", "rename", "remove", "unlink", "makedirs", "mkdir", "rmdir", "truncate"}
+OTHER_WRITERS = {
+    "files.py": "the module that writes",
+    "data/download.py": "pooch downloads into a scratch folder; `chmod`",
+    "handwriting/pen_digits.py": "a download in the system's folder for temporary files",
+    "processes.py": "its priority, in /proc",
+}
+"""Modules that write by themselves, and what. TensorFlow writes events/ and SQLite study.db."""
+
+
+def writes_in(module: ast.Module) -> list[str]:
+    """The calls in a module that write to a disk."""
+    return [ast.unparse(call) for call in ast.walk(module) if isinstance(call, ast.Call) and is_write(call)]
+
+
+def is_write(call: ast.Call) -> bool:
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    owner = ast.unparse(call.func.value) if isinstance(call.func, ast.Attribute) else ""
+    if name == "open":
+        modes = [
+            *call.args[0 if owner else 1 :],
+            *(keyword.value for keyword in call.keywords if keyword.arg == "mode"),
+        ]
+        texts = {each.value for each in modes if isinstance(each, ast.Constant) and isinstance(each.value, str)}
+        return any(set(text) & set("wax+") and len(text) <= 3 for text in texts)
+    if owner in WRITING_MODULES or (owner == "os" and name in WRITING_OS):
+        return True
+    if name == "replace" and owner:
+        return len(call.args) == 1 and not call.keywords
+    return bool(owner) and name in WRITES
+
+
+@pytest.mark.parametrize(
+    "code", ["path.open('w')", "open(path, 'ab')", "path.replace(target)", "os.replace(a, b)", "shutil.rmtree(a)"]
+)
+def test_a_write_is_found(code: str) -> None:
+    assert writes_in(ast.parse(code)) == [code]
+
+
+@pytest.mark.parametrize("code", ["path.open('rb')", "open('x')", "text.replace('a', 'b')", "replace(status, a='x')"])
+def test_what_only_reads_is_no_write(code: str) -> None:
+    assert writes_in(ast.parse(code)) == []
+
+
+def test_only_one_module_writes_files() -> None:
+    library = ROOT / "mnist_core"
+    written = {path.relative_to(library).as_posix(): calls for path in LIBRARY if (calls := writes_in(parse(path)))}
+    others = {name: calls for name, calls in written.items() if name not in OTHER_WRITERS}
+    assert others == {}, "write through a function of mnist_core/files.py"
+    assert set(written) == set(OTHER_WRITERS), "a module of this list writes no more: take it out"
+    assert [call for path in PAGES for call in writes_in(parse(path))] == []
 
 
 IMPORT_ALL = """

@@ -8,7 +8,9 @@ from typing import Any
 
 import click
 
+from mnist_core.config import runs_dir
 from mnist_core.errors import DigitLabError
+from mnist_core.files import explain_write_error
 
 
 class _Commands(click.Group):
@@ -18,8 +20,13 @@ class _Commands(click.Group):
         try:
             return super().invoke(context)
         except DigitLabError as error:
-            click.echo(f"Error: {error}", err=True)
-            return context.exit(2)
+            message = str(error)
+        except BrokenPipeError:  # click ends quietly
+            raise
+        except OSError as error:
+            message = explain_write_error(error, runs_dir())
+        click.echo(f"Error: {message}", err=True)
+        return context.exit(2)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
-import zlib
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -18,6 +16,7 @@ from mnist_core.cli.main import main
 from mnist_core.cli.options import data_option, json_option
 from mnist_core.cli.output import print_json, print_table
 from mnist_core.errors import DrawingError
+from mnist_core.files import load_arrays, read_file
 from mnist_core.models.classifier import BATCH, DEFAULT_MODEL, Classifier, Prediction
 from mnist_core.runs.store import find_run
 
@@ -74,8 +73,9 @@ def _prediction_row(drawing: NormalizedDrawing, prediction: Prediction) -> dict[
     }
 
 
-_NPZ_ERRORS = (OSError, ValueError, KeyError, EOFError, TypeError, MemoryError, zipfile.BadZipFile, zlib.error)
-"""What numpy raises for a file that is not an .npz: TypeError for a single array, MemoryError for a false size."""
+MAX_PICTURE_BYTES = 50_000_000
+MAX_ARRAY_BYTES = 2_000_000_000
+"""Largest size of the arrays of an .npz file."""
 
 
 def _read_images(path: Path) -> Iterator[NDArray[np.uint8]]:
@@ -83,12 +83,15 @@ def _read_images(path: Path) -> Iterator[NDArray[np.uint8]]:
     from mnist_core.drawing.uploads import decode_upload
 
     if path.suffix.lower() != ".npz":
-        yield decode_upload(path.read_bytes())
+        try:
+            content = read_file(path, MAX_PICTURE_BYTES)
+        except OSError as error:
+            raise DrawingError(f"it cannot be read: {error}.") from None
+        yield decode_upload(content)
         return
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            images = archive["images"]
-    except _NPZ_ERRORS as error:
+        images = load_arrays(path, MAX_ARRAY_BYTES)["images"]
+    except (OSError, ValueError, KeyError) as error:
         raise DrawingError(f"this is not an .npz file with the key 'images' ({error}).") from None
     if images.dtype != np.uint8 or images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[3] not in (3, 4)):
         raise DrawingError(
@@ -100,9 +103,13 @@ def _read_images(path: Path) -> Iterator[NDArray[np.uint8]]:
 @main.command()
 @model_option
 @data_option
+@click.option("--record", is_flag=True, help="Record the scores of an imported run as measured on this machine.")
 @json_option
-def evaluate(model: str, data: str, json_output: bool) -> None:
+def evaluate(model: str, data: str, record: bool, json_output: bool) -> None:
     """Evaluates a model on the test images: accuracy, loss, metrics per class, confusion matrix and calibration."""
+    if record:
+        _record_scores(model, json_output)
+        return
     from mnist_core.data.mnist import load_mnist
     from mnist_core.data.splits import split_mnist, uncenter_split
     from mnist_core.evaluation.metrics import evaluate as evaluate_probabilities
@@ -126,3 +133,14 @@ def evaluate(model: str, data: str, json_output: bool) -> None:
     click.echo("Confusion matrix. Rows: true digit, columns: predicted digit.")
     click.echo("\n".join(" ".join(f"{count:5d}" for count in row) for row in evaluation.confusion))
     print_table(evaluation.to_json()["classes"], ("digit", "precision", "recall", "f1"))
+
+
+def _record_scores(model: str, json_output: bool) -> None:
+    """Evaluates an imported run on the data that it was trained on, records its scores and prints them."""
+    from mnist_core.export.measure import measure_imported
+
+    measured = measure_imported(find_run(model)).measured
+    if json_output:
+        print_json({"model": model, **measured})
+    else:
+        print_table([measured], tuple(measured))

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from mnist_core.runs.imports import read_import
 from mnist_core.runs.run import Run
 
 
@@ -39,7 +40,7 @@ def cell_text(value: Any) -> str:
 
 def run_result(run: Run) -> dict[str, Any]:
     """State and result of a run, as `train --json` and `runs --json` print it. Figures are None without a model."""
-    status, card = run.status(), run.card()
+    status, card, mark = run.status(), run.card(), read_import(run.path)
     return {
         "run": run.id,
         "state": status.state,
@@ -48,4 +49,5 @@ def run_result(run: Run) -> dict[str, Any]:
         "train_seconds": status.train_seconds,
         "images_per_second": status.images_per_second,
         "message": status.message,
+        "imported": mark is not None,
     }

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import click
 
+from mnist_core.errors import DigitLabError
 from mnist_core.runs.status import Status
 
 POLL_SECONDS = 0.2
@@ -25,11 +27,19 @@ BAR_STEPS = 1000
 def on_signals(action: Callable[[], object]) -> Iterator[None]:
     """Within this context, Ctrl-C, SIGTERM and a closed terminal call `action` and end nothing.
 
-    Signals that are ignored stay ignored, as `nohup` wants it.
+    Signals that are ignored stay ignored, as `nohup` wants it. The action runs in a thread of its own, because it may
+    have to wait for a lock that the interrupted code is about to take.
     """
+
+    def act() -> None:
+        try:
+            action()
+        except DigitLabError as error:
+            click.echo(f"Error: {error}", err=True)
+
     numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
     handled = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]
-    before = {number: signal.signal(number, lambda *_: action()) for number in handled}
+    before = {number: signal.signal(number, lambda *_: threading.Thread(target=act).start()) for number in handled}
     try:
         yield
     finally:

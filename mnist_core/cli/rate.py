@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import asdict
 from typing import Any
 
@@ -13,6 +12,7 @@ from mnist_core.cli.options import data_option, json_option, recipe_option, seed
 from mnist_core.cli.output import print_json
 from mnist_core.cli.train import train_in_foreground
 from mnist_core.errors import RunError
+from mnist_core.files import delete_folder
 from mnist_core.recipes.overrides import parse_override
 from mnist_core.recipes.settings import OPTIMIZERS
 from mnist_core.runs.run import Run
@@ -39,7 +39,7 @@ def rate(recipe: str, settings: tuple[str, ...], seed: int, data: str, json_outp
         train_in_foreground(run)
         result = _result(run)
     finally:  # the result is printed; nothing needs the folder any more
-        shutil.rmtree(run.path, ignore_errors=True)
+        delete_folder(run.path)
     if result["state"] not in ("finished", "stopped"):
         raise RunError(f"The range test {result['state']}: {result['message']}")
     click.echo(result["message"], err=True)

@@ -11,12 +11,13 @@ import click
 
 from mnist_core.cli.main import main
 from mnist_core.cli.options import json_option
-from mnist_core.cli.output import print_json, print_table, run_result
+from mnist_core.cli.output import cell_text, print_json, print_table, run_result
 from mnist_core.errors import RunError
 from mnist_core.export.archive import unpack_run
 from mnist_core.export.formats import FORMATS, export_filename, write_export
 from mnist_core.runs import history
 from mnist_core.runs.comparison import live_changes, settings_table
+from mnist_core.runs.imports import read_import
 from mnist_core.runs.run import Run
 from mnist_core.runs.store import find_run, list_runs
 from mnist_core.runs.trash import move_to_trash, restore_from_trash
@@ -42,17 +43,21 @@ def runs(json_output: bool) -> None:
 def show(run_id: str, json_output: bool) -> None:
     """Shows one run: what it trained and how it ended."""
     run = find_run(run_id)
-    spec, status, card = run.spec(), run.status(), run.card()
+    spec, status, card, mark = run.spec(), run.status(), run.card(), read_import(run.path)
     if json_output:
         values = {"spec": spec.to_json(), "status": asdict(status), "card": card, "reports": len(run.metrics().rows)}
-        print_json({"run": run.id, **values})
+        print_json({"run": run.id, **values, "imported": asdict(mark) if mark else None})
         return
     click.echo(f"{run.id}: {status.state}. {status.message}")
     click.echo(f"recipe {spec.recipe}, overrides: {dict(spec.overrides) or 'none'}, seed {spec.seed}")
     click.echo(f"data: {status.data or spec.data}")
     print_table([asdict(row) for row in spec.settings.architecture.summary()], ("layer", "output_shape", "parameters"))
     if {"test_accuracy", "test_loss"} <= card.keys():
-        click.echo(f"test accuracy {card['test_accuracy']:.4f}, loss {card['test_loss']:.4f}")
+        whose = " according to its zip" if mark else ""
+        click.echo(f"test accuracy{whose} {card['test_accuracy']:.4f}, loss {card['test_loss']:.4f}")
+    if mark:
+        scores = ", ".join(f"{name} {cell_text(value)}" for name, value in mark.measured.items())
+        click.echo(f"imported; measured here: {scores or f'nothing yet, see `evaluate --model {run.id} --record`'}")
 
 
 @main.command()

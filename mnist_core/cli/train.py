@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess  # noqa: S404 - the type of a worker
+import time
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -10,19 +13,28 @@ from mnist_core.cli.main import main
 from mnist_core.cli.options import backend_option, data_option, json_option, recipe_option, seed_option
 from mnist_core.cli.output import print_json, print_table, run_result
 from mnist_core.cli.progress import on_signals, show_progress, time_left
+from mnist_core.config import max_running
 from mnist_core.errors import RunError
 from mnist_core.jobs import routing
 from mnist_core.jobs.lifecycle import conclude_run, prepare_resume, resume_run, start_run
 from mnist_core.jobs.ray.backend import RayBackend
+from mnist_core.jobs.slots import Slots
 from mnist_core.networks.library import resolve_network
 from mnist_core.recipes.overrides import parse_override
 from mnist_core.recipes.recipe import Recipe
 from mnist_core.recipes.recipes import RECIPES, find_recipe
 from mnist_core.recipes.settings import OPTIMIZERS
-from mnist_core.runs.run import Run
+from mnist_core.runs.run import Run, write_stamped_status
 from mnist_core.runs.spec import make_spec
 from mnist_core.runs.status import Status
 from mnist_core.runs.store import create_run, find_run
+
+WAIT_POLL_SECONDS = 0.3
+"""How often a training that waits for others asks for a slot."""
+WAITING_FOR_SLOT = (
+    "Waiting: as many runs train on this machine as DIGITLAB_MAX_RUNNING allows, which is {}. Ctrl-C cancels. Raise "
+    "DIGITLAB_MAX_RUNNING to train more at once."
+)
 
 
 @main.command()
@@ -96,7 +108,7 @@ def train(
 @backend_option
 @json_option
 def resume(run_id: str, epochs: int | None, backend: str | None, json_output: bool) -> None:
-    """Resumes a run that has ended, from its last finished epoch."""
+    """Resumes a run that has ended, from its last finished epoch, or from the beginning if there is none."""
     run = find_run(run_id)
     cluster = _connect(backend or routing.default_backend())
     if cluster is None:
@@ -128,19 +140,54 @@ def _train_with_progress(run: Run, cluster: RayBackend | None) -> None:
 
 
 def train_in_foreground(run: Run) -> None:
-    """Trains a run on this machine to its end, with a progress bar. Signals stop it and keep the model."""
+    """Trains a run on this machine to its end, with a progress bar. Signals stop it and keep the model.
+
+    It waits until fewer than DIGITLAB_MAX_RUNNING runs train on this machine.
+    """
     from mnist_core.jobs.worker_process import start_worker
     from mnist_core.processes import cpu_count
 
-    with on_signals(lambda: _request_stop(run)):
+    process: subprocess.Popen[bytes] | None = None
+
+    def stop() -> None:
+        try:
+            _request_stop(run)
+        except RunError:  # a full disk
+            if process is None:
+                raise
+            process.terminate()  # a signal stops it just as well
+
+    with on_signals(stop):
+        limit = Slots(max_running())
+        if not _wait_for_slot(run, limit):
+            return
         process = start_worker(run, cpu_count())
         try:
+            limit.assign(run, process.pid)
             show_progress(lambda: process.poll() is None, run.status, _describe)
         finally:  # a full disk, a closed terminal: the worker is not left behind
             if process.poll() is None:
                 process.terminate()
                 process.wait()
-    conclude_run(run, process.returncode)
+    conclude_run(run, process.returncode, process.pid)
+
+
+def _wait_for_slot(run: Run, slots: Slots) -> bool:
+    """Waits until the run may start. Returns False if it was stopped before."""
+    if slots.take(run):
+        return True
+    waiting = replace(run.status(), message=WAITING_FOR_SLOT.format(max_running()))
+    write_stamped_status(run, waiting)
+    click.echo(waiting.message, err=True)
+    try:
+        while run.control().get("stop") is not True:
+            time.sleep(WAIT_POLL_SECONDS)
+            if slots.take(run):
+                return True
+    finally:
+        slots.stop_waiting()
+    write_stamped_status(run, replace(run.status(), state="stopped", message="Stopped before its turn came."))
+    return False
 
 
 def _follow_on_cluster(run: Run, cluster: RayBackend) -> None:

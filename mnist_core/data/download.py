@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from mnist_core.errors import DownloadError
+from mnist_core.files import move, scratch_folder
 
 ANSWER_SECONDS = 8.0
 """Longest wait for the first byte, with the name lookup and all addresses of the host."""
@@ -96,15 +96,14 @@ def _download(url: str, sha256: str | None, cache: Path, transfer: _Transfer) ->
         import pooch
 
         pooch.get_logger().setLevel("WARNING")  # it would announce the temporary file
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=cache.parent, prefix=".digitlab-") as folder, ExitStack() as responses:
+        with scratch_folder(cache.parent, "digitlab") as folder, ExitStack() as responses:
             downloader = _downloader(transfer, responses)
             file = Path(pooch.retrieve(url, sha256, fname=cache.name, path=folder, downloader=downloader))
             file.chmod(0o644)  # pooch leaves 0600, which would shut out others who share this KERAS_HOME
             # On Windows pooch's own move copies over an existing file, and replacing fails while another process reads
             # that file: most likely one that has just finished the same download, so leave its file alone.
             if not (cache.is_file() and pooch.file_hash(str(cache)) == sha256):
-                file.replace(cache)
+                move(file, cache)
     except Exception as error:  # raised again in the caller's thread
         transfer.error = error
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.errors import DataError
+from mnist_core.files import open_file
 
 MNIST_KEYS = ("x_train", "y_train", "x_test", "y_test")
 """The arrays of Keras's mnist.npz."""
@@ -96,7 +97,11 @@ def _open_array(path: Path, key: str) -> Iterator[IO[bytes]]:
             with _open_idx(_find_idx_file(path, key)) as stream:
                 yield stream
         else:
-            with zipfile.ZipFile(path) as archive, archive.open(_npz_member(archive, key, path)) as member:
+            with (
+                open_file(path) as packed,
+                zipfile.ZipFile(packed) as archive,
+                archive.open(_npz_member(archive, key, path)) as member,
+            ):
                 yield member
     except DataError:
         raise
@@ -140,9 +145,9 @@ def _find_idx_file(folder: Path, key: str) -> Path:
 
 
 def _open_idx(file: Path) -> IO[bytes]:
-    with file.open("rb") as stream:
+    with open_file(file) as stream:
         gzipped = stream.read(2) == b"\x1f\x8b"  # not by the name: browsers unpack a download and keep its .gz
-    return cast(IO[bytes], gzip.open(file)) if gzipped else file.open("rb")
+    return cast(IO[bytes], gzip.open(file)) if gzipped else open_file(file)
 
 
 def _read_idx_shape(stream: IO[bytes]) -> Shape:

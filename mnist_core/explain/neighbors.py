@@ -17,7 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.errors import ModelError
-from mnist_core.files import replacing
+from mnist_core.files import (
+    MODEL_BYTES,
+    delete_file,
+    delete_leftovers,
+    make_folder,
+    open_file,
+    read_file,
+    write_array,
+)
 from mnist_core.models.activations import ActivationModel
 
 BATCH_SIZE = 2048
@@ -54,9 +62,9 @@ def descriptor_path(model: Path, folder: Path, data_hash: str) -> Path:
         ModelError: the model cannot be read.
     """
     try:
-        content = hashlib.sha256(model.read_bytes())
+        content = hashlib.sha256(read_file(model, MODEL_BYTES))
     except OSError as error:
-        raise ModelError(f"There is no model at {model} ({error.strerror}). Choose another one.") from None
+        raise ModelError(f"There is no model at {model} ({error}). Choose another one.") from None
     content.update(data_hash.encode())
     return folder / f"neighbours-{content.hexdigest()[:20]}.npy"
 
@@ -80,13 +88,13 @@ def write_descriptors(
         parts.append(_normalize_rows(layers.penultimate(images[start : start + BATCH_SIZE])).astype(np.float16))
         progress(min(1.0, (start + BATCH_SIZE) / len(images)))
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as temporary:
-            np.save(temporary, np.concatenate(parts))
+        make_folder(path.parent)
+        delete_leftovers(path.parent)
+        write_array(path, np.concatenate(parts))
         for older in path.parent.glob("neighbours-*.npy"):
             if older != path:
                 with contextlib.suppress(OSError):  # Windows does not delete a file that is open
-                    older.unlink()
+                    delete_file(older)
     except OSError as error:
         raise ModelError(f"{path} cannot be written: {error}. Free some disk space, then try again.") from None
 
@@ -99,8 +107,9 @@ def load_descriptors(path: Path, count: int) -> NDArray[np.float16] | None:
         count: number of training images.
     """
     try:
+        open_file(path).close()
         descriptors = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError):
+    except (OSError, ValueError, EOFError, OverflowError):
         return None
     valid = descriptors.ndim == 2 and descriptors.dtype == np.float16 and len(descriptors) == count
     return descriptors if valid else None

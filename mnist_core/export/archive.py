@@ -7,12 +7,8 @@ something else on this machine. A run is imported completely or not at all, and 
 
 from __future__ import annotations
 
-import contextlib
 import io
-import shutil
-import tempfile
 import threading
-import time
 import zipfile
 from pathlib import Path
 from typing import IO
@@ -23,12 +19,10 @@ from mnist_core.errors import RunError
 from mnist_core.export import import_budget, validate
 from mnist_core.export.localize import localize
 from mnist_core.export.unzip import ARCHIVE_FILES, EVENTS, MAX_FILES, extract
+from mnist_core.files import explain_write_error, move, scratch_folder
 from mnist_core.runs.run import Run
 from mnist_core.runs.store import new_run_id
 
-_FOLDER_PREFIX = ".import-"
-_STALE_SECONDS = 24 * 3600
-"""After this time, an unpacking cannot still be running."""
 _MOVING = threading.Lock()
 """Held while a run is counted against its owner's budget and moved: two imports at once do not both fit."""
 
@@ -73,11 +67,9 @@ def unpack_run(source: Path | IO[bytes], root: Path | None = None, owner: str = 
     """
     root = root or runs_dir()
     try:
-        root.mkdir(parents=True, exist_ok=True)
-        _delete_stale_folders(root)
         import_budget.check(owner, root)
-        with tempfile.TemporaryDirectory(prefix=_FOLDER_PREFIX, dir=root) as folder:
-            imported = Run(Path(folder) / "run")
+        with scratch_folder(root, "import") as folder:
+            imported = Run(folder / "run")
             run_id = extract(source, imported.path)
             validate.validate_run(imported)
             localize(imported, run_id)
@@ -86,18 +78,7 @@ def unpack_run(source: Path | IO[bytes], root: Path | None = None, owner: str = 
                 import_budget.check(owner, root, import_budget.disk_bytes(imported.path))
                 return _move_into_place(imported, root)
     except OSError as error:
-        raise RunError(
-            f"The run cannot be imported to {root}: {error}. Fix the permissions, or set DIGITLAB_RUNS to "
-            "another folder."
-        ) from None
-
-
-def _delete_stale_folders(root: Path) -> None:
-    """Deletes what unpackings that were killed have left behind."""
-    for path in root.glob(f"{_FOLDER_PREFIX}*"):
-        with contextlib.suppress(OSError):
-            if time.time() - path.stat().st_mtime > _STALE_SECONDS:
-                shutil.rmtree(path, ignore_errors=True)
+        raise RunError(f"The run cannot be imported. {explain_write_error(error, root)}") from None
 
 
 def _move_into_place(imported: Run, root: Path) -> Run:
@@ -105,5 +86,5 @@ def _move_into_place(imported: Run, root: Path) -> Run:
     spec = imported.spec()
     while (target := root / new_run_id(spec)).exists():
         pass
-    imported.path.replace(target)
+    move(imported.path, target)
     return Run(target)

@@ -18,7 +18,7 @@ from mnist_core.errors import ModelError, RunError
 from mnist_core.export import keras_script
 from mnist_core.export.archive import pack_run
 from mnist_core.fields import is_number
-from mnist_core.files import replacing
+from mnist_core.files import write_bytes
 from mnist_core.runs.run import Run
 
 CSV_COLUMNS = (
@@ -101,8 +101,7 @@ def write_export(run: Run, name: str, path: Path, overwrite: bool = False) -> li
             _refuse_existing(target)
     for target, each in contents.items():
         try:
-            with replacing(target) as temporary:
-                temporary.write_bytes(each)
+            write_bytes(target, each)
         except OSError as error:
             raise RunError(f"{target} cannot be written: {error}. Choose another folder.") from None
     return list(contents)

@@ -7,12 +7,12 @@ good, the oldest first, when their space is needed.
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 
 from mnist_core import owners
 from mnist_core.config import import_mb
 from mnist_core.errors import RunError
+from mnist_core.files import delete_folder
 from mnist_core.runs.imports import IMPORT_FILE
 from mnist_core.runs.labels import run_title
 from mnist_core.runs.store import list_runs
@@ -57,7 +57,7 @@ def _make_room_in_trash(owner: str, root: Path, free: int) -> None:
         if _is_import_of(path, owner):
             free -= disk_bytes(path)
             if free < 0:
-                shutil.rmtree(path, ignore_errors=True)
+                delete_folder(path)
 
 
 def _is_import_of(folder: Path, owner: str) -> bool:

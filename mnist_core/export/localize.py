@@ -14,7 +14,7 @@ from mnist_core.files import read_json, write_json
 from mnist_core.runs.imports import MAX_TEXT, ImportMark, write_import
 from mnist_core.runs.labels import read_label
 from mnist_core.runs.names import memorable_name
-from mnist_core.runs.run import Run
+from mnist_core.runs.run import TEST_MESSAGE, Run
 from mnist_core.runs.status import Status
 
 
@@ -56,4 +56,6 @@ def _ended_status(run: Run) -> Status:
     )
     if not status.final:
         status = replace(status, state="interrupted", message=f"It was {status.state} when it was exported.")
+    if TEST_MESSAGE in status.message:  # the test images of another machine
+        status = replace(status, message=f"{status.message.partition(':')[0]}.")
     return replace(status, pid=0, host="", seconds_left=None)

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
+import os
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
@@ -32,10 +34,14 @@ from mnist_core.runs.run import Run
 
 MAX_SECONDS = 120
 """After this time the process is killed."""
-MEMORY_MB = 300
-"""Memory that opening a small model may take, libraries not included. LiteRT needs 60 MB for our own."""
+MEMORY_BYTES = 80_000_000
+"""Memory that opening the smallest model may take, libraries not included."""
 COPIES = 8
 """How many times the size of its weights a model may need, above that."""
+BATCH_COPIES = 4
+"""How many times the outputs of all layers it may need, above that."""
+MAX_BATCH_BYTES = 200_000_000
+"""Of the outputs of all layers, for one batch; those of our largest recipe take a quarter of it."""
 OTHER_BYTES = 500_000
 """Of a model file, what is not weights: 100 layers take 200,000."""
 MAX_OBJECTS = 2_000
@@ -57,15 +63,22 @@ def main(arguments: list[str]) -> int:
         architecture = Run(folder).spec().settings.architecture
         import h5py  # noqa: F401 - before the limit, like all libraries
 
-        limit_memory(MEMORY_MB * 2**20 + COPIES * 4 * architecture.parameters)
+        limit_memory(needed_bytes(architecture))
         for name, check in CHECKS.items():
             if (folder / name).exists():
                 print(name, flush=True)
                 check(folder / name, architecture)
     except (DigitLabError, OSError, ValueError, RuntimeError, KeyError, TypeError, MemoryError) as error:
-        print(" ".join(str(error).split()) or type(error).__name__, file=sys.stderr)
+        why = str(error).replace(f"{folder}{os.sep}", "")
+        print(" ".join(why.split()) or type(error).__name__, file=sys.stderr)
         return 1
     return 0
+
+
+def needed_bytes(architecture: Architecture) -> int:
+    """Memory that opening the models of a network takes at most."""
+    batch = 4 * BATCH * sum(math.prod(row.output_shape) for row in architecture.summary())
+    return MEMORY_BYTES + COPIES * 4 * architecture.parameters + BATCH_COPIES * min(batch, MAX_BATCH_BYTES)
 
 
 def limit_memory(more: int) -> None:

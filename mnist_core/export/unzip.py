@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from mnist_core.errors import RunError
+from mnist_core.files import create_file, make_folder
 from mnist_core.runs.checkpoints import CHECKPOINT_FILE
 from mnist_core.runs.store import is_run_id
 
@@ -156,9 +157,9 @@ def _extract_files(
     total, most_bytes = 0, min(most_bytes, MAX_BYTES)
     for name, info in members.items():
         path, most = folder / name, min(_max_size(name), max(FREE_BYTES, MAX_FILE_RATIO * info.compress_size))
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         size = 0
-        with archive.open(info) as packed, path.open("xb") as file:
+        with archive.open(info) as packed, create_file(path) as file:
             while chunk := packed.read(CHUNK_BYTES):
                 size, total = size + len(chunk), total + len(chunk)
                 if size > most or total > most_bytes:

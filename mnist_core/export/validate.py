@@ -23,6 +23,7 @@ import numpy as np
 
 from mnist_core.errors import RunError
 from mnist_core.export import try_model
+from mnist_core.export.unzip import FREE_BYTES
 from mnist_core.fields import is_number
 from mnist_core.models.weights import WEIGHTS_FILE
 from mnist_core.networks.layers import LAYERS
@@ -71,7 +72,8 @@ REPORT_NUMBERS = (
 KERAS_FILES = {"config.json": 1_000_000, "metadata.json": 100_000, "model.weights.h5": 100_000_000}
 """File in a .keras archive -> its maximum size in bytes."""
 MAX_KERAS_RATIO = 2
-"""How many times its packed size a file of weights may be: float numbers hardly compress, and Keras stores them."""
+"""How many times its packed size a file of weights may be, if it is larger than FREE_BYTES: float numbers hardly
+compress, and Keras stores them."""
 
 KERAS_CLASSES = {
     *LAYERS,
@@ -293,7 +295,7 @@ def _check_keras(path: Path) -> None:
         if any(infos[name].file_size > most for name, most in KERAS_FILES.items()):
             raise RunError("it contains a file that is larger than that of the largest network")
         weights = infos[WEIGHTS_FILE]
-        if weights.file_size > MAX_KERAS_RATIO * min(weights.compress_size, path.stat().st_size):
+        if weights.file_size > max(FREE_BYTES, MAX_KERAS_RATIO * min(weights.compress_size, path.stat().st_size)):
             raise RunError("its weights are packed far more densely than weights can be")
         config = _parse_object(archive.read("config.json"))
     if not isinstance(config.get("class_name"), str):

@@ -27,7 +27,7 @@ from mnist_core.config import runs_dir
 from mnist_core.constants import NOT_A_DIGIT
 from mnist_core.drawing.strokes import Strokes, fit_strokes
 from mnist_core.errors import DrawingError
-from mnist_core.files import read_json, write_json
+from mnist_core.files import delete_file, explain_write_error, make_folder, read_json, write_json
 
 MAX_CORRECTIONS = 2000
 """The maximum number of stored corrections. The Data page still opens without delay."""
@@ -124,13 +124,10 @@ def save_correction(
     name = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(4)}"
     drawing = Correction(name, label, image, strokes, width, predicted, owner)
     try:
-        corrections_dir().mkdir(parents=True, exist_ok=True)
+        make_folder(corrections_dir())
         write_json(corrections_dir() / f"{name}.json", drawing.to_json())
     except OSError as error:
-        raise DrawingError(
-            f"The correction cannot be saved in {corrections_dir()}: {error}. "
-            "Fix that, or set DIGITLAB_RUNS to another folder."
-        ) from None
+        raise DrawingError(f"The correction cannot be saved. {explain_write_error(error, corrections_dir())}") from None
     return drawing
 
 
@@ -154,7 +151,7 @@ def delete_correction(name: str) -> None:
     if not _NAME.fullmatch(name):
         raise DrawingError(f"{name[:80]!r} is not the name of a correction.")
     try:
-        (corrections_dir() / f"{name}.json").unlink(missing_ok=True)
+        delete_file(corrections_dir() / f"{name}.json")
     except OSError as error:
         raise DrawingError(f"{name} cannot be deleted: {error}.") from None
 

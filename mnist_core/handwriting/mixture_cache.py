@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import zipfile
 from collections.abc import Sequence
 from dataclasses import astuple
 from pathlib import Path
@@ -18,7 +17,7 @@ import numpy as np
 
 from mnist_core.data.mnist import mnist_cache_path
 from mnist_core.drawing.strokes import PenDigit
-from mnist_core.files import replacing
+from mnist_core.files import delete_file, delete_leftovers, load_arrays, make_folder, move, write_arrays
 from mnist_core.handwriting.mixture import (
     CHUNK,
     Images,
@@ -41,6 +40,8 @@ everybody draw for half a minute again.
 SEED = 0
 """Every run trains on the same drawings, whatever its own seed."""
 
+MAX_BYTES = 2_000_000_000
+"""Largest size of the arrays of a cache file."""
 MAX_FILES = 4
 """Cache files kept; the ones used longest ago are deleted."""
 
@@ -73,9 +74,9 @@ def load_mixture(
         return cached
     images, labels = make_mixture(mixture, digits, SEED, processes, progress)
     with contextlib.suppress(OSError):  # a full or read-only disk: the next run makes them again
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as temporary:
-            np.savez_compressed(temporary, images=images, labels=labels)
+        make_folder(path.parent)
+        delete_leftovers(path.parent)
+        write_arrays(path, compressed=True, images=images, labels=labels)
         _delete_oldest(path.parent)
     return images, labels
 
@@ -94,9 +95,9 @@ def mixture_cache_path(mixture: Mixture, digits: Sequence[PenDigit]) -> Path:
 def _read(path: Path) -> tuple[Images, Labels] | None:
     """Reads a cache file; None if it is missing or damaged."""
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return arrays["images"], arrays["labels"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        arrays = load_arrays(path, MAX_BYTES)
+        return arrays["images"], arrays["labels"]
+    except (OSError, ValueError, KeyError):
         return None
 
 
@@ -113,7 +114,7 @@ def _adopt_unversioned(path: Path, mixture: Mixture, digits: Sequence[PenDigit])
     for file, cached in candidates:
         if expected and all(np.array_equal(old[:_CHECKED], new) for old, new in zip(cached, expected, strict=True)):
             with contextlib.suppress(OSError):  # read-only, or another process has just renamed it
-                file.replace(path)
+                move(file, path)
             return cached
     return None
 
@@ -121,4 +122,4 @@ def _adopt_unversioned(path: Path, mixture: Mixture, digits: Sequence[PenDigit])
 def _delete_oldest(folder: Path) -> None:
     files = sorted(folder.glob("digitlab-drawings-*.npz"), key=lambda path: -path.stat().st_mtime)
     for path in files[MAX_FILES:]:
-        path.unlink(missing_ok=True)
+        delete_file(path)

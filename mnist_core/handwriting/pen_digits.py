@@ -24,7 +24,7 @@ from mnist_core.data.download import Progress, fetch
 from mnist_core.data.mnist import mnist_cache_path
 from mnist_core.drawing.strokes import CANVAS_SIDE, Canvas, PenDigit, render_strokes
 from mnist_core.errors import DataError, DownloadError, SettingError
-from mnist_core.files import replacing
+from mnist_core.files import make_folder, read_file, write_bytes
 from mnist_core.handwriting import lzw, pen_formats
 
 PEN_URL = "https://archive.ics.uci.edu/static/public/81/pen+based+recognition+of+handwritten+digits.zip"
@@ -84,7 +84,7 @@ def _read_configured(path: Path) -> tuple[PenDigit, ...]:
 
 def _is_genuine(file: Path) -> bool:
     try:
-        return hashlib.sha256(file.read_bytes()).hexdigest() == PEN_SHA256
+        return hashlib.sha256(read_file(file, MAX_BYTES)).hexdigest() == PEN_SHA256
     except OSError:
         return False
 
@@ -97,9 +97,7 @@ def read_pen_digits(path: str | os.PathLike[str]) -> tuple[PenDigit, ...]:
     """
     path = Path(path).expanduser()
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise pen_formats.format_error(path, f"{path.stat().st_size:,} bytes", f"at most {MAX_BYTES:,}")
-        content = path.read_bytes()
+        content = read_file(path, MAX_BYTES)
     except OSError as error:
         found = "no such file" if isinstance(error, FileNotFoundError) else str(error)
         raise pen_formats.format_error(path, found, "a file that can be read") from error
@@ -175,9 +173,8 @@ def _download(progress: Progress | None) -> bytes:
 
 def _save(content: bytes) -> None:
     try:
-        pen_cache_path().parent.mkdir(parents=True, exist_ok=True)
-        with replacing(pen_cache_path()) as temporary:
-            temporary.write_bytes(content)
+        make_folder(pen_cache_path().parent)
+        write_bytes(pen_cache_path(), content)
     except OSError as error:
         raise DownloadError(f"the cache cannot be written ({error}); KERAS_HOME moves it") from error
 

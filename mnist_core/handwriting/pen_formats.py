@@ -20,7 +20,6 @@ files in that form. One of those parsers counts 7,494 digits in 9,433 strokes, a
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -28,6 +27,7 @@ from typing import Any
 from mnist_core.drawing.strokes import PenDigit, fit_strokes
 from mnist_core.errors import DataError
 from mnist_core.fields import is_number
+from mnist_core.files import parse_json
 
 UNKNOWN_WRITER = "unknown"
 """The `writer` of a UNIPEN digit whose comment does not name one."""
@@ -64,8 +64,8 @@ def _parse_json_lines(lines: Iterable[str], name: object) -> Iterator[PenDigit]:
     for number, line in enumerate(lines, 1):
         if line.strip():
             try:
-                yield _parse_json_digit(json.loads(line))
-            except (ValueError, RecursionError) as error:
+                yield _parse_json_digit(parse_json(line.encode()))
+            except ValueError as error:
                 expected = 'an object like {"label": 4, "writer": "12", "strokes": [[[0, 0], [10, 1000]]]}'
                 raise format_error(f"{name}, line {number},", str(error), expected) from error
 

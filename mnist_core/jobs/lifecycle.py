@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Sequence
+import os
+import socket
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from mnist_core import owners
 from mnist_core.errors import ClusterError, QueueFullError, RunError, SettingError
-from mnist_core.files import write_json
+from mnist_core.files import delete_folder, write_json
+from mnist_core.jobs import slots
 from mnist_core.jobs.backend import JobBackend
 from mnist_core.recipes.overrides import setting_rules
 from mnist_core.runs import claims
@@ -41,75 +43,84 @@ def start_run(backend: JobBackend, spec: RunSpec, owner: str = owners.NOBODY, ro
     try:
         backend.submit(run)
     except (QueueFullError, ClusterError):
-        shutil.rmtree(run.path)
+        delete_folder(run.path)
         raise
     return run
 
 
 def resume_run(backend: JobBackend, run: Run, epochs: int | None = None) -> None:
-    """Submits an ended run again, to resume from its checkpoint.
+    """Submits an ended run again: from its checkpoint, or from the beginning if it ended before its first epoch.
 
     Args:
         backend: trains it.
-        run: ended, with a checkpoint.
+        run: ended.
         epochs: to train in all; by default as before.
 
     Raises:
-        RunError: the run has not ended, or has no checkpoint.
+        RunError: the run has not ended, cannot be trained again, or its files cannot be written.
         SettingError: the number of epochs is out of range.
         QueueFullError: the queue is full.
         ClusterError: the cluster cannot be reached.
 
     After an error, the run is as it was.
     """
-    status, control = run.status(), run.control()
-    prepare_resume(run, epochs)
+    undo = prepare_resume(run, epochs)
     try:
         backend.submit(run)
     except (QueueFullError, ClusterError):
-        write_json(run.path / "control.json", control)
-        run.write_status(status)
+        undo()
         raise
 
 
-def prepare_resume(run: Run, epochs: int | None = None) -> None:
-    """Marks an ended run as queued, so that a worker resumes it from its checkpoint.
+def prepare_resume(run: Run, epochs: int | None = None) -> Callable[[], None]:
+    """Marks an ended run as queued by this process, which then has to train it. Only one process succeeds.
 
     Args:
-        run: ended, with a checkpoint.
+        run: ended.
         epochs: to train in all; by default as before.
 
+    Returns:
+        What makes the run as it was.
+
     Raises:
-        RunError: the run has not ended, or has no checkpoint.
+        RunError: the run has not ended, cannot be trained again, or its files cannot be written.
         SettingError: the number of epochs is out of range.
     """
-    status = run.status()
-    if not status.final:
-        raise RunError(f"The run {run.id} is {status.state}: it need not be resumed.")
-    if not has_checkpoint(run.path):
-        raise RunError(f"The run {run.id} ended before its first epoch was over. Train it again from the beginning.")
     rule = setting_rules()["epochs"]
     if epochs is not None and not rule.accepts(epochs):
         raise SettingError(f"epochs is {epochs!r}, expected {rule}.")
-    claims.fence(run)  # a worker that was cut off somewhere must not write to it again
-    run.update_control(stop=False, paused=False, **({} if epochs is None else {"epochs": epochs}))
-    requeue(run)
+    try:
+        with claims.claiming(run):
+            status, control = run.status(grace=0), run.control()
+            _check_resumable(run, status)
+            slots.forget(run)
+            claims.fence(run)  # a worker that was cut off somewhere must not write to it again
+            run.update_control(stop=False, paused=False, **({} if epochs is None else {"epochs": epochs}))
+            requeue(run)
+    except OSError as error:
+        raise RunError(f"The run {run.id} cannot be resumed: {error}.") from None
+
+    def undo() -> None:
+        write_json(run.path / "control.json", control)
+        run.write_status(status)
+
+    return undo
 
 
-def resume_or_restart_run(backend: JobBackend, run: Run) -> None:
-    """Submits an ended run again: from its checkpoint, or from the beginning if it has none.
+def can_be_resumed(run: Run) -> bool:
+    """True if a run that has ended can be trained on, or again if it ended before its first epoch was over."""
+    return has_checkpoint(run.path) or not run.has_model
 
-    Raises:
-        QueueFullError: the queue is full.
-        ClusterError: the cluster cannot be reached.
-    """
-    if has_checkpoint(run.path):
-        resume_run(backend, run)
-        return
-    claims.fence(run)  # a worker that was cut off somewhere must not write to it again
-    run.update_control(stop=False, paused=False)
-    requeue(run)
-    backend.submit(run)
+
+def _check_resumable(run: Run, status: Status) -> None:
+    if not run.path.is_dir():
+        raise RunError(f"There is no run {run.id!r} any more. It was deleted.")
+    if not status.final:
+        raise RunError(f"The run {run.id} is {status.state}: it need not be resumed.")
+    if worker := slots.training_process(run):
+        raise RunError(f"The run {run.id} is being trained by process {worker}: it need not be resumed.")
+    if not can_be_resumed(run):
+        raise RunError(f"The run {run.id} has a model but no checkpoint to resume from. Train it again as a new run.")
 
 
 def requeue(run: Run, message: str = WAITING_MESSAGE) -> None:
@@ -153,20 +164,31 @@ def check_queue_limits(waiting: Sequence[str], owner: str, limit: int, limit_eac
         )
 
 
-def conclude_run(run: Run, exit_status: int) -> None:
+def conclude_run(run: Run, exit_status: int, worker: int = 0) -> None:
     """Records how a run ended whose worker is gone, unless the worker did so itself.
 
     Args:
         run: whose worker has ended.
         exit_status: of the worker; negative, or 137, if a signal ended it.
+        worker: process id of the worker, if it trained on this machine. The run may belong to another process by now.
+
+    Raises:
+        OSError: the run's files cannot be read or written.
     """
-    status = run.status()
-    if status.final and status.state != "interrupted":
-        return
+    with claims.claiming(run):
+        status = run.status()
+        if status.final and (status.state != "interrupted" or run.recorded_state == "interrupted"):
+            return
+        if worker and status.host == socket.gethostname() and status.pid not in (0, worker, os.getpid()):
+            return
+        state, message = _describe_end(run, exit_status)
+        write_stamped_status(run, replace(status, state=state, message=message, seconds_left=None))
+
+
+def _describe_end(run: Run, exit_status: int) -> tuple[str, str]:
+    """The state and the message of a run whose worker ended without a word."""
     if exit_status < 0 or exit_status == 137:
-        reason = "Something ended its worker from outside; perhaps the machine ran out of memory."
-        write_stamped_status(run, replace(status, state="interrupted", message=reason))
-        return
+        return "interrupted", "Something ended its worker from outside; perhaps the machine ran out of memory."
     lines = run.log.read_text(encoding="utf-8", errors="replace").splitlines() if run.log.exists() else []
     last_line = next((line for line in reversed(lines) if line.strip()), "it left no message")
-    write_stamped_status(run, replace(status, state="failed", message=f"Its worker ended: {last_line}"))
+    return "failed", f"Its worker ended: {last_line}"

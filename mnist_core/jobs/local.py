@@ -12,22 +12,27 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 
 import psutil
 
 from mnist_core.config import max_queued, max_queued_each, max_running, warm_worker
+from mnist_core.errors import RunError
+from mnist_core.jobs import slots
 from mnist_core.jobs.backend import GRACE_SECONDS
 from mnist_core.jobs.lifecycle import WAITING_MESSAGE, conclude_run
 from mnist_core.jobs.local_queue import LocalJob, LocalQueue
 from mnist_core.jobs.other_runs import OtherRuns
+from mnist_core.jobs.slots import Slots
 from mnist_core.jobs.worker_pool import WorkerPool
 from mnist_core.jobs.worker_process import AdoptedWorker
 from mnist_core.processes import cpu_count
 from mnist_core.runs import claims
 from mnist_core.runs.run import Run, write_stamped_status
-from mnist_core.runs.status import Status
+from mnist_core.runs.status import FINAL_STATES, Status
 
 POLL_SECONDS = 0.2
 """How often the workers are checked."""
@@ -48,6 +53,7 @@ class LocalBackend:
         each: runs of one owner that may be queued; by default DIGITLAB_MAX_QUEUED_EACH.
         warm: whether a worker is kept ready; by default DIGITLAB_WARM.
         stay: whether workers are persistent, as a sweep wants them: see `persistent_worker`.
+        pool: starts the workers; by default a WorkerPool.
 
     Attributes:
         lock: protects the queue. Hold it to make several calls without a worker being started in between.
@@ -61,12 +67,15 @@ class LocalBackend:
         each: int | None = None,
         warm: bool | None = None,
         stay: bool = False,
+        pool: WorkerPool | None = None,
     ) -> None:
-        slots = running or max_running()
-        threads = max(1, cpu_count() // slots)
+        limit = running or max_running()
+        threads = max(1, cpu_count() // limit)
         self._grace = grace
-        self._queue = LocalQueue(slots, queued or max_queued(), each or max_queued_each())
-        self._pool = WorkerPool(threads, warm_worker() if warm is None else warm, slots if stay else 0)
+        self._queue = LocalQueue(limit, queued or max_queued(), each or max_queued_each())
+        self._pool = pool or WorkerPool(threads, warm_worker() if warm is None else warm, limit if stay else 0)
+        self._slots, self._in_line = Slots(limit), False
+        self._to_adopt: list[Run] = []
         self._other_runs = OtherRuns()
         self.lock = threading.RLock()
         self._wake = threading.Event()
@@ -101,22 +110,37 @@ class LocalBackend:
     def adopt(self, runs: Iterable[Run]) -> None:
         """See JobBackend. Runs of other machines are ignored."""
         with self.lock:
-            for run in runs:
-                if not self.holds(run):
-                    self._adopt(run)
+            self._to_adopt += [run for run in runs if run.recorded_state not in FINAL_STATES]
+            self._adopt_all()
         self._wake.set()
 
+    def _adopt_all(self) -> None:
+        """Adopts what was left behind, and keeps what cannot be adopted now, for example because the disk is full."""
+        runs, self._to_adopt = self._to_adopt, []
+        for run in runs:
+            try:
+                if not self.holds(run):
+                    self._adopt(run)
+            except (OSError, RunError) as error:
+                log.warning("%s cannot be adopted yet: %s", run.id, error)
+                self._to_adopt.append(run)
+
     def _adopt(self, run: Run) -> None:
-        status = run.status()
-        if status.host != socket.gethostname():
-            return
-        if run.left_in_queue():
-            claims.fence(run)  # in case a cluster has it as well
-            write_stamped_status(run, replace(status, state="queued", message=WAITING_MESSAGE))
-            self._queue.add(LocalJob(run))
-        elif not status.final and status.pid != os.getpid() and status.state != "queued":
-            with contextlib.suppress(psutil.Error):  # the worker has just ended
-                self._queue.add(LocalJob(run, AdoptedWorker(status)))
+        with claims.claiming(run):  # another server may do the same
+            status, left_in_queue = run.status(), run.left_in_queue()
+            if status.host != socket.gethostname():
+                return
+            is_training = not status.final and status.pid != os.getpid() and status.state != "queued"
+            # The second worker was started a moment before its server ended, and has not written its status yet.
+            worker = status.pid if is_training else slots.training_process(run) if left_in_queue else 0
+            if worker:
+                with contextlib.suppress(psutil.Error):  # the worker has just ended
+                    self._queue.add(LocalJob(run, AdoptedWorker(run, worker)))
+                    self._slots.assign(run, worker)
+            elif left_in_queue:
+                claims.fence(run)  # in case a cluster has it as well
+                write_stamped_status(run, replace(status, state="queued", message=WAITING_MESSAGE))
+                self._queue.add(LocalJob(run))
 
     def submit(self, run: Run) -> None:
         """See JobBackend."""
@@ -136,32 +160,38 @@ class LocalBackend:
 
     def request_stop(self, run: Run) -> None:
         """See JobBackend."""
-        if run.path.is_dir():
-            run.update_control(stop=True)
         with self.lock:
-            job = self._queue.get(run)
-            if job is None:
-                return
-            if job.worker is None:
-                self._withdraw(job)
-            else:
+            job = self._withdraw(run)
+            if job is not None:
                 job.stop_requested = job.stop_requested or time.monotonic()
+        if not run.path.is_dir():
+            return
+        try:
+            run.update_control(stop=True)
+        except RunError:
+            if job is None or job.worker is None:
+                raise
+            job.worker.terminate()  # a signal stops it just as well, and needs no space on a full disk
 
     def kill(self, run: Run) -> None:
         """See JobBackend."""
         with self.lock:
-            job = self._queue.get(run)
-            if job is None:
-                return
-            if job.worker is None:
-                self._withdraw(job)
-            else:
+            job = self._withdraw(run)
+            if job is not None and job.worker is not None:
                 job.worker.kill()
 
-    def _withdraw(self, job: LocalJob) -> None:
-        self._queue.remove(job)
-        status = replace(job.run.status(), state="stopped", message="Stopped before its turn came.")
-        write_stamped_status(job.run, status)
+    def _withdraw(self, run: Run) -> LocalJob | None:
+        """Ends the run if it is queued; otherwise returns its job, if there is one."""
+        job = self._queue.get(run)
+        if job is None and run.path.is_dir():
+            status = run.status()
+            if (status.state, status.pid, status.host) == ("queued", os.getpid(), socket.gethostname()):
+                job = LocalJob(run)  # queued by this process, but in no queue: whatever lost it, it can be stopped
+                self._queue.add(job)
+        if job is None or not job.queued:
+            return job
+        self._end(job, lambda: _record_stop(run))
+        return None
 
     def prepare(self) -> None:
         """See JobBackend."""
@@ -174,21 +204,36 @@ class LocalBackend:
             self._wake.wait(POLL_SECONDS)
             self._wake.clear()
             with self.lock:
-                try:
-                    self._collect_ended()
-                    self._enforce_stops()
-                    self._start_next()
-                    self._pool.update_warm_worker(
-                        training=bool(self._queue.training()), waiting=bool(self._queue.turns())
-                    )
-                except OSError:  # a full disk, or a folder that was deleted just now: the other runs continue
-                    log.exception("A run's files could not be written")
+                for step in (
+                    self._adopt_all,
+                    self._collect_ended,
+                    self._enforce_stops,
+                    self._start_next,
+                    self._update_warm_worker,
+                ):
+                    try:
+                        step()
+                    except Exception:
+                        log.exception("The queue continues after an error")
 
     def _collect_ended(self) -> None:
+        for job in self._queue.ended():
+            self._record_end(job)
         for job, worker in self._queue.training():
-            if worker.poll() is not None:
-                self._queue.remove(job)
-                conclude_run(job.run, worker.returncode)
+            with _noting_trouble(job):
+                if worker.poll() is not None:
+                    self._end(job, partial(conclude_run, job.run, worker.returncode, worker.pid))
+
+    def _end(self, job: LocalJob, record: Callable[[], None]) -> None:
+        """Ends a job: writes how its run ended, as soon as that is possible, and only then removes it."""
+        job.record_end = record
+        self._record_end(job)
+
+    def _record_end(self, job: LocalJob) -> None:
+        with _noting_trouble(job):
+            if job.record_end is not None:
+                job.record_end()
+            self._queue.remove(job)
 
     def _enforce_stops(self) -> None:
         """Sends SIGTERM, then SIGKILL, to workers that have ignored a request to stop."""
@@ -203,11 +248,47 @@ class LocalBackend:
                 job.terminated = True
 
     def _start_next(self) -> None:
-        for job in self._queue.turns()[: self._queue.free_slots()]:
-            self._queue.record_turn(job)
-            in_use = [worker for _, worker in self._queue.training()]
-            try:
-                job.worker = self._pool.start(job.run, in_use)
-            except OSError as error:  # the folder was deleted, or the machine takes no more processes
-                self._queue.remove(job)
-                write_stamped_status(job.run, Status("failed", f"The worker could not be started: {error}."))
+        next_jobs = self._queue.turns()[: self._queue.free_slots()]
+        if not next_jobs and self._in_line:
+            self._slots.stop_waiting()
+            self._in_line = False
+        for job in next_jobs:
+            with _noting_trouble(job):
+                if job.run.path.is_dir() and not job.run.control().get("stop") and not self._slots.take(job.run):
+                    self._in_line = True
+                    return
+                self._start(job)
+
+    def _start(self, job: LocalJob) -> None:
+        if job.run.control().get("stop") is True:  # another process has requested it
+            self._end(job, lambda: _record_stop(job.run))
+            return
+        self._queue.record_turn(job)
+        in_use = [worker for _, worker in self._queue.training()]
+        try:
+            job.worker = self._pool.start(job.run, in_use)
+        except OSError as error:  # the folder was deleted, or the machine takes no more processes
+            failed = Status("failed", f"The worker could not be started: {error}.")
+            self._end(job, lambda: write_stamped_status(job.run, failed))
+        else:
+            self._slots.assign(job.run, job.worker.pid)
+
+    def _update_warm_worker(self) -> None:
+        self._pool.update_warm_worker(training=bool(self._queue.training()), waiting=bool(self._queue.turns()))
+
+
+def _record_stop(run: Run) -> None:
+    status = replace(run.status(), state="stopped", message="Stopped before its turn came.", seconds_left=None)
+    write_stamped_status(run, status)
+
+
+@contextmanager
+def _noting_trouble(job: LocalJob) -> Iterator[None]:
+    """Logs any error that concerns one run, once: the other runs continue, and the next turn tries again."""
+    try:
+        yield
+        job.trouble = ""
+    except Exception as error:
+        if repr(error) != job.trouble:
+            log.exception("The files of %s could not be read or written", job.run.id)
+        job.trouble = repr(error)

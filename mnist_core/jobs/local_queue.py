@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from mnist_core import owners
@@ -20,19 +20,29 @@ class LocalJob:
     Attributes:
         run: the run.
         worker: trains it; None while it is queued.
+        record_end: writes how the run ended; None before. The run is held until this has succeeded, so that a full disk
+            loses no run.
         stop_requested: when its stop was requested, in monotonic seconds; None if it was not.
         terminated: whether the worker was sent SIGTERM.
+        trouble: the last error of this run that was logged.
         owner: of the run; read once, because the folder may be deleted while the run is queued.
     """
 
     run: Run
     worker: Worker | None = None
+    record_end: Callable[[], None] | None = None
     stop_requested: float | None = None
     terminated: bool = False
+    trouble: str = ""
     owner: str = field(init=False)
 
     def __post_init__(self) -> None:
         self.owner = owners.read_owner(self.run.path)
+
+    @property
+    def queued(self) -> bool:
+        """True until it has a worker or is withdrawn."""
+        return self.worker is None and self.record_end is None
 
 
 class LocalQueue:
@@ -55,8 +65,12 @@ class LocalQueue:
         return self._jobs.get(run.id)
 
     def run_ids(self) -> set[str]:
-        """Ids of all runs, queued and training."""
-        return set(self._jobs)
+        """Ids of all runs that are queued or training."""
+        return {run_id for run_id, job in self._jobs.items() if job.record_end is None}
+
+    def ended(self) -> list[LocalJob]:
+        """The jobs that have ended, while that is not written."""
+        return [job for job in self._jobs.values() if job.record_end is not None]
 
     def add(self, job: LocalJob) -> None:
         """Adds a job, whatever the limits."""
@@ -70,11 +84,13 @@ class LocalQueue:
 
     def remove(self, job: LocalJob) -> None:
         """Removes a job that has ended or was withdrawn."""
-        del self._jobs[job.run.id]
+        if self._jobs.get(job.run.id) is job:
+            del self._jobs[job.run.id]
 
     def training(self) -> list[tuple[LocalJob, Worker]]:
         """The jobs that have a worker, with it."""
-        return [(job, job.worker) for job in self._jobs.values() if job.worker is not None]
+        jobs = self._jobs.values()
+        return [(job, job.worker) for job in jobs if job.worker is not None and job.record_end is None]
 
     def free_slots(self) -> int:
         """How many more runs may train."""
@@ -82,7 +98,7 @@ class LocalQueue:
 
     def turns(self, more: Sequence[LocalJob] = ()) -> list[LocalJob]:
         """The queued jobs in the order in which they will start. `more` are treated as if submitted last."""
-        waiting = [job for job in self._jobs.values() if job.worker is None] + list(more)
+        waiting = [job for job in self._jobs.values() if job.queued] + list(more)
         running = Counter(job.owner for job, _ in self.training())
         return [waiting[index] for index in next_turns([job.owner for job in waiting], running, self._last_turns)]
 

@@ -12,9 +12,11 @@ from __future__ import annotations
 
 import subprocess  # noqa: S404 - the type of a worker
 
+from mnist_core.files import open_log
 from mnist_core.jobs.worker_process import WORKER, send_run
 from mnist_core.processes import end_child, start_module
 from mnist_core.runs.run import Run
+from mnist_core.runs.status import FINAL_STATES
 
 STAY = "--stay"
 """The worker's argument in place of a run directory: it reads one directory after another from standard input."""
@@ -27,10 +29,15 @@ class Assignment:
         self.worker, self._process, self._run = worker, process, run
         self.returncode = 0
 
+    @property
+    def pid(self) -> int:
+        """Process id of the worker."""
+        return self._process.pid
+
     def poll(self) -> int | None:
         """None while the run trains, 0 once the run has reached a final state, else the worker's exit status."""
         exit_status = self._process.poll()  # first: what the worker wrote before it ended is then visible
-        if self._run.path.is_dir() and self._run.status().final:
+        if self._run.recorded_state in FINAL_STATES:
             return 0
         if exit_status is None:
             return None
@@ -67,7 +74,7 @@ class PersistentWorker:
         return Assignment(self, process, run)
 
     def _start(self, run: Run) -> subprocess.Popen[bytes]:
-        with run.log.open("ab") as log:  # until the worker switches to the log of its run
+        with open_log(run.log) as log:  # until the worker switches to the log of its run
             return start_module(WORKER, STAY, threads=self._threads, stdin=subprocess.PIPE, stdout=log, stderr=log)
 
     def end(self) -> None:

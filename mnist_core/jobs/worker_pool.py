@@ -14,7 +14,7 @@ WARM_SECONDS = 900.0
 """How long a warm worker is kept after somebody was last about to start a run."""
 
 Worker = subprocess.Popen[bytes] | AdoptedWorker | Assignment
-"""The process that trains one run, or what stands for it: `poll`, `returncode`, `terminate`, `kill`."""
+"""The process that trains one run, or what stands for it: `pid`, `poll`, `returncode`, `terminate`, `kill`."""
 
 
 class WorkerPool:

@@ -15,9 +15,10 @@ from typing import IO
 
 import psutil
 
+from mnist_core.files import open_log
 from mnist_core.processes import end_child, start_module
 from mnist_core.runs.run import Run
-from mnist_core.runs.status import Status
+from mnist_core.runs.status import FINAL_STATES
 
 WORKER = "mnist_core.worker"
 """The module that trains."""
@@ -27,7 +28,7 @@ WAIT = "--wait"
 
 def start_worker(run: Run, threads: int) -> subprocess.Popen[bytes]:
     """Starts a worker for one run. Its output goes to the run's log."""
-    with run.log.open("ab") as log:
+    with open_log(run.log) as log:
         return start_module(WORKER, str(run.path), threads=threads, stdout=log, stderr=log)
 
 
@@ -38,15 +39,26 @@ def send_run(stdin: IO[bytes], run: Run) -> None:
 
 
 class AdoptedWorker:
-    """A worker that an earlier server started, known by its process id only."""
+    """The worker of a run that an earlier server started, known by its process id only.
+
+    Args:
+        run: that it trains.
+        pid: its process id.
+
+    Raises:
+        psutil.Error: there is no such process.
+    """
 
     returncode = -signal.SIGKILL  # not our child: only its run can say how it ended
 
-    def __init__(self, status: Status) -> None:
-        self._process = psutil.Process(status.pid)
+    def __init__(self, run: Run, pid: int) -> None:
+        self._run, self.pid = run, pid
+        self._process = psutil.Process(pid)
 
     def poll(self) -> int | None:
-        """None while it runs."""
+        """None while it trains the run. A persistent worker goes on with another one."""
+        if self._run.recorded_state in FINAL_STATES:
+            return self.returncode
         try:
             alive = self._process.is_running() and self._process.status() != psutil.STATUS_ZOMBIE
         except psutil.NoSuchProcess:  # it ended between the two calls

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.errors import ModelError
-from mnist_core.models.classifier import fit_to_input, litert_errors
+from mnist_core.models.classifier import fit_to_input, litert_errors, read_model
 from mnist_core.models.convert import LAYERS_SIGNATURE, LOGITS
 from mnist_core.models.select_graph import layers_graph, penultimate_graph
 
@@ -42,9 +42,7 @@ class ActivationModel:
     """
 
     def __init__(self, path: Path, threads: int = 1) -> None:
-        if not path.is_file():
-            raise ModelError(f"There is no model at {path}. A run has one once it has finished or was stopped.")
-        content = layers_graph(path.read_bytes())
+        content = layers_graph(read_model(path))
         if content is None:
             raise NoActivationsError(
                 f"{path} has no outputs of its layers: an older version or another program converted it. "
@@ -64,7 +62,7 @@ class ActivationModel:
     @cached_property
     def _penultimate_graph(self) -> _Graph | None:
         """The default graph up to the last Dense layer, or None if it differs from the `layers` graph."""
-        content = penultimate_graph(self._path.read_bytes())
+        content = penultimate_graph(read_model(self._path))
         if content is None:
             return None
         graph = _Graph(content, self._threads)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from mnist_core.constants import NUM_CLASSES
 from mnist_core.errors import ModelError
+from mnist_core.files import MODEL_BYTES, read_file
 from mnist_core.models.select_graph import default_graph
 
 DEFAULT_MODEL = Path(__file__).parent / "default" / "model.tflite"
@@ -64,8 +65,6 @@ class Classifier:
     """
 
     def __init__(self, path: Path, threads: int = 1) -> None:
-        if not path.is_file():
-            raise ModelError(f"There is no model at {path}. A run has one once it has finished or was stopped.")
         self._lock = threading.Lock()
         with litert_errors(path):
             self._interpreter = _load(path, threads)
@@ -155,10 +154,20 @@ def litert_errors(path: Path) -> Iterator[None]:
         raise ModelError(f"{path} is not a LiteRT model ({why}). Train it again, or restore the file.") from None
 
 
+def read_model(path: Path) -> bytes:
+    """Returns the content of a model file. Raises ModelError if it is missing, no file, or too large."""
+    try:
+        return read_file(path, MODEL_BYTES)
+    except FileNotFoundError:
+        raise ModelError(f"There is no model at {path}. A run has one once it has finished or was stopped.") from None
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error}. Restore the file, or train it again.") from None
+
+
 def _load(path: Path, threads: int) -> Any:
     from ai_edge_litert.interpreter import Interpreter
 
-    return Interpreter(model_content=default_graph(path.read_bytes()), num_threads=threads)
+    return Interpreter(model_content=default_graph(read_model(path)), num_threads=threads)
 
 
 def _input_size(interpreter: Any, path: Path) -> int:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.errors import ModelError
+from mnist_core.files import open_file
 from mnist_core.networks.architecture import Architecture
 from mnist_core.networks.keras_model import keras_layer_names
 
@@ -58,7 +59,7 @@ def layer_weights(path: Path, architecture: Architecture) -> tuple[Weights, ...]
     import h5py
 
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_file(path) as packed, zipfile.ZipFile(packed) as archive:
             if archive.getinfo(WEIGHTS_FILE).file_size > MAX_BYTES:
                 raise ModelError(
                     f"{path} contains more weights than any network has. Train it again, or restore the file."

@@ -16,6 +16,7 @@ from typing import Any
 
 from mnist_core.errors import ArchitectureError
 from mnist_core.fields import name_errors, rule_violations
+from mnist_core.files import parse_json
 from mnist_core.networks.architecture import MAX_LAYERS
 from mnist_core.networks.layers import ACTIVATIONS, LAYERS, Flatten, Layer, LeakyReLU, ReLU, Softmax
 
@@ -97,8 +98,8 @@ def parse_keras_json(text: str) -> ParsedNetwork:
     if len(text) > MAX_CHARACTERS:
         raise ArchitectureError(f"The file has {len(text):,} characters; at most {MAX_CHARACTERS:,} are allowed.")
     try:
-        model = json.loads(text)
-    except (ValueError, RecursionError):
+        model = parse_json(text.encode())
+    except ValueError:
         raise ArchitectureError("The file is not JSON. Write it in Keras with `model.to_json()`.") from None
     items = _layer_objects(model)
     size, flat = _input_size(_config(items[0])) if items else (28, False)

@@ -20,7 +20,7 @@ from typing import Any
 from mnist_core import owners
 from mnist_core.config import runs_dir
 from mnist_core.errors import ArchitectureError, SettingError
-from mnist_core.files import read_json, write_json
+from mnist_core.files import delete_file, explain_write_error, make_folder, read_file, read_json, write_json
 from mnist_core.networks import architecture, keras_json_parser
 from mnist_core.networks.architecture import LAYERS_KEY, Architecture
 from mnist_core.networks.layers import Layer
@@ -125,13 +125,10 @@ def save_network(
 
 def _write(network: SavedNetwork) -> SavedNetwork:
     try:
-        networks_dir().mkdir(parents=True, exist_ok=True)
+        make_folder(networks_dir())
         write_json(_path(network.id), network.to_json())
     except OSError as error:
-        raise SettingError(
-            f"The network cannot be saved in {networks_dir()}: {error}. "
-            "Fix the permissions, or set DIGITLAB_RUNS to another folder."
-        ) from None
+        raise SettingError(f"The network cannot be saved. {explain_write_error(error, networks_dir())}") from None
     return network
 
 
@@ -176,7 +173,7 @@ def resolve_network(text: str) -> SavedNetwork:
 
 def _import_file(path: Path) -> SavedNetwork:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_file(path).decode("utf-8")
     except (OSError, UnicodeError) as error:
         raise SettingError(
             f"The network {path} cannot be read: {error}. Give a file with Keras's `model.to_json()`."
@@ -197,7 +194,7 @@ def delete_network(network_id: str) -> None:
         SettingError: the id is malformed, or the file cannot be deleted.
     """
     try:
-        _path(network_id).unlink(missing_ok=True)
+        delete_file(_path(network_id))
     except OSError as error:
         raise SettingError(f"The network {network_id} cannot be deleted: {error}.") from None
 

@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Sequence
 
 from mnist_core.errors import ArchitectureError
+from mnist_core.files import parse_json
 from mnist_core.networks import architecture
 from mnist_core.networks.architecture import MAX_LAYERS, Architecture
 from mnist_core.networks.layers import Layer
@@ -45,8 +46,8 @@ def decode(text: str, input_size: int = 28) -> tuple[Layer, ...]:
         ArchitectureError: the text is too long, is not a network, or the network cannot be trained.
     """
     try:
-        layers = architecture.layers_from_json(json.loads(_unpack(text)))
-    except (ValueError, RecursionError):
+        layers = architecture.layers_from_json(parse_json(_unpack(text)))
+    except ValueError:
         raise ArchitectureError(f"{_SUBJECT} is damaged. Copy the link again.") from None
     if len(layers) > MAX_LAYERS:
         raise ArchitectureError(f"{_SUBJECT} has {len(layers):,} layers; at most {MAX_LAYERS} are allowed.")

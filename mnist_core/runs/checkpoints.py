@@ -8,7 +8,7 @@ or read.
 from __future__ import annotations
 
 import json
-import zipfile
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.errors import RunError
-from mnist_core.files import replacing
+from mnist_core.files import load_arrays, make_folder, write_arrays
 
 Variables = list[NDArray[Any]]
 """Values of all variables of a model and of its optimizer."""
 
 CHECKPOINT_FILE = Path("checkpoint") / "state.npz"
+MAX_BYTES = 800_000_000
+"""Largest size of its arrays: twice the weights of the largest network and of its optimizer."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +66,8 @@ def write_checkpoint(folder: Path, model: Any, progress: TrainingProgress, best:
     arrays: dict[str, Any] = {"place": np.frombuffer(json.dumps(asdict(progress)).encode(), np.uint8)}
     for group, members in {"model": copy_weights(model), "best": best}.items():
         arrays |= {f"{group}-{index}": value for index, value in enumerate(members)}
-    (folder / CHECKPOINT_FILE).parent.mkdir(exist_ok=True)
-    with replacing(folder / CHECKPOINT_FILE) as temporary:
-        np.savez(temporary, **arrays)
+    make_folder(folder / CHECKPOINT_FILE.parent)
+    write_arrays(folder / CHECKPOINT_FILE, **arrays)
 
 
 def has_checkpoint(folder: Path) -> bool:
@@ -89,10 +90,10 @@ def read_checkpoint(folder: Path, model: Any) -> tuple[TrainingProgress, Variabl
     """
     path = folder / CHECKPOINT_FILE
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            progress = TrainingProgress(**json.loads(arrays["place"].tobytes()))
-            current, best = _read_group(arrays, "model"), _read_group(arrays, "best")
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        arrays = load_arrays(path, MAX_BYTES)
+        progress = TrainingProgress(**json.loads(arrays["place"].tobytes()))
+        current, best = _read_group(arrays, "model"), _read_group(arrays, "best")
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         reason = " ".join(str(error).split())[:200]
         raise RunError(f"{path} cannot be read ({reason}). Train this again from the beginning.") from None
     expected = [value.shape for value in copy_weights(model)]
@@ -121,7 +122,7 @@ def _variables(model: Any) -> list[Any]:
     return [*model.variables, *model.optimizer.variables]
 
 
-def _read_group(arrays: Any, group: str) -> Variables:
-    """The arrays `<group>-0`, `<group>-1`, … of an open .npz file."""
-    count = sum(name.startswith(f"{group}-") for name in arrays.files)
+def _read_group(arrays: Mapping[str, Any], group: str) -> Variables:
+    """The arrays `<group>-0`, `<group>-1`, …"""
+    count = sum(name.startswith(f"{group}-") for name in arrays)
     return [arrays[f"{group}-{index}"] for index in range(count)]

@@ -1,8 +1,13 @@
-"""Claims: which worker owns a run that trains on another machine, so that two workers never write to it.
+"""Claims: who may train a run. Nobody takes a run that somebody else has.
+
+`claiming` is how a run changes hands, wherever it trains: whoever resumes, adopts or deletes a run first checks whose
+it is, then writes that it is theirs, and nobody else does so in between. status.json says whose it is: the process on
+this machine that queues or trains it. On a cluster, that process may be cut off and live on, so there the run is
+claimed under a number as well:
 
     RUNS_DIR/<run id>/claim.json     {"number": 2, "job": "20261121-…-2", "retried": true}
 
-Each time a run is given to a cluster it is claimed under the next number, and the worker gets that number in an
+Each time a run is given to a cluster it gets the next number, and the worker gets that number in an
 environment variable. The worker compares the numbers once a second, and before it writes its status. If they differ,
 the run has been given to another worker, for example because this node was cut off from the cluster; the worker then
 exits at once and writes nothing more. The number is a fencing token.
@@ -11,9 +16,12 @@ exits at once and writes nothing more. The number is a fencing token.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
 from mnist_core.files import read_json, write_json
+from mnist_core.locks import locked
 from mnist_core.runs.run import Run
 
 CLAIM_FILE = "claim.json"
@@ -21,6 +29,18 @@ CLAIM_VARIABLE = "MNIST_CORE_CLAIM"
 """Environment variable that gives a worker the number of its claim. Not for users."""
 EXIT_STATUS = 75
 """Exit status of a worker that lost its run."""
+
+
+@contextmanager
+def claiming(run: Run) -> Iterator[None]:
+    """Within this context, nobody else resumes, adopts, deletes or claims the run.
+
+    Raises:
+        RunError: another process does so for long.
+        OSError: the lock file cannot be written.
+    """
+    with locked(run.path.parent):
+        yield
 
 
 @dataclass(frozen=True)
@@ -58,8 +78,9 @@ def take_claim(run: Run, *, retried: bool = False, job: str = "") -> Claim:
     Raises:
         OSError: the file cannot be written.
     """
-    number = read_claim(run).number + 1
-    return _write_claim(run, Claim(number, job or default_job(run, number), retried))
+    with claiming(run):
+        number = read_claim(run).number + 1
+        return _write_claim(run, Claim(number, job or default_job(run, number), retried))
 
 
 def default_job(run: Run, number: int) -> str:
@@ -69,9 +90,10 @@ def default_job(run: Run, number: int) -> str:
 
 def fence(run: Run) -> None:
     """Takes the run from its worker, which then exits within a second. Does nothing if the run was never claimed."""
-    claim = read_claim(run)
-    if claim.number:
-        _write_claim(run, Claim(claim.number + 1, "", claim.retried))
+    with claiming(run):
+        claim = read_claim(run)
+        if claim.number:
+            _write_claim(run, Claim(claim.number + 1, "", claim.retried))
 
 
 def _write_claim(run: Run, claim: Claim) -> Claim:

@@ -7,13 +7,13 @@ for run in copy_examples(owner):
 from __future__ import annotations
 
 import secrets
-import shutil
 import time
 from pathlib import Path
 
 from mnist_core import owners
 from mnist_core.config import runs_dir
 from mnist_core.errors import RunError
+from mnist_core.files import copy_files, explain_write_error, new_folder
 from mnist_core.runs.run import Run
 
 EXAMPLES = Path(__file__).parent / "examples"
@@ -39,13 +39,11 @@ def copy_examples(owner: str = owners.NOBODY, root: Path | None = None) -> list[
     for index, folder in enumerate(sorted(path for path in EXAMPLES.iterdir() if path.is_dir())):
         created = time.strftime("%Y%m%d-%H%M%S", time.localtime(time.time() - index))
         run = Run(root / f"{created}-{Run(folder).spec().kind}-{secrets.token_hex(4)}")
-        unfinished = root / f".{run.id}"  # not listed: a run appears complete or not at all
         try:
-            shutil.copytree(folder, unfinished)
-            owners.write_owner(unfinished, owner)
-            unfinished.rename(run.path)
+            with new_folder(run.path) as unfinished:
+                copy_files(folder, unfinished)
+                owners.write_owner(unfinished, owner)
         except OSError as error:
-            shutil.rmtree(unfinished, ignore_errors=True)
-            raise RunError(f"The example runs cannot be copied to {root}: {error}.") from None
+            raise RunError(f"The example runs cannot be copied. {explain_write_error(error, root)}") from None
         copies.append(run)
     return copies

@@ -9,9 +9,10 @@ from typing import Any
 from mnist_core import owners
 from mnist_core.config import runs_dir
 from mnist_core.errors import RunError
-from mnist_core.fields import is_number
+from mnist_core.fields import Number, accepted
 from mnist_core.runs import index
 from mnist_core.runs.comparison import describe_changes, live_changes
+from mnist_core.runs.imports import read_import
 from mnist_core.runs.labels import MAX_NAME, read_label, run_title
 from mnist_core.runs.reports import kept_report
 from mnist_core.runs.run import Run, sweep_mark
@@ -38,8 +39,11 @@ COLUMNS = (
     "owner",
     "taught",
     "sweep",
+    "imported",
 )
 """Keys of a row of the history."""
+CLAIMED, MEASURED = "claimed", "measured"
+"""Whose scores an imported run has: those of its zip, or those of this machine."""
 MAX_NUMBER = 1e12
 """Larger numbers in a run's files are taken for a mistake."""
 
@@ -55,24 +59,27 @@ def history_row(run: Run) -> dict[str, Any]:
         from the recipe, and what was changed during the training; `data` is what the run was tested on, or is to be
         trained on; `val_accuracy` and `test_accuracy` are 0..1, and a sweep's trial has no test scores;
         `created` is in seconds since the epoch; `owner` is as in `owners`; `taught` is whether the run fine-tunes
-        another model; `sweep` names the sweep and the trial that it belongs to.
+        another model; `sweep` names the sweep and the trial that it belongs to; `imported` is None for a run that was
+        made here, CLAIMED if its scores are what its zip says, MEASURED if they were measured here.
     """
     status, card, label = run.status(), run.card(), read_label(run)
     try:
         spec: RunSpec | None = run.spec()
     except RunError:
         spec = None
+    mark = read_import(run.path)
+    measured = mark.measured if mark else {}
     return {
         "run": run.id,
         **asdict(label),
         "name": run_title(run, label),
         "recipe": spec.kind if spec else None,
         "changed": describe_changes(spec, live_changes(run, spec)) if spec else None,
-        "data": _tested_data(card) or (spec.data if spec else None),
+        "data": measured.get("data") or _tested_data(card) or (spec.data if spec else None),
         "epochs": status.epoch if status.final else status.epochs,
-        "val_accuracy": _validation_accuracy(run, spec),
-        "test_accuracy": _number_or_none(card.get("test_accuracy"), 1.0),
-        "test_loss": _number_or_none(card.get("test_loss")),
+        "val_accuracy": measured.get("val_accuracy", _validation_accuracy(run, spec)),
+        "test_accuracy": _number_or_none({**card, **measured}.get("test_accuracy"), 1.0),
+        "test_loss": _number_or_none({**card, **measured}.get("test_loss")),
         "parameters": spec.settings.architecture.parameters if spec else None,
         "train_seconds": _number_or_none(status.train_seconds) or None,
         "images_per_second": _number_or_none(status.images_per_second) or None,
@@ -81,6 +88,7 @@ def history_row(run: Run) -> dict[str, Any]:
         "owner": owners.read_owner(run.path),
         "taught": bool(spec and spec.base),
         "sweep": _describe_trial(run),
+        "imported": None if mark is None else MEASURED if measured else CLAIMED,
     }
 
 
@@ -105,7 +113,8 @@ def _validation_accuracy(run: Run, spec: RunSpec | None) -> float | None:
 
 def _number_or_none(value: Any, limit: float = MAX_NUMBER) -> float | None:
     """The value if it is a number in 0..limit."""
-    return value if is_number(value) and 0 <= value <= limit else None
+    number: float | None = accepted(Number(0, limit), value)
+    return number
 
 
 def _tested_data(card: dict[str, Any]) -> str | None:

@@ -14,13 +14,16 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from mnist_core.files import replacing
+from mnist_core.files import read_file, write_bytes
 from mnist_core.runs.run import Run
 from mnist_core.runs.status import FINAL_STATES
 
 INDEX_FILE = ".index.json"
 SOURCES = ("spec.json", "status.json", "card.json", "label.json", "owner.json", "sweep.json", "import.json")
 """Files that a row is made from. When one of them changes, the run is read again."""
+
+MAX_BYTES = 200_000_000
+"""A row has 1,000 bytes."""
 
 Row = dict[str, Any]
 Entry = dict[str, Any]
@@ -79,7 +82,7 @@ def _file_stat(path: Path) -> list[int] | None:
 def _read_index(path: Path, version: str) -> dict[str, Entry]:
     """Returns run id -> entry; empty if the file cannot be trusted."""
     try:
-        head, body = path.read_bytes().split(b"\n", 1)
+        head, body = read_file(path, MAX_BYTES).split(b"\n", 1)
         if json.loads(head) != {"version": version, "sha256": hashlib.sha256(body).hexdigest()}:
             return {}
         entries: dict[str, Entry] = json.loads(body)
@@ -91,5 +94,4 @@ def _read_index(path: Path, version: str) -> dict[str, Entry]:
 def _write_index(path: Path, version: str, entries: dict[str, Entry]) -> None:
     body = json.dumps(entries).encode()
     head = json.dumps({"version": version, "sha256": hashlib.sha256(body).hexdigest()}).encode()
-    with replacing(path) as temporary:
-        temporary.write_bytes(head + b"\n" + body)
+    write_bytes(path, head + b"\n" + body, durable=False)

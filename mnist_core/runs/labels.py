@@ -7,6 +7,7 @@ from typing import Any
 
 from mnist_core.errors import RunError
 from mnist_core.files import read_json, write_json
+from mnist_core.locks import locked
 from mnist_core.runs.names import memorable_name
 from mnist_core.runs.run import Run
 
@@ -52,6 +53,14 @@ def update_label(run: Run, **changes: Any) -> Label:
     Raises:
         RunError: the name or the note is too long, or the file cannot be written.
     """
+    try:
+        with locked(run.path.parent):
+            return _change_label(run, changes)
+    except OSError as error:
+        raise RunError(f"The label of {run.id} cannot be written: {error}.") from None
+
+
+def _change_label(run: Run, changes: dict[str, Any]) -> Label:
     label = replace(read_label(run), **changes)
     for part, text, limit in (("name", label.name, MAX_NAME), ("note", label.note, MAX_NOTE)):
         if len(text.strip()) > limit:
@@ -59,10 +68,7 @@ def update_label(run: Run, **changes: Any) -> Label:
                 f"The {part} has {len(text.strip()):,} characters; at most {limit:,} are allowed. Shorten it."
             )
     label = replace(label, name=_to_one_line(label.name), note=label.note.strip())
-    try:
-        write_json(run.path / "label.json", asdict(label))
-    except OSError as error:
-        raise RunError(f"The label of {run.id} cannot be written: {error}.") from None
+    write_json(run.path / "label.json", asdict(label))
     return label
 
 

@@ -13,7 +13,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from mnist_core.files import read_json, write_json
+from mnist_core.files import delete_file, make_folder, move, read_json, write_json
 from mnist_core.runs.run import Run
 
 FOLDER = ".passed"
@@ -45,14 +45,14 @@ def receive(root: Path, job: str) -> dict[str, Any] | None:
     path = root / FOLDER / f"{job}.json"
     moved = path.with_suffix(f".{os.getpid()}")
     try:
-        path.replace(moved)
+        move(path, moved)
     except OSError:
         return None
     content = read_json(moved)
-    moved.unlink(missing_ok=True)
+    delete_file(moved)
     return content
 
 
 def _write(root: Path, job: str, content: dict[str, Any]) -> None:
-    (root / FOLDER).mkdir(exist_ok=True)
+    make_folder(root / FOLDER)
     write_json(root / FOLDER / f"{job}.json", content)

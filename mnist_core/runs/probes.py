@@ -14,7 +14,6 @@ import binascii
 import re
 import secrets
 import time
-import zipfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -24,12 +23,18 @@ from numpy.typing import NDArray
 
 from mnist_core.constants import IMAGE_SIZE, NUM_CLASSES
 from mnist_core.errors import DrawingError, RunError
-from mnist_core.files import read_json, replacing, write_json
+from mnist_core.fields import COUNT
+from mnist_core.files import load_arrays, read_json, write_arrays, write_json
+from mnist_core.runs.reports import check_report
 from mnist_core.runs.run import Run
 
 MAX_PROBES = 6
 GRID_PER_DIGIT = 6
 """Test digits of each class in the probe grid."""
+MAX_GRID = 200
+"""Most digits in a grid that is shown."""
+GRID_BYTES = 1_000_000
+"""Largest size of the grid's arrays."""
 REJECTED = "x"
 """Stands in a report for the prediction "not a digit"."""
 GRID_SECONDS = 1.0
@@ -122,12 +127,14 @@ def choose_probe_grid(images: Images, labels: NDArray[np.uint8]) -> ProbeGrid:
 def read_probe_grid(run: Run) -> ProbeGrid | None:
     """Returns the probe grid of a run; None if its worker has not written it yet, or the file is broken."""
     try:
-        with (run.path / "wall.npz").open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            grid = ProbeGrid(arrays["images"], arrays["labels"])
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        arrays = load_arrays(run.path / "wall.npz", GRID_BYTES)
+        grid = ProbeGrid(arrays["images"], arrays["labels"])
+    except (OSError, ValueError, KeyError):
         return None
-    is_valid = grid.images.ndim == 3 and grid.images.dtype == grid.labels.dtype == np.uint8
-    return grid if is_valid and grid.labels.shape == grid.images.shape[:1] else None
+    count = len(grid.labels) if grid.labels.ndim == 1 else 0
+    shapes = [(count, size, size) for size in (28, 56)]
+    is_valid = grid.images.shape in shapes and grid.images.dtype == grid.labels.dtype == np.uint8
+    return grid if is_valid and 0 < count <= MAX_GRID and grid.labels.max() < NUM_CLASSES else None
 
 
 class ProbeRecorder:
@@ -145,8 +152,7 @@ class ProbeRecorder:
         self._probes_mtime = -1  # nanoseconds; -1: no file
         self._next_grid_time = 0.0  # monotonic seconds
         self._grid_costs = list[float]()  # seconds that each prediction of the grid took
-        with replacing(run.path / "wall.npz") as temporary:
-            np.savez_compressed(temporary, images=grid.images, labels=grid.labels)
+        write_arrays(run.path / "wall.npz", compressed=True, images=grid.images, labels=grid.labels)
 
     def record(self, with_grid: bool = False) -> dict[str, Any]:
         """Returns the entries `probes` and `wall` of a report; those that are not due are absent.
@@ -207,16 +213,10 @@ def probe_history(rows: Iterable[dict[str, Any]], name: str) -> tuple[list[int],
     Returns:
         The T steps, and their (T, 10) float32 probabilities.
     """
-    recorded = [(row.get("step"), row["probes"].get(name)) for row in rows if isinstance(row.get("probes"), dict)]
-    valid = [(step, values) for step, values in recorded if isinstance(step, int) and _is_distribution(values)]
+    checked = (report for row in rows if (report := check_report(row)) is not None)
+    valid = [(row["step"], row["probes"][name]) for row in checked if name in row.get("probes", {})]
     probabilities = np.array([values for _, values in valid], np.float32).reshape(-1, NUM_CLASSES)
     return [step for step, _ in valid], probabilities
-
-
-def _is_distribution(value: Any) -> bool:
-    if not isinstance(value, list) or len(value) != NUM_CLASSES:
-        return False
-    return all(isinstance(part, int | float) for part in value)
 
 
 def grid_history(rows: Iterable[dict[str, Any]], count: int) -> list[tuple[int, str]]:
@@ -226,6 +226,6 @@ def grid_history(rows: Iterable[dict[str, Any]], count: int) -> list[tuple[int, 
         rows: reports, as in metrics.jsonl. Broken entries are left out.
         count: digits in the grid.
     """
-    recorded = [(row["step"], str(row["wall"])) for row in rows if isinstance(row.get("step"), int) and "wall" in row]
+    recorded = [(row["step"], str(row["wall"])) for row in rows if COUNT.accepts(row.get("step")) and "wall" in row]
     allowed = {*"0123456789", REJECTED}
     return [(step, digits) for step, digits in recorded if len(digits) == count and set(digits) <= allowed]

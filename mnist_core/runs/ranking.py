@@ -52,6 +52,11 @@ def split_by_owner(rows: Iterable[Row], owner: str) -> tuple[list[Row], list[Row
     return own, others
 
 
+def is_ranked(row: Row) -> bool:
+    """True for a run that was trained here and has a model. What trained an imported run, nobody here knows."""
+    return row["state"] in WITH_MODEL and not row.get("imported")
+
+
 def leaderboards(rows: Iterable[Row], count: int = LEADERBOARD_SIZE) -> dict[str, list[Row]]:
     """Ranks runs by validation accuracy. Among equals, the smaller network comes first.
 
@@ -59,7 +64,7 @@ def leaderboards(rows: Iterable[Row], count: int = LEADERBOARD_SIZE) -> dict[str
     chooses a model by it can no longer trust it.
 
     Args:
-        rows: of the history; those without a model or a validation accuracy are left out.
+        rows: of the history; imported ones and those without a model or a validation accuracy are left out.
         count: rows of each table.
 
     Returns:
@@ -67,7 +72,7 @@ def leaderboards(rows: Iterable[Row], count: int = LEADERBOARD_SIZE) -> dict[str
     """
     by_data: dict[str, list[Row]] = {}
     for row in rows:
-        if row["val_accuracy"] is not None and row["data"] is not None and row["state"] in WITH_MODEL:
+        if row["val_accuracy"] is not None and row["data"] is not None and is_ranked(row):
             by_data.setdefault(row["data"], []).append(row)
     names = sorted(by_data, key=lambda name: (name != "full", name))
     return {name: _best_rows(by_data[name], count) for name in names}

@@ -25,6 +25,8 @@
     RUNS_DIR/.bin/             the trash (`trash`)
     RUNS_DIR/.passed/          the mailbox of persistent workers on a cluster (`mailbox`)
     RUNS_DIR/.index.json       cached rows of the history (`index`)
+    RUNS_DIR/.slots-*.json     which runs train on a machine (`jobs/slots`)
+    RUNS_DIR/.lock             held for milliseconds by whoever reads files in order to change them (`locks`)
 
 Who writes what: spec.json, owner.json and sweep.json come from whoever creates the run; control.json, probes.json and
 label.json from the user; claim.json from the job backend; all other files from the worker, except that status.json
@@ -38,12 +40,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from mnist_core.errors import RunError
+from mnist_core.fields import COUNT, Rule, Text
 from mnist_core.files import (
     append_line,
     open_file,
@@ -51,12 +55,14 @@ from mnist_core.files import (
     parse_lines,
     read_file,
     read_json,
-    replacing,
+    write_bytes,
     write_json,
 )
+from mnist_core.locks import locked
 from mnist_core.runs import sampling
+from mnist_core.runs.card import check_card
 from mnist_core.runs.spec import RunSpec
-from mnist_core.runs.status import Status, read_status, stamp_status
+from mnist_core.runs.status import END_SECONDS, Status, read_status, stamp_status
 
 METRICS_BYTES = 200_000_000
 """Largest metrics.jsonl. A day of training writes 50 MB."""
@@ -64,6 +70,9 @@ SWEEP_MARK = "sweep.json"
 """In a run of a sweep: which sweep and which trial it belongs to."""
 SWEEPS_FOLDER = "sweeps"
 """In RUNS_DIR: where sweeps are stored."""
+SWEEP_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{8}")
+"""The id of a sweep. A mark that names anything else is never used as a path."""
+_MARK_RULES: dict[str, Rule] = {"sweep": Text(80), "trial": COUNT, "part": Text(20)}
 BEST_MODEL = "winner.json"
 """In the folder of a sweep: its best trial, retrained, and which `run` is the best of these models."""
 TEST_SCORES = ("test_accuracy", "test_loss", "test")
@@ -129,12 +138,15 @@ class Run:
         except (OSError, ValueError, RunError) as error:
             raise RunError(f"{path} cannot be read: {error}. Restore the file, or delete the run's folder.") from None
 
-    def status(self) -> Status:
+    def status(self, grace: float = END_SECONDS) -> Status:
         """How far the run has come; `interrupted` if its worker is gone without saying so.
 
         As in `card`, a test score of a sweep's trial is left out.
+
+        Args:
+            grace: seconds after its last heartbeat in which a worker that is gone may still have its end recorded.
         """
-        status = read_status(self.path / "status.json")
+        status = read_status(self.path / "status.json", grace)
         if TEST_MESSAGE in status.message and not may_be_tested(self):
             return replace(status, message=f"{status.message.partition(':')[0]}.")
         return status
@@ -147,11 +159,11 @@ class Run:
 
     def left_in_queue(self) -> bool:
         """True if the run was still queued when the server that would have started it ended."""
-        return self.status().state == "interrupted" and self.recorded_state == "queued"
+        return self.recorded_state == "queued" and self.status(grace=0).state == "interrupted"
 
     def write_status(self, status: Status) -> None:
         """Replaces status.json."""
-        write_json(self.path / "status.json", asdict(status))
+        write_json(self.path / "status.json", asdict(status), durable=False)
 
     def metrics(self, seen: Metrics | None = None) -> Metrics:
         """Reads all reports. For workers and exports: pages use `sampled_metrics`.
@@ -213,16 +225,23 @@ class Run:
     def trim_metrics(self, step: int) -> None:
         """Removes the reports after a step, because these steps are about to be trained again."""
         rows = [row for row in self.metrics().rows if isinstance(row.get("step"), int) and row["step"] <= step]
-        with replacing(self.path / "metrics.jsonl") as temporary:
-            temporary.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        write_bytes(self.path / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in rows).encode())
 
     def control(self) -> dict[str, Any]:
         """What the user requests; empty if control.json is missing or broken."""
         return read_json(self.path / "control.json")
 
     def update_control(self, **changes: Any) -> None:
-        """Adds requests to control.json and keeps the others: `update_control(stop=True)`."""
-        write_json(self.path / "control.json", {**self.control(), **changes})
+        """Adds requests to control.json and keeps the others: `update_control(stop=True)`.
+
+        Raises:
+            RunError: the file cannot be written.
+        """
+        try:
+            with locked(self.path.parent):
+                write_json(self.path / "control.json", {**self.control(), **changes})
+        except OSError as error:
+            raise RunError(f"The request to {self.id} cannot be written: {error}.") from None
 
     def card(self) -> dict[str, Any]:
         """The model card: test accuracy, loss, confusion matrix and more; empty while there is no model.
@@ -230,7 +249,7 @@ class Run:
         A sweep looks at the test images once, for its best model. Earlier versions tested every trial: those scores
         are left out.
         """
-        card = read_json(self.path / "card.json")
+        card = check_card(read_json(self.path / "card.json"))
         if not may_be_tested(self):
             card = {name: value for name, value in card.items() if name not in TEST_SCORES}
         return card
@@ -249,8 +268,10 @@ def write_stamped_status(run: Run, status: Status) -> None:
 def sweep_mark(run: Run) -> dict[str, Any]:
     """The `sweep`, `trial` and `part` of a run that belongs to a sweep; empty for any other run."""
     mark = read_json(run.path / SWEEP_MARK)
-    types = {"sweep": str, "trial": int, "part": str}
-    return mark if all(isinstance(mark.get(name), kind) for name, kind in types.items()) else {}
+    is_valid = all(rule.accepts(mark.get(name)) for name, rule in _MARK_RULES.items()) and SWEEP_ID.fullmatch(
+        mark["sweep"]
+    )
+    return mark if is_valid else {}
 
 
 def may_be_tested(run: Run) -> bool:

@@ -13,7 +13,6 @@ an exported run.
 from __future__ import annotations
 
 import re
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.errors import RunError
-from mnist_core.files import replacing
+from mnist_core.files import MODEL_BYTES, delete_file, load_arrays, make_folder, write_arrays
 
 SNAPSHOT_FOLDER = "snapshots"
 MAX_SNAPSHOTS = 20
@@ -42,7 +41,6 @@ Weights = list[NDArray[Any]]
 
 _EPOCH_FILE = re.compile(r"(\d{4,6})\.npz")
 _STEP_FILE = re.compile(r"step-(\d{6,9})\.npz")
-_READ_ERRORS = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 
 
 class Moment(NamedTuple):
@@ -103,15 +101,14 @@ def write_snapshot(folder: Path, moment: Moment, weights: Sequence[NDArray[Any]]
     """
     compact = [_to_float16(value) for value in weights]
     path = _snapshot_path(folder, moment)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as temporary:
-        np.savez(temporary, *compact)
+    make_folder(path.parent)
+    write_arrays(path, *compact)
     moments = snapshot_moments(folder)
     limit = max_snapshots(sum(value.nbytes for value in compact))
     keep = thin_out([each.epoch for each in moments if each <= moment and not each.step], limit)
     for each in moments:
         if each > moment or (not each.step and each.epoch not in keep):
-            _snapshot_path(folder, each).unlink(missing_ok=True)
+            delete_file(_snapshot_path(folder, each))
 
 
 def read_snapshot(folder: Path, moment: Moment) -> Weights:
@@ -129,9 +126,9 @@ def read_snapshot(folder: Path, moment: Moment) -> Weights:
     """
     path = _snapshot_path(folder, moment)
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return [arrays[f"arr_{index}"].astype(np.float32) for index in range(len(arrays.files))]
-    except _READ_ERRORS as error:
+        arrays = load_arrays(path, MODEL_BYTES)
+        return [arrays[f"arr_{index}"].astype(np.float32) for index in range(len(arrays))]
+    except (OSError, ValueError, KeyError, TypeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise RunError(
             f"{path} cannot be read ({reason}). Delete the folder {SNAPSHOT_FOLDER}, or train the run again."

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, cast
 
 from mnist_core.errors import DigitLabError, RunError, SettingError
+from mnist_core.fields import MEASURED, TIMESTAMP, Integer, Rule, Text, shorten
 from mnist_core.networks import architecture
 from mnist_core.networks.architecture import LAYERS_KEY
 from mnist_core.recipes.overrides import apply_overrides
@@ -19,6 +20,7 @@ SCHEMA = 1
 OWN = "own"
 """Stands for the recipe's name in run ids and tables when the user built the network."""
 MAX_SEED = 2**31 - 1
+_TEXT = Text(1_000)
 
 
 @dataclass(frozen=True)
@@ -73,24 +75,39 @@ class RunSpec:
         """
         if not isinstance(value, dict) or not isinstance(value.get("settings"), dict):
             raise RunError("it is not a JSON object with 'settings'")
-        if value.get("schema") != SCHEMA:
-            raise RunError(f"its schema is {value.get('schema')!r}; this version of Digit Lab reads {SCHEMA}")
+        if (schema := value.get("schema")) != SCHEMA:
+            raise RunError(f"its schema is {shorten(repr(schema))}; this version of Digit Lab reads {SCHEMA}")
         try:
             settings = dict(value["settings"])
             settings["layers"] = architecture.layers_from_json(settings.get("layers"))
             return cls(
-                recipe=str(value["recipe"]),
+                recipe=_checked("recipe", value["recipe"], _TEXT),
                 settings=Settings(**settings),
-                data=str(value["data"]),
+                data=_checked("data", value["data"], _TEXT),
                 seed=check_seed(value["seed"]),
-                overrides=dict(value.get("overrides", {})),
-                created=float(value["created"]),
-                base=str(value.get("base", "")),
+                overrides=_check_overrides(value.get("overrides", {})),
+                created=float(_checked("created", value["created"], TIMESTAMP)),
+                base=_checked("base", value.get("base", ""), _TEXT),
             )
         except KeyError as error:
             raise RunError(f"it lacks {error}") from None
         except (TypeError, ValueError, OverflowError, DigitLabError) as error:
-            raise RunError(str(error)) from None
+            raise RunError(shorten(str(error))) from None
+
+
+def _checked(name: str, value: Any, rule: Rule) -> Any:
+    if not rule.accepts(value):
+        raise RunError(f"{name} is {shorten(repr(value))}, expected {rule}")
+    return value
+
+
+def _check_overrides(value: Any) -> dict[str, Any]:
+    """Checks the kinds of the values; whether they fit the settings is not checked: a recipe may have changed since."""
+    overrides = dict(value)
+    for name, each in overrides.items():
+        if name != LAYERS_KEY and not (each is None or isinstance(each, bool) or MEASURED.accepts(each)):
+            _checked(f"the override {shorten(name)}", each, _TEXT)
+    return overrides
 
 
 def make_spec(recipe: str, overrides: Mapping[str, Any] | None = None, data: str = "full", seed: int = 0) -> RunSpec:
@@ -112,6 +129,7 @@ def make_spec(recipe: str, overrides: Mapping[str, Any] | None = None, data: str
 
 def check_seed(seed: object) -> int:
     """Returns the seed. Raises SettingError unless it is a whole number from 0 to MAX_SEED."""
-    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed <= MAX_SEED:
-        raise SettingError(f"seed is {seed!r}, expected a whole number from 0 to {MAX_SEED:,}.")
-    return seed
+    rule = Integer(0, MAX_SEED)
+    if not rule.accepts(seed):
+        raise SettingError(f"seed is {shorten(repr(seed))}, expected {rule}.")
+    return cast(int, seed)

@@ -16,8 +16,12 @@ from mnist_core.files import read_json
 
 FINAL_STATES = ("finished", "stopped", "failed", "interrupted")
 STATES = ("queued", "running", "paused", "stopping", *FINAL_STATES)
+CLOCK_TOLERANCE = 1.0
+"""Start times of processes are rounded by up to this many seconds."""
+END_SECONDS = 2.0
+"""For this long after the last heartbeat of a process on this machine, its parent may still record how it ended."""
 STALE_SECONDS = 10.0
-"""When a heartbeat is older than this, readers check whether the process still exists."""
+"""A process on another machine whose heartbeat is older than this counts as gone."""
 
 
 @dataclass(frozen=True)
@@ -74,11 +78,12 @@ def stamp_status(status: Status) -> Status:
     return replace(status, pid=os.getpid(), host=socket.gethostname(), heartbeat=time.time())
 
 
-def read_status(path: Path) -> Status:
+def read_status(path: Path, grace: float = END_SECONDS) -> Status:
     """Reads a status.json. The state is `interrupted` when the process that wrote it is gone.
 
     Args:
         path: of the file. If it is missing or broken, the status is that of a queued run that nobody owns.
+        grace: seconds after its last heartbeat in which a process that is gone does not count as gone yet.
     """
     value = read_json(path)
     status = replace(Status(), **{field.name: value[field.name] for field in fields(Status) if field.name in value})
@@ -86,24 +91,29 @@ def read_status(path: Path) -> Status:
         return Status(
             "failed", f"Its status.json cannot be used: {violations[0]}. Restore the file, or delete the run."
         )
-    if not _is_abandoned(status, path):
+    if not _is_abandoned(status, path, grace):
         return status
     message = f"Its process is gone after {status.epoch} of {status.epochs} epochs."
+    if status.state == "queued":
+        message = "Its server ended before its turn came. Resume it, or start the server, which takes over its queue."
     if not value:
         message = "Its status.json is missing or cannot be read."
     return replace(status, state="interrupted", message=message, seconds_left=None)
 
 
-def _is_abandoned(status: Status, path: Path) -> bool:
-    """True when the heartbeat is stale and the process is gone, or is on a machine that cannot be asked.
+def _is_abandoned(status: Status, path: Path, grace: float) -> bool:
+    """True when the process is gone, or when it is on a machine that cannot be asked and its heartbeat is stale.
 
     The clocks of two machines may differ. For another machine's run, the file's time of change counts as well: it
     comes from the clock of the storage that both share.
     """
-    if status.final or abs(time.time() - status.heartbeat) < STALE_SECONDS:
+    if status.final:
         return False
+    age = abs(time.time() - status.heartbeat)
     if status.host == socket.gethostname():
-        return not _is_alive(status)
+        return age >= grace and not _is_alive(status)
+    if age < STALE_SECONDS:
+        return False
     with contextlib.suppress(OSError):
         return not status.host or abs(time.time() - path.stat().st_mtime) >= STALE_SECONDS
     return True
@@ -114,6 +124,6 @@ def _is_alive(status: Status) -> bool:
     try:
         process = psutil.Process(status.pid)
         is_zombie = process.status() == psutil.STATUS_ZOMBIE  # ended, but its parent has not collected it
-        return not is_zombie and bool(process.create_time() <= status.heartbeat)
+        return not is_zombie and bool(process.create_time() <= status.heartbeat + CLOCK_TOLERANCE)
     except (psutil.Error, TypeError, ValueError):
         return False

@@ -13,7 +13,7 @@ from typing import Any
 from mnist_core import owners
 from mnist_core.config import runs_dir
 from mnist_core.errors import RunError, RunNotFoundError
-from mnist_core.files import write_json
+from mnist_core.files import explain_write_error, new_folder, write_json
 from mnist_core.runs.run import SWEEP_MARK, Run
 from mnist_core.runs.spec import RunSpec
 from mnist_core.runs.status import Status, stamp_status
@@ -51,16 +51,14 @@ def create_run(
     root = root or runs_dir()
     run = Run(root / new_run_id(spec))
     try:
-        run.path.mkdir(parents=True)
-        owners.write_owner(run.path, owner)
-        if mark is not None:
-            write_json(run.path / SWEEP_MARK, dict(mark))
-        run.write_status(stamp_status(Status(epochs=spec.settings.epochs, message="Waiting for its turn.")))
-        write_json(run.path / "spec.json", spec.to_json())  # last: `list_runs` lists what has a spec
+        with new_folder(run.path) as folder:
+            owners.write_owner(folder, owner)
+            if mark is not None:
+                write_json(folder / SWEEP_MARK, dict(mark))
+            Run(folder).write_status(stamp_status(Status(epochs=spec.settings.epochs, message="Waiting for its turn.")))
+            write_json(folder / "spec.json", spec.to_json())
     except OSError as error:
-        raise RunError(
-            f"No run can be written in {root}: {error}. Fix the permissions, or set DIGITLAB_RUNS to another folder."
-        ) from None
+        raise RunError(f"The run cannot be created. {explain_write_error(error, root)}") from None
     return run
 
 
@@ -88,6 +86,6 @@ def list_runs(root: Path | None = None) -> list[Run]:
     root = root or runs_dir()
     if not root.is_dir():
         return []
-    names = [name for name in os.listdir(root) if is_run_id(name) and name not in RESERVED_NAMES]
+    names = [path.name for path in root.iterdir() if is_run_id(path.name) and path.name not in RESERVED_NAMES]
     # lexists answers False where DirEntry.is_dir raises: for a symbolic link to itself
     return [Run(root / name) for name in sorted(names, reverse=True) if os.path.lexists(root / name / "spec.json")]

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import re
-import shutil
 import time
 from pathlib import Path
 
 from mnist_core.config import runs_dir
 from mnist_core.errors import RunError, RunNotFoundError
+from mnist_core.files import delete_folder, make_folder, move
+from mnist_core.runs import claims
 from mnist_core.runs.run import Run
 from mnist_core.runs.store import find_run
 
@@ -31,13 +32,14 @@ def move_to_trash(run: Run) -> None:
     Raises:
         RunError: the run has not ended, or cannot be moved.
     """
-    status = run.status()
-    if not status.final:
-        raise RunError(f"The run {run.id} is {status.state}. Stop it before you delete it.")
     target = run.path.parent / TRASH_FOLDER / f"{int(time.time())}-{run.id}"
     try:
-        target.parent.mkdir(exist_ok=True)
-        run.path.replace(target)
+        with claims.claiming(run):
+            status = run.status()
+            if not status.final:
+                raise RunError(f"The run {run.id} is {status.state}. Stop it before you delete it.")
+            make_folder(target.parent)
+            move(run.path, target)
     except OSError as error:
         raise RunError(f"The run {run.id} cannot be deleted: {error}.") from None
 
@@ -65,7 +67,7 @@ def restore_from_trash(run_id: str, root: Path | None = None) -> Run:
     """
     root = root or runs_dir()
     try:
-        find_in_trash(run_id, root).path.replace(root / run_id)
+        move(find_in_trash(run_id, root).path, root / run_id)
     except OSError as error:
         raise RunError(f"The run {run_id} cannot be restored: {error}.") from None
     return find_run(run_id, root)
@@ -77,10 +79,10 @@ def empty_trash(root: Path | None = None) -> None:
     for match, path in _trash_entries(root):
         deleted = float(match[1])
         if now - deleted > KEPT_SECONDS:
-            shutil.rmtree(path, ignore_errors=True)
+            delete_folder(path)
         elif deleted > now + CLOCK_SECONDS:  # the clock was set back: the run's day starts now
             with contextlib.suppress(OSError):
-                path.replace(path.with_name(f"{int(now)}-{match[2]}"))
+                move(path, path.with_name(f"{int(now)}-{match[2]}"))
 
 
 def trashed_folders(root: Path | None = None) -> list[Path]:

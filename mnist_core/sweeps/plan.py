@@ -9,9 +9,10 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 from mnist_core.errors import DigitLabError, RunError, SettingError, SweepError
+from mnist_core.fields import TIMESTAMP, Choice, Integer, Rule, Text, shorten
 from mnist_core.networks.library import resolve_network
 from mnist_core.recipes.overrides import apply_overrides
 from mnist_core.recipes.recipes import RECIPES
@@ -39,6 +40,14 @@ HELD_OUT_SPLIT = "last-sixth"
 """Replaces the split of a base that validates on the test images: those must not choose anything."""
 _JSON_KEYS = {"space": "vary", "sampler": "how", "retrain_seeds": "seeds"}
 """Fields of SweepPlan that have another name in sweep.json and `--json`."""
+
+_RULES: dict[str, Rule] = {
+    "retrain_seeds": Integer(0, MAX_RETRAIN_SEEDS),
+    "prune": Choice((False, True)),
+    "storage": Text(1_000),
+    "title": Text(1_000),
+    "created": TIMESTAMP,
+}
 
 
 @dataclass(frozen=True)
@@ -107,7 +116,7 @@ class SweepPlan:
         """Parses what `to_json` returned. Raises SweepError if it is something else, or of another schema."""
         schema = content.get("schema") if isinstance(content, dict) else None
         if schema != SCHEMA:
-            raise SweepError(f"its schema is {schema!r}; this version of Digit Lab reads {SCHEMA}")
+            raise SweepError(f"its schema is {shorten(repr(schema))}; this version of Digit Lab reads {SCHEMA}")
         try:
             values = {name: content[_JSON_KEYS.get(name, name)] for name in cls.__dataclass_fields__}
             values |= {"base": RunSpec.from_json(content["base"]), "space": parse_space(content["vary"])}
@@ -116,7 +125,7 @@ class SweepPlan:
         except KeyError as error:
             raise SweepError(f"the key {error} is missing") from None
         except (TypeError, ValueError, DigitLabError) as error:
-            raise SweepError(str(error)) from None
+            raise SweepError(shorten(str(error))) from None
         return plan
 
 
@@ -184,17 +193,21 @@ def _check(plan: SweepPlan) -> None:
     choices = {"sampler": SAMPLERS, "measure": tuple(MEASURES), "backend": BACKENDS}
     for name, known in choices.items():
         if getattr(plan, name) not in known:
-            raise SettingError(f"{name} is {getattr(plan, name)!r}, expected one of {', '.join(known)}.")
+            shown = shorten(repr(getattr(plan, name)))
+            raise SettingError(f"{name} is {shown}, expected one of {', '.join(known)}.")
     checked_trials(plan.trials)
-    if not isinstance(plan.retrain_seeds, int) or not 0 <= plan.retrain_seeds <= MAX_RETRAIN_SEEDS:
-        raise SettingError(f"seeds is {plan.retrain_seeds!r}, expected a whole number from 0 to {MAX_RETRAIN_SEEDS}.")
+    for name, rule in _RULES.items():
+        if not rule.accepts(getattr(plan, name)):
+            shown = shorten(repr(getattr(plan, name)))
+            raise SettingError(f"{_JSON_KEYS.get(name, name)} is {shown}, expected {rule}.")
 
 
 def checked_trials(trials: object) -> int:
     """The number of trials. Raises SettingError if it is not one from 1 to MAX_TRIALS."""
-    if not isinstance(trials, int) or isinstance(trials, bool) or not 1 <= trials <= MAX_TRIALS:
-        raise SettingError(f"trials is {trials!r}, expected a whole number from 1 to {MAX_TRIALS:,}.")
-    return trials
+    rule = Integer(1, MAX_TRIALS)
+    if not rule.accepts(trials):
+        raise SettingError(f"trials is {shorten(repr(trials))}, expected {rule}.")
+    return cast(int, trials)
 
 
 def max_trials(plan: SweepPlan) -> int:

@@ -22,8 +22,6 @@ resume_sweep(sweep, trials=40)
 
 from __future__ import annotations
 
-import json
-import re
 import secrets
 import subprocess  # noqa: S404 - starts this package's own process
 import time
@@ -34,15 +32,18 @@ from typing import Any
 from mnist_core import owners
 from mnist_core.config import runs_dir
 from mnist_core.errors import RunError, SettingError, SweepError, SweepNotFoundError
-from mnist_core.files import read_json, write_json
+from mnist_core.files import explain_write_error, new_folder, open_log, parse_json, read_file, read_json, write_json
 from mnist_core.processes import start_module
-from mnist_core.runs.run import BEST_MODEL, SWEEPS_FOLDER, Run, sweep_mark
+from mnist_core.runs import claims
+from mnist_core.runs.run import BEST_MODEL, SWEEP_ID, SWEEPS_FOLDER, Run, sweep_mark
 from mnist_core.runs.status import Status, stamp_status
 from mnist_core.runs.store import list_runs
 from mnist_core.sweeps.objective import best_trial
 from mnist_core.sweeps.plan import BACKENDS, SweepPlan, checked_trials, max_trials, plan_title
+from mnist_core.sweeps.records import check_best, check_trials
 
-_SWEEP_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{8}")
+TRIALS_BYTES = 50_000_000
+"""Largest trials.json. 10,000 trials of 20 epochs have 12 MB."""
 DATABASE_AND_CLUSTER = ("PG*", "MYSQL_*", "RAY_*")
 """Environment variables by which a sweep's process connects to Optuna's database and to Ray, passwords included."""
 _children: list[subprocess.Popen[bytes]] = []
@@ -79,8 +80,8 @@ class Sweep:
         """What it searches. Raises SweepError, naming the file and the reason, if sweep.json cannot be read."""
         path = self.path / "sweep.json"
         try:
-            return SweepPlan.from_json(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, RecursionError, SweepError) as error:
+            return SweepPlan.from_json(parse_json(read_file(path)))
+        except (OSError, ValueError, SweepError) as error:
             raise SweepError(
                 f"{path} cannot be read: {error}. Restore the file, or delete the sweep's folder."
             ) from None
@@ -121,8 +122,7 @@ class Sweep:
 
     def trials(self) -> list[dict[str, Any]]:
         """Every trial so far, as study.Trial.to_json writes it. Rows that are damaged are left out."""
-        rows = read_json(self.path / "trials.json").get("trials")
-        return [row for row in rows if _is_trial(row)] if isinstance(rows, list) else []
+        return check_trials(read_json(self.path / "trials.json", TRIALS_BYTES).get("trials"))
 
     def retrained_best(self) -> dict[str, Any]:
         """The content of winner.json; empty before the best trial is retrained.
@@ -132,17 +132,7 @@ class Sweep:
             Once all have finished also `mean`, `spread` (standard deviation), `run` (the best of them),
             `test_accuracy` and `test_loss`.
         """
-        return read_json(self.path / BEST_MODEL)
-
-
-def _is_trial(row: Any) -> bool:
-    return (
-        isinstance(row, dict)
-        and isinstance(row.get("trial"), int)
-        and isinstance(row.get("settings"), dict)
-        and isinstance(row.get("values"), list)
-        and (row.get("value") is None or isinstance(row["value"], int | float))
-    )
+        return check_best(read_json(self.path / BEST_MODEL))
 
 
 def create_sweep(plan: SweepPlan, root: Path | None = None, owner: str = owners.NOBODY) -> Sweep:
@@ -160,14 +150,12 @@ def create_sweep(plan: SweepPlan, root: Path | None = None, owner: str = owners.
     day = time.strftime("%Y%m%d-%H%M%S", time.localtime(plan.created))
     sweep = Sweep(root / SWEEPS_FOLDER / f"{day}-{secrets.token_hex(4)}")
     try:
-        sweep.path.mkdir(parents=True)
-        owners.write_owner(sweep.path, owner)
-        sweep.files.write_status(stamp_status(Status(steps=plan.trials, message="Starting.")))
-        write_json(sweep.path / "sweep.json", plan.to_json())  # last: a folder with this file is listed as a sweep
+        with new_folder(sweep.path) as folder:
+            owners.write_owner(folder, owner)
+            Run(folder).write_status(stamp_status(Status(steps=plan.trials, message="Starting.")))
+            write_json(folder / "sweep.json", plan.to_json())
     except OSError as error:
-        raise RunError(
-            f"No sweep can be written in {root}: {error}. Fix the permissions, or set DIGITLAB_RUNS to another folder."
-        ) from None
+        raise RunError(f"The sweep cannot be created. {explain_write_error(error, root)}") from None
     return sweep
 
 
@@ -178,7 +166,7 @@ def find_sweep(sweep_id: str, root: Path | None = None) -> Sweep:
         SweepNotFoundError: there is none. An id that is not well-formed is never used as a path.
     """
     root = root or runs_dir()
-    sweep = Sweep(root / SWEEPS_FOLDER / sweep_id) if _SWEEP_ID.fullmatch(sweep_id) else None
+    sweep = Sweep(root / SWEEPS_FOLDER / sweep_id) if SWEEP_ID.fullmatch(sweep_id) else None
     if sweep is None or not (sweep.path / "sweep.json").is_file():
         raise SweepNotFoundError(f"There is no sweep {sweep_id[:80]!r} in {root}. `sweep show` lists all sweeps.")
     return sweep
@@ -187,7 +175,7 @@ def find_sweep(sweep_id: str, root: Path | None = None) -> Sweep:
 def list_sweeps(root: Path | None = None) -> list[Sweep]:
     """All sweeps, newest first."""
     folder = (root or runs_dir()) / SWEEPS_FOLDER
-    names = [path.name for path in folder.iterdir() if _SWEEP_ID.fullmatch(path.name)] if folder.is_dir() else []
+    names = [path.name for path in folder.iterdir() if SWEEP_ID.fullmatch(path.name)] if folder.is_dir() else []
     return [Sweep(folder / name) for name in sorted(names, reverse=True) if (folder / name / "sweep.json").is_file()]
 
 
@@ -199,7 +187,7 @@ def launch_sweep(sweep: Sweep) -> subprocess.Popen[bytes]:
     """
     _children[:] = [child for child in _children if child.poll() is None]
     try:
-        with sweep.log.open("ab") as output:
+        with open_log(sweep.log) as output:
             child = start_module(
                 "mnist_core.sweeps.runner",
                 str(sweep.path.resolve()),
@@ -229,20 +217,24 @@ def resume_sweep(sweep: Sweep, trials: int | None = None, backend: str | None = 
 
     Raises:
         SettingError: the number of trials is out of range.
-        SweepError: the sweep cannot be read or started.
+        SweepError: the sweep cannot be read or started, or its files cannot be written.
     """
     plan = sweep.plan()
     requests: dict[str, Any] = {"paused": False, "stop": False}
     if trials is not None:
         requests["trials"] = checked_trials(trials)
-    if sweep.live:
-        sweep.update_control(**requests)
-        return None
-    if backend is not None:
-        requests["backend"] = backend
-    sweep.update_control(**requests)
-    queued = replace(sweep.files.status(), state="queued", message="Starting.", steps=sweep.target_trials(plan))
-    sweep.files.write_status(stamp_status(queued))
+    try:
+        with claims.claiming(sweep.files):
+            if sweep.live:
+                sweep.update_control(**requests)
+                return None
+            if backend is not None:
+                requests["backend"] = backend
+            sweep.update_control(**requests)
+            queued = replace(sweep.files.status(), state="queued", message="Starting.", steps=sweep.target_trials(plan))
+            sweep.files.write_status(stamp_status(queued))
+    except OSError as error:
+        raise SweepError(f"The sweep {sweep.id} cannot be resumed: {error}.") from None
     return launch_sweep(sweep)
 
 

@@ -1,7 +1,7 @@
 """The runs that a sweep has in progress: starts them when there is room, resumes a run whose worker died, ends them.
 
 Other people's runs have priority: the backend has room for a trial only while their runs leave a slot free. Somebody
-who starts a training during a trial shares the cores with that one trial; the next trial waits for them.
+who starts a training during a trial waits for the end of that one trial; the next trial waits for them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mnist_core.jobs.backend import JobBackend
-from mnist_core.jobs.lifecycle import resume_or_restart_run
+from mnist_core.jobs.lifecycle import resume_run
 from mnist_core.runs import claims
 from mnist_core.runs.run import Run
 from mnist_core.runs.spec import RunSpec
@@ -96,7 +96,7 @@ class TrialRuns:
                 continue  # the backend starts it again itself, or has not noticed yet
             if exists and status.state == "interrupted" and not self._stopping and self._tries(run) < MAX_RETRIES:
                 self._retries[run_id] += 1
-                resume_or_restart_run(self._backend, run)
+                resume_run(self._backend, run)
                 continue
             del self._retries[run_id]
             ended.append(run)

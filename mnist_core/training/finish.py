@@ -15,7 +15,7 @@ from mnist_core.constants import NOT_A_DIGIT
 from mnist_core.errors import ModelError
 from mnist_core.evaluation.metrics import Evaluation, evaluate
 from mnist_core.evaluation.pen_accuracy import accuracy_by_condition
-from mnist_core.files import replacing
+from mnist_core.files import create_file, replacing
 from mnist_core.handwriting import mixture
 from mnist_core.models import convert
 from mnist_core.models.classifier import Classifier
@@ -106,7 +106,8 @@ def save_converted_model(
         ModelError: a probability differs by more than MAX_DIFFERENCE; the file at `path` stays as it was.
     """
     with replacing(path) as temporary:
-        temporary.write_bytes(content)
+        with create_file(temporary) as file:
+            file.write(content)
         converted = Classifier(temporary).probabilities(images)
         difference = float(np.abs(converted - expected).max())
         agreement = float((converted.argmax(1) == expected.argmax(1)).mean())

@@ -14,7 +14,6 @@ list of runs looks. The same worker runs it:
 from __future__ import annotations
 
 import math
-import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
@@ -28,6 +27,7 @@ from mnist_core.config import runs_dir
 from mnist_core.data.mnist import load_mnist
 from mnist_core.data.splits import Split, split_mnist, uncenter_split
 from mnist_core.errors import TrainingError
+from mnist_core.files import delete_folder
 from mnist_core.recipes.settings import Settings
 from mnist_core.runs.heartbeat import Heartbeat
 from mnist_core.runs.run import Run
@@ -103,7 +103,7 @@ def delete_old_tests() -> None:
     """Deletes all tests but the newest KEPT_TESTS and those that are still running."""
     for test in list_runs(tests_folder())[KEPT_TESTS:]:
         if test.status().final:
-            shutil.rmtree(test.path, ignore_errors=True)
+            delete_folder(test.path)
 
 
 def read_points(run: Run) -> list[Point]:

@@ -7,10 +7,10 @@ one chart. TensorFlow writes them; the tensorboard package is not needed.
 from __future__ import annotations
 
 import contextlib
-import shutil
 from collections.abc import Mapping
 from typing import Any
 
+from mnist_core.files import delete_folder
 from mnist_core.runs.run import Run
 
 TAGS = {
@@ -38,7 +38,7 @@ class EventWriter:
     def __init__(self, run: Run) -> None:
         import tensorflow as tf
 
-        shutil.rmtree(run.path / "events", ignore_errors=True)
+        delete_folder(run.path / "events")
         self._writers = {folder: tf.summary.create_file_writer(str(run.path / "events" / folder)) for folder in TAGS}
         # tf.summary.scalar would make this metadata, but it imports the tensorboard package.
         self._scalar = tf.compat.v1.SummaryMetadata(data_class=1)

@@ -28,7 +28,7 @@ from mnist_core.config import runs_dir
 from mnist_core.data.mnist import Mnist
 from mnist_core.data.splits import split_mnist
 from mnist_core.errors import TrainingError
-from mnist_core.files import read_json, write_json
+from mnist_core.files import make_folder, read_json, write_json
 from mnist_core.handwriting.mixture import MIXTURES
 from mnist_core.networks import cost
 from mnist_core.networks.cost import LayerCost
@@ -200,7 +200,7 @@ def read_time_model() -> TimeModel | None:
 
 def save_time_model(model: TimeModel) -> None:
     """Writes a time model to RUNS_DIR. Raises OSError if that fails."""
-    runs_dir().mkdir(parents=True, exist_ok=True)
+    make_folder(runs_dir())
     write_json(runs_dir() / FILE, {"schema": SCHEMA, **asdict(model)})
 
 

@@ -93,9 +93,10 @@ def test_export_to_a_path_and_import_elsewhere(own_run: Run, tmp_path: Path) -> 
     target = tmp_path / "out.zip"
     assert call("export", own_run.id, "--format", "zip", "--output", target).stdout == f"{target}\n"
     imported = call_json("import", target, "--json", runs=tmp_path / "elsewhere")
-    assert imported == {"run": own_run.id, "state": "finished"}
-    found = call_json("show", own_run.id, "--json", runs=tmp_path / "elsewhere")
-    assert found["card"] == own_run.card() and found["reports"] == len(own_run.metrics().rows)
+    assert imported["state"] == "finished" and imported["run"] != own_run.id
+    found = call_json("show", imported["run"], "--json", runs=tmp_path / "elsewhere")
+    assert found["card"]["test"] == own_run.card()["test"] and found["reports"] == len(own_run.metrics().rows)
+    assert found["imported"]["run"] == own_run.id and "sha256" not in found["card"]["data"]
     other = call("import", target).stdout.strip()
     assert other != own_run.id and {run.id for run in list_runs()} == {own_run.id, other}
 

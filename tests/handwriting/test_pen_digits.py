@@ -198,7 +198,7 @@ REFUSED: dict[str, tuple[str, int, str, str]] = {
     "no point": (f"{SEGMENT}.PEN_DOWN\n.PEN_UP\n{SEGMENT}", 1, "the digit 4 without a point", "points"),
     "no object": ('{"label": 1, "writer": "1", "strokes": [[[0, 0]]]}\n[1]\n', 2, "[1]", "an object like"),
     "no JSON": ("{\n", 1, "Expecting property name", "an object like"),
-    "deep": ('{"label": ' + "[" * 100_000, 1, "recursion", "an object like"),
+    "deep": ('{"label": ' + "[" * 100_000, 1, "levels deep", "an object like"),
     "no writer": ('\n{"label": 1, "strokes": [[[0, 0]]]}', 2, "'label': 1", "an object like"),
     "label 10": ('{"label": 10, "writer": "1", "strokes": [[[0, 0]]]}', 1, "the label 10", "an object like"),
     "label true": ('{"label": true, "writer": "1", "strokes": [[[0, 0]]]}', 1, "the label True", "an object like"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from mnist_core.errors import QueueFullError
 from mnist_core.jobs import other_runs, worker_pool
-from mnist_core.jobs.lifecycle import requeue, resume_or_restart_run
+from mnist_core.jobs.lifecycle import requeue, resume_run
 from mnist_core.jobs.local import LocalBackend
 from mnist_core.runs.checkpoints import CHECKPOINT_FILE
 from mnist_core.runs.run import Run
@@ -44,7 +45,7 @@ def interrupted(with_checkpoint: bool) -> Run:
 @pytest.mark.parametrize("with_checkpoint", [True, False])
 def test_an_interrupted_run_resumes_from_its_checkpoint_or_starts_again(with_checkpoint: bool) -> None:
     run, backend = interrupted(with_checkpoint), Backend()
-    resume_or_restart_run(backend, run)
+    resume_run(backend, run)
     status = run.status()
     assert backend.submitted == [run.id] and (status.state, status.epochs) == ("queued", 7)
     assert (status.epoch, status.step, status.train_seconds) == ((1, 5, 3.0) if with_checkpoint else (0, 0, 0.0))
@@ -56,7 +57,7 @@ def test_a_full_queue_leaves_a_run_with_a_checkpoint_as_it_was() -> None:
     run = interrupted(with_checkpoint=True)
     status, control = run.status(), run.control()
     with pytest.raises(QueueFullError):
-        resume_or_restart_run(Backend(full=True), run)
+        resume_run(Backend(full=True), run)
     assert (run.status(), run.control()) == (status, control)
 
 
@@ -69,6 +70,7 @@ def test_a_deleted_run_is_not_queued_again(tmp_path: Path) -> None:
 def test_a_backend_has_room_while_nobody_else_uses_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     class Process:
         returncode = 0
+        pid = os.getpid()
 
         def poll(self) -> None:
             """It runs."""

@@ -260,7 +260,7 @@ def test_a_worker_that_ignores_sigterm_is_killed(workers: Workers) -> None:
     wait_until(request_again, "the end", 20)
     assert run.status().state == "interrupted"
     assert time.monotonic() - requested >= 0.6
-    assert workers.processes[run.id].returncode == -signal.SIGKILL
+    assert workers.processes[run.id].wait(10) == -signal.SIGKILL
     wait_until(started(next_run), "the next worker")
 
 
@@ -599,7 +599,7 @@ def test_an_adopted_worker_that_ignores_the_request_is_ended(workers: Workers) -
 
 def test_an_adopted_worker_may_end_while_it_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     """An exception would end the thread of the queue, and nothing would train any more."""
-    worker = AdoptedWorker(Status(pid=os.getpid()))
+    worker = AdoptedWorker(make_run(), os.getpid())
     assert worker.poll() is None
 
     def gone(process: psutil.Process) -> str:

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from streamlit.testing.v1 import AppTest
 
+from pages.ui.shared.formatting import WORD_JOINER
 from tests.support import ROOT
 
 APP = ROOT / "app.py"
@@ -37,17 +38,22 @@ def page_text(app: AppTest) -> str:
     """All text and HTML on the page."""
     elements = [*app.markdown, *app.caption, *app.info, *app.success, *app.get("html")]
     texts = [str(getattr(element, "value", None) or element.proto.body) for element in elements]
-    return "\n".join([*texts, error_text(app)])
+    return "\n".join([*texts, error_text(app)]).replace(WORD_JOINER, "")
 
 
 def error_text(app: AppTest) -> str:
-    """The text of all errors, without the backslashes that keep it from being Markdown."""
-    return "\n".join(error.value for error in app.error).replace("\\", "")
+    """The text of all errors, without the characters that keep it from being Markdown."""
+    return "\n".join(map(unescaped, (error.value for error in app.error)))
+
+
+def unescaped(text: str) -> str:
+    """The text that formatting.escape_markdown was given."""
+    return text.replace("\\", "").replace(WORD_JOINER, "")
 
 
 def toasts(app: AppTest) -> str:
-    """The text of all toasts, without the backslashes that keep it from being Markdown."""
-    return "\n".join(toast.value for toast in app.toast).replace("\\", "")
+    """The text of all toasts, without the characters that keep it from being Markdown."""
+    return "\n".join(map(unescaped, (toast.value for toast in app.toast)))
 
 
 def button(app: AppTest, label: str) -> Any:

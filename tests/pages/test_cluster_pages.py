@@ -27,7 +27,7 @@ from mnist_core.sweeps.store import create_sweep, list_sweeps
 from pages.ui.shared import caches, state
 from pages.ui.sweep import form
 from tests.jobs.ray.test_backend import Cluster
-from tests.pages.support import button, error_text, open_page, page_text
+from tests.pages.support import button, error_text, open_page, page_text, unescaped
 from tests.support import wait_until
 
 GONE = "Ray at http://head:8265 cannot be reached. Start its head."
@@ -93,7 +93,7 @@ def test_out_of_reach_it_is_said_and_one_click_trains_here(app: AppTest, cloud: 
     open_page(app, "pages/train.py")
     cluster = served()
     app.run()
-    assert [warning.value for warning in app.warning] == [GONE]
+    assert [unescaped(warning.value) for warning in app.warning] == [GONE]
     button(app, "Train").click().run()
     assert error_text(app) == GONE and not list_runs(), "nothing is left behind"
     button(app, "Train on this machine instead").click().run()

@@ -56,7 +56,7 @@ def test_a_chart_has_a_finding_and_a_menu_and_without_data_it_is_a_sentence() ->
     assert not app.exception
     assert len(app.get("vega_lite_chart")) == 2
     texts = [text.value for text in app.markdown]
-    assert r"It is \*empty\*\." in texts and r"It is \*drawn\*\." in texts
+    assert r"It is \*empty\*." in texts and r"It is \*drawn\*." in texts
     assert texts.count("**How to read this**") == 2
     assert [each.proto.label for each in app.get("download_button")] == ["CSV"], "none is added twice a second"
     app.session_state[state.PRESENTING] = True

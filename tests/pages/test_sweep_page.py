@@ -166,7 +166,7 @@ def test_best_trial_and_heat_map_come_first_and_simple_mode_leaves_out_the_rest(
     write_json(sweep.path / "winner.json", WINNER)
     text = shown(opened(simple))
     assert text.index("Best trial: 6") < text.index("Learning rate × batch size") < text.index("##### Trials")
-    assert "The best trial has learning rate 0\\.01 and batch size 128" in text
+    assert "The best trial has learning rate 0.01 and batch size 128" in text
     assert len(simple.get("vega_lite_chart")) + len(simple.get("arrow_vega_lite_chart")) == 1
 
 

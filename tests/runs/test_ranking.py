@@ -75,6 +75,11 @@ def test_leaderboard_never_mixes_data_sets_and_prefers_the_smaller_network() -> 
     assert [row["place"] for row in boards["full"]] == [1, 2, 3, 4]
 
 
+def test_imported_runs_are_not_ranked() -> None:
+    imported = [row("g", val_accuracy=1.0, imported=whose) for whose in (history.CLAIMED, history.MEASURED)]
+    assert ranking.leaderboards([*imported, *ROWS]) == ranking.leaderboards(ROWS)
+
+
 def test_leaderboard_has_ten() -> None:
     rows = [row(str(index), val_accuracy=index / 100) for index in range(30)]
     (board,) = ranking.leaderboards(rows).values()

@@ -24,7 +24,6 @@ from mnist_core.jobs.persistent_worker import PersistentWorker
 from mnist_core.jobs.worker_process import start_worker
 from mnist_core.networks.layers import BatchNormalization, Dense, Dropout, Flatten, Rescaling
 from mnist_core.recipes.settings import Settings
-from mnist_core.runs import status as status_module
 from mnist_core.runs.checkpoints import CHECKPOINT_FILE, read_checkpoint
 from mnist_core.runs.control import Control
 from mnist_core.runs.run import Run
@@ -160,7 +159,7 @@ def test_resumed_run_equals_the_uninterrupted_one(untouched_run: Run) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="it limits the size of files by prlimit")
 @pytest.mark.usefixtures("keras")
-def test_run_survives_a_kill_and_full_disks_and_equals_the_uninterrupted_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_run_survives_a_kill_and_full_disks_and_equals_the_uninterrupted_one() -> None:
     """Killed within an epoch, then on a disk with too little room for a checkpoint, then on one with no room at all."""
     import resource
 
@@ -183,9 +182,7 @@ def test_run_survives_a_kill_and_full_disks_and_equals_the_uninterrupted_one(mon
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (limit, limit))
         run.update_control(paused=False)
         assert process.wait(300) in (1, 120), run.log.read_text()  # 120: Python could not write its last output
-        with monkeypatch.context() as patch:
-            patch.setattr(status_module, "STALE_SECONDS", -1.0)  # as if ten seconds had passed
-            status = run.status()
+        status = run.status(grace=0)
         assert status.state == "interrupted" and message in status.message
         assert run.metrics().broken == 0 and not list(run.path.rglob(".*-*")), "nothing half-written"
         conclude_run(run, process.returncode)

@@ -10,6 +10,7 @@ import logging
 import time
 
 from mnist_core.config import runs_dir
+from mnist_core.files import write_bytes
 from mnist_core.jobs.lifecycle import conclude_run, requeue
 from mnist_core.jobs.ray.cluster import Jobs, JobState
 from mnist_core.jobs.ray.tasks import Task, Tasks
@@ -134,4 +135,4 @@ class TaskMonitor:
 def _save_to_log(run: Run, message: str) -> None:
     """Writes Ray's message to the run's log if the worker has written nothing there."""
     if message and run.path.is_dir() and not (run.log.exists() and run.log.stat().st_size):
-        run.log.write_text(message + "\n", encoding="utf-8")
+        write_bytes(run.log, f"{message}\n".encode())

@@ -201,7 +201,7 @@ def prediction_in_words(choice: str, image: NDArray[np.uint8]) -> str:
     size = model.input_size
     if size == len(image):
         return sentence
-    return f"{sentence} The model's input has {size}×{size} pixels: the digit is placed in the middle."
+    return f"{sentence} The model's input has {size:d}×{size:d} pixels: the digit is placed in the middle."
 
 
 def show_explain_button(split: str, index: int) -> None:

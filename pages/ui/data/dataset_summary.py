@@ -11,7 +11,7 @@ from mnist_core.data.mnist import Mnist, locate_mnist
 from mnist_core.data.mnist_files import MNIST_KEYS
 from mnist_core.data.summary import DatasetSummary
 from mnist_core.handwriting.pen_digits import locate_pen_digits
-from pages.ui.shared import analysis_caches, caches, figure
+from pages.ui.shared import analysis_caches, caches, figure, formatting
 
 ROW_WIDTH = 840
 """Width of a row of ten digits on the page, in pixels."""
@@ -107,11 +107,11 @@ def show_source(mnist: Mnist) -> None:
     st.markdown("##### Sources and licenses")
     file = locate_mnist()
     if file:
-        location = f"Loaded from `{file.name}`."
+        location = f"Loaded from {formatting.escape_markdown(file.name)}."
     else:
         location = (
             "The full data set is not on this server yet; the first run downloads it (11 MB). This page shows the "
-            f"{mnist.source}, which comes with the app."
+            f"{formatting.escape_markdown(mnist.source)}, which comes with the app."
         )
     st.markdown(
         "**MNIST** by Y. LeCun, C. Cortes and C. Burges, "
@@ -119,7 +119,7 @@ def show_source(mnist: Mnist) -> None:
         f"{location}"
     )
     if mnist.notice:
-        st.warning(mnist.notice)
+        st.warning(formatting.escape_markdown(mnist.notice))
     show_pen_digits_source()
     rows = [
         {
@@ -136,7 +136,9 @@ def show_source(mnist: Mnist) -> None:
 def show_pen_digits_source() -> None:
     """Source and license of the pen strokes that the recipes with drawings are trained on."""
     file = locate_pen_digits()
-    location = f"Loaded from `{file.name}`" if file else "Not on this server yet; downloaded when a recipe needs them"
+    location = "Not on this server yet; downloaded when a recipe needs them"
+    if file:
+        location = f"Loaded from {formatting.escape_markdown(file.name)}"
     st.markdown(
         "**Pen digits** by E. Alpaydın and F. Alimoğlu, UCI data set 81, "
         f"[CC BY 4.0](https://creativecommons.org/licenses/by/4.0/): the pen strokes of 30 people. {location}."

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from mnist_core.evaluation import caveats, mistakes
 from mnist_core.evaluation.metrics import Evaluation, evaluate
 from mnist_core.handwriting.pen_digits import DRAWING_CONDITIONS, locate_pen_digits
+from mnist_core.runs.imports import read_import
+from mnist_core.runs.store import find_run
 from mnist_core.training import fine_tune
 from pages.ui.shared import analysis_caches, caches, model_menu, state
 
@@ -106,5 +108,7 @@ def evaluate_model(choice: str, source: str) -> EvaluatedModel:
         images, labels, writers = analysis_caches.pen_digits(pen_path, source)
         probabilities = analysis_caches.pen_predictions(path, pen_path, source)
         notes = caveats.pen_caveats(card, writers)
+    if choice != model_menu.SHIPPED and read_import(find_run(choice).path):
+        notes.append("The model is imported: whether it was trained on some of these images, only its maker knows.")
     notes += caveats.input_caveats(model.input_size, probabilities.shape[1])
     return EvaluatedModel(choice, model_menu.model_name(choice), source, images, labels, probabilities, tuple(notes))

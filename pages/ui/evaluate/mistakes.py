@@ -13,7 +13,7 @@ from mnist_core.charts.common import encode_csv, format_percent
 from mnist_core.constants import NUM_CLASSES
 from mnist_core.evaluation import findings, mistakes
 from pages.ui.evaluate.evaluated_model import EvaluatedModel
-from pages.ui.shared import digit_picker, figure, prediction_view, state, thumbnails
+from pages.ui.shared import digit_picker, figure, formatting, prediction_view, state, thumbnails
 
 PER_PAGE = 12
 """Images on a page of a gallery."""
@@ -81,7 +81,7 @@ def show_worst_mistakes(model: EvaluatedModel) -> None:
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", wrap=False):
         st.markdown("##### The most confident mistakes")
         figure.show_guide("worst mistakes")
-    st.markdown(findings.worst_mistake(model.probabilities, model.labels))
+    st.markdown(formatting.escape_markdown(findings.worst_mistake(model.probabilities, model.labels)))
     show_gallery(model, mistakes.worst_mistakes(model.probabilities, model.labels), "worst")
 
 

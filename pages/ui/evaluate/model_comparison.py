@@ -23,14 +23,14 @@ def show_model_comparison(model: EvaluatedModel) -> None:
     correct = significance.correct_mask(model.probabilities, model.labels)
     other_correct = significance.correct_mask(other.probabilities, other.labels)
     test = significance.mcnemar(correct, other_correct)
-    name, other_name = formatting.escape_markdown(model.name), formatting.escape_markdown(other.name)
-    st.markdown(f"##### Is one significantly better?\n\n**{test.sentence(name, other_name)}**")
+    sentence = formatting.escape_markdown(test.sentence(model.name, other.name))
+    st.markdown(f"##### Is one significantly better?\n\n**{sentence}**")
     method = "exact binomial" if test.exact else "chi-square with continuity correction"
     discordant = plural(test.only_first + test.only_second, "image")
     st.caption(f"McNemar's test, {method}, on the {discordant} that only one of the two classifies correctly.")
     show_both_metrics(model, other, test)
-    show_exclusive_images(correct & ~other_correct, name, other, "first")
-    show_exclusive_images(other_correct & ~correct, other_name, model, "second")
+    show_exclusive_images(correct & ~other_correct, model.name, other, "first")
+    show_exclusive_images(other_correct & ~correct, other.name, model, "second")
 
 
 def show_both_metrics(model: EvaluatedModel, other: EvaluatedModel, test: significance.McNemarResult) -> None:
@@ -60,10 +60,12 @@ def show_exclusive_images(where: NDArray[np.bool_], correct_name: str, wrong: Ev
 
     Args:
         where: (N,), True for these images.
-        correct_name: name of the model that is right, as Markdown.
+        correct_name: name of the model that is right.
         wrong: the other model.
         key: prefix of the widgets' keys.
     """
-    with st.expander(f"Only {correct_name} is correct: {plural(int(where.sum()), 'image')}"):
+    with st.expander(
+        f"Only {formatting.escape_markdown(correct_name)} is correct: {plural(int(where.sum()), 'image')}"
+    ):
         st.caption(f"Predictions of {formatting.escape_markdown(wrong.name)}:")
         show_gallery(wrong, np.flatnonzero(where), key)

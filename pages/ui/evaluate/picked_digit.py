@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.ui.shared import caches, digit_picker, model_menu, prediction_view
+from pages.ui.shared import caches, digit_picker, formatting, model_menu, prediction_view
 
 
 def show_picked_digit(choice: str) -> None:
     """A button that opens the picker and the prediction. `choice`: of model_menu.select_model."""
     with st.popover(
-        f"Digit: {digit_picker.picked_name()}", icon=":material/edit:", width="stretch", key="picked_digit"
+        f"Digit: {formatting.escape_markdown(digit_picker.picked_name())}",
+        icon=":material/edit:",
+        width="stretch",
+        key="picked_digit",
     ):
         digit = digit_picker.pick_digit()
         reading = caches.classifier(model_menu.model_path(choice)).predict(digit.image)

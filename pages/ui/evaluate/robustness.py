@@ -169,7 +169,7 @@ def show_measuring_progress(steps: list[Step]) -> None:
     st.button("Stop measuring", icon=":material/stop:", on_click=stop_measuring)
     _, name, _ = steps[0]
     total = measurement.done + len(steps)
-    text = f"{DISTORTIONS[name].title}: {measurement.done} of {total}"
+    text = f"{DISTORTIONS[name].title}: {measurement.done:d} of {total:d}"
     if measurement.done:
         seconds_left = (time.monotonic() - measurement.started) / measurement.done * len(steps)
         text += f", about {format_duration(seconds_left)} left"

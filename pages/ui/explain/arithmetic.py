@@ -17,7 +17,7 @@ from mnist_core.explain import arithmetic
 from mnist_core.explain.arithmetic import UnitArithmetic
 from mnist_core.networks.layers import Dropout, SpatialDropout2D
 from pages.ui.explain.pipeline import Part
-from pages.ui.shared import figure
+from pages.ui.shared import figure, formatting
 
 MAX_TERMS = 12
 """Rows of a table of contributions."""
@@ -69,7 +69,7 @@ def show_unit_arithmetic(parts: Sequence[Part], before: NDArray[np.float32], pla
     position = "row {}, column {}, channel {}".format(*place) if len(place) == 3 else f"unit {place[0]}"
     st.markdown(f"**How this value is computed: {position}**")
     for number, each in enumerate(units, 1):
-        st.write(f"{f'{number}. ' if len(units) > 1 else ''}{formula_in_words(each)}.")
+        st.write(f"{f'{number:d}. ' if len(units) > 1 else ''}{formatting.escape_markdown(formula_in_words(each))}.")
     left, right = st.columns([1, 1], gap="large")
     with left:
         steps = [

@@ -21,7 +21,7 @@ from mnist_core.networks.architecture import Architecture
 from mnist_core.runs.model_card import load_architecture
 from mnist_core.training import fine_tune
 from pages.ui.explain.gradient_spinner import gradient_spinner
-from pages.ui.shared import analysis_caches, caches, figure, model_menu, state
+from pages.ui.shared import analysis_caches, caches, figure, formatting, model_menu, state
 
 Image = NDArray[np.uint8]
 """(28, 28) uint8, ink bright."""
@@ -222,7 +222,7 @@ def maps_in_words(method: AttributionMethod, result: Attribution, digits: Sequen
 def show_notes(result: Attribution, digits: Sequence[int], network: Architecture) -> None:
     """Completeness of integrated gradients, and what to bear in mind about the maps."""
     if len(result.completeness) == 1:
-        st.markdown(completeness_in_words(result.completeness[0]))
+        st.markdown(formatting.escape_markdown(completeness_in_words(result.completeness[0])))
     elif result.completeness:
         rows = [
             {
@@ -237,7 +237,7 @@ def show_notes(result: Attribution, digits: Sequence[int], network: Architecture
         figure.show_table(rows, "Completeness: do the attributions add up to the logit?", "completeness", "complete")
     size = network.input_size
     if size != attribution.SIDE:
-        st.caption(f"This network takes {size}×{size} pixels. The map shows their middle, where the digit is.")
+        st.caption(f"This network takes {size:d}×{size:d} pixels. The map shows their middle, where the digit is.")
 
 
 def completeness_in_words(check: Completeness) -> str:

@@ -21,7 +21,7 @@ from mnist_core.runs.snapshots import BYTES_PER_WEIGHT, MAX_SNAPSHOTS, Moment, m
 from mnist_core.training import fine_tune
 from mnist_core.wording import plural
 from pages.ui.explain.gradient_spinner import gradient_spinner
-from pages.ui.shared import analysis_caches, figure, prediction_view, state
+from pages.ui.shared import analysis_caches, figure, formatting, prediction_view, state
 
 Image = NDArray[np.uint8]
 
@@ -148,7 +148,9 @@ def show_moment(history: SnapshotHistory, index: int, layer: str) -> None:
     when, reading = moment_name(history.moments[index]), _prediction(history, index)
     prediction, activations = st.columns([2, 3], gap="large")
     with prediction:
-        st.markdown(f"##### Prediction {when}: {prediction_view.prediction_text(reading)}")
+        st.markdown(
+            f"##### {formatting.escape_markdown(f'Prediction {when}: {prediction_view.prediction_text(reading)}')}"
+        )
         prediction_view.show_bars(reading)
     with activations:
         low, high = float(history.activations[index].min()), float(history.activations[index].max())

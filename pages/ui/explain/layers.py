@@ -38,7 +38,7 @@ def show_layers(choice: str, image: NDArray[np.uint8]) -> None:
     blocks = layer_outputs.fold_outputs(outputs, network)
     block = chosen_block(blocks)
     layer_outputs.show_block_outputs(blocks, outputs, "wall", block, choose_block)
-    st.subheader(block.title)
+    st.subheader(formatting.escape_markdown(block.title))
     name = choose_part(block)
     place_in_details = st.container()
     place = choose_unit(name, outputs[name])
@@ -88,7 +88,7 @@ def choose_part(block: BlockOutput) -> str:
         st.segmented_control(
             "Parts",
             block.names,
-            format_func=layer_outputs.layer_title,
+            format_func=lambda name: formatting.escape_markdown(layer_outputs.layer_title(name)),
             key=state.EXPLAINED_LAYER,
             required=True,
             help="The layers of this block. The charts and the arithmetic go as far as the chosen one.",
@@ -186,7 +186,7 @@ def index_within(key: str, size: int) -> int:
 def show_index_fields(fields: dict[str, tuple[str, int]]) -> None:
     """Number fields to choose without a mouse. `fields`: label -> session key, number of options."""
     for column, (label, (key, size)) in zip(st.columns(len(fields)), fields.items(), strict=True):
-        column.number_input(f"{label} (0 to {size - 1})", 0, max(size - 1, 1), key=key, disabled=size == 1)
+        column.number_input(f"{label} (0 to {size - 1:,})", 0, max(size - 1, 1), key=key, disabled=size == 1)
 
 
 def _choose_clicked(chart: str, keys: dict[str, str]) -> None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from mnist_core.jobs.lifecycle import start_run
 from mnist_core.runs.spec import make_spec
 from pages.ui.explain.counterfactual import show_counterfactual
-from pages.ui.shared import caches, digit_picker, guard, model_menu, state, visitor
+from pages.ui.shared import caches, digit_picker, formatting, guard, model_menu, state, visitor
 
 QUICK_RECIPE = "fast"
 SAMPLE_EPOCHS = 10
@@ -64,7 +64,7 @@ def _show_fooled(drawn: NDArray[np.uint8] | None) -> None:
     if drawn is None:
         digit_picker.start_with_a_digit()
         digit = digit_picker.picked_test_digit()
-        st.write(f"Nothing is drawn yet, so this is {digit.name}.")
+        st.write(f"Nothing is drawn yet, so this is {formatting.escape_markdown(digit.name)}.")
         drawn = digit.image
     guard.render(lambda: show_counterfactual(model_menu.current_model(), drawn))
     st.page_link(

@@ -12,6 +12,7 @@ from mnist_core.charts import runs as run_charts
 from mnist_core.evaluation import findings
 from mnist_core.runs import findings as run_findings
 from mnist_core.runs.comparison import live_changes, settings_table
+from mnist_core.runs.imports import read_import
 from mnist_core.runs.labels import run_title
 from mnist_core.runs.run import Run
 from pages.ui.shared import caches, figure, formatting, guard, mode, prediction_view, sketchpad, state, theme
@@ -83,7 +84,7 @@ def metric_title(metric: str) -> str:
 
 def unique_names(runs: list[Run]) -> list[str]:
     """The names of runs, with the end of the id where several have the same."""
-    titles = [run_title(run) for run in runs]
+    titles = [f"{run_title(run)} (imported)" if read_import(run.path) else run_title(run) for run in runs]
     return [
         title if titles.count(title) == 1 else f"{title} · {run.id[-4:]}"
         for run, title in zip(runs, titles, strict=True)
@@ -102,9 +103,7 @@ def show_settings(runs: list[Run]) -> None:
     if len(runs) > 1:
         differing = [row for row in rows if row["differs"]]
         if differing:
-            st.table(
-                _settings_columns([formatting.escape_markdown(name) for name in names], differing)
-            )  # Markdown in st.table
+            st.table(formatting.escape_table(_settings_columns(names, differing)))
         else:
             st.write("All settings are the same.")
     if mode.is_expert():
@@ -130,7 +129,7 @@ def show_confusion_matrices(runs: list[Run]) -> None:
             with column:
                 figure.show_chart(
                     evaluation_charts.confusion_matrix(np.array(card["test"]["confusion"])),
-                    f"{formatting.escape_markdown(name)}: {accuracy}",
+                    f"{name}: {accuracy}",
                     f"Confusion matrix of {name}: {accuracy}",
                     "confusion matrix",
                     f"confusion_{run.id}",

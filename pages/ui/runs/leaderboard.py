@@ -34,7 +34,7 @@ def show_leaderboard(rows: list[Row]) -> None:
     best = boards[data][0]
     st.markdown(
         f"**{formatting.escape_markdown(best['name'])}** has the highest validation accuracy on "
-        f"{DATA_TITLES.get(data, data)}: {100 * best['val_accuracy']:.2f} %."
+        f"{_data_title(data)}: {100 * best['val_accuracy']:.2f} %."
     )
     shown = [{"place": row["place"], **cells(row), "mark": _mark(row)} for row in boards[data]]
     st.dataframe(
@@ -44,8 +44,11 @@ def show_leaderboard(rows: list[Row]) -> None:
         hide_index=True,
         placeholder="",
     )
+    imported = sum(bool(row.get("imported")) for row in rows)
+    if imported:
+        st.caption(f"Not ranked: {formatting.plural(imported, 'imported run')}.")
     if mode.is_expert():
-        _show_costs([row for row in rows if row["data"] == data and row["state"] in ranking.WITH_MODEL])
+        _show_costs([row for row in rows if row["data"] == data and ranking.is_ranked(row)])
 
 
 def _data_menu(boards: dict[str, Any]) -> str:
@@ -58,11 +61,16 @@ def _data_menu(boards: dict[str, Any]) -> str:
         st.radio(
             "Data",
             list(boards),
-            format_func=lambda name: DATA_TITLES.get(name, name),
+            format_func=_data_title,
             key=state.LEADERBOARD,
             horizontal=True,
         )
     )
+
+
+def _data_title(data: str) -> str:
+    """Markdown of the name of a data set; an imported run may name any."""
+    return DATA_TITLES.get(data) or formatting.escape_markdown(data)
 
 
 def _show_costs(rows: list[Row]) -> None:

@@ -14,6 +14,7 @@ from pages.ui.runs import trash
 from pages.ui.runs.run_tables import Row, what_text
 from pages.ui.shared import caches, feedback, formatting, guard, visitor
 from pages.ui.shared.export import show_export
+from pages.ui.shared.imported import show_import_note
 
 
 def show_one_run(run: Run, row: Row) -> None:
@@ -22,6 +23,7 @@ def show_one_run(run: Run, row: Row) -> None:
     st.markdown(f"#### {formatting.escape_markdown(row['name'])}")
     st.caption(formatting.escape_markdown(what_text(row)))
     _show_scores(run, row)
+    show_import_note(run)
     open_run, retrain, delete = st.columns(3, vertical_alignment="center")
     open_run.page_link("pages/train.py", label="Open", icon=":material/monitoring:", query_params={"run": run.id})
     retrain.page_link(

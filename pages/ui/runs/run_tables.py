@@ -11,6 +11,7 @@ import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
 from mnist_core.runs import ranking
+from mnist_core.runs.history import MEASURED
 from mnist_core.runs.spec import OWN
 from mnist_core.sweeps.folding import sweep_of
 from mnist_core.sweeps.plan import HELD_OUT_SPLIT
@@ -131,6 +132,8 @@ def what_text(row: Row) -> str:
         parts = [plural(len(row["runs"]), "run"), f"best: {changed}" if changed else ""]
     elif row["sweep"]:
         parts = [row["sweep"].removeprefix(f"{sweep_of(row)} ").replace("winner", "retrained"), changed]
+    if row.get("imported"):
+        parts.append("imported" if row["imported"] == MEASURED else "imported, not evaluated here")
     if row["state"] != "finished":
         parts.append(row["state"])
     return " · ".join(part for part in parts if part)

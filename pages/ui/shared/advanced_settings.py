@@ -17,7 +17,7 @@ from mnist_core.recipes.overrides import LAYER_SETTINGS, setting_rules
 from mnist_core.recipes.relevance import is_relevant
 from mnist_core.recipes.settings import LOSSES, SCHEDULES, Settings
 from mnist_core.runs import findings
-from pages.ui.shared import custom_network, figure, guard, state
+from pages.ui.shared import custom_network, figure, formatting, guard, state
 
 SCHEDULE_POINTS = 400
 """Points of the drawn schedule."""
@@ -68,7 +68,7 @@ def show_advanced_settings(base: Settings, settings: Callable[[], Settings]) -> 
         settings: returns the settings of the whole form.
     """
     changed = [key.replace("_", " ") for key, value in form_values(base).items() if value != getattr(base, key)]
-    label = f"Advanced settings: {', '.join(changed)}" if changed else "Advanced settings"
+    label = f"Advanced settings: {formatting.escape_markdown(', '.join(changed))}" if changed else "Advanced settings"
     expander = st.expander(label, key=state.ADVANCED_OPEN, on_change="rerun")
     if not expander.open:
         return

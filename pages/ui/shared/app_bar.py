@@ -15,6 +15,7 @@ from mnist_core.runs.status import FINAL_STATES, Status
 from pages.ui.shared import (
     caches,
     feedback,
+    formatting,
     guard,
     mode,
     model_menu,
@@ -88,7 +89,7 @@ def _show_progress(run: Run) -> None:
         st.rerun()  # the whole page, without the timer
     st.page_link(
         "pages/train.py",
-        label=f"{run.spec().kind} · {_progress_text(run, status)}",
+        label=formatting.escape_markdown(f"{run.spec().kind} · {_progress_text(run, status)}"),
         icon=":material/model_training:",
         query_params={"run": run.id},
         width="content",

@@ -6,6 +6,7 @@ are looked up at every stroke, so a lookup must stay below 0.2 ms. Streamlit's o
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -16,9 +17,12 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from mnist_core.charts import runs as run_charts
+from mnist_core.config import runs_dir
 from mnist_core.data.augmentation import AUGMENTATIONS, augment
 from mnist_core.data.mnist import Mnist, load_mnist, mnist_available
 from mnist_core.data.splits import split_mnist, uncenter_test_images
+from mnist_core.errors import DigitLabError
+from mnist_core.files import delete_leftovers
 from mnist_core.jobs import routing
 from mnist_core.jobs.backend import JobBackend
 from mnist_core.jobs.local import LocalBackend
@@ -61,9 +65,16 @@ def cluster_backend() -> RoutingBackend | None:
     return both if isinstance(both, RoutingBackend) else None
 
 
+def start_backend() -> None:
+    """Makes the job backend, which continues the queue of an earlier server, whichever page is opened first."""
+    with contextlib.suppress(DigitLabError):  # an invalid setting: the pages that need the backend show it
+        _server_backend()
+
+
 @st.cache_resource(show_spinner=False)
 def _server_backend() -> LocalBackend | RoutingBackend:
-    """The server's only backend. It adopts the runs that an earlier server left."""
+    """The server's only backend. It adopts the runs that an earlier server left, and deletes its half-written files."""
+    delete_leftovers(runs_dir(), subfolders=True)
     local = LocalBackend()
     made = RoutingBackend(routing.cluster_backend(), local) if routing.default_backend() == "ray" else local
     made.adopt(reversed(list_runs()))

@@ -76,7 +76,7 @@ def show_export_buttons(container_key: str, name: str, rows: int) -> None:
     """
     chart = f"st-key-{re.sub(r'[^a-zA-Z0-9_-]', '-', container_key)}"  # the class that Streamlit gives the container
     buttons = "".join(
-        f'<button class="lab-export" data-lab-chart="{chart}" data-lab-name="{html.escape(name)}" '
+        f'<button class="lab-export" data-lab-chart="{html.escape(chart)}" data-lab-name="{html.escape(name)}" '
         f'data-lab-kind="{kind}">{kind.upper()}</button>'
         for kind in (("png", "svg") if rows <= SVG_MARKS else ("png",))
     )

@@ -6,7 +6,7 @@ import streamlit as st
 
 from mnist_core.jobs import routing
 from mnist_core.jobs.ray.backend import RayBackend
-from pages.ui.shared import caches, guard, state
+from pages.ui.shared import caches, formatting, guard, state
 
 REDRAW_SECONDS = 3.0
 
@@ -26,10 +26,10 @@ def _show_status(cluster: RayBackend) -> None:
             on_click=_set_train_here,
             args=(False,),
             disabled=bool(cluster.trouble),
-            help=cluster.trouble or None,
+            help=formatting.escape_markdown(cluster.trouble) or None,
         )
     elif cluster.trouble:
-        st.warning(cluster.trouble)
+        st.warning(formatting.escape_markdown(cluster.trouble))
         st.button(
             "Train on this machine instead",
             on_click=_set_train_here,
@@ -40,7 +40,7 @@ def _show_status(cluster: RayBackend) -> None:
     elif not cluster.has_answered:
         st.caption("Cluster: connecting …")
     else:
-        st.caption(routing.describe_capacity(cluster.capacity, cluster.waiting))
+        st.caption(formatting.escape_markdown(routing.describe_capacity(cluster.capacity, cluster.waiting)))
 
 
 def _set_train_here(here: bool) -> None:

@@ -20,7 +20,7 @@ CONSENT = (
 
 def label_name(label: int) -> str:
     """A label as the page shows it."""
-    return "not a digit" if label == NOT_A_DIGIT else str(label)
+    return "not a digit" if label == NOT_A_DIGIT else f"{label:d}"
 
 
 def show_correction_form(drawing: Drawing, image: NDArray[np.uint8], prediction: Prediction) -> None:

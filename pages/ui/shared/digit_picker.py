@@ -12,7 +12,7 @@ from mnist_core.constants import NUM_CLASSES
 from mnist_core.data.browse import next_with_label
 from mnist_core.explain.findings import output_name
 from mnist_core.models.classifier import Prediction
-from pages.ui.shared import caches, canvas_edits, sketchpad, state, theme
+from pages.ui.shared import caches, canvas_edits, formatting, sketchpad, state, theme
 
 TEST, DRAWING = "test", "draw"
 """Where the digit is from, as the session keeps it."""
@@ -52,7 +52,7 @@ def pick_digit() -> PickedDigit:
     if image is not None:
         return PickedDigit(image, "your drawing")
     digit = picked_test_digit()
-    st.caption(f"Draw a digit here. Until then you see {digit.name}.")
+    st.caption(f"Draw a digit here. Until then you see {formatting.escape_markdown(digit.name)}.")
     return digit
 
 

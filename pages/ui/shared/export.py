@@ -10,7 +10,7 @@ from mnist_core.export import formats, keras_script
 from mnist_core.export.archive import unpack_run
 from mnist_core.runs.labels import run_title
 from mnist_core.runs.run import Run
-from pages.ui.shared import caches, feedback, guard, visitor
+from pages.ui.shared import caches, feedback, formatting, guard, visitor
 
 MODEL_FORMATS = ("keras", "tflite")
 """Formats that exist only once training has ended."""
@@ -58,6 +58,6 @@ def show_import() -> Run | None:
     run: Run | None = guard.try_action(lambda: unpack_run(uploaded, owner=visitor.owner_id()), True)
     if run is not None:
         caches.clear_run_caches()
-        st.success(f"Imported as {run.id}.")
+        st.success(formatting.escape_markdown(f"Imported as {run.id}."))
         feedback.confirm(f"{run_title(run)} is imported and listed among your runs.")
     return run

@@ -34,7 +34,7 @@ def show_chart(
     Args:
         chart: its axes have names and units, its data is `{"values": rows}`. Or a chart of caches.rendered_chart,
             which reaches the browser in a hundredth of the time.
-        title: what it shows, in words.
+        title: what it shows, in plain text.
         alt: the same for people who cannot see it, in one sentence with the important numbers.
         guide: a key of GUIDES.
         key: of its widgets, unique on the page.
@@ -158,7 +158,7 @@ def _card(key: str) -> Any:
 
 
 def _show_title(title: str) -> None:
-    st.markdown(f"##### {title}")
+    st.markdown(f"##### {formatting.escape_markdown(title)}")
 
 
 @contextmanager

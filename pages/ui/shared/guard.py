@@ -8,7 +8,9 @@ from typing import Any
 
 import streamlit as st
 
+from mnist_core.config import runs_dir
 from mnist_core.errors import DigitLabError
+from mnist_core.files import explain_write_error
 from pages.ui.shared import feedback, formatting, gc_freeze
 
 log = logging.getLogger("digitlab.pages")
@@ -20,6 +22,9 @@ def render(part: Callable[[], None]) -> None:
         part()
     except DigitLabError as error:
         show_error(error)
+    except OSError as error:
+        log.exception("A file could not be read or written")
+        show_error(DigitLabError(explain_write_error(error, runs_dir())))
     except Exception as error:  # st.rerun and st.stop raise BaseException, so they pass
         log.exception("A page failed")
         st.error(f"Something went wrong ({type(error).__name__}). Reload the page; the server log has the details.")
@@ -67,4 +72,6 @@ def try_action(action: Callable[[], Any], wanted: bool) -> Any:
         return action()
     except DigitLabError as error:
         show_error(error)
-        return None
+    except OSError as error:
+        show_error(DigitLabError(explain_write_error(error, runs_dir())))
+    return None

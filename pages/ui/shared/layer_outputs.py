@@ -20,7 +20,7 @@ from mnist_core.networks.layers import format_shape
 from mnist_core.runs.model_card import load_architecture
 from mnist_core.training import fine_tune, reconvert
 from mnist_core.wording import plural
-from pages.ui.shared import analysis_caches, figure, guard, model_menu
+from pages.ui.shared import analysis_caches, figure, formatting, guard, model_menu
 
 LayerOutputs = dict[str, NDArray[np.float32]]
 """Name of a layer -> its output for one image, (H, W, C) or (W,) float32."""
@@ -131,7 +131,7 @@ def show_block_outputs(
             with st.container(key=f"{key}_clickable_{number}", width="content", gap=None):
                 st.html(_block_html(block, title=False), width="content")
                 st.button(
-                    block.title,
+                    formatting.escape_markdown(block.title),
                     key=f"{key}_choose_{number}",
                     icon=":material/keyboard_arrow_down:" if block is chosen else None,
                     on_click=on_choose,

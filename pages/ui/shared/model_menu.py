@@ -9,7 +9,7 @@ import streamlit as st
 from mnist_core.config import runs_dir
 from mnist_core.errors import ModelError
 from mnist_core.models.classifier import DEFAULT_MODEL
-from mnist_core.runs import ranking
+from mnist_core.runs import history, ranking
 from mnist_core.runs.names import memorable_name
 from mnist_core.runs.run import Run
 from mnist_core.runs.store import find_run
@@ -79,8 +79,10 @@ def model_name(choice: str) -> str:
     origin = row["recipe"] or "unreadable"
     if head is not None:
         origin = f"{'best' if head.best == choice else 'trial'} of the sweep {head.title}"
-    accuracy = row["val_accuracy"]
-    return " · ".join([row["name"], origin, "no score" if accuracy is None else f"{100 * accuracy:.2f} %"])
+    score = "no score" if row["val_accuracy"] is None else f"{100 * row['val_accuracy']:.2f} %"
+    if row["imported"]:
+        origin, score = f"imported {origin}", score if row["imported"] == history.MEASURED else "not evaluated here"
+    return " · ".join([row["name"], origin, score])
 
 
 def select_linked_model(key: str) -> None:

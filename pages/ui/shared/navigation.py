@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import runpy
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -100,7 +101,7 @@ def show_tabs(path: str) -> None:
     pages = [page for page, entry in PAGES.items() if place and entry.place == place]
     if len(pages) < 2:
         return
-    st.html(f"<style>{HIGHLIGHT.format(path=page_url_path(pages[0]))}</style>")
+    st.html(f"<style>{HIGHLIGHT.format(path=html.escape(page_url_path(pages[0])))}</style>")
     with st.container(horizontal=True, key="place_tabs"):
         for page in pages:
             st.page_link(page, label=PAGES[page].title, width="content")

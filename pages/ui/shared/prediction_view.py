@@ -39,7 +39,7 @@ def show_answer(reading: Prediction, title: str = "", seen: NDArray[np.uint8] | 
     if reading.rejected:
         attribute, digit, confidence = "data-rejected", NOTHING, "That does not look like a digit"
     else:
-        digit, confidence = str(reading.digit), format_percent(reading.confidence)
+        digit, confidence = f"{reading.digit:d}", format_percent(reading.confidence)
         attribute = f'data-digit="{digit}"'
     is_unsure = not reading.rejected and reading.confidence < UNSURE_BELOW
     st.html(
@@ -74,9 +74,9 @@ def show_number(number: WholeNumber, title: str = "") -> None:
         title: name of the model; empty if there is only one.
     """
     confidence = "That does not look like a number" if number.rejected else format_percent(number.confidence)
-    digits = "".join(NOTHING if part.prediction.rejected else str(part.prediction.digit) for part in number.parts)
+    digits = "".join(NOTHING if part.prediction.rejected else f"{part.prediction.digit:d}" for part in number.parts)
     st.html(
-        f'{_title_html(title)}<div class="lab-answer" role="status" data-number="{number.text}">'
+        f'{_title_html(title)}<div class="lab-answer" role="status" data-number="{html.escape(number.text)}">'
         f"{_digit_html(digits, number.rejected or number.confidence < UNSURE_BELOW)}"
         f'<div class="lab-sure">{confidence}</div></div>'
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from mnist_core.jobs.lifecycle import resume_run
+from mnist_core.jobs.lifecycle import can_be_resumed, resume_run
 from mnist_core.recipes.settings import Settings
 from mnist_core.runs.checkpoints import has_checkpoint
 from mnist_core.runs.control import Control
@@ -126,9 +126,13 @@ def _show_total_epochs(run: Run, status: Status) -> None:
 
 
 def show_resume(run: Run, status: Status) -> None:
-    """Continues a run that has ended from its last finished epoch. Shows nothing if it has no checkpoint."""
-    if not has_checkpoint(run.path):
+    """Continues a run that has ended from its last finished epoch, or starts it over if there is none.
+
+    Shows nothing if the run has a model but no checkpoint: training it again would replace the model.
+    """
+    if not can_be_resumed(run):
         return
+    from_checkpoint = has_checkpoint(run.path)
     button, input_column = st.columns(2, vertical_alignment="bottom")
     epochs = input_column.number_input(
         "Total epochs",
@@ -138,10 +142,12 @@ def show_resume(run: Run, status: Status) -> None:
         key=f"more-{run.id}",
     )
     pressed = button.button(
-        "Train longer" if status.state == "finished" else "Resume",
+        "Train longer" if status.state == "finished" else "Resume" if from_checkpoint else "Start over",
         key="continue",
         width="stretch",
-        help="Continues from the last finished epoch.",
+        help="Continues from the last finished epoch."
+        if from_checkpoint
+        else "It ended before its first epoch was over, so there is nothing to continue from.",
         disabled=visitor.is_locked(run),
     )
     if guard.try_action(lambda: visitor.change_run(run, resume_run, caches.backend(), run, int(epochs)), pressed):

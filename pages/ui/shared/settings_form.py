@@ -16,7 +16,7 @@ from mnist_core.recipes.recipe import Recipe
 from mnist_core.recipes.settings import OPTIMIZERS, Settings
 from mnist_core.runs.spec import MAX_SEED, RunSpec, make_spec
 from mnist_core.runs.store import find_run
-from pages.ui.shared import advanced_settings, custom_network, state
+from pages.ui.shared import advanced_settings, custom_network, formatting, state
 from pages.ui.shared.advanced_settings import show_advanced_settings
 from pages.ui.shared.run_controls import LEARNING_RATES
 
@@ -106,7 +106,8 @@ def show_settings_form() -> None:
     _show_early_stopping()
     show_advanced_settings(recipe.settings, form_settings)
     if carried := st.session_state[state.CARRIED_SETTINGS]:
-        st.caption("Also set, as in that run: " + ", ".join(f"{name} {value}" for name, value in carried.items()) + ".")
+        also = ", ".join(f"{name} {value}" for name, value in carried.items())
+        st.caption(formatting.escape_markdown(f"Also set, as in that run: {also}."))
 
 
 def show_sliders(left: DeltaGenerator, right: DeltaGenerator) -> None:
@@ -118,6 +119,7 @@ def show_sliders(left: DeltaGenerator, right: DeltaGenerator) -> None:
         "Batch size",
         _with_current(BATCH_SIZES, state.BATCH_SIZE),
         key=state.BATCH_SIZE,
+        format_func="{:d}".format,
         help="Images per training step.",
     )
     left.select_slider(
@@ -140,7 +142,7 @@ def show_data_note() -> None:
 
 def _show_recipe_source(recipe: Recipe) -> None:
     published = f"Published: {recipe.published.text}. " if recipe.published else ""
-    st.caption(f"{recipe.source}. {published}{recipe.note}")
+    st.caption(formatting.escape_markdown(f"{recipe.source}. {published}{recipe.note}"))
 
 
 def _show_early_stopping() -> None:

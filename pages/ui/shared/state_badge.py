@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pages.ui.shared import formatting
+
 COLORS = {
     "queued": "gray",
     "running": "blue",
@@ -17,4 +19,4 @@ COLORS = {
 
 def state_badge(state: str) -> str:
     """Markdown for the badge: `:green-badge[finished]`."""
-    return f":{COLORS[state]}-badge[{state}]"
+    return f":{COLORS[state]}-badge[{formatting.escape_markdown(state)}]"

@@ -7,6 +7,7 @@ guard.try_action(lambda: visitor.change_run(run, move_to_trash, run), pressed)
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -76,12 +77,13 @@ def store_cookie(name: str, value: str) -> None:
 
     Args:
         name: of the cookie.
-        value: letters, digits, `-` and `_`, which cannot end the script.
+        value: letters, digits, `-` and `_`; anything else, which could end the script, is left out.
     """
     set_before = st.session_state.setdefault(state.COOKIES_SET, set())
     if name not in set_before and sent_cookie(name) == value:
         return
     set_before.add(name)
+    value = re.sub(r"[^\w-]", "", value, flags=re.ASCII)
     script = SET_COOKIE.format(name=name, value=value, seconds=YEAR_SECONDS if value else 0)
     st.html(script, unsafe_allow_javascript=True)
 

@@ -14,7 +14,7 @@ from mnist_core.sweeps.objective import best_trial
 from mnist_core.sweeps.plan import MEASURES, SweepPlan
 from mnist_core.sweeps.search_space import Dimension
 from mnist_core.sweeps.store import Sweep, find_sweep
-from pages.ui.shared import analysis_caches, figure, guard, state
+from pages.ui.shared import analysis_caches, figure, formatting, guard, state
 from pages.ui.sweep.form import setting_title
 from pages.ui.sweep.menu import summaries_by_id, sweep_title
 
@@ -163,7 +163,7 @@ def show_sweep_comparison(sweep: Sweep, plan: SweepPlan, trials: Trials) -> None
         "sweep_beside",
         finding=findings.two_sweeps({label: best_trial(rows, of) for label, (rows, of) in both.items()}, plan),
     )
-    st.table([_comparison_row(label, rows, of) for label, (rows, of) in both.items()])
+    st.table(formatting.escape_table([_comparison_row(label, rows, of) for label, (rows, of) in both.items()]))
 
 
 def _comparison_row(label: str, trials: Trials, plan: SweepPlan) -> dict[str, str]:

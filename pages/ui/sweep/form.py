@@ -18,7 +18,7 @@ from mnist_core.sweeps.presets import PRESETS, Preset
 from mnist_core.sweeps.search_space import Dimension, Values
 from mnist_core.sweeps.space_parser import parse_dimension, parse_space
 from mnist_core.sweeps.store import Sweep, create_sweep, launch_sweep
-from pages.ui.shared import caches, cluster_status, guard, mode, state, visitor
+from pages.ui.shared import caches, cluster_status, formatting, guard, mode, state, visitor
 from pages.ui.shared.settings_form import DATA
 
 MAX_RUNS_OFFERED = 30
@@ -68,7 +68,7 @@ def _show_preset(preset: Preset) -> None:
         st.markdown(f"**{preset.title}**")
         st.write(preset.story)
         plan = preset.plan()
-        st.caption(f"{plan.trials} trials of {plan.base.settings.epochs} epochs each · {DATA[plan.base.data]}")
+        st.caption(f"{plan.trials:,} trials of {plan.base.settings.epochs:,} epochs each · {DATA[plan.base.data]}")
 
 
 def _set_defaults() -> None:
@@ -104,7 +104,9 @@ def show_search_space() -> None:
         st.session_state.setdefault(state.sweep_values_key(name), search_space.typical_values(name))
         dimension = _dimension(name) if slider_ticks.is_numeric(name) else None
         if dimension is None or st.session_state.get(state.SWEEP_AS_TEXT):
-            st.text_input(setting_title(name), key=state.sweep_values_key(name), help=RANGE_HELP)
+            st.text_input(
+                formatting.escape_markdown(setting_title(name)), key=state.sweep_values_key(name), help=RANGE_HELP
+            )
         else:
             _show_range_slider(dimension)
     st.toggle("Type ranges as text", key=state.SWEEP_AS_TEXT, help=RANGE_HELP)
@@ -129,19 +131,19 @@ def _show_range_slider(dimension: Dimension) -> None:
 
     scale = ", log scale" if name in slider_ticks.LOG_SCALES else ""
     chosen = st.select_slider(
-        f"{setting_title(name).capitalize()}{scale}",
+        f"{formatting.escape_markdown(setting_title(name)).capitalize()}{scale}",
         slider_ticks.slider_ticks(dimension),
         ends,  # as the default: only then it has two ends
         key=key,
-        format_func=search_space.value_text,
+        format_func=lambda value: formatting.escape_markdown(search_space.value_text(value)),
         on_change=write_text,
     )
     if chosen != ends:
         low, high = map(search_space.value_text, ends)
-        st.caption(f"A range needs two different ends. It stays {low} to {high}.")
+        st.caption(formatting.escape_markdown(f"A range needs two different ends. It stays {low} to {high}."))
     elif isinstance(dimension, Values):
         listed = ", ".join(map(search_space.value_text, dimension.values))
-        st.caption(f"Tries only {listed}. Move the slider to search the whole range.")
+        st.caption(formatting.escape_markdown(f"Tries only {listed}. Move the slider to search the whole range."))
 
 
 def setting_title(name: str) -> str:

@@ -80,14 +80,16 @@ def _show_heading(sweep: Sweep, plan: SweepPlan, status: Status, live: bool) -> 
     """Title and state; progress while the sweep runs, and why it ended if it is not finished. In Expert mode all."""
     st.markdown(f"#### {formatting.escape_markdown(plan_title(plan))} {state_badge(status.state)}")
     if mode.is_expert():
-        space = " · ".join(f"`{vary}`" for vary in plan.space)
+        space = " · ".join(map(str, plan.space))
         sampler = SAMPLERS[plan.sampler][0]
-        st.caption(
+        about = (
             f"{space} · sampler {sampler} · metric {MEASURES[plan.measure]} · {plan.base.data} data · seed {plan.seed}"
         )
+        st.caption(formatting.escape_markdown(about))
     if live:
         left = "" if status.seconds_left is None else f" · {format_duration(status.seconds_left)} left"
-        st.progress(status.progress, text=f"{status.step} of {status.steps} trials{left} · {status.message}")
+        text = f"{status.step} of {status.steps} trials{left} · {status.message}"
+        st.progress(status.progress, text=formatting.escape_markdown(text))
     elif status.state != "finished" or mode.is_expert():
         MESSAGE_BOXES.get(status.state, st.error)(formatting.escape_markdown(status.message))
 
@@ -136,10 +138,14 @@ def _show_best_trial(trials: list[dict[str, Any]], plan: SweepPlan) -> None:
     with st.container(border=True, horizontal=True, vertical_alignment="center", gap="medium"):
         st.metric(f"Best {MEASURES[plan.measure]}", _format_value(best["value"], plan), width="content")
         settings = formatting.escape_markdown(search_space.settings_text(best["settings"]))
-        st.markdown(f"Trial {best['trial']}: **{settings}**", width="content")
+        st.markdown(f"Trial {_trial_number(best)}: **{settings}**", width="content")
         st.page_link(
             "pages/train.py", label="Open run", icon=":material/monitoring:", query_params={"run": best["run"]}
         )
+
+
+def _trial_number(trial: dict[str, Any]) -> str:
+    return formatting.escape_markdown(str(trial["trial"]))
 
 
 def _format_value(value: float, plan: SweepPlan) -> str:
@@ -197,7 +203,7 @@ def _show_retrained_best(sweep: Sweep, plan: SweepPlan) -> None:
     with st.container(border=True):
         name = formatting.escape_markdown(run_title(Run(sweep.root / best["run"])))
         settings = formatting.escape_markdown(search_space.settings_text(best["settings"]))
-        st.markdown(f"##### Best trial: {best['trial']}\n\n**{settings}**. Its best model is **{name}**.")
+        st.markdown(f"##### Best trial: {_trial_number(best)}\n\n**{settings}**. Its best model is **{name}**.")
         scores = st.container(horizontal=True, gap="medium")
         scores.metric(
             f"{MEASURES[plan.measure].capitalize()}, mean of {plural(len(best['runs']), 'seed')}",
@@ -220,7 +226,8 @@ def _show_retrained_best(sweep: Sweep, plan: SweepPlan) -> None:
         links.page_link(
             "pages/train.py", label="Open run", icon=":material/monitoring:", query_params={"run": best["run"]}
         )
-        values = ", ".join(f"{_format_value(row['value'], plan)} (seed {row['seed']})" for row in best["runs"])
+        seeds = (f"{_format_value(row['value'], plan)} (seed {row['seed']})" for row in best["runs"])
+        values = formatting.escape_markdown(", ".join(seeds))
         st.caption(
             f"Retrained with other seeds: {values}. The best of many trials is partly luck, so expect the mean. Only "
             "this model was evaluated on the test images, once."

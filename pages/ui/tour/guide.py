@@ -44,7 +44,7 @@ def _show_step(number: int, path: str) -> None:
     is_last = number == len(STEPS)
     keys = " *Arrow keys move, Escape leaves.*" if presenter.is_presenting() and number == 1 else ""
     with st.container(border=True, horizontal=True, vertical_alignment="center", key="tour"):
-        st.markdown(f"**Guided tour, {number} of {len(STEPS)}: {step.title}.** {step.text()}{keys}")
+        st.markdown(f"**Guided tour, {number:d} of {len(STEPS)}: {step.title}.** {step.text()}{keys}")
         with st.container(horizontal=True, width="content", gap="small"):
             is_elsewhere = path != navigation.page_url_path(step.page)
             if is_elsewhere and st.button("Back to this step", key="tour_here", type="primary"):
@@ -80,7 +80,7 @@ def show_tour_button() -> None:
     if st.session_state.get(state.TOUR_STEP) is not None:
         return
     paused_at = st.session_state.get(state.TOUR_PAUSED_AT)
-    label = f"Resume the tour at step {paused_at}" if paused_at else "Take the tour"
+    label = f"Resume the tour at step {paused_at:d}" if paused_at else "Take the tour"
     if st.button(label, key="tour_begin", icon=":material/tour:"):
         st.query_params[ADDRESS] = str(paused_at or 1)  # as a link does: go_to_step cannot set widgets of this run
         st.rerun(scope="app")

@@ -67,7 +67,7 @@ def _show_builder(problem: str) -> None:
     rows, issues = cost.layer_costs(layers, size), diagnose.diagnose(layers, size)
     broken = any(issue.is_error for issue in issues)
     with st.container(border=True, key="builder"):
-        st.caption(f"{describe_totals(layers, rows)} It reads {size}×{size} pixels.")
+        st.caption(f"{describe_totals(layers, rows)} It reads {size:d}×{size:d} pixels.")
         with st.container(horizontal=True, vertical_alignment="bottom"):
             network_library.show_starting_point()
             st.button(

@@ -6,6 +6,7 @@ import streamlit as st
 
 from mnist_core.runs import examples
 from mnist_core.runs.run import Run
+from pages.ui.shared import formatting
 from pages.ui.train.monitor import show_curves
 
 
@@ -14,9 +15,10 @@ def show_example() -> None:
     run = Run(examples.CURVES)
     metrics, status = run.sampled_metrics(), run.status()
     spec, last = run.spec(), metrics.rows[-1]
-    st.markdown(f"#### {spec.kind} :gray-badge[example]")
+    kind = formatting.escape_markdown(spec.kind)
+    st.markdown(f"#### {kind} :gray-badge[example]")
     st.caption(
-        f"Not yours yet: an earlier run of `{spec.kind}`. In {spec.settings.epochs} epochs and "
+        f"Not yours yet: an earlier run of {kind}. In {spec.settings.epochs:,} epochs and "
         f"{status.train_seconds:.0f} seconds it learned to read {100 * last['val_accuracy']:.1f} % of the digits that "
         "it was not trained on. Press **Train**, and your run takes its place."
     )

@@ -9,7 +9,7 @@ import streamlit as st
 from mnist_core.fields import Choice, Integer
 from mnist_core.networks import edit
 from mnist_core.networks.layers import Layer
-from pages.ui.shared import custom_network, state
+from pages.ui.shared import custom_network, formatting, state
 
 Layers = tuple[Layer, ...]
 
@@ -33,7 +33,7 @@ def show_layer_settings(layers: Layers, selected: int) -> None:
         return
     layer = layers[selected]
     kind = type(layer).__name__
-    st.markdown(f"**Layer {selected + 1}: {kind}.** {_description(layer)}")
+    st.markdown(f"**Layer {selected + 1}: {kind}.** {formatting.escape_markdown(_description(layer))}")
     columns = st.columns(2)
     for index, (name, (rule, value)) in enumerate(edit.layer_settings(layer).items()):
         with columns[index % 2]:
@@ -48,7 +48,8 @@ def _description(layer: Layer) -> str:
 
 def _show_setting(kind: str, name: str, rule: Any, value: Any, layers: Layers, selected: int) -> None:
     """A widget for one setting, by the values that its rule allows."""
-    key, title = state.layer_setting_key(kind, name), TITLES.get(name, name.replace("_", " "))
+    key = state.layer_setting_key(kind, name)
+    title = formatting.escape_markdown(TITLES.get(name, name.replace("_", " ")))
     st.session_state[key] = value
 
     def change_setting() -> None:

@@ -40,7 +40,7 @@ def _show_current_run(run: Run, live: bool) -> None:
     show_run_settings(run, spec)
     show_probes(run, metrics.rows, live)
     if metrics.broken:
-        st.caption(f"{metrics.broken} lines of metrics.jsonl could not be read and are left out.")
+        st.caption(f"{metrics.broken:,} lines of metrics.jsonl could not be read and are left out.")
     if run.has_model:
         show_result(run, spec)
 

@@ -86,4 +86,4 @@ def show_network_summary(architecture: Architecture) -> None:
     """An expander with the layers as they would be trained."""
     rows = network_rows(architecture)
     with st.expander(f"Network: {formatting.plural(len(rows), 'layer')}, {architecture.parameters:,} parameters"):
-        st.table(rows)
+        st.table(formatting.escape_table(rows))

@@ -108,7 +108,7 @@ def _probe_html(probe: Probe, rows: list[dict[str, Any]]) -> str:
     names = "".join(f"<span>{name}</span>" for name in range(10))
     strip = data_url(digit_charts.probability_strip(np.concatenate([before, probabilities]), STRIP_PIXELS))
     return (
-        f'<figure class="lab-probe" data-probe="{digit}">{thumbnails.image_html(probe.image, "your drawing", 56)}'
+        f'<figure class="lab-probe" data-probe="{digit:d}">{thumbnails.image_html(probe.image, "your drawing", 56)}'
         f"<b>{html.escape(f'{digit}, {format_percent(confidence)}')}</b>"
         f"<div class='lab-history'><div class='lab-names'>{names}</div>"
         f'<img alt="probabilities over time, a row for each digit" src="{strip}"></div></figure>'

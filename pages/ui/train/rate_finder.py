@@ -15,7 +15,7 @@ from mnist_core.runs.status import Status
 from mnist_core.runs.store import find_run
 from mnist_core.training import rate_finder
 from mnist_core.training.rate_finder import Point, Suggestion
-from pages.ui.shared import caches, feedback, figure, guard, settings_form, state, visitor
+from pages.ui.shared import caches, feedback, figure, formatting, guard, settings_form, state, visitor
 
 REDRAW_SECONDS = 0.5
 COMPARED_SETTINGS = ("optimizer", "batch_size", "loss", "momentum", "layers")
@@ -63,7 +63,7 @@ def _show_test(test: Run, live: bool) -> None:
         st.rerun()  # without the timer
     spec = test.spec()
     settings = f"{spec.recipe}, {spec.settings.optimizer}, batch size {spec.settings.batch_size:,}"
-    st.caption(f"{settings}, {status.data}" if status.data else settings)
+    st.caption(formatting.escape_markdown(f"{settings}, {status.data}" if status.data else settings))
     if live:
         _show_progress(test, status)
         if points:
@@ -72,7 +72,8 @@ def _show_test(test: Run, live: bool) -> None:
     suggestion = rate_finder.suggest_rate(points)
     if points:
         _show_curve(points, suggestion, live)
-    (st.info if status.state in ("finished", "stopped") else st.error)(status.message)
+    box = st.info if status.state in ("finished", "stopped") else st.error
+    box(formatting.escape_markdown(status.message))
     if suggestion is not None:
         label = f"Use {suggestion.rate:g}"
         if st.button(label, type="primary", width="stretch", on_click=_use_rate, args=(suggestion.rate,)):
@@ -82,7 +83,8 @@ def _show_test(test: Run, live: bool) -> None:
 
 def _show_progress(test: Run, status: Status) -> None:
     position = caches.backend().position(test)
-    st.progress(status.progress, text=f"Number {position} in the queue." if position else status.message)
+    text = f"Number {position} in the queue." if position else status.message
+    st.progress(status.progress, text=formatting.escape_markdown(text))
     st.button("Stop", key="stop_rate_test", width="stretch", on_click=lambda: caches.backend().request_stop(test))
 
 
@@ -107,4 +109,5 @@ def _show_obsolete_note(test: Run) -> None:
     now, then = settings_form.form_settings(), test.spec().settings
     changed = [name.replace("_", " ") for name in COMPARED_SETTINGS if getattr(now, name) != getattr(then, name)]
     if changed:
-        st.caption(f"Since this test you have changed: {', '.join(changed)}. Test again with these settings.")
+        names = formatting.escape_markdown(", ".join(changed))
+        st.caption(f"Since this test you have changed: {names}. Test again with these settings.")

@@ -34,6 +34,5 @@ def _show_links() -> None:
     with st.expander("Recent runs"):
         for run in runs:
             kind = run.id[16:].rpartition("-")[0]
-            name = formatting.escape_markdown(run_title(run))
-            label = f"{name} · {kind} · {formatting.run_time(run.id)} · {run.status().state}"
-            st.page_link("pages/train.py", label=label, query_params={"run": run.id})
+            label = f"{run_title(run)} · {kind} · {formatting.run_time(run.id)} · {run.status().state}"
+            st.page_link("pages/train.py", label=formatting.escape_markdown(label), query_params={"run": run.id})

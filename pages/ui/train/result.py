@@ -13,6 +13,7 @@ from mnist_core.runs.run import Run
 from mnist_core.runs.spec import RunSpec
 from pages.ui.shared import caches, formatting, prediction_view, state, thumbnails
 from pages.ui.shared.export import show_export
+from pages.ui.shared.imported import show_import_note
 
 
 def show_result(run: Run, spec: RunSpec) -> None:
@@ -26,7 +27,8 @@ def show_result(run: Run, spec: RunSpec) -> None:
         error.metric("Error", f"{100 * (1 - card[f'{part}_accuracy']):.2f} %")
         loss.metric(f"{images} loss", f"{card[f'{part}_loss']:.4f}")
     duration.metric("Training time", format_duration(card["train_seconds"]))
-    st.caption(" ".join(filter(None, (_published_note(spec), _data_note(card)))))
+    show_import_note(run)
+    st.caption(formatting.escape_markdown(f"{_published_note(spec)} {_data_note(card)}"))
     if card.get("taught"):
         _show_fine_tuning(card)
     _show_test_digit(run, spec, card)
@@ -53,7 +55,7 @@ def _show_fine_tuning(card: dict[str, Any]) -> None:
     drawings, mnist = st.columns(2)
     drawings.metric(
         "Kept drawings read correctly",
-        f"{before['right_after']} of {before['drawings']}",
+        formatting.escape_markdown(f"{before['right_after']} of {before['drawings']}"),
         formatting.change(before["right_after"] - before["right_before"], "d", "by fine-tuning"),
     )
     mnist.metric(

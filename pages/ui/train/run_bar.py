@@ -36,7 +36,7 @@ def show_run_bar(run: Run, spec: RunSpec, status: Status, rows: Sequence[dict[st
         if status.final:
             _show_ending(run, spec, status)
         else:
-            st.progress(status.progress, text=_progress_text(run, status))
+            st.progress(status.progress, text=formatting.escape_markdown(_progress_text(run, status)))
             run_controls.show_run_buttons(run, status)
 
 
@@ -44,7 +44,7 @@ def metrics_html(status: Status, rows: Sequence[dict[str, Any]]) -> str:
     """HTML of one line with epoch, step, accuracy, speed and time left, for a run that has trained at least a step."""
     epoch = min(status.epoch + (not status.final), status.epochs)
     parts = {
-        "Epoch": f"<b>{epoch}</b> of {status.epochs}",
+        "Epoch": f"<b>{epoch:,}</b> of {status.epochs:,}",
         "Step": f"<b>{status.step:,}</b> of {status.steps:,}",
     }
     measured = {name: row[name] for row in rows for name in ("accuracy", "val_accuracy") if name in row}  # the latest

@@ -25,4 +25,4 @@ def show_run_settings(run: Run, spec: RunSpec) -> None:
         table = {row["setting"].replace("_", " "): row["values"][0] for row in settings if row["setting"] not in HIDDEN}
         left, right = st.columns(2)
         left.dataframe([{"setting": name, "value": value} for name, value in table.items()], hide_index=True)
-        right.table(rows)
+        right.table(formatting.escape_table(rows))

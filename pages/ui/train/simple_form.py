@@ -33,7 +33,7 @@ def show_simple_form() -> None:
 
 
 def _card_title(name: str) -> str:
-    return f"**{name}** · {recipes.RECIPES[name].title}"
+    return f"**{formatting.escape_markdown(name)}** · {recipes.RECIPES[name].title}"
 
 
 def _card_text(name: str) -> str:

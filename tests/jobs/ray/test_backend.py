@@ -24,6 +24,7 @@ from mnist_core.jobs.ray import backend as backend_module
 from mnist_core.jobs.ray import client, cluster, monitor, tasks
 from mnist_core.jobs.ray.backend import RayBackend
 from mnist_core.jobs.ray.cluster import Capacity, Job, JobState
+from mnist_core.locks import LOCK_FILE
 from mnist_core.runs import claims, mailbox
 from mnist_core.runs.heartbeat import Heartbeat
 from mnist_core.runs.run import Run
@@ -211,7 +212,7 @@ def test_a_full_queue_refuses_runs_and_leaves_nothing_behind(cloud: Cluster, que
     start_run(backend, spec)
     with pytest.raises(QueueFullError, match="^3 runs .* 3 may"):
         start_run(backend, spec)
-    assert sum(path.name != "sweeps" for path in runs_root.iterdir()) == 5
+    assert sum(path.name not in ("sweeps", LOCK_FILE) for path in runs_root.iterdir()) == 5
 
 
 def test_an_unreachable_cluster_is_reported_and_tried_again(cloud: Cluster, queue: Any, runs_root: Path) -> None:

@@ -1,0 +1,161 @@
+"""Slots: how many runs train on this machine at once, whichever processes start them.
+
+    slots = Slots(limit=2)
+    slots.take(run)                  # False while as many runs train already, or others have waited longer
+    slots.assign(run, worker.pid)    # from now on the slot is free when this process ends, or the run
+
+    RUNS_DIR/.slots-<host>.json     {"training": {"<run's folder>": {"pid", "started"}}, "waiting": {"<pid>": …}}
+
+The file is read and written under the lock of RUNS_DIR. Nobody has to give a slot back: it is free as soon as its
+process is gone or its run has ended. A process that found no slot waits in line, and the one that has waited longest
+goes first; within a process its own queue decides. Paused runs need no core and do not count.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from mnist_core.config import runs_dir
+from mnist_core.files import read_json, write_json
+from mnist_core.locks import locked
+from mnist_core.runs.run import Run
+from mnist_core.runs.status import FINAL_STATES
+
+START_TOLERANCE = 2.0
+"""Two start times of one process differ by less than this many seconds, since the time of the boot is rounded."""
+
+SLOTS_FILES = ".slots-*.json"
+"""Pattern of the files of all machines, in RUNS_DIR."""
+
+Entries = dict[str, dict[str, float]]
+"""Run's folder, or process id -> a process: `pid`, and when it `started`, in seconds since the machine was booted."""
+
+
+class Slots:
+    """The slots of this machine, as one process uses them.
+
+    Args:
+        limit: runs that may train at once.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+
+    def take(self, run: Run) -> bool:
+        """Takes a slot for a run in the name of this process, which is about to start its worker.
+
+        Returns:
+            False if there is no slot. This process is then in line, until it gets one or calls `stop_waiting`.
+
+        Raises:
+            OSError: the file cannot be written.
+            RunError: another process holds the lock for long.
+        """
+        me = str(os.getpid())
+        with locked(runs_dir()):
+            training, waiting = _read()
+            if _key(run) in training:  # taken already, or an earlier server has started its worker a moment ago
+                return training[_key(run)]["pid"] == os.getpid()
+            line = list(waiting)
+            ahead = line.index(me) if me in line else len(line)
+            if self._limit - sum(not _is_paused(key) for key in training) > ahead:
+                waiting.pop(me, None)
+                _write({**training, _key(run): _entry(os.getpid())}, waiting)
+                return True
+            if me not in waiting:
+                _write(training, {**waiting, me: _entry(os.getpid())})
+            return False
+
+    def assign(self, run: Run, pid: int) -> None:
+        """Notes which process trains the run, so that its slot stays taken if this process dies. Raises OSError."""
+        with locked(runs_dir()):
+            training, waiting = _read()
+            _write({**training, _key(run): _entry(pid)}, waiting)
+
+    def stop_waiting(self) -> None:
+        """Leaves the line. Raises OSError."""
+        with locked(runs_dir()):
+            training, waiting = _read()
+            if waiting.pop(str(os.getpid()), None):
+                _write(training, waiting)
+
+
+def training_process(run: Run) -> int:
+    """The process on this machine that trains the run, or is about to start its worker; 0 if there is none."""
+    training, _ = _read()
+    return int(training[_key(run)]["pid"]) if _key(run) in training else 0
+
+
+def forget(run: Run) -> None:
+    """Forgets who trained an ended run, since it is about to be trained again. Raises OSError."""
+    with locked(runs_dir()):
+        training, waiting = _read(also_ended=True)
+        if training.pop(_key(run), None):
+            _write(training, waiting)
+
+
+def _file() -> Path:
+    return runs_dir() / SLOTS_FILES.replace("*", socket.gethostname())
+
+
+def _read(also_ended: bool = False) -> tuple[Entries, Entries]:
+    """The taken slots and the line, without processes that are gone and runs that have ended."""
+    content = read_json(_file())
+    training, waiting = (_valid_entries(content.get(part)) for part in ("training", "waiting"))
+    return (
+        {key: at for key, at in training.items() if _is_alive(at) and (also_ended or not _has_ended(key))},
+        {pid: at for pid, at in waiting.items() if _is_alive(at, suspended=False)},
+    )
+
+
+def _valid_entries(part: Any) -> Entries:
+    entries = part.items() if isinstance(part, dict) else ()
+    return {
+        key: entry
+        for key, entry in entries
+        if isinstance(entry, dict) and isinstance(entry.get("pid"), int) and isinstance(entry.get("started"), float)
+    }
+
+
+def _write(training: Entries, waiting: Entries) -> None:
+    write_json(_file(), {"training": training, "waiting": waiting})
+
+
+def _key(run: Run) -> str:
+    return str(run.path.resolve())
+
+
+def _entry(pid: int) -> dict[str, float]:
+    try:
+        return {"pid": pid, "started": _started(psutil.Process(pid))}
+    except psutil.Error:  # it has ended already
+        return {"pid": pid, "started": -1.0}
+
+
+def _started(process: psutil.Process) -> float:
+    """When a process was started, in seconds since the boot: setting the clock changes both times alike."""
+    return float(process.create_time() - psutil.boot_time())
+
+
+def _is_alive(entry: dict[str, float], suspended: bool = True) -> bool:
+    """True while the process exists. Args: suspended: also while it is suspended, as by Ctrl-Z."""
+    try:
+        process = psutil.Process(int(entry["pid"]))
+        ended = {psutil.STATUS_ZOMBIE, *(() if suspended else (psutil.STATUS_STOPPED,))}
+        return process.status() not in ended and abs(_started(process) - entry["started"]) < START_TOLERANCE
+    except (psutil.Error, ValueError, OverflowError):
+        return False
+
+
+def _has_ended(key: str) -> bool:
+    run = Run(Path(key))
+    return run.recorded_state in FINAL_STATES or not run.path.is_dir()
+
+
+def _is_paused(key: str) -> bool:
+    return Run(Path(key)).recorded_state == "paused"

@@ -1,0 +1,60 @@
+"""What pages say about an imported run, and the button that evaluates it on this machine."""
+
+from __future__ import annotations
+
+import subprocess  # noqa: S404 - only for the name of an error
+
+import streamlit as st
+
+from mnist_core.errors import RunError
+from mnist_core.export import measure
+from mnist_core.processes import cpu_count, last_error_line, run_module
+from mnist_core.runs.imports import ImportMark, read_import
+from mnist_core.runs.run import Run
+from pages.ui.shared import caches, feedback, formatting, guard, visitor
+
+DATA_TITLES = {"full": "MNIST", "sample": "the offline sample"}
+
+
+def show_import_note(run: Run) -> None:
+    """Says whose scores an imported run has, with the button. Shows nothing for a run that was trained here."""
+    mark = read_import(run.path)
+    if mark is None:
+        return
+    note, button = st.columns([4, 1], vertical_alignment="center")
+    note.caption(formatting.escape_markdown(import_note(mark)))
+    if not run.has_model:
+        return
+    label = "Evaluate again" if mark.measured else "Evaluate here"
+    pressed = button.button(label, key=f"measure_{run.id}", disabled=visitor.is_locked(run), width="stretch")
+    if pressed:
+        with st.spinner("Classifying the validation and test images …"):
+            done = guard.try_action(lambda: visitor.change_run(run, _measure_in_process, run), True)
+        if done:
+            caches.clear_run_caches()
+            feedback.confirm("Evaluated on this machine.")
+            st.rerun()
+
+
+def import_note(mark: ImportMark) -> str:
+    """Where the run comes from, and who measured its scores."""
+    origin = f"Imported; it was {mark.run} where it was exported." if mark.run else "Imported."
+    if not mark.measured:
+        return f"{origin} Its scores and curves are what its zip says. Nobody has evaluated it on this machine."
+    scores = mark.measured
+    return (
+        f"{origin} Evaluated on this machine, on {DATA_TITLES.get(scores['data'], 'custom data')}: "
+        f"{100 * scores['val_accuracy']:.2f} % of the validation images and {100 * scores['test_accuracy']:.2f} % of "
+        "the test images are right. Whether it trained on some of them, only its maker knows."
+    )
+
+
+def _measure_in_process(run: Run) -> None:
+    """Evaluates the run in a process of its own. Raises RunError if that fails or takes too long."""
+    folder = str(run.path.resolve())
+    try:
+        done = run_module("mnist_core.export.measure", folder, threads=cpu_count(), timeout=measure.MAX_SECONDS)
+    except (OSError, subprocess.TimeoutExpired):
+        raise RunError(f"{run.id} could not be evaluated within {measure.MAX_SECONDS // 60} minutes.") from None
+    if done.returncode:
+        raise RunError(f"{run.id} cannot be evaluated: {last_error_line(done)[:300]}")
