@@ -209,7 +209,7 @@ class LocalBackend:
                     self._collect_ended,
                     self._enforce_stops,
                     self._start_next,
-                    self._update_warm_worker,
+                    self._update_idle_workers,
                 ):
                     try:
                         step()
@@ -273,8 +273,8 @@ class LocalBackend:
         else:
             self._slots.assign(job.run, job.worker.pid)
 
-    def _update_warm_worker(self) -> None:
-        self._pool.update_warm_worker(training=bool(self._queue.training()), waiting=bool(self._queue.turns()))
+    def _update_idle_workers(self) -> None:
+        self._pool.update_idle_workers(training=bool(self._queue.training()), waiting=bool(self._queue.turns()))
 
 
 def _record_stop(run: Run) -> None:

@@ -54,8 +54,8 @@ class WorkerPool:
         process = warm_worker.take(run) if warm_worker is not None else None
         return process or start_worker(run, self._threads)
 
-    def update_warm_worker(self, *, training: bool, waiting: bool) -> None:
-        """Loads a warm worker if one is needed, and ends it when it no longer is.
+    def update_idle_workers(self, *, training: bool, waiting: bool) -> None:
+        """Loads a warm worker if one is needed; ends it, and persistent ones, when they no longer are.
 
         Args:
             training: whether a run is training; loading TensorFlow would slow it down.
@@ -67,3 +67,5 @@ class WorkerPool:
         elif self._warm_worker is not None and not ((self._warm and wanted) or waiting):
             self._warm_worker.end()
             self._warm_worker = None
+        for worker in self._persistent_workers:
+            worker.end_if_idle()

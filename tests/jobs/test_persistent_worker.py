@@ -6,12 +6,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from mnist_core.jobs import persistent_worker
 from mnist_core.jobs.persistent_worker import Assignment, PersistentWorker
+from mnist_core.jobs.worker_pool import WorkerPool
 from mnist_core.runs.run import Run
 from mnist_core.runs.store import create_run
 from tests.jobs.conftest import SPEC
@@ -82,3 +84,35 @@ def test_a_worker_that_dies_while_it_trains_ends_the_assignment(
 
     monkeypatch.setattr(persistent_worker, "start_module", start)
     assert train(worker, create_run(SPEC)).returncode == 3
+
+
+def test_a_worker_that_has_nothing_to_train_frees_its_memory_and_starts_again_for_the_next_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """While the runs of others go first, a sweep keeps no process with TensorFlow loaded."""
+
+    def start(module: str, argument: str, *, threads: int, **options: Any) -> subprocess.Popen[bytes]:
+        processes.append(subprocess.Popen([sys.executable, "-S", "-c", FAKE_WORKER], **options))
+        return processes[-1]
+
+    processes, now = list[subprocess.Popen[bytes]](), 1000.0
+    monkeypatch.setattr(persistent_worker, "start_module", start)
+    monkeypatch.setattr(persistent_worker, "time", SimpleNamespace(monotonic=lambda: now))
+    pool = WorkerPool(1, warm=False, persistent=1)
+
+    def train_next() -> None:
+        assignment = pool.start(create_run(SPEC), ())
+        pool.update_idle_workers(training=True, waiting=False)
+        wait_until(lambda: assignment.poll() is not None, "the end of the run")
+
+    train_next()
+    for seconds, alive in ((14.0, True), (1.5, False)):
+        now += seconds
+        pool.update_idle_workers(training=False, waiting=False)
+        assert (processes[0].poll() is None) == alive
+    train_next()
+    train_next()
+    assert len(processes) == 2
+    now += 100
+    pool.update_idle_workers(training=False, waiting=False)
+    assert processes[1].poll() is not None
