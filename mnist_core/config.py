@@ -23,6 +23,10 @@ DEFAULT_MAX_QUEUED = 20
 """Default of `max_queued`."""
 DEFAULT_MAX_QUEUED_EACH = 3
 """Default of `max_queued_each`."""
+DEFAULT_MAX_SWEEPS = 10
+"""Default of `max_sweeps`."""
+DEFAULT_MAX_SWEEPS_EACH = 2
+"""Default of `max_sweeps_each`."""
 DEFAULT_WORKER_HOURS = 24.0
 """Default of `worker_hours`."""
 DEFAULT_IMPORT_MB = 2000
@@ -71,6 +75,16 @@ def max_queued_each() -> int:
 def import_mb() -> int:
     """DIGITLAB_IMPORT_MB: disk space that the imported runs of one owner may take, in MB. Default: 2000."""
     return _parse("DIGITLAB_IMPORT_MB", click.IntRange(1), "a whole number of 1 or more", DEFAULT_IMPORT_MB)
+
+
+def max_sweeps() -> int:
+    """DIGITLAB_MAX_SWEEPS: sweeps that may run at the same time. Default: 10."""
+    return _parse("DIGITLAB_MAX_SWEEPS", click.IntRange(1), "a whole number of 1 or more", DEFAULT_MAX_SWEEPS)
+
+
+def max_sweeps_each() -> int:
+    """DIGITLAB_MAX_SWEEPS_EACH: sweeps of one owner that may run at the same time. Default: 2."""
+    return _parse("DIGITLAB_MAX_SWEEPS_EACH", click.IntRange(1), "a whole number of 1 or more", DEFAULT_MAX_SWEEPS_EACH)
 
 
 def warm_worker() -> bool:

@@ -25,6 +25,7 @@ from __future__ import annotations
 import secrets
 import subprocess  # noqa: S404 - starts this package's own process
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ from mnist_core.runs import claims
 from mnist_core.runs.run import BEST_MODEL, SWEEP_ID, SWEEPS_FOLDER, Run, sweep_mark
 from mnist_core.runs.status import Status, stamp_status
 from mnist_core.runs.store import list_runs
+from mnist_core.sweeps.limits import check_sweep_limits
 from mnist_core.sweeps.objective import best_trial
 from mnist_core.sweeps.plan import BACKENDS, SweepPlan, checked_trials, max_trials, plan_title
 from mnist_core.sweeps.records import check_best, check_trials
@@ -144,19 +146,29 @@ def create_sweep(plan: SweepPlan, root: Path | None = None, owner: str = owners.
         owner: who started it.
 
     Raises:
+        QueueFullError: as many sweeps run already as may, of all people or of this owner.
         RunError: the folder cannot be written.
     """
     root = root or runs_dir()
     day = time.strftime("%Y%m%d-%H%M%S", time.localtime(plan.created))
     sweep = Sweep(root / SWEEPS_FOLDER / f"{day}-{secrets.token_hex(4)}")
     try:
-        with new_folder(sweep.path) as folder:
-            owners.write_owner(folder, owner)
-            Run(folder).write_status(stamp_status(Status(steps=plan.trials, message="Starting.")))
-            write_json(folder / "sweep.json", plan.to_json())
+        sweep.path.parent.mkdir(parents=True, exist_ok=True)
+        with claims.claiming(sweep.files):
+            _check_limits(sweep, owner)
+            with new_folder(sweep.path) as folder:
+                owners.write_owner(folder, owner)
+                Run(folder).write_status(stamp_status(Status(steps=plan.trials, message="Starting.")))
+                write_json(folder / "sweep.json", plan.to_json())
     except OSError as error:
         raise RunError(f"The sweep cannot be created. {explain_write_error(error, root)}") from None
     return sweep
+
+
+def _check_limits(sweep: Sweep, owner: str) -> None:
+    """Raises QueueFullError if the sweep must not run beside those that do. Call it while the sweep is claimed."""
+    running = [other for other in list_sweeps(sweep.root) if other.id != sweep.id and other.live]
+    check_sweep_limits([owners.read_owner(other.path) for other in running], owner)
 
 
 def find_sweep(sweep_id: str, root: Path | None = None) -> Sweep:
@@ -197,7 +209,10 @@ def launch_sweep(sweep: Sweep) -> subprocess.Popen[bytes]:
                 stderr=output,
             )
     except OSError as error:
-        raise SweepError(f"The sweep {sweep.id} cannot be started: {error}. Fix that, then resume it.") from None
+        message = f"The sweep {sweep.id} cannot be started: {error}. Fix that, then resume it."
+        with suppress(OSError):  # otherwise it counts as running, and cannot be resumed, until this process ends
+            sweep.files.write_status(stamp_status(replace(sweep.files.status(), state="failed", message=message)))
+        raise SweepError(message) from None
     _children.append(child)
     # With the child's process id in the status, readers notice if it dies before it writes a status itself.
     sweep.files.write_status(replace(stamp_status(sweep.files.status()), pid=child.pid))
@@ -217,6 +232,7 @@ def resume_sweep(sweep: Sweep, trials: int | None = None, backend: str | None = 
 
     Raises:
         SettingError: the number of trials is out of range.
+        QueueFullError: as many sweeps run already as may.
         SweepError: the sweep cannot be read or started, or its files cannot be written.
     """
     plan = sweep.plan()
@@ -228,6 +244,7 @@ def resume_sweep(sweep: Sweep, trials: int | None = None, backend: str | None = 
             if sweep.live:
                 sweep.update_control(**requests)
                 return None
+            _check_limits(sweep, owners.read_owner(sweep.path))
             if backend is not None:
                 requests["backend"] = backend
             sweep.update_control(**requests)
