@@ -34,9 +34,10 @@ from mnist_core.runs.spec import RunSpec  # noqa: E402
 from mnist_core.runs.status import Status, stamp_status  # noqa: E402
 from mnist_core.runs.store import create_run  # noqa: E402
 from mnist_core.sweeps import progress, runner  # noqa: E402
+from mnist_core.sweeps.launch import launch_sweep  # noqa: E402
 from mnist_core.sweeps.plan import SweepPlan, make_plan  # noqa: E402
 from mnist_core.sweeps.space_parser import parse_space  # noqa: E402
-from mnist_core.sweeps.store import create_sweep, launch_sweep  # noqa: E402
+from mnist_core.sweeps.store import create_sweep  # noqa: E402
 from mnist_core.sweeps.study import Study  # noqa: E402
 
 SPACE = ("learning_rate=1e-4..1e-1:log", "dropout=0..0.6")

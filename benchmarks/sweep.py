@@ -18,10 +18,11 @@ import click
 import results
 
 from mnist_core.charts import sweep as sweep_charts
+from mnist_core.sweeps.launch import launch_sweep
 from mnist_core.sweeps.objective import best_trial
 from mnist_core.sweeps.plan import SweepPlan, make_plan
 from mnist_core.sweeps.presets import PRESETS
-from mnist_core.sweeps.store import Sweep, create_sweep, launch_sweep
+from mnist_core.sweeps.store import Sweep, create_sweep
 
 SPACE = ("learning_rate=1e-5..1e-1:log", "batch_size=16..1024:log", "dropout=0..0.9")
 BASE, EPOCHS, MEASURE = "zepeda-cnn", 6, "loss"

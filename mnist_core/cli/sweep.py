@@ -14,7 +14,7 @@ from mnist_core.cli.progress import on_signals, show_progress, time_left
 from mnist_core.errors import SettingError, SweepError
 from mnist_core.jobs import routing
 from mnist_core.runs.status import Status
-from mnist_core.sweeps import store
+from mnist_core.sweeps import launch, store
 from mnist_core.sweeps.objective import best_trial
 from mnist_core.sweeps.plan import BACKENDS, MEASURES, RETRAIN_SEEDS, SAMPLERS, describe_plan, make_plan, plan_title
 from mnist_core.sweeps.presets import PRESETS
@@ -70,7 +70,7 @@ def sweep(context: click.Context, /, json_output: bool, ready: str | None, base:
         routing.connect_to_cluster().close()  # fails now, not later in the sweep's process
     created = store.create_sweep(plan)
     click.echo(f"{created.id}: {plan_title(plan)}, {plan.trials} trials. Ctrl-C pauses it.", err=True)
-    store.launch_sweep(created)
+    launch.launch_sweep(created)
     _follow(created)
     _print_result(created, json_output)
 
@@ -98,7 +98,7 @@ def show_sweep(sweep_id: str | None, json_output: bool) -> None:
 def resume_sweep(sweep_id: str, trials: int | None, backend: str | None, json_output: bool) -> None:
     """Resumes a sweep that is paused or has ended. --trials extends it."""
     resumed = store.find_sweep(sweep_id)
-    store.resume_sweep(resumed, trials, backend)
+    launch.resume_sweep(resumed, trials, backend)
     _follow(resumed)
     _print_result(resumed, json_output)
 

@@ -18,14 +18,14 @@ def check_sweep_limits(running: Sequence[str], owner: str) -> None:
     Raises:
         QueueFullError: as many run already as may.
     """
-    own = running.count(owner)
-    if own >= max_sweeps_each():
+    own, each, limit = running.count(owner), max_sweeps_each(), max_sweeps()
+    if own >= each:
         raise QueueFullError(
-            f"{own} of your sweeps are running already, and at most {max_sweeps_each()} may. Wait until one has "
-            "finished, or pause one. The administrator of this server can raise DIGITLAB_MAX_SWEEPS_EACH."
+            f"{own} of your sweeps {'is' if own == 1 else 'are'} running already, and at most {each} may. Wait until "
+            "one has finished, or pause one. The administrator of this server can raise DIGITLAB_MAX_SWEEPS_EACH."
         )
-    if len(running) >= max_sweeps():
+    if len(running) >= limit:
         raise QueueFullError(
-            f"{len(running)} sweeps are running on this server already, and at most {max_sweeps()} may. Try again when "
-            "one has finished. The administrator of this server can raise DIGITLAB_MAX_SWEEPS."
+            f"The sweeps that run on this server are {len(running)}, and at most {limit} may. Try again when one has "
+            "finished. The administrator of this server can raise DIGITLAB_MAX_SWEEPS."
         )

@@ -14,18 +14,14 @@ Each trial is an ordinary run in RUNS_DIR. Its own sweep.json names the sweep an
 
 plan = make_plan("fast", ["learning_rate=1e-4..1e-1:log", "batch_size=32,128,512"], trials=20, data="sample")
 sweep = create_sweep(plan)
-launch_sweep(sweep)                           # a process: python -m mnist_core.sweeps.runner SWEEP_DIR
 sweep.status(), sweep.trials(), sweep.retrained_best()
-sweep.update_control(paused=True)
-resume_sweep(sweep, trials=40)
+sweep.update_control(paused=True)             # `launch` starts and resumes it
 """
 
 from __future__ import annotations
 
 import secrets
-import subprocess  # noqa: S404 - starts this package's own process
 import time
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -33,8 +29,7 @@ from typing import Any
 from mnist_core import owners
 from mnist_core.config import runs_dir
 from mnist_core.errors import RunError, SettingError, SweepError, SweepNotFoundError
-from mnist_core.files import explain_write_error, new_folder, open_log, parse_json, read_file, read_json, write_json
-from mnist_core.processes import start_module
+from mnist_core.files import explain_write_error, new_folder, parse_json, read_file, read_json, write_json
 from mnist_core.runs import claims
 from mnist_core.runs.run import BEST_MODEL, SWEEP_ID, SWEEPS_FOLDER, Run, sweep_mark
 from mnist_core.runs.status import Status, stamp_status
@@ -46,10 +41,6 @@ from mnist_core.sweeps.records import check_best, check_trials
 
 TRIALS_BYTES = 50_000_000
 """Largest trials.json. 10,000 trials of 20 epochs have 12 MB."""
-DATABASE_AND_CLUSTER = ("PG*", "MYSQL_*", "RAY_*")
-"""Environment variables by which a sweep's process connects to Optuna's database and to Ray, passwords included."""
-_children: list[subprocess.Popen[bytes]] = []
-"""Sweep processes that this process started. Polling them reaps those that have ended."""
 
 
 @dataclass(frozen=True)
@@ -155,7 +146,7 @@ def create_sweep(plan: SweepPlan, root: Path | None = None, owner: str = owners.
     try:
         sweep.path.parent.mkdir(parents=True, exist_ok=True)
         with claims.claiming(sweep.files):
-            _check_limits(sweep, owner)
+            check_limits(sweep, owner)
             with new_folder(sweep.path) as folder:
                 owners.write_owner(folder, owner)
                 Run(folder).write_status(stamp_status(Status(steps=plan.trials, message="Starting.")))
@@ -165,8 +156,13 @@ def create_sweep(plan: SweepPlan, root: Path | None = None, owner: str = owners.
     return sweep
 
 
-def _check_limits(sweep: Sweep, owner: str) -> None:
-    """Raises QueueFullError if the sweep must not run beside those that do. Call it while the sweep is claimed."""
+def check_limits(sweep: Sweep, owner: str) -> None:
+    """Raises QueueFullError if the sweep would be one too many. Call it while the sweep is claimed.
+
+    Args:
+        sweep: which has not been started.
+        owner: of it.
+    """
     running = [other for other in list_sweeps(sweep.root) if other.id != sweep.id and other.live]
     check_sweep_limits([owners.read_owner(other.path) for other in running], owner)
 
@@ -189,70 +185,6 @@ def list_sweeps(root: Path | None = None) -> list[Sweep]:
     folder = (root or runs_dir()) / SWEEPS_FOLDER
     names = [path.name for path in folder.iterdir() if SWEEP_ID.fullmatch(path.name)] if folder.is_dir() else []
     return [Sweep(folder / name) for name in sorted(names, reverse=True) if (folder / name / "sweep.json").is_file()]
-
-
-def launch_sweep(sweep: Sweep) -> subprocess.Popen[bytes]:
-    """Starts the sweep's process. It has a session of its own and outlives this process.
-
-    Raises:
-        SweepError: no process can be started, or the folder cannot be written.
-    """
-    _children[:] = [child for child in _children if child.poll() is None]
-    try:
-        with open_log(sweep.log) as output:
-            child = start_module(
-                "mnist_core.sweeps.runner",
-                str(sweep.path.resolve()),
-                threads=1,
-                keep=DATABASE_AND_CLUSTER,
-                stdout=output,
-                stderr=output,
-            )
-    except OSError as error:
-        message = f"The sweep {sweep.id} cannot be started: {error}. Fix that, then resume it."
-        with suppress(OSError):  # otherwise it counts as running, and cannot be resumed, until this process ends
-            sweep.files.write_status(stamp_status(replace(sweep.files.status(), state="failed", message=message)))
-        raise SweepError(message) from None
-    _children.append(child)
-    # With the child's process id in the status, readers notice if it dies before it writes a status itself.
-    sweep.files.write_status(replace(stamp_status(sweep.files.status()), pid=child.pid))
-    return child
-
-
-def resume_sweep(sweep: Sweep, trials: int | None = None, backend: str | None = None) -> subprocess.Popen[bytes] | None:
-    """Resumes a sweep that is paused or has ended, or extends one that is running.
-
-    Args:
-        sweep: the sweep.
-        trials: how many in all from now on; unchanged by default.
-        backend: where to train from now on, one of plan.BACKENDS; unchanged by default, and while the sweep is running.
-
-    Returns:
-        The sweep's new process; None if it was running already.
-
-    Raises:
-        SettingError: the number of trials is out of range.
-        QueueFullError: as many sweeps run already as may.
-        SweepError: the sweep cannot be read or started, or its files cannot be written.
-    """
-    plan = sweep.plan()
-    requests: dict[str, Any] = {"paused": False, "stop": False}
-    if trials is not None:
-        requests["trials"] = checked_trials(trials)
-    try:
-        with claims.claiming(sweep.files):
-            if sweep.live:
-                sweep.update_control(**requests)
-                return None
-            _check_limits(sweep, owners.read_owner(sweep.path))
-            if backend is not None:
-                requests["backend"] = backend
-            sweep.update_control(**requests)
-            queued = replace(sweep.files.status(), state="queued", message="Starting.", steps=sweep.target_trials(plan))
-            sweep.files.write_status(stamp_status(queued))
-    except OSError as error:
-        raise SweepError(f"The sweep {sweep.id} cannot be resumed: {error}.") from None
-    return launch_sweep(sweep)
 
 
 def trial_mark(sweep: Sweep, trial: int, part: str = "") -> dict[str, Any]:

@@ -28,10 +28,11 @@ from mnist_core.runs import claims
 from mnist_core.runs.run import Run, sweep_mark
 from mnist_core.runs.spec import RunSpec
 from mnist_core.runs.store import create_run, list_runs
+from mnist_core.sweeps.launch import launch_sweep
 from mnist_core.sweeps.plan import SweepPlan
 from mnist_core.sweeps.presets import PRESETS
 from mnist_core.sweeps.space_parser import parse_space
-from mnist_core.sweeps.store import Sweep, create_sweep, launch_sweep, list_sweeps
+from mnist_core.sweeps.store import Sweep, create_sweep, list_sweeps
 from mnist_core.sweeps.study import Study
 from tests.cluster.nodes import CORES, RayCluster, free_port
 from tests.support import ROOT, command_line, environment, hears_signals, wait_until

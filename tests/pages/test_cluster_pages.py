@@ -21,7 +21,7 @@ from mnist_core.runs.run import Run
 from mnist_core.runs.spec import make_spec
 from mnist_core.runs.status import Status, stamp_status
 from mnist_core.runs.store import create_run, list_runs
-from mnist_core.sweeps import store
+from mnist_core.sweeps import launch
 from mnist_core.sweeps.presets import PRESETS
 from mnist_core.sweeps.store import create_sweep, list_sweeps
 from pages.ui.shared import caches, state
@@ -111,7 +111,7 @@ def test_out_of_reach_it_is_said_and_one_click_trains_here(app: AppTest, cloud: 
 
 
 def test_a_sweep_is_told_who_trains_it(app: AppTest, cloud: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (store, form):
+    for module in (launch, form):
         monkeypatch.setattr(module, "launch_sweep", lambda made: None)
     open_page(app, "pages/sweep.py")
     served()
@@ -124,7 +124,7 @@ def test_a_sweep_is_told_who_trains_it(app: AppTest, cloud: Cluster, monkeypatch
 def test_a_sweep_that_lost_its_cluster_goes_on_here(
     app: AppTest, cloud: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (store, form):
+    for module in (launch, form):
         monkeypatch.setattr(module, "launch_sweep", lambda made: None)
     made = create_sweep(replace(PRESETS["batch-size-and-learning-rate"].plan(), backend="ray"))
     made.files.write_status(stamp_status(Status("failed", GONE, step=3, steps=20)))

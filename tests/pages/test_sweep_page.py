@@ -20,7 +20,7 @@ from mnist_core.networks.layers import Dense, Flatten
 from mnist_core.networks.library import save_network
 from mnist_core.runs.spec import RunSpec, make_spec
 from mnist_core.runs.status import Status, stamp_status
-from mnist_core.sweeps import importance, store
+from mnist_core.sweeps import importance, launch
 from mnist_core.sweeps.plan import MEASURES, NETWORK_PREFIX, SweepPlan
 from mnist_core.sweeps.space_parser import parse_dimension, parse_space
 from mnist_core.sweeps.store import Sweep, create_sweep, list_sweeps
@@ -144,6 +144,15 @@ def test_own_and_predefined_sweeps_share_the_button(app: AppTest, monkeypatch: p
     assert [sweep.plan().sampler for sweep in started] == ["tpe", "grid"]
 
 
+def test_one_sweep_too_many_is_refused_in_words(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(form, "launch_sweep", lambda sweep: None)
+    monkeypatch.setenv("DIGITLAB_MAX_SWEEPS_EACH", "1")
+    opened(app)
+    for _ in range(2):
+        {button.label: button for button in app.button}["Start sweep"].click().run()
+    assert "1 of your sweeps is running already" in shown(app) and len(list_sweeps()) == 1 and not app.exception
+
+
 def test_a_slider_sets_a_range(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[Sweep] = []
     monkeypatch.setattr(form, "launch_sweep", started.append)
@@ -236,7 +245,7 @@ def test_the_sweep_of_another_visitor_cannot_be_changed(app: AppTest) -> None:
 
 def test_an_ended_sweep_says_why_and_can_be_resumed(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     resumed: list[str] = []
-    monkeypatch.setattr(store, "launch_sweep", lambda sweep: resumed.append(sweep.id))
+    monkeypatch.setattr(launch, "launch_sweep", lambda sweep: resumed.append(sweep.id))
     for name in ("failed", "paused", "stopped"):
         sweep = made(TRIALS[:3], Status(name, "study.db is locked by another program.", step=3, steps=9))
         opened(app, sweep=sweep.id)

@@ -23,9 +23,10 @@ from mnist_core.runs.spec import make_spec
 from mnist_core.runs.status import stamp_status
 from mnist_core.runs.store import create_run, find_run, list_runs
 from mnist_core.sweeps import runner
+from mnist_core.sweeps.launch import resume_sweep
 from mnist_core.sweeps.objective import best_trial
 from mnist_core.sweeps.runner import PAUSED_RUN, STOPPED_RUN, describe_failures, make_backend
-from mnist_core.sweeps.store import Sweep, create_sweep, resume_sweep, trial_mark
+from mnist_core.sweeps.store import Sweep, create_sweep, trial_mark
 from mnist_core.sweeps.study import Study, Trial, study_url
 from mnist_core.sweeps.trial_runs import TrialRuns
 from tests.sweeps.fakes import (
@@ -104,7 +105,7 @@ def test_the_best_trial_is_retrained_and_only_the_best_of_these_models_is_tested
     assert [row["seed"] for row in best["runs"]] == [1, 2, 3] and best["test_accuracy"] == 0.123
     assert [find_run(row["run"]).spec().seed for row in best["runs"]] == [1, 2, 3]
     assert [run.id for run in list_runs() if "test_accuracy" in run.card()] == [best["run"]]
-    assert "0.123" not in (sweep.path / "trials.json").read_text()
+    assert ": 0.123" not in (sweep.path / "trials.json").read_text()
     assert sweep.status().state == "finished" and f"Trial {best['trial']} " in sweep.status().message
 
 

@@ -9,8 +9,9 @@ import pytest
 from mnist_core.errors import RunNotFoundError, SettingError, SweepError, SweepNotFoundError
 from mnist_core.files import write_json
 from mnist_core.runs.store import find_run
+from mnist_core.sweeps.launch import resume_sweep
 from mnist_core.sweeps.plan import make_plan
-from mnist_core.sweeps.store import create_sweep, find_sweep, resume_sweep, summarize_sweep
+from mnist_core.sweeps.store import create_sweep, find_sweep, summarize_sweep
 from tests.sweeps.fakes import RATES, make_plan_of_tiny
 
 

@@ -14,7 +14,8 @@ import pytest
 from mnist_core.runs import history, status
 from mnist_core.runs.run import Run, sweep_mark
 from mnist_core.runs.store import find_run, list_runs
-from mnist_core.sweeps.store import SWEEPS_FOLDER, Sweep, create_sweep, launch_sweep, list_sweeps, resume_sweep
+from mnist_core.sweeps.launch import launch_sweep, resume_sweep
+from mnist_core.sweeps.store import SWEEPS_FOLDER, Sweep, create_sweep, list_sweeps
 from tests.cli.calling import call
 from tests.support import ROOT, command_line, environment, hears_signals, wait_until
 from tests.sweeps.fakes import make_plan_of_tiny

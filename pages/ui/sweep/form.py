@@ -13,11 +13,12 @@ from mnist_core.networks.library import list_networks
 from mnist_core.recipes.recipes import RECIPES
 from mnist_core.runs.spec import MAX_SEED
 from mnist_core.sweeps import search_space, slider_ticks
+from mnist_core.sweeps.launch import launch_sweep
 from mnist_core.sweeps.plan import MAX_TRIALS, MEASURES, NETWORK_PREFIX, SweepPlan, make_plan
 from mnist_core.sweeps.presets import PRESETS, Preset
 from mnist_core.sweeps.search_space import Dimension, Values
 from mnist_core.sweeps.space_parser import parse_dimension, parse_space
-from mnist_core.sweeps.store import Sweep, create_sweep, launch_sweep
+from mnist_core.sweeps.store import Sweep, create_sweep
 from pages.ui.shared import caches, cluster_status, formatting, guard, mode, state, visitor
 from pages.ui.shared.settings_form import DATA
 

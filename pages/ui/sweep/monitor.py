@@ -13,9 +13,10 @@ from mnist_core.runs.labels import run_title
 from mnist_core.runs.run import Run
 from mnist_core.runs.status import Status
 from mnist_core.sweeps import findings, search_space
+from mnist_core.sweeps.launch import resume_sweep
 from mnist_core.sweeps.objective import best_trial
 from mnist_core.sweeps.plan import MEASURES, SweepPlan, max_trials, plan_title
-from mnist_core.sweeps.store import Sweep, resume_sweep
+from mnist_core.sweeps.store import Sweep
 from mnist_core.wording import plural
 from pages.ui.shared import cluster_status, figure, formatting, guard, mode, visitor
 from pages.ui.shared.state_badge import state_badge
