@@ -29,7 +29,7 @@ from typing import Any
 from mnist_core import owners
 from mnist_core.config import runs_dir
 from mnist_core.errors import RunError, SettingError, SweepError, SweepNotFoundError
-from mnist_core.files import explain_write_error, new_folder, parse_json, read_file, read_json, write_json
+from mnist_core.files import explain_write_error, make_folder, new_folder, parse_json, read_file, read_json, write_json
 from mnist_core.runs import claims
 from mnist_core.runs.run import BEST_MODEL, SWEEP_ID, SWEEPS_FOLDER, Run, sweep_mark
 from mnist_core.runs.status import Status, stamp_status
@@ -144,7 +144,7 @@ def create_sweep(plan: SweepPlan, root: Path | None = None, owner: str = owners.
     day = time.strftime("%Y%m%d-%H%M%S", time.localtime(plan.created))
     sweep = Sweep(root / SWEEPS_FOLDER / f"{day}-{secrets.token_hex(4)}")
     try:
-        sweep.path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(sweep.path.parent)
         with claims.claiming(sweep.files):
             check_limits(sweep, owner)
             with new_folder(sweep.path) as folder:
