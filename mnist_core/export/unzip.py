@@ -88,7 +88,8 @@ def extract(source: Path | IO[bytes], folder: Path) -> str:
             members, run_id = _file_entries(archive)
             _extract_files(archive, members, folder, max(MAX_RATIO * size, FREE_BYTES))
         except _BROKEN as error:
-            raise RunError(f"The zip is damaged: {error or type(error).__name__}. Export the run again.") from None
+            why = str(error)[:200] or type(error).__name__  # zipfile quotes a name of any length
+            raise RunError(f"The zip is damaged: {why}. Export the run again.") from None
     return run_id
 
 

@@ -75,7 +75,7 @@ def test_a_run_comes_back_as_it_was(trained: Trained, files: Files) -> None:
     found, changed = contents(run), {"status.json", "card.json"}
     assert found.keys() == {*files, "label.json"} and run_title(run) == run_title(trained.run)
     assert {name for name in files if found[name] != files[name]} == changed
-    assert run.status() == replace(trained.run.status(), pid=0, host="")
+    assert run.status() == replace(trained.run.status(), pid=0, host="", message="Finished.")
     assert [path.name for path in runs_dir().iterdir()] == [run.id]
     without_sums = {**trained.run.card(), "data": {**trained.run.card()["data"]}}
     del without_sums["data"]["sha256"]
