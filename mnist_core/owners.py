@@ -1,8 +1,8 @@
 """Who made a run or kept a drawing, and who may change it.
 
 A browser keeps a random token. What it creates stores only the SHA-256 of the token, in `owner.json`, so nobody who can
-read the runs can act as their owner. Where people sign in, a person has a token made of the identity provider's name for
-the person, and it is never taken from a browser.
+read the runs can act as their owner. Where people sign in, a person has a token made of the identity provider's name
+for the person, and it is never taken from a browser.
 
     visitor = Visitor(owners.new_token())
     owners.write_owner(run.path, visitor.owner)

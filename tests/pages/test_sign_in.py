@@ -26,7 +26,7 @@ ANN = {
     "is_logged_in": True,
     "iss": "https://id.example.org",
     "sub": "248289761001",
-    "name": "Ann [x](http://e.example)",
+    "name": "Ann [x](y)",
     "email": "Ann@example.org",
     "email_verified": True,
 }
@@ -66,7 +66,7 @@ def test_who_has_signed_in_owns_what_they_make_in_every_browser(
 ) -> None:
     signs_in(monkeypatch)
     open_page(closed, "pages/runs.py")
-    assert button(closed, "Sign out").help.replace("\\", "") == "You are signed in as Ann [x](http://e.example)."
+    assert button(closed, "Sign out").help.replace("\\", "") == "You are signed in as Ann [x](y)."
     assert "[x](" not in button(closed, "Sign out").help, "the name is no Markdown"
     person = sign_in.Person("", owners.person_token(ANN["iss"], ANN["sub"]), False)
     expected = hashlib.sha256(b'["https://id.example.org", "248289761001"]').hexdigest()
