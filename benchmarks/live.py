@@ -45,16 +45,16 @@ class App:
 
 
 @contextmanager
-def app(**settings: str) -> Iterator[App]:
-    """Starts the app with runs in a temporary folder. `settings`: environment variables for it."""
+def app(script: str = "app.py", **settings: str) -> Iterator[App]:
+    """Starts the app, or another script, with runs in a temporary folder. `settings`: environment variables for it."""
     with tempfile.TemporaryDirectory() as folder:
         runs = str(Path(folder) / "runs")
-        with serving(Path(folder), {**os.environ, "DIGITLAB_RUNS": runs, **settings}) as started:
+        with serving(Path(folder), {**os.environ, "DIGITLAB_RUNS": runs, **settings}, script) as started:
             yield started
 
 
 @contextmanager
-def serving(home: Path, environment: Mapping[str, str]) -> Iterator[App]:
+def serving(home: Path, environment: Mapping[str, str], script: str = "app.py") -> Iterator[App]:
     """Starts the app on a free port, and ends it with all its workers. The browser tests use this too.
 
     It may not listen yet when this returns: see `wait_healthy`.
@@ -62,12 +62,13 @@ def serving(home: Path, environment: Mapping[str, str]) -> Iterator[App]:
     Args:
         home: where its output goes, to app.log, and where its runs are.
         environment: of its process, with DIGITLAB_RUNS as `runs` in there.
+        script: what Streamlit runs.
     """
     port, log = free_port(), home / "app.log"
     options = ("--server.address", "127.0.0.1", "--server.port", str(port), "--server.headless", "true")
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", "app.py", *options],
+            [sys.executable, "-m", "streamlit", "run", script, *options],
             cwd=ROOT,
             env=environment,
             stdin=subprocess.DEVNULL,
