@@ -11,7 +11,7 @@ import streamlit as st
 from mnist_core.config import runs_dir
 from mnist_core.errors import DigitLabError
 from mnist_core.files import explain_write_error
-from pages.ui.shared import feedback, formatting, gc_freeze
+from pages.ui.shared import feedback, formatting
 
 log = logging.getLogger("digitlab.pages")
 
@@ -28,7 +28,6 @@ def render(part: Callable[[], None]) -> None:
     except Exception as error:  # st.rerun and st.stop raise BaseException, so they pass
         log.exception("A page failed")
         st.error(f"Something went wrong ({type(error).__name__}). Reload the page; the server log has the details.")
-    gc_freeze.freeze_modules()
 
 
 def show_error(error: DigitLabError) -> None:

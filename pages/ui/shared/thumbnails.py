@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
 from mnist_core.charts.common import data_url
+
+
+@dataclass(frozen=True)
+class PictureHtml:
+    """HTML with pictures in it, for `st.html`, which takes a millisecond to remove the indentation of a plain text."""
+
+    body: str
+
+    def _repr_html_(self) -> str:
+        return self.body
 
 
 def image_html(image: NDArray[np.uint8], alt: str, pixels: int) -> str:
@@ -28,7 +39,7 @@ def captioned_html(image: NDArray[np.uint8], name: str, text: str, pixels: int =
 def show_strip(images: Sequence[tuple[NDArray[np.uint8], str, str]], pixels: int = 112) -> None:
     """Images in a row, each given as (image, name, text)."""
     figures_html = "".join(captioned_html(image, name, text, pixels) for image, name, text in images)
-    st.html(f'<div class="lab-strip">{figures_html}</div>')
+    st.html(PictureHtml(f'<div class="lab-strip">{figures_html}</div>'))
 
 
 def show_tiles(images: NDArray[np.uint8], columns: int) -> None:
@@ -36,4 +47,4 @@ def show_tiles(images: NDArray[np.uint8], columns: int) -> None:
     count, height, width = images.shape
     rows = images.reshape(count // columns, columns, height, width).transpose(0, 2, 1, 3)  # rows, H, columns, W
     sheet = rows.reshape(-1, columns * width)
-    st.html(f'<img class="lab-picture lab-tiles" alt="{count} digits" src="{data_url(sheet)}">')
+    st.html(PictureHtml(f'<img class="lab-picture lab-tiles" alt="{count} digits" src="{data_url(sheet)}">'))
