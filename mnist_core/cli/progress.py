@@ -31,20 +31,28 @@ def on_signals(action: Callable[[], object]) -> Iterator[None]:
     have to wait for a lock that the interrupted code is about to take.
     """
 
+    threads: list[threading.Thread] = []
+
     def act() -> None:
         try:
             action()
         except DigitLabError as error:
             click.echo(f"Error: {error}", err=True)
 
+    def act_in_thread(*_: object) -> None:
+        threads.append(threading.Thread(target=act))
+        threads[-1].start()
+
     numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
     handled = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]
-    before = {number: signal.signal(number, lambda *_: threading.Thread(target=act).start()) for number in handled}
+    before = {number: signal.signal(number, act_in_thread) for number in handled}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        for thread in threads:
+            thread.join()
 
 
 def show_progress(

@@ -18,7 +18,7 @@ from mnist_core.runs import claims
 from mnist_core.runs.checkpoints import has_checkpoint
 from mnist_core.runs.run import Run, write_stamped_status
 from mnist_core.runs.spec import RunSpec
-from mnist_core.runs.status import Status
+from mnist_core.runs.status import FINAL_STATES, Status
 from mnist_core.runs.store import create_run
 
 WAITING_MESSAGE = "Waiting for its turn."
@@ -93,7 +93,7 @@ def prepare_resume(run: Run, epochs: int | None = None) -> Callable[[], None]:
         with claims.claiming(run):
             status, control = run.status(grace=0), run.control()
             _check_resumable(run, status)
-            slots.forget(run)
+            slots.release(run)
             claims.fence(run)  # a worker that was cut off somewhere must not write to it again
             run.update_control(stop=False, paused=False, **({} if epochs is None else {"epochs": epochs}))
             requeue(run)
@@ -117,7 +117,7 @@ def _check_resumable(run: Run, status: Status) -> None:
         raise RunError(f"There is no run {run.id!r} any more. It was deleted.")
     if not status.final:
         raise RunError(f"The run {run.id} is {status.state}: it need not be resumed.")
-    if worker := slots.training_process(run):
+    if run.recorded_state not in FINAL_STATES and (worker := slots.training_process(run)):
         raise RunError(f"The run {run.id} is being trained by process {worker}: it need not be resumed.")
     if not can_be_resumed(run):
         raise RunError(f"The run {run.id} has a model but no checkpoint to resume from. Train it again as a new run.")
@@ -176,10 +176,15 @@ def conclude_run(run: Run, exit_status: int, worker: int = 0) -> None:
         OSError: the run's files cannot be read or written.
     """
     with claims.claiming(run):
-        status = run.status()
+        status = run.status(grace=0)
         if status.final and (status.state != "interrupted" or run.recorded_state == "interrupted"):
             return
-        if worker and status.host == socket.gethostname() and status.pid not in (0, worker, os.getpid()):
+        if (
+            not status.final
+            and worker
+            and status.host == socket.gethostname()
+            and status.pid not in (worker, os.getpid())
+        ):
             return
         state, message = _describe_end(run, exit_status)
         write_stamped_status(run, replace(status, state=state, message=message, seconds_left=None))

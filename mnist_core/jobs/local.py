@@ -233,6 +233,7 @@ class LocalBackend:
         with _noting_trouble(job):
             if job.record_end is not None:
                 job.record_end()
+            slots.release(job.run, {os.getpid(), job.worker.pid} if job.worker else {os.getpid()})
             self._queue.remove(job)
 
     def _enforce_stops(self) -> None:

@@ -2,19 +2,20 @@
 
     slots = Slots(limit=2)
     slots.take(run)                  # False while as many runs train already, or others have waited longer
-    slots.assign(run, worker.pid)    # from now on the slot is free when this process ends, or the run
+    slots.assign(run, worker.pid)    # from now on the slot is free when this process ends
 
     RUNS_DIR/.slots-<host>.json     {"training": {"<run's folder>": {"pid", "started"}}, "waiting": {"<pid>": …}}
 
-The file is read and written under the lock of RUNS_DIR. Nobody has to give a slot back: it is free as soon as its
-process is gone or its run has ended. A process that found no slot waits in line, and the one that has waited longest
-goes first; within a process its own queue decides. Paused runs need no core and do not count.
+The file is read and written under the lock of RUNS_DIR. A slot is free as soon as its process is gone, or when
+it is given back. A process that found no slot waits in line, and the one that has waited longest goes first; within a
+process its own queue decides. Paused runs need no core and do not count.
 """
 
 from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,6 @@ from mnist_core.config import runs_dir
 from mnist_core.files import read_json, write_json
 from mnist_core.locks import locked
 from mnist_core.runs.run import Run
-from mnist_core.runs.status import FINAL_STATES
 
 START_TOLERANCE = 2.0
 """Two start times of one process differ by less than this many seconds, since the time of the boot is rounded."""
@@ -91,11 +91,20 @@ def training_process(run: Run) -> int:
     return int(training[_key(run)]["pid"]) if _key(run) in training else 0
 
 
-def forget(run: Run) -> None:
-    """Forgets who trained an ended run, since it is about to be trained again. Raises OSError."""
+def release(run: Run, pids: Collection[int] = ()) -> None:
+    """Gives the slot of an ended run back.
+
+    Args:
+        run: that has ended.
+        pids: only if one of these processes has the slot; by default, whoever has it.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
     with locked(runs_dir()):
-        training, waiting = _read(also_ended=True)
-        if training.pop(_key(run), None):
+        training, waiting = _read()
+        entry = training.pop(_key(run), None)
+        if entry is not None and (not pids or entry["pid"] in pids):
             _write(training, waiting)
 
 
@@ -103,12 +112,12 @@ def _file() -> Path:
     return runs_dir() / SLOTS_FILES.replace("*", socket.gethostname())
 
 
-def _read(also_ended: bool = False) -> tuple[Entries, Entries]:
-    """The taken slots and the line, without processes that are gone and runs that have ended."""
+def _read() -> tuple[Entries, Entries]:
+    """The taken slots and the line, without processes that are gone."""
     content = read_json(_file())
     training, waiting = (_valid_entries(content.get(part)) for part in ("training", "waiting"))
     return (
-        {key: at for key, at in training.items() if _is_alive(at) and (also_ended or not _has_ended(key))},
+        {key: at for key, at in training.items() if _is_alive(at)},
         {pid: at for pid, at in waiting.items() if _is_alive(at, suspended=False)},
     )
 
@@ -123,7 +132,7 @@ def _valid_entries(part: Any) -> Entries:
 
 
 def _write(training: Entries, waiting: Entries) -> None:
-    write_json(_file(), {"training": training, "waiting": waiting})
+    write_json(_file(), {"training": training, "waiting": waiting}, durable=False)
 
 
 def _key(run: Run) -> str:
@@ -150,11 +159,6 @@ def _is_alive(entry: dict[str, float], suspended: bool = True) -> bool:
         return process.status() not in ended and abs(_started(process) - entry["started"]) < START_TOLERANCE
     except (psutil.Error, ValueError, OverflowError):
         return False
-
-
-def _has_ended(key: str) -> bool:
-    run = Run(Path(key))
-    return run.recorded_state in FINAL_STATES or not run.path.is_dir()
 
 
 def _is_paused(key: str) -> bool:

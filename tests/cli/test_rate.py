@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mnist_core.locks import LOCK_FILE
 from mnist_core.runs.store import list_runs
 from tests.cli.calling import call, call_error
 
@@ -23,7 +24,7 @@ def test_rate_prints_a_learning_rate_and_leaves_nothing(runs_root: Path) -> None
     lowest = min(value["points"], key=lambda point: point["smoothed"])
     assert value["lowest"] == lowest["rate"] and value["suggestion"] == pytest.approx(lowest["rate"] / 10, rel=0.06)
     assert f"a tenth of that: {value['suggestion']:g}." in done.stderr
-    assert list_runs() == [] and list((runs_root / ".rates").iterdir()) == []
+    assert list_runs() == [] and [path.name for path in (runs_root / ".rates").iterdir()] == [LOCK_FILE]
 
 
 @pytest.mark.parametrize(

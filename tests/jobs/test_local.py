@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -20,16 +21,16 @@ import pytest
 
 from mnist_core import config
 from mnist_core.config import max_queued, max_queued_each, max_running
-from mnist_core.errors import QueueFullError, SettingError
-from mnist_core.jobs import local, worker_pool
+from mnist_core.errors import QueueFullError, RunError, SettingError
+from mnist_core.jobs import local, slots, worker_pool
 from mnist_core.jobs.fair_queue import next_turns
-from mnist_core.jobs.lifecycle import conclude_run, start_run
+from mnist_core.jobs.lifecycle import conclude_run, prepare_resume, start_run
 from mnist_core.jobs.local import LocalBackend
 from mnist_core.jobs.worker_process import AdoptedWorker
 from mnist_core.processes import cpu_count
 from mnist_core.runs.run import Run
 from mnist_core.runs.spec import make_spec
-from mnist_core.runs.status import Status
+from mnist_core.runs.status import FINAL_STATES, Status, stamp_status
 from mnist_core.runs.store import create_run, list_runs
 from tests.support import ROOT, environment, wait_until
 
@@ -138,7 +139,7 @@ def let_finish(run: Run) -> None:
 
 
 def final_status(run: Run) -> Status:
-    wait_until(lambda: run.status().final, f"the end of {run.id}")
+    wait_until(lambda: run.recorded_state in FINAL_STATES, f"the end of {run.id}")
     return run.status()
 
 
@@ -365,6 +366,183 @@ def test_conclude_run_records_an_end_that_the_worker_did_not_record(
     assert ("as before" if state == expected else words[expected]) in status.message
 
 
+def test_what_a_worker_said_about_its_own_end_stays() -> None:
+    """A worker on a full disk writes `interrupted` and why, then ends with exit status 1."""
+    run = make_run()
+    run.log.write_text("a line of the log")
+    run.write_status(stamp_status(Status("interrupted", "The disk is full. Resume the run.")))
+    conclude_run(run, 1)
+    assert (run.status().state, run.status().message) == ("interrupted", "The disk is full. Resume the run.")
+
+
+def test_the_end_of_a_worker_is_not_written_to_a_run_that_another_process_took_since() -> None:
+    run = make_run()
+    run.write_status(replace(stamp_status(Status("running")), pid=os.getppid()))
+    conclude_run(run, 1, worker=dead_pid())
+    assert run.status().state == "running"
+
+
+# a full disk, and files that nobody can use
+
+
+@pytest.fixture
+def full_disk(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Ids of runs whose status cannot be written."""
+    full: list[str] = []
+    write_status = Run.write_status
+
+    def write(run: Run, status: Status) -> None:
+        if run.id in full:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(run.path))
+        write_status(run, status)
+
+    monkeypatch.setattr(Run, "write_status", write)
+    return full
+
+
+def test_a_run_whose_end_cannot_be_written_is_held_until_it_can(workers: Workers, full_disk: list[str]) -> None:
+    backend, run, next_run = workers.queue(running=1), make_run("die"), make_run()
+    full_disk.append(run.id)
+    backend.submit(run)
+    backend.submit(next_run)
+    wait_until(started(next_run), "the next run, which does not wait for the disk")
+    assert backend.holds(run) and run.recorded_state == "queued" and backend.position(run) == 0
+    full_disk.clear()
+    assert (final_status(run).state, run.status().message) == ("failed", "Its worker ended: its last words")
+    wait_until(lambda: not backend.holds(run), "its end")
+
+
+def test_a_run_that_cannot_be_started_is_not_lost(
+    workers: Workers, full_disk: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend, run = workers.queue(running=1), make_run()
+    full_disk.append(run.id)
+
+    def refuse(run: Run, threads: int) -> Any:
+        raise OSError(errno.ENOSPC, "no space")
+
+    monkeypatch.setattr(worker_pool, "start_worker", refuse)
+    backend.submit(run)
+    wait_until(lambda: backend.position(run) == 0, "its turn")
+    assert backend.holds(run)
+    full_disk.clear()
+    assert final_status(run).state == "failed" and "no space" in run.status().message
+
+
+def test_a_run_that_waits_can_be_stopped_while_the_disk_is_full(workers: Workers, full_disk: list[str]) -> None:
+    backend, first, second = workers.queue(running=1), make_run(), make_run()
+    backend.submit(first)
+    backend.submit(second)
+    wait_until(started(first), "the first worker")
+    full_disk.append(second.id)
+    backend.request_stop(second)
+    let_finish(first)
+    final_status(first)
+    assert backend.holds(second) and backend.position(second) == 0
+    full_disk.clear()
+    assert final_status(second).state == "stopped" and second.id not in workers.order
+    undo = prepare_resume(second)
+    assert second.status().state == "queued" and undo
+
+
+@posix
+def test_a_worker_gets_sigterm_at_once_if_the_request_cannot_be_written(
+    workers: Workers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(run: Run, **changes: Any) -> None:
+        raise RunError("The disk is full.")
+
+    backend, run = workers.queue(running=1), make_run("obey SIGTERM")
+    backend.submit(run)
+    wait_until(started(run), "the worker")
+    monkeypatch.setattr(Run, "update_control", refuse)
+    backend.request_stop(run)
+    assert final_status(run).state == "stopped"
+
+
+def test_a_run_that_this_process_queued_and_lost_can_be_stopped(workers: Workers) -> None:
+    backend, run = workers.queue(running=1), make_run()
+    backend.request_stop(run)
+    assert final_status(run).state == "stopped"
+
+
+@pytest.mark.parametrize("error", [ValueError("no number"), RecursionError(), KeyError("x")])
+def test_files_of_one_run_that_break_the_queue_break_this_run_only(
+    error: Exception, workers: Workers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend, broken, next_run = workers.queue(running=1), make_run("die"), make_run()
+    damaged = [broken.id]
+
+    def conclude(run: Run, *arguments: Any) -> None:
+        if run.id in damaged:
+            raise error
+        conclude_run(run, *arguments)
+
+    monkeypatch.setattr(local, "conclude_run", conclude)
+    backend.submit(broken)
+    backend.submit(next_run)
+    wait_until(started(next_run), "the next worker")
+    let_finish(next_run)
+    assert final_status(next_run).state == "finished" and backend.holds(broken)
+    damaged.clear()
+    assert final_status(broken).state == "failed"
+
+
+# several processes on one machine
+
+
+def test_two_servers_together_train_no_more_runs_than_one(workers: Workers) -> None:
+    servers, made = [workers.queue(running=1), workers.queue(running=1)], [make_run() for _ in range(4)]
+    for run, server in zip(made, servers * 2, strict=True):
+        server.submit(run)
+    for run in made:
+        let_finish(run)
+    assert {final_status(run).state for run in made} == {"finished"}
+    assert workers.most_alive == 1 and sorted(workers.order) == sorted(run.id for run in made)
+
+
+def test_a_queued_run_that_another_process_stops_is_not_started(workers: Workers) -> None:
+    server, other, first, second = workers.queue(running=1), workers.queue(running=1), make_run(), make_run()
+    server.submit(first)
+    server.submit(second)
+    wait_until(started(first), "the first worker")
+    Run(second.path).update_control(stop=True)
+    let_finish(first)
+    assert final_status(second).state == "stopped" and second.id not in workers.order
+    assert not other.holds(second)
+
+
+def test_a_worker_that_had_just_started_when_its_server_died_is_not_started_twice(workers: Workers) -> None:
+    """Its status still says `queued`, by a server that is gone."""
+    run, next_run = dead(make_run()), make_run()
+    worker = workers.start(make_run(), 1)
+    slots.Slots(1).take(run)
+    slots.Slots(1).assign(run, worker.pid)
+    server = workers.queue(running=1)
+    server.adopt([run])
+    server.submit(next_run)
+    assert server.holds(run) and server.position(run) == 0
+    with pytest.raises(RunError, match=f"trained by process {worker.pid}"):
+        prepare_resume(run)
+    worker.kill()
+    worker.wait()
+    wait_until(started(next_run), "the next worker")
+    assert run.id not in workers.order and final_status(run).state == "interrupted"
+
+
+def test_a_persistent_worker_of_a_sweep_keeps_no_place_when_its_run_has_ended(workers: Workers) -> None:
+    """The worker goes on with the next trial, and the server has its place back."""
+    trial, waiting = make_run(), make_run()
+    worker = workers.start(trial, 1)
+    wait_until(started(trial), "the trial")
+    server = workers.queue(running=1)
+    server.adopt([trial])
+    server.submit(waiting)
+    trial.write_status(replace(trial.status(), state="finished"))
+    wait_until(started(waiting), "the run that waited")
+    assert worker.poll() is None
+
+
 # settings
 
 
@@ -544,11 +722,16 @@ def test_a_real_worker_asked_to_stop_keeps_its_model(monkeypatch: pytest.MonkeyP
     wait_until(lambda: not backend.holds(run), "the worker's end")
 
 
-def dead(run: Run, **changes: Any) -> Run:
-    """Makes it a run of a server that is gone: its process has ended, and its heartbeat is an hour old."""
+def dead_pid() -> int:
+    """The id of a process that has ended."""
     process = subprocess.Popen([sys.executable, "-S", "-c", ""])
     process.wait()
-    status = replace(run.status(), pid=process.pid, heartbeat=time.time() - 3600, **changes)
+    return process.pid
+
+
+def dead(run: Run, **changes: Any) -> Run:
+    """Makes it a run of a server that is gone: its process has ended, and its heartbeat is an hour old."""
+    status = replace(run.status(), pid=dead_pid(), heartbeat=time.time() - 3600, **changes)
     run.write_status(status)
     return run
 
