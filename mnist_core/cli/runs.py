@@ -45,7 +45,7 @@ def show(run_id: str, json_output: bool) -> None:
     run = find_run(run_id)
     spec, status, card, mark = run.spec(), run.status(), run.card(), read_import(run.path)
     if json_output:
-        values = {"spec": spec.to_json(), "status": asdict(status), "card": card, "reports": len(run.metrics().rows)}
+        values = {"spec": spec.to_json(), "status": asdict(status), "card": card, "reports": run.count_reports()}
         print_json({"run": run.id, **values, "imported": asdict(mark) if mark else None})
         return
     click.echo(f"{run.id}: {status.state}. {status.message}")

@@ -31,6 +31,8 @@ KNOWN_DATA = ("full", "sample")
 ELSEWHERE = "elsewhere"
 """In the spec of an imported run: it was trained on data that is not on this machine."""
 
+DATA_SETS = ("full", "sample")
+"""The choices that name no file. Pages open no other: a path may come from a run that anybody made."""
 FULL_SIZES = (60_000, 10_000)
 """Training and test images of the full MNIST."""
 SAMPLE = "offline sample, 5,000 digits"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +18,8 @@ from mnist_core.charts.common import COLORS
 from mnist_core.errors import ModelError, RunError
 from mnist_core.export import keras_script
 from mnist_core.export.archive import pack_run
-from mnist_core.fields import is_number
-from mnist_core.files import write_bytes
+from mnist_core.files import MODEL_BYTES, read_file, write_bytes
+from mnist_core.runs.reports import check_report
 from mnist_core.runs.run import Run
 
 CSV_COLUMNS = (
@@ -108,7 +109,7 @@ def write_export(run: Run, name: str, path: Path, overwrite: bool = False) -> li
 
 
 def _refuse_existing(path: Path) -> None:
-    if path.exists():
+    if os.path.lexists(path):
         raise RunError(f"{path} exists already. Choose another name, or replace it with --force.")
 
 
@@ -125,17 +126,19 @@ def _format(name: str) -> ExportFormat:
 
 def _model(run: Run, name: str) -> bytes:
     try:
-        return (run.path / name).read_bytes()
-    except OSError:
+        return read_file(run.path / name, MODEL_BYTES)
+    except FileNotFoundError:
         raise ModelError(
             f"The run {run.id} has no {name}: it is {run.status().state}. A run writes it when it finishes or is "
             "stopped."
         ) from None
+    except OSError as error:
+        raise ModelError(f"{error}. Restore the file, or train the run again.") from None
 
 
 def usable_reports(run: Run) -> list[dict[str, Any]]:
-    """The reports of a run that have a step, in order. Raises RunError if there are none."""
-    rows = [row for row in run.metrics().rows if is_number(row.get("step"))]
+    """All reports of a run that have a step, in order, checked. Raises RunError if there are none."""
+    rows = [row for each in run.metrics().rows if (row := check_report(each)) is not None]
     if not rows:
         raise RunError(f"The run {run.id} has no reports yet: it is {run.status().state}. Train it first.")
     return rows
@@ -147,7 +150,7 @@ def metrics_csv(run: Run) -> bytes:
     table = csv.writer(text, lineterminator="\n")
     table.writerow(CSV_COLUMNS)
     for row in usable_reports(run):
-        table.writerow([row[name] if is_number(row.get(name)) else "" for name in CSV_COLUMNS])
+        table.writerow([row.get(name, "") for name in CSV_COLUMNS])
     return text.getvalue().encode()
 
 
@@ -179,7 +182,7 @@ def _draw_metric(axes: Any, rows: Sequence[Mapping[str, Any]], metric: str) -> N
     """Draws one metric: every training report as a faint line, the mean of each epoch, and the validation."""
     epochs = epoch_means(rows, metric)
     per_epoch = _steps_per_epoch(rows)
-    drawn = [row for row in rows if is_number(row.get(metric)) and row[metric] < MAX_LOSS]
+    drawn = [row for row in rows if row.get(metric, MAX_LOSS) < MAX_LOSS]
     axes.plot(
         [row["step"] / per_epoch for row in drawn],
         [row[metric] for row in drawn],
@@ -188,7 +191,7 @@ def _draw_metric(axes: Any, rows: Sequence[Mapping[str, Any]], metric: str) -> N
         linewidth=1,
     )
     axes.plot(list(epochs), list(epochs.values()), "o-", color=COLORS["training"], label="training")
-    validated = [row for row in rows if is_number(row.get(f"val_{metric}"))]
+    validated = [row for row in rows if f"val_{metric}" in row]
     axes.plot(
         [row["epoch"] for row in validated],
         [row[f"val_{metric}"] for row in validated],
@@ -214,7 +217,7 @@ def epoch_means(rows: Sequence[Mapping[str, Any]], metric: str) -> dict[int, flo
     means: dict[int, float] = {}
     total, images = 0.0, 0.0
     for row in rows:
-        if is_number(row.get(metric)) and is_number(row.get("images")):
+        if metric in row and "images" in row:
             total, images = total + row[metric] * row["images"], images + row["images"]
         if "val_loss" in row and images:
             means[int(row["epoch"])] = total / images

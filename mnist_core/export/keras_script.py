@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from mnist_core.constants import NOT_A_DIGIT
 from mnist_core.data.augmentation import AUGMENTATIONS
-from mnist_core.data.mnist import load_mnist
+from mnist_core.data.mnist import DATA_SETS, load_mnist
 from mnist_core.data.mnist_files import MNIST_KEYS
 from mnist_core.errors import DataError, RunError
 from mnist_core.export import keras_compile, keras_data, numpy_augment
@@ -32,6 +32,7 @@ from mnist_core.handwriting.pen_digits import load_pen_digits, pen_digits_availa
 from mnist_core.networks.layers import Conv2D, Dense, DepthwiseConv2D, Layer
 from mnist_core.processes import cpu_count
 from mnist_core.recipes.settings import Settings
+from mnist_core.runs.card import trained_on
 from mnist_core.runs.run import Run
 from mnist_core.runs.spec import OWN, RunSpec
 
@@ -104,10 +105,8 @@ def _npz(**arrays: Any) -> bytes:
 
 def dataset_name(run: Run) -> str:
     """What the run was really trained on: `full`, `sample` (for example because it was offline) or `custom`."""
-    trained_on, requested = run.card().get("data"), run.spec().data
-    if isinstance(trained_on, dict) and isinstance(trained_on.get("name"), str):
-        return str(trained_on["name"])
-    return requested if requested in ("full", "sample") else "custom"
+    requested = run.spec().data
+    return trained_on(run.card()) or (requested if requested in DATA_SETS else "custom")
 
 
 def drawings_of_run(run: Run) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

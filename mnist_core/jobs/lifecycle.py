@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mnist_core import owners
 from mnist_core.errors import ClusterError, QueueFullError, RunError, SettingError
-from mnist_core.files import delete_folder, write_json
+from mnist_core.files import delete_folder, read_tail, write_json
 from mnist_core.jobs import slots
 from mnist_core.jobs.backend import JobBackend
 from mnist_core.recipes.overrides import setting_rules
@@ -22,6 +22,8 @@ from mnist_core.runs.status import FINAL_STATES, Status
 from mnist_core.runs.store import create_run
 
 WAITING_MESSAGE = "Waiting for its turn."
+LOG_BYTES = 4_000
+"""Length of the end of a log in which its last line is looked for."""
 
 
 def start_run(backend: JobBackend, spec: RunSpec, owner: str = owners.NOBODY, root: Path | None = None) -> Run:
@@ -194,6 +196,14 @@ def _describe_end(run: Run, exit_status: int) -> tuple[str, str]:
     """The state and the message of a run whose worker ended without a word."""
     if exit_status < 0 or exit_status == 137:
         return "interrupted", "Something ended its worker from outside; perhaps the machine ran out of memory."
-    lines = run.log.read_text(encoding="utf-8", errors="replace").splitlines() if run.log.exists() else []
+    lines = _last_lines(run)
     last_line = next((line for line in reversed(lines) if line.strip()), "it left no message")
     return "failed", f"Its worker ended: {last_line}"
+
+
+def _last_lines(run: Run) -> list[str]:
+    """The last lines of its log; none if there is no log that can be read."""
+    try:
+        return read_tail(run.log, LOG_BYTES).decode("utf-8", "replace").splitlines()
+    except OSError:
+        return []

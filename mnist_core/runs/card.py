@@ -50,6 +50,13 @@ def check_card(card: Mapping[str, Any]) -> dict[str, Any]:
     return usable
 
 
+def trained_on(card: Mapping[str, Any]) -> str:
+    """The data set that a model was trained on: `full`, `sample` or `custom`; empty if its card does not say."""
+    data = card.get("data")
+    name = data.get("name") if isinstance(data, dict) else None
+    return name if isinstance(name, str) else ""
+
+
 def _accepts(rules: Mapping[str, Rule], name: str, value: Any) -> bool:
     return name not in rules or rules[name].accepts(value)
 

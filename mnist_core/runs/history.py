@@ -11,6 +11,7 @@ from mnist_core.config import runs_dir
 from mnist_core.errors import RunError
 from mnist_core.fields import Number, accepted
 from mnist_core.runs import index
+from mnist_core.runs.card import trained_on
 from mnist_core.runs.comparison import describe_changes, live_changes
 from mnist_core.runs.imports import read_import
 from mnist_core.runs.labels import MAX_NAME, read_label, run_title
@@ -47,7 +48,7 @@ CLAIMED, MEASURED = "claimed", "measured"
 MAX_NUMBER = 1e12
 """Larger numbers in a run's files are taken for a mistake."""
 
-_ROW_VERSION = f"4 {' '.join(COLUMNS)}"
+_ROW_VERSION = f"5 {' '.join(COLUMNS)}"
 """Version of the rows in the index. Raise the number when a column changes its meaning."""
 
 
@@ -75,7 +76,7 @@ def history_row(run: Run) -> dict[str, Any]:
         "name": run_title(run, label),
         "recipe": spec.kind if spec else None,
         "changed": describe_changes(spec, live_changes(run, spec)) if spec else None,
-        "data": measured.get("data") or _tested_data(card) or (spec.data if spec else None),
+        "data": measured.get("data") or trained_on(card)[:MAX_NAME] or (spec.data if spec else None),
         "epochs": status.epoch if status.final else status.epochs,
         "val_accuracy": measured.get("val_accuracy", _validation_accuracy(run, spec)),
         "test_accuracy": _number_or_none({**card, **measured}.get("test_accuracy"), 1.0),
@@ -115,10 +116,3 @@ def _number_or_none(value: Any, limit: float = MAX_NUMBER) -> float | None:
     """The value if it is a number in 0..limit."""
     number: float | None = accepted(Number(0, limit), value)
     return number
-
-
-def _tested_data(card: dict[str, Any]) -> str | None:
-    """The data set that the run was tested on. It differs from the spec when the full MNIST was not available."""
-    data = card.get("data")
-    name = data.get("name") if isinstance(data, dict) else None
-    return name[:MAX_NAME] if isinstance(name, str) else None

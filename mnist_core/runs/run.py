@@ -203,6 +203,14 @@ class Run:
         metrics = self._read_metrics(seen or Metrics(), sampling.sample_reports)
         return replace(metrics, rows=sampling.thin_out(metrics.rows))
 
+    def count_reports(self) -> int:
+        """The number of complete lines in metrics.jsonl. Raises RunError if it cannot be read."""
+
+        def count(file: BinaryIO, _start: int) -> tuple[list[dict[str, Any]], int, int]:
+            return [], sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(1 << 20), b"")), 0
+
+        return self._read_metrics(Metrics(), count).offset
+
     def _read_metrics(
         self, seen: Metrics, read: Callable[[BinaryIO, int], tuple[list[dict[str, Any]], int, int]]
     ) -> Metrics:

@@ -9,6 +9,7 @@ from mnist_core.data.splits import split_mnist, uncenter_test_images
 from mnist_core.evaluation.metrics import evaluate
 from mnist_core.models.classifier import Classifier
 from mnist_core.processes import cpu_count
+from mnist_core.runs.card import trained_on
 from mnist_core.runs.run import Run
 
 
@@ -26,7 +27,7 @@ def score_on_test_images(run: Run) -> dict[str, Any]:
     """
     card = run.card()
     if "test_accuracy" not in card:
-        settings, choice = run.spec().settings, "sample" if card["data"]["name"] == "sample" else run.spec().data
+        settings, choice = run.spec().settings, "sample" if trained_on(card) == "sample" else run.spec().data
         parts = split_mnist(load_mnist(choice), settings.split)
         images = uncenter_test_images(parts) if settings.uncentered else parts.x_test
         evaluation = evaluate(Classifier(run.model, cpu_count()).probabilities(images), parts.y_test)

@@ -27,6 +27,7 @@ from mnist_core.config import runs_dir
 from mnist_core.data.mnist import load_mnist
 from mnist_core.data.splits import Split, split_mnist, uncenter_split
 from mnist_core.errors import TrainingError
+from mnist_core.fields import MEASURED
 from mnist_core.files import delete_folder
 from mnist_core.recipes.settings import Settings
 from mnist_core.runs.heartbeat import Heartbeat
@@ -109,7 +110,7 @@ def delete_old_tests() -> None:
 def read_points(run: Run) -> list[Point]:
     """Reads the points of a test so far; broken rows are left out."""
     names = [field.name for field in fields(Point)]
-    valid = [row for row in run.metrics().rows if all(isinstance(row.get(name), int | float) for name in names)]
+    valid = [row for row in run.metrics().rows if all(MEASURED.accepts(row.get(name)) for name in names)]
     return [Point(int(row["step"]), float(row["rate"]), float(row["loss"]), float(row["smoothed"])) for row in valid]
 
 

@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import Mapping
 from typing import Any
 
+from mnist_core.fields import COUNT, is_number
 from mnist_core.files import delete_folder
 from mnist_core.runs.run import Run
 
@@ -56,10 +57,10 @@ class EventWriter:
         import tensorflow as tf
 
         step = row.get("step")
-        if not isinstance(step, int):  # somebody edited the file
+        if not COUNT.accepts(step):  # somebody edited the file
             return
         for folder, tags in TAGS.items():
-            values = {tag: row[name] for name, tag in tags.items() if isinstance(row.get(name), int | float)}
+            values = {tag: row[name] for name, tag in tags.items() if is_number(row.get(name))}
             with self._writers[folder].as_default(step=step), contextlib.suppress(tf.errors.OpError):
                 for tag, value in values.items():
                     tf.summary.write(tag, tf.constant(value, tf.float32), metadata=self._scalar)

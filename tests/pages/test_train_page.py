@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from dataclasses import replace
+from pathlib import Path
 from urllib.parse import parse_qs, urlparse
 
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from mnist_core.data.mnist import load_mnist
+from mnist_core.errors import DataError
+from mnist_core.files import read_json, write_json
 from mnist_core.runs import probes
+from mnist_core.runs.examples import EXAMPLES
 from mnist_core.runs.run import Run
 from mnist_core.runs.spec import make_spec
 from mnist_core.runs.status import stamp_status
 from mnist_core.runs.store import create_run, find_run
-from pages.ui.shared import state
+from pages.ui.shared import caches, state
 from tests.pages.support import SEVEN, button, drawing, error_text, open_page, page_text
 
 
@@ -210,3 +217,23 @@ def test_run_without_a_probe_grid_opens(app: AppTest, trained_run: Run) -> None:
     assert not app.exception and not app.error
     assert "test digits are read correctly" not in page_text(app)
     assert find_run(trained_run.id).has_model
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no /dev/zero")
+@pytest.mark.parametrize("data", ["/dev/zero", "/etc/hostname", "/nowhere/mnist.npz"])
+def test_no_page_opens_a_path_that_a_run_names(
+    app: AppTest, runs_root: Path, monkeypatch: pytest.MonkeyPatch, data: str
+) -> None:
+    """A run that anybody may have made: neither memory nor an answer to which files exist."""
+    run = Run(shutil.copytree(EXAMPLES / "1-small-steps", runs_root / "20260101-000000-own-00000000"))
+    write_json(run.path / "spec.json", {**run.spec().to_json(), "data": data})
+    card = read_json(run.path / "card.json")
+    write_json(run.path / "card.json", {**card, "data": {**card["data"], "asked": data, "name": "custom"}})
+    opened: list[str] = []
+    monkeypatch.setattr(caches, "load_mnist", lambda choice: opened.append(choice) or load_mnist(choice))
+    app.session_state[state.EXPERT] = False  # Expert mode opens a network that somebody built in the builder
+    open_page(app, "pages/train.py", run=run.id)
+    assert set(opened) <= {"full", "sample"} and not app.error and not app.exception
+    assert "a file of its own, which pages do not open" in page_text(app)
+    with pytest.raises(DataError, match="pages open no such file"):
+        caches.mnist(data)

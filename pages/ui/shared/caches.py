@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from mnist_core.charts import runs as run_charts
 from mnist_core.config import runs_dir
 from mnist_core.data.augmentation import AUGMENTATIONS, augment
-from mnist_core.data.mnist import Mnist, load_mnist, mnist_available
+from mnist_core.data.mnist import DATA_SETS, Mnist, load_mnist, mnist_available
 from mnist_core.data.splits import split_mnist, uncenter_test_images
-from mnist_core.errors import DigitLabError
+from mnist_core.errors import DataError, DigitLabError
 from mnist_core.files import delete_leftovers
 from mnist_core.jobs import routing
 from mnist_core.jobs.backend import JobBackend
@@ -191,7 +191,12 @@ def rendered_chart(key: str, _draw: Callable[[], Any]) -> dict[str, Any]:
 
 @st.cache_resource(show_spinner="Loading the images …", max_entries=2)
 def mnist(choice: str) -> Mnist:
-    """Loads a data set: `full`, `sample` or a path."""
+    """Loads one of DATA_SETS. Raises DataError for anything else: no page opens a path that a run names."""
+    if choice not in DATA_SETS:
+        raise DataError(
+            "These images are a file of whoever trained the run, and pages open no such file. Set DIGITLAB_MNIST to it "
+            "to use it everywhere, or use the command line."
+        )
     return load_mnist(choice)
 
 

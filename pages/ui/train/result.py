@@ -7,11 +7,13 @@ from typing import Any
 import streamlit as st
 
 from mnist_core.charts.common import format_duration
+from mnist_core.data.mnist import DATA_SETS
 from mnist_core.explain.findings import output_name
 from mnist_core.recipes import recipes
+from mnist_core.runs.card import trained_on
 from mnist_core.runs.run import Run
 from mnist_core.runs.spec import RunSpec
-from pages.ui.shared import caches, formatting, prediction_view, state, thumbnails
+from pages.ui.shared import caches, formatting, guard, prediction_view, state, thumbnails
 from pages.ui.shared.export import show_export
 from pages.ui.shared.imported import show_import_note
 
@@ -25,13 +27,15 @@ def show_result(run: Run, spec: RunSpec) -> None:
     if f"{part}_accuracy" in card:
         accuracy.metric(f"{images} accuracy", f"{100 * card[f'{part}_accuracy']:.2f} %")
         error.metric("Error", f"{100 * (1 - card[f'{part}_accuracy']):.2f} %")
+    if f"{part}_loss" in card:
         loss.metric(f"{images} loss", f"{card[f'{part}_loss']:.4f}")
-    duration.metric("Training time", format_duration(card["train_seconds"]))
+    if "train_seconds" in card:
+        duration.metric("Training time", format_duration(card["train_seconds"]))
     show_import_note(run)
     st.caption(formatting.escape_markdown(f"{_published_note(spec)} {_data_note(card)}"))
     if card.get("taught"):
         _show_fine_tuning(card)
-    _show_test_digit(run, spec, card)
+    guard.render(lambda: _show_test_digit(run, spec, card))
     with st.expander("Export", icon=":material/download:"):
         show_export(run)
 
@@ -44,31 +48,35 @@ def _published_note(spec: RunSpec) -> str:
 
 def _data_note(card: dict[str, Any]) -> str:
     """Says so if the model was not trained on the full MNIST; otherwise empty."""
-    data = card.get("data")
-    name = data.get("name") if isinstance(data, dict) else None
-    return "Trained on the offline sample, 5,000 digits." if name == "sample" else ""
+    return "Trained on the offline sample, 5,000 digits." if trained_on(card) == "sample" else ""
 
 
 def _show_fine_tuning(card: dict[str, Any]) -> None:
     """What fine-tuning gained on the kept drawings and lost on MNIST."""
-    before, accuracy = card["taught"], card["test_accuracy"]
+    before, accuracy = card["taught"], card.get("test_accuracy")
     drawings, mnist = st.columns(2)
     drawings.metric(
         "Kept drawings read correctly",
         formatting.escape_markdown(f"{before['right_after']} of {before['drawings']}"),
         formatting.change(before["right_after"] - before["right_before"], "d", "by fine-tuning"),
     )
-    mnist.metric(
-        "Test accuracy after fine-tuning",
-        f"{100 * accuracy:.2f} %",
-        formatting.change(100 * (accuracy - before["test_accuracy_before"]), ".2f", "points"),
-    )
+    if accuracy is not None:
+        mnist.metric(
+            "Test accuracy after fine-tuning",
+            f"{100 * accuracy:.2f} %",
+            formatting.change(100 * (accuracy - before["test_accuracy_before"]), ".2f", "points"),
+        )
 
 
 def _show_test_digit(run: Run, spec: RunSpec, card: dict[str, Any]) -> None:
     """A test digit of the visitor's choice and its prediction."""
     settings = spec.settings
-    data = "sample" if card["data"]["name"] == "sample" else spec.data
+    data = "sample" if trained_on(card) == "sample" else spec.data
+    if data not in DATA_SETS:
+        st.caption(
+            "This run was trained on a file of its own, which pages do not open: there is no test digit to show."
+        )
+        return
     images, labels = caches.test_images(data, settings.split, settings.uncentered)
     last = len(labels) - 1
     st.session_state[state.TEST_INDEX] = min(int(st.session_state.get(state.TEST_INDEX, 0)), last)

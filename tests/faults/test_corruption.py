@@ -1,0 +1,343 @@
+"""Damaged and hostile files laid among healthy ones: every page and every reading command, and what they must not do.
+
+A world is a runs folder of an earlier version with a run, a sweep, a saved network and a kept drawing. A batch of
+damaged copies is laid in it, each with one mutation. No page and no command may show a traceback or "Something went
+wrong", the healthy ones must be listed as before, and the memory of the process must stay bounded.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import shutil
+import signal
+import time
+import zipfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+import streamlit as st
+from click.testing import CliRunner
+from streamlit.testing.v1 import AppTest
+
+from mnist_core.__main__ import main
+from mnist_core.errors import ModelError
+from mnist_core.files import write_json
+from mnist_core.runs.run import Run
+from pages.ui.shared import analysis_caches, navigation, state
+from tests.compatibility.test_older_files import FILES, RETRAINED, RUN, SWEEP
+from tests.faults.mutations import Mutation, mutations, mutations_of_file, sample
+from tests.faults.report import is_long, write_table
+from tests.pages.conftest import component_manifests_scanned_once
+from tests.pages.support import open_page, page_text
+
+__all__ = ["component_manifests_scanned_once"]  # a fixture, for all tests of this file
+
+CASES = int(__import__("os").environ.get("NC", "24"))
+BATCH = 12
+MEMORY_MB = 200
+CASE_SECONDS = 60
+"""A page that takes longer waits for something that never comes."""
+TRACEBACK = re.compile(r"Traceback|Something went wrong")
+EXPLAIN_VIEWS = ("layers", "reasons", "mind", "growth", "learned", "neighbours", "beside")
+EVALUATE_VIEWS = ("confusion", "worst", "spoilt", "scores", "sure", "other")
+EXPORTS = ("csv", "svg", "png", "script", "zip", "keras", "tflite")
+"""Formats of which each case exports one."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What is damaged: a folder or file of the world.
+
+    Attributes:
+        name: of the row in the table.
+        source: of the healthy one, in the world.
+        target: of the damaged copy, with a place for a number of six digits.
+    """
+
+    name: str
+    source: str
+    target: str
+
+    def all_mutations(self, world: Path) -> list[Mutation]:
+        path = world / self.source
+        return mutations(path) if path.is_dir() else list(mutations_of_file(path.name, path.read_bytes()))
+
+    def lay(self, world: Path, number: int, mutation: Mutation) -> str:
+        """Lays a damaged copy, and returns its id."""
+        target = world / self.target.format(number)
+        if (world / self.source).is_dir():
+            shutil.copytree(world / self.source, target)
+            mutation.lay(target)
+        else:
+            shutil.copy(world / self.source, target)
+            Mutation(target.name, mutation.what, mutation.make, mutation.special).lay(target.parent)
+        return target.stem
+
+
+KINDS = (
+    Kind("run", RUN, "20270101-{:06d}-own-00000000"),
+    Kind("trial of a sweep", RETRAINED, "20270102-{:06d}-own-00000000"),
+    Kind("sweep", f"sweeps/{SWEEP}", "sweeps/20270103-{:06d}-00000000"),
+    Kind("saved network", "networks/{network}", "networks/20270104-{:06d}-00000000.json"),
+    Kind("kept drawing", "drawings/{drawing}", "drawings/20270105-{:06d}-00000000.json"),
+)
+
+
+@dataclass
+class Findings:
+    """What went wrong, and the figures of the table."""
+
+    cases: Counter[str] = field(default_factory=Counter)
+    visits: Counter[str] = field(default_factory=Counter)
+    failed: list[str] = field(default_factory=list)
+    failed_by_kind: Counter[str] = field(default_factory=Counter)
+    memory: Counter[str] = field(default_factory=Counter)
+    kind: str = ""
+
+    def fail(self, what: str) -> None:
+        self.failed.append(what)
+        self.failed_by_kind[self.kind] += 1
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Path:
+    """A runs folder of an earlier version, with every file that a run can have."""
+    folder = tmp_path / "world"
+    with zipfile.ZipFile(FILES) as archive:
+        archive.extractall(folder)
+    run = Run(folder / RUN)
+    write_json(run.path / "label.json", {"name": "healthy", "starred": True, "note": "text"})
+    write_json(run.path / "owner.json", {"owner": "0" * 64})
+    write_json(run.path / "claim.json", {"number": 1, "job": "job", "retried": False})
+    write_json(run.path / "control.json", {"learning_rate": 0.001, "epochs": 2, "paused": False, "batches": 1})
+    image = {"name": "01234567", "image": "AAAA" * 261 + "AA=="}
+    write_json(run.path / "probes.json", {"probes": [image]})
+    write_json(folder / "sweeps" / SWEEP / "control.json", {"paused": False, "trials": 2, "backend": "local"})
+    for log in (run.log, folder / "sweeps" / SWEEP / "log.txt"):
+        log.write_text("a line\n")
+    return folder
+
+
+def healthy_rows(printed: str, root: Path) -> list[dict[str, Any]]:
+    known = {RUN, SWEEP}
+    return [row for row in json.loads(printed) if {row.get("run"), row.get("sweep")} & known]
+
+
+class Visitor:
+    """Opens pages and calls commands, and notes what they must not do."""
+
+    def __init__(self, findings: Findings, caplog: pytest.LogCaptureFixture) -> None:
+        self._findings, self._caplog = findings, caplog
+
+    def page(self, what: str, page: str, **query: str) -> str:
+        """Opens a page in a new session, and returns its text."""
+        self._caplog.clear()
+        self._findings.visits["pages"] += 1
+        app = AppTest.from_file(str(navigation.APP), default_timeout=CASE_SECONDS)
+        # Expert mode shows more, but opens a network that somebody built in the builder, not as a run
+        app.session_state[state.EXPERT] = "run" not in query
+        try:
+            open_page(app, page, **query)
+        except Exception as error:  # AppTest gave up
+            self._findings.fail(f"{what}: {page} {query}: {type(error).__name__} {str(error)[:200]}")
+            return ""
+        text = page_text(app)
+        if app.exception or TRACEBACK.search(text):
+            self._findings.fail(f"{what}: {page} {query}: {self._last_error(app)}")
+        return text
+
+    def _last_error(self, app: AppTest) -> str:
+        lines = [line for line in self._caplog.text.splitlines() if line.strip()]
+        places = [line.strip() for line in lines if re.search(r'File ".*/(mnist_core|pages)/', line)]
+        shown = [each.value for each in app.exception]
+        return " | ".join([*places[-1:], *lines[-1:], *shown])[:600]
+
+    def command(self, what: str, *arguments: str) -> str:
+        """Calls a command, and returns what it printed."""
+        self._findings.visits["commands"] += 1
+        done = CliRunner().invoke(main, list(arguments))
+        if done.exception is not None and not isinstance(done.exception, SystemExit):
+            trace, places = done.exc_info[2] if done.exc_info else None, []
+            while trace is not None:
+                places.append(f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}")
+                trace = trace.tb_next
+            own = [place for place in places if "mnist_core" in place]
+            self._findings.fail(f"{what}: {' '.join(arguments)}: {done.exception!r:.200} at {own[-1:]}")
+        elif done.exit_code not in (0, 1, 2) or TRACEBACK.search(done.output):
+            self._findings.fail(f"{what}: {' '.join(arguments)}: exit status {done.exit_code}")
+        return done.stdout
+
+
+def visit_lists(visitor: Visitor, what: str) -> None:
+    """Pages and commands that show everything."""
+    for page in navigation.PAGES:
+        visitor.page(what, page)
+    visitor.page(what, "pages/data.py", view="kept")
+    for command in (["runs"], ["sweep", "show"]):
+        visitor.command(what, *command)
+
+
+def visit_one(visitor: Visitor, kind: Kind, damaged: str, number: int, what: str, folder: Path) -> None:
+    """Pages and commands that show one run or sweep."""
+    if kind.name == "sweep":
+        visitor.page(what, "pages/sweep.py", sweep=damaged)
+        visitor.command(what, "sweep", "show", damaged)
+        visitor.command(what, "sweep", "show", damaged, "--json")
+    elif "run" in kind.name or "trial" in kind.name:
+        visitor.page(what, "pages/train.py", run=damaged)
+        visitor.page(what, "pages/runs.py", compare=damaged if number % 2 else f"{damaged},{RUN}")
+        if number % 3 == 0:
+            visitor.page(what, "pages/draw.py", model=damaged)
+            visitor.page(what, "pages/train.py", like=damaged)
+        elif number % 3 == 1:
+            visitor.page(what, "pages/explain.py", model=damaged, view=EXPLAIN_VIEWS[number // 3 % len(EXPLAIN_VIEWS)])
+        else:
+            visitor.page(
+                what, "pages/evaluate.py", model=damaged, view=EVALUATE_VIEWS[number // 3 % len(EVALUATE_VIEWS)]
+            )
+        name = EXPORTS[number % len(EXPORTS)]
+        visitor.command(what, "show", damaged)
+        visitor.command(what, "show", damaged, "--json")
+        visitor.command(what, "compare", damaged, RUN)
+        visitor.command(what, "export", damaged, "--format", name, "--output", str(folder / f"{damaged}.{name}"))
+
+
+@contextmanager
+def time_limit(seconds: int, what: str) -> Iterator[None]:
+    """Raises TimeoutError in what waits for a pipe or a device."""
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        raise TimeoutError(what)
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def memory_mb(key: str) -> int:
+    """VmRSS or VmHWM, the highest VmRSS so far."""
+    status = Path("/proc/self/status").read_text()
+    found = re.search(rf"{key}:\s+(\d+) kB", status)
+    return int(found[1]) // 1000 if found else 0
+
+
+def forget_peak() -> None:
+    """Lets VmHWM begin anew at VmRSS."""
+    Path("/proc/self/clear_refs").write_text("5")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="it measures memory as Linux does")
+def test_damaged_files_break_nothing_but_themselves(
+    world: Path, runs_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    no_gradients = ModelError("Gradients are tested elsewhere.")
+    monkeypatch.setattr(analysis_caches, "gradient_helper", lambda: (_ for _ in ()).throw(no_gradients))
+    caplog.set_level(logging.ERROR)
+    findings = Findings()
+    visitor = Visitor(findings, caplog)
+    kinds = [named(kind, world) for kind in KINDS]
+    chosen = [(kind, mutation) for kind in kinds for mutation in sample(kind.all_mutations(world), share_of(kind))]
+    shutil.copytree(world, runs_root)
+    visit_lists(visitor, "healthy")
+    for number in range(12):  # every view is loaded before memory is measured
+        visit_one(visitor, kinds[0], RUN, number, "healthy", tmp_path)
+    visit_one(visitor, kinds[2], SWEEP, 0, "healthy", tmp_path)
+    expected = listed(visitor, "healthy")
+    assert findings.failed == []
+    began = time.monotonic()
+    for batch in batches(kinds, chosen):
+        try_batch(batch, world, runs_root, tmp_path, visitor, findings, expected)
+    minutes = (time.monotonic() - began) / 60
+    report = "\n".join(findings.failed)
+    if is_long():
+        (tmp_path / "failed.txt").write_text(report)
+    rows = [
+        [kind.name, findings.cases[kind.name], findings.failed_by_kind[kind.name], findings.memory[kind.name]]
+        for kind in kinds
+    ]
+    print(f"{findings.visits.total():,} pages and commands in {minutes:.0f} minutes")
+    rows.append(["all", sum(findings.cases.values()), len(findings.failed), max(findings.memory.values())])
+    write_table(
+        "corruption",
+        ["laid in place", "damaged copies", "tracebacks, “Something went wrong”, others affected", "more memory (MB)"],
+        rows,
+        "make test-faults ARGS='-k damaged_files'",
+    )
+    assert not findings.failed, f"{len(findings.failed)} of {findings.visits.total()} visits:\n{report[:20_000]}"
+    assert max(findings.memory.values()) <= MEMORY_MB, findings.memory
+
+
+def named(kind: Kind, world: Path) -> Kind:
+    """The kind with the names of its files in the world."""
+    files = {
+        name: next((world / folder).glob("*.json")).name
+        for name, folder in (("network", "networks"), ("drawing", "drawings"))
+    }
+    return Kind(kind.name, kind.source.format(**files), kind.target)
+
+
+def share_of(kind: Kind) -> int:
+    """How many cases a kind has: most of them are runs."""
+    shares = {"run": 0.5, "trial of a sweep": 0.12, "sweep": 0.2, "saved network": 0.09, "kept drawing": 0.09}
+    return round(CASES * shares[kind.name])
+
+
+def batches(
+    kinds: Sequence[Kind], chosen: Sequence[tuple[Kind, Mutation]]
+) -> Iterator[list[tuple[int, Kind, Mutation]]]:
+    """The cases, numbered, in batches of one kind each."""
+    cases = [(number, kind, mutation) for number, (kind, mutation) in enumerate(chosen)]
+    for kind in kinds:
+        own = [case for case in cases if case[1] is kind]
+        yield from (own[start : start + BATCH] for start in range(0, len(own), BATCH))
+
+
+def try_batch(
+    batch: Sequence[tuple[int, Kind, Mutation]],
+    world: Path,
+    root: Path,
+    folder: Path,
+    visitor: Visitor,
+    findings: Findings,
+    expected: dict[str, Any],
+) -> None:
+    """Lays a batch of damaged copies, and visits everything."""
+    shutil.rmtree(root)
+    shutil.copytree(world, root)
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    what = " & ".join(str(mutation) for _, _, mutation in batch)
+    damaged = [(number, kind, mutation, kind.lay(root, number, mutation)) for number, kind, mutation in batch]
+    findings.kind = batch[0][1].name
+    findings.cases[findings.kind] += len(batch)
+    forget_peak()
+    before = memory_mb("VmRSS")
+    with time_limit(CASE_SECONDS * len(batch), what):
+        visit_lists(visitor, what)
+        found = listed(visitor, what)
+        findings.failed += [
+            f"{what}: {name} of the healthy changed" for name in expected if found[name] != expected[name]
+        ]
+        for number, kind, mutation, damaged_id in damaged:
+            visit_one(visitor, kind, damaged_id, number, f"{kind.name}, {mutation}", folder)
+    findings.memory[findings.kind] = max(findings.memory[findings.kind], memory_mb("VmHWM") - before)
+
+
+def listed(visitor: Visitor, what: str) -> dict[str, Any]:
+    """What the lists say about the healthy run and the healthy sweep."""
+    runs = visitor.command(what, "runs", "--json")
+    sweeps = visitor.command(what, "sweep", "show", "--json")
+    return {"runs": healthy_rows(runs or "[]", Path()), "sweeps": healthy_rows(sweeps or "[]", Path())}
