@@ -34,7 +34,8 @@ def learning_curve(reports: Sequence[Report], metric: str, live: bool = False) -
     since = len(values) - 1 - best
     if since and _clearly_better(values[best], values[-1], metric):
         when = f"Validation {metric} was best after epoch {validated[best].get('epoch', best + 1)}"
-        still_learns = _clearly_better(training[-1], _training_before(reports, validated[best], metric), metric)
+        before = _training_before(reports, validated[best], metric)
+        still_learns = bool(training) and _clearly_better(training[-1], before, metric)
         overfits = since > 1 and still_learns  # a single worse epoch may be chance
         return f"{when} and has been worse since: the network overfits." if overfits else f"{when}."
     if _clearly_better(values[-1], (max if higher else min)(values[:-1]), metric):  # not: better than a bad epoch
@@ -56,7 +57,8 @@ def _first_epoch(training: Sequence[float], values: Sequence[float], metric: str
 
 def _training_before(reports: Sequence[Report], last: Report, metric: str) -> float:
     """The training metric of the last report up to this one."""
-    return [float(report[metric]) for report in reports if metric in report and report["step"] <= last["step"]][-1]
+    before = [float(report[metric]) for report in reports if metric in report and report["step"] <= last["step"]]
+    return before[-1] if before else float("nan")
 
 
 def _clearly_better(value: float, than: float, metric: str) -> bool:

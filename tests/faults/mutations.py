@@ -281,10 +281,12 @@ def _zipped(files: dict[str, bytes]) -> bytes:
 
 
 def sample(all_mutations: Iterable[Mutation], count: int, seed: int = 0) -> list[Mutation]:
-    """Picks about `count` mutations: as many of each file, at random, and at least one special file of each."""
+    """Picks `count` mutations at random, as many of each file as there are."""
     by_file: dict[str, list[Mutation]] = {}
     for mutation in all_mutations:
         by_file.setdefault(mutation.file, []).append(mutation)
     dice = random.Random(seed)
-    picked = [dice.sample(of_file, min(len(of_file), -(-count // len(by_file)))) for of_file in by_file.values()]
-    return [mutation for of_file in picked for mutation in of_file]
+    for of_file in by_file.values():
+        dice.shuffle(of_file)
+    rounds = itertools.zip_longest(*by_file.values())
+    return list(itertools.islice((mutation for each in rounds for mutation in each if mutation), count))

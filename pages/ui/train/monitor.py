@@ -64,10 +64,11 @@ def _show_curves(run: Run, metrics: Metrics, status: Status, live: bool) -> None
 
 def show_curves(run: Run, metrics: Metrics, status: Status, live: bool) -> None:
     """Loss and accuracy of a run that has reports. `live`: whether they are redrawn, without the menu of a figure."""
-    steps_per_epoch, last = status.steps / max(status.epochs, 1), metrics.rows[-1]
+    steps_per_epoch = status.steps / max(status.epochs, 1)
     for column, measure in zip(st.columns(2), CURVE_GUIDES, strict=True):
         chart = caches.learning_curve(run, metrics.rows, measure, steps_per_epoch)
-        alt = f"{measure.capitalize()} by epoch on training and validation images; now {last[measure]:.4f}"
+        latest = [f"; now {row[measure]:.4f}" for row in metrics.rows if measure in row][-1:]
+        alt = f"{measure.capitalize()} by epoch on training and validation images{''.join(latest)}"
         with column:
             figure.show_chart(
                 chart,
