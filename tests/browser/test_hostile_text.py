@@ -61,4 +61,4 @@ def test_hostile_text_fetches_nothing_and_links_nowhere(chromium: Browser, hosti
             assert page.evaluate(LINKS_AND_IMAGES) == [], address
             shown += HOSTILE in page.locator("body").inner_text().replace("\u2060", "")
         assert [url for url in elsewhere if not url.startswith(STREAMLITS_ICONS)] == []
-        assert shown >= 3, "the hostile text itself is on the pages, as it was written"
+        assert shown >= 2, "the hostile text itself is on the pages, as it was written"
