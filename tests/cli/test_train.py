@@ -8,6 +8,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,9 +19,13 @@ import pytest
 
 from mnist_core.cli import train
 from mnist_core.errors import RunError
+from mnist_core.jobs import worker_process
+from mnist_core.jobs.slots import Slots
 from mnist_core.recipes.recipes import RECIPES
-from mnist_core.runs.spec import RunSpec
-from mnist_core.runs.store import list_runs
+from mnist_core.runs.run import Run
+from mnist_core.runs.spec import RunSpec, make_spec
+from mnist_core.runs.status import Status, stamp_status
+from mnist_core.runs.store import create_run, list_runs
 from pages.ui.shared import settings_form, state
 from tests.cli.calling import call, call_error, call_json, run_process
 from tests.support import ROOT, Trained, command_line, environment, hears_signals, wait_until
@@ -85,6 +91,62 @@ def test_ctrl_c_stops_a_training_and_keeps_the_model(tmp_path: Path) -> None:
     assert "Stopped in epoch" in stderr and "Traceback" not in stderr and "Aborted" not in stderr
     assert run.status().state == "stopped" and run.has_model
     assert run.spec().settings.dropout == 0.2 and run.spec().overrides == {"epochs": 1000, "dropout": 0.2}
+
+
+@pytest.fixture
+def other_training(runs_root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[subprocess.Popen[bytes]]:
+    """The worker of another process, which has the only slot of this machine."""
+    monkeypatch.setenv("DIGITLAB_MAX_RUNNING", "1")
+    with subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(60)"]) as process:
+        Slots(1).assign(create_run(make_spec("fast", {}, "sample")), process.pid)
+        yield process
+        process.kill()
+
+
+def when_it_waits(action: Callable[[Run], object]) -> threading.Thread:
+    """Does something, in a thread, once the run of a command waits for a slot."""
+
+    def wait() -> None:
+        (run,) = wait_until(
+            lambda: [run for run in list_runs() if "DIGITLAB_MAX_RUNNING" in run.status().message], "it"
+        )
+        action(run)
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    return thread
+
+
+def test_a_training_waits_for_those_of_other_processes(
+    other_training: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+
+    def start(run: Run, threads: int) -> subprocess.Popen[bytes]:
+        assert other_training.poll() is not None, "it trains still"
+        run.write_status(stamp_status(Status("finished", "Finished: 97 %.")))
+        return subprocess.Popen([sys.executable, "-S", "-c", ""])
+
+    def end_the_other(run: Run) -> None:
+        seen.append(run.status().state)
+        other_training.kill()
+        other_training.wait()
+
+    monkeypatch.setattr(worker_process, "start_worker", start)
+    thread = when_it_waits(end_the_other)
+    result = call("train", "--recipe", "fast", "--data", "sample")
+    thread.join()
+    assert result.exit_code == 0 and seen == ["queued"], result.stderr
+    assert "Waiting: " in result.stderr and "which is 1. Ctrl-C cancels" in result.stderr
+
+
+@pytest.mark.usefixtures("other_training")
+def test_ctrl_c_ends_a_training_that_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker_process, "start_worker", None)
+    thread = when_it_waits(lambda run: run.update_control(stop=True))
+    result = call("train", "--recipe", "fast", "--data", "sample")
+    thread.join()
+    assert result.exit_code == 0 and "Stopped before its turn came." in result.stderr
 
 
 TRAIN_WITH_FAKE_WORKER = """

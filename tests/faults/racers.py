@@ -17,7 +17,7 @@ from mnist_core.runs.labels import update_label
 from mnist_core.runs.run import Run, write_stamped_status
 from mnist_core.runs.status import Status
 from mnist_core.runs.trash import move_to_trash
-from mnist_core.sweeps import store
+from mnist_core.sweeps import launch
 from mnist_core.sweeps.store import Sweep
 
 PROCESSES, THREADS = 2, 2
@@ -87,8 +87,8 @@ def delete_or_resume(path: Path, number: int) -> object:
 
 
 def resume_sweep(path: Path, number: int) -> object:
-    store.launch_sweep = lambda sweep: sweep  # type: ignore[assignment,return-value]
-    return store.resume_sweep(Sweep(path)) is not None
+    launch.launch_sweep = lambda sweep: sweep  # type: ignore[assignment,return-value]
+    return launch.resume_sweep(Sweep(path)) is not None
 
 
 ACTIONS: dict[str, Callable[[Path, int], object]] = {

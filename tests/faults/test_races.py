@@ -100,6 +100,7 @@ def deleted_or_resumed(path: Path, outcomes: Outcomes) -> bool:
 
 
 def one_process(path: Path, outcomes: Outcomes) -> bool:
+    Run(path).write_status(Status("stopped"))  # it would count towards the limit of sweeps
     return successes(outcomes) == 1
 
 

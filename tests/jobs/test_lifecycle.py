@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from mnist_core.errors import QueueFullError
+from mnist_core.errors import QueueFullError, RunError
 from mnist_core.jobs import other_runs, worker_pool
 from mnist_core.jobs.lifecycle import requeue, resume_run
 from mnist_core.jobs.local import LocalBackend
@@ -51,6 +54,36 @@ def test_an_interrupted_run_resumes_from_its_checkpoint_or_starts_again(with_che
     assert (status.epoch, status.step, status.train_seconds) == ((1, 5, 3.0) if with_checkpoint else (0, 0, 0.0))
     assert len(run.metrics().rows) == int(with_checkpoint)
     assert run.control() == {"stop": False, "paused": False, "learning_rate": 0.01}
+
+
+def test_a_run_whose_processes_died_a_moment_ago_can_be_resumed_at_once() -> None:
+    """After a crash of server and worker: its heartbeat is fresh, but there is nobody."""
+    process = subprocess.Popen([sys.executable, "-S", "-c", ""])
+    process.wait()
+    run, backend = interrupted(with_checkpoint=True), Backend()
+    run.write_status(replace(stamp_status(Status("running", epoch=1, epochs=7)), pid=process.pid))
+    resume_run(backend, run)
+    assert backend.submitted == [run.id] and run.status().state == "queued"
+
+
+def test_a_run_with_a_model_but_no_checkpoint_keeps_its_model() -> None:
+    run, backend = interrupted(with_checkpoint=False), Backend()
+    for name in ("model.tflite", "card.json"):
+        (run.path / name).touch()
+    with pytest.raises(RunError, match="has a model but no checkpoint"):
+        resume_run(backend, run)
+    assert backend.submitted == [] and run.status().state == "interrupted"
+
+
+def test_a_run_on_a_full_disk_cannot_be_resumed_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(run: Run, status: Status) -> None:
+        raise OSError(28, "No space left on device")
+
+    run = interrupted(with_checkpoint=True)
+    monkeypatch.setattr(Run, "write_status", refuse)
+    with pytest.raises(RunError, match="No space left"):
+        resume_run(Backend(), run)
+    assert run.recorded_state == "interrupted"
 
 
 def test_a_full_queue_leaves_a_run_with_a_checkpoint_as_it_was() -> None:

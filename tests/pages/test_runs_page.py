@@ -290,6 +290,27 @@ def test_the_training_of_another_visitor_cannot_be_controlled(
     assert live.id in app.toast[0].value.replace("\\", "")
 
 
+def test_a_run_that_ended_before_its_first_epoch_is_started_over(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch, runs_root: Path
+) -> None:
+    started: list[Run] = []
+    monkeypatch.setattr(LocalBackend, "submit", lambda _, run: started.append(run))
+    run = create_run(make_spec("fast", {"epochs": 5}, "sample"))
+    run.write_status(replace(run.status(), state="interrupted", message="Its worker is gone."))
+    open_page(app, "pages/train.py", run=run.id)
+    button(app, "Start over").click().run()
+    assert [each.id for each in started] == [run.id] and run.status().state == "queued"
+    assert not app.error and not app.exception
+
+
+def test_any_page_continues_the_queue_of_an_earlier_server(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    adopted: list[Run] = []
+    monkeypatch.setattr(LocalBackend, "adopt", lambda _, runs: adopted.extend(runs))
+    run = create_run(make_spec("fast", {"epochs": 5}, "sample"))
+    open_page(app, "pages/data.py")
+    assert adopted == [run] and not app.exception
+
+
 def test_the_run_of_another_visitor_cannot_be_resumed(
     app: AppTest, two: list[Run], monkeypatch: pytest.MonkeyPatch, all_buttons: Callable[[], None]
 ) -> None:
