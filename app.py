@@ -2,7 +2,19 @@
 
 import streamlit as st
 
-from pages.ui.shared import app_bar, caches, feedback, guard, mode, navigation, sign_in, state, theme, visitor
+from pages.ui.shared import (
+    app_bar,
+    caches,
+    feedback,
+    guard,
+    mode,
+    navigation,
+    sign_in,
+    state,
+    theme,
+    upload_limits,
+    visitor,
+)
 from pages.ui.tour import guide, presenter
 
 page = st.navigation(navigation.menu_pages(), position="top")
@@ -13,6 +25,7 @@ state.restore_widgets(page.url_path)
 st.html(theme.STYLE)
 sign_in.require_sign_in()
 visitor.remember_visitor()
+upload_limits.limit_uploads()
 navigation.start_at_top(page.url_path)
 mode.remember_mode()
 caches.start_backend()

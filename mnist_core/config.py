@@ -31,6 +31,14 @@ DEFAULT_WORKER_HOURS = 24.0
 """Default of `worker_hours`."""
 DEFAULT_IMPORT_MB = 2000
 """Default of `import_mb`."""
+DEFAULT_RUNS_MB = 50_000
+"""Default of `runs_mb`."""
+DEFAULT_RUNS_MB_EACH = 5_000
+"""Default of `runs_mb_each`."""
+DEFAULT_NETWORKS_EACH = 50
+"""Default of `max_networks_each`."""
+DEFAULT_DRAWINGS_EACH = 200
+"""Default of `max_drawings_each`."""
 DEFAULT_RAY_CPUS = 2.0
 """Default of `ray_cpus`."""
 
@@ -75,6 +83,26 @@ def max_queued_each() -> int:
 def import_mb() -> int:
     """DIGITLAB_IMPORT_MB: disk space that the imported runs of one owner may take, in MB. Default: 2000."""
     return _parse("DIGITLAB_IMPORT_MB", click.IntRange(1), "a whole number of 1 or more", DEFAULT_IMPORT_MB)
+
+
+def runs_mb() -> int:
+    """DIGITLAB_RUNS_MB: disk space that all runs and the trash may take, in MB. Default: 50000."""
+    return _parse("DIGITLAB_RUNS_MB", click.IntRange(1), "a whole number of 1 or more", DEFAULT_RUNS_MB)
+
+
+def runs_mb_each() -> int:
+    """DIGITLAB_RUNS_MB_EACH: disk space that the runs of one owner may take, in MB. Default: 5000."""
+    return _parse("DIGITLAB_RUNS_MB_EACH", click.IntRange(1), "a whole number of 1 or more", DEFAULT_RUNS_MB_EACH)
+
+
+def max_networks_each() -> int:
+    """DIGITLAB_MAX_NETWORKS_EACH: networks that one owner may save. Default: 50."""
+    return _parse("DIGITLAB_MAX_NETWORKS_EACH", click.IntRange(1), "a whole number of 1 or more", DEFAULT_NETWORKS_EACH)
+
+
+def max_drawings_each() -> int:
+    """DIGITLAB_MAX_DRAWINGS_EACH: drawings that one owner may keep. Default: 200."""
+    return _parse("DIGITLAB_MAX_DRAWINGS_EACH", click.IntRange(1), "a whole number of 1 or more", DEFAULT_DRAWINGS_EACH)
 
 
 def max_sweeps() -> int:

@@ -13,7 +13,7 @@ from mnist_core.runs.run import Run
 from mnist_core.runs.store import find_run
 from mnist_core.runs.trash import trashed_runs
 from mnist_core.sweeps import folding
-from pages.ui.runs import run_tables, trash
+from pages.ui.runs import disk_space, run_tables, trash
 from pages.ui.runs.comparison import show_run_comparison
 from pages.ui.runs.leaderboard import show_leaderboard
 from pages.ui.runs.run_detail import show_one_run
@@ -96,6 +96,7 @@ def show_runs_page() -> None:
     by_id = {row["run"]: row for row in rows}
     select_linked_runs(by_id)
     trash.show_undo()
+    disk_space.show_disk_space()
     show_history(rows)
     runs = run_menu(rows)
     if len(runs) == 1:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import threading
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import ImageOps
@@ -17,6 +19,10 @@ Pixels = NDArray[np.uint8]
 
 MAX_PIXELS = 40_000_000
 """A phone's picture has 12 to 24 million pixels; anything far beyond is a mistake or an attack."""
+MAX_SIDE = 2048
+"""Longest side that is kept, in pixels: a visitor's picture then takes 17 MB at most, not 160."""
+_DECODING = threading.Semaphore(2)
+"""A large picture takes up to 400 MB while it is decoded, so that many at once could exhaust the memory."""
 MIN_UPLOAD_SIDE = 8
 """Smallest side in pixels that has room for a digit and some paper around it."""
 _FILE_TYPES = {
@@ -39,7 +45,7 @@ def decode_upload(content: bytes) -> Pixels:
         content: a PNG or JPEG file of at most MAX_PIXELS, with sides of at least MIN_UPLOAD_SIDE.
 
     Returns:
-        (H, W), (H, W, 3) or (H, W, 4) uint8, 0..255, RGB order.
+        (H, W), (H, W, 3) or (H, W, 4) uint8, 0..255, RGB order; a picture with a longer side than MAX_SIDE is reduced.
 
     Raises:
         DrawingError: this is not such a file; the message says what it looks like. The size is checked before any
@@ -54,7 +60,8 @@ def decode_upload(content: bytes) -> Pixels:
         least = f"{MIN_UPLOAD_SIDE} x {MIN_UPLOAD_SIDE}"
         raise DrawingError(f"The picture has {width} x {height} pixels: a digit with paper around it needs {least}.")
     try:
-        return _pixels(ImageOps.exif_transpose(picture))
+        with _DECODING:
+            return _reduced(_pixels(ImageOps.exif_transpose(picture)))
     except Exception as error:  # a broken file makes Pillow raise nearly anything
         raise DrawingError(f"The picture is damaged and cannot be read ({error}). Save it again as PNG.") from error
 
@@ -93,3 +100,13 @@ def _pixels(picture: Image) -> Pixels:
         return (np.asarray(picture) >> 8).astype(np.uint8)
     mode = "RGBA" if picture.has_transparency_data else "L" if picture.mode in ("1", "L") else "RGB"
     return np.array(picture.convert(mode))
+
+
+def _reduced(pixels: Pixels) -> Pixels:
+    """The picture with its longer side at most MAX_SIDE."""
+    height, width = pixels.shape[:2]
+    scale = MAX_SIDE / max(height, width)
+    if scale >= 1:
+        return pixels
+    size = max(1, round(scale * width)), max(1, round(scale * height))
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)

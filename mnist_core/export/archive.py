@@ -20,6 +20,7 @@ from mnist_core.export import import_budget, validate
 from mnist_core.export.localize import localize
 from mnist_core.export.unzip import ARCHIVE_FILES, EVENTS, MAX_FILES, extract
 from mnist_core.files import explain_write_error, move, scratch_folder
+from mnist_core.runs.disk_space import check_room, disk_bytes
 from mnist_core.runs.run import Run
 from mnist_core.runs.store import new_run_id
 
@@ -67,6 +68,7 @@ def unpack_run(source: Path | IO[bytes], root: Path | None = None, owner: str = 
     """
     root = root or runs_dir()
     try:
+        check_room(owner, root)
         import_budget.check(owner, root)
         with scratch_folder(root, "import") as folder:
             imported = Run(folder / "run")
@@ -75,7 +77,7 @@ def unpack_run(source: Path | IO[bytes], root: Path | None = None, owner: str = 
             localize(imported, run_id)
             owners.write_owner(imported.path, owner)
             with _MOVING:
-                import_budget.check(owner, root, import_budget.disk_bytes(imported.path))
+                import_budget.check(owner, root, disk_bytes(imported.path))
                 return _move_into_place(imported, root)
     except OSError as error:
         raise RunError(f"The run cannot be imported. {explain_write_error(error, root)}") from None

@@ -6,20 +6,18 @@ good, the oldest first, when their space is needed.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from mnist_core import owners
 from mnist_core.config import import_mb
 from mnist_core.errors import RunError
 from mnist_core.files import delete_folder
+from mnist_core.runs.disk_space import disk_bytes
 from mnist_core.runs.imports import IMPORT_FILE
 from mnist_core.runs.labels import run_title
 from mnist_core.runs.store import list_runs
 from mnist_core.runs.trash import trashed_folders
 
-BLOCK_BYTES = 512
-"""Unit of `st_blocks`, whatever the file system."""
 NAMED = 3
 """Runs that the error names."""
 
@@ -62,16 +60,3 @@ def _make_room_in_trash(owner: str, root: Path, free: int) -> None:
 
 def _is_import_of(folder: Path, owner: str) -> bool:
     return (folder / IMPORT_FILE).exists() and owners.read_owner(folder) == owner
-
-
-def disk_bytes(folder: Path) -> int:
-    """Disk space of a folder and everything in it, in bytes. What is deleted meanwhile does not count."""
-    total = 0
-    for place, _, names in os.walk(folder):
-        for path in (Path(place), *(Path(place) / name for name in names)):
-            try:
-                found = path.lstat()
-            except OSError:
-                continue
-            total += found.st_blocks * BLOCK_BYTES if hasattr(found, "st_blocks") else found.st_size
-    return total

@@ -16,6 +16,7 @@ import time
 import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core import owners
-from mnist_core.config import runs_dir
+from mnist_core.config import max_drawings_each, runs_dir
 from mnist_core.constants import NOT_A_DIGIT
 from mnist_core.drawing.strokes import Strokes, fit_strokes
 from mnist_core.errors import DrawingError
 from mnist_core.files import delete_file, explain_write_error, make_folder, read_json, write_json
+from mnist_core.locks import locked
 
 MAX_CORRECTIONS = 2000
 """The maximum number of stored corrections. The Data page still opens without delay."""
@@ -111,24 +113,44 @@ def save_correction(
         owner: the browser that drew it.
 
     Raises:
-        DrawingError: the image or label is invalid, there are MAX_CORRECTIONS already, or the folder is not writable.
+        DrawingError: the image or label is invalid, there are MAX_CORRECTIONS already, the owner has kept as many as
+            one may, or the folder is not writable.
     """
     if image.shape != (28, 28) or image.dtype != np.uint8:
         raise DrawingError(f"Expected a (28, 28) uint8 image; got {image.shape} {image.dtype}.")
     if not 0 <= label <= NOT_A_DIGIT:
         raise DrawingError(f"Expected a digit from 0 to 9, or {NOT_A_DIGIT} for not a digit; got {label}.")
-    if len(_files()) >= MAX_CORRECTIONS:
-        raise DrawingError(
-            f"{MAX_CORRECTIONS:,} corrections are stored already, the most possible. Delete some on the Data page."
-        )
     name = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(4)}"
     drawing = Correction(name, label, image, strokes, width, predicted, owner)
     try:
         make_folder(corrections_dir())
-        write_json(corrections_dir() / f"{name}.json", drawing.to_json())
+        with locked(runs_dir()):  # two browser tabs at once do not both fit
+            _check_room(owner)
+            write_json(corrections_dir() / f"{name}.json", drawing.to_json())
     except OSError as error:
         raise DrawingError(f"The correction cannot be saved. {explain_write_error(error, corrections_dir())}") from None
     return drawing
+
+
+def _check_room(owner: str) -> None:
+    """Checks that the owner may keep another drawing. NOBODY has no limit of its own."""
+    files = _files()
+    if len(files) >= MAX_CORRECTIONS:
+        raise DrawingError(
+            f"{MAX_CORRECTIONS:,} corrections are stored already, the most possible. Delete some on the Data page."
+        )
+    most = max_drawings_each()
+    if owner != owners.NOBODY and len(files) >= most and sum(_owner(path) == owner for path in files) >= most:
+        raise DrawingError(
+            f"You have kept {most:,} drawings, as many as one person may. Delete some on the Data page, under Kept "
+            "drawings; Download all saves them first."
+        )
+
+
+@lru_cache(maxsize=MAX_CORRECTIONS)
+def _owner(path: Path) -> str:
+    """The owner of a correction, whose file never changes."""
+    return owners.parse_owner(read_json(path).get("owner"))
 
 
 def list_corrections() -> list[Correction]:

@@ -16,6 +16,7 @@ from mnist_core.jobs.backend import JobBackend
 from mnist_core.recipes.overrides import setting_rules
 from mnist_core.runs import claims
 from mnist_core.runs.checkpoints import has_checkpoint
+from mnist_core.runs.disk_space import check_room
 from mnist_core.runs.run import Run, write_stamped_status
 from mnist_core.runs.spec import RunSpec
 from mnist_core.runs.status import FINAL_STATES, Status
@@ -36,11 +37,13 @@ def start_run(backend: JobBackend, spec: RunSpec, owner: str = owners.NOBODY, ro
         root: the folder for it; by default RUNS_DIR.
 
     Raises:
+        RunError: the runs of this owner, or all runs, take as much disk space as they may.
         QueueFullError: the queue is full, for everybody or for this owner.
         ClusterError: the cluster cannot be reached.
 
     After an error, the run is deleted.
     """
+    check_room(owner)
     run = create_run(spec, root, owner)
     try:
         backend.submit(run)

@@ -18,15 +18,19 @@ from pathlib import Path
 from typing import Any
 
 from mnist_core import owners
-from mnist_core.config import runs_dir
+from mnist_core.config import max_networks_each, runs_dir
 from mnist_core.errors import ArchitectureError, SettingError
 from mnist_core.files import delete_file, explain_write_error, make_folder, read_file, read_json, write_json
+from mnist_core.locks import locked
 from mnist_core.networks import architecture, keras_json_parser
 from mnist_core.networks.architecture import LAYERS_KEY, Architecture
 from mnist_core.networks.layers import Layer
+from mnist_core.wording import plural
 
 MAX_NETWORKS = 500
 """Limit for all owners together. A list of this length still opens at once."""
+NAMED = 3
+"""Networks that an error names."""
 MAX_NAME_LENGTH = 60
 """In characters."""
 SCHEMA = 1
@@ -112,15 +116,34 @@ def save_network(
         replace_id: empty, or the id of the saved network to replace.
 
     Raises:
-        SettingError: the name is invalid, the library is full, or the folder cannot be written.
+        SettingError: the name is invalid, the library is full, the owner has saved as many as one may, or the folder
+            cannot be written.
         ArchitectureError: the network cannot be trained.
     """
     checked = Architecture(tuple(layers), input_size).layers
-    if not replace_id and len(_files()) >= MAX_NETWORKS:
-        raise SettingError(f"The library is full: it has {MAX_NETWORKS} networks. Delete some first.")
     network_id = _path(replace_id).stem if replace_id else f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(4)}"
     network = SavedNetwork(network_id, checked_name(name), checked, input_size, owner, time.time())
-    return _write(network)
+    try:
+        make_folder(networks_dir())
+        with locked(runs_dir()):  # two browser tabs at once do not both fit
+            if not _path(network_id).exists():
+                _check_room(owner)
+            return _write(network)
+    except OSError as error:
+        raise SettingError(f"The network cannot be saved. {explain_write_error(error, networks_dir())}") from None
+
+
+def _check_room(owner: str) -> None:
+    """Checks that the owner may save another network. NOBODY, the command line, has no limit of its own."""
+    if len(_files()) >= MAX_NETWORKS:
+        raise SettingError(f"The library is full: it has {MAX_NETWORKS} networks. Delete some first.")
+    mine = [network for network in list_networks() if network.owner == owner]
+    if owner != owners.NOBODY and len(mine) >= max_networks_each():
+        oldest = ", ".join(repr(network.name) for network in mine[-NAMED:])
+        raise SettingError(
+            f"You have saved {plural(len(mine), 'network')}, as many as one person may. Delete some that you no longer "
+            f"need under Saved networks, or overwrite one. The oldest: {oldest}."
+        )
 
 
 def _write(network: SavedNetwork) -> SavedNetwork:

@@ -31,6 +31,7 @@ from mnist_core.config import runs_dir
 from mnist_core.errors import RunError, SettingError, SweepError, SweepNotFoundError
 from mnist_core.files import explain_write_error, make_folder, new_folder, parse_json, read_file, read_json, write_json
 from mnist_core.runs import claims
+from mnist_core.runs.disk_space import check_room
 from mnist_core.runs.run import BEST_MODEL, SWEEP_ID, SWEEPS_FOLDER, Run, sweep_mark
 from mnist_core.runs.status import Status, stamp_status
 from mnist_core.runs.store import list_runs
@@ -138,11 +139,13 @@ def create_sweep(plan: SweepPlan, root: Path | None = None, owner: str = owners.
 
     Raises:
         QueueFullError: as many sweeps run already as may, of all people or of this owner.
-        RunError: the folder cannot be written.
+        RunError: the runs of this owner, or all runs, take as much disk space as they may; or the folder cannot be
+            written.
     """
     root = root or runs_dir()
     day = time.strftime("%Y%m%d-%H%M%S", time.localtime(plan.created))
     sweep = Sweep(root / SWEEPS_FOLDER / f"{day}-{secrets.token_hex(4)}")
+    check_room(owner, root)
     try:
         make_folder(sweep.path.parent)
         with claims.claiming(sweep.files):

@@ -19,11 +19,13 @@ from mnist_core import owners
 from mnist_core.errors import NotOwnerError
 from mnist_core.handwriting.corrections import list_corrections, save_correction
 from mnist_core.jobs.local import LocalBackend
+from mnist_core.owners import Visitor
+from mnist_core.runs.disk_space import disk_bytes
 from mnist_core.runs.labels import Label, read_label, run_title, update_label
 from mnist_core.runs.run import Run, write_json
 from mnist_core.runs.spec import make_spec
 from mnist_core.runs.status import stamp_status
-from mnist_core.runs.store import create_run
+from mnist_core.runs.store import create_run, list_runs
 from mnist_core.runs.trash import move_to_trash, trashed_runs
 from mnist_core.sweeps.plan import make_plan
 from mnist_core.sweeps.store import Sweep, create_sweep, trial_mark
@@ -516,6 +518,32 @@ def test_reports_are_read_again_only_when_there_are_more(
     assert len(caches.comparable_reports(two[0])) == len(first) + 1 and len(read) == 2
     two[1].path.joinpath("metrics.jsonl").unlink()
     assert caches.comparable_reports(two[1]) == []
+
+
+# disk space
+
+
+def test_scarce_disk_space_offers_the_oldest_runs_and_one_click_deletes_them(
+    app: AppTest, two: list[Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_page(app, "pages/runs.py")
+    assert "Disk space" not in {each.label for each in app.expander}, "there is enough"
+    for run in two:
+        owners.write_owner(run.path, Visitor(app.session_state[state.VISITOR][0]).owner)
+    size = sum(disk_bytes(run.path) for run in two)
+    monkeypatch.setenv("DIGITLAB_RUNS_MB_EACH", str(max(1, int(size / 1e6))))
+    oldest = min(two, key=lambda run: run.id)
+    (oldest.path / "log.txt").write_bytes(bytes(2_000_000))
+    st.cache_resource.clear()
+    open_page(app, "pages/runs.py")
+    assert [each.label for each in app.expander][0] == "Disk space"
+    assert len(list_runs()) == 2, "nothing is deleted without a click"
+    delete = app.button(key="delete_oldest")
+    assert "this run" in delete.label and "MB" in delete.label
+    delete.click().run()
+    assert not app.exception and not app.error
+    assert [run.id for run in list_runs()] == [run.id for run in two if run.id != oldest.id]
+    assert list(trashed_runs()) == [oldest.id]
 
 
 # bad input

@@ -30,6 +30,7 @@ from mnist_core.jobs.routing import RoutingBackend
 from mnist_core.models.classifier import Classifier
 from mnist_core.processes import cpu_count
 from mnist_core.runs import history, reports
+from mnist_core.runs.disk_space import Usage, measure_usage
 from mnist_core.runs.run import Run
 from mnist_core.runs.store import list_runs
 from mnist_core.sweeps import folding
@@ -126,12 +127,19 @@ def sweep_heads(root: Path) -> dict[str, folding.SweepHead]:
     return folding.sweep_heads(root)
 
 
+@st.cache_resource(show_spinner=False, ttl=10, max_entries=4)
+def disk_usage(root: Path) -> Usage:
+    """The disk space of all runs in a folder."""
+    return measure_usage(root)
+
+
 def clear_run_caches() -> None:
     """Forgets the lists of runs. Call it after a page has changed a run."""
     run_history.clear()
     model_cards.clear()
     model_rows.clear()
     sweep_heads.clear()
+    disk_usage.clear()
 
 
 @st.cache_data(show_spinner=False, ttl=60)

@@ -1,0 +1,60 @@
+"""The disk space that runs take when it becomes scarce, and the oldest runs, which one click deletes."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from mnist_core.config import runs_dir, runs_mb, runs_mb_each
+from mnist_core.runs.disk_space import MEGABYTE, Measured, deletable_runs
+from mnist_core.runs.labels import run_title
+from mnist_core.runs.run import Run
+from pages.ui.runs import trash
+from pages.ui.shared import caches, formatting, visitor
+
+SCARCE = 0.8
+"""Share of a limit above which this is shown."""
+WANTED = 0.6
+"""Share of the limit that is left after the runs are deleted that are offered."""
+
+
+def show_disk_space() -> None:
+    """What the runs take and the runs to delete. Nothing while there is enough space."""
+    usage = caches.disk_usage(runs_dir())
+    mine, each = usage.of(visitor.owner_id()), runs_mb_each() * MEGABYTE
+    total, most = usage.total, runs_mb() * MEGABYTE
+    if mine < SCARCE * each and total < SCARCE * most:
+        return
+    excess = int(max(mine - WANTED * each, total - WANTED * most))
+    offered = deletable_runs(usage, visitor.current_visitor(), excess)
+    with st.expander("Disk space", icon=":material/hard_drive:", expanded=mine >= each or total >= most):
+        st.write(
+            f"Your runs take {mine / MEGABYTE:,.0f} of {each / MEGABYTE:,.0f} MB; those of everybody, with the trash, "
+            f"{total / MEGABYTE:,.0f} of {most / MEGABYTE:,.0f} MB. Without space no more runs can be started."
+        )
+        _show_offer(offered)
+
+
+def _show_offer(offered: list[Measured]) -> None:
+    """The runs, and the button that deletes them."""
+    if not offered:
+        st.caption("None of your runs can be offered for deletion: they have a star, or have not ended.")
+        return
+    runs = [Run(measured.path) for measured in offered]
+    st.caption("The oldest runs of yours that have ended and have no star:")
+    st.dataframe(
+        [
+            {"name": run_title(run), "created": formatting.run_time(run.id), "MB": measured.size / MEGABYTE}
+            for run, measured in zip(runs, offered, strict=True)
+        ],
+        column_config={"MB": st.column_config.NumberColumn(format="%.1f")},
+        hide_index=True,
+    )
+    size = sum(measured.size for measured in offered) / MEGABYTE
+    st.button(
+        f"Delete {'this run' if len(runs) == 1 else f'these {len(runs)} runs'} ({size:,.1f} MB)",
+        key="delete_oldest",
+        icon=":material/delete:",
+        on_click=trash.delete_runs,
+        args=(runs,),
+    )
+    st.caption("They stay in the trash for a day, or until their space is needed. A star keeps a run off this list.")
