@@ -255,10 +255,13 @@ class LocalBackend:
             self._in_line = False
         for job in next_jobs:
             with _noting_trouble(job):
-                if job.run.path.is_dir() and not job.run.control().get("stop") and not self._slots.take(job.run):
+                if _has_left(job.run):
+                    self._queue.remove(job)
+                elif job.run.path.is_dir() and not job.run.control().get("stop") and not self._slots.take(job.run):
                     self._in_line = True
                     return
-                self._start(job)
+                else:
+                    self._start(job)
 
     def _start(self, job: LocalJob) -> None:
         if job.run.control().get("stop") is True:  # another process has requested it
@@ -276,6 +279,12 @@ class LocalBackend:
 
     def _update_idle_workers(self) -> None:
         self._pool.update_idle_workers(training=bool(self._queue.training()), waiting=bool(self._queue.turns()))
+
+
+def _has_left(run: Run) -> bool:
+    """True if a queued run has ended or trains elsewhere, because to others this process seemed to be gone."""
+    status = run.status(grace=0)
+    return run.recorded_state in FINAL_STATES or (not status.final and status.pid not in (0, os.getpid()))
 
 
 def _record_stop(run: Run) -> None:

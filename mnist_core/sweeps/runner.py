@@ -22,6 +22,7 @@ from mnist_core.errors import ArchitectureError, DigitLabError, SettingError, Sw
 from mnist_core.jobs import routing
 from mnist_core.jobs.backend import JobBackend
 from mnist_core.jobs.local import LocalBackend
+from mnist_core.runs import claims
 from mnist_core.runs.heartbeat import Heartbeat
 from mnist_core.runs.run import Metrics, Run
 from mnist_core.runs.status import Status
@@ -246,12 +247,13 @@ def main(arguments: list[str]) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     sweep = Sweep(Path(arguments[0]).resolve())
     heartbeat = Heartbeat(sweep.files)
-    before = sweep.files.status()
-    if sweep.live and before.state != "queued" and before.pid != os.getpid():
-        print(f"Process {before.pid} is already running the sweep {sweep.id}.", file=sys.stderr)
-        return 2
-    heartbeat.status = Status(step=before.step, steps=before.steps, message="Starting.")
-    heartbeat.update(state="running")  # from now on the sweep belongs to this process
+    with claims.claiming(sweep.files):
+        before = sweep.files.status()
+        if sweep.live and before.state != "queued" and before.pid != os.getpid():
+            print(f"Process {before.pid} is already running the sweep {sweep.id}.", file=sys.stderr)
+            return 2
+        heartbeat.status = Status(step=before.step, steps=before.steps, message="Starting.")
+        heartbeat.update(state="running")  # from now on the sweep belongs to this process
     with heartbeat.beating():
         try:
             SweepRunner(sweep, heartbeat, make_backend(sweep.backend_name(sweep.plan()))).run()

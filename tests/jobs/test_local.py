@@ -94,9 +94,7 @@ class Workers:
             process = subprocess.Popen(command, stdout=log, stderr=log)
         self.processes[run.id] = process
         self.threads.append(threads)
-        self.most_alive = max(
-            self.most_alive, sum(psutil.pid_exists(process.pid) for process in self.processes.values())
-        )
+        self.most_alive = max(self.most_alive, sum(other.poll() is None for other in self.processes.values()))
         return process
 
     def close(self) -> None:
@@ -510,6 +508,19 @@ def test_a_queued_run_that_another_process_stops_is_not_started(workers: Workers
     let_finish(first)
     assert final_status(second).state == "stopped" and second.id not in workers.order
     assert not other.holds(second)
+
+
+@pytest.mark.parametrize("state", ["running", "finished"])
+def test_a_queued_run_that_another_process_took_is_not_trained_again(workers: Workers, state: str) -> None:
+    """After a jump of the clock, this server may have seemed to be gone."""
+    server, first, second = workers.queue(running=1), make_run(), make_run()
+    server.submit(first)
+    server.submit(second)
+    wait_until(started(first), "the first worker")
+    second.write_status(replace(stamp_status(Status(state)), pid=os.getppid()))
+    let_finish(first)
+    wait_until(lambda: not server.holds(second), "its turn")
+    assert second.id not in workers.order and second.recorded_state == state
 
 
 def test_a_worker_that_had_just_started_when_its_server_died_is_not_started_twice(workers: Workers) -> None:
