@@ -17,8 +17,10 @@ from pages.ui.shared import (
 )
 from pages.ui.tour import guide, presenter
 
+# The icon first: without one, the browser would fetch that of the menu's entry from a third party.
+st.set_page_config(page_icon=str(theme.LOGO), layout="wide")
 page = st.navigation(navigation.menu_pages(), position="top")
-st.set_page_config(page_title=navigation.tab_title(page.url_path), page_icon=str(theme.LOGO), layout="wide")
+st.set_page_config(page_title=navigation.tab_title(page.url_path))
 st.logo(str(theme.LOGO), size="large")
 navigation.open_draw_for_old_link(page.url_path)
 state.restore_widgets(page.url_path)
