@@ -235,7 +235,7 @@ def memory_mb(key: str) -> int:
 
 
 def forget_peak() -> None:
-    """Lets VmHWM begin anew at VmRSS."""
+    """Sets VmHWM back to VmRSS."""
     Path("/proc/self/clear_refs").write_text("5")
 
 
