@@ -239,22 +239,26 @@ def _is_leftover(path: Path, machine: str | None, pid: int) -> bool:
     return not process_is_alive(pid, modified)
 
 
-def explain_write_error(error: OSError, folder: Path) -> str:
+def explain_write_error(
+    error: OSError, folder: Path, elsewhere: str = "set DIGITLAB_RUNS to a folder on another disk"
+) -> str:
     """Says in sentences why something could not be written, and what to do about it.
 
     Args:
         error: as it was raised.
         folder: that could not be written to.
+        elsewhere: what to do in order to write somewhere else.
     """
-    elsewhere = "or set DIGITLAB_RUNS to a folder on another disk"
     if error.errno in DISK_FULL:
         return (
             f"The disk of {folder} is full{_free_space(folder)}. Free some space on it (deleted runs keep theirs for a "
-            f"day, in .bin), {elsewhere}."
+            f"day, in .bin), or {elsewhere}."
         )
     if error.errno in NOT_PERMITTED:
-        return f"{error}. Fix the permissions of {folder}, {elsewhere}."
-    return f"{error}. Fix that, {elsewhere}."
+        return f"{error}. Fix the permissions of {folder}, or {elsewhere}."
+    if isinstance(error, FileNotFoundError):
+        return f"{error}. It may have been deleted a moment ago."
+    return f"{error}. Fix that, or {elsewhere}."
 
 
 def _free_space(folder: Path) -> str:

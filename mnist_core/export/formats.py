@@ -18,7 +18,7 @@ from mnist_core.charts.common import COLORS
 from mnist_core.errors import ModelError, RunError
 from mnist_core.export import keras_script
 from mnist_core.export.archive import pack_run
-from mnist_core.files import MODEL_BYTES, read_file, write_bytes
+from mnist_core.files import MODEL_BYTES, explain_write_error, read_file, write_bytes
 from mnist_core.runs.reports import check_report
 from mnist_core.runs.run import Run
 
@@ -104,7 +104,8 @@ def write_export(run: Run, name: str, path: Path, overwrite: bool = False) -> li
         try:
             write_bytes(target, each)
         except OSError as error:
-            raise RunError(f"{target} cannot be written: {error}. Choose another folder.") from None
+            reason = explain_write_error(error, target.parent, "choose another folder")
+            raise RunError(f"{target} cannot be written. {reason}") from None
     return list(contents)
 
 

@@ -15,6 +15,7 @@ from mnist_core.data.mnist import KNOWN_DATA, load_mnist
 from mnist_core.data.splits import split_mnist, uncenter_split
 from mnist_core.errors import DigitLabError, ModelError, RunError
 from mnist_core.evaluation.metrics import evaluate
+from mnist_core.files import explain_write_error
 from mnist_core.limits import limited
 from mnist_core.models.classifier import Classifier
 from mnist_core.processes import cpu_count
@@ -58,7 +59,7 @@ def measure_imported(run: Run) -> ImportMark:
     try:
         write_import(run.path, mark)
     except OSError as error:
-        raise RunError(f"The scores of {run.id} cannot be written: {error}.") from None
+        raise RunError(f"The scores of {run.id} cannot be written. {explain_write_error(error, run.path)}") from None
     return mark
 
 

@@ -175,7 +175,7 @@ def delete_correction(name: str) -> None:
     try:
         delete_file(corrections_dir() / f"{name}.json")
     except OSError as error:
-        raise DrawingError(f"{name} cannot be deleted: {error}.") from None
+        raise DrawingError(f"{name} cannot be deleted. {explain_write_error(error, corrections_dir())}") from None
 
 
 def archive_corrections(drawings: Iterable[Correction]) -> bytes:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mnist_core import owners
 from mnist_core.errors import ClusterError, QueueFullError, RunError, SettingError
-from mnist_core.files import delete_folder, read_tail, write_json
+from mnist_core.files import delete_folder, explain_write_error, read_tail, write_json
 from mnist_core.jobs import slots
 from mnist_core.jobs.backend import JobBackend
 from mnist_core.recipes.overrides import setting_rules
@@ -103,7 +103,7 @@ def prepare_resume(run: Run, epochs: int | None = None) -> Callable[[], None]:
             run.update_control(stop=False, paused=False, **({} if epochs is None else {"epochs": epochs}))
             requeue(run)
     except OSError as error:
-        raise RunError(f"The run {run.id} cannot be resumed: {error}.") from None
+        raise RunError(f"The run {run.id} cannot be resumed. {explain_write_error(error, run.path)}") from None
 
     def undo() -> None:
         write_json(run.path / "control.json", control)

@@ -219,7 +219,9 @@ def delete_network(network_id: str) -> None:
     try:
         delete_file(_path(network_id))
     except OSError as error:
-        raise SettingError(f"The network {network_id} cannot be deleted: {error}.") from None
+        raise SettingError(
+            f"The network {network_id} cannot be deleted. {explain_write_error(error, networks_dir())}"
+        ) from None
 
 
 def _path(network_id: str) -> Path:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from mnist_core.errors import RunError
-from mnist_core.files import read_json, write_json
+from mnist_core.files import explain_write_error, read_json, write_json
 from mnist_core.locks import locked
 from mnist_core.runs.names import memorable_name
 from mnist_core.runs.run import Run
@@ -57,7 +57,7 @@ def update_label(run: Run, **changes: Any) -> Label:
         with locked(run.path.parent):
             return _change_label(run, changes)
     except OSError as error:
-        raise RunError(f"The label of {run.id} cannot be written: {error}.") from None
+        raise RunError(f"The label of {run.id} cannot be written. {explain_write_error(error, run.path)}") from None
 
 
 def _change_label(run: Run, changes: dict[str, Any]) -> Label:

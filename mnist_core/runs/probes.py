@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from mnist_core.constants import IMAGE_SIZE, NUM_CLASSES
 from mnist_core.errors import DrawingError, RunError
 from mnist_core.fields import COUNT
-from mnist_core.files import load_arrays, read_json, write_arrays, write_json
+from mnist_core.files import explain_write_error, load_arrays, read_json, write_arrays, write_json
 from mnist_core.runs.reports import check_report
 from mnist_core.runs.run import Run
 
@@ -94,7 +94,7 @@ def write_probes(run: Run, probes: Iterable[Probe]) -> None:
     try:
         write_json(run.path / "probes.json", {"probes": value})
     except OSError as error:
-        raise RunError(f"The probes of {run.id} cannot be written: {error}.") from None
+        raise RunError(f"The probes of {run.id} cannot be written. {explain_write_error(error, run.path)}") from None
 
 
 def read_probes(run: Run) -> tuple[Probe, ...]:

@@ -50,6 +50,7 @@ from mnist_core.errors import RunError
 from mnist_core.fields import COUNT, Rule, Text
 from mnist_core.files import (
     append_line,
+    explain_write_error,
     open_file,
     parse_json,
     parse_lines,
@@ -249,7 +250,9 @@ class Run:
             with locked(self.path.parent):
                 write_json(self.path / "control.json", {**self.control(), **changes})
         except OSError as error:
-            raise RunError(f"The request to {self.id} cannot be written: {error}.") from None
+            raise RunError(
+                f"The request to {self.id} cannot be written. {explain_write_error(error, self.path)}"
+            ) from None
 
     def card(self) -> dict[str, Any]:
         """The model card: test accuracy, loss, confusion matrix and more; empty while there is no model.

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from mnist_core.config import runs_dir
 from mnist_core.errors import RunError, RunNotFoundError
-from mnist_core.files import delete_folder, make_folder, move
+from mnist_core.files import delete_folder, explain_write_error, make_folder, move
 from mnist_core.runs import claims
 from mnist_core.runs.run import Run
 from mnist_core.runs.store import find_run
@@ -41,7 +41,7 @@ def move_to_trash(run: Run) -> None:
             make_folder(target.parent)
             move(run.path, target)
     except OSError as error:
-        raise RunError(f"The run {run.id} cannot be deleted: {error}.") from None
+        raise RunError(f"The run {run.id} cannot be deleted. {explain_write_error(error, run.path.parent)}") from None
 
 
 def trashed_runs(root: Path | None = None) -> dict[str, float]:
@@ -69,7 +69,7 @@ def restore_from_trash(run_id: str, root: Path | None = None) -> Run:
     try:
         move(find_in_trash(run_id, root).path, root / run_id)
     except OSError as error:
-        raise RunError(f"The run {run_id} cannot be restored: {error}.") from None
+        raise RunError(f"The run {run_id} cannot be restored. {explain_write_error(error, root)}") from None
     return find_run(run_id, root)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from mnist_core import owners
 from mnist_core.errors import SweepError
-from mnist_core.files import open_log
+from mnist_core.files import explain_write_error, open_log
 from mnist_core.processes import start_module
 from mnist_core.runs import claims
 from mnist_core.runs.status import stamp_status
@@ -44,7 +44,7 @@ def launch_sweep(sweep: Sweep) -> subprocess.Popen[bytes]:
                 stderr=output,
             )
     except OSError as error:
-        message = f"The sweep {sweep.id} cannot be started: {error}. Fix that, then resume it."
+        message = f"The sweep {sweep.id} cannot be started. {explain_write_error(error, sweep.path)} Then resume it."
         with suppress(OSError):  # otherwise it counts as running, and cannot be resumed, until this process ends
             sweep.files.write_status(stamp_status(replace(sweep.files.status(), state="failed", message=message)))
         raise SweepError(message) from None
@@ -86,5 +86,5 @@ def resume_sweep(sweep: Sweep, trials: int | None = None, backend: str | None = 
             queued = replace(sweep.files.status(), state="queued", message="Starting.", steps=sweep.target_trials(plan))
             sweep.files.write_status(stamp_status(queued))
     except OSError as error:
-        raise SweepError(f"The sweep {sweep.id} cannot be resumed: {error}.") from None
+        raise SweepError(f"The sweep {sweep.id} cannot be resumed. {explain_write_error(error, sweep.path)}") from None
     return launch_sweep(sweep)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mnist_core.jobs.backend import JobBackend
-from mnist_core.jobs.lifecycle import resume_run
+from mnist_core.jobs.lifecycle import can_be_resumed, resume_run
 from mnist_core.runs import claims
 from mnist_core.runs.run import Run
 from mnist_core.runs.spec import RunSpec
@@ -94,7 +94,8 @@ class TrialRuns:
                 continue
             if status.state == "interrupted" and self._backend.holds(run):
                 continue  # the backend starts it again itself, or has not noticed yet
-            if exists and status.state == "interrupted" and not self._stopping and self._tries(run) < MAX_RETRIES:
+            died = exists and status.state == "interrupted" and can_be_resumed(run)
+            if died and not self._stopping and self._tries(run) < MAX_RETRIES:
                 self._retries[run_id] += 1
                 resume_run(self._backend, run)
                 continue

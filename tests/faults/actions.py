@@ -23,7 +23,7 @@ from mnist_core import worker
 from mnist_core.export import validate
 from mnist_core.export.archive import unpack_run
 from mnist_core.export.formats import write_export
-from mnist_core.files import delete_leftovers
+from mnist_core.files import delete_leftovers, make_folder, write_bytes
 from mnist_core.handwriting.corrections import delete_correction, list_corrections, save_correction
 from mnist_core.jobs.lifecycle import prepare_resume, resume_run, start_run
 from mnist_core.jobs.local import LocalBackend
@@ -270,11 +270,20 @@ def check_queue(world: World) -> None:
         end_server(pool)
 
 
+class Workers(InstantBackend):
+    """Trains at once, and leaves a checkpoint as every worker does before there is a model."""
+
+    def _train(self, run: Run, values: list[float]) -> None:
+        make_folder(run.path / CHECKPOINT_FILE.parent)
+        write_bytes(run.path / CHECKPOINT_FILE, b"-")
+        super()._train(run, values)
+
+
 def sweep(world: World) -> None:
     plan = make_plan_of_tiny(RATES, trials=TRIALS, retrain_seeds=2)
     created = world.do("sweep", lambda: create_sweep(plan))
     if created:
-        world.do("ran", lambda: run_sweep_here(created, InstantBackend(best_at_one_hundredth)))
+        world.do("ran", lambda: run_sweep_here(created, Workers(best_at_one_hundredth)))
 
 
 def check_sweep(world: World) -> None:
@@ -282,7 +291,7 @@ def check_sweep(world: World) -> None:
     sweeps = list_sweeps()
     assert "sweep" not in world.done or sweeps == [world.done["sweep"]]
     for each in sweeps:
-        run_sweep_here(each, InstantBackend(best_at_one_hundredth))
+        run_sweep_here(each, Workers(best_at_one_hundredth))
         _check_finished_sweep(each)
 
 

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import click
 
-
 RUNS = 15_000
 """Inputs of one process: the coverage of a process takes 40 kB for each of them and is not freed."""
 

@@ -9,6 +9,7 @@ import random
 import shutil
 import sys
 import threading
+import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -32,6 +33,9 @@ SEED = 15
 SHARES = {"train": 110, "resume": 90, "sweep": 70, "queue three runs, stop one": 70}
 """Schedules of these actions in the long form; of all others OTHERS."""
 OTHERS = 30
+
+MAX_SECONDS = 1800
+"""For the schedules of one action. The table says how many there were."""
 
 MakeWorld = Callable[[], World]
 
@@ -71,13 +75,16 @@ def try_action(name: str, count: int, make_world: MakeWorld) -> tuple[list[Any],
     """Tries an action with many faults. Returns its row of the table, and what went wrong."""
     disk, problem = try_schedule(name, "full", 0, make_world)
     assert not problem
-    writes, hit, problems = len(disk.writes), Counter[str](), []
+    writes, tried, hit, problems, deadline = len(disk.writes), 0, Counter[str](), [], time.monotonic() + MAX_SECONDS
     for fault, at in schedules(name, count, writes):
+        if time.monotonic() > deadline:
+            break
+        tried += 1
         disk, problem = try_schedule(name, fault, at, make_world)
         hit[fault] += bool(disk.hit)
         problems += [problem] if problem else []
     kinds = [hit["full"] + hit["full for a moment"], hit["input/output error"], hit["short write"], hit["kill"]]
-    return [name, writes, count, *kinds, len(problems)], problems
+    return [name, writes, tried, *kinds, len(problems)], problems
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ import pytest
 from mnist_core.errors import SweepError
 from mnist_core.files import write_json
 from mnist_core.jobs import other_runs, worker_pool
+from mnist_core.runs.run import Run
 from mnist_core.runs.spec import make_spec
 from mnist_core.runs.status import stamp_status
 from mnist_core.runs.store import create_run, find_run, list_runs
@@ -191,6 +192,21 @@ def test_a_run_that_is_deleted_fails_its_trial_only() -> None:
     run_sweep_here(sweep, backend, delete_the_first)
     assert by_rate(sweep, "state") == {0.01: "failed", 0.02: "finished"}
     assert "deleted" in by_rate(sweep, "message")[0.01]
+
+
+def test_a_run_that_died_with_a_model_but_without_a_checkpoint_fails_its_trial_only() -> None:
+    """Stopped within its first epoch, and killed before its status said so. No run like it can be resumed."""
+
+    class Backend(InstantBackend):
+        def submit(self, run: Run) -> None:
+            super().submit(run)
+            if len(self.submitted) == 1:
+                write_state(run, "interrupted", "Its process is gone.")
+
+    sweep = create_sweep(make_plan_of_tiny("learning_rate=0.01,0.02", sampler="grid", trials=2))
+    run_sweep_here(sweep, Backend(best_at_one_hundredth))
+    assert sorted(row["state"] for row in sweep.trials()) == ["failed", "finished"]
+    assert sweep.status().state == "finished"
 
 
 def test_a_run_whose_worker_died_is_started_again_once() -> None:

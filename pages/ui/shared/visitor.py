@@ -16,6 +16,7 @@ import streamlit as st
 from mnist_core import owners
 from mnist_core.config import admin_token
 from mnist_core.errors import DigitLabError
+from mnist_core.files import explain_write_error
 from mnist_core.owners import Visitor
 from mnist_core.runs.run import Run
 from pages.ui.shared import formatting, guard, sign_in, state
@@ -115,7 +116,8 @@ def owner_callback(run: Run, action: Callable[..., Any]) -> Callable[..., None]:
         try:
             change_run(run, action, *arguments, **named)
         except OSError as error:  # the run was deleted meanwhile, or the disk is full
-            st.toast(formatting.escape_markdown(f"{run.id} cannot be changed: {error}."), icon=":material/block:")
+            message = f"{run.id} cannot be changed. {explain_write_error(error, run.path)}"
+            st.toast(formatting.escape_markdown(message), icon=":material/block:")
         except DigitLabError as error:
             st.toast(formatting.escape_markdown(str(error)), icon=":material/block:")
 
