@@ -26,8 +26,6 @@ MNIST_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.n
 MNIST_SHA256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
 """As in keras.datasets.mnist."""
 
-KNOWN_DATA = ("full", "sample")
-"""The data sets that mean the same on every machine."""
 ELSEWHERE = "elsewhere"
 """In the spec of an imported run: it was trained on data that is not on this machine."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from dataclasses import asdict, replace
 
-from mnist_core.data.mnist import ELSEWHERE, KNOWN_DATA
+from mnist_core.data.mnist import DATA_SETS, ELSEWHERE
 from mnist_core.files import read_json, write_json
 from mnist_core.runs.imports import MAX_TEXT, ImportMark, write_import
 from mnist_core.runs.labels import read_label
@@ -29,7 +29,7 @@ def localize(run: Run, run_id: str) -> None:
         OSError: a file cannot be written.
     """
     spec, now = run.spec(), time.time()
-    data = spec.data if spec.data in KNOWN_DATA else ELSEWHERE
+    data = spec.data if spec.data in DATA_SETS else ELSEWHERE
     local = replace(spec, data=data, created=min(spec.created, now))
     write_json(run.path / "spec.json", local.to_json())
     if (run.path / "card.json").exists():

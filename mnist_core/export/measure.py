@@ -11,7 +11,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from mnist_core.data.mnist import KNOWN_DATA, load_mnist
+from mnist_core.data.mnist import DATA_SETS, load_mnist
 from mnist_core.data.splits import split_mnist, uncenter_split
 from mnist_core.errors import DigitLabError, ModelError, RunError
 from mnist_core.evaluation.metrics import evaluate
@@ -42,7 +42,7 @@ def measure_imported(run: Run) -> ImportMark:
     if not run.has_model:
         raise ModelError(f"The run {run.id} has no model to evaluate: it is {run.status().state}.")
     spec, model = run.spec(), Classifier(run.model, cpu_count())
-    mnist = load_mnist(spec.data if spec.data in KNOWN_DATA else "full")
+    mnist = load_mnist(spec.data if spec.data in DATA_SETS else "full")
     split = split_mnist(mnist, spec.settings.split)
     if model.input_size == 56:
         split = uncenter_split(split)

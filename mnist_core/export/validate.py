@@ -9,10 +9,10 @@ a layer that Digit Lab does not know, such as a Lambda, which contains code, is 
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import subprocess  # noqa: S404 - starts this package's own module
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -25,6 +25,7 @@ from mnist_core.errors import RunError
 from mnist_core.export import try_model
 from mnist_core.export.unzip import FREE_BYTES
 from mnist_core.fields import is_number
+from mnist_core.files import parse_json
 from mnist_core.models.weights import WEIGHTS_FILE
 from mnist_core.networks.layers import LAYERS
 from mnist_core.processes import last_error_line, run_module
@@ -103,6 +104,8 @@ _PARSER_ERRORS = (
     OverflowError,
     zipfile.BadZipFile,
     zlib.error,
+    SyntaxError,  # NumPy parses the header of an array as Python
+    tokenize.TokenError,
 )
 
 
@@ -154,25 +157,19 @@ def _check_json(path: Path) -> None:
 
 
 def _parse_object(content: bytes) -> dict[str, Any]:
-    value = json.loads(content.decode("utf-8"))
+    value = parse_json(content)
     if not isinstance(value, dict):
         raise RunError("it is not a JSON object")
     for each in _leaves(value):
         if isinstance(each, float) and not math.isfinite(each) or isinstance(each, int) and abs(each) > MAX_INTEGER:
             raise RunError("it contains a number that is not finite, or too large")
-        if isinstance(each, str):
-            each.encode()  # half a surrogate pair raises an error here, and would wherever it is written or shown
     return value
 
 
 def _leaves(value: Any) -> Iterator[Any]:
-    """All keys, and all values that are neither lists nor objects."""
-    if isinstance(value, dict):
-        yield from value
-        for each in value.values():
-            yield from _leaves(each)
-    elif isinstance(value, list):
-        for each in value:
+    """All values that are neither lists nor objects."""
+    if isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
             yield from _leaves(each)
     else:
         yield value

@@ -306,6 +306,7 @@ INVALID_FILES: dict[str, tuple[str, Callable[[Files], bytes]]] = {
     "wall-raw-pickle": ("wall.npz", lambda _: raw_pickle()),
     "wall-lies": ("wall.npz", lambda _: npz(place=np.zeros(9)).replace(b"(9,)", b"(8,)")),
     "wall-twice": ("wall.npz", lambda _: zipped([("a.npy", npy())] * 2).getvalue()),
+    "wall-unclosed-header": ("wall.npz", lambda _: zipped([("a.npy", npy().replace(b"}", b" "))]).getvalue()),
     "wall-bomb": ("wall.npz", lambda _: zipped([("images.npy", npy(2_000_000))]).getvalue()),
     "tflite-nonsense": ("model.tflite", lambda _: b"no model"),
     "tflite-cut": ("model.tflite", lambda files: files["model.tflite"][:5000]),

@@ -27,7 +27,7 @@ from tests.faults.report import scale, write_table
 
 pytestmark = pytest.mark.slow
 
-SECONDS = scale(short=3, long=1_800)
+SECONDS = scale(short=3, long=780)
 MEMORY_MB = 200
 HEADERS = re.compile(rb"PK(\x01\x02|\x03\x04|\x05\x06|\x06\x06|\x06\x07|\x07\x08)")
 EDGES = (0, 1, 2, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFE, 0xFFFFFFFF)
