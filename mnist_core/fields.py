@@ -106,6 +106,8 @@ COUNT = Integer(0, 10**12)
 """How many there are of something. A training of years has fewer steps."""
 AMOUNT = Number(0, 1e12)
 """A loss, a speed or a duration."""
+LOSS = Number(-1e30, 1e30)
+"""A loss. That of a training that diverges may be huge."""
 MEASURED = Number(-1e12, 1e12)
 """Any number that was measured or computed."""
 SHARE = Number(0, 1)

@@ -56,7 +56,9 @@ LEFTOVER_SECONDS = 24 * 3600
 
 _TEMPORARY = re.compile(r"\.[^/]+?-(?:([0-9a-f]{8})-)?([0-9]{1,10})-[0-9]{6,20}(?:\.[A-Za-z0-9]{1,10})?")
 """`.status-<machine>-<pid>-<nanoseconds>.json`; earlier versions left the machine out."""
-_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_NEVER_WAIT = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_READ = os.O_RDONLY | _NEVER_WAIT
+_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | _NEVER_WAIT
 
 
 @contextmanager
@@ -135,7 +137,7 @@ def write_array(path: Path, array: NDArray[Any]) -> None:
 def append_line(path: Path, line: str) -> None:
     """Adds a line to a file: the whole line, or nothing if an OSError is raised."""
     content = line.encode() + b"\n"
-    with path.open("ab", buffering=0) as file:
+    with _open_regular(path, _APPEND, "ab", buffering=0) as file:
         before = file.tell()
         try:
             written = file.write(content)
@@ -148,7 +150,8 @@ def append_line(path: Path, line: str) -> None:
 
 def open_log(path: Path) -> IO[bytes]:
     """Opens a file to which a process appends what it prints."""
-    return path.open("ab")
+    file: IO[bytes] = _open_regular(path, _APPEND, "ab")
+    return file
 
 
 def make_folder(path: Path) -> None:
@@ -276,12 +279,17 @@ def open_file(path: Path) -> BinaryIO:
     Raises:
         OSError: there is no such file, it cannot be opened, or it is something else.
     """
-    number = os.open(path, _FLAGS)
-    mode = os.fstat(number).st_mode
-    if stat.S_ISREG(mode):
-        return os.fdopen(number, "rb")
+    file: BinaryIO = _open_regular(path, _READ, "rb")
+    return file
+
+
+def _open_regular(path: Path, flags: int, mode: str, buffering: int = -1) -> Any:
+    number = os.open(path, flags, 0o666)
+    kind = os.fstat(number).st_mode
+    if stat.S_ISREG(kind):
+        return os.fdopen(number, mode, buffering)
     os.close(number)
-    found = "a folder" if stat.S_ISDIR(mode) else "a device or a pipe"
+    found = "a folder" if stat.S_ISDIR(kind) else "a device or a pipe"
     raise OSError(f"{path} is {found}, expected a file")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mnist_core.constants import NUM_CLASSES
-from mnist_core.fields import AMOUNT, COUNT, SHARE, Number, Rule, Text
+from mnist_core.fields import AMOUNT, COUNT, LOSS, SHARE, Rule, Text
 
 _NAME = Text(1_000)
 CARD_RULES: dict[str, Rule] = {
@@ -15,9 +15,9 @@ CARD_RULES: dict[str, Rule] = {
     "base": _NAME,
     "date": _NAME,
     "test_accuracy": SHARE,
-    "test_loss": Number(-1e30, 1e30),
+    "test_loss": LOSS,
     "val_accuracy": SHARE,
-    "val_loss": Number(-1e30, 1e30),
+    "val_loss": LOSS,
     "train_seconds": AMOUNT,
     "images_per_second": AMOUNT,
     "epochs_trained": AMOUNT,

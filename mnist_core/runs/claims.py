@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
+from mnist_core.fields import COUNT, Text, accepted
 from mnist_core.files import read_json, write_json
 from mnist_core.locks import locked
 from mnist_core.runs.run import Run
@@ -61,10 +62,8 @@ class Claim:
 def read_claim(run: Run) -> Claim:
     """Returns the claim on a run; an empty one if the file is missing or broken."""
     value = read_json(run.path / CLAIM_FILE)
-    number, job, retried = value.get("number"), value.get("job"), value.get("retried")
-    if not isinstance(number, int) or isinstance(number, bool) or not isinstance(job, str):
-        return Claim()
-    return Claim(number, job, retried is True)
+    number, job = accepted(COUNT, value.get("number")), accepted(Text(200), value.get("job"))
+    return Claim() if number is None or job is None else Claim(number, job, value.get("retried") is True)
 
 
 def take_claim(run: Run, *, retried: bool = False, job: str = "") -> Claim:

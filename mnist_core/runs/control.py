@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mnist_core.fields import COUNT
 from mnist_core.recipes.overrides import setting_rules
 
 
@@ -44,9 +45,5 @@ class Control:
         numbers = {
             name: content[name] for name in ("learning_rate", "epochs") if rules[name].accepts(content.get(name))
         }
-        counts = {name: content[name] for name in ("batches", "whole_epochs") if _is_count(content.get(name))}
+        counts = {name: content[name] for name in ("batches", "whole_epochs") if COUNT.accepts(content.get(name))}
         return cls(content.get("stop") is True, content.get("paused") is True, **numbers, **counts)
-
-
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mnist_core.constants import NUM_CLASSES
-from mnist_core.fields import AMOUNT, COUNT, SHARE, Number, Rule, Text, is_number
+from mnist_core.fields import AMOUNT, COUNT, LOSS, SHARE, Rule, Text, is_number
 
 METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")
 MAX_KEY = 40
@@ -18,16 +18,15 @@ Report = Mapping[str, Any]
 """One line of metrics.jsonl."""
 
 _NUMBERS = ("step", "elapsed", *METRICS)
-_LOSS = Number(-1e30, 1e30)
 REPORT_RULES: dict[str, Rule] = {
     "step": COUNT,
     "epoch": COUNT,
-    "loss": _LOSS,
+    "loss": LOSS,
     "accuracy": SHARE,
     "learning_rate": AMOUNT,
     "images": COUNT,
     "seconds": AMOUNT,
-    "val_loss": _LOSS,
+    "val_loss": LOSS,
     "val_accuracy": SHARE,
     "val_seconds": AMOUNT,
     "images_per_second": AMOUNT,

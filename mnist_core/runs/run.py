@@ -233,7 +233,7 @@ class Run:
 
     def trim_metrics(self, step: int) -> None:
         """Removes the reports after a step, because these steps are about to be trained again."""
-        rows = [row for row in self.metrics().rows if isinstance(row.get("step"), int) and row["step"] <= step]
+        rows = [row for row in self.metrics().rows if COUNT.accepts(row.get("step")) and row["step"] <= step]
         write_bytes(self.path / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in rows).encode())
 
     def control(self) -> dict[str, Any]:

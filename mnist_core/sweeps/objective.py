@@ -5,21 +5,19 @@ Every value comes from the validation images in metrics.jsonl, never from the te
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mnist_core.fields import COUNT, LOSS, accepted
 from mnist_core.recipes.settings import Settings
 from mnist_core.runs.reports import kept_report
 from mnist_core.sweeps.plan import SweepPlan
 
 
 def epoch_value(report: Mapping[str, Any], plan: SweepPlan) -> float | None:
-    """The plan's measure in one report; None if the report has no validation result or the value is not finite."""
-    value = report.get(f"val_{plan.measure}")
-    if not isinstance(value, int | float) or not math.isfinite(value) or not isinstance(report.get("epoch"), int):
-        return None
-    return float(value)
+    """The plan's measure in one report; None if the report has no validation result or the value is out of range."""
+    value: float | None = accepted(LOSS, report.get(f"val_{plan.measure}"))
+    return value if COUNT.accepts(report.get("epoch")) else None
 
 
 def trial_value(reports: Sequence[Mapping[str, Any]], plan: SweepPlan, settings: Settings) -> float | None:

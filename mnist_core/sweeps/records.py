@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from mnist_core.fields import AMOUNT, COUNT, MEASURED, SHARE, TIMESTAMP, Choice, Maybe, Number, Rule, Text
+from mnist_core.fields import AMOUNT, COUNT, LOSS, MEASURED, SHARE, TIMESTAMP, Choice, Maybe, Rule, Text
 from mnist_core.runs.store import is_run_id
 
-_LOSS = Number(-1e30, 1e30)
 _RUN = Text(80)
 _SETTING = Text(100)
 TRIAL_RULES: dict[str, Rule] = {
     "trial": COUNT,
     "state": Choice(("running", "finished", "pruned", "failed")),
-    "value": Maybe(_LOSS),
+    "value": Maybe(LOSS),
     "run": _RUN,
     "message": Text(10_000),
     "began": TIMESTAMP,
@@ -22,9 +21,9 @@ TRIAL_RULES: dict[str, Rule] = {
 }
 TRIAL_DEFAULTS = {"state": "running", "value": None, "run": "", "message": "", "began": 0, "ended": 0, "seconds": 0}
 """Of keys that a row lacks."""
-BEST_RULES: dict[str, Rule] = {"trial": COUNT, "of": COUNT, "run": _RUN, "mean": _LOSS, "spread": Maybe(AMOUNT)}
-SCORE_RULES: dict[str, Rule] = {"test_accuracy": Maybe(SHARE), "test_loss": Maybe(_LOSS)}
-RETRAINED_RULES: dict[str, Rule] = {"run": _RUN, "seed": COUNT, "value": Maybe(_LOSS)}
+BEST_RULES: dict[str, Rule] = {"trial": COUNT, "of": COUNT, "run": _RUN, "mean": LOSS, "spread": Maybe(AMOUNT)}
+SCORE_RULES: dict[str, Rule] = {"test_accuracy": Maybe(SHARE), "test_loss": Maybe(LOSS)}
+RETRAINED_RULES: dict[str, Rule] = {"run": _RUN, "seed": COUNT, "value": Maybe(LOSS)}
 
 
 def check_trials(rows: Any) -> list[dict[str, Any]]:
@@ -75,4 +74,4 @@ def _has_values(row: dict[str, Any]) -> bool:
 
 
 def _is_pair(value: Any) -> bool:
-    return isinstance(value, list) and len(value) == 2 and COUNT.accepts(value[0]) and _LOSS.accepts(value[1])
+    return isinstance(value, list) and len(value) == 2 and COUNT.accepts(value[0]) and LOSS.accepts(value[1])

@@ -42,7 +42,7 @@ from tests.pages.support import open_page, page_text
 __all__ = ["component_manifests_scanned_once"]  # a fixture, for all tests of this file
 
 CASES = scale(8, 2_400)
-BATCH = 12
+BATCH = 40
 SEED = 15
 MEMORY_MB = 200
 CASE_SECONDS = 60
