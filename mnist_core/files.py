@@ -33,7 +33,7 @@ from typing import IO, Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_core.processes import process_is_alive
+from mnist_core.liveness import process_is_alive
 
 JSON_BYTES = 4_000_000
 """Largest JSON file that is read, unless its reader says otherwise. A drawing of 10,000 points has 1 MB."""

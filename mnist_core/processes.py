@@ -31,8 +31,6 @@ TENSORFLOW_DEFAULTS = {
     "KERAS_BACKEND": "tensorflow",
 }
 """Variables that must be set before TensorFlow is imported."""
-CLOCK_SECONDS = 1.0
-"""How much a file's time and the start of a process may differ, since one is rounded."""
 
 OPTIONAL_FOR_KERAS = ("matplotlib", "pandas", "sklearn")
 """Keras imports these if they are installed, for functions that nothing here uses: a second, and 140 MB."""
@@ -219,23 +217,6 @@ def redirect_output(log: IO[bytes]) -> None:
     for stream in (sys.stdout.fileno(), sys.stderr.fileno()):
         os.dup2(log.fileno(), stream)
     log.close()
-
-
-def process_is_alive(pid: int, seen: float) -> bool:
-    """True while a process runs that had this id at a time. A younger process with the same id does not count.
-
-    Args:
-        pid: the process id, on this machine.
-        seen: when the process existed, in seconds since the epoch.
-    """
-    try:
-        process = psutil.Process(pid)
-        is_zombie = process.status() == psutil.STATUS_ZOMBIE  # ended, but its parent has not collected it
-        return not is_zombie and bool(process.create_time() <= seen + CLOCK_SECONDS)
-    except (psutil.NoSuchProcess, ValueError, OverflowError):
-        return False
-    except psutil.Error:  # it may not be asked
-        return True
 
 
 def lower_priority() -> None:

@@ -26,6 +26,7 @@ BASE = {
     "files",
     "guesses",
     "limits",
+    "liveness",
     "locks",
     "owners",
     "processes",

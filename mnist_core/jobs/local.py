@@ -203,18 +203,23 @@ class LocalBackend:
         while True:
             self._wake.wait(POLL_SECONDS)
             self._wake.clear()
-            with self.lock:
-                for step in (
-                    self._adopt_all,
-                    self._collect_ended,
-                    self._enforce_stops,
-                    self._start_next,
-                    self._update_idle_workers,
-                ):
-                    try:
-                        step()
-                    except Exception:
-                        log.exception("The queue continues after an error")
+            self.update()
+
+    def update(self) -> None:
+        """Records which runs have ended, starts the next ones, and ends workers that ignore a request to stop."""
+        steps = (
+            self._adopt_all,
+            self._collect_ended,
+            self._enforce_stops,
+            self._start_next,
+            self._update_idle_workers,
+        )
+        with self.lock:
+            for step in steps:
+                try:
+                    step()
+                except Exception:
+                    log.exception("The queue continues after an error")
 
     def _collect_ended(self) -> None:
         for job in self._queue.ended():

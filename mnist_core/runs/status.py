@@ -9,15 +9,12 @@ import time
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
-import psutil
-
 from mnist_core.fields import AMOUNT, COUNT, SHARE, TIMESTAMP, Choice, Maybe, Text, allowed, rule_violations
 from mnist_core.files import read_json
+from mnist_core.liveness import identified_process_is_alive, process_identity, process_is_alive
 
 FINAL_STATES = ("finished", "stopped", "failed", "interrupted")
 STATES = ("queued", "running", "paused", "stopping", *FINAL_STATES)
-CLOCK_TOLERANCE = 1.0
-"""Start times of processes are rounded by up to this many seconds."""
 END_SECONDS = 2.0
 """For this long after the last heartbeat of a process on this machine, its parent may still record how it ended."""
 STALE_SECONDS = 10.0
@@ -41,6 +38,7 @@ class Status:
         seconds_left: estimated time left; None while there is no estimate.
         train_seconds: time spent in the training loop, without evaluation.
         pid: process that owns the run: the worker, or the server while the run is queued.
+        process: which process `pid` is, see `liveness.process_identity`.
         host: name of the machine that this process runs on.
         data: one line about the training images.
         prepared: done share of what the message says is being prepared, 0..1.
@@ -58,6 +56,7 @@ class Status:
     seconds_left: float | None = allowed(Maybe(AMOUNT), None)
     train_seconds: float = allowed(AMOUNT, 0.0)
     pid: int = allowed(COUNT, 0)
+    process: str = allowed(Text(1_000), "")
     host: str = allowed(Text(1_000), "")
     data: str = allowed(Text(10_000), "")
     prepared: float = allowed(SHARE, 0.0)
@@ -75,7 +74,8 @@ class Status:
 
 def stamp_status(status: Status) -> Status:
     """Adds this process's id, host and the current time."""
-    return replace(status, pid=os.getpid(), host=socket.gethostname(), heartbeat=time.time())
+    pid = os.getpid()
+    return replace(status, pid=pid, process=process_identity(pid), host=socket.gethostname(), heartbeat=time.time())
 
 
 def read_status(path: Path, grace: float = END_SECONDS) -> Status:
@@ -121,9 +121,6 @@ def _is_abandoned(status: Status, path: Path, grace: float) -> bool:
 
 def _is_alive(status: Status) -> bool:
     """True while the process that wrote the status runs. A younger process with the same id does not count."""
-    try:
-        process = psutil.Process(status.pid)
-        is_zombie = process.status() == psutil.STATUS_ZOMBIE  # ended, but its parent has not collected it
-        return not is_zombie and bool(process.create_time() <= status.heartbeat + CLOCK_TOLERANCE)
-    except (psutil.Error, TypeError, ValueError):
-        return False
+    if status.process.startswith(f"{status.pid} "):
+        return identified_process_is_alive(status.process)
+    return process_is_alive(status.pid, status.heartbeat)  # as earlier versions wrote it

@@ -252,8 +252,16 @@ def test_stale_heartbeat_of_a_living_process_stays_as_it_was(run: Run) -> None:
 
 @pytest.mark.usefixtures("impatient")
 def test_a_later_process_with_the_same_number_is_not_the_worker(run: Run) -> None:
-    run.write_status(replace(stamp_status(Status("running")), heartbeat=psutil.Process().create_time() - 5))
-    assert run.status().state == "interrupted"
+    """Since boots and clocks differ, and for what earlier versions wrote, when only the heartbeat says when it was."""
+    status, start = stamp_status(Status("running")), psutil.Process().create_time()
+    pid, boot, started = status.process.split(" ")
+    run.write_status(status)
+    assert run.status().state == "running"
+    run.write_status(replace(status, heartbeat=start - 10**7))
+    assert run.status().state == "running", "the clock was set"
+    for process in (f"{pid} {boot} {float(started) - 5}", f"{pid} another-boot {started}", f"{pid} what", ""):
+        run.write_status(replace(status, heartbeat=start - 5, process=process))
+        assert run.status().state == "interrupted", process
 
 
 @pytest.mark.usefixtures("impatient")
