@@ -43,14 +43,13 @@ def test_who_has_signed_in_owns_their_runs_until_they_sign_out(
         with serving(tmp_path, app_environment(tmp_path) | {"STREAMLIT_SECRETS_FILES": str(secrets)}) as app:
             wait_healthy(app)
             page = chromium.new_context().new_page()
-            page.set_default_timeout(20 * SECONDS)
             page.goto(f"{app.url}/runs")
             page.get_by_role("button", name="Sign in").click()
-            expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+            expect(page.get_by_role("button", name="Sign out")).to_be_visible(timeout=30 * SECONDS)
             page.goto(f"{app.url}/runs")
-            expect(page.get_by_text("Your runs", exact=True)).to_be_visible()
+            expect(page.get_by_text("Your runs", exact=True)).to_be_visible(timeout=30 * SECONDS)
             assert "_streamlit_user" not in page.evaluate("document.cookie"), "no script can read who signed in"
 
             page.get_by_role("button", name="Sign out").click()
-            expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+            expect(page.get_by_role("button", name="Sign in")).to_be_visible(timeout=30 * SECONDS)
             page.context.close()
