@@ -296,6 +296,10 @@ INVALID_FILES: dict[str, tuple[str, Callable[[Files], bytes]]] = {
     "metrics-broken": ("metrics.jsonl", lambda _: b"no json\n"),
     "card-of-another": ("card.json", lambda files: files["card.json"].replace(b'size": 256', b'size": 25')),
     "card-accuracy": ("card.json", lambda files: files["card.json"].replace(b'"test_accuracy"', b'"test_acc"')),
+    "card-deep": (
+        "card.json",
+        lambda files: files["card.json"].replace(b'"seed"', b'"deep": ' + b"[" * 900 + b"]" * 900 + b', "seed"'),
+    ),
     "keras-lambda": ("model.keras", changed_keras(lambda value: value["config"]["layers"].append(LAMBDA))),
     "keras-other-module": ("model.keras", changed_keras(lambda value: value.update(module="os"))),
     "keras-registered": ("model.keras", changed_keras(lambda value: value.update(registered_name="x>y"))),
