@@ -3,7 +3,7 @@
     make test-cluster ARGS=--collect-only              # installs Ray
     .venv/bin/python benchmarks/cluster.py [--trials N]
 
-Measured on this machine: a sweep on a head and one node with two cores, one trial at a time, so that each trial has
+Measured on this machine: runs and then a sweep on a head and one node with two cores, one at a time, so that each has
 both cores; and, without a cluster, what the sweep's process computes per trial. Simulated from these figures, event by
 event: the same process with many nodes. docs/cluster.md explains the results.
 """
@@ -27,7 +27,12 @@ import results
 ROOT = Path(__file__).parents[1]
 sys.path += [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "cluster")]
 
-from mnist_core.jobs.ray import backend, client, cluster  # noqa: E402
+from mnist_core.config import runs_dir  # noqa: E402
+from mnist_core.jobs import routing  # noqa: E402
+from mnist_core.jobs.lifecycle import start_run  # noqa: E402
+from mnist_core.jobs.ray import driver  # noqa: E402
+from mnist_core.jobs.ray.backend import RayBackend  # noqa: E402
+from mnist_core.jobs.ray.holds import Holds  # noqa: E402
 from mnist_core.networks.layers import Dense, Flatten, Rescaling  # noqa: E402
 from mnist_core.recipes.settings import Settings  # noqa: E402
 from mnist_core.runs.spec import RunSpec  # noqa: E402
@@ -57,23 +62,20 @@ class Costs:
     """Seconds. Of one trial, but for those that say otherwise.
 
     Attributes:
-        submit: a call to Ray's job server that queues a job; one after another.
-        ray_start: from there to the worker's first line: Ray's own process on the node.
-        worker_start: from there to the first batch: Python, the images, TensorFlow.
-        passed: from the end of a trial to the first batch of the next, in a worker that stays.
+        first: from the submission of a run to its first batch where nothing is loaded: the driver's job, a process of
+            Ray's, Python, the images, TensorFlow.
+        next: the same in a process that has trained a run.
         finish: from the last batch to the end: test, model, its conversion.
         look: at one run that trains, once around, by the sweep's process.
-        listen: the same by the backend's thread.
+        listen: the same by the driver.
         ask, ask_growth: for one proposal, and what each trial before it adds.
         report: an epoch.
         tell: the end of a trial.
         publish: trials.json, for each trial in it.
     """
 
-    submit: float
-    ray_start: float
-    worker_start: float
-    passed: float
+    first: float
+    next: float
     finish: float
     look: float
     listen: float
@@ -87,27 +89,20 @@ class Costs:
 # measured
 
 
-def one_job(address: str) -> tuple[float, float, float, float]:
-    """Seconds to submit, of Ray's start, of the worker's start, and of the finish, of one run with its own job."""
-    jobs = client.connect(address)
-    run = create_run(replace(make_plan("fast", SPACE, 1, data="sample", epochs=2).base, created=time.time()))
-    job = cluster.Job(f"{run.id}-1", run, 1, cluster.Needs(CORES_EACH))
+def one_run(backend: RayBackend) -> tuple[float, float]:
+    """Seconds of one run from its submission to its first batch, and from its last batch to its end."""
+    base, seen = make_plan("fast", SPACE, 1, data="sample", epochs=2).base, {}
     began = time.time()
-    jobs.submit(job)
-    submitted = time.time()
-    seen: dict[str, float] = {}
+    run = start_run(backend, replace(base, created=began))
     while run.recorded_state not in ("finished", "failed"):
-        if run.log.exists():
-            seen.setdefault("log", time.time())  # the shell opens it the moment before the worker is started
         if run.recorded_state == "running":
             status = run.status()
             if status.step:
                 seen.setdefault("batch", status.started)
-            if status.message.startswith("Testing"):
-                seen.setdefault("tested", time.time())
+            if status.message.startswith("Scoring"):
+                seen.setdefault("scored", time.time())
         time.sleep(0.005)
-    ended = time.time()
-    return submitted - began, seen["log"] - submitted, seen["batch"] - seen["log"], ended - seen["tested"]
+    return seen["batch"] - began, time.time() - seen["scored"]
 
 
 def a_sweep(trials: int) -> tuple[list[float], float]:
@@ -160,9 +155,10 @@ def of_the_process(trials: int = 400) -> dict[str, float]:
 
 
 def of_a_look(count: int = 100) -> tuple[float, float]:
-    """Seconds that the sweep's process, and the backend's thread, spend on a run that trains, once around."""
-    made = [create_run(SMALL) for _ in range(count)]
+    """Seconds that the sweep's process, and the driver, spend on a run that trains, once around."""
+    made, holds = [create_run(SMALL) for _ in range(count)], Holds(runs_dir(), "driver")
     for run in made:
+        holds.add(run)
         run.write_status(stamp_status(Status("running", step=1)))
         run.append_metrics({"step": 1, "epoch": 1, "loss": 1.0})
     seen = {run.id: run.metrics() for run in made}
@@ -171,8 +167,8 @@ def of_a_look(count: int = 100) -> tuple[float, float]:
         run.status(), run.metrics(seen[run.id])
     look = (time.perf_counter() - began) / count
     began = time.perf_counter()
-    for run in made:
-        run.status(), run.recorded_state, run.path.is_dir()
+    for hold in holds.all():
+        hold.run.control(), hold.withdrawn, hold.queued
     return look, (time.perf_counter() - began) / count
 
 
@@ -182,13 +178,13 @@ def of_a_look(count: int = 100) -> tuple[float, float]:
 def simulate(costs: Costs, cores: int, training: float, hours: float = 1.0) -> tuple[int, dict[str, float]]:
     """Returns the number of trials that end within these hours, and the share of the time that each part was busy.
 
-    The sweep's process polls every POLL_SECONDS at best and does one thing at a time. Its backend's thread submits
-    jobs, or passes runs to persistent workers, independently of it. Workers run in parallel. Nothing else is limited:
-    neither storage nor network nor Ray's head.
+    The sweep's process polls every POLL_SECONDS at best and does one thing at a time. The driver notices new runs
+    every POLL_SECONDS of its own. Workers run in parallel. Nothing else is limited: neither storage nor network nor
+    Ray.
     """
     places = cores // CORES_EACH
-    now, thread, trials, done = 0.0, 0.0, 0, 0
-    busy = {"process": 0.0, "thread": 0.0}
+    now, trials, done = 0.0, 0, 0
+    busy = {"process": 0.0, "driver": 0.0}
     free, fresh = 0, places  # workers that stay and have nothing to do; places without a worker yet
     reports: list[float] = []
     ends: list[float] = []
@@ -207,15 +203,11 @@ def simulate(costs: Costs, cores: int, training: float, hours: float = 1.0) -> t
         while free + fresh > 0 and begun < places:
             work += costs.ask + costs.ask_growth * trials
             trials, begun = trials + 1, begun + 1
-            thread = max(thread, now + work)
             if free:
-                free -= 1
-                first = thread + (backend.POLL_SECONDS + going * costs.listen) / 2 + costs.passed
+                free, delay = free - 1, costs.next
             else:
-                fresh -= 1
-                thread += costs.submit
-                busy["thread"] += costs.submit
-                first = thread + costs.ray_start + costs.worker_start
+                fresh, delay = fresh - 1, costs.first
+            first = now + work + delay
             heapq.heappush(ends, first + training + costs.finish)
             for epoch in range(EPOCHS):
                 heapq.heappush(reports, first + training * (epoch + 1) / EPOCHS)
@@ -224,7 +216,7 @@ def simulate(costs: Costs, cores: int, training: float, hours: float = 1.0) -> t
             publish_after = now + work + spent * (1 + progress.PUBLISH_PAUSE)
             work += spent
         busy["process"] += work
-        busy["thread"] += going * costs.listen * (work + runner.POLL_SECONDS) / backend.POLL_SECONDS
+        busy["driver"] += going * costs.listen * (work + runner.POLL_SECONDS) / driver.CHECK_SECONDS
         now += work + runner.POLL_SECONDS
     return done, {name: min(1.0, seconds / now) for name, seconds in busy.items()}
 
@@ -246,8 +238,8 @@ def cost_sheet(costs: Costs) -> None:
 
 @click.command()
 @click.option("--trials", default=12, show_default=True, help="Trials of the measured sweep.")
-@click.option("--jobs", default=5, show_default=True, help="Runs that each have their own job.")
-def main(trials: int, jobs: int) -> None:
+@click.option("--runs", default=6, show_default=True, help="Measured single runs, the first of which loads everything.")
+def main(trials: int, runs: int) -> None:
     """Prints what was measured, and the cost sheet."""
     from nodes import RayCluster
 
@@ -257,15 +249,17 @@ def main(trials: int, jobs: int) -> None:
         ray_cluster = RayCluster(Path(ray_folder), nodes=1)
         try:
             os.environ["DIGITLAB_RAY_ADDRESS"] = ray_cluster.address
-            measured = [one_job(ray_cluster.address) for _ in range(jobs)]
-            parts = [statistics.median(part) for part in zip(*measured, strict=True)]
+            backend = routing.connect_to_cluster()
+            (cold, _), *measured = [one_run(backend) for _ in range(runs)]
+            backend.close()
+            warm, finish = (statistics.median(part) for part in zip(*measured, strict=True))
             above, computed = a_sweep(trials)
         finally:
             ray_cluster.close()
-    submit, ray_start, worker_start, finish = parts
+    results.figure("overhead of a first run on Ray", [cold + finish], "s")
+    results.figure("overhead of a later run on Ray", [before + after for before, after in measured], "s")
     results.figure("overhead of a trial on Ray", above, "s", "≤ 6")
-    passed = max(0.0, statistics.median(above) - finish - backend.POLL_SECONDS / 2)
-    costs = Costs(submit, ray_start, worker_start, passed, finish, look, listen, **process)
+    costs = Costs(cold, warm, finish, look, listen, **process)
     for name, value in asdict(costs).items():
         print(f"{name:14} {1000 * value:10.3f} ms")
     print(f"the sweep's process computed {computed:.2f} s a trial")

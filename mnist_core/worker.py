@@ -1,8 +1,9 @@
 """Trains runs in a process of its own.
 
-    python -m mnist_core.worker RUN_DIR   train one run; on a cluster, then those that arrive in the mailbox
+    python -m mnist_core.worker RUN_DIR   train one run
     python -m mnist_core.worker --wait    load TensorFlow, then train the run whose directory comes on standard input
     python -m mnist_core.worker --stay    train every run whose directory comes on standard input
+    python -m mnist_core.worker --cluster NAME    be the driver of a Ray cluster, see `jobs.ray.driver`
 
 A learning-rate range test has a run directory too and starts in the same way (`training/rate_finder.py`). The worker
 reads spec.json and control.json and writes all other files. It ends when the run is finished, stopped (by control.json,
@@ -23,11 +24,13 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from mnist_core.config import worker_hours
+from mnist_core.config import runs_dir, worker_hours
 from mnist_core.errors import DigitLabError
 from mnist_core.files import DISK_FULL, delete_leftovers, open_log
 from mnist_core.jobs.backend import GRACE_SECONDS
 from mnist_core.jobs.persistent_worker import STAY
+from mnist_core.jobs.ray.driver import Driver, begin_attempt
+from mnist_core.jobs.ray.holds import Holds
 from mnist_core.jobs.worker_process import WAIT
 from mnist_core.limits import limited
 from mnist_core.processes import lower_priority, redirect_output, thread_limit
@@ -44,6 +47,9 @@ from mnist_core.training.trainer import Trainer
 OUT_OF_MEMORY = "The machine ran out of memory. Try a smaller batch size or a smaller network."
 
 log = logging.getLogger("digitlab.worker")
+
+CLUSTER = "--cluster"
+"""The argument before the name of a driver."""
 
 
 class StopRequest:
@@ -77,13 +83,16 @@ def main(arguments: list[str]) -> int:
     """Trains one or more runs.
 
     Args:
-        arguments: one: a run directory, WAIT or STAY.
+        arguments: a run directory, WAIT or STAY; or CLUSTER and the name of a driver.
 
     Returns:
         The exit status, of the last run if there were several: 0 finished or stopped, 1 failed, 2 wrong usage.
     """
+    if len(arguments) == 2 and arguments[0] == CLUSTER:
+        serve_cluster(arguments[1])
+        return 0
     if len(arguments) != 1:
-        print(f"Usage: python -m mnist_core.worker RUN_DIR | {WAIT} | {STAY}", file=sys.stderr)
+        print(f"Usage: python -m mnist_core.worker RUN_DIR | {WAIT} | {STAY} | {CLUSTER} NAME", file=sys.stderr)
         return 2
     exit_status = 0
     for folder in assigned_runs(arguments[0]):
@@ -103,17 +112,48 @@ def assigned_runs(argument: str) -> Iterator[Path]:
         return
     if argument != STAY:
         yield Path(argument)
-        # A run that is not final could not write its status: this process is not fit for another one.
-        if not inbox.has_mailbox() or not Run(Path(argument)).status().final:
-            return
-        inbox.reset_keras()
-        next_run = inbox.next_from_mailbox
+        return
     while (folder := next_run()) is not None:
         redirect_output(open_log(Run(folder).log))
         yield folder
         if not Run(folder).status().final:
             return
         inbox.reset_keras()
+
+
+def serve_cluster(driver: str) -> None:
+    """Has Ray train the runs of a driver until there are none."""
+    from mnist_core import worker  # this module by its name: a worker cannot import __main__
+    from mnist_core.jobs.ray.client import RayPool
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
+    Driver(Holds(runs_dir(), driver), RayPool(worker.train_on_cluster)).serve()
+
+
+def train_on_cluster(folder: str, job: str) -> str:
+    """Trains one run in a process of Ray's, which is then ready for the next one.
+
+    Args:
+        folder: the run directory.
+        job: under which the run was submitted.
+
+    Returns:
+        Why it was not trained; empty if it was, and its status says how that ended.
+    """
+    run = Run(Path(folder))
+    if not begin_attempt(run, job):
+        return "It was withdrawn."
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    redirect_output(open_log(run.log))
+    lower_priority()
+    try:
+        train_run(run)
+    finally:
+        redirect_output(open_log(Path(os.devnull)))
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    inbox.reset_keras()
+    return ""
 
 
 def train_run(run: Run) -> int:

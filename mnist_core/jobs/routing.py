@@ -16,7 +16,6 @@ from mnist_core.jobs.local import LocalBackend
 from mnist_core.jobs.ray import client
 from mnist_core.jobs.ray.backend import RayBackend
 from mnist_core.jobs.ray.cluster import Capacity
-from mnist_core.runs import claims
 from mnist_core.runs.run import Run, sweep_mark
 
 CONNECT_SECONDS = 12.0
@@ -151,7 +150,7 @@ class _OnThisMachine(RoutingBackend):
         return self.local
 
     def submit(self, run: Run) -> None:
-        claims.fence(run)  # a worker on the cluster must not write to it again
+        self.cluster.release(run)  # a worker there must not write to it again
         self.local.submit(run)
 
     def prepare(self) -> None:

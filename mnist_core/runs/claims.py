@@ -7,8 +7,8 @@ claimed under a number as well:
 
     RUNS_DIR/<run id>/claim.json     {"number": 2, "job": "20261121-…-2", "retried": true}
 
-Each time a run is given to a cluster it gets the next number, and the worker gets that number in an
-environment variable. The worker compares the numbers once a second, and before it writes its status. If they differ,
+A run gets the next number when it is submitted to a cluster, and again when a worker there begins it. The worker
+compares the number with its own once a second, and before it writes its status. If they differ,
 the run has been given to another worker, for example because this node was cut off from the cluster; the worker then
 exits at once and writes nothing more. The number is a fencing token.
 """
@@ -50,7 +50,7 @@ class Claim:
 
     Attributes:
         number: grows whenever the run is given to a worker elsewhere or taken from one; 0 if that never happened.
-        job: name of the cluster's job that trains the run; empty if there is none.
+        job: the claim under which the run was submitted to the cluster; empty if it was taken from it.
         retried: whether the backend has restarted the run by itself since a user last submitted it.
     """
 
@@ -72,19 +72,14 @@ def take_claim(run: Run, *, retried: bool = False, job: str = "") -> Claim:
     Args:
         run: to claim.
         retried: whether this is an automatic restart.
-        job: a running job whose worker gets the run (see `mailbox`); by default a new job is named after the claim.
+        job: under which the run was submitted; by default it is submitted now, and the job is named after the claim.
 
     Raises:
         OSError: the file cannot be written.
     """
     with claiming(run):
         number = read_claim(run).number + 1
-        return _write_claim(run, Claim(number, job or default_job(run, number), retried))
-
-
-def default_job(run: Run, number: int) -> str:
-    """The name of the job that is submitted for a run under a claim."""
-    return f"{run.id}-{number}"
+        return _write_claim(run, Claim(number, job or f"{run.id}-{number}", retried))
 
 
 def fence(run: Run) -> None:

@@ -1,24 +1,15 @@
-"""How a worker gets its next run: from its parent's pipe, or on a cluster from the mailbox.
+"""How a worker that stays loaded gets its next run, and prepares for it.
 
-All functions run inside the worker. The other ends are `jobs/worker_pool.py`, `jobs/persistent_worker.py` and
-`runs/mailbox.py`.
+All functions run inside the worker. The other ends are `jobs/worker_pool.py` and `jobs/persistent_worker.py`.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-import time
 from pathlib import Path
 
-from mnist_core.config import runs_dir
-from mnist_core.errors import RunError
-from mnist_core.runs import claims, mailbox
-from mnist_core.runs.store import find_run
 from mnist_core.training.model import make_model
-
-POLL_SECONDS = 0.1
-"""How often the mailbox is checked."""
 
 
 def next_from_pipe() -> Path | None:
@@ -31,31 +22,6 @@ def next_from_pipe() -> Path | None:
         folder = Path(os.fsdecode(line[:-1]))
         if folder.is_dir():  # else it was deleted while it waited
             return folder
-    return None
-
-
-def has_mailbox() -> bool:
-    """True in a worker on a cluster that trains several runs."""
-    return bool(os.environ.get(mailbox.JOB_VARIABLE))
-
-
-def next_from_mailbox() -> Path | None:
-    """Waits up to mailbox.STAY_SECONDS for the next run and takes over its claim.
-
-    Returns:
-        The run directory; None if none came.
-    """
-    job = os.environ[mailbox.JOB_VARIABLE]
-    root, deadline = runs_dir(), time.monotonic() + mailbox.STAY_SECONDS
-    while time.monotonic() < deadline:
-        if (sent := mailbox.receive(root, job)) is not None:
-            try:
-                run = find_run(str(sent.get("run")), root)
-            except RunError:  # the worker is told to exit, or the run was deleted
-                return None
-            os.environ[claims.CLAIM_VARIABLE] = str(sent.get("number"))
-            return run.path
-        time.sleep(POLL_SECONDS)
     return None
 
 

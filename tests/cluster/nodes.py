@@ -118,16 +118,21 @@ class RayCluster:
             "--node-ip-address=127.0.0.1",
         ]
         self.nodes: list[Node] = []
-        self.head = Node(head, folder / "head.txt")
+        self._head_arguments = head
         try:
-            self.head.await_start()
-            wait_until(lambda: self._get("/api/version"), "the dashboard", 120)
+            self.start_head()
             for _ in range(nodes):
                 self.join()
             wait_until(lambda: self.cores == nodes * CORES, "all nodes", 120)
         except BaseException:
             self.close()
             raise
+
+    def start_head(self) -> None:
+        """A head at the address; one that was lost is followed by another that knows nothing of it."""
+        self.head = Node(self._head_arguments, self.folder / "head.txt")
+        self.head.await_start()
+        wait_until(lambda: self._get("/api/version"), "the dashboard", 120)
 
     def join(self) -> None:
         """One more node. One after another: two that start on one machine at once get in each other's way."""

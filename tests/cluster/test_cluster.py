@@ -21,13 +21,14 @@ import pytest
 from mnist_core.errors import ClusterError
 from mnist_core.jobs import routing
 from mnist_core.jobs.lifecycle import resume_run, start_run
+from mnist_core.jobs.ray import client, cluster
 from mnist_core.jobs.ray.backend import RayBackend
 from mnist_core.networks.layers import Dense, Flatten, Rescaling
 from mnist_core.recipes.settings import Settings
 from mnist_core.runs import claims
 from mnist_core.runs.run import Run, sweep_mark
 from mnist_core.runs.spec import RunSpec
-from mnist_core.runs.store import create_run, list_runs
+from mnist_core.runs.store import list_runs
 from mnist_core.sweeps.launch import launch_sweep
 from mnist_core.sweeps.plan import SweepPlan
 from mnist_core.sweeps.presets import PRESETS
@@ -68,7 +69,7 @@ def test_a_run_is_trained_on_a_node_steered_and_gone_on_with(backend: RayBackend
     wait_until(lambda: run.status().epoch > 0, "the first epoch", SECONDS)
     worker = psutil.Process(run.status().pid)
     nodes = [process.pid for node in on_cluster.nodes for process in node.processes]
-    assert worker.pid in nodes and str(run.path.resolve()) in worker.cmdline()
+    assert worker.pid in nodes and worker.environ()["TF_NUM_INTRAOP_THREADS"] == "1"
     run.update_control(paused=True)
     wait_until(lambda: run.status().state == "paused", "the pause", 60)
     run.update_control(paused=False, learning_rate=0.02)
@@ -79,7 +80,8 @@ def test_a_run_is_trained_on_a_node_steered_and_gone_on_with(backend: RayBackend
     resume_run(backend, run, before + 2)
     assert ended(run, backend) == "finished"
     assert epochs_of(run) == list(range(1, before + 3))
-    assert on_cluster.jobs[f"{run.id}-1"] == "SUCCEEDED" and claims.read_claim(run).number == 3
+    assert psutil.Process(run.status().pid) == worker, "it was loaded already"
+    assert list(on_cluster.jobs.values()) == ["RUNNING"], "the driver"
 
 
 def test_a_run_is_killed(backend: RayBackend) -> None:
@@ -101,20 +103,25 @@ def test_the_app_is_started_anew_meanwhile(backend: RayBackend, on_cluster: RayC
     later.request_stop(run)
     assert ended(run, later) == "stopped"
     later.close()
-    assert [name for name in on_cluster.jobs if name.startswith(run.id)] == [f"{run.id}-1"]
+    assert claims.read_claim(run).number == 2, "given to the cluster, and to a worker"
 
 
-def test_submitted_twice_it_is_one_job(backend: RayBackend, on_cluster: RayCluster) -> None:
-    from mnist_core.jobs.ray import client, cluster
-
-    made, run = client.connect(on_cluster.address), create_run(spec(epochs=1))
-    job = cluster.Job(claims.take_claim(run).job, run, 1, cluster.Needs(1.0))
-    made.submit(job)
-    made.submit(job)
-    wait_until(lambda: made.state(job.name).state == "ended", "its end", SECONDS)
-    assert run.status().state == "finished" and epochs_of(run) == [1]
-    assert made.state("never submitted").state == "lost"
-    made.stop("never submitted")
+def test_the_driver_is_started_once_whoever_asks_and_again_when_it_is_gone(
+    backend: RayBackend, on_cluster: RayCluster
+) -> None:
+    run = start_run(backend, spec(epochs=900))
+    wait_until(lambda: run.status().epoch > 0, "the first epoch", SECONDS)
+    made, before = client.connect(on_cluster.address), on_cluster.jobs
+    made.start_driver(cluster.driver_name())
+    assert on_cluster.jobs == before
+    name = cluster.driver_name()
+    (driver,) = [process for process in on_cluster.head.processes if process.cmdline()[-2:] == ["--cluster", name]]
+    driver.kill()
+    wait_until(lambda: len(on_cluster.jobs) == len(before) + 1, "another driver", 60)
+    wait_until(lambda: claims.read_claim(run).retried and run.recorded_state == "running", "its going on", SECONDS)
+    run.update_control(epochs=run.status().epoch + 3)
+    assert ended(run, backend) == "finished"
+    assert epochs_of(run) == list(range(1, run.status().epoch + 1)), "each epoch once"
 
 
 def test_the_capacity_is_shown(backend: RayBackend) -> None:
@@ -146,7 +153,7 @@ def test_the_command_line_trains_there(on_cluster: RayCluster, runs_root: Path) 
     )
     assert done.returncode == 0, done.stderr
     printed = json.loads(done.stdout)
-    assert printed["state"] == "finished" and f"{printed['run']}-1" in on_cluster.jobs
+    assert printed["state"] == "finished" and claims.read_claim(Run(runs_root / printed["run"])).number == 2
 
 
 def test_ctrl_c_stops_it_there(on_cluster: RayCluster, runs_root: Path) -> None:
@@ -249,3 +256,19 @@ def _none_lost_none_doubled(made: Sweep, plan: SweepPlan) -> None:
     study = Study(made, plan)
     states: Any = Counter(trial.state for trial in study._study.get_trials(deepcopy=False))
     assert states == {optuna.trial.TrialState.COMPLETE: 12}
+
+
+def test_the_head_is_lost_and_the_run_goes_on_under_the_next_one(backend: RayBackend, on_cluster: RayCluster) -> None:
+    run = start_run(backend, spec(epochs=900))
+    wait_until(lambda: run.status().epoch > 0, "the first epoch", SECONDS)
+    on_cluster.head.lose()
+    wait_until(lambda: "cannot be reached" in backend.trouble or "not answer" in backend.trouble, "the loss", 60)
+    assert backend.holds(run)
+    for node in on_cluster.nodes:  # Ray sees on this machine that their head was another one, and starts none
+        node.lose()
+    on_cluster.start_head()
+    on_cluster.join()
+    wait_until(lambda: claims.read_claim(run).retried and run.recorded_state == "running", "its going on", SECONDS)
+    run.update_control(epochs=run.status().epoch + 5)
+    assert ended(run, backend) == "finished"
+    assert epochs_of(run) == list(range(1, run.status().epoch + 1)), "each epoch once"

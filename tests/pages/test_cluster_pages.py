@@ -39,8 +39,7 @@ def cloud(monkeypatch: pytest.MonkeyPatch, app: AppTest) -> Iterator[Cluster]:
     found = Cluster()
     monkeypatch.setenv("DIGITLAB_RAY_ADDRESS", "http://head:8265")
     monkeypatch.setattr(client, "connect", lambda url: found)
-    for name in ("POLL_SECONDS", "CAPACITY_SECONDS"):
-        monkeypatch.setattr(backend, name, 0.02)
+    monkeypatch.setattr(backend, "POLL_SECONDS", 0.02)
     yield found
     if both := caches.cluster_backend():
         both.cluster.close()
@@ -81,11 +80,11 @@ def test_a_page_never_waits_for_the_cluster(app: AppTest, cloud: Cluster) -> Non
 
 def test_a_run_goes_to_the_cluster(app: AppTest, cloud: Cluster, here: list[Run]) -> None:
     open_page(app, "pages/train.py")
-    served()
+    cluster = served()
     button(app, "Train").click().run()
     (run,) = list_runs()
-    wait_until(lambda: f"{run.id}-1" in cloud.jobs, "its job")
-    assert not here and not app.error
+    wait_until(lambda: cloud.drivers, "the driver")
+    assert cluster.holds(run) and not here and not app.error
 
 
 def test_out_of_reach_it_is_said_and_one_click_trains_here(app: AppTest, cloud: Cluster, here: list[Run]) -> None:
@@ -99,14 +98,14 @@ def test_out_of_reach_it_is_said_and_one_click_trains_here(app: AppTest, cloud: 
     button(app, "Train on this machine instead").click().run()
     assert not app.warning
     button(app, "Train").click().run()
-    assert len(here) == 1 and not app.error and not cloud.jobs
+    assert len(here) == 1 and not app.error and not cloud.drivers
     assert button(app, "Use the cluster again").disabled
     cloud.fails = None
     wait_until(lambda: not cluster.trouble, "the cluster again")
     app.run()
     button(app, "Use the cluster again").click().run()
     button(app, "Train").click().run()
-    wait_until(lambda: cloud.jobs, "a job")
+    wait_until(lambda: cloud.drivers, "the driver")
     assert len(here) == 1
 
 
@@ -145,7 +144,7 @@ def test_each_run_is_asked_of_whoever_has_it(cloud: Cluster, here: list[Run]) ->
     try:
         far, near, marked = (create_run(make_spec("fast", {}, "sample")) for _ in range(3))
         both.submit(far)
-        claims.take_claim(near)
+        both.submit(near)
         both.on_this_machine.submit(near)
         assert here == [near] and claims.read_claim(near).number == 2, "taken from a worker that may live on elsewhere"
         assert (

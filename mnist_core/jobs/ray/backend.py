@@ -1,49 +1,36 @@
-"""The job backend for a Ray cluster: each run is a Ray job with the worker's usual command, on a node that Ray picks.
+"""The job backend for a Ray cluster: submits runs to the cluster's driver, which has Ray train them as its tasks.
 
     backend = RayBackend(lambda: client.connect(address))
-    backend.submit(run)     # queued here, submitted to Ray when there is room
+    backend.submit(run)     # writes a file, see `holds`
     backend.trouble         # why no run can be submitted at the moment, in words for people; empty if it can
     backend.capacity        # of the cluster, at most a few seconds old
 
-Runs are queued here, in fair turns, and only as many are submitted as the cluster has room for, plus a few: Ray's queue
-knows no owners, and gives up a job after a quarter of an hour. One thread makes all calls to the cluster, so nobody
-else ever waits for it.
-
-A run is claimed before it is submitted (see `claims`) and the job is named after the claim, so submitting it twice does
-no harm. When a job is lost with its node or with the whole cluster, the run is fenced at once, which ends a worker
-that lives on behind a broken network. After STALE_SECONDS without a heartbeat the run is `interrupted`, and is
-submitted once more, to resume from its checkpoint or to start again.
+All that is known of a run is in files, so any server, sweep or command sees, stops and withdraws the runs of all
+others. One thread asks the cluster for its capacity, and starts the driver if there are runs and it does not run.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
-from mnist_core.config import max_queued, max_queued_each
+from mnist_core import owners
+from mnist_core.config import max_queued, max_queued_each, ray_cpus, runs_dir
 from mnist_core.errors import ClusterError, DigitLabError, RunError
-from mnist_core.jobs.backend import GRACE_SECONDS
 from mnist_core.jobs.lifecycle import check_queue_limits
-from mnist_core.jobs.ray.cluster import Capacity, Jobs
-from mnist_core.jobs.ray.monitor import TaskMonitor
-from mnist_core.jobs.ray.tasks import Task, Tasks
+from mnist_core.jobs.ray.cluster import Capacity, Cluster, driver_name
+from mnist_core.jobs.ray.holds import WAITING_MESSAGE, Hold, Holds, keep_alive, turns
 from mnist_core.runs import claims
-from mnist_core.runs.claims import Claim
-from mnist_core.runs.run import Run
-from mnist_core.runs.status import FINAL_STATES, STALE_SECONDS
+from mnist_core.runs.run import Run, write_stamped_status
 
-POLL_SECONDS = 0.5
-"""How often the runs are followed."""
-CAPACITY_SECONDS = 2.0
-"""How often the capacity of the cluster is read; Ray updates it every five seconds."""
+POLL_SECONDS = 1.0
+"""How often the cluster is asked for its capacity, and whether the driver runs."""
 PATIENCE_SECONDS = 10.0
 """How long an answer may take before `trouble` says that there is none."""
-TOUCH_SECONDS = 3.0
-"""How often the status.json of a queued run is touched: other machines take an old file for an abandoned run."""
 
 log = logging.getLogger("digitlab.ray")
 
@@ -55,28 +42,24 @@ class RayBackend:
         connect: connects to the cluster. Called in the backend's thread, and again after it has failed.
         queued: runs that may be queued; by default DIGITLAB_MAX_QUEUED.
         each: runs of one owner that may be queued; by default DIGITLAB_MAX_QUEUED_EACH.
-        grace: seconds from a request to stop until the backend asks Ray to end the job.
-        stale: seconds of silence after which a lost worker counts as dead.
         sweep: whether the runs are trials of a sweep. Then any number is accepted, even while the cluster cannot be
-            reached; workers are persistent (see `mailbox`), but exit when somebody else waits for a slot; and no trial
-            waits in Ray's queue while another one of them trains.
+            reached.
     """
 
     def __init__(
         self,
-        connect: Callable[[], Jobs],
+        connect: Callable[[], Cluster],
         queued: int | None = None,
         each: int | None = None,
-        grace: float = GRACE_SECONDS,
-        stale: float = STALE_SECONDS,
         sweep: bool = False,
     ) -> None:
         self._connect, self._sweep = connect, sweep
-        self._jobs: Jobs | None = None
+        self._cluster: Cluster | None = None
         self._queued, self._each = queued or max_queued(), each or max_queued_each()
-        self._tasks = Tasks(sweep)
-        self._monitor = TaskMonitor(self._tasks, grace, stale)
-        self._trouble, self._capacity_read = "", -CAPACITY_SECONDS
+        self._driver = driver_name()
+        self._holds = Holds(runs_dir(), self._driver)
+        self.capacity = Capacity()
+        self._trouble = ""
         self._answered = time.monotonic()
         self._has_answered = threading.Event()  # set by the first answer, and by the first failure
         self._wake, self._ended = threading.Event(), threading.Event()
@@ -95,7 +78,7 @@ class RayBackend:
     @property
     def crowded_message(self) -> str:
         """See JobBackend."""
-        return "Waiting for a free slot on the cluster."
+        return WAITING_MESSAGE
 
     @property
     def has_answered(self) -> bool:
@@ -103,20 +86,14 @@ class RayBackend:
         return self._has_answered.is_set()
 
     @property
-    def capacity(self) -> Capacity:
-        """The cluster's capacity; empty before its first answer."""
-        return self._tasks.capacity
-
-    @property
     def slots(self) -> int:
         """See JobBackend: how many runs fit on the whole cluster."""
-        return self._tasks.slots
+        return max(1, self.capacity.slots(ray_cpus()))
 
     @property
     def waiting(self) -> int:
-        """How many runs and other jobs wait for the cluster, here and in Ray's queue."""
-        with self._tasks.lock:
-            return self._tasks.waiting_here + max(self._tasks.pending, self.capacity.waiting)
+        """How many runs and other jobs wait for the cluster."""
+        return max(self.capacity.waiting, sum(hold.queued for hold in self._holds.all()))
 
     def wait_for_answer(self, seconds: float) -> None:
         """Blocks until the cluster has answered for the first time. For the command line.
@@ -137,72 +114,80 @@ class RayBackend:
         """See JobBackend."""
         if self.trouble and not self._sweep:
             raise ClusterError(self.trouble)
-        with self._tasks.lock:
-            task = Task(run)
-            waiting = [other.owner for other in self._tasks.turns([task])[self._tasks.room() :]]
-            if not self._sweep:
-                check_queue_limits(waiting, task.owner, self._queued, self._each)
-            self._tasks.add(task)
+        if not self._sweep:
+            holds = self._holds.all()
+            queued = [hold for hold in holds if hold.queued]
+            new = Hold(run, "", owners.read_owner(run.path), False, time.time())
+            running = [hold for hold in holds if not hold.queued]
+            waiting = turns([*queued, new], running)[max(0, self.slots - len(running)) :]
+            check_queue_limits([hold.owner for hold in waiting], new.owner, self._queued, self._each)
+        try:
+            write_stamped_status(run, replace(run.status(), state="queued", message=WAITING_MESSAGE))
+            self._holds.add(run)
+        except OSError as error:
+            raise ClusterError(f"The run {run.id} cannot be submitted: {error}.") from None
         self._wake.set()
 
     def adopt(self, runs: Iterable[Run]) -> None:
-        """See JobBackend."""
-        with self._tasks.lock:
-            for run in runs:
-                state, claim = run.recorded_state, claims.read_claim(run)
-                if self._tasks.get(run) or state in FINAL_STATES or not (claim.job or run.left_in_queue()):
-                    continue
-                passed = claim.job not in ("", claims.default_job(run, claim.number))
-                submitted = passed or state != "queued"  # otherwise it is submitted again, by the same name
-                self._tasks.add(Task(run, claim if claim.job else Claim(), submitted, passed, claim.retried))
+        """See JobBackend. What the cluster has needs no adoption; this is for runs that had not yet reached it."""
+        for run in runs:
+            if not self.holds(run) and run.left_in_queue():
+                self._holds.add(run)
         self._wake.set()
 
     def holds(self, run: Run) -> bool:
         """See JobBackend."""
-        with self._tasks.lock:
-            return self._tasks.get(run) is not None
+        return self._holds.find(run) is not None
 
     def room(self) -> bool:
         """See JobBackend."""
-        with self._tasks.lock:
-            return not self.trouble and self._tasks.room() > self._tasks.waiting_here
+        holds = self._holds.all()
+        queued = sum(hold.queued for hold in holds)
+        return not self.trouble and len(holds) < self.slots and queued < max(1, self.capacity.free(ray_cpus()))
 
     def request_stop(self, run: Run) -> None:
         """See JobBackend."""
         if run.path.is_dir():
             run.update_control(stop=True)
-        with self._tasks.lock:
-            task = self._tasks.get(run)
-            if task is not None and not task.begun:
-                self._tasks.withdraw(task)
-            elif task is not None:
-                task.stop_requested = task.stop_requested or time.monotonic()
-        self._wake.set()
+        self._end_queued(run)
 
     def kill(self, run: Run) -> None:
         """See JobBackend. The worker ends within two seconds, even if the cluster cannot be reached."""
-        with self._tasks.lock:
-            task = self._tasks.get(run)
-            if task is not None and not task.begun:
-                self._tasks.withdraw(task)
-            elif task is not None:
-                task.killed = True
-                self._tasks.unwanted.append(task.job)
-                with contextlib.suppress(OSError):
-                    claims.fence(run)
-        self._wake.set()
+        if not self._end_queued(run):
+            with contextlib.suppress(OSError, RunError):
+                claims.fence(run)
+
+    def _end_queued(self, run: Run) -> bool:
+        """Ends a run that no worker trains. Returns False if a worker does, or the cluster does not have it."""
+        hold = self._holds.find(run)
+        if hold is None or not run.path.is_dir():
+            return False
+        with claims.claiming(run):
+            if not hold.queued:
+                return False
+            self.release(run)
+            message = "Stopped before its turn came."
+            write_stamped_status(run, replace(run.status(), state="stopped", message=message, seconds_left=None))
+        return True
+
+    def release(self, run: Run) -> None:
+        """Takes a run from the cluster. If a worker trains it, or is about to, the worker finds its claim lost."""
+        claims.fence(run)
+        if hold := self._holds.find(run):
+            self._holds.remove(hold)
 
     def position(self, run: Run) -> int:
-        """See JobBackend. 0 for a run in Ray's queue."""
-        with self._tasks.lock:
-            waiting = [task.run.id for task in self._tasks.turns()]
-        return waiting.index(run.id) + 1 if run.id in waiting else 0
+        """See JobBackend."""
+        ids = [hold.run.id for hold in self._turns()]
+        return ids.index(run.id) + 1 if run.id in ids else 0
 
     def ahead(self, run: Run) -> list[Run]:
-        """See JobBackend. Only those that wait here: Ray does not say in which order it starts its own."""
-        with self._tasks.lock:
-            waiting = [task.run for task in self._tasks.turns()]
-        return waiting[: max(0, self.position(run) - 1)]
+        """See JobBackend."""
+        return [hold.run for hold in self._turns()][: max(0, self.position(run) - 1)]
+
+    def _turns(self) -> list[Hold]:
+        holds = self._holds.all()
+        return turns([hold for hold in holds if hold.queued], [hold for hold in holds if not hold.queued])
 
     def prepare(self) -> None:
         """Does nothing: no worker is kept warm on a cluster."""
@@ -230,46 +215,11 @@ class RayBackend:
         self._answered = time.monotonic()
 
     def _take_turn(self) -> None:
-        """Submits and follows all runs once. Raises ClusterError if the cluster cannot be reached."""
-        self._touch_queued()
-        if self._jobs is None:
-            self._jobs = self._connect()
-        if time.monotonic() - self._capacity_read >= CAPACITY_SECONDS:
-            capacity = self._jobs.capacity()
-            with self._tasks.lock:
-                self._tasks.capacity, self._tasks.needs = capacity, capacity.needs()
-            self._capacity_read = time.monotonic()
-        while self._tasks.unwanted:
-            self._jobs.stop(self._tasks.unwanted[0])
-            del self._tasks.unwanted[0]
-        self._tasks.dismiss_idle_workers()
-        self._tasks.recall()
-        self._submit_next(self._jobs)
-        self._follow_all(self._jobs)
-
-    def _touch_queued(self) -> None:
-        """Renews the time of queued runs' status.json, since they have no worker that does: see TOUCH_SECONDS."""
-        for task in self._tasks.all():
-            if time.monotonic() - task.touched >= TOUCH_SECONDS and not task.begun:
-                task.touched = time.monotonic()
-                with contextlib.suppress(OSError):
-                    os.utime(task.run.path / "status.json")
-
-    def _submit_next(self, jobs: Jobs) -> None:
-        for task in self._tasks.next_tasks():
-            if job := self._tasks.claim(task):
-                try:
-                    jobs.submit(job)
-                    task.submitted = True
-                except RunError as error:
-                    self._monitor.end(task, "failed", str(error))
-                self._note_answer()
-
-    def _follow_all(self, jobs: Jobs) -> None:
-        for task in self._tasks.all():
-            if task.job:
-                try:
-                    self._monitor.follow(task, jobs)
-                except OSError:  # of this run; the others continue
-                    log.exception("The files of %s could not be read or written", task.run.id)
-                self._note_answer()
+        """Reads the capacity and sees that there is a driver. Raises ClusterError if the cluster cannot be reached."""
+        holds = self._holds.all()
+        keep_alive(holds)
+        if self._cluster is None:
+            self._cluster = self._connect()
+        self.capacity = self._cluster.capacity()
+        if holds:
+            self._cluster.start_driver(self._driver)

@@ -9,30 +9,36 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import time
 from typing import Any
 
-from mnist_core.errors import ClusterError, RunError
-from mnist_core.jobs.ray.cluster import Capacity, Job, Jobs, JobState
+from mnist_core.errors import ClusterError
+from mnist_core.jobs.ray.cluster import Capacity, Cluster, driver_command, worker_variables
+from mnist_core.jobs.ray.holds import Hold
 
+RUNS_EACH = 50
+"""A process on the cluster is replaced after so many runs, in case it loses memory."""
+RETRY_SECONDS = 10.0
+"""How long to wait until a driver that has failed is started again."""
 CONNECT_SECONDS, ANSWER_SECONDS = 3.0, 15.0
 """Time limits: for the connection, and between two bytes of an answer."""
 
 
-def connect(url: str) -> Jobs:
+def connect(url: str) -> Cluster:
     """Connects to the job server at a URL, which takes seconds: ray is imported. Raises ClusterError if it fails."""
     if importlib.util.find_spec("ray") is None:
         raise ClusterError(
             "DIGITLAB_RAY_ADDRESS is set, but Ray is not installed here. Install it with "
             "`pip install -r requirements-cluster.txt`, or unset DIGITLAB_RAY_ADDRESS."
         )
-    return RayJobs(url)
+    return RayCluster(url)
 
 
-class RayJobs:
-    """The `Jobs` protocol on Ray's own client."""
+class RayCluster:
+    """The `Cluster` protocol on Ray's own client."""
 
     def __init__(self, url: str) -> None:
-        self._url = url
+        self._url, self._number, self._started = url, 1, -RETRY_SECONDS
         self._client = self._call(lambda: _client(url))
         if (used := self._client.get_address()) != url:  # Ray prefers RAY_ADDRESS to its argument
             raise ClusterError(
@@ -46,48 +52,92 @@ class RayJobs:
         except Exception as error:  # Ray raises its own, those of requests, and RuntimeError
             raise ClusterError(explain_failure(error, self._url)) from error
 
-    def submit(self, job: Job) -> None:
-        """See Jobs."""
-        options: dict[str, Any] = {"entrypoint_num_cpus": job.needs.cpus}
-        if job.needs.gpus:
-            options["entrypoint_num_gpus"] = job.needs.gpus
+    def start_driver(self, name: str) -> None:
+        """See Cluster."""
+        while state := self._job_state(f"{name}-{self._number}"):
+            if state in ("PENDING", "RUNNING"):
+                return
+            if state == "FAILED" and time.monotonic() - self._started < RETRY_SECONDS:
+                raise ClusterError(
+                    f"The driver {name}-{self._number} on the cluster has failed: see its log in Ray's dashboard, "
+                    f"{self._url}. Still trying."
+                )
+            self._number += 1
+        self._started = time.monotonic()
         try:
             self._client.submit_job(
-                entrypoint=job.entrypoint,
-                submission_id=job.name,
-                runtime_env={"env_vars": job.variables},
-                metadata={"run": job.run.id, "claim": str(job.number)},
-                **options,
+                entrypoint=driver_command(name),
+                submission_id=f"{name}-{self._number}",
+                runtime_env={"env_vars": worker_variables()},
             )
         except Exception as error:
-            if "already exists" in str(error):  # the first answer got lost, and the job was submitted again
-                return
-            kind = RunError if "status code 400" in str(error) else ClusterError  # 400: the job is invalid
-            raise kind(explain_failure(error, self._url)) from error
-
-    def state(self, name: str) -> JobState:
-        """See Jobs."""
-        try:
-            found = self._client.get_job_info(name)
-        except Exception as error:
-            if "status code 404" in str(error):
-                return JobState("lost", message="The cluster does not know the job: the cluster was restarted.")
-            raise ClusterError(explain_failure(error, self._url)) from error
-        kind = None if found.error_type is None else str(getattr(found.error_type, "value", found.error_type))
-        return JobState.from_ray(str(found.status), kind, found.driver_exit_code, found.message)
-
-    def stop(self, name: str) -> None:
-        """See Jobs."""
-        try:
-            self._client.stop_job(name)
-        except Exception as error:
-            if "status code 404" not in str(error):
+            if "already exists" not in str(error):  # another process was quicker
                 raise ClusterError(explain_failure(error, self._url)) from error
 
+    def _job_state(self, name: str) -> str:
+        """PENDING, RUNNING, STOPPED, SUCCEEDED or FAILED; empty if Ray knows no such job."""
+        try:
+            return str(self._client.get_job_status(name))
+        except Exception as error:
+            if "status code 404" in str(error):
+                return ""
+            raise ClusterError(explain_failure(error, self._url)) from error
+
     def capacity(self) -> Capacity:
-        """See Jobs."""
+        """See Cluster."""
         answer = self._call(lambda: self._client._do_request("GET", "/api/cluster_status").json())
         return read_capacity(answer)
+
+
+class RayPool:
+    """The `Pool` protocol of the driver, on Ray's tasks.
+
+    Args:
+        train: the function that a task runs: (path of the run, name of its job) -> why it failed.
+    """
+
+    def __init__(self, train: Any) -> None:
+        import ray
+
+        logging.getLogger("ray").setLevel(logging.WARNING)
+        ray.init(address="auto", log_to_driver=False, logging_level=logging.WARNING)
+        self._ray = ray
+        self._train = ray.remote(max_calls=RUNS_EACH, max_retries=1)(train)
+        self._train_once = ray.remote(max_calls=1, max_retries=1)(train)
+
+    def capacity(self) -> Capacity:
+        """See Pool."""
+        nodes = [node["Resources"] for node in self._ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
+        cores = tuple(float(node["CPU"]) for node in nodes)
+        free = self._ray.available_resources().get("CPU", 0.0)
+        return Capacity(cores, tuple(float(node.get("GPU", 0)) for node in nodes), sum(cores) - free)
+
+    def submit(self, hold: Hold) -> Any:
+        """See Pool."""
+        capacity = self.capacity()
+        needs, train = capacity.needs(), self._train
+        if needs.gpus and max(capacity.gpus) > 1:  # a loaded TensorFlow cannot change to the GPU that Ray picks next
+            train = self._train_once
+        options = train.options(num_cpus=needs.cpus, num_gpus=needs.gpus, name=hold.job)
+        return options.remote(str(hold.run.path), hold.job)
+
+    def wait(self, tasks: list[Any], seconds: float) -> list[Any]:
+        """See Pool."""
+        if not tasks:
+            time.sleep(seconds)
+            return []
+        return list(self._ray.wait(tasks, timeout=seconds)[0])
+
+    def failure(self, task: Any) -> str:
+        """See Pool."""
+        try:
+            return str(self._ray.get(task))
+        except Exception as error:  # Ray's own kinds, and what the task raised
+            return str(error) or type(error).__name__
+
+    def cancel(self, task: Any) -> None:
+        """See Pool."""
+        self._ray.cancel(task, force=True)
 
 
 def _client(url: str) -> Any:

@@ -8,6 +8,8 @@ jobs.capacity()                              # Capacity: nodes, cores, busy core
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 import os
 import shlex
@@ -17,19 +19,12 @@ from typing import Protocol
 
 from mnist_core.config import DEFAULT_RAY_CPUS, ray_cpus, ray_gpus, runs_dir
 from mnist_core.processes import child_environment
-from mnist_core.runs import claims, mailbox
-from mnist_core.runs.run import Run
 
 GPU_PARTS = 10_000
 """Ray gives out a GPU in parts of this size."""
 
 _SECRET_VARIABLES = ("DIGITLAB_ADMIN_TOKEN", "DIGITLAB_RAY_ADDRESS", "DIGITLAB_WARM")
 """Not passed to workers: everybody who can open the cluster's dashboard sees the environment of its jobs."""
-_LOST_ERRORS = (
-    "JOB_SUPERVISOR_ACTOR_DIED",
-    "JOB_SUPERVISOR_ACTOR_UNKNOWN_FAILURE",
-    "JOB_SUPERVISOR_ACTOR_START_FAILURE",
-)
 
 
 @dataclass(frozen=True)
@@ -83,84 +78,32 @@ class Capacity:
         return max(0, min(self.slots(cpus), int((sum(self.cores) - self.busy) // cpus)))
 
 
-@dataclass(frozen=True)
-class Job:
-    """A worker for a run, to be started on the cluster.
-
-    Attributes:
-        name: unique on the cluster.
-        run: to train.
-        number: of the claim on the run.
-        needs: cores and GPUs.
-        stays: whether the worker is persistent.
-    """
-
-    name: str
-    run: Run
-    number: int
-    needs: Needs
-    stays: bool = False
-
-    @property
-    def entrypoint(self) -> str:
-        """The worker's command. With `exec`, signals reach the worker and not a shell. Its output goes to the log."""
-        command = [sys.executable, "-m", "mnist_core.worker", str(self.run.path.resolve())]
-        log = shlex.quote(str(self.run.log.resolve()))
-        return f"exec {shlex.join(command)} >> {log} 2>&1"
-
-    @property
-    def variables(self) -> dict[str, str]:
-        """The worker's environment: number of threads, folders of runs and data, and the claim."""
-        given = child_environment(max(1, int(self.needs.cpus)))
-        names = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "PYTHONPATH", "KERAS_HOME")
-        kept = {name: given[name] for name in names if name in given}
-        own = {name: value for name, value in os.environ.items() if name.startswith("DIGITLAB_")}
-        own |= {"DIGITLAB_RUNS": str(runs_dir().resolve()), claims.CLAIM_VARIABLE: str(self.number)}
-        own |= {mailbox.JOB_VARIABLE: self.name} if self.stays else {}
-        shared = {"TF_FORCE_GPU_ALLOW_GROWTH": "true"} if self.needs.gpus else {}
-        return {name: value for name, value in {**kept, **own, **shared}.items() if name not in _SECRET_VARIABLES}
+def driver_command(name: str) -> str:
+    """The command of the driver's job."""
+    return f"exec {shlex.join([sys.executable, '-m', 'mnist_core.worker', '--cluster', name])}"
 
 
-@dataclass(frozen=True)
-class JobState:
-    """The state of a job.
-
-    Attributes:
-        state: `pending` in Ray's queue; `running`; `ended` by itself or stopped; `lost` with its node, or unknown to
-            the cluster; `crowded`: waited too long for cores, and Ray gave up; `refused`: cannot be run.
-        exit_status: of the worker if it has `ended` by itself, otherwise -9.
-        message: from Ray.
-    """
-
-    state: str
-    exit_status: int = -9
-    message: str = ""
-
-    @classmethod
-    def from_ray(cls, status: str, error: str | None, exit_status: int | None, message: str | None) -> JobState:
-        """Translates Ray's status, error type, exit status and message."""
-        text = (message or "").strip()
-        if status in ("PENDING", "RUNNING"):
-            return cls(status.lower(), message=text)
-        if status in ("SUCCEEDED", "STOPPED") or error == "JOB_ENTRYPOINT_COMMAND_ERROR":
-            known = 0 if status == "SUCCEEDED" else exit_status
-            return cls("ended", -9 if known is None or status == "STOPPED" else known, text)
-        if error == "JOB_SUPERVISOR_ACTOR_START_TIMEOUT":
-            return cls("crowded", message=text)
-        return cls("lost" if error is None or error in _LOST_ERRORS else "refused", message=text)
+def worker_variables() -> dict[str, str]:
+    """The environment of the driver and of its tasks: number of threads, folders of runs and data."""
+    given = child_environment(max(1, int(ray_cpus())))
+    names = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "KERAS_HOME")
+    kept = {name: value for name, value in given.items() if name in names or name.startswith("DIGITLAB_")}
+    kept |= {"DIGITLAB_RUNS": str(runs_dir().resolve()), "TF_FORCE_GPU_ALLOW_GROWTH": "true"}
+    kept["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(given["PYTHONPATH"].split(os.pathsep)))  # no child adds to it
+    return {name: value for name, value in kept.items() if name not in _SECRET_VARIABLES}
 
 
-class Jobs(Protocol):
-    """The job server of a cluster. All methods raise ClusterError, with the URL, if it cannot be reached."""
+def driver_name() -> str:
+    """The driver for runs with this environment: runs of servers with different settings have different drivers."""
+    text = json.dumps(worker_variables(), sort_keys=True)
+    return f"digitlab-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
-    def submit(self, job: Job) -> None:
-        """Queues the job. Does nothing if there is a job of this name. Raises RunError if the cluster refuses it."""
 
-    def state(self, name: str) -> JobState:
-        """Returns the state of a job."""
+class Cluster(Protocol):
+    """A cluster, as a web server sees it. All methods raise ClusterError, with the URL, if it cannot be reached."""
 
-    def stop(self, name: str) -> None:
-        """Ends a job: SIGTERM, three seconds later SIGKILL. Does nothing if there is none of this name."""
+    def start_driver(self, name: str) -> None:
+        """Starts a driver; does nothing if one of this name runs."""
 
     def capacity(self) -> Capacity:
         """Returns the current capacity of the cluster."""
