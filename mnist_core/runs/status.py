@@ -9,7 +9,19 @@ import time
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
-from mnist_core.fields import AMOUNT, COUNT, SHARE, TIMESTAMP, Choice, Maybe, Text, allowed, rule_violations
+from mnist_core.fields import (
+    AMOUNT,
+    COUNT,
+    SHARE,
+    TIMESTAMP,
+    Choice,
+    Maybe,
+    Text,
+    accepted,
+    allowed,
+    is_number,
+    rule_violations,
+)
 from mnist_core.files import read_json
 from mnist_core.liveness import identified_process_is_alive, process_identity, process_is_alive
 
@@ -19,6 +31,9 @@ END_SECONDS = 2.0
 """For this long after the last heartbeat of a process on this machine, its parent may still record how it ended."""
 STALE_SECONDS = 10.0
 """A process on another machine whose heartbeat is older than this counts as gone."""
+
+INFORMATIVE = {"images_per_second": AMOUNT, "seconds_left": AMOUNT, "train_seconds": AMOUNT, "prepared": SHARE}
+"""Numbers that are only shown: one that is out of range is left out."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +101,11 @@ def read_status(path: Path, grace: float = END_SECONDS) -> Status:
         grace: seconds after its last heartbeat in which a process that is gone does not count as gone yet.
     """
     value = read_json(path)
-    status = replace(Status(), **{field.name: value[field.name] for field in fields(Status) if field.name in value})
+    known = {field.name: value[field.name] for field in fields(Status) if field.name in value}
+    for name in INFORMATIVE:  # a worker's division, for example: no reason to give up the run
+        if name in known and (known[name] is None or is_number(known[name])):
+            known[name] = accepted(INFORMATIVE[name], known[name], getattr(Status(), name))
+    status = replace(Status(), **known)
     if violations := rule_violations(status):
         return Status(
             "failed", f"Its status.json cannot be used: {violations[0]}. Restore the file, or delete the run."
