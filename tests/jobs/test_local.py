@@ -493,6 +493,9 @@ def test_two_servers_together_train_no_more_runs_than_one(workers: Workers) -> N
     servers, made = [workers.queue(running=1), workers.queue(running=1)], [make_run() for _ in range(4)]
     for run, server in zip(made, servers * 2, strict=True):
         server.submit(run)
+    wait_until(lambda: any(started(run)() for run in made), "the first worker")
+    time.sleep(0.2)  # ten turns of each queue
+    assert workers.most_alive == 1
     for run in made:
         let_finish(run)
     assert {final_status(run).state for run in made} == {"finished"}
