@@ -28,9 +28,9 @@ from tests.support import ROOT
 
 pytestmark = pytest.mark.slow
 
-SECONDS = scale(short=3, long=1_800)
-PAGE_SECONDS = 10.0
-"""Longest that a page may take on a busy machine."""
+SECONDS = scale(short=3, long=300)
+PAGE_SECONDS = 5.0
+"""Longest that a page may compute, which a busy machine does not change. The first also imports what pages need."""
 LINKS_PER_SESSION = 25
 PAGES = [page for page in navigation.PAGES if page not in ("pages/evaluate.py",)]
 """All pages but one, which classifies 10,000 images when it is opened, and shares its parameters with Explain."""
@@ -126,7 +126,7 @@ def test_no_link_breaks_a_page(runs_root: Path) -> None:
         archive.extractall(runs_root)
     end = time.monotonic() + SECONDS
     counts: Counter[str] = Counter()
-    slowest, failures, number = 0.0, [], 0
+    slowest, broken, slow, number = 0.0, [], [], 0
     while time.monotonic() < end:
         if number % LINKS_PER_SESSION == 0:
             app = AppTest.from_file(str(APP), default_timeout=120)
@@ -136,21 +136,24 @@ def test_no_link_breaks_a_page(runs_root: Path) -> None:
             del app.query_params[name]
         for name, value in query.items():
             app.query_params[name] = value
-        began = time.monotonic()
+        began = time.process_time()
         app.switch_page(page).run()
-        seconds = time.monotonic() - began
+        seconds = time.process_time() - began
         slowest = max(slowest, seconds)
         text = error_text(app)
         counts["opened" if not text else "refused in a sentence"] += 1
-        broken = [error.value for error in app.exception] or re.findall(r"Something went wrong \(.*?\)", text)
-        if broken or seconds > PAGE_SECONDS:
-            failures.append((number, page, query, broken, f"{seconds:.1f} s"))
+        found = [error.value for error in app.exception] or re.findall(r"Something went wrong \(.*?\)", text)
+        if found:
+            broken.append((number, page, query, found))
             app = AppTest.from_file(str(APP), default_timeout=120)
+        if seconds > PAGE_SECONDS and number:
+            slow.append((number, page, query, f"{seconds:.1f} s"))
         number += 1
     write_table(
         "fuzzing-links",
-        ["links", *sorted(counts), "broken or over 10 s", "slowest, s", "minutes"],
-        [[number, *(counts[each] for each in sorted(counts)), len(failures), f"{slowest:.1f}", SECONDS // 60]],
+        ["links", *sorted(counts), "broken", "over 5 s", "slowest, s", "minutes"],
+        [[number, *(counts[each] for each in sorted(counts)), len(broken), len(slow), f"{slowest:.1f}", SECONDS // 60]],
         "make test-faults ARGS=tests/faults/test_links.py",
     )
-    assert not failures, failures[:5]
+    assert not broken, broken[:3]
+    assert not slow, slow[:3]
