@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from mnist_core.files import delete_leftovers
+from mnist_core.jobs import worker_process
 from mnist_core.runs.examples import copy_examples
 from mnist_core.runs.run import Run
 from mnist_core.runs.spec import make_spec
@@ -94,3 +96,21 @@ def test_every_command_with_a_run_copes_with_a_full_disk(full_disk: Run, tmp_pat
         result = call(*command.split())
         assert isinstance(result.exception, SystemExit) and "is full" in result.stderr, (command, result.output)
     assert contents(full_disk.path) == before
+
+
+def test_a_disk_that_fills_up_while_a_training_starts_is_no_traceback(
+    runs_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Full from the first write on, from the fourth, and so on. The worker ends at once, as it would."""
+
+    def ends_at_once(*_: object) -> subprocess.Popen[bytes]:
+        return subprocess.Popen([sys.executable, "-S", "-c", "raise SystemExit(1)"])
+
+    monkeypatch.setattr(worker_process, "start_worker", ends_at_once)
+    for at in range(1, 34, 4):
+        with FaultyDisk(runs_root, "full", at):
+            result = call("train", "--recipe", "fast", "--data", "sample")
+        assert isinstance(result.exception, SystemExit) and result.exit_code == 2, (at, result.output)
+        assert "Error: " in result.stderr and "Traceback" not in result.stderr
+        delete_leftovers(runs_root, subfolders=True)
+        assert temporaries(runs_root) == []

@@ -159,8 +159,8 @@ def test_resumed_run_equals_the_uninterrupted_one(untouched_run: Run) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="it limits the size of files by prlimit")
 @pytest.mark.usefixtures("keras")
-def test_run_survives_a_kill_and_full_disks_and_equals_the_uninterrupted_one() -> None:
-    """Killed within an epoch, then on a disk with too little room for a checkpoint, then on one with no room at all."""
+def test_run_survives_a_kill_and_a_full_disk_and_equals_the_uninterrupted_one() -> None:
+    """Killed within an epoch, then on a disk with too little room for a checkpoint."""
     import resource
 
     run = new_run()
@@ -174,18 +174,17 @@ def test_run_survives_a_kill_and_full_disks_and_equals_the_uninterrupted_one() -
     conclude_run(run, process.returncode)
     assert run.status().state == "interrupted"
 
-    for limit, message in ((20_000, "The disk is full"), (0, "Its process is gone after 1 of 4 epochs")):
-        resume_run(Backend(), run)
-        run.update_control(paused=True)
-        process = start_worker(run, 1)
-        wait_for_pause(run, epoch=1)
-        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (limit, limit))
-        run.update_control(paused=False)
-        assert process.wait(300) in (1, 120), run.log.read_text()  # 120: Python could not write its last output
-        status = run.status(grace=0)
-        assert status.state == "interrupted" and message in status.message
-        assert run.metrics().broken == 0 and not list(run.path.rglob(".*-*")), "nothing half-written"
-        conclude_run(run, process.returncode)
+    resume_run(Backend(), run)
+    run.update_control(paused=True)
+    process = start_worker(run, 1)
+    wait_for_pause(run, epoch=1)
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (20_000, 20_000))
+    run.update_control(paused=False)
+    assert process.wait(300) in (1, 120), run.log.read_text()  # 120: Python could not write its last output
+    status = run.status(grace=0)
+    assert status.state == "interrupted" and "The disk is full" in status.message
+    assert run.metrics().broken == 0 and not list(run.path.rglob(".*-*")), "nothing half-written"
+    conclude_run(run, process.returncode)
 
     resume_run(Backend(), run)
     uninterrupted = new_run()
