@@ -45,8 +45,8 @@ def check_card(card: Mapping[str, Any]) -> dict[str, Any]:
     taught = usable.get("taught")
     if taught and not all(rule.accepts(taught.get(name)) for name, rule in TAUGHT_RULES.items()):
         usable["taught"] = {}
-    if "test" in usable and not _is_confusion(usable["test"].get("confusion")):
-        del usable["test"]
+    if "test" in usable and not ("test_accuracy" in usable and _is_confusion(usable["test"].get("confusion"))):
+        del usable["test"]  # a confusion matrix is shown together with the accuracy
     return usable
 
 
