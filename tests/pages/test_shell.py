@@ -49,7 +49,7 @@ def test_every_page_has_its_title_tabs_and_mode_switch(app: AppTest, monkeypatch
     set_page_config = st.set_page_config
 
     def record(**named: Any) -> None:
-        titles.append(named["page_title"])
+        titles.extend(filter(None, [named.get("page_title")]))
         set_page_config(**named)
 
     monkeypatch.setattr(st, "set_page_config", record)
@@ -59,6 +59,16 @@ def test_every_page_has_its_title_tabs_and_mode_switch(app: AppTest, monkeypatch
         assert tabs(app) == TABS.get(page, []), page
         assert [toggle.label for toggle in app.toggle if toggle.key == state.EXPERT] == ["Expert"], page
     assert set(TITLES) == set(navigation.PAGES)
+
+
+def test_the_tabs_icon_is_set_before_the_menu(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise every browser fetches the icon of the page's menu entry from a third party, and so tells it the page."""
+    calls: list[str] = []
+    navigation, set_page_config = st.navigation, st.set_page_config
+    monkeypatch.setattr(st, "navigation", lambda *a, **named: (calls.append("menu"), navigation(*a, **named))[1])
+    monkeypatch.setattr(st, "set_page_config", lambda **named: (calls.extend(named), set_page_config(**named)))
+    app.run()
+    assert calls.index("page_icon") < calls.index("menu")
 
 
 def test_menu_has_four_places(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
