@@ -49,7 +49,21 @@ WORDS = {
     "plural",
 }
 """Functions whose result is made of numbers and words of ours, whatever they are given."""
-UNCHANGED = {"str", "list", "tuple", "dict", "sorted", "reversed", "map", "filter", "zip", "enumerate", "next", "join"}
+UNCHANGED = {
+    "str",
+    "list",
+    "tuple",
+    "dict",
+    "sorted",
+    "reversed",
+    "map",
+    "filter",
+    "zip",
+    "enumerate",
+    "next",
+    "join",
+    "PictureHtml",
+}
 MENUS = {"radio", "segmented_control", "select_slider", "selectbox"}
 """Functions that return no other text than they are given."""
 IDENTIFIERS = {"__name__", "shape"}

@@ -111,7 +111,7 @@ def _show_sign_in() -> None:
     st.write("Sign in to train networks and draw digits. What you make belongs to you in every browser.")
     providers = [name for name, value in settings.items() if isinstance(value, Mapping) and "client_id" in value]
     for provider in [*([None] if "client_id" in settings else []), *providers]:
-        label = f"Sign in with {provider.capitalize()}" if provider else "Sign in"
+        label = f"Sign in with {formatting.escape_markdown(provider.capitalize())}" if provider else "Sign in"
         if st.button(label, key=f"sign_in_{provider}", type="primary", icon=":material/login:"):
             try:
                 st.login(provider)
