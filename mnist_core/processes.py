@@ -50,6 +50,8 @@ CHILD_VARIABLES = (
     *("DIGITLAB_*", "MNIST_CORE_*"),
 )
 """Environment variables that a child process gets, in upper or lower case."""
+STARTER_VARIABLE = "MNIST_CORE_STARTER"
+"""Environment variable that gives a child the id of the process that started it. Not for users."""
 SECRET_WORDS = ("TOKEN", "SECRET", "PASSW", "CREDENTIAL", "PRIVATE", "_KEY", "APIKEY")
 """It gets none whose name contains one of these."""
 
@@ -115,6 +117,7 @@ def child_environment(threads: int, keep: Sequence[str] = ()) -> dict[str, str]:
     }
     return {
         **kept,
+        STARTER_VARIABLE: str(os.getpid()),
         "OMP_NUM_THREADS": str(threads),
         "TF_NUM_INTRAOP_THREADS": str(threads),
         "TF_NUM_INTEROP_THREADS": str(threads),

@@ -34,6 +34,7 @@ from mnist_core.jobs.ray.holds import Holds
 from mnist_core.jobs.worker_process import WAIT
 from mnist_core.limits import limited
 from mnist_core.processes import lower_priority, redirect_output, thread_limit
+from mnist_core.runs import claims
 from mnist_core.runs.control import Control
 from mnist_core.runs.heartbeat import Heartbeat
 from mnist_core.runs.run import Run, sweep_mark
@@ -165,6 +166,11 @@ def train_run(run: Run) -> int:
     try:
         hours = worker_hours()
         end_at_limit = limited(partial(_give_up, heartbeat), 3600 * hours + 2 * GRACE_SECONDS)
+        with claims.claiming(run):
+            if claims.given_to_another(run):
+                log.warning("The run was given to another process")
+                return claims.EXIT_STATUS
+            heartbeat.update(state="running", message="Starting.")
         with heartbeat.beating(), end_at_limit:
             task(run, heartbeat, StopRequest(run, hours))
     except DigitLabError as error:

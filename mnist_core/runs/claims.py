@@ -16,6 +16,7 @@ exits at once and writes nothing more. The number is a fencing token.
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -23,6 +24,7 @@ from dataclasses import asdict, dataclass
 from mnist_core.fields import COUNT, Text, accepted
 from mnist_core.files import read_json, write_json
 from mnist_core.locks import locked
+from mnist_core.processes import STARTER_VARIABLE
 from mnist_core.runs.run import Run
 
 CLAIM_FILE = "claim.json"
@@ -102,3 +104,13 @@ def claim_lost(run: Run) -> bool:
     """
     own_number = os.environ.get(CLAIM_VARIABLE, "")
     return own_number.isdecimal() and read_claim(run).number not in (0, int(own_number))
+
+
+def given_to_another(run: Run) -> bool:
+    """In a worker that is about to begin: True if its run was taken over by another process of this machine.
+
+    That happens if its server was killed before it had noted the worker. Call it within `claiming`.
+    """
+    starter, status = os.environ.get(STARTER_VARIABLE, ""), run.status(grace=0)
+    is_here = starter.isdecimal() and status.host == socket.gethostname()
+    return is_here and status.pid not in (0, int(starter), os.getpid())

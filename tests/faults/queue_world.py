@@ -24,6 +24,8 @@ import psutil
 from mnist_core import files
 from mnist_core.jobs import local
 from mnist_core.jobs.local import LocalBackend
+from mnist_core.processes import STARTER_VARIABLE
+from mnist_core.runs import claims
 from mnist_core.runs.checkpoints import CHECKPOINT_FILE
 from mnist_core.runs.control import Control
 from mnist_core.runs.run import Run
@@ -248,7 +250,9 @@ class World:
 
     def start_worker(self, run: Run) -> FakeProcess:
         """Notes if something does not hold that must hold whenever a worker is started."""
-        others = [worker for worker in self.workers() if worker.run is not None and not has_ended(worker.run)]
+        # A worker that has not begun and whose server is gone will find that the run was given to another.
+        workers = [worker for worker in self.workers() if worker.began or self.table[worker.parent].alive]
+        others = [worker for worker in workers if worker.run is not None and not has_ended(worker.run)]
         if run.id in {worker.run.id for worker in others if worker.run}:
             self.violations.append(f"{run.id} is trained twice at once")
         training = [worker for worker in others if worker.run and worker.run.recorded_state != "paused"]
@@ -277,6 +281,12 @@ class World:
                 self.end(worker, 1)
 
     def _train(self, worker: FakeProcess, run: Run, then: str) -> None:
+        if not worker.began:
+            with claims.claiming(run), mock.patch.dict(os.environ, {STARTER_VARIABLE: str(worker.parent)}):
+                if claims.given_to_another(run):
+                    self.end(worker, claims.EXIT_STATUS)
+                    return
+                self._write(run, "running")
         worker.began = True
         control = Control.from_json(run.control())
         if control.stop or worker.terminated:

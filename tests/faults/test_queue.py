@@ -27,6 +27,7 @@ from hypothesis.stateful import (
 
 from mnist_core.errors import DigitLabError
 from mnist_core.jobs.lifecycle import resume_run, start_run
+from mnist_core.runs import claims
 from mnist_core.runs.run import Run
 from mnist_core.runs.spec import make_spec
 from mnist_core.runs.store import list_runs
@@ -311,6 +312,24 @@ def test_a_clock_that_is_set_forward_gives_a_waiting_run_to_no_other_server(tmp_
         assert run.status().state == "queued"
         second = world.start_server()
         assert first.backend.holds(run) and not second.backend.holds(run)
+
+
+def test_a_worker_whose_server_died_before_it_had_noted_it_leaves_the_run_to_the_next_server(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    with world.installed():
+        first = world.start_server()
+        world.call(first, lambda: start_run(first.backend, SPEC, ANN))
+        (run,) = list_runs(tmp_path)
+        world.kill_after[first.pid] = 1  # the slot is taken and the worker started, but not noted
+        assert not world.call(first, first.backend.update)
+        world.elapsed += 3.0
+        second = world.start_server()
+        world.call(second, second.backend.update)
+        orphan, worker = world.workers()
+        for process in (orphan, worker, orphan):
+            if process.alive:
+                world.work(process, "epoch")
+        assert (orphan.returncode, worker.alive, run.status().pid) == (claims.EXIT_STATUS, True, worker.pid)
 
 
 def test_the_queue_survives_every_mixture_of_requests_and_faults() -> None:
