@@ -62,7 +62,7 @@ def test_every_page_has_its_title_tabs_and_mode_switch(app: AppTest, monkeypatch
 
 
 def test_the_tabs_icon_is_set_before_the_menu(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Otherwise every browser fetches the icon of the page's menu entry from a third party, and so tells it the page."""
+    """Otherwise every browser fetches the icon of the menu entry from a third party, and tells it the page."""
     calls: list[str] = []
     navigation, set_page_config = st.navigation, st.set_page_config
     monkeypatch.setattr(st, "navigation", lambda *a, **named: (calls.append("menu"), navigation(*a, **named))[1])
