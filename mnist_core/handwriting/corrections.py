@@ -34,6 +34,8 @@ from mnist_core.locks import locked
 MAX_CORRECTIONS = 2000
 """The maximum number of stored corrections. The Data page still opens without delay."""
 
+MAX_COORDINATE = 1e6
+"""Farthest point of a stroke, in pixels of the canvas, whose side is a few hundred."""
 ARCHIVE_IMAGES, ARCHIVE_STROKES = "drawings.npz", "drawings.jsonl"
 """The files in an archive."""
 _NAME = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{8}")
@@ -82,9 +84,10 @@ class Correction:
         label, predicted = int(value["label"]), int(value["read_as"])
         if not 0 <= label <= NOT_A_DIGIT:
             raise ValueError(f"the label {label}")
-        strokes = tuple(np.array(stroke, np.float32).reshape(-1, 2) for stroke in value["strokes"])
-        if not all(len(stroke) and np.isfinite(stroke).all() for stroke in strokes):
-            raise ValueError("strokes without points, or with points that are not finite")
+        points = [np.array(stroke, np.float64).reshape(-1, 2) for stroke in value["strokes"]]
+        if not all(len(stroke) and (np.abs(stroke) <= MAX_COORDINATE).all() for stroke in points):
+            raise ValueError("strokes without points, or with points that are nowhere")
+        strokes = tuple(stroke.astype(np.float32) for stroke in points)
         owner = owners.parse_owner(value.get("owner"))
         return cls(name, label, image.astype(np.uint8), strokes, float(value["width"]), predicted, owner)
 

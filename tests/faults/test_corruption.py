@@ -41,7 +41,7 @@ from tests.pages.support import open_page, page_text
 
 __all__ = ["component_manifests_scanned_once"]  # a fixture, for all tests of this file
 
-CASES = scale(8, 2_400)
+CASES = scale(8, 2_040)
 BATCH = 40
 SEED = 15
 LONGEST_MINUTES = 90
@@ -259,7 +259,7 @@ def test_damaged_files_break_nothing_but_themselves(
     shutil.copytree(world, runs_root)
     if is_long():  # every view is loaded before memory is measured
         visit_lists(visitor, "healthy")
-        for number in range(42):
+        for number in range(21):
             visit_one(visitor, kinds[0], RUN, number, "healthy", tmp_path)
         visit_one(visitor, kinds[2], SWEEP, 0, "healthy", tmp_path)
     expected = listed(visitor, "healthy")

@@ -107,6 +107,7 @@ BROKEN = [
     json.dumps({"label": 12, "read_as": 1, "image": image().tolist(), "strokes": [], "width": 1}),
     json.dumps({"label": 1, "read_as": 1, "image": (image() * 3.0).tolist(), "strokes": [], "width": 1}),
     json.dumps({"label": 1, "read_as": 1, "image": image().tolist(), "strokes": [[[float("nan"), 1]]], "width": 1}),
+    json.dumps({"label": 1, "read_as": 1, "image": image().tolist(), "strokes": [[[1e308, 1]]], "width": 1}),
     json.dumps({"label": 1, "read_as": 1, "image": image().tolist(), "strokes": [[]], "width": 1}),
     json.dumps({"label": 1, "read_as": 1, "image": image().tolist(), "strokes": 7, "width": 1}),
     json.dumps({"label": 1, "read_as": 1, "image": None, "strokes": [], "width": "wide"}),
