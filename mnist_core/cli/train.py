@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess  # noqa: S404 - the type of a worker
 import time
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +19,7 @@ from mnist_core.errors import RunError
 from mnist_core.jobs import routing
 from mnist_core.jobs.lifecycle import conclude_run, prepare_resume, resume_run, start_run
 from mnist_core.jobs.ray.backend import RayBackend
-from mnist_core.jobs.slots import Slots
+from mnist_core.jobs.slots import Slots, release
 from mnist_core.networks.library import resolve_network
 from mnist_core.recipes.overrides import parse_override
 from mnist_core.recipes.recipe import Recipe
@@ -169,6 +170,8 @@ def train_in_foreground(run: Run) -> None:
             if process.poll() is None:
                 process.terminate()
                 process.wait()
+            with suppress(OSError, RunError):  # a full disk: the slot is free anyway once the worker is gone
+                release(run)
     conclude_run(run, process.returncode, process.pid)
 
 

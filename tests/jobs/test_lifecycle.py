@@ -81,7 +81,7 @@ def test_a_run_on_a_full_disk_cannot_be_resumed_and_says_so(monkeypatch: pytest.
 
     run = interrupted(with_checkpoint=True)
     monkeypatch.setattr(Run, "write_status", refuse)
-    with pytest.raises(RunError, match="No space left"):
+    with pytest.raises(RunError, match="is full"):
         resume_run(Backend(), run)
     assert run.recorded_state == "interrupted"
 

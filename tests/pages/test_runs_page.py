@@ -505,13 +505,13 @@ def test_reports_are_read_again_only_when_there_are_more(
 ) -> None:
     """`app`: for empty caches."""
     read: list[str] = []
-    metrics = Run.metrics
+    metrics = Run.sampled_metrics
 
     def noticed(run: Run, *seen: Any) -> Any:
         read.append(run.id)
         return metrics(run, *seen)
 
-    monkeypatch.setattr(Run, "metrics", noticed)
+    monkeypatch.setattr(Run, "sampled_metrics", noticed)
     first = caches.comparable_reports(two[0])
     assert caches.comparable_reports(two[0]) is first and read == [two[0].id]
     two[0].append_metrics({"step": 10_000, "loss": 0.25})

@@ -176,6 +176,6 @@ def test_two_processes_may_write_it_at_once(tmp_path: Path, runs_root: Path) -> 
         time.sleep(0.002)
     assert [reader.returncode for reader in readers] == [0, 0]
     assert history.history_rows()[-1] == history.history_row(Run(runs_root / history.history_rows()[-1]["run"]))
-    assert [path.name for path in runs_root.iterdir() if path.is_file()] == [".index.json"]
+    assert {path.name for path in runs_root.iterdir() if path.is_file()} == {".index.json", ".lock"}
     head, body = (runs_root / ".index.json").read_bytes().split(b"\n", 1)
     assert len(json.loads(body)) == 5 and json.loads(head)["version"]

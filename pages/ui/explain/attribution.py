@@ -222,7 +222,7 @@ def maps_in_words(method: AttributionMethod, result: Attribution, digits: Sequen
 def show_notes(result: Attribution, digits: Sequence[int], network: Architecture) -> None:
     """Completeness of integrated gradients, and what to bear in mind about the maps."""
     if len(result.completeness) == 1:
-        st.markdown(formatting.escape_markdown(completeness_in_words(result.completeness[0])))
+        st.markdown(f"**Completeness:** {formatting.escape_markdown(completeness_in_words(result.completeness[0]))}")
     elif result.completeness:
         rows = [
             {
@@ -243,13 +243,13 @@ def show_notes(result: Attribution, digits: Sequence[int], network: Architecture
 def completeness_in_words(check: Completeness) -> str:
     """Whether the attributions of one digit add up, in a sentence or two."""
     sums = (
-        f"**Completeness:** the attributions sum to {check.attribution_sum:+.3f} logits; the digit's logit minus that "
+        f"the attributions sum to {check.attribution_sum:+.3f} logits; the digit's logit minus that "
         f"of a black image is {check.logit_difference:+.3f}. The gap is {100 * check.gap:.2f} %"
     )
     if check.within_tolerance:
         return f"{sums} with {check.steps} steps (at most {100 * attribution.COMPLETENESS_TOLERANCE:g} % is accepted)."
     return (
-        f"{sums}, **more than the {100 * attribution.COMPLETENESS_TOLERANCE:g} % that is accepted**, even with "
+        f"{sums}, more than the {100 * attribution.COMPLETENESS_TOLERANCE:g} % that is accepted, even with "
         f"{check.steps} steps: the difference is small, or the gradient changes abruptly on the way. Don't rely on "
         "this map."
     )
