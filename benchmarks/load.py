@@ -161,16 +161,19 @@ def _cpu_seconds(app: live.App) -> float:
     return float(times.user + times.system)
 
 
-async def memory_left(app: live.App, known: Answers, count: int) -> float:
+async def memory_left(app: live.App, known: Answers, count: int, tally: Tally) -> float:
     """Megabytes that the server keeps of each closed session.
 
     The first half of the sessions fills what the server keeps once, whatever the number of sessions.
     """
 
     async def visit() -> None:
-        async with Tab.open(app.url, "draw", owner=new_token()) as tab:
-            for value, _ in random.sample(known, 3):
-                await _draw(tab, value)
+        try:
+            async with Tab.open(app.url, "draw", owner=new_token()) as tab:
+                for value, _ in random.sample(known, 3):
+                    await _draw(tab, value)
+        except ServerError as error:
+            tally.errors.append(str(error))
 
     sizes = []
     for _ in range(2):
@@ -209,7 +212,7 @@ async def measure(app: live.App, minutes: float, drawing: int, training: int, wa
     work = [1000 * await work_per_stroke(app, known, drawing, tally) for _ in range(3)]
     results.figure(f"{drawing} sessions draw, nothing trains: work of the server per stroke", work, "ms", "≤ 6")
     if closed:
-        left = await memory_left(app, known, closed)
+        left = await memory_left(app, known, closed, tally)
         results.figure(f"memory left of a closed session, mean of {closed}", [left], "MB", "≤ 1")
     return tally
 
@@ -236,6 +239,8 @@ def main(minutes: float, drawing: int, training: int, watching: int, closed: int
     )
     for error in sorted(set(tally.errors)):
         print(f"{tally.errors.count(error)} × {error}")
+    if tally.errors or "Traceback" in log:
+        print(log[-20_000:])
 
 
 if __name__ == "__main__":

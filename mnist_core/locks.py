@@ -3,7 +3,7 @@
 with locked(runs_dir()):
     ...    # read files, decide, write them: nobody else does so meanwhile
 
-It is held for milliseconds, whenever files are read in order to be changed. Workers never take it: they only write.
+It is held for milliseconds, whenever files are read in order to be changed. A worker takes it once, when it begins.
 """
 
 from __future__ import annotations

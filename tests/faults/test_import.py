@@ -144,8 +144,9 @@ def test_damaged_zips_are_refused_or_open_everywhere(
         "pages (MB)": memory["pages"],
         "disk ÷ zip": f"{ratio:.1f}",
     }
-    command = f"make test-faults ARGS='-k damaged_zips_are_refused', {findings.visits.total():,} pages and commands, "
-    write_table("corruption-import", list(figures), [list(figures.values())], f"{command}{minutes:.0f} minutes")
+    figures |= {"pages and commands": findings.visits.total(), "minutes": round(minutes)}
+    command = "make test-faults ARGS='-k damaged_zips_are_refused'"
+    write_table("corruption-import", list(figures), [list(figures.values())], command)
     report = "\n".join(findings.failed)
     assert not findings.failed, f"{len(findings.failed)} failures:\n{report[:20_000]}"
     assert outcomes["imported"] and outcomes["refused"] and outcomes["visited"]
