@@ -181,7 +181,7 @@ class Study:
         rows = [self.trials[number].to_json() for number in sorted(self.trials)]
         content = {"sweep": self._sweep.id, "trials": rows}
         if content != self._published:
-            write_json(self._sweep.path / "trials.json", content)
+            write_json(self._sweep.path / "trials.json", content, durable=False)  # the study has it all
             self._published = content
 
 

@@ -51,7 +51,7 @@ def test_no_page_has_a_serious_violation(chromium: Browser, app_url: str, app_ho
             wait_until_shown(page)
             found[f"{address}, light"] = violations(page)
             page.emulate_media(color_scheme="dark")
-            page.locator(".stApp").evaluate("app => { if (getComputedStyle(app).colorScheme !== 'dark') throw app }")
+            page.wait_for_function("getComputedStyle(document.querySelector('.stApp')).colorScheme === 'dark'")
             found[f"{address}, dark"] = violations(page, runOnly=["color-contrast"])
             page.emulate_media(color_scheme="light")
     assert not {screen: problems for screen, problems in found.items() if problems}

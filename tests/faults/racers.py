@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import sys
 import threading
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from mnist_core.errors import DigitLabError
@@ -130,6 +132,14 @@ class Race:
         context = multiprocessing.get_context("spawn")
         self._barrier = context.Barrier(RACERS)  # kept: its semaphores end with it
         self._processes, self._actions, self._racers = [], [], []
+        # A new process first runs the main program of this one, which after a test of pages is a page.
+        main, sys.modules["__main__"] = sys.modules["__main__"], ModuleType("__main__")
+        try:
+            self._start(context)
+        finally:
+            sys.modules["__main__"] = main
+
+    def _start(self, context: Any) -> None:
         for index in range(PROCESSES):
             ours, theirs = zip(*(context.Pipe() for _ in range(1 + THREADS)), strict=True)
             process = context.Process(
