@@ -45,6 +45,7 @@ LAYERS = {
     "runs": {"recipes"},
     "recipes": set(),
     "evaluation": set(),
+    "browser": set(),
 }
 """Package of the upper half -> the packages of the upper half that it may import."""
 FOUNDATION = ["handwriting", "drawing", "models", "networks", "data"]

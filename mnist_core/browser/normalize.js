@@ -1,0 +1,290 @@
+// Normalizes a drawing on a canvas to a 28×28 image, as `mnist_core/drawing/normalize.py` does, stage by stage.
+//
+//     const {image, stages, blank} = normalizeDrawing(rgba, 280, 280, 20);     // the canvas's pixels, and the brush width
+//
+// It knows drawings on paper of one color, made with a brush of one width. Photos and cards are the server's.
+// The constants and the names are those of the Python code, which explains them.
+
+import {
+  addMargin, connectedParts, crop, distanceToEdge, inkExtent, interpolate, largest, paste, picture, resize, roundHalfEven,
+} from "./pictures.js";
+
+const [SIDE, CENTER, BOX] = [28, 14, 20];
+const [FAINT, HALF, MIN_CONTRAST, UNIFORM_INK] = [13, 127, 24, 0.8];
+const [SPECK, TAP, TAP_GAP] = [0.25, 2.0, 0.4];
+const [FINE, EDGE_LOOK, EDGE_SHARE] = [10, 0.3, 0.58];
+const [SHARP, SOFT, UNSHARP] = [0.8, 1.6, 0.15];
+const [THIN, THIN_WANTED, FAT, FAT_WANTED, FAT_POWER] = [1.8, 2.2, 3.5, 3.0, 0.3];
+const [RIDGE, STROKE_SCALE, STROKE_MARGIN] = [0.3, 8, 12];
+
+/**
+ * Normalizes a drawing.
+ *
+ * rgba: 4 × width × height bytes. brush: its width in pixels of the drawing.
+ * Returns the 28×28 bytes, the stages as {name, picture}, and whether nothing is drawn.
+ */
+export function normalizeDrawing(rgba, width, height, brush) {
+  const ink = toInk(rgba, width, height);
+  const stages = [{ name: "Ink", picture: ink }];
+  if (!largest(ink.data)) return { image: new Uint8Array(SIDE * SIDE), stages, blank: true };
+  const whole = withoutSpecks(ink);
+  stages.push({ name: "Parts", picture: whole });
+  let box = tightBox(whole);
+  const extent = inkExtent(whole, FAINT);
+  const side = Math.max(extent.right - extent.left, extent.bottom - extent.top);
+  const strokeWidth = BOX * Math.min(1, brush / side);
+  const wanted = wantedStrokeWidth(strokeWidth);
+  if (wanted !== strokeWidth) box = tightBox(changeStrokeWidth(box, strokeWidth, wanted));
+  stages.push({ name: "Stroke width", picture: box });
+  const square = squared(box);
+  const small = averaged(square);
+  const image = pasted(small);
+  stages.push({ name: "Square", picture: square }, { name: "20 x 20", picture: small }, { name: "28 x 28", picture: image });
+  return { image: image.data, stages, blank: false };
+}
+
+function toInk(rgba, width, height) {
+  const paper = paperColor(rgba, width, height);
+  const difference = picture(width, height);
+  for (let place = 0, from = 0; place < difference.data.length; place++, from += 4) {
+    const alpha = rgba[from + 3];
+    let most = 0;
+    for (let channel = 0; channel < 3; channel++) {
+      const level = alpha === 255 ? rgba[from + channel] : Math.round((rgba[from + channel] * alpha) / 255);
+      most = Math.max(most, Math.abs(level - paper[channel]));
+    }
+    difference.data[place] = most;
+  }
+  return stretched(difference);
+}
+
+/** The median color along the rim. */
+function paperColor(rgba, width, height) {
+  const rim = [];
+  for (let x = 0; x < width; x++) rim.push(x, (height - 1) * width + x);
+  for (let y = 0; y < height; y++) rim.push(y * width, y * width + width - 1);
+  return [0, 1, 2].map((channel) => {
+    const levels = rim.map((place) => Math.round((rgba[4 * place + channel] * rgba[4 * place + 3]) / 255));
+    return levels.sort((a, b) => a - b)[rim.length >> 1];
+  });
+}
+
+function stretched(difference) {
+  const peak = largest(difference.data);
+  if (peak < MIN_CONTRAST) return picture(difference.width, difference.height);
+  const counts = new Uint32Array(256);
+  for (const value of difference.data) if (value > peak / 2) counts[value]++;
+  let level = quantile(counts, 0.9);
+  if (level > UNIFORM_INK * peak) level = peak;
+  const table = Uint8Array.from({ length: 256 }, (_, value) => Math.min(255, roundHalfEven((value * 255) / level)));
+  return picture(difference.width, difference.height, difference.data.map((value) => table[value]));
+}
+
+/** A quantile of values given by how often each occurs, with linear interpolation. */
+function quantile(counts, share) {
+  const total = counts.reduce((a, b) => a + b);
+  const place = share * (total - 1);
+  const at = (rank) => {
+    let seen = 0;
+    for (let value = 0; value < counts.length; value++) if ((seen += counts[value]) > rank) return value;
+  };
+  const low = at(Math.floor(place));
+  return low + (at(Math.ceil(place)) - low) * (place - Math.floor(place));
+}
+
+function withoutSpecks(ink) {
+  const { labels, parts } = connectedParts(ink, FAINT);
+  if (parts.length <= 1) return ink;
+  const stroke = meanStrokeWidth(ink, FAINT) ** 2;
+  const largestArea = Math.max(...parts.map(({ area }) => area));
+  const keep = parts.map(({ area }) => area >= Math.min(SPECK * stroke, largestArea));
+  const dots = parts.map(({ area }, index) => keep[index] && area < TAP * stroke);
+  const main = parts.filter((_, index) => keep[index] && !dots[index]);
+  if (main.length) {
+    const low = [Math.min(...main.map(({ left }) => left)), Math.min(...main.map(({ top }) => top))];
+    const high = [Math.max(...main.map(({ right }) => right)), Math.max(...main.map(({ bottom }) => bottom))];
+    const longer = Math.max(high[0] - low[0], high[1] - low[1]);
+    parts.forEach(({ left, top, right, bottom }, index) => {
+      const apart = Math.max(0, low[0] - right, left - high[0], low[1] - bottom, top - high[1]);
+      if (dots[index] && apart / longer > TAP_GAP) keep[index] = false;
+    });
+  }
+  const data = ink.data.map((value, place) => (labels[place] && keep[labels[place] - 1] ? value : 0));
+  return picture(ink.width, ink.height, data);
+}
+
+function binarize({ width, height, data }, level) {
+  return picture(width, height, data.map((value) => (value > level ? 1 : 0)));
+}
+
+function meanStrokeWidth(ink, level) {
+  const mask = addMargin(binarize(ink, level), 1);
+  const depth = distanceToEdge(mask).data;
+  let [sum, count] = [0, 0];
+  mask.data.forEach((set, place) => {
+    if (set) {
+      sum += depth[place];
+      count++;
+    }
+  });
+  return Math.max(0, (4 * sum) / count - 2);
+}
+
+function tightBox(ink) {
+  let box = crop(ink, inkExtent(ink, FAINT));
+  const longer = Math.max(box.width, box.height);
+  if (longer < 2 * BOX) return box;
+  const factor = Math.ceil((FINE * BOX) / longer);
+  if (factor > 1) {
+    const framed = addMargin(box, 1);
+    const large = interpolate(framed, framed.width * factor, framed.height * factor);
+    box = crop(large, inkExtent(large, FAINT));
+  }
+  for (let time = 0; time < 2; time++) {
+    const unit = Math.max(box.width, box.height) / BOX;
+    const across = new Uint8Array(box.width);
+    const down = new Uint8Array(box.height);
+    for (let y = 0, place = 0; y < box.height; y++) {
+      for (let x = 0; x < box.width; x++, place++) {
+        const value = box.data[place];
+        if (value > across[x]) across[x] = value;
+        if (value > down[y]) down[y] = value;
+      }
+    }
+    box = crop(box, {
+      left: blur(across, unit),
+      top: blur(down, unit),
+      right: box.width - blur(across.slice().reverse(), unit),
+      bottom: box.height - blur(down.slice().reverse(), unit),
+    });
+  }
+  return box;
+}
+
+/** How many blurred pixels to cut off at the start of a profile of brightness. */
+function blur(profile, unit) {
+  const count = Math.min(profile.length, Math.floor(2 * unit) + 1);
+  for (let place = 0; place < count; place++) {
+    const ahead = Math.min(Math.max(place + EDGE_LOOK * unit - 0.5, 0), profile.length - 1);
+    const low = Math.floor(ahead);
+    const high = Math.min(low + 1, profile.length - 1);
+    const brightness = profile[low] + (profile[high] - profile[low]) * (ahead - low);
+    if (profile[place] >= EDGE_SHARE * brightness) return place;
+  }
+  return 0;
+}
+
+function wantedStrokeWidth(width) {
+  if (width < THIN) return THIN_WANTED;
+  return width > FAT ? FAT_WANTED * (width / FAT_WANTED) ** FAT_POWER : width;
+}
+
+function changeStrokeWidth(box, width, wanted) {
+  const factor = (BOX * STROKE_SCALE) / Math.max(box.width, box.height);
+  const sized = resize(
+    box, Math.max(1, roundHalfEven(box.width * factor)), Math.max(1, roundHalfEven(box.height * factor)),
+  );
+  const working = addMargin(sized, STROKE_MARGIN * STROKE_SCALE);
+  const mask = binarize(working, Math.min(HALF, largest(working.data) >> 1));
+  const outward = (BOX * STROKE_SCALE * (wanted - width)) / (BOX - wanted) / 2;
+  const inside = distanceToEdge(mask);
+  const outside = distanceToEdge(picture(mask.width, mask.height, mask.data.map((set) => 1 - set))).data;
+  const grown = new Float32Array(mask.data.length);
+  for (let place = 0; place < grown.length; place++) {
+    const depth = inside.data[place] - outside[place];
+    grown[place] = clip(depth - Math.sign(depth) / 2 + outward + 0.5, 0, 1);
+  }
+  if (outward < 0) keepMiddle(grown, inside, mask, outward);
+  return picture(mask.width, mask.height, Uint8Array.from(grown, (value) => Math.floor(value * 255)));
+}
+
+/** Where a stroke would vanish or break, its middle line stays, as wide as MNIST's thinnest. */
+function keepMiddle(grown, inside, mask, outward) {
+  const { width, height, data: depth } = inside;
+  const off = picture(width, height, new Uint8Array(width * height).fill(1));
+  for (let y = 0, place = 0; y < height; y++) {
+    for (let x = 0; x < width; x++, place++) {
+      if (!(depth[place] > 0 && depth[place] < (THIN * STROKE_SCALE) / 2 - outward)) continue;
+      let deepest = 0;
+      for (let ny = Math.max(0, y - 1); ny <= Math.min(height - 1, y + 1); ny++) {
+        for (let nx = Math.max(0, x - 1); nx <= Math.min(width - 1, x + 1); nx++) {
+          deepest = Math.max(deepest, depth[ny * width + nx]);
+        }
+      }
+      if (depth[place] >= deepest - RIDGE) off.data[place] = 0;
+    }
+  }
+  const apart = distanceToEdge(off).data;
+  for (let place = 0; place < grown.length; place++) {
+    if (mask.data[place]) grown[place] = Math.max(grown[place], clip((THIN * STROKE_SCALE) / 2 + 0.5 - apart[place], 0, 1));
+  }
+}
+
+function clip(value, low, high) {
+  return Math.min(high, Math.max(low, value));
+}
+
+function squared(box) {
+  const side = Math.max(box.width, box.height);
+  const before = (size) =>
+    Math.min(roundHalfEven((side / BOX) * Math.floor((BOX - (size * BOX) / side) / 2)), side - size);
+  return paste(box, side, side, before(box.width), before(box.height));
+}
+
+function averaged(square) {
+  const small = resize(picture(square.width, square.height, Float32Array.from(square.data)), BOX, BOX);
+  const amount = UNSHARP * clip((softness(square) - SHARP) / (SOFT - SHARP), 0, 1);
+  const values = amount ? sharpened(small.data, amount) : small.data;
+  const factor = 255 / largest(values);
+  return picture(BOX, BOX, Uint8Array.from(values, (value) => clip(Math.ceil(value * factor - 1e-3), 0, 255)));
+}
+
+function sharpened(values, amount) {
+  const weights = [-amount, 1 + 2 * amount, -amount];
+  const at = (source, x, y) => (x >= 0 && x < BOX && y >= 0 && y < BOX ? source[y * BOX + x] : 0);
+  const across = values.map((_, place) => {
+    const [x, y] = [place % BOX, Math.floor(place / BOX)];
+    return weights[0] * at(values, x - 1, y) + weights[1] * at(values, x, y) + weights[2] * at(values, x + 1, y);
+  });
+  return values.map((value, place) => {
+    const [x, y] = [place % BOX, Math.floor(place / BOX)];
+    const sum = weights[0] * at(across, x, y - 1) + weights[1] * at(across, x, y) + weights[2] * at(across, x, y + 1);
+    return Math.max(sum, value / 5);
+  });
+}
+
+/** The width of the ink's edges in pixels of 28; 0 if the picture is too small to measure it. */
+function softness(square) {
+  if (square.height < 2 * BOX) return 0;
+  const side = BOX * STROKE_SCALE;
+  const fine = resize(square, side, side).data;
+  const mirrored = (place) => (place < 0 ? -place : place >= side ? 2 * side - 2 - place : place);
+  let [sum, squares] = [0, 0];
+  for (let y = 0; y < side; y++) {
+    const [above, here, below] = [mirrored(y - 1) * side, y * side, mirrored(y + 1) * side];
+    for (let x = 0; x < side; x++) {
+      const [left, right] = [mirrored(x - 1), mirrored(x + 1)];
+      const dx = fine[above + right] - fine[above + left] + 2 * (fine[here + right] - fine[here + left])
+        + fine[below + right] - fine[below + left];
+      const dy = fine[below + left] - fine[above + left] + 2 * (fine[below + x] - fine[above + x])
+        + fine[below + right] - fine[above + right];
+      const slope = Math.hypot(dx, dy) / 8 / 255;
+      sum += slope;
+      squares += slope * slope;
+    }
+  }
+  return sum / Math.max(squares, 1e-6) / STROKE_SCALE;
+}
+
+/** Pastes the digit so that its center of mass falls on pixel 14 both ways. */
+function pasted(small) {
+  const digit = crop(small, inkExtent(small, 0));
+  let [total, acrossSum, downSum] = [0, 0, 0];
+  digit.data.forEach((value, place) => {
+    total += value;
+    acrossSum += value * (place % digit.width);
+    downSum += value * Math.floor(place / digit.width);
+  });
+  const offset = (sum, size) => clip(Math.floor(CENTER - sum / total + 0.5), 0, SIDE - size);
+  return paste(digit, SIDE, SIDE, offset(acrossSum, digit.width), offset(downSum, digit.height));
+}

@@ -1,0 +1,170 @@
+"""Writes a model for the browser: model.bin, which `engine.js` reads.
+
+    "DLAB" · format, uint32 · length of the header, uint32 · CRC-32 of all that follows, uint32 · header · weights
+
+Numbers are little-endian. The header is JSON: `input_size`, and `layers`, each with its kind, its settings, and for
+each array its `type`, its `offset` into the weights in bytes and its `length` in numbers. Layers that do nothing in a
+prediction are left out, a batch normalization after a convolution or a dense layer is folded into it, and activations
+belong to the layer before them.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist_core.errors import ModelError
+from mnist_core.models.weights import Weights
+from mnist_core.networks.architecture import Architecture
+from mnist_core.networks.layers import (
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    DepthwiseConv2D,
+    Dropout,
+    Layer,
+    LeakyReLU,
+    ReLU,
+    Softmax,
+    SpatialDropout2D,
+)
+
+FORMAT = 1
+Precision = Literal["float32", "float16", "int8"]
+
+Array = NDArray[np.float32]
+_MULTIPLYING = (Conv2D, DepthwiseConv2D, Dense)
+
+
+def browser_model(architecture: Architecture, weights: Sequence[Weights], precision: Precision = "float16") -> bytes:
+    """Returns the content of a model.bin.
+
+    Args:
+        architecture: of the model.
+        weights: of each layer, from `layer_weights`.
+        precision: of kernels. int8 has one scale for each filter or unit: its largest weight is ±127. Biases are
+            float32.
+
+    Raises:
+        ModelError: a weight is not a finite number, or too large for float16.
+    """
+    blob = bytearray()
+    layers = [_stored(step, blob, precision) for step in _steps(architecture, weights)]
+    header = json.dumps({"input_size": architecture.input_shape[0], "layers": layers}, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 4)
+    body = header + bytes(blob)
+    numbers = (FORMAT, len(header), zlib.crc32(body))
+    return b"DLAB" + b"".join(number.to_bytes(4, "little") for number in numbers) + body
+
+
+def _steps(architecture: Architecture, weights: Sequence[Weights]) -> list[dict[str, Any]]:
+    """The layers that compute something, with their float32 arrays."""
+    steps: list[dict[str, Any]] = []
+    shapes = [row.output_shape for row in architecture.summary()]
+    for layer, arrays, shape in zip(architecture.layers, weights, shapes, strict=True):
+        if isinstance(layer, Dropout | SpatialDropout2D):
+            continue
+        if isinstance(layer, BatchNormalization):
+            _append_scale(steps, layer, arrays)
+        elif isinstance(layer, ReLU | LeakyReLU | Softmax):
+            _append_activation(steps, layer, shape[-1])
+        else:
+            steps.append(_plain_step(layer, arrays, shape[-1]))
+    return steps
+
+
+def _plain_step(layer: Layer, arrays: Weights, width: int) -> dict[str, Any]:
+    settings = {name: value for name, value in asdict(layer).items() if name in _SETTINGS}
+    if "pool_size" in settings:
+        settings["strides"] = settings["strides"] or settings["pool_size"]
+    if settings.get("activation") == "softmax":
+        settings["width"] = width
+    step = {"layer": type(layer).__name__, **settings}
+    if arrays:
+        step["kernel"] = arrays[0]
+        step["bias"] = arrays[1] if len(arrays) > 1 else np.zeros(_outputs(layer, arrays[0]), np.float32)
+    return step
+
+
+_SETTINGS = {
+    "scale",
+    "filters",
+    "kernel_size",
+    "strides",
+    "padding",
+    "activation",
+    "pool_size",
+    "units",
+    "negative_slope",
+}
+"""Fields of layers that matter in a prediction."""
+
+
+def _outputs(layer: Layer, kernel: Array) -> int:
+    return kernel.shape[2] if isinstance(layer, DepthwiseConv2D) else kernel.shape[-1]
+
+
+def _append_scale(steps: list[dict[str, Any]], layer: BatchNormalization, arrays: Weights) -> None:
+    """Folds a batch normalization into the layer before it, or adds it as a scale and an offset for each channel."""
+    gamma, beta, mean, variance = (array.astype(np.float64) for array in arrays)
+    factors = gamma / np.sqrt(variance + layer.epsilon)
+    offsets = beta - mean * factors
+    before = steps[-1] if steps else {}
+    if before.get("layer") in {kind.__name__ for kind in _MULTIPLYING} and before.get("activation") is None:
+        kernel = before["kernel"]
+        scale = factors[:, None] if before["layer"] == "DepthwiseConv2D" else factors
+        before["kernel"] = (kernel * scale).astype(np.float32)
+        before["bias"] = (before["bias"] * factors + offsets).astype(np.float32)
+    else:
+        steps.append({"layer": "Scale", "kernel": factors.astype(np.float32), "bias": offsets.astype(np.float32)})
+
+
+def _append_activation(steps: list[dict[str, Any]], layer: ReLU | LeakyReLU | Softmax, width: int) -> None:
+    """Gives an activation to the layer before it, or to a step of its own if that has one already."""
+    activation: dict[str, Any] = {"activation": "relu"}
+    if isinstance(layer, LeakyReLU):
+        activation = {"activation": "leaky_relu", "negative_slope": layer.negative_slope}
+    elif isinstance(layer, Softmax):
+        activation = {"activation": "softmax", "width": width}
+    if steps and steps[-1].get("activation") is None:
+        steps[-1].update(activation)
+    else:
+        steps.append({"layer": "Activation", **activation})
+
+
+def _stored(step: dict[str, Any], blob: bytearray, precision: Precision) -> dict[str, Any]:
+    """Moves the arrays of a step to the blob. Returns the step as it is in the header."""
+    stored = {name: value for name, value in step.items() if value is not None and name not in ("kernel", "bias")}
+    if "kernel" in step:
+        exact = step["layer"] == "Scale"
+        by_output = step["layer"] != "DepthwiseConv2D"
+        stored["kernel"] = _put(step["kernel"], blob, "float32" if exact else precision, by_output)
+        stored["bias"] = _put(step["bias"], blob, "float32")
+    return stored
+
+
+def _put(array: Array, blob: bytearray, precision: Precision, by_output: bool = True) -> dict[str, Any]:
+    if not np.isfinite(array).all():
+        raise ModelError(
+            "The model has a weight that is not a finite number. Train it again with a smaller learning rate."
+        )
+    place: dict[str, Any] = {"type": precision}
+    if precision == "int8":
+        flat = array.reshape(-1, array.shape[-1] if by_output else array.shape[-2])
+        scales = np.maximum(np.abs(flat).max(axis=0), 1e-12).astype(np.float32) / 127
+        place["scales"] = _put(scales, blob, "float32")
+        array = np.rint(flat / scales).astype(np.int8)
+    elif precision == "float16":
+        if np.abs(array).max(initial=0) > np.finfo(np.float16).max:
+            raise ModelError("The model has a weight that is too large for float16.")
+        array = array.astype(np.float16)
+    blob += b"\0" * (-len(blob) % 4)
+    place |= {"offset": len(blob), "length": int(array.size)}
+    blob += np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes()
+    return place
