@@ -107,7 +107,7 @@ _SETTINGS = {
 
 
 def _outputs(layer: Layer, kernel: Array) -> int:
-    return kernel.shape[2] if isinstance(layer, DepthwiseConv2D) else kernel.shape[-1]
+    return int(kernel.shape[2 if isinstance(layer, DepthwiseConv2D) else -1])
 
 
 def _append_scale(steps: list[dict[str, Any]], layer: BatchNormalization, arrays: Weights) -> None:
