@@ -328,8 +328,6 @@ def load_arrays(path: Path, limit: int) -> dict[str, Any]:
         OSError: as `open_file`.
         ValueError: the file is broken, or its arrays are larger.
     """
-    import numpy as np
-
     with open_file(path) as file:
         try:
             with zipfile.ZipFile(file) as archive:

@@ -43,7 +43,7 @@ def start_run(backend: JobBackend, spec: RunSpec, owner: str = owners.NOBODY, ro
 
     After an error, the run is deleted.
     """
-    check_room(owner)
+    check_room(owner, root)
     run = create_run(spec, root, owner)
     try:
         backend.submit(run)
@@ -184,12 +184,8 @@ def conclude_run(run: Run, exit_status: int, worker: int = 0) -> None:
         status = run.status(grace=0)
         if status.final and (status.state != "interrupted" or run.recorded_state == "interrupted"):
             return
-        if (
-            not status.final
-            and worker
-            and status.host == socket.gethostname()
-            and status.pid not in (worker, os.getpid())
-        ):
+        here = worker and status.host == socket.gethostname()
+        if not status.final and here and status.pid not in (worker, os.getpid()):
             return
         state, message = _describe_end(run, exit_status)
         write_stamped_status(run, replace(status, state=state, message=message, seconds_left=None))

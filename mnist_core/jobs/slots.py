@@ -4,7 +4,7 @@
     slots.take(run)                  # False while as many runs train already, or others have waited longer
     slots.assign(run, worker.pid)    # from now on the slot is free when this process ends
 
-    RUNS_DIR/.slots-<host>.json     {"training": {"<run's folder>": {"pid", "started"}}, "waiting": {"<pid>": …}}
+    RUNS_DIR/.slots-<host>.json     {"training": {"<run's folder>": {"pid", "process"}}, "waiting": {"<pid>": …}}
 
 The file is read and written under the lock of RUNS_DIR. A slot is free as soon as its process is gone, or when
 it is given back. A process that found no slot waits in line, and the one that has waited longest goes first; within a
@@ -23,17 +23,15 @@ import psutil
 
 from mnist_core.config import runs_dir
 from mnist_core.files import read_json, write_json
+from mnist_core.liveness import identified_process_is_alive, process_identity
 from mnist_core.locks import locked
 from mnist_core.runs.run import Run
-
-START_TOLERANCE = 2.0
-"""Two start times of one process differ by less than this many seconds, since the time of the boot is rounded."""
 
 SLOTS_FILES = ".slots-*.json"
 """Pattern of the files of all machines, in RUNS_DIR."""
 
-Entries = dict[str, dict[str, float]]
-"""Run's folder, or process id -> a process: `pid`, and when it `started`, in seconds since the machine was booted."""
+Entries = dict[str, dict[str, Any]]
+"""Run's folder, or process id -> a process: its `pid`, and which `process` has that id, see `process_identity`."""
 
 
 class Slots:
@@ -60,7 +58,7 @@ class Slots:
         with locked(runs_dir()):
             training, waiting = _read()
             if _key(run) in training:  # taken already, or an earlier server has started its worker a moment ago
-                return training[_key(run)]["pid"] == os.getpid()
+                return bool(training[_key(run)]["pid"] == os.getpid())
             line = list(waiting)
             ahead = line.index(me) if me in line else len(line)
             if self._limit - sum(not _is_paused(key) for key in training) > ahead:
@@ -117,8 +115,8 @@ def _read() -> tuple[Entries, Entries]:
     content = read_json(_file())
     training, waiting = (_valid_entries(content.get(part)) for part in ("training", "waiting"))
     return (
-        {key: at for key, at in training.items() if _is_alive(at)},
-        {pid: at for pid, at in waiting.items() if _is_alive(at, suspended=False)},
+        {key: entry for key, entry in training.items() if _is_alive(entry)},
+        {pid: entry for pid, entry in waiting.items() if _is_alive(entry) and not _is_suspended(entry)},
     )
 
 
@@ -127,7 +125,7 @@ def _valid_entries(part: Any) -> Entries:
     return {
         key: entry
         for key, entry in entries
-        if isinstance(entry, dict) and isinstance(entry.get("pid"), int) and isinstance(entry.get("started"), float)
+        if isinstance(entry, dict) and isinstance(entry.get("pid"), int) and isinstance(entry.get("process"), str)
     }
 
 
@@ -139,24 +137,18 @@ def _key(run: Run) -> str:
     return str(run.path.resolve())
 
 
-def _entry(pid: int) -> dict[str, float]:
+def _entry(pid: int) -> dict[str, Any]:
+    return {"pid": pid, "process": process_identity(pid)}
+
+
+def _is_alive(entry: dict[str, Any]) -> bool:
+    return identified_process_is_alive(entry["process"])
+
+
+def _is_suspended(entry: dict[str, Any]) -> bool:
+    """True for a process that was suspended, as by Ctrl-Z: the others in line do not wait for it."""
     try:
-        return {"pid": pid, "started": _started(psutil.Process(pid))}
-    except psutil.Error:  # it has ended already
-        return {"pid": pid, "started": -1.0}
-
-
-def _started(process: psutil.Process) -> float:
-    """When a process was started, in seconds since the boot: setting the clock changes both times alike."""
-    return float(process.create_time() - psutil.boot_time())
-
-
-def _is_alive(entry: dict[str, float], suspended: bool = True) -> bool:
-    """True while the process exists. Args: suspended: also while it is suspended, as by Ctrl-Z."""
-    try:
-        process = psutil.Process(int(entry["pid"]))
-        ended = {psutil.STATUS_ZOMBIE, *(() if suspended else (psutil.STATUS_STOPPED,))}
-        return process.status() not in ended and abs(_started(process) - entry["started"]) < START_TOLERANCE
+        return psutil.Process(entry["pid"]).status() == psutil.STATUS_STOPPED
     except (psutil.Error, ValueError, OverflowError):
         return False
 

@@ -56,7 +56,7 @@ class AdoptedWorker:
         self._process = psutil.Process(pid)
 
     def poll(self) -> int | None:
-        """None while it trains the run. A persistent worker goes on with another one."""
+        """None while it trains the run. A persistent worker may train another run after it."""
         if self._run.recorded_state in FINAL_STATES:
             return self.returncode
         try:

@@ -23,7 +23,7 @@
 
     RUNS_DIR/.rates/<id>/      a run directory of the learning-rate finder
     RUNS_DIR/.bin/             the trash (`trash`)
-    RUNS_DIR/.cluster/         the runs that a cluster shall train (`jobs.ray.holds`)
+    RUNS_DIR/.cluster/         the runs that a cluster is to train (`jobs.ray.holds`)
     RUNS_DIR/.index.json       cached rows of the history (`index`)
     RUNS_DIR/.slots-*.json     which runs train on a machine (`jobs/slots`)
     RUNS_DIR/.lock             held for milliseconds by whoever reads files in order to change them (`locks`)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Error, Locator, Page, expect
 
 from mnist_core.runs.run import Run
+from mnist_core.runs.store import list_runs
 from tests.browser.hands import ROUND_HAND, SLANTED_HAND, Stroke
+from tests.support import wait_until
 
 pytestmark = pytest.mark.browser
 SECONDS = 1000.0  # Playwright counts in milliseconds
@@ -107,6 +110,15 @@ def choose(page: Page, label: str, option: str) -> None:
     settled(page)
 
 
+@pytest.fixture(autouse=True)
+def no_training_is_left(app_home: Path) -> Iterator[None]:
+    """Stops what a failed test has left: the next test would wait for its slot."""
+    yield
+    for run in list_runs(app_home / "runs"):
+        if not run.status().final:
+            run.update_control(stop=True, paused=False)
+
+
 def step(page: Page) -> int:
     """How many batches the page says are trained."""
     found = re.search(r"Step ([\d,]+) of", page.locator(".st-key-run_bar").inner_text())
@@ -120,6 +132,13 @@ def later(page: Page, first: int) -> int:
             return now
         page.wait_for_timeout(200)
     return pytest.fail(f"the training did not get past step {first}")
+
+
+def picture(chart: Locator) -> bytes:
+    """A screenshot; empty if the chart is being replaced, as by one with a second curve."""
+    with suppress(Error):
+        return chart.screenshot()
+    return b""
 
 
 def train_long(page: Page, app_url: str) -> None:
@@ -143,8 +162,7 @@ def test_train_watch_leave_return_stop_and_draw(page: Page, app_url: str) -> Non
         expect(seen).to_be_in_viewport(ratio=0.95)
     before = chart.screenshot()
     later(page, first)
-    page.wait_for_timeout(1000)
-    assert chart.screenshot() != before  # the curve has gained points
+    wait_until(lambda: picture(chart) not in (b"", before), "new points on the curve", seconds=30)
     expect(page.get_by_text("offline sample, 5,000 digits").last).to_be_visible()
     expect(page.get_by_text(re.compile(r"Validation \d"))).to_be_visible(timeout=60 * SECONDS)  # an epoch has ended
 

@@ -1,7 +1,7 @@
 """What people and processes do that writes to RUNS_DIR, and what must be true afterwards. See test_writes.py.
 
-An action is what one process does until it ends or is killed. It notes what it was told was done. The check is the next
-process: it finds all of that, and brings what was interrupted to its end.
+An action is what one process does until it ends or is killed. It records which calls have returned. The check is the
+next process: it must find the results of those calls, and finishes what was interrupted.
 """
 
 from __future__ import annotations

@@ -86,10 +86,10 @@ class FaultyDisk:
         setattr(owner, name, value)
 
     def _getpid(self, original: Callable[[], int]) -> Callable[[], int]:
-        """The child's id, but for filelock and multiprocessing, which would take another id for a fork."""
+        """The child's id, but for libraries that would take another id for a fork."""
         return lambda: (
             original()
-            if sys._getframe(1).f_globals["__name__"].startswith(("filelock", "multiprocessing"))
+            if sys._getframe(1).f_globals["__name__"].startswith(("filelock", "multiprocessing", "psutil"))
             else self._process.pid
         )
 

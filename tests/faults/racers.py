@@ -100,7 +100,7 @@ ACTIONS: dict[str, Callable[[Path, int], object]] = {
 
 
 def race(action: str, connection: Connection, barrier: Any, number: int) -> None:
-    """Does the action once for every path that arrives, together with all others, and sends back what came of it."""
+    """Does the action once for every path that arrives, together with all others, and sends back the outcome."""
     while path := connection.recv():
         os.environ["DIGITLAB_RUNS"] = str(path.parent.parent if action == "resume_sweep" else path.parent)
         try:
@@ -156,7 +156,7 @@ class Race:
             connection.send(action)
 
     def round(self, path: Path) -> list[tuple[str, Any]]:
-        """Lets all racers do it at once with a path. Returns what came of it for each."""
+        """Lets all racers do it at once with a path. Returns the outcome of each."""
         for connection in self._racers:
             connection.send(path)
         return [

@@ -545,7 +545,7 @@ def test_a_worker_that_had_just_started_when_its_server_died_is_not_started_twic
 
 
 def test_a_persistent_worker_of_a_sweep_keeps_no_place_when_its_run_has_ended(workers: Workers) -> None:
-    """The worker goes on with the next trial, and the server has its place back."""
+    """The worker trains the next trial, and the server gets its slot back."""
     trial, waiting = make_run(), make_run()
     worker = workers.start(trial, 1)
     wait_until(started(trial), "the trial")

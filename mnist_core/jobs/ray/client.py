@@ -17,7 +17,7 @@ from mnist_core.jobs.ray.cluster import Capacity, Cluster, driver_command, worke
 from mnist_core.jobs.ray.holds import Hold
 
 RUNS_EACH = 50
-"""A process on the cluster is replaced after so many runs, in case it loses memory."""
+"""Runs after which a process on the cluster is replaced, in case it leaks memory."""
 RETRY_SECONDS = 10.0
 """How long to wait until a driver that has failed is started again."""
 CONNECT_SECONDS, ANSWER_SECONDS = 3.0, 15.0

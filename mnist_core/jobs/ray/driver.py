@@ -171,7 +171,7 @@ def begin_attempt(run: Run, job: str) -> bool:
         job: under which it was submitted.
 
     Returns:
-        False if the run shall not be trained: it was withdrawn, has ended, or was lost for the second time.
+        False if the run must not be trained: it was withdrawn, has ended, or was lost for the second time.
     """
     with claims.claiming(run):
         claim, state = claims.read_claim(run), run.recorded_state

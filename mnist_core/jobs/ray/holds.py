@@ -1,4 +1,4 @@
-"""The runs that a cluster shall train, a file for each: job backends write it, and the cluster's driver reads it.
+"""The runs that a cluster is to train, a file for each: job backends write it, and the cluster's driver reads it.
 
     RUNS_DIR/.cluster/<driver>/<job>.json    {"owner": "…", "sweep": false, "since": 1764…}
 
@@ -29,7 +29,7 @@ WAITING_MESSAGE = "Waiting for a free slot on the cluster."
 
 @dataclass(frozen=True)
 class Hold:
-    """A run that the cluster shall train.
+    """A run that the cluster is to train.
 
     Attributes:
         run: the run.
