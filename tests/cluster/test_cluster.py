@@ -36,6 +36,7 @@ from mnist_core.sweeps.space_parser import parse_space
 from mnist_core.sweeps.store import Sweep, create_sweep, list_sweeps
 from mnist_core.sweeps.study import Study
 from tests.cluster.nodes import CORES, RayCluster, free_port
+from tests.faults.report import is_long
 from tests.support import ROOT, command_line, environment, hears_signals, wait_until
 
 TINY = Settings((Rescaling(1 / 255), Flatten(), Dense(10, "softmax")), batch_size=500, epochs=3, learning_rate=0.01)
@@ -64,7 +65,7 @@ def epochs_of(run: Run) -> list[int]:
     return [row["epoch"] for row in run.metrics().rows if "val_accuracy" in row]
 
 
-def test_a_run_is_trained_on_a_node_steered_and_gone_on_with(backend: RayBackend, on_cluster: RayCluster) -> None:
+def test_a_run_is_trained_on_a_node_steered_and_resumed(backend: RayBackend, on_cluster: RayCluster) -> None:
     run = start_run(backend, spec(epochs=900))
     wait_until(lambda: run.status().epoch > 0, "the first epoch", SECONDS)
     worker = psutil.Process(run.status().pid)
@@ -93,7 +94,7 @@ def test_a_run_is_killed(backend: RayBackend) -> None:
     assert ended(run, backend) == "interrupted" and not run.has_model
 
 
-def test_the_app_is_started_anew_meanwhile(backend: RayBackend, on_cluster: RayCluster) -> None:
+def test_the_app_restarts_meanwhile(backend: RayBackend, on_cluster: RayCluster) -> None:
     run = start_run(backend, spec(epochs=900))
     wait_until(lambda: run.status().step > 0, "the first batch", SECONDS)
     backend.close()
@@ -258,7 +259,8 @@ def _none_lost_none_doubled(made: Sweep, plan: SweepPlan) -> None:
     assert states == {optuna.trial.TrialState.COMPLETE: 12}
 
 
-def test_the_head_is_lost_and_the_run_goes_on_under_the_next_one(backend: RayBackend, on_cluster: RayCluster) -> None:
+@pytest.mark.skipif(not is_long(), reason="takes 35 seconds: DIGITLAB_FAULTS=long make test-cluster")
+def test_the_head_is_lost_and_the_run_resumes_under_the_next_one(backend: RayBackend, on_cluster: RayCluster) -> None:
     run = start_run(backend, spec(epochs=900))
     wait_until(lambda: run.status().epoch > 0, "the first epoch", SECONDS)
     on_cluster.head.lose()

@@ -1,6 +1,6 @@
 """What outsiders send, as property tests: every input either works or raises an error of Digit Lab's own.
 
-`make test` tries sixty inputs of each. `python -m tests.faults.fuzz` tries them for an hour, guided by coverage.
+`make test` tries 25 inputs of each. `python -m tests.faults.fuzz` tries them for an hour, guided by coverage.
 """
 
 from __future__ import annotations
