@@ -57,6 +57,13 @@ def resize(page: Page, width: int) -> None:
 
 
 def layout_problems(page: Page) -> list[str]:
-    """What is cut off, overlaps or scrolls sideways, and a primary button out of view; a sentence each."""
-    problems: list[str] = page.evaluate(CHECK_LAYOUT)
+    """What is cut off, overlaps or scrolls sideways, and a primary button out of view; a sentence each.
+
+    A chart follows the window's width only once the browser finds time for it, so problems count after ten seconds.
+    """
+    for _ in range(20):
+        problems: list[str] = page.evaluate(CHECK_LAYOUT)
+        if not problems:
+            break
+        page.wait_for_timeout(500)
     return problems
