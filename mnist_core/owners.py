@@ -23,7 +23,8 @@ from pathlib import Path
 
 from mnist_core.config import admin_token, admins
 from mnist_core.errors import NotOwnerError, RunError
-from mnist_core.files import read_json, write_json
+from mnist_core.files.json_reader import read_json
+from mnist_core.files.write import write_json
 from mnist_core.guesses import GuessLimit
 
 OWNER_FILE = "owner.json"

@@ -26,7 +26,9 @@ from pathlib import Path
 
 from mnist_core.config import runs_dir, worker_hours
 from mnist_core.errors import DigitLabError
-from mnist_core.files import DISK_FULL, delete_leftovers, open_log
+from mnist_core.files.leftovers import delete_leftovers
+from mnist_core.files.write import open_log
+from mnist_core.files.write_errors import DISK_FULL
 from mnist_core.jobs.backend import GRACE_SECONDS
 from mnist_core.jobs.persistent_worker import STAY
 from mnist_core.jobs.ray.driver import Driver, begin_attempt

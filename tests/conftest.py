@@ -13,7 +13,8 @@ import pytest
 from hypothesis import settings
 
 from mnist_core import owners
-from mnist_core.files import read_json, write_json
+from mnist_core.files.json_reader import read_json
+from mnist_core.files.write import write_json
 from mnist_core.processes import import_keras
 from tests.support import (
     ROOT,

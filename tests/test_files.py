@@ -18,24 +18,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mnist_core.files import (
-    JSON_BYTES,
-    LINE_BYTES,
-    append_line,
-    copy_files,
-    delete_leftovers,
-    explain_write_error,
-    new_folder,
-    open_file,
-    parse_json,
-    parse_lines,
-    read_file,
-    read_json,
-    replacing,
-    scratch_folder,
-    write_arrays,
-    write_json,
-)
+from mnist_core.files.folders import copy_files, new_folder, scratch_folder
+from mnist_core.files.json_reader import LINE_BYTES, parse_json, parse_lines, read_json
+from mnist_core.files.leftovers import delete_leftovers
+from mnist_core.files.read import JSON_BYTES, open_file, read_file
+from mnist_core.files.write import append_line, replacing, write_arrays, write_json
+from mnist_core.files.write_errors import explain_write_error
 from tests.support import ROOT, wait_until
 
 DEEP = "[" * 100_000
@@ -85,7 +73,8 @@ def test_files_are_copied_with_their_folders(tmp_path: Path) -> None:
 LEAVE = """
 import os, sys, signal
 from pathlib import Path
-from mnist_core.files import new_folder, replacing
+from mnist_core.files.folders import new_folder
+from mnist_core.files.write import replacing
 root = Path(sys.argv[1])
 with new_folder(root / "a-run") as folder, replacing(root / "checkpoint" / "state.npz") as file:
     (folder / "spec.json").write_text("{")
@@ -274,7 +263,7 @@ def test_many_threads_may_write_one_file(tmp_path: Path) -> None:
 WRITER = """
 import sys
 from pathlib import Path
-from mnist_core.files import write_json
+from mnist_core.files.write import write_json
 number = 0
 while not Path(sys.argv[2]).exists():
     number += 1
@@ -347,7 +336,7 @@ def test_line_is_not_appended_by_half_on_a_full_disk(tmp_path: Path, limit: int)
     path = tmp_path / "metrics.jsonl"
     append_line(path, '{"step": 1}')
     script = (
-        "import resource, sys; from pathlib import Path; from mnist_core.files import append_line\n"
+        "import resource, sys; from pathlib import Path; from mnist_core.files.write import append_line\n"
         f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
         "try: append_line(Path(sys.argv[1]), '{\"step\": 2}')\n"
         "except OSError as error: sys.exit(9)\n"

@@ -22,7 +22,8 @@ from mnist_core.drawing.strokes import PenDigit
 from mnist_core.errors import DownloadError, ModelError
 from mnist_core.export.archive import unpack_run
 from mnist_core.export.formats import write_export
-from mnist_core.files import read_json, write_json
+from mnist_core.files.json_reader import read_json
+from mnist_core.files.write import write_json
 from mnist_core.handwriting import mixture
 from mnist_core.handwriting.digit_forms import generate_digit
 from mnist_core.handwriting.pen_digits import DRAWING_CONDITIONS

@@ -25,7 +25,7 @@ from mnist_core.constants import NOT_A_DIGIT
 from mnist_core.data.mnist import load_mnist
 from mnist_core.evaluation.metrics import evaluate
 from mnist_core.evaluation.pen_accuracy import accuracy_by_condition
-from mnist_core.files import write_json
+from mnist_core.files.write import write_json
 from mnist_core.handwriting.pen_digits import load_pen_digits, split_writers
 from mnist_core.models import convert
 from mnist_core.models.classifier import DEFAULT_MODEL, Classifier

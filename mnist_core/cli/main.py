@@ -10,7 +10,7 @@ import click
 
 from mnist_core.config import runs_dir
 from mnist_core.errors import DigitLabError
-from mnist_core.files import explain_write_error
+from mnist_core.files.write_errors import explain_write_error
 
 
 class _Commands(click.Group):

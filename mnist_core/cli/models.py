@@ -16,7 +16,7 @@ from mnist_core.cli.main import main
 from mnist_core.cli.options import data_option, json_option
 from mnist_core.cli.output import print_json, print_table
 from mnist_core.errors import DrawingError
-from mnist_core.files import load_arrays, read_file
+from mnist_core.files.read import load_arrays, read_file
 from mnist_core.models.classifier import BATCH, DEFAULT_MODEL, Classifier, Prediction
 from mnist_core.runs.store import find_run
 

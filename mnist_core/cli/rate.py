@@ -12,7 +12,7 @@ from mnist_core.cli.options import data_option, json_option, recipe_option, seed
 from mnist_core.cli.output import print_json
 from mnist_core.cli.train import train_in_foreground
 from mnist_core.errors import RunError
-from mnist_core.files import delete_folder
+from mnist_core.files.folders import delete_folder
 from mnist_core.recipes.overrides import parse_override
 from mnist_core.recipes.settings import OPTIMIZERS
 from mnist_core.runs.run import Run

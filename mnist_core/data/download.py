@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from mnist_core.errors import DownloadError
-from mnist_core.files import move, scratch_folder
+from mnist_core.files.folders import move, scratch_folder
 
 ANSWER_SECONDS = 8.0
 """Longest wait for the first byte, with the name lookup and all addresses of the host."""

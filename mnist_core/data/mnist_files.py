@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.errors import DataError
-from mnist_core.files import open_file
+from mnist_core.files.read import open_file
 
 MNIST_KEYS = ("x_train", "y_train", "x_test", "y_test")
 """The arrays of Keras's mnist.npz."""

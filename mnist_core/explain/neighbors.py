@@ -17,15 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.errors import ModelError
-from mnist_core.files import (
-    MODEL_BYTES,
-    delete_file,
-    delete_leftovers,
-    make_folder,
-    open_file,
-    read_file,
-    write_array,
-)
+from mnist_core.files.folders import delete_file, make_folder
+from mnist_core.files.leftovers import delete_leftovers
+from mnist_core.files.read import MODEL_BYTES, open_file, read_file
+from mnist_core.files.write import write_array
 from mnist_core.models.activations import ActivationModel
 
 BATCH_SIZE = 2048

@@ -19,7 +19,8 @@ from mnist_core.errors import RunError
 from mnist_core.export import import_budget, validate
 from mnist_core.export.localize import localize
 from mnist_core.export.unzip import ARCHIVE_FILES, EVENTS, MAX_FILES, extract
-from mnist_core.files import explain_write_error, move, scratch_folder
+from mnist_core.files.folders import move, scratch_folder
+from mnist_core.files.write_errors import explain_write_error
 from mnist_core.runs.disk_space import check_room, disk_bytes
 from mnist_core.runs.run import Run
 from mnist_core.runs.store import new_run_id

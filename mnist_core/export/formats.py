@@ -18,7 +18,9 @@ from mnist_core.charts.common import COLORS
 from mnist_core.errors import ModelError, RunError
 from mnist_core.export import keras_script
 from mnist_core.export.archive import pack_run
-from mnist_core.files import MODEL_BYTES, explain_write_error, read_file, write_bytes
+from mnist_core.files.read import MODEL_BYTES, read_file
+from mnist_core.files.write import write_bytes
+from mnist_core.files.write_errors import explain_write_error
 from mnist_core.runs.reports import check_report
 from mnist_core.runs.run import Run
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from mnist_core import owners
 from mnist_core.config import import_mb
 from mnist_core.errors import RunError
-from mnist_core.files import delete_folder
+from mnist_core.files.folders import delete_folder
 from mnist_core.runs.disk_space import disk_bytes
 from mnist_core.runs.imports import IMPORT_FILE
 from mnist_core.runs.labels import run_title

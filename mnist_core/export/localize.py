@@ -10,7 +10,8 @@ import time
 from dataclasses import asdict, replace
 
 from mnist_core.data.mnist import DATA_SETS, ELSEWHERE
-from mnist_core.files import read_json, write_json
+from mnist_core.files.json_reader import read_json
+from mnist_core.files.write import write_json
 from mnist_core.runs.imports import MAX_TEXT, ImportMark, write_import
 from mnist_core.runs.labels import read_label
 from mnist_core.runs.names import memorable_name

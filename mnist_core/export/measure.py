@@ -15,7 +15,7 @@ from mnist_core.data.mnist import DATA_SETS, load_mnist
 from mnist_core.data.splits import split_mnist, uncenter_split
 from mnist_core.errors import DigitLabError, ModelError, RunError
 from mnist_core.evaluation.metrics import evaluate
-from mnist_core.files import explain_write_error
+from mnist_core.files.write_errors import explain_write_error
 from mnist_core.limits import limited
 from mnist_core.models.classifier import Classifier
 from mnist_core.processes import cpu_count

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import IO
 
 from mnist_core.errors import RunError
-from mnist_core.files import create_file, make_folder
+from mnist_core.files.folders import make_folder
+from mnist_core.files.write import create_file
 from mnist_core.runs.checkpoints import CHECKPOINT_FILE
 from mnist_core.runs.store import is_run_id
 

@@ -25,7 +25,7 @@ from mnist_core.errors import RunError
 from mnist_core.export import try_model
 from mnist_core.export.unzip import FREE_BYTES
 from mnist_core.fields import is_number
-from mnist_core.files import parse_json
+from mnist_core.files.json_reader import parse_json
 from mnist_core.models.weights import WEIGHTS_FILE
 from mnist_core.networks.layers import LAYERS
 from mnist_core.processes import last_error_line, run_module

@@ -28,7 +28,10 @@ from mnist_core.config import max_drawings_each, runs_dir
 from mnist_core.constants import NOT_A_DIGIT
 from mnist_core.drawing.strokes import Strokes, fit_strokes
 from mnist_core.errors import DrawingError
-from mnist_core.files import delete_file, explain_write_error, make_folder, read_json, write_json
+from mnist_core.files.folders import delete_file, make_folder
+from mnist_core.files.json_reader import read_json
+from mnist_core.files.write import write_json
+from mnist_core.files.write_errors import explain_write_error
 from mnist_core.locks import locked
 
 MAX_CORRECTIONS = 2000

@@ -17,7 +17,10 @@ import numpy as np
 
 from mnist_core.data.mnist import mnist_cache_path
 from mnist_core.drawing.strokes import PenDigit
-from mnist_core.files import delete_file, delete_leftovers, load_arrays, make_folder, move, write_arrays
+from mnist_core.files.folders import delete_file, make_folder, move
+from mnist_core.files.leftovers import delete_leftovers
+from mnist_core.files.read import load_arrays
+from mnist_core.files.write import write_arrays
 from mnist_core.handwriting.mixture import (
     CHUNK,
     Images,

@@ -24,7 +24,9 @@ from mnist_core.data.download import Progress, fetch
 from mnist_core.data.mnist import mnist_cache_path
 from mnist_core.drawing.strokes import CANVAS_SIDE, Canvas, PenDigit, render_strokes
 from mnist_core.errors import DataError, DownloadError, SettingError
-from mnist_core.files import make_folder, read_file, write_bytes
+from mnist_core.files.folders import make_folder
+from mnist_core.files.read import read_file
+from mnist_core.files.write import write_bytes
 from mnist_core.handwriting import lzw, pen_formats
 
 PEN_URL = "https://archive.ics.uci.edu/static/public/81/pen+based+recognition+of+handwritten+digits.zip"

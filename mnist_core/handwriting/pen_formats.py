@@ -27,7 +27,7 @@ from typing import Any
 from mnist_core.drawing.strokes import PenDigit, fit_strokes
 from mnist_core.errors import DataError
 from mnist_core.fields import is_number
-from mnist_core.files import parse_json
+from mnist_core.files.json_reader import parse_json
 
 UNKNOWN_WRITER = "unknown"
 """The `writer` of a UNIPEN digit whose comment does not name one."""

@@ -10,7 +10,10 @@ from pathlib import Path
 
 from mnist_core import owners
 from mnist_core.errors import ClusterError, QueueFullError, RunError, SettingError
-from mnist_core.files import delete_folder, explain_write_error, read_tail, write_json
+from mnist_core.files.folders import delete_folder
+from mnist_core.files.read import read_tail
+from mnist_core.files.write import write_json
+from mnist_core.files.write_errors import explain_write_error
 from mnist_core.jobs import slots
 from mnist_core.jobs.backend import JobBackend
 from mnist_core.recipes.overrides import setting_rules

@@ -14,7 +14,7 @@ import math
 import subprocess  # noqa: S404 - the type of a worker
 import time
 
-from mnist_core.files import open_log
+from mnist_core.files.write import open_log
 from mnist_core.jobs.worker_process import WORKER, send_run
 from mnist_core.processes import end_child, start_module
 from mnist_core.runs.run import Run

@@ -22,7 +22,8 @@ from typing import Any
 import psutil
 
 from mnist_core.config import runs_dir
-from mnist_core.files import read_json, write_json
+from mnist_core.files.json_reader import read_json
+from mnist_core.files.write import write_json
 from mnist_core.liveness import identified_process_is_alive, process_identity
 from mnist_core.locks import locked
 from mnist_core.runs.run import Run

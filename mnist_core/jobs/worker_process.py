@@ -15,7 +15,7 @@ from typing import IO
 
 import psutil
 
-from mnist_core.files import open_log
+from mnist_core.files.write import open_log
 from mnist_core.processes import end_child, start_module
 from mnist_core.runs.run import Run
 from mnist_core.runs.status import FINAL_STATES

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mnist_core.constants import NUM_CLASSES
 from mnist_core.errors import ModelError
-from mnist_core.files import MODEL_BYTES, read_file
+from mnist_core.files.read import MODEL_BYTES, read_file
 from mnist_core.models.select_graph import default_graph
 
 DEFAULT_MODEL = Path(__file__).parent / "default" / "model.tflite"

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.errors import ModelError
-from mnist_core.files import open_file
+from mnist_core.files.read import open_file
 from mnist_core.networks.architecture import Architecture
 from mnist_core.networks.keras_model import keras_layer_names
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from mnist_core.errors import ArchitectureError
 from mnist_core.fields import name_errors, rule_violations
-from mnist_core.files import parse_json
+from mnist_core.files.json_reader import parse_json
 from mnist_core.networks.architecture import MAX_LAYERS
 from mnist_core.networks.layers import ACTIVATIONS, LAYERS, Flatten, Layer, LeakyReLU, ReLU, Softmax
 

@@ -20,7 +20,11 @@ from typing import Any
 from mnist_core import owners
 from mnist_core.config import max_networks_each, runs_dir
 from mnist_core.errors import ArchitectureError, SettingError
-from mnist_core.files import delete_file, explain_write_error, make_folder, read_file, read_json, write_json
+from mnist_core.files.folders import delete_file, make_folder
+from mnist_core.files.json_reader import read_json
+from mnist_core.files.read import read_file
+from mnist_core.files.write import write_json
+from mnist_core.files.write_errors import explain_write_error
 from mnist_core.locks import locked
 from mnist_core.networks import architecture, keras_json_parser
 from mnist_core.networks.architecture import LAYERS_KEY, Architecture

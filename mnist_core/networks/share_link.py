@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Sequence
 
 from mnist_core.errors import ArchitectureError
-from mnist_core.files import parse_json
+from mnist_core.files.json_reader import parse_json
 from mnist_core.networks import architecture
 from mnist_core.networks.architecture import MAX_LAYERS, Architecture
 from mnist_core.networks.layers import Layer

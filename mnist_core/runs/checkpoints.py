@@ -17,7 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.errors import RunError
-from mnist_core.files import load_arrays, make_folder, write_arrays
+from mnist_core.files.folders import make_folder
+from mnist_core.files.read import load_arrays
+from mnist_core.files.write import write_arrays
 
 Variables = list[NDArray[Any]]
 """Values of all variables of a model and of its optimizer."""

@@ -22,7 +22,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
 from mnist_core.fields import COUNT, Text, accepted
-from mnist_core.files import read_json, write_json
+from mnist_core.files.json_reader import read_json
+from mnist_core.files.write import write_json
 from mnist_core.locks import locked
 from mnist_core.processes import STARTER_VARIABLE
 from mnist_core.runs.run import Run

@@ -18,7 +18,7 @@ from pathlib import Path
 from mnist_core import owners
 from mnist_core.config import runs_dir, runs_mb, runs_mb_each
 from mnist_core.errors import RunError
-from mnist_core.files import delete_folder
+from mnist_core.files.folders import delete_folder
 from mnist_core.owners import Visitor
 from mnist_core.runs.labels import read_label
 from mnist_core.runs.run import Run

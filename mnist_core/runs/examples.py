@@ -13,7 +13,8 @@ from pathlib import Path
 from mnist_core import owners
 from mnist_core.config import runs_dir
 from mnist_core.errors import RunError
-from mnist_core.files import copy_files, explain_write_error, new_folder
+from mnist_core.files.folders import copy_files, new_folder
+from mnist_core.files.write_errors import explain_write_error
 from mnist_core.runs.run import Run
 
 EXAMPLES = Path(__file__).parent / "examples"

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from mnist_core.fields import is_number
-from mnist_core.files import read_json, write_json
+from mnist_core.files.json_reader import read_json
+from mnist_core.files.write import write_json
 
 IMPORT_FILE = "import.json"
 MAX_TEXT = 200

@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from mnist_core.files import read_file, write_bytes
+from mnist_core.files.read import read_file
+from mnist_core.files.write import write_bytes
 from mnist_core.runs.run import Run
 from mnist_core.runs.status import FINAL_STATES
 

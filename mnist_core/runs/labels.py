@@ -6,7 +6,9 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from mnist_core.errors import RunError
-from mnist_core.files import explain_write_error, read_json, write_json
+from mnist_core.files.json_reader import read_json
+from mnist_core.files.write import write_json
+from mnist_core.files.write_errors import explain_write_error
 from mnist_core.locks import locked
 from mnist_core.runs.names import memorable_name
 from mnist_core.runs.run import Run

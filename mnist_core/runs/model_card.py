@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mnist_core.errors import ModelError, RunError
-from mnist_core.files import read_json
+from mnist_core.files.json_reader import read_json
 from mnist_core.networks.architecture import Architecture
 from mnist_core.runs.run import Run
 from mnist_core.runs.spec import RunSpec

@@ -24,7 +24,10 @@ from numpy.typing import NDArray
 from mnist_core.constants import IMAGE_SIZE, NUM_CLASSES
 from mnist_core.errors import DrawingError, RunError
 from mnist_core.fields import COUNT
-from mnist_core.files import explain_write_error, load_arrays, read_json, write_arrays, write_json
+from mnist_core.files.json_reader import read_json
+from mnist_core.files.read import load_arrays
+from mnist_core.files.write import write_arrays, write_json
+from mnist_core.files.write_errors import explain_write_error
 from mnist_core.runs.reports import check_report
 from mnist_core.runs.run import Run
 

@@ -48,17 +48,10 @@ from typing import Any, BinaryIO
 
 from mnist_core.errors import RunError
 from mnist_core.fields import COUNT, Rule, Text
-from mnist_core.files import (
-    append_line,
-    explain_write_error,
-    open_file,
-    parse_json,
-    parse_lines,
-    read_file,
-    read_json,
-    write_bytes,
-    write_json,
-)
+from mnist_core.files.json_reader import parse_json, parse_lines, read_json
+from mnist_core.files.read import open_file, read_file
+from mnist_core.files.write import append_line, write_bytes, write_json
+from mnist_core.files.write_errors import explain_write_error
 from mnist_core.locks import locked
 from mnist_core.runs import sampling
 from mnist_core.runs.card import check_card

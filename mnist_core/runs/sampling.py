@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO
 
-from mnist_core.files import LINE_BYTES, parse_line, parse_lines
+from mnist_core.files.json_reader import LINE_BYTES, parse_line, parse_lines
 from mnist_core.runs.reports import check_report
 
 WHOLE_BYTES = 1_000_000

@@ -21,7 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.errors import RunError
-from mnist_core.files import MODEL_BYTES, delete_file, load_arrays, make_folder, write_arrays
+from mnist_core.files.folders import delete_file, make_folder
+from mnist_core.files.read import MODEL_BYTES, load_arrays
+from mnist_core.files.write import write_arrays
 
 SNAPSHOT_FOLDER = "snapshots"
 MAX_SNAPSHOTS = 20

@@ -22,7 +22,7 @@ from mnist_core.fields import (
     is_number,
     rule_violations,
 )
-from mnist_core.files import read_json
+from mnist_core.files.json_reader import read_json
 from mnist_core.liveness import identified_process_is_alive, process_identity, process_is_alive
 
 FINAL_STATES = ("finished", "stopped", "failed", "interrupted")

@@ -13,7 +13,9 @@ from typing import Any
 from mnist_core import owners
 from mnist_core.config import runs_dir
 from mnist_core.errors import RunError, RunNotFoundError
-from mnist_core.files import explain_write_error, new_folder, write_json
+from mnist_core.files.folders import new_folder
+from mnist_core.files.write import write_json
+from mnist_core.files.write_errors import explain_write_error
 from mnist_core.runs.run import SWEEP_MARK, Run
 from mnist_core.runs.spec import RunSpec
 from mnist_core.runs.status import Status, stamp_status

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from mnist_core.config import runs_dir
 from mnist_core.errors import RunError, RunNotFoundError
-from mnist_core.files import delete_folder, explain_write_error, make_folder, move
+from mnist_core.files.folders import delete_folder, make_folder, move
+from mnist_core.files.write_errors import explain_write_error
 from mnist_core.runs import claims
 from mnist_core.runs.run import Run
 from mnist_core.runs.store import find_run

@@ -13,7 +13,8 @@ from typing import Any
 
 from mnist_core import owners
 from mnist_core.errors import SweepError
-from mnist_core.files import explain_write_error, open_log
+from mnist_core.files.write import open_log
+from mnist_core.files.write_errors import explain_write_error
 from mnist_core.processes import start_module
 from mnist_core.runs import claims
 from mnist_core.runs.status import stamp_status

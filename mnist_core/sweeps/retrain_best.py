@@ -11,7 +11,7 @@ import statistics
 from typing import Any
 
 from mnist_core.errors import SweepError
-from mnist_core.files import write_json
+from mnist_core.files.write import write_json
 from mnist_core.runs.run import BEST_MODEL, Run
 from mnist_core.runs.spec import MAX_SEED
 from mnist_core.sweeps import final_test

@@ -29,7 +29,11 @@ from typing import Any
 from mnist_core import owners
 from mnist_core.config import runs_dir
 from mnist_core.errors import RunError, SettingError, SweepError, SweepNotFoundError
-from mnist_core.files import explain_write_error, make_folder, new_folder, parse_json, read_file, read_json, write_json
+from mnist_core.files.folders import make_folder, new_folder
+from mnist_core.files.json_reader import parse_json, read_json
+from mnist_core.files.read import read_file
+from mnist_core.files.write import write_json
+from mnist_core.files.write_errors import explain_write_error
 from mnist_core.runs import claims
 from mnist_core.runs.disk_space import check_room
 from mnist_core.runs.run import BEST_MODEL, SWEEP_ID, SWEEPS_FOLDER, Run, sweep_mark

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from mnist_core.errors import SweepError
-from mnist_core.files import write_json
+from mnist_core.files.write import write_json
 from mnist_core.sweeps.plan import SweepPlan
 from mnist_core.sweeps.search_space import grid_points, suggest_settings
 from mnist_core.sweeps.store import Sweep

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from mnist_core.constants import NOT_A_DIGIT
 from mnist_core.data.splits import Split
 from mnist_core.errors import ModelError, SettingError
-from mnist_core.files import read_json
+from mnist_core.files.json_reader import read_json
 from mnist_core.handwriting import mixture
 from mnist_core.handwriting.corrections import Correction
 from mnist_core.models.classifier import DEFAULT_MODEL

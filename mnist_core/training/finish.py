@@ -15,7 +15,7 @@ from mnist_core.constants import NOT_A_DIGIT
 from mnist_core.errors import ModelError
 from mnist_core.evaluation.metrics import Evaluation, evaluate
 from mnist_core.evaluation.pen_accuracy import accuracy_by_condition
-from mnist_core.files import create_file, replacing
+from mnist_core.files.write import create_file, replacing
 from mnist_core.handwriting import mixture
 from mnist_core.models import convert
 from mnist_core.models.classifier import Classifier

@@ -28,7 +28,7 @@ from mnist_core.data.mnist import load_mnist
 from mnist_core.data.splits import Split, split_mnist, uncenter_split
 from mnist_core.errors import TrainingError
 from mnist_core.fields import MEASURED
-from mnist_core.files import delete_folder
+from mnist_core.files.folders import delete_folder
 from mnist_core.recipes.settings import Settings
 from mnist_core.runs.heartbeat import Heartbeat
 from mnist_core.runs.run import Run

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mnist_core.fields import COUNT, is_number
-from mnist_core.files import delete_folder
+from mnist_core.files.folders import delete_folder
 from mnist_core.runs.run import Run
 
 TAGS = {

@@ -28,7 +28,9 @@ from mnist_core.config import runs_dir
 from mnist_core.data.mnist import Mnist
 from mnist_core.data.splits import split_mnist
 from mnist_core.errors import TrainingError
-from mnist_core.files import make_folder, read_json, write_json
+from mnist_core.files.folders import make_folder
+from mnist_core.files.json_reader import read_json
+from mnist_core.files.write import write_json
 from mnist_core.handwriting.mixture import MIXTURES
 from mnist_core.networks import cost
 from mnist_core.networks.cost import LayerCost

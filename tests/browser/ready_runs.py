@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mnist_core.files import write_json
+from mnist_core.files.write import write_json
 from mnist_core.runs.run import Run, write_stamped_status
 from mnist_core.runs.spec import make_spec
 from mnist_core.runs.status import Status, stamp_status

@@ -23,7 +23,9 @@ from mnist_core import worker
 from mnist_core.export import validate
 from mnist_core.export.archive import unpack_run
 from mnist_core.export.formats import write_export
-from mnist_core.files import delete_leftovers, make_folder, write_bytes
+from mnist_core.files.folders import make_folder
+from mnist_core.files.leftovers import delete_leftovers
+from mnist_core.files.write import write_bytes
 from mnist_core.handwriting.corrections import delete_correction, list_corrections, save_correction
 from mnist_core.jobs.lifecycle import prepare_resume, resume_run, start_run
 from mnist_core.jobs.local import LocalBackend

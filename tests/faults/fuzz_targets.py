@@ -21,7 +21,7 @@ from mnist_core.drawing.normalize import normalize_drawing
 from mnist_core.drawing.whole_numbers import recognize_number
 from mnist_core.errors import DigitLabError
 from mnist_core.fields import rule_violations
-from mnist_core.files import parse_json, parse_lines
+from mnist_core.files.json_reader import parse_json, parse_lines
 from mnist_core.handwriting.pen_formats import parse_pen_digits
 from mnist_core.models.classifier import DEFAULT_MODEL, Classifier
 from mnist_core.networks import architecture, cost, diagnose, keras_json, share_link

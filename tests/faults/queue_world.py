@@ -21,7 +21,7 @@ from unittest import mock
 
 import psutil
 
-from mnist_core import files
+from mnist_core.files import folders, write
 from mnist_core.jobs import local
 from mnist_core.jobs.local import LocalBackend
 from mnist_core.processes import STARTER_VARIABLE
@@ -150,7 +150,7 @@ class World:
     @contextmanager
     def installed(self) -> Iterator[None]:
         """Within this context, the library runs on this machine."""
-        create_file, numbers = files.create_file, itertools.count(1)
+        create_file, numbers = write.create_file, itertools.count(1)
 
         def create(path: Path) -> Any:
             self._count_write(path)
@@ -165,7 +165,7 @@ class World:
                 (os, "fsync", lambda _: None),
                 (time, "time", lambda: self.boot_time() + self.elapsed),
                 (time, "monotonic", lambda: self.elapsed),
-                (files, "create_file", create),
+                (write, "create_file", create),
             ):
                 stack.enter_context(mock.patch.object(target, name, replacement))
             stack.enter_context(mock.patch.dict(os.environ, {"DIGITLAB_RUNS": str(self.root)}))
@@ -296,8 +296,8 @@ class World:
             self._write(run, "paused")
         elif then == "epoch":
             self._write(run, "running")
-            files.make_folder((run.path / CHECKPOINT_FILE).parent)
-            files.write_bytes(run.path / CHECKPOINT_FILE, b"-")
+            folders.make_folder((run.path / CHECKPOINT_FILE).parent)
+            write.write_bytes(run.path / CHECKPOINT_FILE, b"-")
         else:
             self._write(run, "finished")
             self.end(worker, 0)

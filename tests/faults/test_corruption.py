@@ -30,7 +30,7 @@ from streamlit.testing.v1 import AppTest
 
 from mnist_core.__main__ import main
 from mnist_core.errors import ModelError
-from mnist_core.files import write_json
+from mnist_core.files.write import write_json
 from mnist_core.runs.run import Run
 from pages.ui.shared import analysis_caches, navigation, state
 from tests.compatibility.test_older_files import FILES, RETRAINED, RUN, SWEEP

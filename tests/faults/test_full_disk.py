@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mnist_core.files import delete_leftovers
+from mnist_core.files.leftovers import delete_leftovers
 from mnist_core.jobs import worker_process
 from mnist_core.runs.examples import copy_examples
 from mnist_core.runs.run import Run

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from mnist_core.errors import ModelError
-from mnist_core.files import write_json
+from mnist_core.files.write import write_json
 from mnist_core.models import convert, select_graph
 from mnist_core.models.activations import ActivationModel, NoActivationsError
 from mnist_core.models.classifier import DEFAULT_MODEL, Classifier

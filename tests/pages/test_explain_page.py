@@ -13,7 +13,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from mnist_core.explain.blocks import fold_layers
-from mnist_core.files import write_json
+from mnist_core.files.write import write_json
 from mnist_core.models import convert
 from mnist_core.models.activations import ActivationModel
 from mnist_core.models.classifier import DEFAULT_MODEL

@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from mnist_core import owners
-from mnist_core.files import write_json
+from mnist_core.files.write import write_json
 from mnist_core.runs.names import memorable_name
 from mnist_core.runs.run import Run
 from mnist_core.runs.spec import make_spec

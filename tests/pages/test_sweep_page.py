@@ -15,7 +15,7 @@ from streamlit.testing.v1 import AppTest
 from mnist_core import owners
 from mnist_core.charts import sweep as sweep_charts
 from mnist_core.charts import sweep_settings as sweep_settings_charts
-from mnist_core.files import write_json
+from mnist_core.files.write import write_json
 from mnist_core.networks.layers import Dense, Flatten
 from mnist_core.networks.library import save_network
 from mnist_core.runs.spec import RunSpec, make_spec

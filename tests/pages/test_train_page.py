@@ -14,7 +14,8 @@ from streamlit.testing.v1 import AppTest
 
 from mnist_core.data.mnist import load_mnist
 from mnist_core.errors import DataError
-from mnist_core.files import read_json, write_json
+from mnist_core.files.json_reader import read_json
+from mnist_core.files.write import write_json
 from mnist_core.runs import probes
 from mnist_core.runs.examples import EXAMPLES
 from mnist_core.runs.run import Run

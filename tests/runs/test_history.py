@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mnist_core.errors import RunError, RunNotFoundError
-from mnist_core.files import write_json
+from mnist_core.files.write import write_json
 from mnist_core.recipes.recipes import RECIPES
 from mnist_core.runs import history, ranking
 from mnist_core.runs.comparison import live_changes, settings_table

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from mnist_core.errors import ModelError, RunError
-from mnist_core.files import read_json, write_json
+from mnist_core.files.json_reader import read_json
+from mnist_core.files.write import write_json
 from mnist_core.models.classifier import DEFAULT_MODEL
 from mnist_core.networks.layers import Conv2D
 from mnist_core.recipes.recipes import RECIPES

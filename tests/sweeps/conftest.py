@@ -12,7 +12,7 @@ import psutil
 import pytest
 import sqlalchemy
 
-from mnist_core.files import read_json
+from mnist_core.files.json_reader import read_json
 from mnist_core.sweeps.store import SWEEPS_FOLDER
 from tests.support import end_workers
 

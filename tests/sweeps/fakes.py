@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 from unittest import mock
 
-from mnist_core.files import write_json
+from mnist_core.files.write import write_json
 from mnist_core.jobs.backend import JobBackend
 from mnist_core.networks.layers import Dense, Flatten, Rescaling
 from mnist_core.recipes.settings import Settings

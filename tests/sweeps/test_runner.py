@@ -17,7 +17,7 @@ import optuna
 import pytest
 
 from mnist_core.errors import SweepError
-from mnist_core.files import write_json
+from mnist_core.files.write import write_json
 from mnist_core.jobs import other_runs, worker_pool
 from mnist_core.runs.run import Run
 from mnist_core.runs.spec import make_spec

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from mnist_core.errors import RunNotFoundError, SettingError, SweepError, SweepNotFoundError
-from mnist_core.files import write_json
+from mnist_core.files.write import write_json
 from mnist_core.runs.store import find_run
 from mnist_core.sweeps.launch import resume_sweep
 from mnist_core.sweeps.plan import make_plan

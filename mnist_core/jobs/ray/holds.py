@@ -18,7 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mnist_core import owners
-from mnist_core.files import delete_file, make_folder, read_json, write_json
+from mnist_core.files.folders import delete_file, make_folder
+from mnist_core.files.json_reader import read_json
+from mnist_core.files.write import write_json
 from mnist_core.jobs.fair_queue import next_turns
 from mnist_core.runs import claims
 from mnist_core.runs.run import Run, sweep_mark

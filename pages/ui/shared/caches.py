@@ -22,7 +22,7 @@ from mnist_core.data.augmentation import AUGMENTATIONS, augment
 from mnist_core.data.mnist import DATA_SETS, Mnist, load_mnist, mnist_available
 from mnist_core.data.splits import split_mnist, uncenter_test_images
 from mnist_core.errors import DataError, DigitLabError
-from mnist_core.files import delete_leftovers
+from mnist_core.files.leftovers import delete_leftovers
 from mnist_core.jobs import routing
 from mnist_core.jobs.backend import JobBackend
 from mnist_core.jobs.local import LocalBackend

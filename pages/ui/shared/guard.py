@@ -10,7 +10,7 @@ import streamlit as st
 
 from mnist_core.config import runs_dir
 from mnist_core.errors import DigitLabError
-from mnist_core.files import explain_write_error
+from mnist_core.files.write_errors import explain_write_error
 from pages.ui.shared import feedback, formatting
 
 log = logging.getLogger("digitlab.pages")

@@ -16,7 +16,7 @@ import streamlit as st
 from mnist_core import owners
 from mnist_core.config import admin_token
 from mnist_core.errors import DigitLabError
-from mnist_core.files import explain_write_error
+from mnist_core.files.write_errors import explain_write_error
 from mnist_core.owners import Visitor
 from mnist_core.runs.run import Run
 from pages.ui.shared import formatting, guard, sign_in, state

@@ -16,7 +16,7 @@ import pytest
 
 from mnist_core.config import ray_address
 from mnist_core.errors import ClusterError, QueueFullError, SettingError
-from mnist_core.files import write_json
+from mnist_core.files.write import write_json
 from mnist_core.jobs import worker_pool
 from mnist_core.jobs.lifecycle import resume_run, start_run
 from mnist_core.jobs.local import LocalBackend
