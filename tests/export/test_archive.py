@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from mnist_core.config import runs_dir
 from mnist_core.errors import RunError
-from mnist_core.export import unzip, validate
+from mnist_core.export import unzip, validate, validate_json
 from mnist_core.export.archive import exported_files, pack_run, unpack_run
 from mnist_core.export.unzip import ARCHIVE_FILES
 from mnist_core.runs.imports import read_import
@@ -346,9 +346,9 @@ def test_reports_are_counted_and_measured_before_they_are_parsed(
     """D3: 2.7 million lines took 14 seconds and 0.8 GB in every session that looked at the run."""
     count = files["metrics.jsonl"].count(b"\n")
     spec_and_reports = {name: files[name] for name in ("spec.json", "metrics.jsonl")}
-    monkeypatch.setattr(validate, "MAX_REPORTS", count)
+    monkeypatch.setattr(validate_json, "MAX_REPORTS", count)
     assert len(arrived(spec_and_reports).metrics().rows) == count
-    monkeypatch.setattr(validate, "MAX_REPORTS", count - 1)
+    monkeypatch.setattr(validate_json, "MAX_REPORTS", count - 1)
     with pytest.raises(RunError, match=f"more than {count - 1} lines"):
         arrived(spec_and_reports)
 
