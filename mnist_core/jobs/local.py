@@ -12,10 +12,8 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import replace
-from functools import partial
 
 import psutil
 
@@ -23,7 +21,8 @@ from mnist_core.config import max_queued, max_queued_each, max_running, warm_wor
 from mnist_core.errors import RunError
 from mnist_core.jobs import slots
 from mnist_core.jobs.backend import GRACE_SECONDS
-from mnist_core.jobs.lifecycle import WAITING_MESSAGE, conclude_run
+from mnist_core.jobs.dispatcher import Dispatcher, record_stop
+from mnist_core.jobs.lifecycle import WAITING_MESSAGE
 from mnist_core.jobs.local_queue import LocalJob, LocalQueue
 from mnist_core.jobs.other_runs import OtherRuns
 from mnist_core.jobs.slots import Slots
@@ -32,7 +31,7 @@ from mnist_core.jobs.worker_process import AdoptedWorker
 from mnist_core.processes import cpu_count
 from mnist_core.runs import claims
 from mnist_core.runs.run import Run, write_stamped_status
-from mnist_core.runs.status import FINAL_STATES, Status
+from mnist_core.runs.status import FINAL_STATES
 
 POLL_SECONDS = 0.2
 """How often the workers are checked."""
@@ -71,10 +70,10 @@ class LocalBackend:
     ) -> None:
         limit = running or max_running()
         threads = max(1, cpu_count() // limit)
-        self._grace = grace
         self._queue = LocalQueue(limit, queued or max_queued(), each or max_queued_each())
         self._pool = pool or WorkerPool(threads, warm_worker() if warm is None else warm, limit if stay else 0)
-        self._slots, self._in_line = Slots(limit), False
+        self._slots = Slots(limit)
+        self._dispatcher = Dispatcher(self._queue, self._pool, self._slots, grace)
         self._to_adopt: list[Run] = []
         self._other_runs = OtherRuns()
         self.lock = threading.RLock()
@@ -190,7 +189,7 @@ class LocalBackend:
                 self._queue.add(job)
         if job is None or not job.queued:
             return job
-        self._end(job, lambda: _record_stop(run))
+        self._dispatcher.end(job, lambda: record_stop(run))
         return None
 
     def prepare(self) -> None:
@@ -209,10 +208,10 @@ class LocalBackend:
         """Records which runs have ended, starts the next ones, and ends workers that ignore a request to stop."""
         steps = (
             self._adopt_all,
-            self._collect_ended,
-            self._enforce_stops,
-            self._start_next,
-            self._update_idle_workers,
+            self._dispatcher.collect_ended,
+            self._dispatcher.enforce_stops,
+            self._dispatcher.start_next,
+            self._dispatcher.update_idle_workers,
         )
         with self.lock:
             for step in steps:
@@ -220,90 +219,3 @@ class LocalBackend:
                     step()
                 except Exception:
                     log.exception("The queue continues after an error")
-
-    def _collect_ended(self) -> None:
-        for job in self._queue.ended():
-            self._record_end(job)
-        for job, worker in self._queue.training():
-            with _noting_trouble(job):
-                if worker.poll() is not None:
-                    self._end(job, partial(conclude_run, job.run, worker.returncode, worker.pid))
-
-    def _end(self, job: LocalJob, record: Callable[[], None]) -> None:
-        """Ends a job: writes how its run ended, as soon as that is possible, and only then removes it."""
-        job.record_end = record
-        self._record_end(job)
-
-    def _record_end(self, job: LocalJob) -> None:
-        with _noting_trouble(job):
-            if job.record_end is not None:
-                job.record_end()
-            slots.release(job.run, {os.getpid(), job.worker.pid} if job.worker else {os.getpid()})
-            self._queue.remove(job)
-
-    def _enforce_stops(self) -> None:
-        """Sends SIGTERM, then SIGKILL, to workers that have ignored a request to stop."""
-        for job, worker in self._queue.training():
-            if job.stop_requested is None:
-                continue
-            waited = time.monotonic() - job.stop_requested
-            if waited > 2 * self._grace:
-                worker.kill()
-            elif waited > self._grace and not job.terminated:
-                worker.terminate()
-                job.terminated = True
-
-    def _start_next(self) -> None:
-        next_jobs = self._queue.turns()[: self._queue.free_slots()]
-        if not next_jobs and self._in_line:
-            self._slots.stop_waiting()
-            self._in_line = False
-        for job in next_jobs:
-            with _noting_trouble(job):
-                if _has_left(job.run):
-                    self._queue.remove(job)
-                elif job.run.path.is_dir() and not job.run.control().get("stop") and not self._slots.take(job.run):
-                    self._in_line = True
-                    return
-                else:
-                    self._start(job)
-
-    def _start(self, job: LocalJob) -> None:
-        if job.run.control().get("stop") is True:  # another process has requested it
-            self._end(job, lambda: _record_stop(job.run))
-            return
-        self._queue.record_turn(job)
-        in_use = [worker for _, worker in self._queue.training()]
-        try:
-            job.worker = self._pool.start(job.run, in_use)
-        except OSError as error:  # the folder was deleted, or the machine takes no more processes
-            failed = Status("failed", f"The worker could not be started: {error}.")
-            self._end(job, lambda: write_stamped_status(job.run, failed))
-        else:
-            self._slots.assign(job.run, job.worker.pid)
-
-    def _update_idle_workers(self) -> None:
-        self._pool.update_idle_workers(training=bool(self._queue.training()), waiting=bool(self._queue.turns()))
-
-
-def _has_left(run: Run) -> bool:
-    """True if a queued run has ended or trains elsewhere, because to others this process seemed to be gone."""
-    status = run.status(grace=0)
-    return run.recorded_state in FINAL_STATES or (not status.final and status.pid not in (0, os.getpid()))
-
-
-def _record_stop(run: Run) -> None:
-    status = replace(run.status(), state="stopped", message="Stopped before its turn came.", seconds_left=None)
-    write_stamped_status(run, status)
-
-
-@contextmanager
-def _noting_trouble(job: LocalJob) -> Iterator[None]:
-    """Logs any error that concerns one run, once: the other runs continue, and the next turn tries again."""
-    try:
-        yield
-        job.trouble = ""
-    except Exception as error:
-        if repr(error) != job.trouble:
-            log.exception("The files of %s could not be read or written", job.run.id)
-        job.trouble = repr(error)

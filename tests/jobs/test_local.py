@@ -22,7 +22,7 @@ import pytest
 from mnist_core import config
 from mnist_core.config import max_queued, max_queued_each, max_running
 from mnist_core.errors import QueueFullError, RunError, SettingError
-from mnist_core.jobs import local, slots, worker_pool
+from mnist_core.jobs import dispatcher, local, slots, worker_pool
 from mnist_core.jobs.fair_queue import next_turns
 from mnist_core.jobs.lifecycle import conclude_run, prepare_resume, start_run
 from mnist_core.jobs.local import LocalBackend
@@ -476,7 +476,7 @@ def test_files_of_one_run_that_break_the_queue_break_this_run_only(
             raise error
         conclude_run(run, *arguments)
 
-    monkeypatch.setattr(local, "conclude_run", conclude)
+    monkeypatch.setattr(dispatcher, "conclude_run", conclude)
     backend.submit(broken)
     backend.submit(next_run)
     wait_until(started(next_run), "the next worker")
