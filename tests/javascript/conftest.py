@@ -1,9 +1,14 @@
+import json
 import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from mnist_core.models.classifier import DEFAULT_MODEL
+from mnist_core.models.weights import layer_weights
+from mnist_core.networks.architecture import Architecture, layers_from_json
 
 HERE = Path(__file__).parent
 
@@ -20,3 +25,11 @@ def node() -> Callable[..., subprocess.CompletedProcess[str]]:
         return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def shipped():
+    """The shipped model's architecture and weights."""
+    card = json.loads((DEFAULT_MODEL.parent / "card.json").read_text())
+    architecture = Architecture(layers_from_json(card["settings"]["layers"]))
+    return architecture, layer_weights(DEFAULT_MODEL.parent / "model.keras", architecture)

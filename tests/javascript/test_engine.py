@@ -1,6 +1,5 @@
 """The engine under Node predicts what Keras and LiteRT predict."""
 
-import json
 import zlib
 
 import numpy as np
@@ -9,8 +8,7 @@ import pytest
 from mnist_core.browser.weights_file import browser_model
 from mnist_core.errors import ModelError
 from mnist_core.models.classifier import DEFAULT_MODEL, Classifier
-from mnist_core.models.weights import layer_weights
-from mnist_core.networks.architecture import Architecture, layers_from_json
+from mnist_core.networks.architecture import Architecture
 from mnist_core.networks.keras_model import build_model
 from mnist_core.networks.layers import (
     AveragePooling2D,
@@ -92,13 +90,6 @@ def test_every_layer_computes_what_keras_computes(node, keras, tmp_path, name):
     expected = model.predict(images[..., None].astype(np.float32), verbose=0)
     found = predictions(node, tmp_path, browser_model(architecture, weights, "float32"), images)
     np.testing.assert_allclose(found, expected, atol=2e-6)
-
-
-@pytest.fixture(scope="module")
-def shipped():
-    card = json.loads((DEFAULT_MODEL.parent / "card.json").read_text())
-    architecture = Architecture(layers_from_json(card["settings"]["layers"]))
-    return architecture, layer_weights(DEFAULT_MODEL.parent / "model.keras", architecture)
 
 
 @pytest.mark.slow

@@ -1,0 +1,62 @@
+// Answers messages that ask to read drawings, in a Web Worker or, where there is none, in the page itself.
+//
+//     { type: "model", slot, url | buffer }              -> { type: "model", slot, error: null or a text }
+//     { type: "read", id, pixels, width, height, brush } -> { type: "answer", id, blank, image, answers, milliseconds }
+//
+// A slot holds one model, 0 unless said; two models are compared in slots 0 and 1. A model that fails to load leaves the
+// slot as it was. `pixels` are RGBA. `answers` has what `classify` returns for each slot, null for an empty one. Only the
+// newest request to read is answered.
+
+import { readModel } from "./engine.js";
+import { normalizeDrawing } from "./normalize.js";
+import { classify } from "./reading.js";
+
+/** Returns a function that takes messages. post: gets the replies. */
+export function answerMessages(post) {
+  const models = [];
+  const newestLoad = [];
+  let waiting = null;
+
+  const load = async ({ slot = 0, url, buffer }) => {
+    const load = (newestLoad[slot] = {});
+    try {
+      const model = readModel(buffer ?? (await download(url)));
+      if (newestLoad[slot] !== load) return; // another model was wanted meanwhile
+      models[slot] = model;
+      post({ type: "model", slot, error: null });
+    } catch (error) {
+      if (newestLoad[slot] === load) post({ type: "model", slot, error: String(error?.message ?? error) });
+    }
+  };
+
+  const read = () => {
+    const { id, pixels, width, height, brush } = waiting;
+    waiting = null;
+    const start = performance.now();
+    const { image, blank } = normalizeDrawing(pixels, width, height, brush);
+    const answers = Array.from(models, (model) => (model && !blank ? classify(model, image) : null));
+    post({ type: "answer", id, blank, image, answers, milliseconds: performance.now() - start });
+  };
+
+  return (message) => {
+    if (message.type === "model") load(message);
+    else {
+      if (!waiting) setTimeout(read); // after the messages that have arrived already
+      waiting = message;
+    }
+  };
+}
+
+async function download(url) {
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(`The server answered ${response.status}.`);
+  return response.arrayBuffer();
+}
+
+/** Makes the worker that runs this script answer its messages. */
+export function serveReadings(worker) {
+  const receive = answerMessages((reply) => worker.postMessage(reply));
+  worker.onmessage = ({ data }) => receive(data);
+}
+
+if (typeof WorkerGlobalScope !== "undefined" && globalThis instanceof WorkerGlobalScope) serveReadings(globalThis);
