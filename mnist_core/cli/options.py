@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import click
 
+from mnist_core.recipes.recipes import DEFAULT_RECIPE
 from mnist_core.sweeps.plan import BACKENDS
 
 json_option = click.option("--json", "json_output", is_flag=True, help="Print the result as JSON.")
 recipe_option = click.option(
-    "--recipe", default="canvas", show_default=True, help="What to train; `recipes` lists all recipes."
+    "--recipe", default=DEFAULT_RECIPE, show_default=True, help="What to train; `recipes` lists all recipes."
 )
 data_option = click.option(
     "--data", default="full", show_default=True, help="`full`, `sample` (5,000 digits), or the path of MNIST data."

@@ -14,7 +14,7 @@ from mnist_core.cli.progress import on_signals, show_progress, time_left
 from mnist_core.errors import SettingError, SweepError
 from mnist_core.jobs import routing
 from mnist_core.runs.status import Status
-from mnist_core.sweeps import launch, store
+from mnist_core.sweeps import findings, launch, store
 from mnist_core.sweeps.objective import best_trial
 from mnist_core.sweeps.plan import BACKENDS, MEASURES, RETRAIN_SEEDS, SAMPLERS, describe_plan, make_plan, plan_title
 from mnist_core.sweeps.presets import PRESETS
@@ -153,3 +153,5 @@ def _print_sweep(sweep: Sweep, json_output: bool) -> None:
             click.echo(
                 f"Test accuracy of the best of these models, {retrained['run']}: {retrained['test_accuracy']:.4f}"
             )
+        if retrained.get("tested_before"):
+            click.echo(findings.repeated_test(retrained["tested_before"]))

@@ -10,7 +10,7 @@ from mnist_core.recipes.recipe import Recipe
 RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (*OWN[:1], *PUBLISHED, *OWN[1:])}
 """Recipes by name, in the order in which they are listed: the default first, then the published ones."""
 DEFAULT_RECIPE = "fast"
-"""The recipe that is chosen at first on the Train page."""
+"""The recipe that the Train page starts with, and the command line without `--recipe`."""
 
 
 def find_recipe(name: str) -> Recipe:

@@ -1,4 +1,4 @@
-"""The only look of a sweep at the test images: they score its best model, after everything has been chosen."""
+"""The look of a sweep at the test images: they score its best model, after everything has been chosen."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from typing import Any
 from mnist_core.data.mnist import load_mnist
 from mnist_core.data.splits import split_mnist, uncenter_test_images
 from mnist_core.evaluation.metrics import evaluate
+from mnist_core.files.json_reader import read_json
 from mnist_core.models.classifier import Classifier
 from mnist_core.processes import cpu_count
 from mnist_core.runs.card import trained_on
 from mnist_core.runs.run import Run
+from mnist_core.sweeps.store import Sweep, runs_by_mark
 
 
 def score_on_test_images(run: Run) -> dict[str, Any]:
@@ -34,3 +36,9 @@ def score_on_test_images(run: Run) -> dict[str, Any]:
         card = {**card, **evaluation.test_scores()}
         run.write_card(card)
     return card
+
+
+def count_tested_before(sweep: Sweep, best: Run) -> int:
+    """How many other models of the sweep the test images have scored: those that were best before it was extended."""
+    retrained = [run for (_, part), run in runs_by_mark(sweep).items() if part and run.id != best.id]
+    return sum("test_accuracy" in read_json(run.path / "card.json") for run in retrained)  # `card()` leaves it out

@@ -10,6 +10,7 @@ from mnist_core.recipes.overrides import setting_rules
 from mnist_core.sweeps.objective import best_trial
 from mnist_core.sweeps.plan import SweepPlan
 from mnist_core.sweeps.search_space import Dimension, Range
+from mnist_core.wording import plural
 
 Trial = Mapping[str, Any]
 """One line of trials.json."""
@@ -105,6 +106,16 @@ def two_sweeps(bests: Mapping[str, Mapping[str, Any] | None], plan: SweepPlan) -
     if values[ranked[0]] == values[ranked[1]]:
         return f"The best trials of both are equally good: {first}."
     return f"{ranked[0].capitalize()} found the better trial: {first}; {ranked[1]} {last}."
+
+
+def repeated_test(before: int) -> str:
+    """`1 other model was tested before the sweep was extended: this is not its first look at the test images.`
+
+    Args:
+        before: how many models of the sweep were tested before, at least 1.
+    """
+    models = f"{plural(before, 'other model')} {'was' if before == 1 else 'were'}"
+    return f"{models} tested before the sweep was extended: this is not its first look at the test images."
 
 
 def importance(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -22,7 +22,7 @@ TRIAL_RULES: dict[str, Rule] = {
 TRIAL_DEFAULTS = {"state": "running", "value": None, "run": "", "message": "", "began": 0, "ended": 0, "seconds": 0}
 """Of keys that a row lacks."""
 BEST_RULES: dict[str, Rule] = {"trial": COUNT, "of": COUNT, "run": _RUN, "mean": LOSS, "spread": Maybe(AMOUNT)}
-SCORE_RULES: dict[str, Rule] = {"test_accuracy": Maybe(SHARE), "test_loss": Maybe(LOSS)}
+SCORE_RULES: dict[str, Rule] = {"test_accuracy": Maybe(SHARE), "test_loss": Maybe(LOSS), "tested_before": COUNT}
 RETRAINED_RULES: dict[str, Rule] = {"run": _RUN, "seed": COUNT, "value": Maybe(LOSS)}
 
 

@@ -2,7 +2,8 @@
 
 The result of a single training is partly luck, and the best of twenty trials is also the luckiest. Retraining with
 other seeds shows what its settings really achieve: mean and standard deviation of the validation value. Only the best
-of these models is evaluated on the test images.
+of these models is evaluated on the test images. A sweep that is extended may find a better trial, whose model is then
+evaluated, too: a second look at the test images, which winner.json counts.
 """
 
 from __future__ import annotations
@@ -61,8 +62,10 @@ class Retraining:
             return False
         summary = self._summary()
         self._write(summary)  # first: only the model that winner.json names may be tested
-        card = final_test.score_on_test_images(Run(self._sweep.root / summary["run"]))
-        self._write({**summary, "test_accuracy": card["test_accuracy"], "test_loss": card["test_loss"]})
+        best = Run(self._sweep.root / summary["run"])
+        card, before = final_test.score_on_test_images(best), final_test.count_tested_before(self._sweep, best)
+        scores = {"test_accuracy": card["test_accuracy"], "test_loss": card["test_loss"], "tested_before": before}
+        self._write({**summary, **scores})
         return True
 
     def _start(self, seed: int) -> None:

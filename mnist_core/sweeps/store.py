@@ -128,7 +128,7 @@ class Sweep:
         Returns:
             `trial`, `settings`, `of` (how many seeds) and `runs` (`run`, `seed` and `value` of each that has finished).
             Once all have finished also `mean`, `spread` (standard deviation), `run` (the best of them),
-            `test_accuracy` and `test_loss`.
+            `test_accuracy`, `test_loss` and `tested_before` (how many models were tested before an extension).
         """
         return check_best(read_json(self.path / BEST_MODEL))
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from mnist_core.recipes.recipes import DEFAULT_RECIPE
 from tests.cli.calling import COMMANDS, call, run_process
 from tests.support import ROOT, command_line, environment
 
@@ -19,6 +20,11 @@ def test_every_command_has_help() -> None:
         result = call(command, "--help")
         assert result.exit_code == 0 and result.stdout.startswith("Usage:") and command in result.stdout
         assert command in listed
+
+
+@pytest.mark.parametrize("command", ["train", "rate"])
+def test_the_default_recipe_is_that_of_the_train_page(command: str) -> None:
+    assert f"[default: {DEFAULT_RECIPE}]" in " ".join(call(command, "--help").stdout.split())
 
 
 @pytest.mark.slow

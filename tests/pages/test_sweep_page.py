@@ -172,8 +172,9 @@ def test_a_slider_sets_a_range(app: AppTest, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_best_trial_and_heat_map_come_first_and_simple_mode_leaves_out_the_rest(simple: AppTest) -> None:
     sweep = made(TRIALS, Status("finished", "Trial 6 is the best.", step=9, steps=9))
-    write_json(sweep.path / "winner.json", WINNER)
+    write_json(sweep.path / "winner.json", {**WINNER, "tested_before": 1})
     text = shown(opened(simple))
+    assert "1 other model was tested before" in text and "images, once" not in text
     assert text.index("Best trial: 6") < text.index("Learning rate × batch size") < text.index("##### Trials")
     assert "The best trial has learning rate 0.01 and batch size 128" in text
     assert len(simple.get("vega_lite_chart")) + len(simple.get("arrow_vega_lite_chart")) == 1

@@ -74,6 +74,11 @@ def test_two_sweeps_are_ranked(plan: SweepPlan) -> None:
     assert findings.two_sweeps({"this sweep": better, "the other": None}, plan) == ""
 
 
+def test_a_repeated_test_is_no_first_look() -> None:
+    assert "1 other model was tested before" in findings.repeated_test(1)
+    assert "2 other models were tested before" in findings.repeated_test(2)
+
+
 def test_importance_names_one_setting_unless_the_estimates_overlap() -> None:
     rows = [
         {"setting": "learning_rate", "share": 0.72, "low": 0.6, "high": 0.8},

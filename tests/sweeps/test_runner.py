@@ -142,6 +142,17 @@ def test_a_sweep_that_is_extended_while_it_retrains_runs_more_trials() -> None:
     assert [row["state"] for row in sweep.trials()] == ["finished"] * 3
 
 
+def test_test_scores_after_an_extension_are_marked_as_a_second_look() -> None:
+    accuracies = iter([0.5, 0.5, 0.9, 0.9, 0.1])  # a trial and its retraining, twice; then a trial that is no better
+    sweep = create_sweep(make_plan_of_tiny(RATES, sampler="random", trials=1, retrain_seeds=1))
+    looks = []
+    for trials in (1, 2, 3):
+        sweep.update_control(trials=trials)
+        run_sweep_here(sweep, InstantBackend(lambda _: [next(accuracies)]))
+        looks.append((sweep.retrained_best()["mean"], sweep.retrained_best()["tested_before"]))
+    assert looks == [(0.5, 0), (0.9, 1), (0.9, 1)]
+
+
 # failures
 
 
