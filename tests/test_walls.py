@@ -36,16 +36,16 @@ BASE = {
 LAYERS = {
     "cli": {"export", "explain", "charts", "sweeps", "training", "jobs", "runs", "recipes", "evaluation"},
     "worker": {"training", "jobs", "runs"},
-    "export": {"charts", "sweeps", "jobs", "runs", "recipes", "evaluation"},
+    "export": {"charts", "sweeps", "jobs", "browser", "runs", "recipes", "evaluation"},
     "explain": {"training", "runs", "recipes", "evaluation"},
     "charts": {"sweeps", "evaluation"},
     "sweeps": {"jobs", "runs", "recipes", "evaluation"},
-    "training": {"runs", "recipes", "evaluation"},
+    "training": {"browser", "runs", "recipes", "evaluation"},
     "jobs": {"runs", "recipes"},
     "runs": {"recipes"},
     "recipes": set(),
     "evaluation": set(),
-    "browser": set(),
+    "browser": {"runs"},
 }
 """Package of the upper half -> the packages of the upper half that it may import."""
 FOUNDATION = ["handwriting", "drawing", "models", "networks", "data"]

@@ -71,7 +71,7 @@ def left(run: Run) -> set[str]:
 
 BEFORE = {"spec.json", "status.json", "log.txt"}
 BEGUN = BEFORE | {"wall.npz", "events", "snapshots"}
-AFTER = BEGUN | {"checkpoint", "metrics.jsonl", "card.json", "model.keras", "model.tflite"}
+AFTER = BEGUN | {"checkpoint", "metrics.jsonl", "card.json", "model.keras", "model.bin", "model.tflite"}
 
 
 # a finished run

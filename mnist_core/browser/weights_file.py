@@ -2,17 +2,18 @@
 
     "DLAB" · format, uint32 · length of the header, uint32 · CRC-32 of all that follows, uint32 · header · weights
 
-Numbers are little-endian. The header is JSON: `input_size`, and `layers`, each with its kind, its settings, and for
-each array its `type`, its `offset` into the weights in bytes and its `length` in numbers. Layers that do nothing in a
-prediction are left out, a batch normalization after a convolution or a dense layer is folded into it, and activations
-belong to the layer before them.
+Numbers are little-endian. The header is JSON: `input_size`, what else is to be known of the model, and `layers`, each
+with its kind, its settings, and for each array its `type`, its `offset` into the weights in bytes and its `length` in
+numbers. Layers that do nothing in a prediction are left out, a batch normalization after a convolution or a dense layer
+is folded into it, and activations belong to the layer before them.
 """
 
 from __future__ import annotations
 
 import json
+import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Literal
 
@@ -20,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.errors import ModelError
+from mnist_core.files.json_reader import parse_json
 from mnist_core.models.weights import Weights
 from mnist_core.networks.architecture import Architecture
 from mnist_core.networks.layers import (
@@ -36,13 +38,21 @@ from mnist_core.networks.layers import (
 )
 
 FORMAT = 1
+MAGIC = b"DLAB"
+PREFIX = struct.Struct("<4sIII")
+"""Magic, format, length of the header, checksum."""
 Precision = Literal["float32", "float16", "int8"]
 
 Array = NDArray[np.float32]
 _MULTIPLYING = (Conv2D, DepthwiseConv2D, Dense)
 
 
-def browser_model(architecture: Architecture, weights: Sequence[Weights], precision: Precision = "float16") -> bytes:
+def browser_model(
+    architecture: Architecture,
+    weights: Sequence[Weights],
+    precision: Precision = "float16",
+    about: Mapping[str, Any] | None = None,
+) -> bytes:
     """Returns the content of a model.bin.
 
     Args:
@@ -50,17 +60,33 @@ def browser_model(architecture: Architecture, weights: Sequence[Weights], precis
         weights: of each layer, from `layer_weights`.
         precision: of kernels. int8 has one scale for each filter or unit: its largest weight is ±127. Biases are
             float32.
+        about: more entries of the header, as JSON.
 
     Raises:
         ModelError: a weight is not a finite number, or too large for float16.
     """
     blob = bytearray()
     layers = [_stored(step, blob, precision) for step in _steps(architecture, weights)]
-    header = json.dumps({"input_size": architecture.input_shape[0], "layers": layers}, separators=(",", ":")).encode()
+    entries = {"input_size": architecture.input_size, **(about or {}), "layers": layers}
+    header = json.dumps(entries, separators=(",", ":")).encode()
     header += b" " * (-len(header) % 4)
     body = header + bytes(blob)
-    numbers = (FORMAT, len(header), zlib.crc32(body))
-    return b"DLAB" + b"".join(number.to_bytes(4, "little") for number in numbers) + body
+    return PREFIX.pack(MAGIC, FORMAT, len(header), zlib.crc32(body)) + body
+
+
+def read_header(content: bytes) -> dict[str, Any]:
+    """Returns the header of a model.bin; an empty one if the content is damaged, cut short or of another format."""
+    if len(content) < PREFIX.size:
+        return {}
+    magic, version, length, checksum = PREFIX.unpack_from(content)
+    body = memoryview(content)[PREFIX.size :]
+    if (magic, version, checksum) != (MAGIC, FORMAT, zlib.crc32(body)):
+        return {}
+    try:
+        header = parse_json(bytes(body[:length]))
+    except ValueError:
+        return {}
+    return header if isinstance(header, dict) else {}
 
 
 def _steps(architecture: Architecture, weights: Sequence[Weights]) -> list[dict[str, Any]]:

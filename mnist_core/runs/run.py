@@ -14,7 +14,9 @@
       claim.json       on a cluster: which worker owns the run (`claims`)
       import.json      in an imported run: where it comes from, and its scores here (`imports`)
       sweep.json       in a trial of a sweep: the sweep and the number of the trial (`sweep_mark`)
-      model.keras      the trained model. These three are also written for a stopped run
+      model.keras      the trained model. These four are also written for a stopped run
+      model.bin        its weights for browsers (`browser/weights_file`). Made again from model.keras where it is missing
+                       or of another model. Never exported
       model.tflite     the same model, converted for the web process
       card.json        the model card: test accuracy, loss, confusion matrix. Written last: the model is complete.
                        The card of a sweep's trial has validation scores instead

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform
 import time
 from importlib.metadata import version
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_core.browser.model_files import read_browser_model
 from mnist_core.constants import NOT_A_DIGIT
 from mnist_core.errors import ModelError
 from mnist_core.evaluation.metrics import Evaluation, evaluate
@@ -67,6 +69,8 @@ def finish_run(run: Run, status: Status, spec: RunSpec, model: Any, dataset: Dat
     evaluation = evaluate(probabilities, labels)
     with replacing(run.path / "model.keras") as temporary:
         trained.save(temporary)
+    with contextlib.suppress(ModelError):  # the network is too large for a browser
+        read_browser_model(run.path)
     content = convert.convert(trained, spec.settings.architecture)
     agreement = save_converted_model(run.model, content, images[:AGREEMENT_IMAGES], probabilities[:AGREEMENT_IMAGES])
     if in_sweep:

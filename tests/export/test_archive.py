@@ -88,8 +88,9 @@ def test_snapshots_are_neither_exported_nor_imported(trained: Trained, files: Fi
     assert not any(name.startswith("snapshots") for name in files)
     assert not (unpack_run(io.BytesIO(pack_run(trained.run))).path / "snapshots").exists()
     shutil.rmtree(runs_root)
-    packed = zipped([("run-1/spec.json", files["spec.json"]), ("run-1/snapshots/0002.npz", b"PK")])
-    refused(packed, "not a file of a run", runs_root)
+    for name in ("snapshots/0002.npz", "model.bin"):
+        packed = zipped([("run-1/spec.json", files["spec.json"]), (f"run-1/{name}", b"PK")])
+        refused(packed, "not a file of a run", runs_root)
 
 
 def test_a_zip_can_be_given_by_its_path(trained: Trained, tmp_path: Path) -> None:

@@ -1,0 +1,68 @@
+"""The model.bin of a run: written when a training ends, and made on demand for the shipped model and older runs.
+
+Its header names the checksum of the weights in model.keras that it was made from. A file that was made from others, by
+another version, or is damaged is made again: it takes 50 ms for the shipped model.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+from mnist_core.browser.weights_file import browser_model, read_header
+from mnist_core.errors import ModelError
+from mnist_core.files.read import MODEL_BYTES, read_file
+from mnist_core.files.write import write_bytes
+from mnist_core.models.classifier import DEFAULT_MODEL
+from mnist_core.models.weights import layer_weights, weights_checksum
+from mnist_core.networks.architecture import Architecture
+from mnist_core.networks.cost import layer_costs, total_cost
+from mnist_core.runs.model_card import load_architecture
+
+BROWSER_MODEL = "model.bin"
+"""In the folder of a run."""
+MAX_PARAMETERS = 4_000_000
+"""A visitor downloads two bytes for each."""
+MAX_MULTIPLY_ADDS = 100_000_000
+"""Of a network that is read in the browser. `engine.js` takes 50 ms for them on a desktop, and 200 ms on a phone."""
+
+
+def read_browser_model(folder: Path) -> bytes:
+    """Returns a model's model.bin in float16, as its weights are now. Writes it if a run has none that can be used.
+
+    Where it cannot be written, it is made each time. That of the shipped model is never written.
+
+    Args:
+        folder: of a run, or of the shipped model.
+
+    Raises:
+        ModelError: the network is too large for a browser, model.keras is missing or broken, or a weight is not finite.
+        RunError: spec.json cannot be read.
+    """
+    architecture = load_architecture(folder)
+    check_size(architecture)
+    keras_model, path = folder / "model.keras", folder / BROWSER_MODEL
+    about = {"source": weights_checksum(keras_model)}
+    with contextlib.suppress(OSError):
+        content = read_file(path, MODEL_BYTES)
+        if read_header(content).get("source") == about["source"]:
+            return content
+    content = browser_model(architecture, layer_weights(keras_model, architecture), about=about)
+    if folder != DEFAULT_MODEL.parent:
+        with contextlib.suppress(OSError):  # the disk is full, or the folder is read-only
+            write_bytes(path, content)
+    return content
+
+
+def check_size(architecture: Architecture) -> None:
+    """Raises ModelError if a network is too large for a browser."""
+    cost = total_cost(layer_costs(architecture.layers, architecture.input_size))
+    for value, limit, unit in (
+        (cost.parameters, MAX_PARAMETERS, "parameters"),
+        (cost.multiply_adds, MAX_MULTIPLY_ADDS, "multiplications per image"),
+    ):
+        if value > limit:
+            raise ModelError(
+                f"This network has {value:,} {unit}. Networks with more than {limit:,} are too large for a browser, so "
+                "only the server reads with it."
+            )
