@@ -15,9 +15,12 @@ from starlette.exceptions import HTTPException
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 
 from mnist_core import config, owners
+from mnist_core.config import runs_dir
 from mnist_core.drawing.uploads import MAX_SIDE, decode_upload
 from mnist_core.errors import DrawingError, RunError, SettingError
 from mnist_core.handwriting.corrections import list_corrections, save_correction
+from mnist_core.jobs.lifecycle import prepare_resume
+from mnist_core.jobs.local import LocalBackend
 from mnist_core.networks.layers import Dense, Flatten
 from mnist_core.networks.library import list_networks, rename_network, save_network
 from mnist_core.owners import Visitor
@@ -29,6 +32,10 @@ from mnist_core.runs.spec import make_spec
 from mnist_core.runs.status import Status
 from mnist_core.runs.store import create_run, list_runs
 from mnist_core.runs.trash import move_to_trash, trashed_runs
+from mnist_core.sweeps.launch import resume_sweep
+from mnist_core.sweeps.plan import make_plan
+from mnist_core.sweeps.store import create_sweep, trial_mark
+from mnist_core.sweeps.trial_runs import TrialRuns
 from pages.ui.shared import upload_limits
 from pages.ui.shared.upload_limits import BoundedFileManager
 
@@ -132,6 +139,25 @@ def test_disk_space_is_counted_for_each_person_and_in_all(monkeypatch: pytest.Mo
     for owner in (OTHER.owner, owners.NOBODY):
         with pytest.raises(RunError, match="DIGITLAB_RUNS_MB"):
             check_room(owner)
+
+
+def test_without_room_nothing_is_resumed_and_a_running_sweep_starts_no_trial(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever had a run or a sweep could otherwise go on for ever."""
+    mine, other = make_run(MINE.owner, "interrupted"), make_run(OTHER.owner, "interrupted", megabytes=0.01)
+    sweep = create_sweep(make_plan("fast", ["learning_rate=0.01,0.1"], trials=2, data="sample"), owner=MINE.owner)
+    sweep.files.write_status(Status("stopped"))
+    trials = TrialRuns(LocalBackend(warm=False), runs_dir(), MINE.owner)
+    monkeypatch.setenv("DIGITLAB_RUNS_MB_EACH", "1")
+    starts: list[Callable[[], object]] = [
+        lambda: prepare_resume(mine),
+        lambda: resume_sweep(sweep),
+        lambda: trials.start(make_spec("fast"), trial_mark(sweep, 0)),
+    ]
+    for start in starts:
+        with pytest.raises(RunError, match=r"1 MB.*Runs page"):
+            start()
+    assert (mine.recorded_state, sweep.status().state, len(list_runs())) == ("interrupted", "stopped", 2)
+    prepare_resume(other)
 
 
 def test_the_owners_own_trash_makes_room_and_nobody_elses(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,6 @@ something else on this machine. A run is imported completely or not at all, and 
 from __future__ import annotations
 
 import io
-import threading
 import zipfile
 from pathlib import Path
 from typing import IO
@@ -21,13 +20,10 @@ from mnist_core.export.localize import localize
 from mnist_core.export.unzip import ARCHIVE_FILES, EVENTS, MAX_FILES, extract
 from mnist_core.files.folders import move, scratch_folder
 from mnist_core.files.write_errors import explain_write_error
+from mnist_core.locks import locked
 from mnist_core.runs.disk_space import check_room, disk_bytes
 from mnist_core.runs.run import Run
 from mnist_core.runs.store import new_run_id
-
-_MOVING = threading.Lock()
-"""Held while a run is counted against its owner's budget and moved: two imports at once do not both fit."""
-
 
 def pack_run(run: Run) -> bytes:
     """Packs a whole run as a zip for `unpack_run`. Raises RunError if its files cannot be read."""
@@ -77,7 +73,7 @@ def unpack_run(source: Path | IO[bytes], root: Path | None = None, owner: str = 
             validate.validate_run(imported)
             localize(imported, run_id)
             owners.write_owner(imported.path, owner)
-            with _MOVING:
+            with locked(root):  # two imports at once, on one server or two, do not both fit
                 import_budget.check(owner, root, disk_bytes(imported.path))
                 return _move_into_place(imported, root)
     except OSError as error:

@@ -65,7 +65,8 @@ def resume_run(backend: JobBackend, run: Run, epochs: int | None = None) -> None
         epochs: to train in all; by default as before.
 
     Raises:
-        RunError: the run has not ended, cannot be trained again, or its files cannot be written.
+        RunError: the run has not ended, cannot be trained again, or its files cannot be written; or the runs of its
+            owner, or all runs, take as much disk space as they may.
         SettingError: the number of epochs is out of range.
         QueueFullError: the queue is full.
         ClusterError: the cluster cannot be reached.
@@ -91,7 +92,8 @@ def prepare_resume(run: Run, epochs: int | None = None) -> Callable[[], None]:
         What makes the run as it was.
 
     Raises:
-        RunError: the run has not ended, cannot be trained again, or its files cannot be written.
+        RunError: the run has not ended, cannot be trained again, or its files cannot be written; or the runs of its
+            owner, or all runs, take as much disk space as they may.
         SettingError: the number of epochs is out of range.
     """
     rule = setting_rules()["epochs"]
@@ -101,6 +103,7 @@ def prepare_resume(run: Run, epochs: int | None = None) -> Callable[[], None]:
         with claims.claiming(run):
             status, control = run.status(grace=0), run.control()
             _check_resumable(run, status)
+            check_room(owners.read_owner(run.path), run.path.parent)
             slots.release(run)
             claims.fence(run)  # a worker that was cut off somewhere must not write to it again
             run.update_control(stop=False, paused=False, **({} if epochs is None else {"epochs": epochs}))

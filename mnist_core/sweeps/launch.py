@@ -13,10 +13,12 @@ from typing import Any
 
 from mnist_core import owners
 from mnist_core.errors import SweepError
+from mnist_core.files.folders import delete_file
 from mnist_core.files.write import open_log
 from mnist_core.files.write_errors import explain_write_error
-from mnist_core.processes import start_module
+from mnist_core.processes import end_child, start_module
 from mnist_core.runs import claims
+from mnist_core.runs.disk_space import check_room
 from mnist_core.runs.status import stamp_status
 from mnist_core.sweeps.plan import checked_trials
 from mnist_core.sweeps.store import Sweep, check_limits
@@ -34,25 +36,41 @@ def launch_sweep(sweep: Sweep) -> subprocess.Popen[bytes]:
         SweepError: no process can be started, or the folder cannot be written.
     """
     _children[:] = [child for child in _children if child.poll() is None]
+    started = None
     try:
-        with open_log(sweep.log) as output:
-            child = start_module(
-                "mnist_core.sweeps.runner",
-                str(sweep.path.resolve()),
-                threads=1,
-                keep=DATABASE_AND_CLUSTER,
-                stdout=output,
-                stderr=output,
-            )
+        with claims.claiming(sweep.files):  # its process waits until its id is noted
+            started = _start_process(sweep)
+            # Readers notice if it dies before it writes a status itself.
+            sweep.files.write_status(replace(stamp_status(sweep.files.status()), pid=started.pid))
     except OSError as error:
+        if started is not None:
+            end_child(started)  # otherwise resuming the sweep would start a second one
         message = f"The sweep {sweep.id} cannot be started. {explain_write_error(error, sweep.path)} Then resume it."
-        with suppress(OSError):  # otherwise it counts as running, and cannot be resumed, until this process ends
-            sweep.files.write_status(stamp_status(replace(sweep.files.status(), state="failed", message=message)))
+        _mark_failed(sweep, message)
         raise SweepError(message) from None
-    _children.append(child)
-    # With the child's process id in the status, readers notice if it dies before it writes a status itself.
-    sweep.files.write_status(replace(stamp_status(sweep.files.status()), pid=child.pid))
-    return child
+    _children.append(started)
+    return started
+
+
+def _start_process(sweep: Sweep) -> subprocess.Popen[bytes]:
+    with open_log(sweep.log) as output:
+        return start_module(
+            "mnist_core.sweeps.runner",
+            str(sweep.path.resolve()),
+            threads=1,
+            keep=DATABASE_AND_CLUSTER,
+            stdout=output,
+            stderr=output,
+        )
+
+
+def _mark_failed(sweep: Sweep, message: str) -> None:
+    """Records that the sweep could not be started, so that it can be resumed while this process lives."""
+    try:
+        sweep.files.write_status(stamp_status(replace(sweep.files.status(), state="failed", message=message)))
+    except OSError:
+        with suppress(OSError):  # needs no space on the disk
+            delete_file(sweep.path / "status.json")
 
 
 def resume_sweep(sweep: Sweep, trials: int | None = None, backend: str | None = None) -> subprocess.Popen[bytes] | None:
@@ -69,6 +87,7 @@ def resume_sweep(sweep: Sweep, trials: int | None = None, backend: str | None = 
     Raises:
         SettingError: the number of trials is out of range.
         QueueFullError: as many sweeps run already as may.
+        RunError: the runs of the sweep's owner, or all runs, take as much disk space as they may.
         SweepError: the sweep cannot be read or started, or its files cannot be written.
     """
     plan = sweep.plan()
@@ -80,7 +99,9 @@ def resume_sweep(sweep: Sweep, trials: int | None = None, backend: str | None = 
             if sweep.live:
                 sweep.update_control(**requests)
                 return None
-            check_limits(sweep, owners.read_owner(sweep.path))
+            owner = owners.read_owner(sweep.path)
+            check_limits(sweep, owner)
+            check_room(owner, sweep.root)
             if backend is not None:
                 requests["backend"] = backend
             sweep.update_control(**requests)

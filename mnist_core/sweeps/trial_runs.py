@@ -14,6 +14,7 @@ from pathlib import Path
 from mnist_core.jobs.backend import JobBackend
 from mnist_core.jobs.lifecycle import can_be_resumed, resume_run
 from mnist_core.runs import claims
+from mnist_core.runs.disk_space import check_room
 from mnist_core.runs.run import Run
 from mnist_core.runs.spec import RunSpec
 from mnist_core.runs.status import stamp_status
@@ -67,8 +68,10 @@ class TrialRuns:
             before: called with the run before it is submitted.
 
         Raises:
-            RunError: the run's folder cannot be written.
+            RunError: the run's folder cannot be written; or the runs of this owner, or all runs, take as much disk
+                space as they may.
         """
+        check_room(self._owner, self._root)
         run = create_run(spec, self._root, self._owner, mark)
         if before is not None:
             before(run)

@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from mnist_core.errors import DigitLabError
+from mnist_core.export.archive import unpack_run
 from mnist_core.jobs import lifecycle, local, worker_pool
 from mnist_core.runs import claims
 from mnist_core.runs.labels import update_label
@@ -93,9 +94,14 @@ def resume_sweep(path: Path, number: int) -> object:
     return launch.resume_sweep(Sweep(path)) is not None
 
 
+def import_run(path: Path, number: int) -> object:
+    os.environ["DIGITLAB_IMPORT_MB"] = "1"
+    return unpack_run(path / "run.zip", path, owner="a" * 64) and None
+
+
 ACTIONS: dict[str, Callable[[Path, int], object]] = {
     action.__name__: action
-    for action in (resume, adopt, take_slot, relabel, control, claim, delete_or_resume, resume_sweep)
+    for action in (resume, adopt, take_slot, relabel, control, claim, delete_or_resume, resume_sweep, import_run)
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from mnist_core.export.archive import pack_run
 from mnist_core.jobs.slots import SLOTS_FILES
 from mnist_core.runs.checkpoints import CHECKPOINT_FILE
 from mnist_core.runs.claims import read_claim
@@ -19,7 +21,7 @@ from mnist_core.runs.labels import Label, read_label
 from mnist_core.runs.run import Run
 from mnist_core.runs.spec import make_spec
 from mnist_core.runs.status import Status, stamp_status
-from mnist_core.runs.store import create_run
+from mnist_core.runs.store import create_run, list_runs
 from mnist_core.sweeps.plan import make_plan
 from mnist_core.sweeps.store import create_sweep
 from tests.faults.racers import RACERS, Race
@@ -132,6 +134,20 @@ def queued(gone: int) -> Path:
     return left_run(gone, "queued")
 
 
+def two_thirds_of_a_budget(gone: int) -> Path:
+    """A folder of runs, and a run to import that takes more than half of what one person may import."""
+    run = create_run(make_spec("fast", {}, "sample"))
+    run.log.write_bytes(random.Random(0).randbytes(600_000))
+    folder = run.path.with_name(f"{run.id}-runs")
+    folder.mkdir()
+    (folder / "run.zip").write_bytes(pack_run(run))
+    return folder
+
+
+def imported_once(path: Path, outcomes: Outcomes) -> bool:
+    return successes(outcomes) == 1 == len(list_runs(path))
+
+
 CLAIMS: dict[str, tuple[str, Callable[[int], Path], Callable[[Path, Outcomes], bool]]] = {
     "resume": ("resume a run", interrupted, resumed_once),
     "adopt": ("take over a queued run, two servers", queued, trained_once),
@@ -141,6 +157,7 @@ CLAIMS: dict[str, tuple[str, Callable[[int], Path], Callable[[Path, Outcomes], b
     "claim": ("claim a run for the cluster", interrupted, distinct_claims),
     "delete_or_resume": ("delete a run, and resume it", interrupted, deleted_or_resumed),
     "resume_sweep": ("resume a sweep", left_sweep, one_process),
+    "import_run": ("import a run where there is room for one", two_thirds_of_a_budget, imported_once),
 }
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+import subprocess
+import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mnist_core import config, owners
 from mnist_core.errors import DigitLabError, QueueFullError, SweepError
+from mnist_core.files import write
 from mnist_core.runs.status import Status, stamp_status
 from mnist_core.sweeps import launch
 from mnist_core.sweeps.launch import launch_sweep, resume_sweep
@@ -91,3 +96,35 @@ def test_a_sweep_that_cannot_be_started_does_not_count_and_can_be_resumed(monkey
         with pytest.raises(SweepError, match="no more processes"):
             start(sweep)
         assert not sweep.live and "no more processes" in sweep.status().message
+
+
+def test_a_disk_that_fills_up_while_a_sweep_starts_leaves_no_process_and_the_sweep_can_be_resumed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its process runs already when its id cannot be noted, and no status can be written either."""
+    children: list[subprocess.Popen[bytes]] = []
+    create_file, full = write.create_file, True
+
+    def start(*_: object, **__: object) -> subprocess.Popen[bytes]:
+        children.append(subprocess.Popen([sys.executable, "-S", "-c", "input()"], stdin=subprocess.PIPE))
+        return children[-1]
+
+    def create(path: Path) -> Any:
+        if children and full:
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        return create_file(path)
+
+    monkeypatch.setattr(launch, "start_module", start)
+    monkeypatch.setattr(write, "create_file", create)
+    sweep = create_sweep(PLAN, owner=ANN)
+    try:
+        with pytest.raises(SweepError, match=r"cannot be started.*space.*resume it"):
+            launch_sweep(sweep)
+        assert children[0].poll() is not None, "a process that nobody knows"
+        assert not sweep.live
+        full = False
+        assert resume_sweep(sweep) is children[1] and sweep.live and sweep.files.status().pid == children[1].pid
+    finally:
+        for child in children:
+            child.kill()
+            child.communicate()

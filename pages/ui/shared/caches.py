@@ -7,6 +7,7 @@ are looked up at every stroke, so a lookup must stay below 0.2 ms. Streamlit's o
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -52,6 +53,11 @@ def _file_version(path: Path) -> tuple[str, int]:
 
 FILE_VERSION: dict[str | type, Callable[[Any], Any]] = {type(Path()): _file_version}
 """`hash_funcs` for a function whose result depends on a file."""
+FOR_TWO_SECONDS: dict[str | type, Callable[[Any], Any]] = {
+    type(Path()): lambda path: (*_file_version(path), time.monotonic() // 2)
+}
+"""`hash_funcs` for a function whose result also depends on files further down. With `ttl`, Streamlit raises a KeyError
+if the result expires between its two looks at the clock."""
 
 
 def backend() -> JobBackend:
@@ -88,7 +94,7 @@ def classifier(path: Path) -> Classifier:
     return Classifier(path)
 
 
-@st.cache_resource(show_spinner=False, ttl=2, max_entries=4, hash_funcs=FILE_VERSION)
+@st.cache_resource(show_spinner=False, max_entries=4, hash_funcs=FOR_TWO_SECONDS)
 def model_cards(root: Path) -> dict[str, dict[str, object]]:
     """Run id -> card, of every run in a folder that has a model, newest first."""
     with_model = [run for run in list_runs(root) if run.has_model]
@@ -109,25 +115,25 @@ def _read_card(run: Run, modified: int, inode: int) -> dict[str, object]:
     return run.card()
 
 
-@st.cache_data(show_spinner=False, ttl=2, max_entries=4, hash_funcs=FILE_VERSION)
+@st.cache_data(show_spinner=False, max_entries=4, hash_funcs=FOR_TWO_SECONDS)
 def run_history(root: Path) -> list[dict[str, Any]]:
     """A row for every run in a folder, newest first."""
     return history.history_rows(root)
 
 
-@st.cache_resource(show_spinner=False, ttl=2, max_entries=4, hash_funcs=FILE_VERSION)
+@st.cache_resource(show_spinner=False, max_entries=4, hash_funcs=FOR_TWO_SECONDS)
 def model_rows(root: Path) -> dict[str, dict[str, Any]]:
     """Run id -> row of the history, of every run in a folder that has a model, newest first."""
     return {row["run"]: row for row in run_history(root) if Run(root / row["run"]).has_model}
 
 
-@st.cache_resource(show_spinner=False, ttl=2, max_entries=4, hash_funcs=FILE_VERSION)
+@st.cache_resource(show_spinner=False, max_entries=4, hash_funcs=FOR_TWO_SECONDS)
 def sweep_heads(root: Path) -> dict[str, folding.SweepHead]:
     """Title, state and best run of every sweep in a folder, newest first."""
     return folding.sweep_heads(root)
 
 
-@st.cache_resource(show_spinner=False, ttl=10, max_entries=4)
+@st.cache_resource(show_spinner=False, max_entries=4, hash_funcs=FOR_TWO_SECONDS)
 def disk_usage(root: Path) -> Usage:
     """The disk space of all runs in a folder."""
     return measure_usage(root)
