@@ -25,6 +25,7 @@ from mnist_core.runs.disk_space import check_room, disk_bytes
 from mnist_core.runs.run import Run
 from mnist_core.runs.store import new_run_id
 
+
 def pack_run(run: Run) -> bytes:
     """Packs a whole run as a zip for `unpack_run`. Raises RunError if its files cannot be read."""
     run.spec()
