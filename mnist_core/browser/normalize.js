@@ -10,8 +10,9 @@ import {
 } from "./pictures.js";
 
 const [SIDE, CENTER, BOX] = [28, 14, 20];
-const [FAINT, HALF, MIN_CONTRAST, UNIFORM_INK] = [13, 127, 24, 0.8];
-const [SPECK, TAP, TAP_GAP] = [0.25, 2.0, 0.4];
+export const [FAINT, MIN_CONTRAST, SPECK] = [13, 24, 0.25];
+const [HALF, UNIFORM_INK] = [127, 0.8];
+const [TAP, TAP_GAP] = [2.0, 0.4];
 const [FINE, EDGE_LOOK, EDGE_SHARE] = [10, 0.3, 0.58];
 const [SHARP, SOFT, UNSHARP] = [0.8, 1.6, 0.15];
 const [THIN, THIN_WANTED, FAT, FAT_WANTED, FAT_POWER] = [1.8, 2.2, 3.5, 3.0, 0.3];
@@ -24,7 +25,11 @@ const [RIDGE, STROKE_SCALE, STROKE_MARGIN] = [0.3, 8, 12];
  * Returns the 28×28 bytes, the stages as {name, picture}, and whether nothing is drawn.
  */
 export function normalizeDrawing(rgba, width, height, brush) {
-  const ink = toInk(rgba, width, height);
+  return normalizeInk(toInk(rgba, width, height), brush);
+}
+
+/** Normalizes ink, a picture with paper 0, as `normalizeDrawing` does. */
+export function normalizeInk(ink, brush) {
   const stages = [{ name: "Ink", picture: ink }];
   if (!largest(ink.data)) return { image: new Uint8Array(SIDE * SIDE), stages, blank: true };
   const whole = withoutSpecks(ink);
@@ -43,7 +48,8 @@ export function normalizeDrawing(rgba, width, height, brush) {
   return { image: image.data, stages, blank: false };
 }
 
-function toInk(rgba, width, height) {
+/** The ink of a drawing: a picture with paper 0 and ink up to 255. */
+export function toInk(rgba, width, height) {
   const paper = paperColor(rgba, width, height);
   const difference = picture(width, height);
   for (let place = 0, from = 0; place < difference.data.length; place++, from += 4) {
@@ -69,7 +75,8 @@ function paperColor(rgba, width, height) {
   });
 }
 
-function stretched(difference) {
+/** Stretches gray levels so that ink is 255. All zero without contrast. */
+export function stretched(difference) {
   const peak = largest(difference.data);
   if (peak < MIN_CONTRAST) return picture(difference.width, difference.height);
   const counts = new Uint32Array(256);
@@ -195,7 +202,9 @@ function changeStrokeWidth(box, width, wanted) {
     grown[place] = clip(depth - Math.sign(depth) / 2 + outward + 0.5, 0, 1);
   }
   if (outward < 0) keepMiddle(grown, inside, mask, outward);
-  return picture(mask.width, mask.height, Uint8Array.from(grown, (value) => Math.floor(value * 255)));
+  const moved = picture(mask.width, mask.height);
+  for (let place = 0; place < grown.length; place++) moved.data[place] = grown[place] * 255; // an assignment rounds down
+  return moved;
 }
 
 /** Where a stroke would vanish or break, its middle line stays, as wide as MNIST's thinnest. */
@@ -268,7 +277,7 @@ function softness(square) {
         + fine[below + right] - fine[below + left];
       const dy = fine[below + left] - fine[above + left] + 2 * (fine[below + x] - fine[above + x])
         + fine[below + right] - fine[above + right];
-      const slope = Math.hypot(dx, dy) / 8 / 255;
+      const slope = Math.sqrt(dx * dx + dy * dy) / 8 / 255;
       sum += slope;
       squares += slope * slope;
     }

@@ -168,25 +168,31 @@ export function connectedParts({ width, height, data }, level) {
 const FAR = 1e9;
 // Lengths of the steps to the eight neighbors and the knight's moves: OpenCV's for DIST_L2 with a mask of 5.
 const [STRAIGHT, DIAGONAL, KNIGHT] = [1, 1.4, 2.1969];
-const STEPS_BACK = [
-  [-1, 0, STRAIGHT], [0, -1, STRAIGHT], [-1, -1, DIAGONAL], [1, -1, DIAGONAL],
-  [-2, -1, KNIGHT], [2, -1, KNIGHT], [-1, -2, KNIGHT], [1, -2, KNIGHT],
-];
 
 /** The distance of each pixel that is set to the nearest one that is not, in pixels. Nothing is known of the outside. */
 export function distanceToEdge({ width, height, data: mask }) {
   const frame = 2;
   const line = width + 2 * frame;
   const distance = new Float32Array(line * (height + 2 * frame)).fill(FAR);
-  const steps = STEPS_BACK.map(([x, y, length]) => [y * line + x, length]);
-  const visit = (x, y, sign) => {
+  // The steps to the pixels above and to the left; on the way back, those below and to the right. A loop over eight steps
+  // takes four times as long.
+  const visit = (x, y, back, up) => {
     const place = (y + frame) * line + x + frame;
-    let nearest = mask[y * width + x] ? distance[place] : 0;
-    for (const [offset, length] of steps) nearest = Math.min(nearest, distance[place + sign * offset] + length);
-    distance[place] = mask[y * width + x] ? nearest : 0;
+    if (!mask[y * width + x]) {
+      distance[place] = 0;
+      return;
+    }
+    const [above, twoAbove] = [place + up, place + 2 * up];
+    distance[place] = Math.min(
+      distance[place],
+      distance[place + back] + STRAIGHT,
+      distance[above] + STRAIGHT,
+      Math.min(distance[above - 1], distance[above + 1]) + DIAGONAL,
+      Math.min(distance[above - 2], distance[above + 2], distance[twoAbove - 1], distance[twoAbove + 1]) + KNIGHT,
+    );
   };
-  for (let y = 0; y < height; y++) for (let x = 0; x < width; x++) visit(x, y, 1);
-  for (let y = height - 1; y >= 0; y--) for (let x = width - 1; x >= 0; x--) visit(x, y, -1);
+  for (let y = 0; y < height; y++) for (let x = 0; x < width; x++) visit(x, y, -1, -line);
+  for (let y = height - 1; y >= 0; y--) for (let x = width - 1; x >= 0; x--) visit(x, y, 1, line);
   return crop(picture(line, height + 2 * frame, distance), {
     left: frame, top: frame, right: frame + width, bottom: frame + height,
   });
