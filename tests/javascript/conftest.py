@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -15,10 +16,11 @@ HERE = Path(__file__).parent
 
 @pytest.fixture(scope="session")
 def node() -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs a script of this folder under Node. Skips the test where there is none."""
+    """Runs a script of this folder under Node. Without one, tests are skipped, or fail where DIGITLAB_REQUIRE_BROWSER is set."""
     program = shutil.which("node")
     if program is None:
-        pytest.skip("Node is not installed: what runs in a browser is not tested (Debian: apt install nodejs)")
+        missing = "Node is not installed: what runs in a browser is not tested (Debian: apt install nodejs)"
+        (pytest.fail if os.environ.get("DIGITLAB_REQUIRE_BROWSER") else pytest.skip)(missing)
 
     def run(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
         command = [program, str(HERE / script), *map(str, arguments)]
