@@ -23,7 +23,7 @@ from mnist_core.files.read import MODEL_BYTES, open_file, read_file
 from mnist_core.files.write import write_array
 from mnist_core.models.activations import ActivationModel
 
-BATCH_SIZE = 2048
+BATCH_SIZE = 512
 """Images between two calls of `progress`."""
 
 SEARCH_BATCH_SIZE = 8192

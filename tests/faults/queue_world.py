@@ -31,6 +31,7 @@ from mnist_core.runs.control import Control
 from mnist_core.runs.run import Run
 from mnist_core.runs.status import FINAL_STATES, stamp_status
 from mnist_core.runs.store import list_runs
+from tests.faults.fake_processes import ChildWorker, FakeProcess, OpenProcess
 
 BOOT = 1_790_000_000.0
 """When the machine was booted, before its clock was first set."""
@@ -40,66 +41,6 @@ SLOTS, QUEUED, EACH = 2, 6, 3
 
 class ServerKilled(BaseException):
     """Ends what a server is doing at any point; nothing in the library catches it."""
-
-
-@dataclass
-class FakeProcess:
-    """A process of the world. `run` is what it trains, if it is a worker."""
-
-    pid: int
-    started: float
-    parent: int = 0
-    run: Run | None = None
-    alive: bool = True
-    zombie: bool = False
-    returncode: int | None = None
-    began: bool = False
-    terminated: bool = False
-
-
-class OpenProcess:
-    """What `psutil.Process(pid)` returns."""
-
-    def __init__(self, world: World, pid: int) -> None:
-        self._world, self.pid = world, pid
-        self._found = world.find(pid)
-
-    def is_running(self) -> bool:
-        return self._world.table.get(self.pid) is self._found and (self._found.alive or self._found.zombie)
-
-    def status(self) -> str:
-        if not self.is_running():
-            raise psutil.NoSuchProcess(self.pid)
-        return psutil.STATUS_RUNNING if self._found.alive else psutil.STATUS_ZOMBIE
-
-    def create_time(self) -> float:
-        return self._world.boot_time() + self._found.started
-
-    def kill(self) -> None:
-        self._world.end(self._found, -9)
-
-    def terminate(self) -> None:
-        self._found.terminated = True
-
-
-class ChildWorker:
-    """What stands for the worker process in the server that started it."""
-
-    def __init__(self, world: World, process: FakeProcess) -> None:
-        self._world, self._process, self.pid = world, process, process.pid
-        self.returncode: int | None = None
-
-    def poll(self) -> int | None:
-        if not self._process.alive:
-            self._process.zombie = False
-            self.returncode = self._process.returncode
-        return self.returncode
-
-    def kill(self) -> None:
-        self._world.end(self._process, -9)
-
-    def terminate(self) -> None:
-        self._process.terminated = True
 
 
 class Pool:
@@ -142,8 +83,8 @@ class World:
     """Until the disk is full."""
     kill_after: dict[int, int] = field(default_factory=dict)
     """Process id -> writes until it is killed."""
-    starts: dict[str, int] = field(default_factory=dict)
-    """Run id -> how often a worker was started for it."""
+    trainings: dict[str, int] = field(default_factory=dict)
+    """Run id -> how many workers began to train it."""
     violations: list[str] = field(default_factory=list)
     last_pid: int = 1000
 
@@ -258,7 +199,6 @@ class World:
         training = [worker for worker in others if worker.run and worker.run.recorded_state != "paused"]
         if len(training) >= SLOTS:
             self.violations.append(f"{len(training) + 1} runs train at once")
-        self.starts[run.id] = self.starts.get(run.id, 0) + 1
         return self.new_process(parent=self.me, run=run)
 
     def work(self, worker: FakeProcess, then: str) -> None:
@@ -287,6 +227,7 @@ class World:
                     self.end(worker, claims.EXIT_STATUS)
                     return
                 self._write(run, "running")
+            self.trainings[run.id] = self.trainings.get(run.id, 0) + 1
         worker.began = True
         control = Control.from_json(run.control())
         if control.stop or worker.terminated:

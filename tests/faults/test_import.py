@@ -42,10 +42,10 @@ from tests.faults.test_corruption import (
 
 __all__ = ["component_manifests_scanned_once"]  # a fixture
 
-CASES = scale(short=10, long=1_500)
-VISITED = scale(short=1, long=200)
+CASES = scale(short=10, long=2_000)
+VISITED = scale(short=1, long=100)
 """How many of the imported runs are opened by pages and commands."""
-SECONDS = scale(short=120, long=360)
+SECONDS = scale(short=120, long=3_600)
 """After this time no more zips are imported; the table says how many were."""
 TOGETHER = 10
 """Imported runs that are listed at once."""

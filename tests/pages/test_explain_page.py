@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 from streamlit.testing.v1 import AppTest
 
 from mnist_core.explain.blocks import fold_layers
@@ -260,9 +261,16 @@ def test_a_counterfactual_is_shown_before_and_after(app: AppTest) -> None:
     assert re.search(r"From \d to (\d|not a digit): \d+ patch", text) or "No counterfactual found" in text
 
 
-def test_ten_nearest_neighbors_are_listed_and_their_descriptors_saved(app: AppTest, runs_root: Path) -> None:
+def test_ten_nearest_neighbors_are_listed_and_their_descriptors_saved(
+    app: AppTest, runs_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown, update = list[float](), DeltaGenerator.progress
+    monkeypatch.setattr(
+        DeltaGenerator, "progress", lambda bar, share, text: shown.append(share) or update(bar, share, text)
+    )
     app = at(app, "neighbours")
     assert not app.error
+    assert len(shown) > 2 and shown == sorted(shown) and shown[-1] == 1, "five seconds of work, seen by who waits"
     table = app.dataframe[0].value
     assert list(table["rank"]) == list(range(1, 11)) and table["similarity"].is_monotonic_decreasing
     (kept,) = (runs_root / ".neighbours").iterdir()
