@@ -13,6 +13,7 @@ const DIGIT_SIDE = 28;
 const INPUT_SIZES = [28, 56];
 const CLASSES = 10;
 // A file whose network needs more is refused, so that no file takes a browser's memory (256 MB) or seconds of its time.
+const MOST_LAYERS = 1000;
 const MOST_NUMBERS = 2 ** 26;
 const MOST_PRODUCTS = 4e9;
 
@@ -32,6 +33,7 @@ export class Model {
     this.inputSize = header?.input_size;
     if (!INPUT_SIZES.includes(this.inputSize)) throw new ModelError("The model's input is not 28×28 or 56×56.");
     if (!Array.isArray(header.layers)) throw new ModelError("The model has no layers.");
+    if (header.layers.length > MOST_LAYERS) tooLarge();
     const arena = new Arena(MOST_NUMBERS, tooLarge);
     let shape = [this.inputSize, this.inputSize, 1];
     let products = 0;
@@ -94,20 +96,24 @@ const LAYERS = {
 };
 
 function makeLayer(spec, shape, read, arena) {
-  const kind = spec?.layer;
-  if (!Object.hasOwn(LAYERS, kind)) throw new ModelError(`The model has a layer ${kind}, which this engine does not know.`);
-  const name = spec.activation ?? "linear";
-  if (!Object.hasOwn(ACTIVATIONS, name)) throw new ModelError(`The model has an activation ${name}, which this engine does not know.`);
-  const layer = LAYERS[kind](spec, shape, (array, length) => read(spec[array], length), arena);
+  const kind = entry(LAYERS, spec?.layer, "layer");
+  const activate = entry(ACTIVATIONS, spec.activation ?? "linear", "activation");
+  const layer = kind(spec, shape, (array, length) => read(spec[array], length), arena);
   if (spec.negative_slope !== undefined) finite(spec, "negative_slope");
   if (spec.width !== undefined && product(layer.shape) % whole(spec, "width")) invalid(spec, "width");
-  const activate = ACTIVATIONS[name];
   return { ...layer, run: (values) => activate(layer.run(values), spec) };
 }
 
-function invalid(spec, name) {
-  throw new ModelError(`A layer ${spec.layer} has ${name} ${JSON.stringify(spec[name])?.slice(0, 40)}, which is not valid.`);
+function entry(table, name, what) {
+  if (typeof name === "string" && Object.hasOwn(table, name)) return table[name];
+  throw new ModelError(`The model has the ${what} ${shown(name)}, which this engine does not know.`);
 }
+
+function invalid(spec, name) {
+  throw new ModelError(`A layer ${spec.layer} has ${name} ${shown(spec[name])}, which is not valid.`);
+}
+
+const shown = (value) => JSON.stringify(value)?.slice(0, 40);
 
 function finite(spec, name) {
   return Number.isFinite(spec[name]) ? spec[name] : invalid(spec, name);

@@ -77,7 +77,8 @@ export function inBlocks(kernel, window, filters) {
 function multiplyIn(values) {
   return (input, weights, bias, output, rows, stretch, skip, step, filters) => {
     for (let window = 0; window < WINDOWS; window += 2, input += 2 * step, output += 2 * filters) {
-      for (let part = 0; part < FILTERS; part += 4) {
+      // The second half of the filters first: where there are fewer than eight, it reaches into the next window's first.
+      for (let part = FILTERS - 4; part >= 0; part -= 4) {
         let a0 = values[bias + part], a1 = values[bias + part + 1], a2 = values[bias + part + 2];
         let a3 = values[bias + part + 3], b0 = a0, b1 = a1, b2 = a2, b3 = a3;
         let p = input, q = input + step, k = weights + part;

@@ -3,7 +3,7 @@
 export const FORMAT = 1;
 const MAGIC = 0x42414c44; // "DLAB", little-endian
 const PREFIX_BYTES = 16; // magic, format, length of the header, checksum of all bytes after it
-const BYTES = { float32: 4, float16: 2, int8: 1 };
+const BYTES = new Map([["float32", 4], ["float16", 2], ["int8", 1]]);
 
 /** The file is damaged, from another version, or describes a network that the engine cannot compute. */
 export class ModelError extends Error {
@@ -40,10 +40,10 @@ function parseHeader(bytes) {
 
 function readArray(place, length, weights) {
   const { type, offset, scales } = place ?? {};
-  if (!Object.hasOwn(BYTES, type) || place.length !== length || !Number.isInteger(offset) || offset < 0) {
+  if (!BYTES.has(type) || place.length !== length || !Number.isInteger(offset) || offset < 0) {
     throw new ModelError(`The model lacks an array of ${length} numbers.`);
   }
-  const end = offset + length * BYTES[type];
+  const end = offset + length * BYTES.get(type);
   if (end > weights.length) throw new ModelError("The model has an array beyond its end.");
   const bytes = weights.slice(offset, end).buffer; // a copy: typed arrays need offsets that are multiples of their size
   let values;

@@ -7,7 +7,7 @@ import pytest
 
 from mnist_core.browser.weights_file import browser_model
 from mnist_core.errors import ModelError
-from mnist_core.models.classifier import DEFAULT_MODEL, Classifier
+from mnist_core.models.classifier import DEFAULT_MODEL, Classifier, fit_to_input
 from mnist_core.networks.architecture import Architecture
 from mnist_core.networks.keras_model import build_model
 from mnist_core.networks.layers import (
@@ -66,12 +66,19 @@ NETWORKS = {
 }
 
 
-def predictions(node, tmp_path, model: bytes, images) -> np.ndarray:
+def predictions(node, tmp_path, model: bytes, images, *options: str) -> np.ndarray:
     (tmp_path / "model.bin").write_bytes(model)
     (tmp_path / "images").write_bytes(images.tobytes())
-    done = node("run_engine.mjs", tmp_path / "model.bin", tmp_path / "images", tmp_path / "out")
+    done = node("run_engine.mjs", tmp_path / "model.bin", tmp_path / "images", tmp_path / "out", *options)
     assert done.returncode == 0, done.stderr
     return np.fromfile(tmp_path / "out", "<f4").reshape(len(images), -1)
+
+
+def random_weight(generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Kernels keep the size of numbers; what a batch normalization has is positive, as variances are."""
+    if len(shape) < 2:
+        return generator.uniform(0.5, 1, shape)
+    return generator.normal(0, 1.5 / np.sqrt(np.prod(shape[:-1])), shape)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -79,17 +86,18 @@ def test_every_layer_computes_what_keras_computes(node, keras, tmp_path, name):
     architecture, generator = NETWORKS[name], np.random.default_rng(0)
     model = build_model(architecture)
     for layer in model.layers:
-        layer.set_weights(
-            [generator.uniform(0.1, 0.9, weight.shape) - 0.3 * (weight.ndim > 1) for weight in layer.get_weights()]
-        )
+        layer.set_weights([random_weight(generator, weight.shape) for weight in layer.get_weights()])
     weights = [tuple(np.asarray(weight) for weight in layer.get_weights()) for layer in model.layers]
     # Keras counts a random generator's state among the weights of a dropout.
     weights = [arrays if row.parameters else () for arrays, row in zip(weights, architecture.summary(), strict=True)]
     size = architecture.input_size
     images = generator.integers(0, 256, (3, size, size)).astype(np.uint8)
     expected = model.predict(images[..., None].astype(np.float32), verbose=0)
-    found = predictions(node, tmp_path, browser_model(architecture, weights, "float32"), images)
-    np.testing.assert_allclose(found, expected, atol=2e-6)
+    assert expected.max() < 0.95  # otherwise softmax would hide what differs
+    content = browser_model(architecture, weights, "float32")
+    for options in ((), ("plain",)):
+        found = predictions(node, tmp_path, content, images, *options)
+        np.testing.assert_allclose(found, expected, atol=2e-6)
 
 
 @pytest.mark.slow
@@ -102,31 +110,14 @@ def test_the_shipped_model_predicts_what_litert_predicts(node, sample, shipped, 
     np.testing.assert_allclose(found, expected, atol=difference)
 
 
-def changed_header(content: bytes, old: bytes, new: bytes) -> bytes:
-    assert len(old) == len(new) and old in content
-    body = content[16:].replace(old, new)
-    return content[:12] + zlib.crc32(body).to_bytes(4, "little") + body
-
-
-@pytest.mark.parametrize(
-    ("damage", "message"),
-    [
-        (lambda content: content[:10], "cut short"),
-        (lambda content: content[:-100], "cut short"),
-        (lambda content: content[:400] + b"\xff" + content[401:], "damaged"),
-        (lambda content: b"PNG!" + content[4:], "not a model"),
-        (lambda content: content[:4] + b"\x09" + content[5:], "format 9"),
-        (lambda content: changed_header(content, b'"layer":"Dense"', b'"layer":"Dance"'), "layer Dance"),
-        (lambda content: changed_header(content, b'"elu"', b'"elk"'), "activation elk"),
-    ],
-)
-def test_a_damaged_model_is_refused(node, tmp_path, damage, message):
-    architecture = Architecture((RESCALING, Flatten(), Dense(3, activation="elu"), Dense(10, activation="softmax")))
-    weights = [(), (), (np.ones((784, 3), "f4"), np.ones(3, "f4")), (np.ones((3, 10), "f4"), np.ones(10, "f4"))]
-    (tmp_path / "model.bin").write_bytes(damage(browser_model(architecture, weights)))
-    (tmp_path / "images").write_bytes(bytes(784))
-    done = node("run_engine.mjs", tmp_path / "model.bin", tmp_path / "images", tmp_path / "out")
-    assert done.returncode == 1 and "ModelError" in done.stderr and message in done.stderr
+def test_a_digit_is_centered_in_a_larger_input(node, tmp_path):
+    generator = np.random.default_rng(0)
+    architecture = Architecture((RESCALING, Flatten(), Dense(10, activation="softmax")), 56)
+    weights = [(), (), (generator.normal(size=(56 * 56, 10)).astype("f4"), np.zeros(10, "f4"))]
+    images = generator.integers(0, 256, (2, 28, 28)).astype(np.uint8)
+    model = browser_model(architecture, weights)
+    small = predictions(node, tmp_path, model, images, "28")
+    np.testing.assert_array_equal(small, predictions(node, tmp_path, model, fit_to_input(images, 56)))
 
 
 def test_weights_that_are_not_finite_are_not_written():
