@@ -82,6 +82,7 @@ def test_a_file_with_a_changed_byte_is_refused(outcomes):
     assert all(outcome.startswith("ModelError: ") for outcome in outcomes(changed_byte))
 
 
+FLOATS = {"type": "float32", "offset": 0, "length": 1}
 NUMBERS = (0, -1, 0.5, 1e9, 2**31, 1e300, "3", None, True, [3], {}, {"toString": 1, "valueOf": 1})
 HOSTILE = {
     **{f"format {value}": MODEL[:4] + value.to_bytes(4, "little") + MODEL[8:] for value in (0, 2, 2**32 - 1)},
@@ -153,11 +154,11 @@ def large_headers() -> dict[str, bytes]:
         "type": "int8",
         "offset": 0,
         "length": 56 * 56 * 40,
-        "scales": {"type": "float32", "offset": 0, "length": 1},
+        "scales": FLOATS,
     }
     wide = {"layer": "Conv2D", "filters": 40, "kernel_size": 56, "strides": 1, "padding": "same", "kernel": kernel}
     narrow = {"layer": "Conv2D", "filters": 200_000, "kernel_size": 1, "strides": 1, "padding": "same"}
-    one = {"type": "int8", "offset": 0, "length": 200_000, "scales": {"type": "float32", "offset": 0, "length": 1}}
+    one = {"type": "int8", "offset": 0, "length": 200_000, "scales": FLOATS}
     pooling = {"layer": "MaxPooling2D", "pool_size": 56, "strides": 1, "padding": "same"}
     networks = {
         "memory": [{**narrow, "kernel": one, "bias": one}],

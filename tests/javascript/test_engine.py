@@ -1,7 +1,5 @@
 """The engine under Node predicts what Keras and LiteRT predict."""
 
-import zlib
-
 import numpy as np
 import pytest
 
