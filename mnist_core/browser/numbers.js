@@ -6,7 +6,7 @@
 // not clearly take for a digit may be joined with their neighbors. No ink is cut: digits that touch are the server's.
 // The constants and the names are those of `whole_numbers.py` and `segmentation.py`, which explain them.
 
-import { crc32 } from "./engine.js";
+import { crc32 } from "./model_file.js";
 import { FAINT, MIN_CONTRAST, SPECK, normalizeInk, stretched, toInk } from "./normalize.js";
 import { addMargin, connectedParts, picture } from "./pictures.js";
 import { classify } from "./reading.js";

@@ -16,7 +16,7 @@ HERE = Path(__file__).parent
 
 @pytest.fixture(scope="session")
 def node() -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs a script of this folder under Node. Without one, tests are skipped, or fail where DIGITLAB_REQUIRE_BROWSER is set."""
+    """Runs a script of this folder under Node. Without it tests are skipped; with DIGITLAB_REQUIRE_BROWSER they fail."""
     program = shutil.which("node")
     if program is None:
         missing = "Node is not installed: what runs in a browser is not tested (Debian: apt install nodejs)"
