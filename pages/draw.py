@@ -6,7 +6,7 @@ import streamlit as st
 
 from pages.ui.draw import results
 from pages.ui.draw.upload import select_drawing, show_upload
-from pages.ui.shared import guard, model_menu, navigation, sketchpad, state, theme
+from pages.ui.shared import guard, live_reading, model_menu, navigation, sketchpad, state, theme
 from pages.ui.shared.sketchpad import Drawing, show_sketchpad
 from pages.ui.tour import guide
 
@@ -45,6 +45,11 @@ def show_workbench(is_number: bool, upload: Drawing | None, choices: list[str]) 
     with pad:
         drawn = show_sketchpad(canvas, width, theme.LARGE_CANVAS_PIXELS, examples=not is_number)
         show_preparation(is_number)
+    if not is_number:
+        with answer:
+            live_reading.show_place(canvas, "answer")
+        with details:
+            live_reading.show_place(canvas, "bars")
     with answer:
         drawing = select_drawing(canvas, drawn, upload)
         if drawing is None:
@@ -53,6 +58,8 @@ def show_workbench(is_number: bool, upload: Drawing | None, choices: list[str]) 
             results.show_number_results(drawing, choices, details)
         else:
             results.show_digit_results(drawing, choices, details, below)
+    if not is_number:
+        live_reading.show_live_reading(canvas, [] if st.session_state[state.PLAIN] else choices)
 
 
 def show_preparation(is_number: bool) -> None:

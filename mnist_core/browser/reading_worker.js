@@ -1,10 +1,10 @@
 // Answers messages that ask to read drawings, in a Web Worker or, where there is none, in the page itself.
 //
-//     { type: "model", slot, url | buffer }              -> { type: "model", slot, error: null or a text }
+//     { type: "model", slot, url | buffer | neither }    -> { type: "model", slot, error: null or a text }
 //     { type: "read", id, pixels, width, height, brush } -> { type: "answer", id, blank, image, answers, milliseconds }
 //
 // A slot holds one model, 0 unless said; two models are compared in slots 0 and 1. A model that fails to load leaves the
-// slot as it was. `pixels` are RGBA. `answers` has what `classify` returns for each slot, null for an empty one. Only the
+// slot as it was, and a message without a model empties it. `pixels` are RGBA. `answers` has what `classify` returns for each slot, null for an empty one. Only the
 // newest request to read is answered.
 
 import { readModel } from "./engine.js";
@@ -19,6 +19,10 @@ export function answerMessages(post) {
 
   const load = async ({ slot = 0, url, buffer }) => {
     const load = (newestLoad[slot] = {});
+    if (!url && !buffer) {
+      models[slot] = undefined;
+      return;
+    }
     try {
       const model = readModel(buffer ?? (await download(url)));
       if (newestLoad[slot] !== load) return; // another model was wanted meanwhile
@@ -48,7 +52,7 @@ export function answerMessages(post) {
 }
 
 async function download(url) {
-  const response = await fetch(url);
+  const response = await fetch(url, { cache: "force-cache" }); // another model has another URL
   if (!response.ok) throw new Error(`The server answered ${response.status}.`);
   return response.arrayBuffer();
 }

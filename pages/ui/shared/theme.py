@@ -103,6 +103,11 @@ STYLE = f"""
 .st-key-builder button p {{ white-space: normal; }}
 .st-key-next_steps a {{ border: 1px solid rgba(128, 128, 128, .5); background: none; }}
 .st-key-next_steps a p {{ font-weight: normal; }}
+/* The live answer stands in the place of the server's, which is hidden meanwhile. Where there is none, nothing shows. */
+.stElementContainer:has(> * > .lab-live:empty), :has(> [class*="_live"]), [class*="_live"] {{ display: none; }}
+.st-key-answer:has(.lab-live:not(:empty)) > :not(:has(.lab-live)),
+.st-key-details:has(.lab-live:not(:empty)) > :has(.lab-bars):not(:has(.lab-live)) {{ display: none; }}
+.lab-live {{ display: grid; grid-auto-flow: column; grid-auto-columns: minmax(0, 1fr); gap: 1rem; }}
 .lab-metrics {{ display: flex; flex-wrap: wrap; gap: .2rem 1.4rem; font-variant-numeric: tabular-nums; }}
 .lab-answer {{ display: flex; gap: 1.25rem; align-items: center; flex-wrap: wrap; margin-bottom: 1rem; }}
 .lab-digit {{ font-size: 6.5rem; line-height: 1; font-weight: 700; min-width: 4.2rem; text-align: center; }}
