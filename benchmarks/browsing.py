@@ -78,7 +78,7 @@ async def opened(context: BrowserContext, url: str) -> Page:
     await page.add_init_script(OBSERVER)
     await page.goto(f"{url}/draw")
     await page.locator("canvas.upper-canvas").wait_for(timeout=PATIENCE)
-    await page.get_by_text("The prediction appears when you lift the pen").wait_for(timeout=PATIENCE)
+    await page.get_by_text("The prediction appears while you draw").wait_for(timeout=PATIENCE)
     return page
 
 
@@ -105,7 +105,7 @@ async def answer(page: Page, number: int) -> tuple[float, int]:
 async def wipe(page: Page) -> None:
     """Clears the canvas and waits until no prediction is shown."""
     await page.get_by_role("button", name="Reset canvas").click(timeout=PATIENCE)
-    await page.get_by_text("The prediction appears when you lift the pen").wait_for(timeout=PATIENCE)
+    await page.get_by_text("The prediction appears while you draw").wait_for(timeout=PATIENCE)
 
 
 async def strokes(page: Page, digits: list[PenDigit], every: float = 0.0) -> Found:

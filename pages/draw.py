@@ -53,13 +53,15 @@ def show_workbench(is_number: bool, upload: Drawing | None, choices: list[str]) 
     with answer:
         drawing = select_drawing(canvas, drawn, upload)
         if drawing is None:
-            results.show_drawing_hint(is_number)
+            results.show_drawing_hint(is_number, is_live=not is_number and not st.session_state[state.PLAIN])
         elif is_number:
             results.show_number_results(drawing, choices, details)
         else:
             results.show_digit_results(drawing, choices, details, below)
     if not is_number:
-        live_reading.show_live_reading(canvas, [] if st.session_state[state.PLAIN] else choices)
+        with pad:
+            models = [] if st.session_state[state.PLAIN] else live_reading.models_in_browser(choices)
+            live_reading.show_live_reading(canvas, models)
 
 
 def show_preparation(is_number: bool) -> None:

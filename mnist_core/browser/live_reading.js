@@ -8,7 +8,7 @@
 //     .lab-live[data-canvas=KEY]              where to show the answer (data-part "answer") and its bars ("bars")
 //
 // Nothing is fetched before the pointer is on the canvas, and nothing is read unless it moves with the pen down. If
-// anything fails here, no answer is shown until the server's, as on a page without this script.
+// anything fails here, people see only the server's answer, as on a page without this script.
 
 import { AnswerView } from "./answer_view.js";
 import { Reader } from "./reader.js";
@@ -77,8 +77,10 @@ class LiveReading {
     const { canvas, strokes, keep, models } = this.state;
     const answered = strokes >= this.expected || performance.now() > this.penUp + LATE;
     if (canvas !== before || !models.length || (this.pen === null && answered && !keep)) this.settle();
-    if (keep && strokes) this.prepare();
-    else if (this.reader) this.loadModels();
+    if (keep && strokes) {
+      this.prepare();
+      this.reader.request(() => this.capture());
+    } else if (this.reader) this.loadModels();
   }
 
   pointerover(event) {
@@ -87,7 +89,7 @@ class LiveReading {
 
   pointerdown(event) {
     const { models, strokes } = this.state;
-    if (!models.length || !event.isPrimary || event.button !== 0 || !this.isOnPaper(event)) return;
+    if (this.pen !== null || !models.length || !event.isPrimary || event.button !== 0 || !this.isOnPaper(event)) return;
     this.prepare();
     this.pen = event.pointerId;
     this.expected = (this.isLive ? this.expected : strokes) + 1;

@@ -5,7 +5,7 @@
 //
 // A slot holds one model, 0 unless said; two models are compared in slots 0 and 1. A model that fails to load leaves the
 // slot as it was, and a message without a model empties it. `pixels` are RGBA. `answers` has what `classify` returns for each slot, null for an empty one. Only the
-// newest request to read is answered.
+// newest request to read is answered; one that fails is answered as a blank drawing, with `error`.
 
 import { readModel } from "./engine.js";
 import { normalizeDrawing } from "./normalize.js";
@@ -37,9 +37,13 @@ export function answerMessages(post) {
     const { id, pixels, width, height, brush } = waiting;
     waiting = null;
     const start = performance.now();
-    const { image, blank } = normalizeDrawing(pixels, width, height, brush);
-    const answers = Array.from(models, (model) => (model && !blank ? classify(model, image) : null));
-    post({ type: "answer", id, blank, image, answers, milliseconds: performance.now() - start });
+    try {
+      const { image, blank } = normalizeDrawing(pixels, width, height, brush);
+      const answers = Array.from(models, (model) => (model && !blank ? classify(model, image) : null));
+      post({ type: "answer", id, blank, image, answers, milliseconds: performance.now() - start });
+    } catch (error) {
+      post({ type: "answer", id, blank: true, image: null, answers: [], milliseconds: 0, error: String(error) });
+    }
   };
 
   return (message) => {

@@ -54,7 +54,7 @@ def test_digits_drawn_by_touch_are_read_cleared_and_undone(phone: Page) -> None:
         expect(phone.locator(f'[data-digit="{digit}"]')).to_be_visible(timeout=20 * SECONDS)
         assert canvas_box(phone) == before  # the answer does not push the canvas away from the finger
         clear.tap()
-        expect(phone.get_by_text("The prediction appears when you lift the pen")).to_be_visible(timeout=20 * SECONDS)
+        expect(phone.get_by_text("The prediction appears while you draw")).to_be_visible(timeout=20 * SECONDS)
 
     draw_by_touch(phone, finger, [*ROUND_HAND[1][1], [(40, 40), (240, 240)]])
     phone.get_by_role("button", name="Undo", exact=True).tap()

@@ -69,7 +69,7 @@ def test_drawn_digits_are_read(page: Page) -> None:
         settled(page)
         answers.append(read(page))
         page.get_by_role("button", name="Clear", exact=True).click()
-        expect(page.get_by_text("The prediction appears when you lift the pen")).to_be_visible(timeout=20 * SECONDS)
+        expect(page.get_by_text("The prediction appears while you draw")).to_be_visible(timeout=20 * SECONDS)
     assert answers == [digit for digit, _ in drawn]
 
 

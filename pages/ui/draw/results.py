@@ -14,10 +14,10 @@ from pages.ui.shared import caches, correction, figure, model_menu, prediction_v
 from pages.ui.shared.sketchpad import Drawing
 
 
-def show_drawing_hint(is_number: bool) -> None:
-    """What to do while nothing is drawn."""
+def show_drawing_hint(is_number: bool, is_live: bool) -> None:
+    """What to do while nothing is drawn. `is_live`: the drawing is read while it is drawn."""
     what = "Write a whole number" if is_number else "Draw a digit from 0 to 9"
-    st.info(f"{what}. The prediction appears when you lift the pen.")
+    st.info(f"{what}. The prediction appears {'while you draw' if is_live else 'when you lift the pen'}.")
 
 
 def show_digit_results(drawing: Drawing, choices: list[str], details: DeltaGenerator, below: DeltaGenerator) -> None:

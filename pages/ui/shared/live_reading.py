@@ -5,13 +5,14 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 import streamlit as st
 
 from mnist_core.browser.bundle import bundle
 from mnist_core.drawing.canvas import parse_brush_width
-from mnist_core.errors import ModelError
+from mnist_core.errors import ModelError, RunError
 from pages.ui.shared import browser_model, canvas_edits, model_menu, state
 
 Part = Literal["answer", "bars"]
@@ -19,6 +20,21 @@ Part = Literal["answer", "bars"]
 _mount = st.components.v2.component(
     "live_reading", js=f"{bundle('live_reading.js')}export default digitLab.showLiveReading;\n"
 )
+
+
+@dataclass(frozen=True)
+class LiveModel:
+    """A model that reads in the browser.
+
+    Attributes:
+        id: of the model. If another `url` comes with the same id, the former model reads until the new one is there.
+        name: shown if there are several.
+        url: of its model.bin.
+    """
+
+    id: str
+    name: str
+    url: str
 
 
 def show_place(canvas: str, part: Part) -> None:
@@ -29,41 +45,47 @@ def show_place(canvas: str, part: Part) -> None:
 
     Args:
         canvas: key of the canvas.
-        part: "answer" is the digit and its confidence, "bars" one bar for each output.
+        part: "answer" is the digit and its confidence, "bars" one bar for each output. Without a place of their own,
+            the bars are below the answer.
     """
     st.html(f'<div class="lab-live" data-canvas="{canvas}" data-part="{part}"></div>')
 
 
-def show_live_reading(canvas: str, choices: Sequence[str]) -> None:
+def models_in_browser(choices: Sequence[str]) -> list[LiveModel]:
+    """The models with their addresses. Empty if one is not for a browser: a caption says so if it is too large.
+
+    Args:
+        choices: of `model_menu.select_model`.
+    """
+    try:
+        return [LiveModel(choice, model_menu.model_name(choice), browser_model.model_url(choice)) for choice in choices]
+    except ModelError as error:
+        st.caption(str(error))
+    except RunError:  # the run is gone: the server's answer says so
+        pass
+    return []
+
+
+def show_live_reading(canvas: str, models: Sequence[LiveModel], keep: bool = False) -> None:
     """Lets models read a canvas while somebody draws. Call it after the server's answer is shown.
 
     The component itself never changes, for Streamlit would send its script again: what changes is in `data-state`.
 
     Args:
         canvas: key of the canvas.
-        choices: of the models; none while the drawing is not to be read live.
+        models: that read; none while the drawing is not to be read live.
+        keep: the live answer stays after the stroke and follows the model, for the server gives none.
     """
     knows = {
         "canvas": canvas_edits.widget_key(canvas),
         "strokes": len(canvas_edits.drawn_objects(canvas)),
         "brush": _brush(canvas),
-        "models": _models(choices),
+        "models": [asdict(model) for model in models],
+        "keep": keep,
     }
     with st.container(key=f"{canvas}_live"):
         st.html(f'<div class="lab-live-state" data-state="{html.escape(json.dumps(knows))}"></div>')
         _mount(key=f"{canvas}_reader", data={"key": canvas})
-
-
-def _models(choices: Sequence[str]) -> list[dict[str, str]]:
-    """What the browser needs to know of the models. Empty, with a caption that says so, if one is too large for it."""
-    try:
-        return [
-            {"id": choice, "name": model_menu.model_name(choice), "url": browser_model.model_url(choice)}
-            for choice in choices
-        ]
-    except ModelError as error:
-        st.caption(str(error))
-        return []
 
 
 def _brush(canvas: str) -> float | None:

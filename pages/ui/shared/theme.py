@@ -64,7 +64,7 @@ STYLE = f"""
   .st-key-number_workbench .lab-digit {{ font-size: 3rem; }}
   .st-key-answer .lab-sure {{ font-size: 1.3rem; line-height: 1.2; }}
   .st-key-answer .stColumn {{ min-width: 0; flex: 1; }} /* two models: next to each other */
-  .st-key-answer .stColumn:not(:only-child) .lab-sure {{ font-size: 1rem; }}
+  .st-key-answer :is(.stColumn, .lab-live > div):not(:only-child) .lab-sure {{ font-size: 1rem; }}
   .st-key-answer .lab-figure {{ display: none; }} /* the last of the stages shows it, too */
 }}
 @media (min-width: 641px) {{ /* canvas and buttons fit a laptop's screen */
@@ -103,11 +103,13 @@ STYLE = f"""
 .st-key-builder button p {{ white-space: normal; }}
 .st-key-next_steps a {{ border: 1px solid rgba(128, 128, 128, .5); background: none; }}
 .st-key-next_steps a p {{ font-weight: normal; }}
-/* The live answer stands in the place of the server's, which is hidden meanwhile. Where there is none, nothing shows. */
-.stElementContainer:has(> * > .lab-live:empty), :has(> [class*="_live"]), [class*="_live"] {{ display: none; }}
-.st-key-answer:has(.lab-live:not(:empty)) > :not(:has(.lab-live)),
-.st-key-details:has(.lab-live:not(:empty)) > :has(.lab-bars):not(:has(.lab-live)) {{ display: none; }}
+/* The live answer stands where the server's is, which is hidden meanwhile. Without one, its place takes no room. */
+.stElementContainer:has(.lab-live:empty), [data-testid="stLayoutWrapper"]:has(> [class*="canvas_live"]) {{
+  display: none; }}
+:has(> .stElementContainer [data-part="answer"]:not(:empty)) > :not(:has(.lab-live)),
+:has(> .stElementContainer [data-part="bars"]:not(:empty)) > :has(.lab-bars):not(:has(.lab-live)) {{ display: none; }}
 .lab-live {{ display: grid; grid-auto-flow: column; grid-auto-columns: minmax(0, 1fr); gap: 1rem; }}
+@media (max-width: 640px) {{ [data-part="bars"] {{ grid-auto-flow: row; }} }}
 .lab-metrics {{ display: flex; flex-wrap: wrap; gap: .2rem 1.4rem; font-variant-numeric: tabular-nums; }}
 .lab-answer {{ display: flex; gap: 1.25rem; align-items: center; flex-wrap: wrap; margin-bottom: 1rem; }}
 .lab-digit {{ font-size: 6.5rem; line-height: 1; font-weight: 700; min-width: 4.2rem; text-align: center; }}

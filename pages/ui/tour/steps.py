@@ -115,8 +115,8 @@ STEPS = (
         "pages/draw.py",
         prepare_draw,
         lambda: (
-            "Draw a digit in the black square. When you lift the pen, you see the prediction and the image that the "
-            "model gets."
+            "Draw a digit in the black square. While you draw, you see the prediction and the image that the model "
+            "gets."
         ),
     ),
     Step(
