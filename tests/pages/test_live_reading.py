@@ -34,7 +34,9 @@ def told(page: AppTest) -> dict[str, Any]:
 def test_the_browser_knows_how_many_strokes_the_server_has_answered(page: AppTest) -> None:
     first = told(page)
     assert first["strokes"] == 0 and first["brush"] == 20 and not first["keep"]
-    assert [model["id"] for model in first["models"]] == [model_menu.SHIPPED] and first["models"][0]["url"].endswith(".bin")
+    assert [model["id"] for model in first["models"]] == [model_menu.SHIPPED] and first["models"][0]["url"].endswith(
+        ".bin"
+    )
     page.session_state[state.CANVAS] = drawing(*SEVEN, *ONE)
     page.run()
     assert told(page) == first | {"strokes": 3}
