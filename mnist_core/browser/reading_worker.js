@@ -4,8 +4,9 @@
 //     { type: "read", id, pixels, width, height, brush } -> { type: "answer", id, blank, image, answers, milliseconds }
 //
 // A slot holds one model, 0 unless said; two models are compared in slots 0 and 1. A model that fails to load leaves the
-// slot as it was, and a message without a model empties it. `pixels` are RGBA. `answers` has what `classify` returns for each slot, null for an empty one. Only the
-// newest request to read is answered; one that fails is answered as a blank drawing, with `error`.
+// slot as it was, and a message without a model empties it. `pixels` are RGBA. `answers` has what `classify` returns for
+// each slot, null for an empty one. Only the newest request to read is answered; one that fails is answered as a blank
+// drawing, with `error`.
 
 import { readModel } from "./engine.js";
 import { normalizeDrawing } from "./normalize.js";

@@ -1,0 +1,117 @@
+"""A drawing is read while somebody draws, and the page works as before where it cannot be."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.hands import ROUND_HAND, Stroke
+from tests.browser.test_flows import SECONDS, settled
+
+pytestmark = pytest.mark.browser
+
+LIVE_DIGIT = ".lab-live .lab-digit"
+SERVER_ANSWER = ".lab-answer:is([data-digit], [data-rejected])"
+SEVEN, FOUR = ROUND_HAND[7][1], ROUND_HAND[4][1]
+
+# Notes at each frame which answers are in view, and where the canvas is.
+RECORD = """() => {
+  window.frames_seen = [];
+  const note = () => {
+    const shown = [...document.querySelectorAll(".st-key-answer :is(.lab-digit, .stAlert)")];
+    const visible = shown.filter((each) => each.checkVisibility());
+    const { x, y, width } = document.querySelector("canvas.upper-canvas").getBoundingClientRect();
+    window.frames_seen.push([visible.length, x, y, width].join(" "));
+    requestAnimationFrame(note);
+  };
+  note();
+}"""
+
+
+@contextmanager
+def draw_page(chromium: Browser, app_url: str, script: str = "", **screen: Any) -> Iterator[tuple[Page, list[str]]]:
+    """The Draw page, and a list to which all that it sends is added.
+
+    Args:
+        chromium: the browser.
+        app_url: of the app.
+        script: runs before the page's own scripts.
+        screen: of the browser's context.
+    """
+    with chromium.new_context(**{"viewport": {"width": 1280, "height": 900}} | screen) as browser:
+        page = browser.new_page()
+        sent: list[str] = []
+        page.on("request", lambda request: sent.append(request.url))
+        page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append("a message")))
+        page.add_init_script(script)
+        page.goto(f"{app_url}/draw")
+        expect(page.locator("canvas.upper-canvas")).to_be_visible(timeout=30 * SECONDS)
+        settled(page)
+        yield page, sent
+
+
+def press_and_move(page: Page, stroke: Stroke) -> None:
+    """Puts the pen down at the first point and moves it along the others, without lifting it."""
+    box = page.locator("canvas.upper-canvas").bounding_box()
+    assert box is not None
+    scale = box["height"] / 280
+    points = [(box["x"] + scale * x, box["y"] + scale * y) for x, y in stroke]
+    page.mouse.move(*points[0])
+    page.mouse.down()
+    for point in points[1:]:
+        page.mouse.move(*point, steps=6)
+
+
+def test_an_answer_changes_while_the_pen_is_down_and_the_server_agrees(chromium: Browser, app_url: str) -> None:
+    with draw_page(chromium, app_url) as (page, sent):
+        assert not any(url.endswith(".bin") for url in sent)  # no model before the pen touches the canvas
+        page.evaluate(RECORD)
+        live = page.locator(LIVE_DIGIT)
+
+        press_and_move(page, FOUR[0])
+        expect(live).to_be_visible(timeout=20 * SECONDS)
+        page.mouse.up()
+        expect(page.locator(SERVER_ANSWER)).to_be_visible(timeout=20 * SECONDS)
+        settled(page)
+
+        sent.clear()
+        press_and_move(page, FOUR[1])
+        expect(live).to_have_text("4")
+        expect(page.locator(".lab-live .lab-bars b")).to_have_text("4")
+        assert sent == []
+        page.mouse.up()
+        expect(page.locator(SERVER_ANSWER)).to_have_text(re.compile("^4"), timeout=20 * SECONDS)
+        expect(page.locator(SERVER_ANSWER)).to_be_visible()
+        expect(live).to_have_count(0)
+        frames = set(page.evaluate("window.frames_seen"))
+        assert len(frames) == 1 and frames.pop().startswith("1 ")  # one answer at a time, and the canvas stays
+
+
+@pytest.mark.parametrize(
+    ("breakage", "is_live"),
+    [
+        # What a browser may lack, and what a new version of the canvas may change.
+        ("window.Worker = class { constructor() { setTimeout(() => this.onerror({})); } terminate() {} }", True),
+        ("CanvasRenderingContext2D.prototype.getImageData = () => { throw new Error('broken on purpose'); }", False),
+    ],
+    ids=["no worker", "no pixels"],
+)
+def test_the_page_works_as_before_where_live_reading_fails(
+    chromium: Browser, app_url: str, breakage: str, is_live: bool
+) -> None:
+    with draw_page(chromium, app_url, breakage, device_scale_factor=2) as (page, _):
+        errors: list[str] = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        press_and_move(page, SEVEN[0])
+        if is_live:
+            expect(page.locator(LIVE_DIGIT)).to_have_text("7", timeout=20 * SECONDS)
+        page.mouse.up()
+        expect(page.locator(SERVER_ANSWER)).to_have_attribute("data-digit", "7", timeout=20 * SECONDS)
+        expect(page.locator(SERVER_ANSWER)).to_be_visible()
+        expect(page.locator(LIVE_DIGIT)).to_have_count(0)
+        assert errors == [] and page.get_by_text("Error").count() == 0
