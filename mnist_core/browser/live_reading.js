@@ -5,7 +5,7 @@
 //     .st-key-KEY_paper                       holds the canvas of streamlit-drawable-canvas: layers, the last one with the
 //                                             stroke that is being drawn
 //     .st-key-KEY_live .lab-live-state        what the server knows: see `update`
-//     .lab-live[data-canvas=KEY]              where to show the answer (data-part "answer") and its bars ("bars")
+//     .lab-live[data-canvas=KEY]              where to show the answer (data-part "answer"), its bars ("bars"), or "all"
 //
 // Nothing is fetched before the pointer is on the canvas, and nothing is read unless it moves with the pen down. If
 // anything fails here, people see only the server's answer, as on a page without this script.
@@ -184,8 +184,8 @@ class LiveReading {
       parts[place.dataset.part] = columns;
     }
     return models.map(({ name }, slot) => {
-      const [answer, bars] = [parts.answer[slot], parts.bars?.[slot]];
-      return new AnswerView(answer, { title: models.length > 1 ? name : "", bars });
+      const [answer, bars] = [parts.answer ?? parts.all, parts.bars ?? parts.all];
+      return new AnswerView(answer[slot], { title: models.length > 1 ? name : "", bars: bars?.[slot] ?? null });
     });
   }
 

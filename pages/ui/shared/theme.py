@@ -106,10 +106,10 @@ STYLE = f"""
 /* The live answer stands where the server's is, which is hidden meanwhile. Without one, its place takes no room. */
 .stElementContainer:has(.lab-live:empty), [data-testid="stLayoutWrapper"]:has(> [class*="canvas_live"]) {{
   display: none; }}
-:has(> .stElementContainer [data-part="answer"]:not(:empty)) > :not(:has(.lab-live)),
-:has(> .stElementContainer [data-part="bars"]:not(:empty)) > :has(.lab-bars):not(:has(.lab-live)) {{ display: none; }}
+:has(> .stElementContainer .lab-live:not([data-part="bars"], :empty)) > :not(:has(.lab-live)),
+:has(> .stElementContainer .lab-live[data-part="bars"]:not(:empty)) > :has(.lab-bars):not(:has(.lab-live)) {{ display: none; }}
 .lab-live {{ display: grid; grid-auto-flow: column; grid-auto-columns: minmax(0, 1fr); gap: 1rem; }}
-@media (max-width: 640px) {{ [data-part="bars"] {{ grid-auto-flow: row; }} }}
+@media (max-width: 640px) {{ .lab-live[data-part="bars"] {{ grid-auto-flow: row; }} }}
 .lab-metrics {{ display: flex; flex-wrap: wrap; gap: .2rem 1.4rem; font-variant-numeric: tabular-nums; }}
 .lab-answer {{ display: flex; gap: 1.25rem; align-items: center; flex-wrap: wrap; margin-bottom: 1rem; }}
 .lab-digit {{ font-size: 6.5rem; line-height: 1; font-weight: 700; min-width: 4.2rem; text-align: center; }}
