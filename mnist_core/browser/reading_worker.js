@@ -2,6 +2,7 @@
 //
 //     { type: "model", slot, url | buffer | neither }    -> { type: "model", slot, error: null or a text }
 //     { type: "read", id, pixels, width, height, brush } -> { type: "answer", id, blank, image, answers, milliseconds }
+//     { …, withStages: true }                            -> { …, stages }
 //
 // A slot holds one model, 0 unless said; two models are compared in slots 0 and 1. A model that fails to load leaves the
 // slot as it was, and a message without a model empties it. `pixels` are RGBA. `answers` has what `classify` returns for
@@ -35,13 +36,14 @@ export function answerMessages(post) {
   };
 
   const read = () => {
-    const { id, pixels, width, height, brush } = waiting;
+    const { id, pixels, width, height, brush, withStages } = waiting;
     waiting = null;
     const start = performance.now();
     try {
-      const { image, blank } = normalizeDrawing(pixels, width, height, brush);
+      const { image, stages, blank } = normalizeDrawing(pixels, width, height, brush);
       const answers = Array.from(models, (model) => (model && !blank ? classify(model, image) : null));
-      post({ type: "answer", id, blank, image, answers, milliseconds: performance.now() - start });
+      const milliseconds = performance.now() - start;
+      post({ type: "answer", id, blank, image, answers, milliseconds, ...(withStages && { stages }) });
     } catch (error) {
       post({ type: "answer", id, blank: true, image: null, answers: [], milliseconds: 0, error: String(error) });
     }

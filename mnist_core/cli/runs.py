@@ -14,7 +14,9 @@ from mnist_core.cli.options import json_option
 from mnist_core.cli.output import cell_text, print_json, print_table, run_result
 from mnist_core.errors import RunError
 from mnist_core.export.archive import unpack_run
-from mnist_core.export.formats import FORMATS, export_filename, write_export
+from mnist_core.export.formats import FORMATS, MODEL_FILES, export_filename, write_export
+from mnist_core.export.html_card import PRECISIONS, PagePrecision
+from mnist_core.models.classifier import DEFAULT_MODEL
 from mnist_core.runs import history
 from mnist_core.runs.comparison import live_changes, settings_table
 from mnist_core.runs.imports import read_import
@@ -100,15 +102,37 @@ def compare(run_ids: tuple[str, ...], json_output: bool) -> None:
     help="Default: a file in the current folder, named after the run.",
 )
 @click.option("--force", is_flag=True, help="Replace existing files.")
+@click.option(
+    "--precision",
+    type=click.Choice(list(PRECISIONS)),
+    help="Of the weights in `html`. Default: float16. With int8 the file is half as large.",
+)
 @json_option
-def export(run_id: str, name: str, output: Path | None, force: bool, json_output: bool) -> None:
-    """Exports a run: its model, reports, curves, a Keras script, or all of it."""
-    run = find_run(run_id)
-    files = [str(path) for path in write_export(run, name, output or Path(export_filename(run, name)), force)]
+def export(
+    run_id: str, name: str, output: Path | None, force: bool, precision: PagePrecision | None, json_output: bool
+) -> None:
+    """Exports a run: its model, a web page that reads drawings, reports, curves, a Keras script, or all of it.
+
+    RUN is the id of a run, or `default` for the model that comes with Digit Lab.
+    """
+    if precision and name != "html":
+        raise click.UsageError(f"--precision is for --format html, not for {name}.")
+    run = _exported_run(run_id, name)
+    target = output or Path(export_filename(run, name))
+    files = [str(path) for path in write_export(run, name, target, force, precision or "float16")]
     if json_output:
         print_json({"run": run.id, "format": name, "files": files})
     else:
         click.echo("\n".join(files))
+
+
+def _exported_run(run_id: str, name: str) -> Run:
+    """The run to export; for `default` the folder of the shipped model, which has a model and nothing else."""
+    if run_id != "default":
+        return find_run(run_id)
+    if name not in MODEL_FILES:
+        raise RunError(f"The shipped model can be exported as {', '.join(MODEL_FILES)}; {name} is for runs.")
+    return Run(DEFAULT_MODEL.parent)
 
 
 @main.command("import")

@@ -18,6 +18,8 @@ from mnist_core.charts.common import COLORS
 from mnist_core.errors import ModelError, RunError
 from mnist_core.export import keras_script
 from mnist_core.export.archive import pack_run
+from mnist_core.export.html_card import PagePrecision
+from mnist_core.export.html_page import html_page
 from mnist_core.files.read import MODEL_BYTES, read_file
 from mnist_core.files.write import write_bytes
 from mnist_core.files.write_errors import explain_write_error
@@ -62,15 +64,21 @@ class ExportFormat:
     encode: Callable[[Run], bytes]
 
 
-def export_run(run: Run, name: str) -> bytes:
+def export_run(run: Run, name: str, precision: PagePrecision = "float16") -> bytes:
     """Returns a run in one of FORMATS.
+
+    Args:
+        run: the run. The folder of the shipped model counts as one that has a model and no reports.
+        name: of the format.
+        precision: of the weights in an HTML page. The other formats have one precision.
 
     Raises:
         RunError: there is no such format, the run has no reports yet, or its files cannot be read.
-        ModelError: the run has no model.
+        ModelError: the run has no model, or one that is too large for this format.
         SettingError, DataError: as `keras_script.script_files`.
     """
-    return _format(name).encode(run)
+    encode = _format(name).encode
+    return html_page(run, precision) if name == "html" else encode(run)
 
 
 def export_filename(run: Run, name: str) -> str:
@@ -78,7 +86,9 @@ def export_filename(run: Run, name: str) -> str:
     return f"{run.id}.{_format(name).suffix}"
 
 
-def write_export(run: Run, name: str, path: Path, overwrite: bool = False) -> list[Path]:
+def write_export(
+    run: Run, name: str, path: Path, overwrite: bool = False, precision: PagePrecision = "float16"
+) -> list[Path]:
     """Writes a run in one of FORMATS to a file, atomically.
 
     Args:
@@ -86,6 +96,7 @@ def write_export(run: Run, name: str, path: Path, overwrite: bool = False) -> li
         name: of the format.
         path: of the file. The data files of a Keras script are written to the same folder.
         overwrite: whether existing files are replaced.
+        precision: as for `export_run`.
 
     Returns:
         The written files, `path` first.
@@ -97,7 +108,9 @@ def write_export(run: Run, name: str, path: Path, overwrite: bool = False) -> li
     if not overwrite:
         _refuse_existing(path)  # before anything is computed
     contents = (
-        {path: export_run(run, name)} if name != "script" else _script_paths(path, keras_script.script_files(run))
+        {path: export_run(run, name, precision)}
+        if name != "script"
+        else _script_paths(path, keras_script.script_files(run))
     )
     for target in contents:
         if not overwrite:
@@ -239,6 +252,7 @@ FORMATS: dict[str, ExportFormat] = {
     "tflite": ExportFormat(
         "LiteRT model", "tflite", "application/octet-stream", lambda run: _model(run, "model.tflite")
     ),
+    "html": ExportFormat("Web page", "html", "text/html", html_page),
     "csv": ExportFormat("Reports as a table", "csv", "text/csv", metrics_csv),
     "script": ExportFormat("Keras script", "py", "text/x-python", lambda run: keras_script.script_source(run).encode()),
     "png": ExportFormat("Curves as PNG", "png", "image/png", lambda run: curves_image(run, "png")),
@@ -246,3 +260,6 @@ FORMATS: dict[str, ExportFormat] = {
     "zip": ExportFormat("The whole run", "zip", "application/zip", pack_run),
 }
 """Name -> format, in the order of the menu."""
+
+MODEL_FILES = {"keras": "model.keras", "tflite": "model.tflite", "html": "model.keras"}
+"""Formats of a trained model, which the shipped model has, too -> the file that they are made from."""

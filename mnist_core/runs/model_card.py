@@ -30,8 +30,8 @@ def spec_from_card(card: Mapping[str, Any], name: str) -> RunSpec:
         raise ModelError(f"The card of {name} cannot be read ({error}). Choose another model.") from None
 
 
-def load_architecture(folder: Path) -> Architecture:
-    """Loads the network of a run, or of the shipped model.
+def load_spec(folder: Path) -> RunSpec:
+    """Loads the spec of a run, or of the shipped model.
 
     Args:
         folder: contains spec.json, or only card.json.
@@ -40,5 +40,10 @@ def load_architecture(folder: Path) -> Architecture:
         RunError, ModelError: the file cannot be read.
     """
     if (folder / "spec.json").exists():
-        return Run(folder).spec().settings.architecture
-    return spec_from_card(read_json(folder / "card.json"), str(folder)).settings.architecture
+        return Run(folder).spec()
+    return spec_from_card(read_json(folder / "card.json"), str(folder))
+
+
+def load_architecture(folder: Path) -> Architecture:
+    """Loads the network of a run, or of the shipped model. The argument and the errors are those of `load_spec`."""
+    return load_spec(folder).settings.architecture

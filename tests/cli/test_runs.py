@@ -70,7 +70,8 @@ def own_run(trained: Trained, runs_root: Path) -> Run:
 
 
 @pytest.mark.parametrize(
-    ("name", "suffix"), [("keras", "keras"), ("csv", "csv"), ("script", "py"), ("svg", "svg"), ("zip", "zip")]
+    ("name", "suffix"),
+    [("keras", "keras"), ("html", "html"), ("csv", "csv"), ("script", "py"), ("svg", "svg"), ("zip", "zip")],
 )
 def test_export_names_the_file_after_the_run(
     own_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, suffix: str
@@ -87,6 +88,15 @@ def test_export_names_the_file_after_the_run(
         "format": name,
         "files": printed,
     }
+
+
+def test_export_of_the_shipped_model_as_a_web_page(tmp_path: Path) -> None:
+    target = tmp_path / "page.html"
+    done = call_json("export", "default", "--format", "html", "--precision", "int8", "--output", target, "--json")
+    assert done == {"run": "default", "format": "html", "files": [str(target)]}
+    assert target.stat().st_size < 1_400_000
+    assert "--precision" in call_error("export", "default", "--format", "keras", "--precision", "int8")
+    assert "html" in call_error("export", "default", "--format", "csv")
 
 
 def test_export_to_a_path_and_import_elsewhere(own_run: Run, tmp_path: Path) -> None:

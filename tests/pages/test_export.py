@@ -16,6 +16,8 @@ from streamlit.testing.v1 import AppTest
 from mnist_core import owners
 from mnist_core.export import formats, keras_script
 from mnist_core.export.archive import pack_run
+from mnist_core.networks.architecture import layers_to_json
+from mnist_core.networks.layers import Dense, Flatten, Rescaling
 from mnist_core.owners import Visitor
 from mnist_core.runs.run import Run
 from mnist_core.runs.spec import make_spec
@@ -89,6 +91,17 @@ def test_missing_formats_are_disabled(offered: list[dict[str, Any]]) -> None:
     shown(create_run(make_spec("fast")))
     enabled = {each["file_name"].rpartition(".")[2] for each in offered if not each["disabled"]}
     assert enabled == {"py", "zip"}
+
+
+def test_a_network_that_is_too_large_for_a_browser_has_no_web_page(
+    runs_root: Path, offered: list[dict[str, Any]]
+) -> None:
+    layers = [Rescaling(1 / 255), Flatten(), Dense(6000), Dense(10, "softmax")]
+    run = create_run(make_spec("fast", {"layers": layers_to_json(layers)}))
+    (run.path / "model.keras").write_bytes(b"a model")
+    app = AppTest.from_string(SHOW.format(run_id=run.id), default_timeout=30).run()
+    (page,) = [each for each in offered if each["file_name"].endswith(".html")]
+    assert page["disabled"] and any("4,770,010 parameters" in each.value for each in app.caption)
 
 
 def press_import(app: AppTest) -> AppTest:

@@ -6,20 +6,21 @@ from functools import partial
 
 import streamlit as st
 
+from mnist_core.browser.model_files import check_size
+from mnist_core.errors import ModelError
 from mnist_core.export import formats, keras_script
 from mnist_core.export.archive import unpack_run
 from mnist_core.runs.labels import run_title
 from mnist_core.runs.run import Run
 from pages.ui.shared import caches, feedback, formatting, guard, visitor
 
-MODEL_FORMATS = ("keras", "tflite")
-"""Formats that exist only once training has ended."""
 COLUMNS = 4
 
 
 def show_export(run: Run) -> None:
     """A download button for each format. Nothing is computed before a click."""
     has_reports, stands_alone = bool(run.metrics().rows), keras_script.stands_alone(run)
+    too_large = _why_no_web_page(run)
     for index, (name, export_format) in enumerate(formats.FORMATS.items()):
         if index % COLUMNS == 0:
             columns = st.columns(COLUMNS)
@@ -31,16 +32,30 @@ def show_export(run: Run) -> None:
             "application/zip" if zipped else export_format.mime,
             key=f"export_{name}_{run.id}",
             on_click="ignore",
-            disabled=not _is_available(run, name, has_reports),
+            disabled=not _is_available(run, name, has_reports) or (name == "html" and bool(too_large)),
             width="stretch",
         )
+    st.caption(
+        too_large
+        or "The web page has a canvas and reads what is drawn on it, in any browser and without a network. Send it to "
+        "somebody, or put it on any web host."
+    )
     if not stands_alone:
         st.caption("The script comes in a zip, together with the images that it reads.")
 
 
+def _why_no_web_page(run: Run) -> str:
+    """Says why the model cannot be exported as a web page; empty if it can."""
+    try:
+        check_size(run.spec().settings.architecture)
+    except ModelError as error:
+        return f"There is no web page of this model. {error}"
+    return ""
+
+
 def _is_available(run: Run, name: str, has_reports: bool) -> bool:
-    if name in MODEL_FORMATS:
-        return (run.path / f"model.{name}").is_file()
+    if name in formats.MODEL_FILES:
+        return (run.path / formats.MODEL_FILES[name]).is_file()
     if name == "script":
         return not run.spec().base  # a script cannot start from the weights of another run
     return has_reports or name == "zip"

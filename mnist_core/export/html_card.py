@@ -1,0 +1,109 @@
+"""What an exported HTML page says about its model, as plain text."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from mnist_core.constants import NUM_CLASSES
+from mnist_core.models.classifier import DEFAULT_MODEL
+from mnist_core.runs.card import trained_on
+from mnist_core.runs.imports import ImportMark, read_import
+from mnist_core.runs.labels import read_label, run_title
+from mnist_core.runs.model_card import load_spec
+from mnist_core.runs.run import Run
+from mnist_core.runs.spec import OWN, RunSpec
+from mnist_core.wording import plural
+
+PagePrecision = Literal["float16", "int8"]
+"""Of the weights in a page."""
+SHIPPED_TITLE = "Digit Lab's model"
+PRECISIONS: dict[PagePrecision, str] = {"float16": "16-bit floats", "int8": "8-bit integers"}
+"""PagePrecision -> what the weights are stored as."""
+DATA_TITLES = {
+    "full": "MNIST",
+    "sample": "5,000 digits of MNIST",
+    "custom": "images that its maker provided",
+}
+"""Data set of a card -> its name. The path of a file is nobody else's business."""
+
+
+def is_shipped(run: Run) -> bool:
+    """True for the folder of the model that comes with Digit Lab."""
+    return run.path == DEFAULT_MODEL.parent
+
+
+def model_title(run: Run) -> str:
+    """The name of a run's model."""
+    return SHIPPED_TITLE if is_shipped(run) else run_title(run)
+
+
+def needs_drawing_credits(run: Run) -> bool:
+    """True if the model was trained on drawings whose authors must be named."""
+    return load_spec(run.path).settings.drawings != "none"
+
+
+def card_rows(run: Run, precision: PagePrecision, size: int) -> dict[str, str]:
+    """What to know about a model.
+
+    Args:
+        run: with a model.
+        precision: of the weights in the page.
+        size: of these weights, in bytes.
+
+    Returns:
+        Term -> text.
+
+    Raises:
+        RunError, ModelError: the run cannot be read.
+    """
+    spec, card, note = load_spec(run.path), run.card(), read_label(run).note.strip()
+    architecture = spec.settings.architecture
+    rejects = architecture.summary()[-1].output_shape[-1] > NUM_CLASSES
+    rows = {
+        "Note": note,
+        "Recipe": f"{spec.recipe}{', with a custom network' if spec.kind == OWN else ''}",
+        "Parameters": f"{architecture.parameters:,}",
+        "Recognizes": f"the digits 0 to 9{', and what is not a digit' if rejects else ''}",
+        "Trained on": _training_data(spec, card),
+        "Accuracy": _accuracy(card, read_import(run.path)),
+        "Weights": f"{PRECISIONS[precision]}, {size / 1e6:.1f} MB. {_rounding_note(run, card, precision)}",
+        "Date": card.get("date", ""),
+    }
+    return {term: text.strip() for term, text in rows.items() if text.strip()}
+
+
+def _training_data(spec: RunSpec, card: dict[str, Any]) -> str:
+    parts = [DATA_TITLES.get(trained_on(card), DATA_TITLES["custom"])]
+    if spec.settings.drawings != "none":
+        parts.append("drawings")
+    if taught := card.get("taught"):
+        parts.append(plural(taught["drawings"], "corrected drawing"))
+    return " and ".join(parts) if len(parts) < 3 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def _accuracy(card: dict[str, Any], imported: ImportMark | None) -> str:
+    """The accuracy on test images, or on validation images if the model is not tested; and who says so."""
+    scores = {**card, **(imported.measured if imported else {})}
+    for part in ("test", "val"):
+        if (accuracy := scores.get(f"{part}_accuracy")) is not None:
+            images = "test" if part == "test" else "validation"
+            whose = ", says its maker; not checked" if imported and not imported.measured else ""
+            return f"{100 * accuracy:.2f} % of {_test_set(card, imported)}{images} images{whose}"
+    return ""
+
+
+def _test_set(card: dict[str, Any], imported: ImportMark | None) -> str:
+    """Which images the accuracy was measured on, to be followed by their kind."""
+    data = imported.measured["data"] if imported and imported.measured else trained_on(card)
+    return {"full": "MNIST's ", "sample": "the offline sample's "}.get(data, "")
+
+
+def _rounding_note(run: Run, card: dict[str, Any], precision: PagePrecision) -> str:
+    """What a precision costs. `benchmarks/shipped/browser.py` measures it for the shipped model."""
+    measured = card.get("browser", {}).get(precision) if is_shipped(run) else None
+    if not measured:
+        return "What rounding to 8 bits costs was not measured for this model." if precision == "int8" else ""
+    return (
+        f"With them, {100 * measured['test_accuracy']:.2f} % of MNIST's test images are right, and "
+        f"{measured['same_digit']:,} of {measured['images']:,} answers are those of the original model."
+    )
