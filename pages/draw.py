@@ -43,25 +43,25 @@ def show_workbench(is_number: bool, upload: Drawing | None, choices: list[str]) 
     below = st.container()
     canvas, width = (state.NUMBER_CANVAS, theme.NUMBER_PIXELS) if is_number else (state.CANVAS, theme.CANVAS_PIXELS)
     with pad:
-        drawn = show_sketchpad(canvas, width, theme.LARGE_CANVAS_PIXELS, examples=not is_number)
+        drawn = show_sketchpad(canvas, width, theme.LARGE_CANVAS_PIXELS, not is_number, frames=is_number)
         show_preparation(is_number)
+    is_live = is_number or not st.session_state[state.PLAIN]
+    with answer:
+        live_reading.show_place(canvas, "answer")
     if not is_number:
-        with answer:
-            live_reading.show_place(canvas, "answer")
         with details:
             live_reading.show_place(canvas, "bars")
     with answer:
         drawing = select_drawing(canvas, drawn, upload)
         if drawing is None:
-            results.show_drawing_hint(is_number, is_live=not is_number and not st.session_state[state.PLAIN])
+            results.show_drawing_hint(is_number, is_live)
         elif is_number:
             results.show_number_results(drawing, choices, details)
         else:
             results.show_digit_results(drawing, choices, details, below)
-    if not is_number:
-        with pad:
-            models = [] if st.session_state[state.PLAIN] else live_reading.models_in_browser(choices)
-            live_reading.show_live_reading(canvas, models)
+    with pad:
+        models = live_reading.models_in_browser(choices) if is_live else []
+        live_reading.show_live_reading(canvas, models, is_number=is_number)
 
 
 def show_preparation(is_number: bool) -> None:

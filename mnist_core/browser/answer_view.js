@@ -6,7 +6,7 @@
 // It writes the elements and classes of `pages/ui/shared/prediction_view.py`, styled by `lab-…` classes. An element is
 // built once and then only changed, so that an answer every 33 ms costs little and nothing flickers.
 
-const UNSURE_BELOW = 0.5;
+export const UNSURE_BELOW = 0.5;
 const SEEN_PIXELS = 112; // width of the 28×28 image on the screen
 const NOT_A_DIGIT = "not a digit";
 
@@ -90,14 +90,16 @@ class Bars {
   }
 }
 
-function make(tag, classes = "", text = "") {
+/** A new element. */
+export function make(tag, classes = "", text = "") {
   const element = document.createElement(tag);
   if (classes) element.className = classes;
   if (text) element.textContent = text;
   return element;
 }
 
-function setText(element, text) {
+/** Sets an element's text, unless it is that already. */
+export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 

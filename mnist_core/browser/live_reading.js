@@ -5,12 +5,14 @@
 //     .st-key-KEY_paper                       holds the canvas of streamlit-drawable-canvas: layers, the last one with the
 //                                             stroke that is being drawn
 //     .st-key-KEY_live .lab-live-state        what the server knows: see `update`
-//     .lab-live[data-canvas=KEY]              where to show the answer (data-part "answer"), its bars ("bars"), or "all"
+//     .lab-live[data-canvas=KEY]              where to show the answer (data-part "answer"), its bars ("bars"), or "all";
+//                                             and frames around the digits of a whole number ("frames", over the canvas)
 //
 // Nothing is fetched before the pointer is on the canvas, and nothing is read unless it moves with the pen down. If
 // anything fails here, people see only the server's answer, as on a page without this script.
 
 import { AnswerView } from "./answer_view.js";
+import { NumberView } from "./number_view.js";
 import { Reader } from "./reader.js";
 
 const HEIGHT = 280; // of a drawing in pixels, whatever the screen
@@ -18,10 +20,10 @@ const LATE = 1000; // milliseconds after the pen was lifted, from when any answe
 
 const readings = new WeakMap(); // one for each place where Streamlit mounts the component
 
-/** Streamlit's entry point, called again whenever the theme changes. data: {key} of the canvas. */
+/** Streamlit's entry point, called again whenever the theme changes. data: {key, isNumber} of the canvas. */
 export function showLiveReading({ parentElement, data }) {
   try {
-    if (!readings.has(parentElement)) readings.set(parentElement, new LiveReading(data.key));
+    if (!readings.has(parentElement)) readings.set(parentElement, new LiveReading(data));
     return () => {
       readings.get(parentElement)?.close();
       readings.delete(parentElement);
@@ -32,8 +34,9 @@ export function showLiveReading({ parentElement, data }) {
 }
 
 class LiveReading {
-  constructor(key) {
+  constructor({ key, isNumber }) {
     this.key = key;
+    this.isNumber = isNumber;
     this.state = { models: [] };
     this.loaded = []; // {id, url} of each slot's model, as asked for
     this.pen = null; // the pointer that draws
@@ -159,7 +162,7 @@ class LiveReading {
     else this.pixels.clearRect(0, 0, width, HEIGHT);
     for (const layer of layers) this.pixels.drawImage(layer, 0, 0, width, HEIGHT);
     const { data } = this.pixels.getImageData(0, 0, width, HEIGHT);
-    return { pixels: data, width, height: HEIGHT, brush: this.state.brush };
+    return { pixels: data, width, height: HEIGHT, brush: this.state.brush, isNumber: this.isNumber };
   }
 
   show({ blank, image, answers, milliseconds }) {
@@ -185,7 +188,9 @@ class LiveReading {
     }
     return models.map(({ name }, slot) => {
       const [answer, bars] = [parts.answer ?? parts.all, parts.bars ?? parts.all];
-      return new AnswerView(answer[slot], { title: models.length > 1 ? name : "", bars: bars?.[slot] ?? null });
+      const title = models.length > 1 ? name : "";
+      if (this.isNumber) return new NumberView(answer[slot], { title, frames: slot ? null : parts.frames?.[0] });
+      return new AnswerView(answer[slot], { title, bars: bars?.[slot] ?? null });
     });
   }
 

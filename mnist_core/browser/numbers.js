@@ -26,14 +26,16 @@ const knownAnswers = new WeakMap();
  *
  * rgba: 4 × width × height bytes. brush: its width in pixels of the drawing.
  * Returns its digits from left to right, each as `classify` returns it, with its 28×28 image and its box, {left, top,
- * right, bottom}, the last two exclusive; their text, including rejected ones; and the milliseconds that it took.
+ * right, bottom}, the last two exclusive; their text, including rejected ones; the drawing's width and height; and the
+ * milliseconds that it took.
  */
 export function readNumber(model, rgba, width, height, brush) {
   const began = performance.now();
   const line = new Line(toInk(rgba, width, height), brush, model);
   const parts = line.best().map(({ box, answer }) => ({ ...answer, box }));
   parts.sort((one, other) => one.box.left + one.box.right - other.box.left - other.box.right);
-  return { parts, text: parts.map(({ digit }) => digit).join(""), milliseconds: performance.now() - began };
+  const text = parts.map(({ digit }) => digit).join("");
+  return { parts, text, width, height, milliseconds: performance.now() - began };
 }
 
 /** A line of ink, its groups from left to right, and what the model answers for spans of neighboring groups. */

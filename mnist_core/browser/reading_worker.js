@@ -3,6 +3,7 @@
 //     { type: "model", slot, url | buffer | neither }    -> { type: "model", slot, error: null or a text }
 //     { type: "read", id, pixels, width, height, brush } -> { type: "answer", id, blank, image, answers, milliseconds }
 //     { …, withStages: true }                            -> { …, stages }
+//     { …, isNumber: true }                              -> { …, image: null }, and a whole number for each slot
 //
 // A slot holds one model, 0 unless said; two models are compared in slots 0 and 1. A model that fails to load leaves the
 // slot as it was, and a message without a model empties it. `pixels` are RGBA. `answers` has what `classify` returns for
@@ -11,6 +12,7 @@
 
 import { readModel } from "./engine.js";
 import { normalizeDrawing } from "./normalize.js";
+import { readNumber } from "./numbers.js";
 import { classify } from "./reading.js";
 
 /** Returns a function that takes messages. post: gets the replies. */
@@ -36,14 +38,12 @@ export function answerMessages(post) {
   };
 
   const read = () => {
-    const { id, pixels, width, height, brush, withStages } = waiting;
+    const { id, ...drawing } = waiting;
     waiting = null;
     const start = performance.now();
     try {
-      const { image, stages, blank } = normalizeDrawing(pixels, width, height, brush);
-      const answers = Array.from(models, (model) => (model && !blank ? classify(model, image) : null));
-      const milliseconds = performance.now() - start;
-      post({ type: "answer", id, blank, image, answers, milliseconds, ...(withStages && { stages }) });
+      const found = drawing.isNumber ? readNumbers(models, drawing) : readDigits(models, drawing);
+      post({ type: "answer", id, ...found, milliseconds: performance.now() - start });
     } catch (error) {
       post({ type: "answer", id, blank: true, image: null, answers: [], milliseconds: 0, error: String(error) });
     }
@@ -56,6 +56,19 @@ export function answerMessages(post) {
       waiting = message;
     }
   };
+}
+
+/** What each model reads in a drawing of one digit. */
+function readDigits(models, { pixels, width, height, brush, withStages }) {
+  const { image, stages, blank } = normalizeDrawing(pixels, width, height, brush);
+  const answers = Array.from(models, (model) => (model && !blank ? classify(model, image) : null));
+  return { blank, image, answers, ...(withStages && { stages }) };
+}
+
+/** What each model reads in a drawing of a whole number. */
+function readNumbers(models, { pixels, width, height, brush }) {
+  const answers = Array.from(models, (model) => (model ? readNumber(model, pixels, width, height, brush) : null));
+  return { blank: !answers.some((number) => number?.parts.length), image: null, answers };
 }
 
 async function download(url) {

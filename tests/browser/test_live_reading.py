@@ -7,10 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from pages.ui.shared import theme
 from tests.browser.hands import ROUND_HAND, Stroke
+from tests.browser.test_canvas import canvas_box
 from tests.browser.test_flows import SECONDS, settled
 
 pytestmark = pytest.mark.browser
@@ -90,6 +94,36 @@ def test_an_answer_changes_while_the_pen_is_down_and_the_server_agrees(chromium:
         expect(live).to_have_count(0)
         frames = set(page.evaluate("window.frames_seen"))
         assert len(frames) == 1 and frames.pop().startswith("1 ")  # one answer at a time, and the canvas stays
+
+
+def test_a_whole_number_grows_while_it_is_written_with_frames_around_its_digits(
+    chromium: Browser, app_url: str
+) -> None:
+    with draw_page(chromium, app_url) as (page, _):
+        page.get_by_text("A whole number", exact=True).click()
+        expect(page.locator("[data-part=frames]")).to_have_count(1)
+        settled(page)
+        for number, digit in enumerate((4, 2, 7)):
+            strokes = [[(0.6 * x + 150 * number, 0.6 * y + 60) for x, y in stroke] for stroke in ROUND_HAND[digit][1]]
+            for stroke in strokes[:-1]:
+                press_and_move(page, stroke)
+                page.mouse.up()
+            press_and_move(page, strokes[-1])
+            written = "427"[: number + 1]
+            expect(page.locator(LIVE_DIGIT)).to_have_text(written, timeout=20 * SECONDS)
+            frames = page.locator(".lab-frame")
+            assert [frame.get_attribute("data-name") for frame in frames.all()] == list(written)
+            frame, paper = frames.last.bounding_box(), canvas_box(page)
+            assert frame is not None
+            x, y = np.transpose([point for stroke in strokes for point in stroke]) * paper["height"] / 280
+            assert frame["x"] - paper["x"] == pytest.approx(x.min() - 10, abs=4)
+            assert frame["y"] - paper["y"] == pytest.approx(y.min() - 10, abs=4)
+            edge = page.screenshot(clip={"x": frame["x"] - 1, "y": frame["y"] + 20, "width": 1, "height": 1})
+            blue, green, red = cv2.imdecode(np.frombuffer(edge, np.uint8), cv2.IMREAD_COLOR)[0, 0].tolist()
+            assert (red, green, blue) == theme.FRAME  # it is over the canvas
+            page.mouse.up()
+            expect(page.locator(f'.lab-answer[data-number="{written}"]')).to_be_visible(timeout=20 * SECONDS)
+            expect(frames).to_have_count(0)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from mnist_core.drawing.canvas import parse_brush_width
 from mnist_core.errors import ModelError, RunError
 from pages.ui.shared import browser_model, canvas_edits, model_menu, state
 
-Part = Literal["answer", "bars", "all"]
+Part = Literal["answer", "bars", "all", "frames"]
 
 _mount = st.components.v2.component(
     "live_reading", js=f"{bundle('live_reading.js')}export default digitLab.showLiveReading;\n"
@@ -45,7 +45,8 @@ def show_place(canvas: str, part: Part) -> None:
 
     Args:
         canvas: key of the canvas.
-        part: "answer" is the digit and its confidence, "bars" one bar for each output, "all" is both.
+        part: "answer" is the digit and its confidence, "bars" one bar for each output, "all" is both. "frames" are
+            around the digits of a whole number: put it over the canvas.
     """
     st.html(f'<div class="lab-live" data-canvas="{canvas}" data-part="{part}"></div>')
 
@@ -65,7 +66,7 @@ def models_in_browser(choices: Sequence[str]) -> list[LiveModel]:
     return []
 
 
-def show_live_reading(canvas: str, models: Sequence[LiveModel], keep: bool = False) -> None:
+def show_live_reading(canvas: str, models: Sequence[LiveModel], keep: bool = False, is_number: bool = False) -> None:
     """Lets models read a canvas while somebody draws. Call it after the server's answer is shown.
 
     The component itself never changes, for Streamlit would send its script again: what changes is in `data-state`.
@@ -74,6 +75,7 @@ def show_live_reading(canvas: str, models: Sequence[LiveModel], keep: bool = Fal
         canvas: key of the canvas.
         models: that read; none while the drawing is not to be read live.
         keep: the live answer stays after the stroke and follows the model, for the server gives none.
+        is_number: whether a whole number is drawn on it.
     """
     knows = {
         "canvas": canvas_edits.widget_key(canvas),
@@ -84,7 +86,7 @@ def show_live_reading(canvas: str, models: Sequence[LiveModel], keep: bool = Fal
     }
     with st.container(key=f"{canvas}_live"):
         st.html(f'<div class="lab-live-state" data-state="{html.escape(json.dumps(knows))}"></div>')
-        _mount(key=f"{canvas}_reader", data={"key": canvas})
+        _mount(key=f"{canvas}_reader", data={"key": canvas, "isNumber": is_number})
 
 
 def _brush(canvas: str) -> float | None:

@@ -17,7 +17,7 @@ from streamlit_drawable_canvas import st_canvas
 from mnist_core.drawing import canvas
 from mnist_core.drawing.normalize import normalize_drawing
 from mnist_core.drawing.strokes import Strokes, render_strokes
-from pages.ui.shared import canvas_edits, state, theme
+from pages.ui.shared import canvas_edits, live_reading, state, theme
 
 BRUSH_PIXELS = 20
 """Brush width until the visitor changes it."""
@@ -53,6 +53,7 @@ def show_sketchpad(
     width: int,
     largest: int = theme.CANVAS_PIXELS,
     examples: bool = False,
+    frames: bool = False,
 ) -> Drawing | None:
     """Shows a canvas, as wide as its column, with Undo and Clear under it.
 
@@ -61,6 +62,7 @@ def show_sketchpad(
         width: of the drawing, in pixels; it is 280 pixels high.
         largest: width on the screen at most, in pixels.
         examples: adds a button that draws some digit.
+        frames: has a place for frames around the digits of a whole number, which the browser draws.
 
     Returns:
         The drawing on it; None before the first stroke.
@@ -68,6 +70,8 @@ def show_sketchpad(
     st.session_state.setdefault(state.BRUSH, BRUSH_PIXELS)
     with st.container(key=f"{key}_pad", width=largest, gap="small"):
         with st.container(key=f"{key}_paper"):
+            if frames:
+                live_reading.show_place(key, "frames")
             result = st_canvas(
                 stroke_width=st.session_state[state.BRUSH],
                 stroke_color=theme.CANVAS_INK,

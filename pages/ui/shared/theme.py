@@ -106,9 +106,18 @@ STYLE = f"""
 /* The live answer stands where the server's is, which is hidden meanwhile. Without one, its place takes no room. */
 .stElementContainer:has(.lab-live:empty), [data-testid="stLayoutWrapper"]:has(> [class*="canvas_live"]) {{
   display: none; }}
-:has(> .stElementContainer .lab-live:not([data-part="bars"], :empty)) > :not(:has(.lab-live)),
-:has(> .stElementContainer .lab-live[data-part="bars"]:not(:empty)) > :has(.lab-bars):not(:has(.lab-live)) {{ display: none; }}
+:has(> .stElementContainer .lab-live:is([data-part="answer"], [data-part="all"]):not(:empty)) > :not(:has(.lab-live)),
+:has(> .stElementContainer .lab-live[data-part="bars"]:not(:empty)) > :has(.lab-bars):not(:has(.lab-live)) {{
+  display: none; }}
 .lab-live {{ display: grid; grid-auto-flow: column; grid-auto-columns: minmax(0, 1fr); gap: 1rem; }}
+.st-key-number_workbench:has([data-part="answer"]:not(:empty)) .st-key-details {{ opacity: .4; }}
+.st-key-number_canvas_paper {{ position: relative; }}
+.stElementContainer:has([data-part="frames"]) {{ position: absolute; inset: 0; z-index: 20; pointer-events: none; }}
+.lab-live[data-part="frames"] > div {{ position: absolute; inset: 0; }}
+.lab-frame {{ position: absolute; outline: 2px solid; border-radius: 2px; color: rgb{FRAME}; }}
+.lab-frame.rejected {{ color: rgb{REJECTED}; }}
+.lab-frame::before {{ content: attr(data-name); position: absolute; bottom: calc(100% + 2px); font-weight: 700;
+  line-height: 1.1; }}
 @media (max-width: 640px) {{ .lab-live[data-part="bars"] {{ grid-auto-flow: row; }} }}
 .lab-metrics {{ display: flex; flex-wrap: wrap; gap: .2rem 1.4rem; font-variant-numeric: tabular-nums; }}
 .lab-answer {{ display: flex; gap: 1.25rem; align-items: center; flex-wrap: wrap; margin-bottom: 1rem; }}
