@@ -40,7 +40,7 @@ from mnist_core.runs import claims
 from mnist_core.runs.control import Control
 from mnist_core.runs.heartbeat import Heartbeat
 from mnist_core.runs.run import Run, sweep_mark
-from mnist_core.training import fine_tune, inbox, rate_finder
+from mnist_core.training import fine_tune, inbox, live_snapshot, rate_finder
 from mnist_core.training.batches import check_batch_size
 from mnist_core.training.dataset import load_dataset
 from mnist_core.training.finish import finish_run
@@ -173,7 +173,7 @@ def train_run(run: Run) -> int:
                 log.warning("The run was given to another process")
                 return claims.EXIT_STATUS
             heartbeat.update(state="running", message="Starting.")
-        with heartbeat.beating(), end_at_limit:
+        with heartbeat.beating(), end_at_limit, live_snapshot.cleaning_up(run):
             task(run, heartbeat, StopRequest(run, hours))
     except DigitLabError as error:
         return _fail(heartbeat, str(error))
@@ -232,7 +232,8 @@ def train_model(run: Run, heartbeat: Heartbeat, stop_requested: StopRequest) -> 
     if spec.base:
         fine_tune.load_base_weights(model, spec.settings.architecture, spec.base, dataset.non_digit_share)
     heartbeat.update(message="Preparing the first batch.")
-    ending = Trainer(run, heartbeat, stop_requested, spec, model, dataset.split).train()
+    share = dataset.non_digit_share
+    ending = Trainer(run, heartbeat, stop_requested, spec, model, dataset.split, share).train()
     if heartbeat.status.step == 0:
         heartbeat.update(state="stopped", message="Stopped before the first batch: there is no model.")
         return

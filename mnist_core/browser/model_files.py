@@ -66,3 +66,12 @@ def check_size(architecture: Architecture) -> None:
                 f"This network has {value:,} {unit}. Networks with more than {limit:,} are too large for a browser, so "
                 "only the server reads with it."
             )
+
+
+def fits_browser(architecture: Architecture) -> bool:
+    """Whether a network is small enough for a browser."""
+    try:
+        check_size(architecture)
+    except ModelError:
+        return False
+    return True

@@ -7,6 +7,8 @@
       control.json     what the user requests: pause, resume, stop, another learning rate, more epochs
       probes.json      drawings whose predictions are recorded with each report (`probes`)
       wall.npz         the sixty test digits of the probe grid (`probes`)
+      watched.json     somebody watches the training: the worker writes live.bin (`training/live_snapshot`)
+      live.bin         the network as it is, for browsers. Both only while it trains, and never exported
       checkpoint/      what training resumes from: the last finished epoch (`checkpoints`)
       snapshots/       weights at moments of the training, to look back on (`snapshots`). Never exported
       label.json       the user's name, star and note for the run (`labels`)
@@ -15,7 +17,7 @@
       import.json      in an imported run: where it comes from, and its scores here (`imports`)
       sweep.json       in a trial of a sweep: the sweep and the number of the trial (`sweep_mark`)
       model.keras      the trained model. These four are also written for a stopped run
-      model.bin        its weights for browsers (`browser/weights_file`). Made again from model.keras where it is missing
+      model.bin        its weights for browsers (`browser/weights_file`). Made again from model.keras if it is missing
                        or of another model. Never exported
       model.tflite     the same model, converted for the web process
       card.json        the model card: test accuracy, loss, confusion matrix. Written last: the model is complete.
@@ -30,9 +32,9 @@
     RUNS_DIR/.slots-*.json     which runs train on a machine (`jobs/slots`)
     RUNS_DIR/.lock             held for milliseconds by whoever reads files in order to change them (`locks`)
 
-Who writes what: spec.json, owner.json and sweep.json come from whoever creates the run; control.json, probes.json and
-label.json from the user; claim.json from the job backend; all other files from the worker, except that status.json
-belongs to the server until a worker starts.
+Who writes what: spec.json, owner.json and sweep.json come from whoever creates the run; control.json, probes.json,
+label.json and watched.json from the user; claim.json from the job backend; all other files from the worker, except that
+status.json belongs to the server until a worker starts.
 
 Every file is replaced atomically or grows by whole lines, so a reader never sees half of one. Readers tolerate
 everything that a crash or a text editor can leave behind; only a missing or broken spec.json is an error.

@@ -40,8 +40,11 @@ class ControlHandler:
         """While paused: finished epochs at which a requested whole epoch ends."""
         self._changes: dict[str, float] = {}
 
-    def apply(self) -> bool:
+    def apply(self, while_paused: Callable[[], None] = lambda: None) -> bool:
         """Applies what control.json requests, and waits while it requests a pause.
+
+        Args:
+            while_paused: called about twenty times a second during the pause.
 
         Returns:
             False if the training should end.
@@ -55,6 +58,7 @@ class ControlHandler:
                 return True
             if self._heartbeat.status.state != "paused":
                 self._heartbeat.update(state="paused", message="Paused.", seconds_left=None)
+            while_paused()
             time.sleep(POLL_SECONDS)
         return False
 

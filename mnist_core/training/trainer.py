@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
 from mnist_core.data.splits import Split
@@ -26,6 +27,7 @@ from mnist_core.training import loop
 from mnist_core.training.batches import steps_per_epoch
 from mnist_core.training.clock import TrainingClock
 from mnist_core.training.control_handler import ControlHandler
+from mnist_core.training.live_snapshot import LiveSnapshotWriter
 from mnist_core.training.loop import Report
 from mnist_core.training.predict import make_predictor
 from mnist_core.training.progress import ProgressWriter
@@ -49,6 +51,7 @@ class Trainer:
         spec: what to train.
         model: the compiled Keras model.
         split: the images.
+        non_digit_share: of the training images, 0..1.
 
     Raises:
         RunError: the checkpoint cannot be read.
@@ -62,6 +65,7 @@ class Trainer:
         spec: RunSpec,
         model: Any,
         split: Split,
+        non_digit_share: float = 0.0,
     ) -> None:
         self._run, self._heartbeat, self._spec, self._model, self._split = run, heartbeat, spec, model, split
         settings = spec.settings
@@ -72,6 +76,7 @@ class Trainer:
             run.trim_metrics(self._checkpoint.step)
         self._clock = TrainingClock(self._checkpoint.elapsed, self._checkpoint.train_seconds)
         self._control = ControlHandler(run, heartbeat, stop_requested, self._checkpoint)
+        self._live = LiveSnapshotWriter(run, model, settings.architecture, non_digit_share)
         self._progress = ProgressWriter(
             run, heartbeat, self._clock, self._control, make_predictor(model), split, settings
         )
@@ -107,8 +112,10 @@ class Trainer:
         return Ending("finished", "Finished")
 
     def _apply_control(self) -> bool:
+        update_live = partial(self._live.update, self._heartbeat.status.step)
+        update_live()
         with self._clock.paused():
-            return self._control.apply()
+            return self._control.apply(while_paused=update_live)
 
     def _stopped(self) -> Ending:
         return Ending("stopped", f"Stopped in epoch {self._heartbeat.status.epoch + 1}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -43,9 +44,6 @@ def inference_weights(model: Any) -> list[NDArray[np.float32]]:
 def adjust_class_prior(model: Any, output: int, trained: float, assumed: float) -> None:
     """Adjusts one output of a softmax from the share of its class in training to its share in use.
 
-    Bayes' rule for another prior (Saerens et al., 2002): the odds of the class change by the ratio of the prior odds,
-    so the output's bias changes by the difference of their logarithms.
-
     Args:
         model: whose last layer is a Dense with softmax.
         output: number of the class.
@@ -53,5 +51,18 @@ def adjust_class_prior(model: Any, output: int, trained: float, assumed: float) 
         assumed: its share of the images that the model will get, likewise.
     """
     kernel, bias = model.layers[-1].get_weights()
-    bias[output] += np.log(assumed / (1 - assumed)) - np.log(trained / (1 - trained))
+    bias[output] += prior_shift(trained, assumed)
     model.layers[-1].set_weights([kernel, bias])
+
+
+def prior_shift(trained: float, assumed: float) -> float:
+    """Returns by how much the bias of an output changes if its class is `assumed` as frequent instead of `trained`.
+
+    Bayes' rule for another prior (Saerens et al., 2002): the odds of the class change by the ratio of the prior odds,
+    so the bias changes by the difference of their logarithms.
+
+    Args:
+        trained: share of the class in training, between 0 and 1, both excluded.
+        assumed: its share in use, likewise.
+    """
+    return math.log(assumed / (1 - assumed)) - math.log(trained / (1 - trained))

@@ -18,6 +18,7 @@ import psutil
 import pytest
 
 from mnist_core import worker
+from mnist_core.browser.weights_file import read_header
 from mnist_core.errors import QueueFullError, RunError
 from mnist_core.jobs.lifecycle import conclude_run, resume_run
 from mnist_core.jobs.persistent_worker import PersistentWorker
@@ -30,7 +31,7 @@ from mnist_core.runs.run import Run
 from mnist_core.runs.snapshots import read_snapshot, snapshot_moments
 from mnist_core.runs.spec import RunSpec
 from mnist_core.runs.store import create_run
-from mnist_core.training import trainer
+from mnist_core.training import live_snapshot, trainer
 from mnist_core.training.model import make_model
 from tests.support import wait_until
 
@@ -73,6 +74,16 @@ def weights(run: Run) -> list[np.ndarray]:
     import keras
 
     return list(keras.models.load_model(run.path / "model.keras", compile=False).get_weights())
+
+
+def numbers(browser_model: bytes) -> np.ndarray:
+    """All weights of a model.bin."""
+    start, found = 16 + int.from_bytes(browser_model[8:12], "little"), []
+    for place in (layer[name] for layer in read_header(browser_model)["layers"] for name in layer):
+        if isinstance(place, dict):
+            kind = {"float16": "<f2", "float32": "<f4"}[place["type"]]
+            found.append(np.frombuffer(browser_model, kind, place["length"], start + place["offset"]))
+    return np.concatenate(found, dtype=np.float32)
 
 
 def same_weights(first: Run, second: Run) -> bool:
@@ -135,14 +146,20 @@ def finished_run(untouched_run: Run, runs_root: Path) -> Run:
 
 
 def test_resumed_run_equals_the_uninterrupted_one(untouched_run: Run) -> None:
-    """Stopped three batches into its second epoch, which is then trained again."""
+    """Stopped three batches into its second epoch, which is then trained again. Somebody watches it meanwhile."""
     run = new_run()
     run.update_control(paused=True, whole_epochs=1)
     with training(run):
         wait_for_pause(run, epoch=1)
         run.update_control(batches=3)
         wait_until(lambda: run.status().step == PER_EPOCH + 3, "three more batches")
+        live_snapshot.watch(run)
+        live = wait_until(lambda: live_snapshot.read_live_snapshot(run), "a live snapshot")
     assert run.status().state == "stopped"
+    kept = numbers((run.path / "model.bin").read_bytes())
+    assert live.step == PER_EPOCH + 3 and len(kept) == 784 * 16 + 16 + 2 * 16 + 16 * 10 + 10
+    np.testing.assert_allclose(numbers(live.content), kept, atol=1e-7)  # Keras swaps averaged weights by adding them
+    assert live_snapshot.read_live_snapshot(run) is None, "deleted at the end"
     resume_run(Backend(), run)
     finish(run)
     assert same_weights(run, untouched_run)
