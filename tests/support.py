@@ -17,6 +17,8 @@ from typing import Any
 import psutil
 import pytest
 
+from mnist_core.locks import LOCK_FILE
+
 ROOT = Path(__file__).parents[1]
 SETTINGS = (
     "DIGITLAB_MNIST",
@@ -57,6 +59,11 @@ def hears_signals() -> None:
     """For Popen's `preexec_fn`: restores Ctrl-C, which the background jobs of a shell ignore."""
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
+
+
+def names_in(folder: Path) -> set[str]:
+    """What a folder of runs contains, apart from its lock."""
+    return {path.name for path in folder.iterdir()} - {LOCK_FILE} if folder.is_dir() else set()
 
 
 def wait_until(condition: Callable[[], Any], what: str, seconds: float = 60) -> Any:

@@ -31,7 +31,7 @@ from mnist_core.runs.run import Run
 from mnist_core.runs.spec import make_spec
 from mnist_core.runs.status import Status, stamp_status
 from mnist_core.runs.store import create_run, find_run
-from tests.support import Trained
+from tests.support import Trained, names_in
 
 Files = dict[str, bytes]
 
@@ -58,7 +58,7 @@ def refused(source: Path | io.BytesIO, words: str, runs_root: Path) -> None:
     """The import raises an error with these words, and leaves nothing behind."""
     with pytest.raises(RunError, match=words):
         unpack_run(source)
-    assert not runs_root.exists() or list(runs_root.iterdir()) == []
+    assert names_in(runs_root) == set()
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_a_run_comes_back_as_it_was(trained: Trained, files: Files) -> None:
     assert found.keys() == {*files, "label.json"} and run_title(run) == run_title(trained.run)
     assert {name for name in files if found[name] != files[name]} == changed
     assert run.status() == replace(trained.run.status(), pid=0, host="", message="Finished.")
-    assert [path.name for path in runs_dir().iterdir()] == [run.id]
+    assert names_in(runs_dir()) == {run.id}
     without_sums = {**trained.run.card(), "data": {**trained.run.card()["data"]}}
     del without_sums["data"]["sha256"]
     assert run.card() == without_sums, "nobody has compared the images"
@@ -136,7 +136,7 @@ def test_folders_of_killed_imports_are_deleted_after_a_day(files: Files, runs_ro
         (runs_root / name / "run").mkdir(parents=True)
     os.utime(runs_root / ".import-4242-100000001", (0, 0))
     run = arrived(files)
-    assert {path.name for path in runs_root.iterdir()} == {".import-4242-100000002", run.id}
+    assert names_in(runs_root) == {".import-4242-100000002", run.id}
 
 
 BAD_NAMES = [
@@ -378,15 +378,15 @@ def test_damaged_zips_only_raise_an_error(packed: bytes, runs_root: Path, data: 
     for place, value in data.draw(st.lists(st.tuples(ends | anywhere, st.integers(0, 255)), min_size=1, max_size=8)):
         content[place] = value
     cut = data.draw(st.none() | anywhere)
-    before = {path.name for path in runs_root.iterdir()} if runs_root.exists() else set()
+    before = names_in(runs_root)
     try:
         run = unpack_run(io.BytesIO(bytes(content[:cut])))
     except RunError as error:
         assert len(str(error)) < 1000
-        assert ({path.name for path in runs_root.iterdir()} if runs_root.exists() else set()) == before
+        assert names_in(runs_root) == before
     else:
         assert run.path.parent == runs_root and run.status().final and run.spec()
-        assert {path.name for path in runs_root.iterdir()} == before | {run.id}
+        assert names_in(runs_root) == before | {run.id}
 
 
 def test_a_runs_folder_that_cannot_be_written_is_an_error(files: Files, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from mnist_core.runs.imports import read_import
 from mnist_core.runs.run import Run
 from mnist_core.runs.store import RESERVED_NAMES, list_runs
 from tests.faults.make_attacks import FOLDER, HARMLESS, REFUSED
+from tests.support import names_in
 
 pytestmark = pytest.mark.slow  # models are tried in processes of their own
 
@@ -61,14 +62,14 @@ def test_an_attack_is_refused_in_a_sentence(
     with Bounds(), pytest.raises(RunError) as error:
         imported(name)
     assert len(str(error.value)) < 1000 and str(error.value).endswith(".")
-    assert list(runs_root.iterdir()) == [] and list((tmp_path / "here").iterdir()) == []
+    assert names_in(runs_root) == set() and list((tmp_path / "here").iterdir()) == []
 
 
 @pytest.mark.parametrize("name", list(HARMLESS))
 def test_an_attack_is_harmless(name: str, runs_root: Path) -> None:
     with Bounds():
         run = imported(name)
-    assert [path.name for path in runs_root.iterdir()] == [run.id]
+    assert names_in(runs_root) == {run.id}
     assert run.id not in RESERVED_NAMES and read_import(run.path) is not None
     assert import_budget.disk_bytes(run.path) < max(20 * (FOLDER / f"{name}.zip").stat().st_size, 1_000_000)
     spec = run.spec()

@@ -39,6 +39,7 @@ from tests.faults.test_corruption import (
     visit_lists,
     visit_one,
 )
+from tests.support import names_in
 
 __all__ = ["component_manifests_scanned_once"]  # a fixture
 
@@ -114,13 +115,13 @@ def test_damaged_zips_are_refused_or_open_everywhere(
             break
         tried += 1
         forget_peak()
-        before, names = memory_mb("VmRSS"), {path.name for path in runs_root.iterdir()}
+        before, names = memory_mb("VmRSS"), names_in(runs_root)
         try:
             with time_limit(60, what):
                 run = unpack_run(io.BytesIO(content))
         except RunError as error:
             outcomes["refused"] += 1
-            if len(str(error)) > 1000 or {path.name for path in runs_root.iterdir()} != names:
+            if len(str(error)) > 1000 or names_in(runs_root) != names:
                 findings.fail(f"{what}: something is left behind, or {error!s:.300}")
         except Exception as error:  # what a visitor would see as "Something went wrong"
             findings.fail(f"{what}: {type(error).__name__} {error!s:.300}")
