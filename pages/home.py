@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.ui.home.cards import show_cards
-from pages.ui.shared import caches, guard, model_menu, navigation, prediction_view, sketchpad, state, theme
+from pages.ui.shared import caches, guard, live_reading, model_menu, navigation, prediction_view, sketchpad, state, theme
 from pages.ui.tour import guide
 
 
@@ -23,14 +23,18 @@ def show_home() -> None:
             guide.show_tour_button()
         st.write("Train neural networks that read handwriting, and look inside them while they learn.")
         image = sketchpad.normalized_digit(drawing)
-        if image is None:
-            st.info("Draw a digit from 0 to 9. A network reads it when you lift the pen.")
-        else:
-            caches.backend().prepare()  # whoever draws is likely to train next
-            model = caches.classifier(model_menu.model_path(model_menu.current_model()))
-            prediction_view.show_answer(model.predict(image), seen=image)
+        with st.container(key="home_answer"):
+            live_reading.show_place(state.CANVAS, "answer")
+            if image is None:
+                st.info("Draw a digit from 0 to 9. A network reads it while you draw.")
+            else:
+                caches.backend().prepare()  # whoever draws is likely to train next
+                model = caches.classifier(model_menu.model_path(model_menu.current_model()))
+                prediction_view.show_answer(model.predict(image), seen=image)
     with details:
         show_cards(image)
+    with pad:
+        live_reading.show_live_reading(state.CANVAS, live_reading.models_in_browser([model_menu.current_model()]))
 
 
 navigation.ensure_app_ran()

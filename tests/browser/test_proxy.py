@@ -78,7 +78,7 @@ def script_name() -> str:
 @needs_nginx
 @pytest.mark.browser
 def test_pages_work_without_an_error_in_the_browsers_console(proxy: str, chromium: Any) -> None:
-    """The websocket passes, a stroke is read, charts are drawn, and nothing is fetched from anywhere else."""
+    """The websocket passes, a stroke is read before and after pen-up, charts are drawn, and nothing is fetched from anywhere else."""
     page = chromium.new_context(ignore_https_errors=True).new_page()
     errors: list[str] = []
     fetched: set[str] = set()
@@ -93,8 +93,9 @@ def test_pages_work_without_an_error_in_the_browsers_console(proxy: str, chromiu
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 60)
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] - 60, steps=8)
+    page.locator(".lab-live .lab-digit").wait_for(timeout=20_000)  # in a worker, which the policy must allow
     page.mouse.up()
-    page.locator(".lab-digit").first.wait_for(timeout=20_000)
+    page.locator(".lab-answer[data-digit]").wait_for(timeout=20_000)
     page.get_by_role("link", name="Data").click()
     page.locator('[data-testid="stVegaLiteChart"] :is(canvas, svg)').first.wait_for(timeout=20_000)
     page.context.close()
