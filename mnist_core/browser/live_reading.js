@@ -165,12 +165,12 @@ class LiveReading {
     return { pixels: data, width, height: HEIGHT, brush: this.state.brush, isNumber: this.isNumber };
   }
 
-  show({ blank, image, answers, milliseconds }) {
+  show({ blank, image, answers }) {
     const { models, keep } = this.state;
     if (blank || !(this.isLive || keep) || !models.every((_, slot) => answers[slot])) return;
     const places = this.places();
     if (!this.views || !places.every((place) => place.firstElementChild)) this.views = this.makeViews(places);
-    this.views.forEach((view, slot) => view.show(answers[slot], slot ? null : image, slot ? null : milliseconds));
+    this.views.forEach((view, slot) => view.show(answers[slot], slot ? null : image, answers[slot].milliseconds));
   }
 
   places() {

@@ -7,8 +7,8 @@
 //
 // A slot holds one model, 0 unless said; two models are compared in slots 0 and 1. A model that fails to load leaves the
 // slot as it was, and a message without a model empties it. `pixels` are RGBA. `answers` has what `classify` returns for
-// each slot, null for an empty one. Only the newest request to read is answered; one that fails is answered as a blank
-// drawing, with `error`.
+// each slot, and its milliseconds; null for an empty slot. Only the newest request to read is answered; one that fails is
+// answered as a blank drawing, with `error`.
 
 import { readModel } from "./engine.js";
 import { normalizeDrawing } from "./normalize.js";
@@ -60,8 +60,10 @@ export function answerMessages(post) {
 
 /** What each model reads in a drawing of one digit. */
 function readDigits(models, { pixels, width, height, brush, withStages }) {
+  const start = performance.now();
   const { image, stages, blank } = normalizeDrawing(pixels, width, height, brush);
-  const answers = Array.from(models, (model) => (model && !blank ? classify(model, image) : null));
+  const spent = performance.now() - start;
+  const answers = Array.from(models, (model) => (model && !blank ? timedAnswer(model, image, spent) : null));
   return { blank, image, answers, ...(withStages && { stages }) };
 }
 
@@ -69,6 +71,12 @@ function readDigits(models, { pixels, width, height, brush, withStages }) {
 function readNumbers(models, { pixels, width, height, brush }) {
   const answers = Array.from(models, (model) => (model ? readNumber(model, pixels, width, height, brush) : null));
   return { blank: !answers.some((number) => number?.parts.length), image: null, answers };
+}
+
+/** One model's answer and the milliseconds that it took. spent: on the normalization before. */
+function timedAnswer(model, image, spent) {
+  const start = performance.now();
+  return { ...classify(model, image), milliseconds: spent + performance.now() - start };
 }
 
 async function download(url) {
