@@ -5,7 +5,17 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.ui.home.cards import show_cards
-from pages.ui.shared import caches, guard, live_reading, model_menu, navigation, prediction_view, sketchpad, state, theme
+from pages.ui.shared import (
+    caches,
+    guard,
+    live_reading,
+    model_menu,
+    navigation,
+    prediction_view,
+    sketchpad,
+    state,
+    theme,
+)
 from pages.ui.tour import guide
 
 
