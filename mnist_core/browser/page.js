@@ -38,6 +38,7 @@ export function startPage() {
     if ((event.ctrlKey || event.metaKey) && !event.shiftKey && event.key.toLowerCase() === "z") pad.undo();
   });
 
+  element("problem").hidden = true; // it says so where this script does not run
   reader.loadModel({ buffer: fromBase64(element("model").textContent) });
 
   function showBlank(blank) {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from mnist_core.constants import NUM_CLASSES
+from mnist_core.data.mnist import DATA_SETS
 from mnist_core.models.classifier import DEFAULT_MODEL
 from mnist_core.runs.card import trained_on
 from mnist_core.runs.imports import ImportMark, read_import
@@ -20,8 +21,8 @@ SHIPPED_TITLE = "Digit Lab's model"
 PRECISIONS: dict[PagePrecision, str] = {"float16": "16-bit floats", "int8": "8-bit integers"}
 """PagePrecision -> what the weights are stored as."""
 DATA_TITLES = {
-    "full": "MNIST",
-    "sample": "5,000 digits of MNIST",
+    "full": "MNIST (handwritten digits)",
+    "sample": "5,000 digits of MNIST (handwritten digits)",
     "custom": "images that its maker provided",
 }
 """Data set of a card -> its name. The path of a file is nobody else's business."""
@@ -37,9 +38,11 @@ def model_title(run: Run) -> str:
     return SHIPPED_TITLE if is_shipped(run) else run_title(run)
 
 
-def needs_drawing_credits(run: Run) -> bool:
-    """True if the model was trained on drawings whose authors must be named."""
-    return load_spec(run.path).settings.drawings != "none"
+def credited_data(run: Run) -> list[str]:
+    """What the model learned from that has authors to name: `mnist`, `drawings`."""
+    is_mnist = trained_on(run.card()) in DATA_SETS
+    has_drawings = load_spec(run.path).settings.drawings != "none"
+    return ["mnist"] * is_mnist + ["drawings"] * has_drawings
 
 
 def card_rows(run: Run, precision: PagePrecision, size: int) -> dict[str, str]:
@@ -63,7 +66,7 @@ def card_rows(run: Run, precision: PagePrecision, size: int) -> dict[str, str]:
         "Note": note,
         "Recipe": f"{spec.recipe}{', with a custom network' if spec.kind == OWN else ''}",
         "Parameters": f"{architecture.parameters:,}",
-        "Recognizes": f"the digits 0 to 9{', and what is not a digit' if rejects else ''}",
+        "Recognizes": f"the digits 0 to 9{', and drawings that are not a digit' if rejects else ''}",
         "Trained on": _training_data(spec, card),
         "Accuracy": _accuracy(card, read_import(run.path)),
         "Weights": f"{PRECISIONS[precision]}, {size / 1e6:.1f} MB. {_rounding_note(run, card, precision)}",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
+from collections.abc import Sequence
 from pathlib import Path
 from string import Template
 
@@ -18,16 +19,18 @@ from mnist_core.browser.bundle import bundle
 from mnist_core.browser.model_files import check_size
 from mnist_core.browser.weights_file import browser_model
 from mnist_core.errors import ModelError
-from mnist_core.export.html_card import PagePrecision, card_rows, model_title, needs_drawing_credits
+from mnist_core.export.html_card import PagePrecision, card_rows, credited_data, model_title
 from mnist_core.models.weights import layer_weights
 from mnist_core.runs.model_card import load_architecture
 from mnist_core.runs.run import Run
 
 FOLDER = Path(browser.__file__).parent
-DRAWING_CREDITS = (
-    ", from <i>Pen-Based Recognition of Handwritten Digits</i> by E. Alpaydin and F. Alimoglu (CC BY 4.0), and from "
-    "<i>UJI Pen Characters</i> by D. Llorens, F. Prat, A. Marzal and J. M. Vilar (CC BY 4.0)"
-)
+CREDITS = {
+    "mnist": "MNIST by Y. LeCun, C. Cortes and C. Burges (CC BY-SA 3.0)",
+    "drawings": "<i>Pen-Based Recognition of Handwritten Digits</i> by E. Alpaydin and F. Alimoglu (CC BY 4.0), and "
+    "<i>UJI Pen Characters</i> by D. Llorens, F. Prat, A. Marzal and J. M. Vilar (CC BY 4.0)",
+}
+"""What a model learned from, as `html_card.credited_data` names it -> its authors and license, in HTML."""
 
 
 def html_page(run: Run, precision: PagePrecision = "float16") -> bytes:
@@ -55,7 +58,7 @@ def html_page(run: Run, precision: PagePrecision = "float16") -> bytes:
         policy=content_security_policy(styles, script),
         title=html.escape(model_title(run)),
         card=_definitions(card_rows(run, precision, len(model))),
-        credits=DRAWING_CREDITS if needs_drawing_credits(run) else "",
+        credits=_credits_html(credited_data(run)),
         version=html.escape(__version__),
         styles=styles,
         script=script,
@@ -83,6 +86,11 @@ def content_security_policy(styles: str, script: str) -> str:
 def _hash_source(text: str) -> str:
     """How a content security policy names an inline script or style."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _credits_html(data: Sequence[str]) -> str:
+    """A sentence that names the authors of the data; empty if there are none to name."""
+    return f" The model learned from {', '.join(CREDITS[each] for each in data)}." if data else ""
 
 
 def _definitions(rows: dict[str, str]) -> str:

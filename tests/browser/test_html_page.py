@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
@@ -112,7 +112,7 @@ def expect_answer(page: Page, text: str) -> None:
 def test_drawings_are_read_with_the_network_off(chromium: Browser, shipped_page: Path) -> None:
     with opened(chromium, shipped_page, offline=True) as (page, unwanted):
         undo, clear = (page.get_by_role("button", name=name) for name in ("Undo", "Clear"))
-        for digit, strokes in ROUND_HAND[3:7:3]:
+        for digit, strokes in SLANTED_HAND[1:8:6]:
             draw_by_mouse(page, strokes)
             expect_answer(page, str(digit))
             clear.click()
@@ -154,6 +154,22 @@ def test_a_finger_draws_on_a_phone(chromium: Browser, shipped_page: Path) -> Non
         assert unwanted == []
 
 
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (lambda content: content.replace(b'id="model">RExBQgE', b'id="model">RExBQgI'), "format 2"),
+        (lambda content: content[: len(content) // 2], "may be incomplete"),
+    ],
+)
+def test_a_damaged_page_says_so(chromium: Browser, tmp_path: Path, damage: Callable[[bytes], bytes], says: str) -> None:
+    content = html_page(Run(EXAMPLE))
+    (path := tmp_path / "page.html").write_bytes(damage(content))
+    assert path.read_bytes() != content
+    with opened(chromium, path) as (page, _):
+        expect(page.locator("#problem")).to_contain_text(says)
+        expect(page.locator("#problem")).to_be_visible()
+
+
 @contextmanager
 def listening() -> Iterator[tuple[str, list[str]]]:
     """A server on this machine, and the paths that it was asked for."""
@@ -190,7 +206,7 @@ def test_a_hostile_name_runs_nothing_and_no_script_reaches_the_network(chromium:
             assert page.locator("dd").first.inner_text().replace("\n", "\u2028") == HOSTILE
             draw_by_mouse(page, ROUND_HAND[1][1])
             expect(page.locator("#answer")).to_be_visible()
-            assert unwanted == [] and page.locator("img").count() == 0
+            assert unwanted == [] and page.locator("img").count() == 0 and page.locator("#problem").is_hidden()
             refused = page.evaluate(ATTACKS, address)
             assert {"connect-src", "img-src", "script-src-elem", "frame-src", "style-src-elem", "form-action"} <= {
                 *refused
