@@ -90,8 +90,8 @@ def _accuracy(card: dict[str, Any], imported: ImportMark | None) -> str:
     for part in ("test", "val"):
         if (accuracy := scores.get(f"{part}_accuracy")) is not None:
             images = "test" if part == "test" else "validation"
-            whose = ", says its maker; not checked" if imported and not imported.measured else ""
-            return f"{100 * accuracy:.2f} % of {_test_set(card, imported)}{images} images{whose}"
+            whose = ", according to its maker; not checked" if imported and not imported.measured else ""
+            return f"{100 * accuracy:.2f} % of {_test_set(card, imported)}{images} images are read correctly{whose}"
     return ""
 
 
@@ -107,6 +107,6 @@ def _rounding_note(run: Run, card: dict[str, Any], precision: PagePrecision) -> 
     if not measured:
         return "What rounding to 8 bits costs was not measured for this model." if precision == "int8" else ""
     return (
-        f"With them, {100 * measured['test_accuracy']:.2f} % of MNIST's test images are right, and "
+        f"With them, {100 * measured['test_accuracy']:.2f} % of MNIST's test images are read correctly, and "
         f"{measured['same_digit']:,} of {measured['images']:,} answers are those of the original model."
     )

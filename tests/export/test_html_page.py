@@ -134,7 +134,7 @@ def test_scores_that_nobody_checked_are_called_so(run: Run) -> None:
     assert "not checked" in Page(html_page(run)).card()["Accuracy"]
     scores = {"val_accuracy": 0.5, "val_loss": 1.0, "test_accuracy": 0.4321, "test_loss": 1.0, "data": "full"}
     write_import(run.path, ImportMark("elsewhere", measured=scores))
-    assert Page(html_page(run)).card()["Accuracy"] == "43.21 % of MNIST's test images"
+    assert Page(html_page(run)).card()["Accuracy"] == "43.21 % of MNIST's test images are read correctly"
 
 
 def test_the_license_is_that_of_the_project(run: Run) -> None:
