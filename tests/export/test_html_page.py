@@ -91,6 +91,10 @@ def test_the_page_of_the_shipped_model_is_small_and_has_its_weights(precision: P
     assert base64.b64decode(model, validate=True) == expected
     card = page.card()
     assert card["Parameters"] == "727,859" and card["Accuracy"].startswith("99.68 %")
+    measured = SHIPPED.card()["browser"][precision]
+    assert measured["images"] == 10_000 and measured["same_digit"] >= 9_999
+    assert f"{100 * measured['test_accuracy']:.2f} % of MNIST" in card["Weights"]
+    assert f"{measured['same_digit']:,} of 10,000" in card["Weights"]
 
 
 def test_the_policy_allows_its_own_script_and_style_and_no_request(run: Run) -> None:
