@@ -29,6 +29,7 @@ ORDER = (
     "opening",
     "answering",
     "browsing",
+    "browser_engines",
     "looking",
     "history",
     "first_point",

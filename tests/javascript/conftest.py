@@ -16,7 +16,7 @@ HERE = Path(__file__).parent
 
 @pytest.fixture(scope="session")
 def node() -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs a script of this folder under Node. Without it tests are skipped; with DIGITLAB_REQUIRE_BROWSER they fail."""
+    """Runs a script of this folder under Node. Without it tests are skipped, or fail with DIGITLAB_REQUIRE_BROWSER."""
     program = shutil.which("node")
     if program is None:
         missing = "Node is not installed: what runs in a browser is not tested (Debian: apt install nodejs)"
