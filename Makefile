@@ -15,7 +15,7 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install app test test-fast test-cluster test-faults lint format bench lock clean app-ready dev-ready
+.PHONY: help install app test test-fast test-cluster test-faults parity lint format bench lock clean app-ready dev-ready
 
 help: ## this list
 	@echo 'Digit Lab: make TARGET'
@@ -40,6 +40,9 @@ test-cluster: dev-ready ## trainings on a real Ray cluster of two nodes, on this
 
 test-faults: dev-ready ## damaged files, full disks, kills, races, fuzzing: for hours. Writes docs/reliability.md. ARGS goes to pytest
 	DIGITLAB_FAULTS=long $(RUN) -m pytest tests/faults $(ARGS)
+
+parity: dev-ready ## how far what runs in a browser is from the server: 10,000 digits and 2,000 drawings under Node
+	$(RUN) -m tests.javascript.parity $(ARGS)
 
 lint: dev-ready ## ruff (rules and layout) and mypy
 	$(RUN) -m ruff check .
