@@ -19,7 +19,7 @@ class FakeProcess:
 
     pid: int
     started: float
-    parent: int = 0
+    parent: FakeProcess | None = None
     run: Run | None = None
     alive: bool = True
     zombie: bool = False

@@ -141,9 +141,8 @@ class World:
 
     def end(self, process: FakeProcess, returncode: int) -> None:
         if process.alive:
-            parent = self.table.get(process.parent)
             process.alive, process.returncode = False, returncode
-            process.zombie = parent is not None and parent.alive
+            process.zombie = process.parent is not None and process.parent.alive
 
     def workers(self) -> list[FakeProcess]:
         """The workers that are alive."""
@@ -184,7 +183,7 @@ class World:
         self.kill_after.pop(server.pid, None)
         self.end(self.table[server.pid], -9)
         for process in self.table.values():
-            if process.parent == server.pid:
+            if process.parent is self.table[server.pid]:
                 process.zombie = False
 
     # workers
@@ -192,14 +191,14 @@ class World:
     def start_worker(self, run: Run) -> FakeProcess:
         """Notes if something does not hold that must hold whenever a worker is started."""
         # A worker that has not begun and whose server is gone will find that the run was given to another.
-        workers = [worker for worker in self.workers() if worker.began or self.table[worker.parent].alive]
+        workers = [worker for worker in self.workers() if worker.began or (worker.parent and worker.parent.alive)]
         others = [worker for worker in workers if worker.run is not None and not has_ended(worker.run)]
         if run.id in {worker.run.id for worker in others if worker.run}:
             self.violations.append(f"{run.id} is trained twice at once")
         training = [worker for worker in others if worker.run and worker.run.recorded_state != "paused"]
         if len(training) >= SLOTS:
             self.violations.append(f"{len(training) + 1} runs train at once")
-        return self.new_process(parent=self.me, run=run)
+        return self.new_process(parent=self.table[self.me], run=run)
 
     def work(self, worker: FakeProcess, then: str) -> None:
         """A worker does the next thing.
@@ -222,7 +221,8 @@ class World:
 
     def _train(self, worker: FakeProcess, run: Run, then: str) -> None:
         if not worker.began:
-            with claims.claiming(run), mock.patch.dict(os.environ, {STARTER_VARIABLE: str(worker.parent)}):
+            assert worker.parent is not None
+            with claims.claiming(run), mock.patch.dict(os.environ, {STARTER_VARIABLE: str(worker.parent.pid)}):
                 if claims.given_to_another(run):
                     self.end(worker, claims.EXIT_STATUS)
                     return

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
@@ -16,7 +17,7 @@ from mnist_core.jobs.lifecycle import start_run
 from mnist_core.runs import claims
 from mnist_core.runs.store import list_runs
 from tests.faults.queue_machine import QueueMachine
-from tests.faults.queue_rules import ANN, SPEC
+from tests.faults.queue_rules import ANN, BEN, SPEC
 from tests.faults.queue_world import World
 from tests.faults.report import scale, write_table
 
@@ -55,18 +56,22 @@ def test_a_worker_whose_server_died_before_it_had_noted_it_leaves_the_run_to_the
         assert (orphan.returncode, worker.alive, run.status().pid) == (claims.EXIT_STATUS, True, worker.pid)
 
 
-def test_a_worker_that_leaves_its_run_to_another_has_not_trained_it() -> None:
-    """The harness took it for a run that was trained twice."""
+@pytest.mark.parametrize("owners", [[ANN], [ANN, BEN, BEN]])
+def test_a_worker_that_leaves_its_run_to_another_has_not_trained_it(owners: list[str]) -> None:
+    """The harness took it for a second training of its run; and, if its server's process id was used again, for a third
+    training at once."""
     QueueMachine.counts.clear()
     machine = QueueMachine()
     (server,) = machine.world.servers
-    machine.submit_one(0, ANN)
+    for owner in owners:
+        machine.submit_one(0, owner)
     machine.world.kill_after[server.pid] = 1  # the slot is taken and the worker started, but not noted
     machine.turn_of(server)
     machine.world.elapsed += 3.0
+    machine.world.new_process(server.pid)
     machine.teardown()
-    assert machine.counts["runs"] == 1 == sum(machine.world.trainings.values())
-    assert len([process for process in machine.world.table.values() if process.run]) == 2
+    assert machine.counts["runs"] == len(owners) == sum(machine.world.trainings.values())
+    assert len([process for process in machine.world.table.values() if process.run]) == len(owners) + 1
 
 
 def test_the_queue_survives_every_mixture_of_requests_and_faults() -> None:
@@ -74,7 +79,7 @@ def test_the_queue_survives_every_mixture_of_requests_and_faults() -> None:
     run_state_machine_as_test(
         QueueMachine,
         settings=settings(
-            max_examples=scale(12, 220),
+            max_examples=scale(12, 300),
             stateful_step_count=STEPS,
             deadline=None,
             database=None,
