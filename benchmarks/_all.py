@@ -39,6 +39,7 @@ ORDER = (
     "building",
     "sweep",
     "fast",
+    "estimates",
     "training",
 )
 PACKAGES = ("streamlit", "tensorflow", "keras", "ai-edge-litert", "numpy", "opencv-python-headless")

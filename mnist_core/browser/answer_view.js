@@ -48,7 +48,7 @@ export class AnswerView {
     setText(this.digit, rejected ? "?" : String(digit));
     this.digit.classList.toggle("unsure", !rejected && confidence < UNSURE_BELOW);
     setText(this.sure, rejected ? "That does not look like a digit" : formatPercent(confidence));
-    setText(this.time, milliseconds === null ? "" : `${milliseconds.toFixed(0)} ms`);
+    setText(this.time, milliseconds === null ? "" : `in ${Math.max(1, Math.round(milliseconds))} ms`);
     this.figure.hidden = !image;
     if (image) this.seen.getContext("2d").putImageData(new ImageData(grayToRgba(image), 28, 28), 0, 0);
     this.bars?.show(answer);

@@ -18,6 +18,11 @@ METRIC_TITLES = {
     "val_accuracy": "Validation accuracy",
 }
 
+ESTIMATE = "validation (estimate)"
+"""Series of the estimates of validation within an epoch, a thin line behind the dots of the epochs."""
+THIN = {"strokeWidth": 1, "opacity": 0.6, "clip": True}
+"""The line of estimates: thinner and lighter than any result."""
+
 COST_TITLES = {"parameters": "Parameters", "train_seconds": "Training time (seconds)"}
 """What the accuracy of runs can be drawn against -> title of the axis."""
 
@@ -27,6 +32,8 @@ Report = Mapping[str, Any]
 
 def training_curve(reports: Sequence[Report], metric: str, steps_per_epoch: float) -> Any:
     """Draws one metric of a run: training as a line, validation as a dot at the end of each epoch.
+
+    Estimates of validation within an epoch are small dots on a thin line, which leads from dot to dot.
 
     Args:
         reports: lines of metrics.jsonl.
@@ -38,10 +45,16 @@ def training_curve(reports: Sequence[Report], metric: str, steps_per_epoch: floa
     """
     training = [report for report in reports if metric in report]
     kept = [training[index] for index in downsample([report[metric] for report in training])]
+    estimated = [report for report in reports if f"estimated_val_{metric}" in report]
+    estimates = [report[f"estimated_val_{metric}"] for report in estimated]
     validated = [report for report in reports if f"val_{metric}" in report]
     points = [
         *(_curve_point(report, "training", report[metric], steps_per_epoch) for report in kept),
         *(_curve_point(report, "validation", report[f"val_{metric}"], steps_per_epoch) for report in validated),
+        *(
+            _curve_point(estimated[index], ESTIMATE, estimates[index], steps_per_epoch)
+            for index in downsample(estimates)
+        ),
     ]
     changes = [
         {"epoch": _epoch(report, steps_per_epoch), "what": _changes_in_words(report["changed"])}
@@ -70,9 +83,14 @@ def _training_chart(points: list[dict[str, Any]], changes: list[dict[str, Any]],
     number_format = ".4f" if metric == "loss" else ".2%"
     axis = value_axis((point["value"] for point in points), percent=metric != "loss")
     series = ["training", "validation"]
+    estimates = [point["value"] for point in points if point["series"] == ESTIMATE]
+    highest = max((point["value"] for point in points if point["series"] != ESTIMATE), default=0.0)
+    # A network that has hardly begun can have a validation loss that would flatten the curve.
+    flattens = metric == "loss" and max(estimates, default=0.0) > highest
+    scale = alt.Scale(zero=False, domainMax=highest, nice=True) if flattens else alt.Scale(zero=False)
     base: Any = alt.Chart().encode(
         x=alt.X("epoch:Q", title="Epoch", scale=alt.Scale(zero=True, nice=False)),
-        y=alt.Y("value:Q", title=title, scale=alt.Scale(zero=False), axis=axis),
+        y=alt.Y("value:Q", title=title, scale=scale, axis=axis),
         color=alt.Color(
             "series:N",
             scale=alt.Scale(domain=series, range=[COLORS[name] for name in series]),
@@ -87,9 +105,19 @@ def _training_chart(points: list[dict[str, Any]], changes: list[dict[str, Any]],
     )
     lone = sum(point["series"] == "training" for point in points) == 1  # a line of one point is invisible
     line = base.mark_line(strokeWidth=2, interpolate="linear", point=lone)
+    if estimates:
+        line = line.transform_filter(alt.datum.series != ESTIMATE)
     dots = base.mark_circle(size=70, opacity=1).transform_filter(alt.datum.series == "validation")
     hover = base.mark_circle(size=160, opacity=0.001).transform_filter(alt.datum.series == "training")
     layers = [line, hover, dots]
+    if estimates:
+        thin = base.encode(color=alt.value(COLORS["validation"]))  # one line through both series
+        layers[2:2] = [
+            thin.mark_line(**THIN).transform_filter(alt.datum.series != "training"),
+            thin.mark_circle(size=20, opacity=THIN["opacity"], clip=True).transform_filter(
+                alt.datum.series == ESTIMATE
+            ),
+        ]
     if changes:
         rules = alt.Chart({"values": changes}).encode(x="epoch:Q", tooltip=alt.Tooltip("what:N", title="Changed to"))
         layers.append(rules.mark_rule(strokeDash=[4, 4], size=2, color=COLORS["muted"]))
@@ -106,6 +134,9 @@ def run_curves(
 ) -> Any:
     """Draws one metric of several runs in one chart.
 
+    A validation metric has the estimates within the epochs, too, as a thin line that is not smoothed. Once a run has
+    several results, the axis covers results only: a network that has hardly begun would flatten the curves.
+
     Args:
         curves: name of a run -> its reports, each with `step`, `epoch` and `elapsed`. Reports without the metric are
             left out.
@@ -119,25 +150,29 @@ def run_curves(
     """
     import altair as alt
 
-    points = []
+    points, estimates, longest = list[dict[str, Any]](), list[dict[str, Any]](), 0
     for name, reports in curves.items():
-        drawn = [
-            report
-            for report in reports
-            if metric in report and axis in report and not (logarithmic and report[metric] <= 0)
-        ]
-        values = smooth_values([report[metric] for report in drawn], smoothing)
-        points += [{"run": name, "x": drawn[index][axis], "y": values[index]} for index in downsample(values)]
-    scale = alt.Scale(type="log" if logarithmic else "linear", zero=False)
-    at_epochs = axis == "epoch" and metric.startswith("val_")
+        measured = _series(reports, metric, axis, logarithmic)
+        values = smooth_values([value for _, value in measured], smoothing)
+        points += [{"run": name, "x": measured[index][0], "y": values[index]} for index in downsample(values)]
+        longest = max(longest, len(measured))
+        thin = _series(reports, metric, axis, logarithmic, f"estimated_{metric}")
+        if len(thin) > len(measured):
+            kept = downsample([value for _, value in thin])
+            estimates += [{"run": name, "x": thin[index][0], "y": thin[index][1], "series": ESTIMATE} for index in kept]
+    shown = _column(points if longest > 1 else points + estimates, "y")
+    limited = bool(estimates) and longest > 1 and min(shown) < max(shown)
+    limits: dict[str, Any] = {"domain": [min(shown), max(shown)], "nice": True} if limited else {}
+    scale = alt.Scale(type="log" if logarithmic else "linear", zero=False, **limits)
+    at_epochs = axis == "epoch" and metric.startswith("val_") and not estimates
     x_axis = alt.Axis(tickMinStep=1, format="d") if at_epochs else alt.Axis()
     percent = metric.endswith("accuracy")
-    y_axis = value_axis(_column(points, "y"), percent)
+    y_axis = value_axis(shown, percent)
     if logarithmic:
         y_axis = alt.Axis(labelExpr=PERCENT_LABEL) if percent else alt.Axis(format="~g")
     # The points as a dict, not as InlineData: Altair validates each of those, a third of a second for 5,000.
-    chart: Any = alt.Chart({"values": points}).mark_line(strokeWidth=2, point=len(points) < 60)
-    return chart.encode(
+    base: Any = alt.Chart() if estimates else alt.Chart({"values": points})
+    base = base.encode(
         x=alt.X("x:Q", title=CURVE_AXES[axis], scale=alt.Scale(zero=False, nice=False), axis=x_axis),
         y=alt.Y("y:Q", title=METRIC_TITLES[metric], scale=scale, axis=y_axis),
         color=alt.Color(
@@ -148,7 +183,22 @@ def run_curves(
             alt.Tooltip("x:Q", title=CURVE_AXES[axis], format=",.4~f"),
             alt.Tooltip("y:Q", title=METRIC_TITLES[metric], format=".2%" if percent else ".4f"),
         ],
-    ).properties(height=320)
+    )
+    line = base.mark_line(strokeWidth=2, point=len(points) < 60)
+    if not estimates:
+        return line.properties(height=320)
+    layers = [base.mark_line(**THIN).transform_filter(alt.datum.series == ESTIMATE)]
+    if points:
+        layers.append(line.transform_filter(alt.datum.series != ESTIMATE))
+    return alt.layer(*layers, data={"values": points + estimates}).properties(height=320)
+
+
+def _series(
+    reports: Sequence[Report], metric: str, axis: str, logarithmic: bool, estimate: str = ""
+) -> list[tuple[float, float]]:
+    """Place and value of a metric, or of its estimate where there is none, in each report where they can be drawn."""
+    found = [(report[axis], report.get(metric, report.get(estimate))) for report in reports if axis in report]
+    return [(x, y) for x, y in found if y is not None and not (logarithmic and y <= 0)]
 
 
 def _column(points: Sequence[Mapping[str, Any]], field: str) -> list[Any]:

@@ -39,6 +39,9 @@ CSV_COLUMNS = (
     "seconds",
     "val_seconds",
     "images_per_second",
+    "estimated_val_loss",
+    "estimated_val_accuracy",
+    "estimate_seconds",
 )
 """Columns of metrics.csv, the keys of a report."""
 
@@ -195,7 +198,7 @@ def curves_image(run: Run, kind: str) -> bytes:
 
 
 def _draw_metric(axes: Any, rows: Sequence[Mapping[str, Any]], metric: str) -> None:
-    """Draws one metric: every training report as a faint line, the mean of each epoch, and the validation."""
+    """Draws one metric: every report as a faint line, the mean of each epoch, and the validation of each epoch."""
     epochs = epoch_means(rows, metric)
     per_epoch = _steps_per_epoch(rows)
     drawn = [row for row in rows if row.get(metric, MAX_LOSS) < MAX_LOSS]
@@ -214,6 +217,15 @@ def _draw_metric(axes: Any, rows: Sequence[Mapping[str, Any]], metric: str) -> N
         "o-",
         color=COLORS["validation"],
         label="validation",
+    )
+    estimated = [row for row in rows if row.get(f"estimated_val_{metric}", MAX_LOSS) < MAX_LOSS]
+    axes.plot(
+        [row["step"] / per_epoch for row in estimated],
+        [row[f"estimated_val_{metric}"] for row in estimated],
+        ".-",
+        color=COLORS["validation"],
+        alpha=0.35,
+        linewidth=1,
     )
     axes.set(xlabel="Epoch", ylabel=metric.capitalize(), title=f"{metric.capitalize()} of training and validation")
     axes.grid(alpha=0.3)

@@ -14,6 +14,7 @@ from mnist_core.errors import RunError
 from mnist_core.fields import is_number
 from mnist_core.files.json_reader import parse_json
 from mnist_core.recipes.overrides import is_valid_override
+from mnist_core.runs.reports import ESTIMATED, REPORT_RULES
 from mnist_core.runs.run import TEST_SCORES
 from mnist_core.runs.spec import RunSpec
 from mnist_core.runs.status import STATES
@@ -33,7 +34,7 @@ MAX_INTEGER = 2**53
 MAX_REPORTS = 200_000
 """Lines of metrics.jsonl: a training of a day writes two a second."""
 MAX_REPORT_BYTES = 4_000
-"""One report is 900 bytes long at most: thirteen numbers, sixty digits and six probes."""
+"""One report is 1,000 bytes long at most: sixteen numbers, sixty digits and six probes."""
 
 REPORT_NUMBERS = (
     "step",
@@ -50,6 +51,8 @@ REPORT_NUMBERS = (
     "elapsed",
 )
 """Keys of a report whose values must be numbers."""
+ESTIMATES = (*ESTIMATED.values(), "estimate_seconds")
+"""Keys of a report whose values must keep their rule in REPORT_RULES."""
 
 
 def check_json(path: Path) -> None:
@@ -145,6 +148,9 @@ def _check_report(row: dict[str, Any]) -> None:
     for name in REPORT_NUMBERS:
         if name in row and not is_number(row[name]):
             raise RunError(f"a report says that {name} is {str(row[name])[:80]!r}, expected a number")
+    for name in ESTIMATES:
+        if name in row and not REPORT_RULES[name].accepts(row[name]):
+            raise RunError(f"a report says that {name} is {str(row[name])[:80]!r}, expected {REPORT_RULES[name]}")
     changed = row.get("changed", {})
     if "step" not in row or not isinstance(changed, dict) or not all(map(is_number, changed.values())):
         raise RunError("a report has no step, or changes that are not numbers")

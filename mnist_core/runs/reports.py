@@ -17,7 +17,11 @@ MAX_VALUE = 1e300
 Report = Mapping[str, Any]
 """One line of metrics.jsonl."""
 
-_NUMBERS = ("step", "elapsed", *METRICS)
+ESTIMATED = {"val_loss": "estimated_val_loss", "val_accuracy": "estimated_val_accuracy"}
+"""Validation result -> its estimate on a few of the images, which reports within an epoch can have. It is drawn, and
+nothing is chosen or ranked by it."""
+
+_NUMBERS = ("step", "elapsed", *METRICS, *ESTIMATED.values())
 REPORT_RULES: dict[str, Rule] = {
     "step": COUNT,
     "epoch": COUNT,
@@ -29,6 +33,9 @@ REPORT_RULES: dict[str, Rule] = {
     "val_loss": LOSS,
     "val_accuracy": SHARE,
     "val_seconds": AMOUNT,
+    "estimated_val_loss": LOSS,
+    "estimated_val_accuracy": SHARE,
+    "estimate_seconds": AMOUNT,
     "images_per_second": AMOUNT,
     "elapsed": AMOUNT,
     "wall": Text(1_000),
@@ -76,7 +83,7 @@ def chart_rows(rows: Sequence[Mapping[str, Any]], steps_per_epoch: float) -> lis
         steps_per_epoch: batches in an epoch.
 
     Returns:
-        For each report: `step`, `epoch` (a fraction), and those of `elapsed` and METRICS that it has.
+        For each report: `step`, `epoch` (a fraction), and those of `elapsed`, METRICS and their estimates that it has.
     """
     numbers = ({name: row[name] for name in _NUMBERS if name in row and _can_be_drawn(row[name])} for row in rows)
     return [{**row, "epoch": row["step"] / (steps_per_epoch or 1.0)} for row in numbers if "step" in row]

@@ -44,6 +44,9 @@ class Report:
         val_loss: mean over the validation images; None except at the end of an epoch.
         val_accuracy: likewise, 0..1.
         val_seconds: how long validation took.
+        estimated_val_loss: likewise of a few validation images, within an epoch; None if the report has no estimate.
+        estimated_val_accuracy: likewise, 0..1.
+        estimate_seconds: how long the estimate took.
     """
 
     step: int
@@ -56,6 +59,9 @@ class Report:
     val_loss: float | None = None
     val_accuracy: float | None = None
     val_seconds: float = 0.0
+    estimated_val_loss: float | None = None
+    estimated_val_accuracy: float | None = None
+    estimate_seconds: float = 0.0
 
 
 @dataclass

@@ -65,8 +65,10 @@ def make_predictor(model: Any) -> Predictor:
     """
     import tensorflow as tf
 
-    size, optimizer = model.input_shape[1], model.optimizer
-    weights = optimizer._model_variables_moving_average if optimizer.use_ema else model.trainable_variables
+    if not model.optimizer.use_ema:
+        plain = _compile_predictor(model)  # one graph for this and for validation
+        return lambda images: np.asarray(plain(images), np.float32)
+    size, weights = model.input_shape[1], model.optimizer._model_variables_moving_average
 
     @tf.function(  # type: ignore[untyped-decorator]
         input_signature=[tf.TensorSpec([None, size, size], tf.uint8)], autograph=False

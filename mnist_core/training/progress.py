@@ -70,9 +70,11 @@ class ProgressWriter:
             speed = SPEED_SMOOTHING * self._images_per_second + (1 - SPEED_SMOOTHING) * speed
         self._images_per_second, self.elapsed = speed, elapsed
         self._reports += 1
-        self._clock.add_validation(report.val_seconds)
+        self._clock.add_validation(report.val_seconds + report.estimate_seconds)
 
         row = {name: value for name, value in asdict(report).items() if value is not None}
+        if not report.estimate_seconds:
+            del row["estimate_seconds"]
         row |= {**self._control.take_changes(), **predictions}
         row |= {"images_per_second": round(speed, 1), "elapsed": elapsed}
         self._run.append_metrics(row)

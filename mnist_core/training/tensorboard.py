@@ -1,7 +1,7 @@
 """TensorBoard event files of a run: `tensorboard --logdir runs/` shows the curves.
 
-They are in RUN_DIR/events/{train,validation} and use the same tags, so TensorBoard draws training and validation into
-one chart. TensorFlow writes them; the tensorboard package is not needed.
+They are in RUN_DIR/events/{train,validation,estimate} and use the same tags, so TensorBoard draws training, validation
+and the estimates of validation into one chart. TensorFlow writes them; the tensorboard package is not needed.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ TAGS = {
         "images_per_second": "images per second",
     },
     "validation": {"val_loss": "loss", "val_accuracy": "accuracy"},
+    "estimate": {"estimated_val_loss": "loss", "estimated_val_accuracy": "accuracy"},
 }
 """Folder -> key of a report -> tag."""
 
@@ -40,7 +41,8 @@ class EventWriter:
         import tensorflow as tf
 
         delete_folder(run.path / "events")
-        self._writers = {folder: tf.summary.create_file_writer(str(run.path / "events" / folder)) for folder in TAGS}
+        self._folder = run.path / "events"
+        self._writers = dict[str, Any]()  # made when there is something to write: a run may have no estimates
         # tf.summary.scalar would make this metadata, but it imports the tensorboard package.
         self._scalar = tf.compat.v1.SummaryMetadata(data_class=1)
         self._scalar.plugin_data.plugin_name = "scalars"
@@ -61,6 +63,10 @@ class EventWriter:
             return
         for folder, tags in TAGS.items():
             values = {tag: row[name] for name, tag in tags.items() if is_number(row.get(name))}
+            if not values:
+                continue
+            if folder not in self._writers:
+                self._writers[folder] = tf.summary.create_file_writer(str(self._folder / folder))
             with self._writers[folder].as_default(step=step), contextlib.suppress(tf.errors.OpError):
                 for tag, value in values.items():
                     tf.summary.write(tag, tf.constant(value, tf.float32), metadata=self._scalar)

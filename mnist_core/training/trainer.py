@@ -27,6 +27,7 @@ from mnist_core.training import loop
 from mnist_core.training.batches import steps_per_epoch
 from mnist_core.training.clock import TrainingClock
 from mnist_core.training.control_handler import ControlHandler
+from mnist_core.training.estimate import ValidationEstimator
 from mnist_core.training.live_snapshot import LiveSnapshotWriter
 from mnist_core.training.loop import Report
 from mnist_core.training.predict import make_predictor
@@ -77,9 +78,9 @@ class Trainer:
         self._clock = TrainingClock(self._checkpoint.elapsed, self._checkpoint.train_seconds)
         self._control = ControlHandler(run, heartbeat, stop_requested, self._checkpoint)
         self._live = LiveSnapshotWriter(run, model, settings.architecture, non_digit_share)
-        self._progress = ProgressWriter(
-            run, heartbeat, self._clock, self._control, make_predictor(model), split, settings
-        )
+        predictor = make_predictor(model)
+        self._progress = ProgressWriter(run, heartbeat, self._clock, self._control, predictor, split, settings)
+        self._estimator = ValidationEstimator(predictor, split, steps_per_epoch(len(split.x_train), settings))
 
     def train(self) -> Ending:
         """Trains to the last epoch, or until a stop is requested or an early-stopping limit is reached."""
@@ -99,7 +100,7 @@ class Trainer:
         settings, seed = self._spec.settings, self._spec.seed
         due = first_epoch_steps(steps_per_epoch(len(self._split.x_train), settings), settings.architecture.parameters)
         for report in loop.train(self._model, settings, self._split, seed, controls, begin.epoch, due):
-            self._progress.write(report)
+            self._progress.write(self._estimator.add_to(report))
             if report.step in due:
                 self._write_snapshot(Moment(0, report.step))
             if report.val_loss is not None:

@@ -55,13 +55,16 @@ def test_curves_of_a_run_stay_when_a_setting_is_changed_while_it_trains(
 ) -> None:
     run = create_run(make_spec("fast", {"epochs": 2}, "sample"), root=app_home / "runs")
     write_stamped_status(run, Status("running", "Training.", 0, 2, 8, 20, data="sample"))
+    estimate = {"estimated_val_loss": 0.4, "estimated_val_accuracy": 0.7}
     for step in range(2, 9):
-        report(run, step)
+        report(run, step, **(estimate if step == 5 else {}))
     page.goto(f"{app_url}/train?run={run.id}")
     for shown in eventually(
         page, lambda: curves(page), lambda both: all(len(each.marks[0].rows) == 7 for each in both)
     ):
         assert not shown.of_kind("rule")
+        thin, small = shown.of_kind("line")[-1], shown.of_kind("symbol")[-1]
+        assert len(thin.rows) == len(small.rows) == 1, "an estimate, before the first epoch has ended"
 
     report(run, 9, changed={"learning_rate": 0.01})
     report(run, 10, val_loss=0.3, val_accuracy=0.8)
@@ -82,6 +85,12 @@ def test_curves_of_a_run_stay_when_a_setting_is_changed_while_it_trains(
             assert [len(rules.rows) for rules in shown.of_kind("rule")] == [1]
             validation = shown.of_kind("symbol")[-1]
             assert len(validation.rows) == 1 and validation.right <= shown.width + 10
+            thin, small = shown.of_kind("line")[-1], shown.of_kind("symbol")[-2]
+            assert [row["value"] for row in thin.rows] == ([0.4, 0.3] if measure == "loss" else [0.7, 0.8])
+            assert thin.colors == small.colors == validation.colors != training.colors
+            assert thin.left < 0.55 * shown.width and thin.right > 0.95 * shown.width  # to the dot of the epoch
+            assert small.right - small.left < 0.7 * (validation.right - validation.left)
+            assert shown.legend == ["training", "validation"]
         page.reload()
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow
@@ -17,16 +18,32 @@ Rows = list[dict[str, Any]]
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer of marks: `line`, `circle` and so on, what it encodes, and the rows it draws before its filters."""
+    """One layer of marks: `line`, `circle` and so on, what it encodes, and the rows it draws before its filters.
+
+    `style` is the definition of the mark, with its width and opacity.
+    """
 
     mark: str
     encoding: Mapping[str, Any]
     rows: Rows
+    style: Mapping[str, Any] = field(default_factory=dict)
+    filters: tuple[str, ...] = ()
 
     def values(self, channel: str) -> list[Any]:
         """The values of a channel, `x` for example, in the rows that have one."""
-        field = self.encoding[channel]["field"]
-        return [row[field] for row in self.rows if row.get(field) is not None]
+        name = self.encoding[channel]["field"]
+        return [row[name] for row in self.rows if row.get(name) is not None]
+
+    @property
+    def drawn(self) -> Rows:
+        """The rows that pass the filters, which compare a field with a text."""
+        return [row for row in self.rows if all(_passes(each, row) for each in self.filters)]
+
+
+def _passes(condition: str, row: Mapping[str, Any]) -> bool:
+    parts = re.fullmatch(r"\(datum\.(\w+) ([!=])== '(.*)'\)", condition)
+    assert parts is not None, condition
+    return (row.get(parts[1]) == parts[3]) == (parts[2] == "=")
 
 
 def layers_shown(chart: Any) -> list[Layer]:
@@ -50,7 +67,9 @@ def _resolve(
     encoding = {**encoding, **spec.get("encoding", {})}
     if "mark" in spec:
         mark = spec["mark"]
-        yield Layer(mark if isinstance(mark, str) else mark["type"], encoding, rows)
+        style = {"type": mark} if isinstance(mark, str) else mark
+        filters = tuple(each["filter"] for each in spec.get("transform", ()) if "filter" in each)
+        yield Layer(style["type"], encoding, rows, style, filters)
     for child in spec.get("layer", ()):
         yield from _resolve(child, rows, named, encoding)
 

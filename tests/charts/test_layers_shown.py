@@ -46,6 +46,9 @@ def reports(count: int, **more: Any) -> list[dict[str, Any]]:
     ]
 
 
+ESTIMATE = {"step": 0.5, "epoch": 0.5, "elapsed": 0.5, "loss": 2.0, "estimated_val_loss": 3.0}
+
+
 def best(count: int) -> Any:
     return sweep.best_so_far_curve(sweep.best_so_far(trials(count), PLAN, "a"), PLAN, "number")
 
@@ -79,6 +82,11 @@ CHARTS: dict[str, Callable[[], Any]] = {
     "first report": lambda: runs.training_curve(reports(1), "loss", 1),
     "curve": lambda: runs.training_curve(reports(700), "loss", 1),
     "curve with changes": lambda: runs.training_curve(reports(3, changed={"epochs": 3}), "loss", 1),
+    "curve with estimates": lambda: runs.training_curve(reports(3, estimated_val_loss=3.0), "loss", 1),
+    "estimates of a run": lambda: runs.run_curves({"a": [ESTIMATE]}, "val_loss", "epoch"),
+    "estimates of several runs": lambda: runs.run_curves(
+        {"a": [ESTIMATE, *reports(3)], "b": [ESTIMATE]}, "val_loss", "step"
+    ),
     "one run": lambda: runs.run_curves({"a": reports(1)}, "val_loss", "epoch"),
     "several runs": lambda: runs.run_curves({"a": reports(9), "b": reports(2)}, "loss", "step", 0.5, True),
     "accuracy against cost": lambda: runs.accuracy_scatter(

@@ -294,6 +294,7 @@ INVALID_FILES: dict[str, tuple[str, Callable[[Files], bytes]]] = {
     "metrics-nan": ("metrics.jsonl", lambda files: files["metrics.jsonl"] + b'{"step": 1, "loss": NaN}\n'),
     "metrics-changed": ("metrics.jsonl", lambda files: b'{"step": 1, "changed": {"learning_rate": "x"}}\n'),
     "metrics-stepless": ("metrics.jsonl", lambda _: b'{"loss": 1}\n'),
+    "metrics-estimate": ("metrics.jsonl", lambda _: b'{"step": 1, "estimated_val_accuracy": 1.5}\n'),
     "metrics-broken": ("metrics.jsonl", lambda _: b"no json\n"),
     "card-of-another": ("card.json", lambda files: files["card.json"].replace(b'size": 256', b'size": 25')),
     "card-accuracy": ("card.json", lambda files: files["card.json"].replace(b'"test_accuracy"', b'"test_acc"')),

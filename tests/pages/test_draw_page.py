@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -82,6 +83,17 @@ def test_rejected_drawing_shows_no_digit_and_the_bar_of_not_a_digit(page: AppTes
     assert list(bars(page)) == [*"0123456789", "not a digit"]
     assert sum(bars(page).values()) == pytest.approx(100, abs=0.6)
     assert max(bars(page), key=lambda name: bars(page)[name]) == "not a digit"
+
+
+def test_the_answer_says_how_long_it_took(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At least a millisecond, the normalization and the prediction, and never the loading of the model."""
+    draw(page, *SEVEN)
+    assert re.search(r'lab-sure">[^<]+</div><div class="lab-note lab-time">in \d+ ms<', page_text(page))
+    ticks = iter([100.0, 100.0203, 200.0, 200.0301])
+    clock = SimpleNamespace(perf_counter=lambda: next(ticks))
+    monkeypatch.setattr("pages.ui.draw.results.time", clock)
+    draw(page, *ONE)
+    assert "in 50 ms<" in page_text(page)
 
 
 def test_model_without_the_eleventh_output_has_ten_bars() -> None:

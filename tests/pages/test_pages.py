@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -269,6 +270,7 @@ def test_whole_number_is_recognized_digit_by_digit(app: AppTest) -> None:
     app.run()
     assert not app.exception and not app.error
     assert 'data-number="717"' in page_text(app)
+    assert re.search(r"in \d+ ms<", page_text(app))
     assert page_text(app).count("<figure") == 3  # a crop of each
     assert "100.0 %" not in page_text(app)
 

@@ -94,6 +94,7 @@ def test_reports_keep_what_can_be_drawn() -> None:
     huge = json.loads("1" + "0" * 400)
     rows = [
         {"step": 5, "loss": 0.5, "accuracy": "high", "probes": [[1]]},
+        {"step": 6, "estimated_val_loss": 0.7, "estimated_val_accuracy": 0.8, "estimate_seconds": 0.1},
         {"step": 10, "loss": math.nan, "val_loss": math.inf, "elapsed": 2.5, "val_accuracy": True},
         {"step": "x", "loss": 1.0},
         {"loss": 1.0},
@@ -101,6 +102,7 @@ def test_reports_keep_what_can_be_drawn() -> None:
     ]
     assert chart_rows(rows, 10) == [
         {"step": 5, "epoch": 0.5, "loss": 0.5},
+        {"step": 6, "epoch": 0.6, "estimated_val_loss": 0.7, "estimated_val_accuracy": 0.8},
         {"step": 10, "epoch": 1.0, "elapsed": 2.5},
         {"step": 20, "epoch": 2.0, "accuracy": 1},
     ]

@@ -12,6 +12,7 @@ REPORTS = [
     {"epoch": 1, "loss": 0.1},
     {"epoch": 2, "val_accuracy": 0.9, "val_loss": 0.2},
     {"epoch": 3, "val_accuracy": 0.8, "val_loss": 0.4},
+    {"epoch": 3, "estimated_val_accuracy": 0.99, "estimated_val_loss": 0.01},
 ]
 
 
@@ -24,7 +25,12 @@ def test_a_trial_is_worth_what_the_model_that_it_kept_is_worth() -> None:
 
 def test_a_trial_without_a_finite_validation_result_has_no_value() -> None:
     plan = make_plan_of_tiny(RATES)
-    for report in ({"epoch": 1, "val_accuracy": float("nan")}, {"epoch": 1, "loss": 0.1}, {"val_accuracy": 0.5}):
+    for report in (
+        {"epoch": 1, "val_accuracy": float("nan")},
+        {"epoch": 1, "loss": 0.1},
+        {"val_accuracy": 0.5},
+        {"epoch": 1, "estimated_val_accuracy": 0.5, "estimated_val_loss": 0.5},
+    ):
         assert trial_value([report], plan, TINY) is None
 
 

@@ -63,7 +63,8 @@ def test_a_resumed_run_writes_no_step_twice(keras: object) -> None:
     run = create_run(make_spec("fast"))
     events = EventWriter(run)
     for step in (1, 2, 3, 4):
-        row = {"step": step, "epoch": 0, "loss": step / 2, **({"val_loss": 9.0} if step == 2 else {})}
+        more = {2: {"val_loss": 9.0}, 1: {"estimated_val_loss": 8.0}, 3: {"estimated_val_loss": 7.0}}
+        row = {"step": step, "epoch": 0, "loss": step / 2, **more.get(step, {})}
         run.append_metrics(row)
         events.write_report(row)
     run.trim_metrics(2)
@@ -71,6 +72,7 @@ def test_a_resumed_run_writes_no_step_twice(keras: object) -> None:
     again.write_report({"step": 3, "epoch": 1, "loss": 7.0})
     assert read_back(run.path / "events" / "train")["loss"] == [(1, 0.5), (2, 1.0), (3, 7.0)]
     assert read_back(run.path / "events" / "validation")["loss"] == [(2, 9.0)]
+    assert read_back(run.path / "events" / "estimate") == {"loss": [(1, 8.0)]}
 
 
 def test_broken_reports_are_left_out(keras: object) -> None:

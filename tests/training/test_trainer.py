@@ -31,7 +31,7 @@ from mnist_core.runs.run import Run
 from mnist_core.runs.snapshots import read_snapshot, snapshot_moments
 from mnist_core.runs.spec import RunSpec
 from mnist_core.runs.store import create_run
-from mnist_core.training import live_snapshot, trainer
+from mnist_core.training import estimate, live_snapshot, trainer
 from mnist_core.training.model import make_model
 from tests.support import wait_until
 
@@ -215,9 +215,11 @@ def test_run_survives_a_kill_and_a_full_disk_and_equals_the_uninterrupted_one() 
     assert same_weights(run, uninterrupted)
 
 
-def test_weights_are_the_same_if_snapshots_cannot_be_written(
+def test_weights_are_the_same_if_snapshots_cannot_be_written_and_with_estimates_all_the_time(
     untouched_run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(estimate, "TIME_SHARE", 1e6)
+
     def refuse(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
@@ -225,6 +227,11 @@ def test_weights_are_the_same_if_snapshots_cannot_be_written(
     run = new_run()
     finish(run)
     assert not snapshot_moments(run.path)
+    rows = run.metrics().rows
+    estimated = [row for row in rows if "estimated_val_loss" in row]
+    assert len(estimated) > 8 and not any("val_loss" in row for row in estimated)
+    assert all(0 <= row["estimated_val_accuracy"] <= 1 and row["estimate_seconds"] > 0 for row in estimated)
+    assert run.status().train_seconds < rows[-1]["elapsed"] - sum(row["estimate_seconds"] for row in estimated)
     assert same_weights(run, untouched_run) and validation_losses(run) == validation_losses(untouched_run)
 
 

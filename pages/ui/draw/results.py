@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 
 import streamlit as st
@@ -10,6 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 from mnist_core.charts.common import encode_png
 from mnist_core.drawing.normalize import NormalizedDrawing, normalize_drawing, plain_resize
 from mnist_core.drawing.whole_numbers import recognize_number
+from mnist_core.models.classifier import Classifier, Prediction
 from pages.ui.shared import caches, correction, figure, model_menu, prediction_view, state, thumbnails
 from pages.ui.shared.sketchpad import Drawing
 
@@ -30,15 +32,21 @@ def show_digit_results(drawing: Drawing, choices: list[str], details: DeltaGener
         below: where the stages go.
     """
     plain = st.session_state[state.PLAIN]
+    classifiers = _classifiers(choices)
+    began = time.perf_counter()
     normalized = plain_resize(drawing.image) if plain else normalize_drawing(drawing.image, drawing.brush)
     if normalized.blank:
         st.info("There is no ink. Draw a digit, or upload an image of one.")
         return
-    predictions = [caches.classifier(model_menu.model_path(choice)).predict(normalized.image) for choice in choices]
-    for column, choice, prediction in zip(st.columns(len(choices)), choices, predictions, strict=True):
+    normalization_seconds = time.perf_counter() - began
+    predictions = list[Prediction]()
+    for column, choice, classifier in zip(st.columns(len(choices)), choices, classifiers, strict=True):
+        began = time.perf_counter()
+        predictions.append(classifier.predict(normalized.image))
+        seconds = normalization_seconds + time.perf_counter() - began
         with column:
-            seen = normalized.image if prediction is predictions[0] else None  # both models see the same
-            prediction_view.show_answer(prediction, _title(choice, choices), seen)
+            seen = normalized.image if len(predictions) == 1 else None  # both models see the same
+            prediction_view.show_answer(predictions[-1], _title(choice, choices), seen, seconds)
     with details:
         for column, prediction in zip(st.columns(len(choices)), predictions, strict=True):
             with column:
@@ -52,15 +60,21 @@ def show_digit_results(drawing: Drawing, choices: list[str], details: DeltaGener
 
 def show_number_results(drawing: Drawing, choices: list[str], details: DeltaGenerator) -> None:
     """Each model's prediction for a whole number, and in `details` for its digits one by one."""
-    for choice in choices:
-        classifier = caches.classifier(model_menu.model_path(choice))
+    for choice, classifier in zip(choices, _classifiers(choices), strict=True):
+        began = time.perf_counter()
         number = recognize_number(drawing.image, classifier, drawing.brush, drawing.strokes)
+        seconds = time.perf_counter() - began
         if not number.parts:
             st.info("There is no ink. Write a number, or upload an image of one.")
             return
-        prediction_view.show_number(number, _title(choice, choices))
+        prediction_view.show_number(number, _title(choice, choices), seconds)
         with details:
             prediction_view.show_parts(number, drawing.image)
+
+
+def _classifiers(choices: list[str]) -> list[Classifier]:
+    """The models, loaded before an answer is timed."""
+    return [caches.classifier(model_menu.model_path(choice)) for choice in choices]
 
 
 def _title(choice: str, choices: list[str]) -> str:

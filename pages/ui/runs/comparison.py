@@ -61,7 +61,8 @@ def show_curves(runs: list[Run], live: bool) -> None:
         smoothing = columns[2].slider("Smoothing", 0.0, 0.99, 0.0)
         logarithmic = columns[3].toggle("Log scale")
     reports = {name: caches.comparable_reports(run) for name, run in zip(unique_names(runs), runs, strict=True)}
-    if not any(metric in report for rows in reports.values() for report in rows):
+    drawn = {metric, f"estimated_{metric}"}
+    if not any(drawn & report.keys() for rows in reports.values() for report in rows):
         none = f"No {metric_title(metric)} yet. The first point comes at the end of the first epoch."
         st.info(none if live else f"There is no {metric_title(metric)} to show.")
         return

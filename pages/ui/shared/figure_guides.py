@@ -40,16 +40,18 @@ GUIDES = {
     "accuracy curves": Guide(
         "**Accuracy** is the share of images read correctly: higher is better. Training progresses from left to right. "
         "The **training** line is about the images the network learns from, the **validation** dots about images it "
-        "never learns from. If training accuracy rises while validation accuracy falls, the network memorizes its "
-        "training images. A dashed line marks a setting that was changed during the training.",
+        "never learns from; the thin line between them is an estimate on 1,000 of these. If training accuracy rises "
+        "while validation accuracy falls, the network memorizes its training images. A dashed line marks a changed "
+        "setting.",
         "learning curve, overfitting",
         "https://keras.io/api/models/model_training_apis/",
     ),
     "loss curves": Guide(
         "**Loss** measures how far the predictions are from the labels, and punishes confident mistakes most: lower is "
         "better. Training progresses from left to right: the **training** line, and **validation** dots for images the "
-        "network never learns from. If training loss falls while validation loss rises, the network memorizes its "
-        "training images. A dashed line marks a setting that was changed during the training.",
+        "network never learns from; the thin line between them is an estimate on 1,000 of these. If training loss "
+        "falls while validation loss rises, the network memorizes its training images. A dashed line marks a changed "
+        "setting.",
         "learning curve, overfitting",
         "https://keras.io/api/models/model_training_apis/",
     ),

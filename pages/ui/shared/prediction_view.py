@@ -27,13 +27,16 @@ def show_prediction(reading: Prediction, title: str = "", seen: NDArray[np.uint8
     show_bars(reading)
 
 
-def show_answer(reading: Prediction, title: str = "", seen: NDArray[np.uint8] | None = None) -> None:
+def show_answer(
+    reading: Prediction, title: str = "", seen: NDArray[np.uint8] | None = None, seconds: float | None = None
+) -> None:
     """The predicted digit or "not a digit", its confidence, and the model's input.
 
     Args:
         reading: the prediction.
         title: name of the model; empty if there is only one.
         seen: the model's input, (28, 28) uint8; None to leave it out.
+        seconds: how long it took; None to leave it out.
     """
     model_input = "" if seen is None else thumbnails.captioned_html(seen, "what the model sees", "28×28 pixels")
     if reading.rejected:
@@ -45,7 +48,7 @@ def show_answer(reading: Prediction, title: str = "", seen: NDArray[np.uint8] | 
     st.html(
         f'{_title_html(title)}<div class="lab-answer" role="status" {attribute}>'
         f"{_digit_html(digit, is_unsure)}"
-        f'<div class="lab-sure">{confidence}</div>{model_input}</div>'
+        f"{_confidence_html(confidence, seconds)}{model_input}</div>"
     )
 
 
@@ -66,19 +69,20 @@ def prediction_text(reading: Prediction) -> str:
     return f"{reading.digit}, {format_percent(reading.confidence)}"
 
 
-def show_number(number: WholeNumber, title: str = "") -> None:
+def show_number(number: WholeNumber, title: str = "", seconds: float | None = None) -> None:
     """The predicted whole number and its confidence. A digit that does not look like one is a question mark.
 
     Args:
         number: has at least one part.
         title: name of the model; empty if there is only one.
+        seconds: how long it took; None to leave it out.
     """
     confidence = "That does not look like a number" if number.rejected else format_percent(number.confidence)
     digits = "".join(NOTHING if part.prediction.rejected else f"{part.prediction.digit:d}" for part in number.parts)
     st.html(
         f'{_title_html(title)}<div class="lab-answer" role="status" data-number="{html.escape(number.text)}">'
         f"{_digit_html(digits, number.rejected or number.confidence < UNSURE_BELOW)}"
-        f'<div class="lab-sure">{confidence}</div></div>'
+        f"{_confidence_html(confidence, seconds)}</div>"
     )
 
 
@@ -120,6 +124,12 @@ def probability_bars(probabilities: NDArray[np.float32], not_a_digit: float = 0.
 
 def _title_html(title: str) -> str:
     return f'<div class="lab-note">{html.escape(title)}</div>' if title else ""
+
+
+def _confidence_html(confidence: str, seconds: float | None) -> str:
+    """The confidence, and below it how long the answer took: `in 4 ms`, as `answer_view.js` writes it."""
+    time = "" if seconds is None else f'<div class="lab-note lab-time">in {max(1, round(1000 * seconds))} ms</div>'
+    return f'<div><div class="lab-sure">{confidence}</div>{time}</div>'
 
 
 def _digit_html(text: str, is_unsure: bool) -> str:
