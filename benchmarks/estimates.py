@@ -44,7 +44,9 @@ def measure(recipe: str, pairs: int) -> None:
     ratios = [seconds[epoch] / seconds[epoch + 1] - 1 for epoch in range(2, settings.epochs, 2)]
     shares = [estimated[epoch] / training[epoch] for epoch in range(2, settings.epochs, 2)]
     print(f"  {recipe}: {count / pairs:.1f} estimates an epoch of {seconds[3]:.1f} s", flush=True)
-    results.figure(f"{recipe}: share of training time", [100 * share for share in shares], "%", f"≤ {100 * TIME_SHARE:g}")
+    results.figure(
+        f"{recipe}: share of training time", [100 * share for share in shares], "%", f"≤ {100 * TIME_SHARE:g}"
+    )
     results.figure(f"{recipe}: epochs with estimates against those without", [100 * ratio for ratio in ratios], "%")
 
 
