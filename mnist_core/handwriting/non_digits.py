@@ -122,9 +122,8 @@ def _zigzag(generator: Generator) -> Strokes:
     count = 2 * int(generator.integers(4, 10)) + 1
     x = np.linspace(0, 1000, count) + generator.uniform(-25, 25, count)
     y = np.where(np.arange(count) % 2, 1, 0) * generator.uniform(150, 700) + generator.uniform(-50, 50, count)
-    return fit_strokes(
-        [_rotate(np.stack([x, y], axis=1), generator.choice([0, np.pi / 2, generator.uniform(0, np.pi)]))]
-    )
+    angle = float(generator.choice([0, np.pi / 2, generator.uniform(0, np.pi)]))
+    return fit_strokes([_rotate(np.stack([x, y], axis=1), angle)])
 
 
 def _spiral(generator: Generator) -> Strokes:

@@ -99,7 +99,7 @@ def _invertible_normalizations(model: Any, architecture: Architecture) -> dict[i
         if not linear or not isinstance(architecture.layers[index + 1], BatchNormalization):
             continue
         gamma, beta, mean, variance = (np.asarray(weights, np.float32) for weights in following.get_weights())
-        scale: NDArray[np.float32] = gamma / np.sqrt(variance + np.float32(following.epsilon))
+        scale = (gamma / np.sqrt(variance + np.float32(following.epsilon))).astype(np.float32)
         shift = beta - mean * scale
         if np.abs(scale).min() > 0 and (np.abs(shift) / np.abs(scale)).max() < MAX_ERROR_GROWTH:
             normalizations[index] = _Normalization(scale, shift)
