@@ -26,6 +26,8 @@ DATA_TITLES = {
     "custom": "images that its maker provided",
 }
 """Data set of a card -> its name. The path of a file is nobody else's business."""
+TEST_IMAGES = {"full": "MNIST's test images", "sample": "1,000 test images of MNIST"}
+"""Data set of a card -> what its test accuracy was measured on."""
 
 
 def is_shipped(run: Run) -> bool:
@@ -86,19 +88,15 @@ def _training_data(spec: RunSpec, card: dict[str, Any]) -> str:
 
 def _accuracy(card: dict[str, Any], imported: ImportMark | None) -> str:
     """The accuracy on test images, or on validation images if the model is not tested; and who says so."""
-    scores = {**card, **(imported.measured if imported else {})}
-    for part in ("test", "val"):
-        if (accuracy := scores.get(f"{part}_accuracy")) is not None:
-            images = "test" if part == "test" else "validation"
-            whose = ", according to its maker; not checked" if imported and not imported.measured else ""
-            return f"{100 * accuracy:.2f} % of {_test_set(card, imported)}{images} images are read correctly{whose}"
+    measured = imported.measured if imported else {}
+    scores = {**card, **measured}
+    data = measured["data"] if measured else trained_on(card)
+    whose = ", according to its maker; not checked" if imported and not measured else ""
+    if (accuracy := scores.get("test_accuracy")) is not None:
+        return f"{100 * accuracy:.2f} % of {TEST_IMAGES.get(data, 'the test images')} are read correctly{whose}"
+    if (accuracy := scores.get("val_accuracy")) is not None:
+        return f"{100 * accuracy:.2f} % of the validation images are read correctly{whose}"
     return ""
-
-
-def _test_set(card: dict[str, Any], imported: ImportMark | None) -> str:
-    """Which images the accuracy was measured on, to be followed by their kind."""
-    data = imported.measured["data"] if imported and imported.measured else trained_on(card)
-    return {"full": "MNIST's ", "sample": "the offline sample's "}.get(data, "")
 
 
 def _rounding_note(run: Run, card: dict[str, Any], precision: PagePrecision) -> str:

@@ -1,4 +1,4 @@
-"""Writes a model as one HTML file that reads drawings in any browser, without a server, a network or an installation.
+"""Writes a model as one HTML file that reads drawings in any browser, also offline, with nothing to install.
 
 The file contains the engine and the normalization of `mnist_core/browser`, the weights, and a card that describes the
 model. Whoever opens it need not trust who made it: its content security policy forbids every request, and allows only

@@ -37,7 +37,7 @@ def show_export(run: Run) -> None:
         )
     st.caption(
         too_large
-        or "The web page has a canvas and reads what is drawn on it, in any browser and without a network. Send it to "
+        or "The web page has a canvas and reads what is drawn on it, in any browser, also offline. Send it to "
         "somebody, or put it on any web host."
     )
     if not stands_alone:
