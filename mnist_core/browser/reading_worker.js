@@ -80,7 +80,8 @@ function timedAnswer(model, image, spent) {
 }
 
 async function download(url) {
-  const response = await fetch(url, { cache: "force-cache" }); // another model has another URL
+  // Another model has another URL, so a browser may keep it. A network in training, whose URL has a query, is soon old.
+  const response = await fetch(url, { cache: url.includes("?") ? "no-store" : "force-cache" });
   if (!response.ok) throw new Error(`The server answered ${response.status}.`);
   return response.arrayBuffer();
 }

@@ -52,6 +52,7 @@ LAST_CORRECTION = "last_correction"  # (image bytes, label), so that a second cl
 RUN = "run"  # run id
 TEST_INDEX = _persistent("test_index")
 PROBES = _persistent("probes")  # drawings that the next training watches
+PROBE_PAD_OPEN = _persistent("probe_pad_open")
 RECIPE = _persistent("recipe")
 SEED = _persistent("seed")
 DATA = _persistent("data")

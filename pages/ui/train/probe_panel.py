@@ -16,6 +16,7 @@ from mnist_core.runs.probes import Probe
 from mnist_core.runs.run import Run
 from pages.ui.shared import canvas_edits, figure, guard, sketchpad, state, theme, thumbnails, visitor
 from pages.ui.shared.sketchpad import show_sketchpad
+from pages.ui.train.network_reading import show_network_reading
 
 STRIP_PIXELS = 160
 """Width of a probe's history, and thus the most reports it can show."""
@@ -23,9 +24,18 @@ GRID_COLUMNS = 15
 
 
 def show_probe_pad(run: Run | None) -> None:
-    """A canvas to add and remove probes. They apply to the next run, and to `run` while it is training."""
-    with st.expander("Watch your own handwriting during training"):
+    """A canvas to add and remove probes. They apply to the next run, and to `run` while it is training.
+
+    The network of `run` reads what is on the canvas.
+    """
+    expander = st.expander("Watch your own handwriting during training", key=state.PROBE_PAD_OPEN, on_change="rerun")
+    with expander:
+        pad, reading = st.columns(2, gap="medium")
+    with pad:
         guard.render_fragment(lambda: _show_probe_pad(run))
+    if run is not None and expander.open:
+        with reading:
+            show_network_reading(run)
 
 
 def _show_probe_pad(run: Run | None) -> None:
