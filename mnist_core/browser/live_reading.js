@@ -16,7 +16,7 @@ import { NumberView } from "./number_view.js";
 import { Reader } from "./reader.js";
 
 const HEIGHT = 280; // of a drawing in pixels, whatever the screen
-const LATE = 1000; // milliseconds after the pen was lifted, from when any answer of the server is taken for the newest
+const PATIENCE = 2000; // milliseconds from an answer of the server to too few strokes until it is taken for the newest
 
 const readings = new WeakMap(); // one for each place where Streamlit mounts the component
 
@@ -42,7 +42,7 @@ class LiveReading {
     this.pen = null; // the pointer that draws
     this.isLive = false; // from a stroke's begin until the server has answered
     this.expected = 0; // strokes that the server will have seen then
-    this.penUp = 0;
+    this.late = 0;
     this.frame = 0;
     const listen = { capture: true, passive: true, signal: (this.ending = new AbortController()).signal };
     for (const name of ["pointerover", "pointerdown", "pointermove", "pointerup", "pointercancel"]) {
@@ -78,8 +78,12 @@ class LiveReading {
     const before = this.state.canvas;
     this.state = JSON.parse(text);
     const { canvas, strokes, keep, models } = this.state;
-    const answered = strokes >= this.expected || performance.now() > this.penUp + LATE;
-    if (canvas !== before || !models.length || (this.pen === null && answered && !keep)) this.settle();
+    clearTimeout(this.late);
+    if (canvas !== before || !models.length) this.settle();
+    else if (this.pen === null && !keep) {
+      if (strokes >= this.expected) this.settle();
+      else this.late = setTimeout(() => this.settle(), PATIENCE); // the canvas has dropped a stroke
+    }
     if (keep && strokes) {
       this.prepare();
       this.reader.request(() => this.capture());
@@ -87,13 +91,14 @@ class LiveReading {
   }
 
   pointerover(event) {
-    if (!this.reader && this.isOnPaper(event)) this.prepare();
+    if (!this.reader && this.state.models.length && this.isOnPaper(event)) this.prepare();
   }
 
   pointerdown(event) {
     const { models, strokes } = this.state;
-    if (this.pen !== null || !models.length || !event.isPrimary || event.button !== 0 || !this.isOnPaper(event)) return;
+    if (!models.length || !event.isPrimary || event.button !== 0 || !this.isOnPaper(event)) return;
     this.prepare();
+    clearTimeout(this.late);
     this.pen = event.pointerId;
     this.expected = (this.isLive ? this.expected : strokes) + 1;
     this.isLive = true;
@@ -114,7 +119,6 @@ class LiveReading {
     cancelAnimationFrame(this.frame);
     this.pen = null;
     this.frame = 0;
-    this.penUp = performance.now();
     const whole = this.capture(); // now: the canvas is about to move the stroke from one layer to the other
     this.reader.request(() => whole);
   }
@@ -207,6 +211,7 @@ class LiveReading {
     this.ending.abort();
     this.observer.disconnect();
     cancelAnimationFrame(this.frame);
+    clearTimeout(this.late);
     this.settle();
     this.reader?.close();
   }
