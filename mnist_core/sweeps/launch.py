@@ -6,6 +6,7 @@ resume_sweep(sweep, trials=40)
 
 from __future__ import annotations
 
+import os
 import subprocess  # noqa: S404 - starts this package's own process
 from contextlib import suppress
 from dataclasses import replace
@@ -33,12 +34,14 @@ def launch_sweep(sweep: Sweep) -> subprocess.Popen[bytes]:
     """Starts the sweep's process. It has a session of its own and outlives this process.
 
     Raises:
-        SweepError: no process can be started, or the folder cannot be written.
+        SweepError: no process can be started, another process runs the sweep, or the folder cannot be written.
     """
     _children[:] = [child for child in _children if child.poll() is None]
     started = None
     try:
         with claims.claiming(sweep.files):  # its process waits until its id is noted
+            if sweep.live and (owner := sweep.files.status().pid) != os.getpid():  # whose server died as it started it
+                raise SweepError(f"Process {owner} is already running the sweep {sweep.id}.")
             started = _start_process(sweep)
             # Readers notice if it dies before it writes a status itself.
             sweep.files.write_status(replace(stamp_status(sweep.files.status()), pid=started.pid))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import os
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -128,3 +130,14 @@ def test_a_disk_that_fills_up_while_a_sweep_starts_leaves_no_process_and_the_swe
         for child in children:
             child.kill()
             child.communicate()
+
+
+def test_a_process_that_took_the_sweep_meanwhile_keeps_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server that started it was killed before it had noted it; the sweep was resumed while it began."""
+    monkeypatch.setattr(launch, "start_module", lambda *_, **__: pytest.fail("a second process"))
+    sweep = create_sweep(PLAN)
+    running = replace(stamp_status(Status("running")), pid=os.getppid())
+    sweep.files.write_status(running)
+    with pytest.raises(SweepError, match=f"{os.getppid()} is already running"):
+        launch_sweep(sweep)
+    assert sweep.files.status() == running
