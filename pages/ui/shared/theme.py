@@ -54,12 +54,13 @@ STYLE = f"""
 [class*="_workbench"] > :has(> .st-key-answer) {{ grid-area: answer; }}
 [class*="_workbench"] > :has(> .st-key-pad) {{ grid-area: pad; }}
 [class*="_workbench"] > :has(> .st-key-details) {{ grid-area: details; }}
-.st-key-answer .lab-answer {{ margin: 0; flex-wrap: nowrap; }} /* what is below must not move while somebody draws */
-.st-key-answer .lab-figure {{ flex: none; }}
+.st-key-answer .lab-answer {{ margin: 0; }}
+.st-key-home_answer .lab-time {{ display: none; }}
 @media (max-width: 640px) {{ /* of one height, hint or answer: the canvas below must not move while somebody draws */
   .st-key-home_workbench {{ gap: .5rem; }} /* so that the first card's button is in view */
   .st-key-answer {{ min-height: 6rem; justify-content: center; }}
   .st-key-home_answer {{ min-height: 5rem; justify-content: center; }}
+  .st-key-answer .lab-answer {{ flex-wrap: nowrap; }}
   .st-key-answer .lab-note {{ overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }}
   .st-key-answer .lab-digit {{ font-size: 4.5rem; min-width: 3rem; }}
   .st-key-number_workbench .lab-digit {{ font-size: 3rem; }}
@@ -69,7 +70,6 @@ STYLE = f"""
   .st-key-answer .lab-figure {{ display: none; }} /* the last of the stages shows it, too */
 }}
 @media (min-width: 641px) {{ /* canvas and buttons fit a laptop's screen */
-  .st-key-answer :is(.stColumn, .lab-live > div):not(:only-child) .lab-answer {{ flex-wrap: wrap; }}
   .st-key-digit_workbench {{ column-gap: 2.5rem; grid-template: "pad answer" auto "pad details" 1fr
     / min(50%, max({CANVAS_PIXELS}px, min({LARGE_CANVAS_PIXELS}px, 100svh - 20rem))) minmax(0, 1fr); }}
 }}
@@ -77,7 +77,10 @@ STYLE = f"""
   .st-key-home_workbench {{ column-gap: 2.5rem; grid-template: "pad answer" 1fr "pad details" auto
     / min(50%, max({CANVAS_PIXELS}px, min({LARGE_CANVAS_PIXELS}px, 100svh - 11rem))) minmax(0, 1fr); }}
 }}
-@media (min-width: 1025px) {{
+@media (min-width: 1025px) {{ /* one model's answer is one line: the bars below it do not move while somebody draws */
+  .st-key-answer :is(.stColumn, .lab-live > div):only-child .lab-answer, .st-key-home_answer .lab-answer {{
+    flex-wrap: nowrap; }}
+  .st-key-answer .lab-figure {{ flex: none; }}
   .st-key-number_workbench {{ grid-template: "pad answer" auto "pad details" 1fr / minmax(0, 3fr) minmax(0, 2fr);
     column-gap: 2.5rem; }}
 }}
