@@ -78,7 +78,7 @@ STYLE = f"""
     / min(50%, max({CANVAS_PIXELS}px, min({LARGE_CANVAS_PIXELS}px, 100svh - 11rem))) minmax(0, 1fr); }}
 }}
 @media (min-width: 1025px) {{ /* one model's answer is one line: the bars below it do not move while somebody draws */
-  .st-key-answer :is(.stColumn, .lab-live > div):only-child .lab-answer, .st-key-home_answer .lab-answer {{
+  .st-key-digit_workbench :is(.stColumn, .lab-live > div):only-child .lab-answer, .st-key-home_answer .lab-answer {{
     flex-wrap: nowrap; }}
   .st-key-answer .lab-figure {{ flex: none; }}
   .st-key-number_workbench {{ grid-template: "pad answer" auto "pad details" 1fr / minmax(0, 3fr) minmax(0, 2fr);
