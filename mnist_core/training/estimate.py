@@ -10,17 +10,20 @@ import time
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mnist_core.data.splits import Split
 from mnist_core.evaluation.metrics import evaluate
 from mnist_core.training.eta import FORWARD_SHARE
 from mnist_core.training.loop import Report
-from mnist_core.training.predict import PREDICTION_BATCH, Images, Predictor
+from mnist_core.training.predict import Images, Predictor
 
 ESTIMATE_IMAGES = 1000
 """Validation images of an estimate, the same ones all through a run. Its accuracy is off by half a point at 98 %."""
 ESTIMATES_PER_EPOCH = 10
 """At most so many points has the validation curve of an epoch. The last one is the validation itself."""
+BATCH = 250
+"""Images predicted at once. The fastest batch says what an estimate costs: the first builds a graph, another may wait."""
 TIME_SHARE = 0.02
 """Share of an epoch's training time that its estimates may take. Where that is too little for ten, there are fewer."""
 
@@ -42,7 +45,7 @@ class ValidationEstimator:
         self._predict, self._steps_per_epoch, self._epoch_images = predict, steps_per_epoch, len(split.x_train)
         self._reports, self._images_trained, self._train_seconds = 0, 0, 0.0
         self._cost = 0.0
-        """Seconds of the latest estimate; 0 before the first one."""
+        """Seconds of an estimate while nothing else is in its way; 0 before the first one."""
         self._spent, self._last = 0.0, 0.0
         """In this epoch: seconds of its estimates, and the share of the epoch that had passed at the latest one."""
 
@@ -78,22 +81,21 @@ class ValidationEstimator:
 
     def _with_estimate(self, report: Report) -> Report:
         began = time.perf_counter()
-        if not self._cost:
-            self._predict(self._images[:1])  # builds the graph, which the validation of the epoch needs anyway
-        built = time.perf_counter()
-        starts = range(0, len(self._images), PREDICTION_BATCH)
-        probabilities = np.concatenate(
-            [self._predict(self._images[start : start + PREDICTION_BATCH]) for start in starts]
-        )
-        scores = evaluate(probabilities, self._labels) if np.isfinite(probabilities).all() else None
-        ended = time.perf_counter()
-        self._cost = ended - built
-        self._spent += self._cost
-        if scores is None:  # the training diverges, and its next report or validation says so
-            return replace(report, estimate_seconds=ended - began)
+        probabilities, image_seconds = list[NDArray[np.float32]](), list[float]()
+        for start in range(0, len(self._images), BATCH):
+            batch_began = time.perf_counter()
+            probabilities.append(self._predict(self._images[start : start + BATCH]))
+            image_seconds.append((time.perf_counter() - batch_began) / len(probabilities[-1]))
+        predicted = np.concatenate(probabilities)
+        is_usable = np.isfinite(predicted).all()  # else the training diverges: its next report or validation says so
+        scores = evaluate(predicted, self._labels) if is_usable else None
+        seconds = time.perf_counter() - began
+        usual = len(self._images) * min(image_seconds)
+        self._spent += seconds if self._cost else usual  # the first builds the graph, which validation needs anyway
+        self._cost = min(usual, self._cost or usual)
         return replace(
             report,
-            estimated_val_loss=scores.loss,
-            estimated_val_accuracy=scores.accuracy,
-            estimate_seconds=ended - began,
+            estimated_val_loss=scores.loss if scores else None,
+            estimated_val_accuracy=scores.accuracy if scores else None,
+            estimate_seconds=seconds,
         )
