@@ -2,8 +2,8 @@
 
     python benchmarks/estimates.py [--pairs N] [NAME]...
 
-Seconds are those of the processor, with validation: other processes of the machine do not count. The first two epochs do
-not count either, in which graphs are built.
+Seconds are those of the processor, with validation: other processes of the machine do not count, nor do the first two
+epochs, in which graphs are built.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ ESTIMATE_IMAGES = 1000
 ESTIMATES_PER_EPOCH = 10
 """At most so many points has the validation curve of an epoch. The last one is the validation itself."""
 BATCH = 250
-"""Images predicted at once. The fastest batch says what an estimate costs: the first builds a graph, another may wait."""
+"""Images predicted at once. The fastest batch says what an estimate costs: the very first builds a graph."""
 TIME_SHARE = 0.02
 """Share of an epoch's training time that its estimates may take. Where that is too little for ten, there are fewer."""
 
