@@ -45,7 +45,7 @@ THEIRS = ("LiteRT.js", "TensorFlow.js, wasm", "TensorFlow.js, cpu")
 SCRIPT = Path(__file__).parent / "peers" / "browser_engines.js"
 WORKER = "/npm/@litertjs/core/wasm/engines.js"
 """In a worker, LiteRT.js looks for its WebAssembly next to the worker's own script."""
-IMAGES = 100
+IMAGES = 30
 HEAD = (
     "| | engine, kB (gzip) | model, MB | self-contained page, MB | first answer, s | ms in a page (95th percentile) "
     "| ms in a Web Worker | difference |"
@@ -167,7 +167,7 @@ def sizes(server: Server) -> dict[str, float]:
 
 
 @click.command()
-@click.option("--count", default=60, show_default=True, help="Answers of each engine in each round.")
+@click.option("--count", default=40, show_default=True, help="Answers of each engine in each round.")
 @click.option("--rounds", default=3, show_default=True, help="Rounds; each starts every engine in a fresh page.")
 def main(count: int, rounds: int) -> None:
     """Measures the engines in turn, so that all of them see the machine as busy as the others."""
