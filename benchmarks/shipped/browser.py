@@ -2,8 +2,8 @@
 
     python benchmarks/shipped/browser.py
 
-It runs the browser's engine under Node on MNIST's 10,000 test images, which takes 40 seconds for each precision and needs
-the full MNIST, and compares the answers with LiteRT's. An exported web page quotes these figures.
+It runs the browser's engine under Node on MNIST's 10,000 test images, which takes 40 seconds for each precision and
+needs the full MNIST, and compares the answers with LiteRT's. An exported web page quotes these figures.
 """
 
 from __future__ import annotations

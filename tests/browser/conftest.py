@@ -44,7 +44,9 @@ def chromium() -> Iterator[Any]:
     except ImportError:
         missing("Playwright is not installed: pip install -r requirements-dev.txt.")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        # Without animations, which keep a processor busy and are never what is tested.
+        options = ["--no-sandbox", "--force-prefers-reduced-motion"]
+        browser = playwright.chromium.launch(executable_path=path, args=options)
         yield browser
         browser.close()
 

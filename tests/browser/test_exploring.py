@@ -1,4 +1,4 @@
-"""Building a network, finding its learning rate and searching its settings, in a real browser against the real app."""
+"""Building a network and searching its settings, in a real browser against the real app."""
 
 from __future__ import annotations
 
@@ -64,19 +64,6 @@ def test_a_network_is_built_broken_repaired_undone_and_sent_by_link(
         other = phone.new_page()
         opened(other, f"{link.strip()}&mode=expert", "Train a network")
         expect(other.get_by_text(whole)).to_be_visible(timeout=30 * SECONDS)
-
-
-def test_a_learning_rate_is_found_and_used(page: Page, app_url: str) -> None:
-    opened(page, f"{app_url}/train?mode=expert&recipe=lesson08-mlp&data=sample", "Train a network")
-    page.get_by_text("Learning-rate finder", exact=True).click()
-    settled(page)
-    page.get_by_role("button", name="Find a learning rate", exact=True).click()
-    use = page.get_by_role("button", name=re.compile(r"^Use \d"))
-    expect(use).to_be_visible(timeout=120 * SECONDS)
-    rate = use.inner_text().split()[-1]
-    use.click()
-    settled(page)
-    expect(page.get_by_role("slider", name="Learning rate")).to_have_attribute("aria-valuetext", rate)
 
 
 def fill_in(page: Page, label: str, value: str) -> None:

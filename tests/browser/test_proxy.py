@@ -78,7 +78,7 @@ def script_name() -> str:
 @needs_nginx
 @pytest.mark.browser
 def test_pages_work_without_an_error_in_the_browsers_console(proxy: str, chromium: Any) -> None:
-    """The websocket passes, a stroke is read before and after pen-up, charts are drawn, and nothing is fetched from anywhere else."""
+    """The websocket passes, a stroke is read before and after pen-up, charts are drawn, nothing comes from outside."""
     page = chromium.new_context(ignore_https_errors=True).new_page()
     errors: list[str] = []
     fetched: set[str] = set()

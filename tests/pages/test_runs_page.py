@@ -17,12 +17,14 @@ from streamlit.testing.v1 import AppTest
 
 from mnist_core import owners
 from mnist_core.errors import NotOwnerError
+from mnist_core.files.write import write_json
 from mnist_core.handwriting.corrections import list_corrections, save_correction
 from mnist_core.jobs.local import LocalBackend
 from mnist_core.owners import Visitor
+from mnist_core.runs.checkpoints import CHECKPOINT_FILE
 from mnist_core.runs.disk_space import disk_bytes
 from mnist_core.runs.labels import Label, read_label, run_title, update_label
-from mnist_core.runs.run import Run, write_json
+from mnist_core.runs.run import Run
 from mnist_core.runs.spec import make_spec
 from mnist_core.runs.status import stamp_status
 from mnist_core.runs.store import create_run, list_runs
@@ -292,15 +294,19 @@ def test_the_training_of_another_visitor_cannot_be_controlled(
     assert live.id in app.toast[0].value.replace("\\", "")
 
 
-def test_a_run_that_ended_before_its_first_epoch_is_started_over(
-    app: AppTest, monkeypatch: pytest.MonkeyPatch, runs_root: Path
+@pytest.mark.parametrize("label", ["Start over", "Resume"])
+def test_a_run_that_was_interrupted_is_resumed_or_started_over_if_it_has_no_checkpoint(
+    label: str, app: AppTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started: list[Run] = []
     monkeypatch.setattr(LocalBackend, "submit", lambda _, run: started.append(run))
     run = create_run(make_spec("fast", {"epochs": 5}, "sample"))
     run.write_status(replace(run.status(), state="interrupted", message="Its worker is gone."))
+    if label == "Resume":
+        (run.path / CHECKPOINT_FILE).parent.mkdir()
+        (run.path / CHECKPOINT_FILE).touch()
     open_page(app, "pages/train.py", run=run.id)
-    button(app, "Start over").click().run()
+    button(app, label).click().run()
     assert [each.id for each in started] == [run.id] and run.status().state == "queued"
     assert not app.error and not app.exception
 
