@@ -76,8 +76,10 @@ class ValidationEstimator:
         image_seconds = self._train_seconds / self._images_trained
         cost = self._cost or FORWARD_SHARE * image_seconds * len(self._labels)
         affordable = int((TIME_SHARE * image_seconds * self._epoch_images - self._spent) / cost)
+        if affordable < 1:
+            return False
         gap = (1 - self._last) / (affordable + 1) if self._cost else 0.0
-        return affordable > 0 and passed - self._last >= max(gap, 1 / ESTIMATES_PER_EPOCH)
+        return passed - self._last >= max(gap, 1 / ESTIMATES_PER_EPOCH)
 
     def _with_estimate(self, report: Report) -> Report:
         began = time.perf_counter()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -90,6 +91,21 @@ def test_estimates_take_at_most_two_percent_of_each_epoch_and_are_spread_over_it
         if steps < 60 and places:
             assert min(gaps[:-1]) >= 0.0999 and max(gaps) <= (1 if len(places) == 1 else 1.6 / len(places))
     assert all(0.4 < (report.estimated_val_accuracy or 0) < 0.6 and report.val_loss is None for report in found)
+
+
+def test_an_estimate_that_another_process_holds_up_ends_those_of_its_epoch_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    machine = Machine(0.1 * TRAIN_SECONDS)
+    predict, batches = machine.predict, itertools.count(1)
+
+    def sometimes_held_up(images: np.ndarray) -> np.ndarray:
+        machine.now += 60.0 * (next(batches) == 8)
+        return predict(images)
+
+    machine.predict = sometimes_held_up  # type: ignore[method-assign]
+    found = estimated(monkeypatch, machine, made_up_split(60_000, 5_000), made_up_reports(235, 3, 60_000), 235)
+    assert [sum(report.epoch == epoch for report in found) for epoch in range(3)] == [2, 9, 9]
 
 
 def test_every_estimate_is_made_on_the_same_thousand_images(monkeypatch: pytest.MonkeyPatch) -> None:
