@@ -1,0 +1,351 @@
+"""Reading while the pen moves, in Chromium: how soon the bars change, whether drawing stutters, and what loads for it.
+
+    python benchmarks/live_reading.py [--strokes N] [--record]
+
+Starts the real app as users do, with the shipped model and a network of the recipe `canvas`. Playwright moves a mouse;
+a script in the page notes each move, each reading of the canvas, each answer and each frame. Without the reader, which
+*Plain resize* switches off, the same strokes are drawn for comparison. `--record` instead draws twenty drawings
+and writes the answers along the way to live_strokes.json.
+
+Chromium's own throttling slows the page's thread only, not a worker's: the benchmark measures that. So a slow device is
+measured once more with the page's thread as the only one, which then reads as well.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import click
+import live
+import numpy as np
+import results
+from live_strokes import STROKES, Stroke
+from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
+
+WINDOW = ViewportSize(width=1280, height=900)
+SIDE = 280  # of the canvas, in its own pixels
+STEP, PAUSE = 7, 0.012  # a mouse moves so many pixels, then waits so many seconds
+POINTS = 10  # at which the answer along a drawing is recorded
+PATIENCE = 30_000.0  # milliseconds for what only a fault delays
+SETTLED = 300.0  # milliseconds in which the answer to the last move is there
+PHONE = 4
+"""How many times slower than this machine a phone is taken to be."""
+RECORD = Path(__file__).parent / "live_strokes.json"
+
+OBSERVER = """
+window.lab = {moves: [], asked: 0, answers: [], frames: [], lifted: 0, server: []};
+addEventListener("pointermove", event => { if (event.buttons) lab.moves.push(event.timeStamp); }, true);
+addEventListener("pointerup", () => { lab.lifted = performance.now(); }, true);
+const read = CanvasRenderingContext2D.prototype.getImageData;
+CanvasRenderingContext2D.prototype.getImageData = function (...place) {
+  if (place[2] > 100) lab.asked = performance.now();
+  return read.apply(this, place);
+};
+if (WITH_WORKER) {
+  const Native = window.Worker, times = {};
+  window.Worker = class extends Native {
+    constructor(...options) {
+      super(...options);
+      // After the page's own listener: its answer is on the page then.
+      setTimeout(() => this.addEventListener("message", ({data}) => {
+        if (data.type === "answer") lab.answers.push([times[data.id], performance.now(), data.milliseconds]);
+      }));
+    }
+    postMessage(message, moved) {
+      if (message?.type === "read") times[message.id] = lab.asked;
+      super.postMessage(message, moved);
+    }
+  };
+} else window.Worker = undefined;
+new MutationObserver(changes => {
+  const now = performance.now();
+  if (!WITH_WORKER && changes.some(({target}) => (target.parentElement ?? target).closest?.(".lab-live"))) {
+    lab.answers.push([lab.asked, now, 0]);
+  }
+  const answer = document.querySelector("[data-digit], [data-rejected]");
+  if (answer && answer !== lab.seen && lab.lifted) {
+    lab.server.push(now - lab.lifted);
+    lab.lifted = 0;
+  }
+  lab.seen = answer;
+}).observe(document, {subtree: true, childList: true, characterData: true, attributes: true});
+let last = 0;
+const frame = now => {
+  if (last && lab.watch) lab.frames.push(now - last);
+  last = now;
+  requestAnimationFrame(frame);
+};
+requestAnimationFrame(frame);
+"""
+
+LOOP = """() => { const began = performance.now(); let sum = 0;
+  for (let i = 0; i < 3e7; i++) sum += i % 7; return performance.now() - began + 0 * sum; }"""
+
+
+@dataclass
+class Drawn:
+    """What was measured while strokes were drawn.
+
+    Attributes:
+        delays: milliseconds from each move to the answer that has it.
+        readings: milliseconds that each reading took.
+        frames: milliseconds between two frames.
+        server: milliseconds from pen-up to the server's answer.
+        requests: what was sent to the server during strokes.
+    """
+
+    delays: list[float] = field(default_factory=list)
+    readings: list[float] = field(default_factory=list)
+    frames: list[float] = field(default_factory=list)
+    server: list[float] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+
+class Traffic:
+    """What a page sends to the server and receives from it.
+
+    Attributes:
+        sent: one text for each request and each message of a WebSocket.
+        received: the same for messages of WebSockets.
+        models: bytes of each model that was fetched.
+    """
+
+    def __init__(self, page: Page) -> None:
+        self.sent: list[str] = []
+        self.received: list[bytes] = []
+        self.models: list[int] = []
+        page.on("request", lambda request: self.sent.append(request.url))
+        page.on("response", lambda response: self._note(response))
+        page.on("websocket", self._listen)
+
+    def _note(self, response: Any) -> None:
+        if response.url.endswith(".bin"):
+            self.models.append(int(response.headers.get("content-length", 0)))
+
+    def _listen(self, socket: Any) -> None:
+        socket.on("framesent", lambda payload: self.sent.append(f"WebSocket, {len(payload)} bytes"))
+        socket.on("framereceived", lambda payload: self.received.append(_bytes(payload)))
+
+
+def _bytes(payload: str | bytes) -> bytes:
+    return payload.encode() if isinstance(payload, str) else payload
+
+
+@contextmanager
+def drawing_page(
+    browser: Browser, url: str, model: str = "", worker: bool = True, rate: float = 1
+) -> Iterator[tuple[Page, Traffic]]:
+    """The Draw page, with a canvas that can be drawn on.
+
+    Args:
+        browser: Chromium.
+        url: of the app.
+        model: id of the run that reads; empty for the shipped model.
+        worker: whether there are Web Workers.
+        rate: how many times Chromium slows the page.
+    """
+    with browser.new_context(viewport=WINDOW) as context:
+        page = context.new_page()
+        traffic = Traffic(page)
+        page.add_init_script(OBSERVER.replace("WITH_WORKER", "true" if worker else "false"))
+        page.goto(f"{url}/draw{f'?model={model}' if model else ''}")
+        page.locator("canvas.upper-canvas").wait_for(timeout=PATIENCE)
+        _wait_blank(page)
+        context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": rate})
+        yield page, traffic
+
+
+def _wait_blank(page: Page) -> None:
+    page.get_by_text("The prediction appears").wait_for(timeout=PATIENCE)
+
+
+def path(stroke: Stroke) -> Stroke:
+    """Where the mouse goes along a stroke, in the canvas's own pixels."""
+    points = [stroke[0]]
+    for before, after in zip(stroke, stroke[1:], strict=False):
+        count = max(1, round(float(np.hypot(after[0] - before[0], after[1] - before[1])) / STEP))
+        points += [tuple(np.array(before) + (np.array(after) - before) * n / count) for n in range(1, count + 1)]
+    return points
+
+
+def draw(page: Page, strokes: Sequence[Stroke], pause_at: Sequence[int] = ()) -> list[dict[str, Any]]:
+    """Draws strokes. Returns the answer after each of the moves `pause_at`, counted over all strokes."""
+    box = page.locator("canvas.upper-canvas").bounding_box(timeout=PATIENCE)
+    if box is None:
+        raise RuntimeError("The canvas is not visible.")
+    scale, done, answers = box["height"] / SIDE, 0, list[dict[str, Any]]()
+    for stroke in strokes:
+        for number, (x, y) in enumerate(path(stroke)):
+            page.mouse.move(box["x"] + scale * x, box["y"] + scale * y)
+            if not number:
+                page.mouse.down()
+            done += 1
+            if done in pause_at:
+                page.wait_for_timeout(SETTLED)
+                answers.append(live_answer(page))
+            else:
+                time.sleep(PAUSE)
+        page.mouse.up()
+    return answers
+
+
+def live_answer(page: Page) -> dict[str, Any]:
+    """What the page shows during a stroke."""
+    shown = page.locator(".lab-live .lab-answer").first
+    if not shown.count():
+        return {"answer": "", "confidence": ""}
+    digit, confidence = shown.locator(".lab-digit").inner_text(), shown.locator(".lab-sure").inner_text()
+    return {"answer": "not a digit" if digit == "?" else digit, "confidence": confidence if digit != "?" else ""}
+
+
+def wipe(page: Page) -> None:
+    """Clears the canvas."""
+    page.get_by_role("button", name="Clear", exact=True).click(timeout=PATIENCE)
+    _wait_blank(page)
+
+
+def measure(page: Page, traffic: Traffic, drawings: Sequence[Sequence[Stroke]]) -> Drawn:
+    """Draws and wipes, one drawing after the other. The first one loads the model, and is not counted."""
+    found = Drawn()
+    for number, strokes in enumerate([drawings[0], *drawings]):
+        page.locator("canvas.upper-canvas").hover()
+        page.wait_for_timeout(SETTLED)
+        page.evaluate("Object.assign(lab, {moves: [], answers: [], frames: [], server: [], watch: true})")
+        before = len(traffic.sent)
+        draw(page, strokes[:1])
+        requests = traffic.sent[before:]
+        page.evaluate("lab.watch = false")
+        page.locator("[data-digit], [data-rejected]").first.wait_for(timeout=PATIENCE)
+        page.wait_for_timeout(SETTLED)
+        lab = page.evaluate("lab")
+        if number:
+            found.delays += delays(lab["moves"], lab["answers"])
+            found.readings += [taken for _, _, taken in lab["answers"]]
+            found.frames += lab["frames"]
+            found.server += lab["server"]
+            found.requests += requests
+        wipe(page)
+    return found
+
+
+def delays(moves: Sequence[float], answers: Sequence[Sequence[float]]) -> list[float]:
+    """Milliseconds from each move to the first answer to pixels that were taken after it."""
+    found = []
+    for move in moves:
+        later = [shown for asked, shown, _ in answers if asked >= move]
+        if later:
+            found.append(min(later) - move)
+    return found
+
+
+def record(page: Page) -> list[dict[str, Any]]:
+    """Draws the twenty drawings, and returns the answers along the way and the server's at the end."""
+    rows = []
+    for meant, strokes in STROKES.items():
+        page.locator("canvas.upper-canvas").hover()
+        total = sum(len(path(stroke)) for stroke in strokes)
+        points = [round(total * share / POINTS) for share in range(1, POINTS + 1)]
+        answers = draw(page, strokes, points)
+        shown = page.locator("[data-digit], [data-rejected]").first
+        page.wait_for_timeout(2 * SETTLED)
+        expect(shown).to_be_visible(timeout=PATIENCE)
+        rows.append({"drawing": meant, "live": answers, "server": shown.get_attribute("data-digit") or "not a digit"})
+        wipe(page)
+    return rows
+
+
+def train_canvas(runs: Path) -> str:
+    """Trains a network of the recipe `canvas` for an epoch, without drawings. Returns the run's id."""
+    command = (sys.executable, "-m", "mnist_core", "train", "--recipe", "canvas", "--epochs", "1", "--data", "sample")
+    settings = ("--set", "drawings=none", "--set", "augmentation=none", "--json")
+    environment = {**os.environ, "DIGITLAB_RUNS": str(runs), "DIGITLAB_MAX_RUNNING": "50"}
+    done = subprocess.run((*command, *settings), env=environment, capture_output=True, text=True, check=True)
+    return str(json.loads(done.stdout.splitlines()[-1])["run"])
+
+
+def tell(what: str, found: Drawn, target: str) -> None:
+    """Prints the figures of one situation."""
+    if not found.delays:
+        raise RuntimeError(f"{what}: nothing was read during {len(found.frames)} frames.")
+    high = float(np.percentile(found.delays, 95))
+    results.figure(f"{what}: from a move to the bars, median", found.delays, "ms")
+    results.figure(f"{what}: 95th percentile of {len(found.delays)}", [high], "ms", target)
+    if any(found.readings):
+        results.figure(f"{what}: one reading", found.readings, "ms")
+
+
+def tell_loading(traffic: Traffic) -> None:
+    """Prints what the page loads because of the reader."""
+    scripts = [len(message) for message in traffic.received if b"showLiveReading" in message]
+    results.figure("page weight of the reader before the first stroke", [sum(scripts) / 1000], "kB", "≤ 100")
+    results.figure("model, once the pointer is on the canvas", [sum(traffic.models) / 1e6], "MB")
+
+
+def tell_throttling(page: Page) -> None:
+    """Prints how much Chromium's throttling slows the page, and how much a worker."""
+    session = page.context.new_cdp_session(page)
+    in_worker = f"""() => new Promise(done => {{
+      const address = URL.createObjectURL(new Blob([`postMessage(({LOOP})())`]));
+      new Worker(address).onmessage = ({{data}}) => done(data); }})"""
+    for what, script in (("the page's thread", LOOP), ("a worker", in_worker)):
+        times = []
+        for rate in (1, PHONE):
+            session.send("Emulation.setCPUThrottlingRate", {"rate": rate})
+            times.append(min(page.evaluate(script) for _ in range(3)))
+        session.send("Emulation.setCPUThrottlingRate", {"rate": 1})
+        results.figure(f"Chromium's throttling by {PHONE}: how much it slows {what}", [times[1] / times[0]], "×")
+
+
+def measure_all(browser: Browser, app: live.App, drawings: Sequence[Sequence[Stroke]]) -> None:
+    """Prints the figures of all situations."""
+    run = train_canvas(app.runs)
+    with drawing_page(browser, app.url) as (page, traffic):
+        shipped = measure(page, traffic, drawings)
+        tell("shipped model", shipped, "≤ 80")
+        results.figure("requests to the server during strokes", [len(shipped.requests)], "", "≤ 0")
+        tell_loading(traffic)
+        page.get_by_text("Plain resize").click()
+        without = measure(page, traffic, drawings)
+        for what, found in (("with", shipped), ("without", without)):
+            results.figure(f"longest frame of a stroke, {what} the reader", [max(found.frames)], "ms")
+            high = float(np.percentile(found.frames, 99))
+            results.figure(f"99th percentile of the frames, {what} the reader", [high], "ms")
+        results.figure("without the reader: from pen-up to the server's answer", without.server, "ms")
+        tell_throttling(page)
+    with drawing_page(browser, app.url, run) as (page, traffic):
+        tell("`canvas`", measure(page, traffic, drawings), "≤ 50")
+    for what, model in (("shipped model", ""), ("`canvas`", run)):
+        with drawing_page(browser, app.url, model, rate=PHONE) as (page, traffic):
+            tell(f"{what}, the page slowed {PHONE} times", measure(page, traffic, drawings), "≤ 200")
+        with drawing_page(browser, app.url, model, worker=False, rate=PHONE) as (page, traffic):
+            found = measure(page, traffic, drawings)
+            tell(f"{what}, page and reader in one thread slowed {PHONE} times", found, "≤ 200")
+
+
+@click.command()
+@click.option("--strokes", "count", default=10, show_default=True, help="Strokes in each situation, 20 at most.")
+@click.option("--record", "is_recording", is_flag=True, help="Only writes live_strokes.json.")
+def main(count: int, is_recording: bool) -> None:
+    """Prints the figures, or records the answers along the way."""
+    with live.app() as app, sync_playwright() as playwright:
+        live.wait_healthy(app)
+        browser = playwright.chromium.launch(executable_path=live.browser(), args=["--no-sandbox"])
+        if is_recording:
+            with drawing_page(browser, app.url) as (page, _):
+                RECORD.write_text(json.dumps(record(page), indent=1) + "\n", encoding="utf-8")
+        else:
+            measure_all(browser, app, list(STROKES.values())[:count])
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
