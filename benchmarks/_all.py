@@ -29,6 +29,7 @@ ORDER = (
     "opening",
     "answering",
     "browsing",
+    "live_reading",
     "browser_engines",
     "looking",
     "history",

@@ -1,22 +1,28 @@
 """Accuracy on whole numbers by writers that the model has not seen: the share with every digit right.
 
-    python benchmarks/whole_numbers.py [--model default|RUN] [--numbers N]
+    python benchmarks/whole_numbers.py [--model default|RUN] [--numbers N] [--live]
 
 Needs the pen digits (DIGITLAB_PEN, the cache, or a network). The baseline takes each connected part of the ink for one
-digit, as most programs do.
+digit, as most programs do. `--live` adds what a browser reads while the number is written, which needs Node: the share
+that it reads correctly, and the share in which boxes and digits are the server's.
 """
 
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import click
 import cv2
 import numpy as np
 
+from mnist_core.browser.model_files import read_browser_model
 from mnist_core.drawing.ink import HALF, binarize
 from mnist_core.drawing.normalize import normalize_drawing
 from mnist_core.drawing.strokes import PenDigit, Strokes, render_strokes
@@ -29,14 +35,17 @@ HEIGHT, WIDTH, MARGIN = 280, 560, 8  # pixels of the canvas and around the numbe
 COUNTS = (2, 3, 4, 5)  # digits of a number
 GAPS = (0.05, 0.40)  # of a digit's width, between the ink of neighbors
 OVERLAP = 0.03  # of a digit's width at most, once neighbors touch
+NODE_SCRIPT = Path(__file__).parents[1] / "tests" / "javascript" / "run_numbers.mjs"
 BRUSHES = (8.0, 30.0)  # pixels
 SIZES = (100.0, 200.0)  # pixels, the longer side of a digit, where the canvas has room
 SIZE_SPREAD, BASELINE_SPREAD = 0.10, 0.03  # of a digit's size
 SPECK = 0.25  # of the largest part's area; the peer passes over smaller parts, without which it reads dust
 
 
-def compose(digits: Sequence[PenDigit], touching: bool, generator: np.random.Generator) -> tuple[np.ndarray, Strokes]:
-    """Digits written side by side, (280, 560) uint8: 0 paper, 255 ink; and the pen's paths in pixels."""
+def compose(
+    digits: Sequence[PenDigit], touching: bool, generator: np.random.Generator
+) -> tuple[np.ndarray, Strokes, float]:
+    """Digits side by side, (280, 560) uint8: 0 paper, 255 ink; the pen's paths and the brush width in pixels."""
     brush, size = generator.uniform(*BRUSHES), generator.uniform(*SIZES)
     sizes = generator.uniform(1 - SIZE_SPREAD, 1 + SIZE_SPREAD, len(digits))
     steps = generator.uniform(0, OVERLAP, len(digits)) if touching else generator.uniform(*GAPS, len(digits))
@@ -58,7 +67,7 @@ def compose(digits: Sequence[PenDigit], touching: bool, generator: np.random.Gen
         points = np.concatenate(digit.strokes)
         unit, low = size * scale / np.ptp(points, axis=0).max(), points.min(axis=0)
         strokes += [(stroke - low) * unit + brush / 2 + place + (left, top) for stroke in digit.strokes]
-    return canvas, tuple(strokes)
+    return canvas, tuple(strokes), float(brush)
 
 
 def _drawn(digit: PenDigit, brush: float, size: float) -> np.ndarray:
@@ -113,6 +122,37 @@ def component_by_component(canvas: np.ndarray, classifier: Classifier) -> str:
     return "".join(str(digit) for digit in classifier.digit_probabilities(images).argmax(axis=1))
 
 
+def read_live(model: Path, canvases: Sequence[np.ndarray], brushes: Sequence[float]) -> list[dict[str, Any]]:
+    """What the browser's code reads under Node: for each canvas `text`, and `boxes` as left, top, right, bottom.
+
+    Args:
+        model: a folder with model.keras.
+        canvases: (280, 560) uint8, ink bright.
+        brushes: the brush width of each, in pixels.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        files = [Path(folder) / name for name in ("model.bin", "drawings", "brushes", "out")]
+        files[0].write_bytes(read_browser_model(model))
+        files[1].write_bytes(np.stack(canvases).tobytes())
+        files[2].write_text(json.dumps(list(brushes)))
+        subprocess.run(["node", str(NODE_SCRIPT), *map(str, files)], check=True)
+        return list(json.loads(files[3].read_text()))
+
+
+def compare_live(
+    model: Path, classifier: Classifier, canvases: Sequence[np.ndarray], brushes: Sequence[float], texts: Sequence[str]
+) -> list[float]:
+    """Percent of numbers that a browser reads correctly, and that it reads in the server's boxes as the server does."""
+    found = read_live(model.parent, canvases, brushes)
+    numbers = [recognize_number(canvas, classifier, brush) for canvas, brush in zip(canvases, brushes, strict=True)]
+    as_server = [{"text": number.text, "boxes": [list(part.box) for part in number.parts]} for number in numbers]
+    right = [each["text"] == text for each, text in zip(found, texts, strict=True)]
+    same = [
+        {key: each[key] for key in ("text", "boxes")} == other for each, other in zip(found, as_server, strict=True)
+    ]
+    return [100 * float(np.mean(right)), 100 * float(np.mean(same))]
+
+
 def numbers_of(
     digits: Sequence[PenDigit], count: int, total: int, generator: np.random.Generator
 ) -> list[list[PenDigit]]:
@@ -126,28 +166,40 @@ def numbers_of(
 @click.command()
 @click.option("--model", default="default", show_default=True)
 @click.option("--numbers", default=100, show_default=True, help="Numbers of each kind.")
-def main(model: str, numbers: int) -> None:
+@click.option("--live", is_flag=True, help="Also reads them as a browser does, under Node.")
+def main(model: str, numbers: int, live: bool) -> None:
     """Prints a line per kind of number: percent of numbers recognized, and milliseconds per number."""
     cv2.setNumThreads(1)
-    classifier = Classifier(DEFAULT_MODEL if model == "default" else find_run(model).model, 1)
+    path = DEFAULT_MODEL if model == "default" else find_run(model).model
+    classifier = Classifier(path, 1)
     _, kept = split_writers(load_pen_digits())
     print(f"model {model}; {numbers} numbers a line, by writers it was not trained on")
     names = ("digits", "neighbors", "correct", "with the pen's path", "component by component", "ms", "most ms")
+    names += ("live", "live as on the server") if live else ()
     print(f"| {' | '.join(names)} |\n" + "|---" * len(names) + "|")
     table = []
     for touching in (False, True):
         for count in COUNTS:
             generator = np.random.default_rng([count, touching])
             right, times = np.zeros(3, int), []
+            canvases, brushes, texts = [], [], []
             for digits in numbers_of(kept, count, numbers, generator):
-                (canvas, strokes), text = compose(digits, touching, generator), "".join(str(d.label) for d in digits)
+                canvas, strokes, brush = compose(digits, touching, generator)
+                text = "".join(str(d.label) for d in digits)
                 start = time.perf_counter()
                 answer = recognize_number(canvas, classifier).text
                 times.append(1000 * (time.perf_counter() - start))
+                canvases.append(canvas)
+                brushes.append(brush)
+                texts.append(text)
                 informed = recognize_number(canvas, classifier, strokes=strokes).text
                 right += [found == text for found in (answer, informed, component_by_component(canvas, classifier))]
             how, shares = "touching" if touching else "apart", (100 * right / numbers).tolist()
             cells = (count, how, *(f"{share:.1f}" for share in shares), f"{np.median(times):.0f}", f"{max(times):.0f}")
+            if live:
+                compared = compare_live(path, classifier, canvases, brushes, texts)
+                shares += compared
+                cells += tuple(f"{share:.1f}" for share in compared)
             print(f"| {' | '.join(map(str, cells))} |", flush=True)
             table.append({"digits": count, "neighbors": how, "right": shares})
     print(json.dumps({"model": model, "table": table}), file=sys.stderr)

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks.whole_numbers import BRUSHES, compose, numbers_of
+from benchmarks.whole_numbers import compose, numbers_of
 from mnist_core.browser.weights_file import browser_model
 from mnist_core.drawing.whole_numbers import recognize_number
 from mnist_core.handwriting.digit_forms import generate_digit
@@ -42,8 +42,9 @@ def numbers():
     drawings, brushes = [], []
     for number in range(NUMBERS):
         (chosen,) = numbers_of(digits, 1 + number % 4, 1, generator)
-        brushes.append(np.random.default_rng(number).uniform(*BRUSHES))  # the first number that `compose` draws
-        drawings.append(compose(chosen, False, np.random.default_rng(number))[0])
+        drawing, _, brush = compose(chosen, False, generator)
+        drawings.append(drawing)
+        brushes.append(brush)
     return drawings, brushes
 
 
