@@ -194,17 +194,32 @@ function changeStrokeWidth(box, width, wanted) {
   const working = addMargin(sized, STROKE_MARGIN * STROKE_SCALE);
   const mask = binarize(working, Math.min(HALF, largest(working.data) >> 1));
   const outward = (BOX * STROKE_SCALE * (wanted - width)) / (BOX - wanted) / 2;
-  const inside = distanceToEdge(mask);
-  const outside = distanceToEdge(picture(mask.width, mask.height, mask.data.map((set) => 1 - set))).data;
-  const grown = new Float32Array(mask.data.length);
-  for (let place = 0; place < grown.length; place++) {
-    const depth = inside.data[place] - outside[place];
-    grown[place] = clip(depth - Math.sign(depth) / 2 + outward + 0.5, 0, 1);
-  }
-  if (outward < 0) keepMiddle(grown, inside, mask, outward);
+  const grown = outward < 0 ? thinned(mask, outward) : thickened(mask, outward);
   const moved = picture(mask.width, mask.height);
   for (let place = 0; place < grown.length; place++) moved.data[place] = grown[place] * 255; // an assignment rounds down
   return moved;
+}
+
+// The Python code measures the distance to the edge on both sides. Where ink only grows, that inside of it changes
+// nothing, and the other way around.
+
+function thickened(mask, outward) {
+  const outside = distanceToEdge(picture(mask.width, mask.height, mask.data.map((set) => 1 - set))).data;
+  const grown = Float32Array.from(mask.data);
+  for (let place = 0; place < grown.length; place++) {
+    if (!grown[place]) grown[place] = clip(1 + outward - outside[place], 0, 1);
+  }
+  return grown;
+}
+
+function thinned(mask, outward) {
+  const inside = distanceToEdge(mask);
+  const grown = new Float32Array(mask.data.length);
+  for (let place = 0; place < grown.length; place++) {
+    if (mask.data[place]) grown[place] = clip(inside.data[place] + outward, 0, 1);
+  }
+  keepMiddle(grown, inside, mask, outward);
+  return grown;
 }
 
 /** Where a stroke would vanish or break, its middle line stays, as wide as MNIST's thinnest. */

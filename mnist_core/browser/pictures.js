@@ -182,7 +182,8 @@ export function distanceToEdge({ width, height, data: mask }) {
       distance[place] = 0;
       return;
     }
-    const [above, twoAbove] = [place + up, place + 2 * up];
+    const above = place + up;
+    const twoAbove = above + up;
     distance[place] = Math.min(
       distance[place],
       distance[place + back] + STRAIGHT,
