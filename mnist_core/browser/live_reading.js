@@ -5,7 +5,7 @@
 //     .st-key-KEY_paper                       holds the canvas of streamlit-drawable-canvas: layers, the last one with the
 //                                             stroke that is being drawn
 //     .st-key-KEY_live .lab-live-state        what the server knows: see `update`
-//     .lab-live[data-canvas=KEY]              where to show the answer (data-part "answer"), its bars ("bars"), or "all";
+//     .lab-live[data-canvas=KEY]              where to show the answer (data-part "answer"), its bars ("bars"),
 //                                             and frames around the digits of a whole number ("frames", over the canvas)
 //
 // Nothing is fetched before the pointer is on the canvas, and nothing is read unless it moves with the pen down. If
@@ -191,7 +191,7 @@ class LiveReading {
       parts[place.dataset.part] = columns;
     }
     return models.map(({ name }, slot) => {
-      const [answer, bars] = [parts.answer ?? parts.all, parts.bars ?? parts.all];
+      const { answer, bars } = parts;
       const title = models.length > 1 ? name : "";
       if (this.isNumber) return new NumberView(answer[slot], { title, frames: slot ? null : parts.frames?.[0] });
       return new AnswerView(answer[slot], { title, bars: bars?.[slot] ?? null });

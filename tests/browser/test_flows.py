@@ -274,7 +274,7 @@ def test_link_to_a_page_goes_through_the_app(chromium: Browser, app_url: str) ->
 
 
 def test_training_is_watched_and_steered(page: Page, app_url: str, app_home: Path) -> None:
-    """One's own digit being learned; pause, one batch, another learning rate, more epochs, stop."""
+    """One's own digit being learned and read; pause, one batch, another learning rate, more epochs, stop."""
     page.goto(f"{app_url}/train?mode=expert&recipe=lesson08-mlp&epochs=400&data=sample&batch_size=64")
     expect(page.get_by_role("heading", name="Train a network")).to_be_visible(timeout=30 * SECONDS)
     settled(page)
@@ -293,8 +293,12 @@ def test_training_is_watched_and_steered(page: Page, app_url: str, app_home: Pat
     page.wait_for_timeout(1500)
     run = shown_run(page, app_home)
     before = run.status().step
+    draw(page, ROUND_HAND[7][1])  # the network as it is reads it in the browser, before and after one more batch
+    expect(page.get_by_text(f"reads your drawing after {before:,} batches")).to_be_visible(timeout=20 * SECONDS)
+    expect(page.locator('.lab-live[data-canvas="probe_canvas"] .lab-digit')).to_have_text("7", timeout=20 * SECONDS)
     page.get_by_role("button", name="One batch", exact=True).click()
     wait_for(page, lambda: run.status().step == before + 1, "one batch")
+    expect(page.get_by_text(f"reads your drawing after {before + 1:,} batches")).to_be_visible(timeout=20 * SECONDS)
     page.get_by_text("Change while running").click()
     settled(page)
     page.get_by_role("spinbutton", name="Total epochs").fill("500")

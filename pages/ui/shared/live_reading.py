@@ -15,7 +15,7 @@ from mnist_core.drawing.canvas import parse_brush_width
 from mnist_core.errors import ModelError, RunError
 from pages.ui.shared import browser_model, canvas_edits, model_menu, state
 
-Part = Literal["answer", "bars", "all", "frames"]
+Part = Literal["answer", "bars", "frames"]
 
 _mount = st.components.v2.component(
     "live_reading", js=f"{bundle('live_reading.js')}export default digitLab.showLiveReading;\n"
@@ -45,8 +45,8 @@ def show_place(canvas: str, part: Part) -> None:
 
     Args:
         canvas: key of the canvas.
-        part: "answer" is the digit and its confidence, "bars" one bar for each output, "all" is both. "frames" are
-            around the digits of a whole number: put it over the canvas.
+        part: "answer" is the digit and its confidence, "bars" one bar for each output. "frames" are around the digits
+            of a whole number: put it over the canvas.
     """
     st.html(f'<div class="lab-live" data-canvas="{canvas}" data-part="{part}"></div>')
 

@@ -84,6 +84,14 @@ STYLE = f"""
   .st-key-number_workbench {{ grid-template: "pad answer" auto "pad details" 1fr / minmax(0, 3fr) minmax(0, 2fr);
     column-gap: 2.5rem; }}
 }}
+.st-key-probe_workbench .lab-answer {{ flex-wrap: wrap; }}
+@media (max-width: 1100px) {{
+  .st-key-probe_workbench .st-key-answer:has(.lab-live) {{ min-height: 8rem; }}
+  .st-key-probe_workbench .lab-figure {{ display: none; }}
+}}
+@media (min-width: 1101px) {{
+  .st-key-probe_workbench {{ column-gap: 1.5rem; grid-template: "pad answer" auto "pad details" 1fr / 19rem 1fr; }}
+}}
 /* Train: the column of settings is as tall as the stage, and its button stays at the window's lower edge. */
 [data-testid="stLayoutWrapper"]:has(> .st-key-train_panel) {{ flex-grow: 1; }}
 .st-key-train {{ position: sticky; bottom: 0; z-index: 10; padding: .5rem 0 .75rem; backdrop-filter: blur(12px);
@@ -111,7 +119,7 @@ STYLE = f"""
 /* The live answer stands where the server's is, which is hidden meanwhile. Without one, its place takes no room. */
 .stElementContainer:has(.lab-live:empty), [data-testid="stLayoutWrapper"]:has(> [class*="canvas_live"]) {{
   display: none; }}
-:has(> .stElementContainer .lab-live:is([data-part="answer"], [data-part="all"]):not(:empty)) > :not(:has(.lab-live)),
+:has(> .stElementContainer .lab-live[data-part="answer"]:not(:empty)) > :not(:has(.lab-live)),
 :has(> .stElementContainer .lab-live[data-part="bars"]:not(:empty)) > :has(.lab-bars):not(:has(.lab-live)) {{
   display: none; }}
 .lab-live {{ display: grid; grid-auto-flow: column; grid-auto-columns: minmax(0, 1fr); gap: 1rem; }}

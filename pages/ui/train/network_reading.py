@@ -21,15 +21,13 @@ SNAPSHOTS_SERVED = 4
 
 
 def show_network_reading(run: Run) -> None:
-    """How the network of a run reads the canvas for probes: as it is now, and later as it was trained."""
+    """Lets the network of a run read the canvas for probes: as it is now, and later as it was trained."""
     live = not run.status().final
     guard.render_fragment(lambda: _show_reading(run, live), every=REDRAW_SECONDS if live else None)
 
 
 def _show_reading(run: Run, live: bool) -> None:
     models = _network_in_training(run) if live else _trained_network(run)
-    with st.container():  # of its own: what is next to an answer is hidden
-        live_reading.show_place(state.PROBE_CANVAS, "all")
     live_reading.show_live_reading(state.PROBE_CANVAS, models, keep=True)
 
 

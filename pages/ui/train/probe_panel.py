@@ -14,7 +14,7 @@ from mnist_core.charts.common import data_url, encode_png, format_percent
 from mnist_core.runs import probes
 from mnist_core.runs.probes import Probe
 from mnist_core.runs.run import Run
-from pages.ui.shared import canvas_edits, figure, guard, sketchpad, state, theme, thumbnails, visitor
+from pages.ui.shared import canvas_edits, figure, guard, live_reading, sketchpad, state, theme, thumbnails, visitor
 from pages.ui.shared.sketchpad import show_sketchpad
 from pages.ui.train.network_reading import show_network_reading
 
@@ -29,13 +29,17 @@ def show_probe_pad(run: Run | None) -> None:
     The network of `run` reads what is on the canvas.
     """
     expander = st.expander("Watch your own handwriting during training", key=state.PROBE_PAD_OPEN, on_change="rerun")
-    with expander:
-        pad, reading = st.columns(2, gap="medium")
+    with expander, st.container(key="probe_workbench"):
+        answer, pad, details = (st.container(key=name) for name in ("answer", "pad", "details"))
     with pad:
         guard.render_fragment(lambda: _show_probe_pad(run))
     if run is not None and expander.open:
-        with reading:
+        with answer:
             show_network_reading(run)
+            with st.container():  # of its own: what is next to an answer is hidden
+                live_reading.show_place(state.PROBE_CANVAS, "answer")
+        with details:
+            live_reading.show_place(state.PROBE_CANVAS, "bars")
 
 
 def _show_probe_pad(run: Run | None) -> None:
