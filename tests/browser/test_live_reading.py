@@ -16,6 +16,7 @@ from pages.ui.shared import theme
 from tests.browser.hands import ROUND_HAND, Stroke
 from tests.browser.test_canvas import canvas_box
 from tests.browser.test_flows import SECONDS, settled
+from tests.support import wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -56,6 +57,14 @@ def draw_page(chromium: Browser, app_url: str, script: str = "", **screen: Any) 
         page.goto(f"{app_url}/draw")
         expect(page.locator("canvas.upper-canvas")).to_be_visible(timeout=30 * SECONDS)
         settled(page)
+        assert not any(url.endswith(".bin") for url in sent)  # no model before the pointer is on the canvas
+
+        def ready() -> bool:
+            page.locator("h1").hover()
+            page.locator("canvas.upper-canvas").hover()
+            return any(url.endswith(".bin") for url in sent)
+
+        wait_until(ready, "the model, once the pointer is on the canvas")
         yield page, sent
 
 
@@ -73,7 +82,6 @@ def press_and_move(page: Page, stroke: Stroke) -> None:
 
 def test_an_answer_changes_while_the_pen_is_down_and_the_server_agrees(chromium: Browser, app_url: str) -> None:
     with draw_page(chromium, app_url) as (page, sent):
-        assert not any(url.endswith(".bin") for url in sent)  # no model before the pen touches the canvas
         page.evaluate(RECORD)
         live = page.locator(LIVE_DIGIT)
 
