@@ -104,10 +104,10 @@ class Tab:
                 kind = message.WhichOneof("type")
             elif message.hash:
                 self._cached[message.hash] = message
-            if kind == "new_session":
-                self._script = message.new_session.page_script_hash
-                if not fragment:
-                    self.live.clear()
+            if kind == "new_session" and not fragment:
+                self.live.clear()
+            elif kind == "navigation":  # The hash of a new session is the one of app.py, which opens Home.
+                self._script = message.navigation.page_script_hash
             elif kind == "auto_rerun":
                 self.live[message.auto_rerun.fragment_id] = message.auto_rerun.interval
             elif kind == "stop_auto_rerun":

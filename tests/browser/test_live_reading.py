@@ -138,7 +138,11 @@ def test_a_whole_number_grows_while_it_is_written_with_frames_around_its_digits(
     ("breakage", "is_live"),
     [
         # What a browser may lack, and what a new version of the canvas may change.
-        ("window.Worker = class { constructor() { setTimeout(() => this.onerror({})); } terminate() {} }", True),
+        (
+            "window.Worker = class {"
+            " constructor() { setTimeout(() => this.onerror({})); } postMessage() {} terminate() {} }",
+            True,
+        ),
         ("CanvasRenderingContext2D.prototype.getImageData = () => { throw new Error('broken on purpose'); }", False),
     ],
     ids=["no worker", "no pixels"],
