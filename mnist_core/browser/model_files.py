@@ -23,8 +23,9 @@ BROWSER_MODEL = "model.bin"
 """In the folder of a run."""
 MAX_PARAMETERS = 4_000_000
 """A visitor downloads two bytes for each."""
-MAX_MULTIPLY_ADDS = 100_000_000
-"""Of a network that is read in the browser. `engine.js` takes 50 ms for them on a desktop, and 200 ms on a phone."""
+MAX_MULTIPLY_ADDS = 400_000_000
+"""Of a network that is read in the browser. `engine.js` takes 26 ms for them on a desktop (297 million took 19 ms), 100
+on a phone, and 240 where there is no WebAssembly."""
 
 
 def read_browser_model(folder: Path) -> bytes:

@@ -8,7 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from mnist_core.browser.model_files import check_size
-from mnist_core.errors import ModelError
+from mnist_core.errors import ModelError, RunError
 from mnist_core.runs.run import Run
 from mnist_core.training.live_snapshot import LIVE_MODEL, LiveSnapshot, read_live_snapshot, watch
 from mnist_core.wording import plural
@@ -44,6 +44,8 @@ def _network_in_training(run: Run) -> list[LiveModel]:
         check_size(run.spec().settings.architecture)
     except ModelError as error:
         st.caption(str(error))
+        return []
+    except RunError:  # the run is gone: the page says so
         return []
     watch(run)
     snapshot = _read_snapshot(run.path / LIVE_MODEL)
