@@ -52,7 +52,10 @@ export function normalizeInk(ink, brush) {
 export function toInk(rgba, width, height) {
   const paper = paperColor(rgba, width, height);
   const difference = picture(width, height);
+  const words = new Uint32Array(rgba.buffer, rgba.byteOffset, width * height); // most are paper: one comparison for each
+  const [paperWord] = new Uint32Array(Uint8Array.from([...paper, 255]).buffer);
   for (let place = 0, from = 0; place < difference.data.length; place++, from += 4) {
+    if (words[place] === paperWord) continue;
     const alpha = rgba[from + 3];
     let most = 0;
     for (let channel = 0; channel < 3; channel++) {
@@ -70,8 +73,8 @@ function paperColor(rgba, width, height) {
   for (let x = 0; x < width; x++) rim.push(x, (height - 1) * width + x);
   for (let y = 0; y < height; y++) rim.push(y * width, y * width + width - 1);
   return [0, 1, 2].map((channel) => {
-    const levels = rim.map((place) => Math.round((rgba[4 * place + channel] * rgba[4 * place + 3]) / 255));
-    return levels.sort((a, b) => a - b)[rim.length >> 1];
+    const levels = Uint8Array.from(rim, (place) => Math.round((rgba[4 * place + channel] * rgba[4 * place + 3]) / 255));
+    return levels.sort()[rim.length >> 1]; // without a function, typed arrays are sorted by value, and fast
   });
 }
 
@@ -80,11 +83,14 @@ export function stretched(difference) {
   const peak = largest(difference.data);
   if (peak < MIN_CONTRAST) return picture(difference.width, difference.height);
   const counts = new Uint32Array(256);
-  for (const value of difference.data) if (value > peak / 2) counts[value]++;
+  for (const value of difference.data) counts[value]++;
+  counts.fill(0, 0, Math.floor(peak / 2) + 1);
   let level = quantile(counts, 0.9);
   if (level > UNIFORM_INK * peak) level = peak;
   const table = Uint8Array.from({ length: 256 }, (_, value) => Math.min(255, roundHalfEven((value * 255) / level)));
-  return picture(difference.width, difference.height, difference.data.map((value) => table[value]));
+  const ink = picture(difference.width, difference.height);
+  for (let place = 0; place < ink.data.length; place++) ink.data[place] = table[difference.data[place]];
+  return ink;
 }
 
 /** A quantile of values given by how often each occurs, with linear interpolation. */
