@@ -93,14 +93,16 @@ def test_estimates_take_at_most_two_percent_of_each_epoch_and_are_spread_over_it
     assert all(0.4 < (report.estimated_val_accuracy or 0) < 0.6 and report.val_loss is None for report in found)
 
 
+@pytest.mark.parametrize("seconds", [0.115, 60.0])
 def test_an_estimate_that_another_process_holds_up_ends_those_of_its_epoch_only(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, seconds: float
 ) -> None:
+    """An epoch affords 0.12 seconds, and an estimate takes 0.01."""
     machine = Machine(0.1 * TRAIN_SECONDS)
     predict, batches = machine.predict, itertools.count(1)
 
     def sometimes_held_up(images: np.ndarray) -> np.ndarray:
-        machine.now += 60.0 * (next(batches) == 8)
+        machine.now += seconds * (next(batches) == 8)
         return predict(images)
 
     machine.predict = sometimes_held_up  # type: ignore[method-assign]
