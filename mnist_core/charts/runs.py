@@ -176,7 +176,10 @@ def run_curves(
         x=alt.X("x:Q", title=CURVE_AXES[axis], scale=alt.Scale(zero=False, nice=False), axis=x_axis),
         y=alt.Y("y:Q", title=METRIC_TITLES[metric], scale=scale, axis=y_axis),
         color=alt.Color(
-            "run:N", legend=alt.Legend(title=None, orient="top", offset=6, padding=0, columns=1, labelLimit=400)
+            "run:N",
+            legend=alt.Legend(
+                title=None, orient="top", offset=6, padding=0, columns=1, labelLimit=400, symbolOpacity=1
+            ),
         ),
         tooltip=[
             alt.Tooltip("run:N", title="Run"),
