@@ -176,6 +176,7 @@ def drawing_page(
 
 def _wait_blank(page: Page) -> None:
     page.get_by_text("The prediction appears").wait_for(timeout=PATIENCE)
+    expect(page.locator("canvas.upper-canvas")).to_have_count(1, timeout=PATIENCE)  # Clear replaces the canvas
 
 
 def path(stroke: Stroke) -> Stroke:
@@ -355,7 +356,7 @@ def measure_all(browser: Browser, app: live.App, drawings: Sequence[Sequence[Str
 
 
 @click.command()
-@click.option("--strokes", "count", default=6, show_default=True, help="Strokes in each situation, 20 at most.")
+@click.option("--strokes", "count", default=5, show_default=True, help="Strokes in each situation, 20 at most.")
 @click.option("--record", "is_recording", is_flag=True, help="Only writes live_strokes.json.")
 def main(count: int, is_recording: bool) -> None:
     """Prints the figures, or records the answers along the way."""
