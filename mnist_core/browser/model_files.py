@@ -43,6 +43,10 @@ def read_browser_model(folder: Path) -> bytes:
     architecture = load_architecture(folder)
     check_size(architecture)
     keras_model, path = folder / "model.keras", folder / BROWSER_MODEL
+    if not keras_model.exists():
+        raise ModelError(
+            "This model has no model.keras, which a browser's copy is made from: only the server reads with it."
+        )
     about = {"source": weights_checksum(keras_model)}
     with contextlib.suppress(OSError):
         content = read_file(path, MODEL_BYTES)

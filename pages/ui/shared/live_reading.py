@@ -13,7 +13,7 @@ import streamlit as st
 from mnist_core.browser.bundle import bundle
 from mnist_core.drawing.canvas import parse_brush_width
 from mnist_core.errors import ModelError, RunError
-from pages.ui.shared import browser_model, canvas_edits, model_menu, state
+from pages.ui.shared import browser_model, canvas_edits, formatting, model_menu, state
 
 Part = Literal["answer", "bars", "frames"]
 
@@ -60,7 +60,7 @@ def models_in_browser(choices: Sequence[str]) -> list[LiveModel]:
     try:
         return [LiveModel(choice, model_menu.model_name(choice), browser_model.model_url(choice)) for choice in choices]
     except ModelError as error:
-        st.caption(str(error))
+        st.caption(formatting.escape_markdown(str(error)))
     except RunError:  # the run is gone: the server's answer says so
         pass
     return []
