@@ -44,7 +44,9 @@ export class Model {
       shape = layer.shape;
       return layer;
     });
-    if (shape.length !== 1 || shape[0] < CLASSES) throw new ModelError(`The model gives ${shape}, expected 10 numbers.`);
+    if (shape.length !== 1 || shape[0] < CLASSES) {
+      throw new ModelError(`The model gives ${shape} numbers, expected a list of at least ${CLASSES}.`);
+    }
     this.classes = shape[0];
     arena.open({ plain });
   }
@@ -53,7 +55,8 @@ export class Model {
   predict(pixels) {
     let values = Float32Array.from(pixels.length === this.inputSize ** 2 ? pixels : framed(pixels, this.inputSize));
     for (const layer of this.layers) values = layer.run(values);
-    if (!values.every(Number.isFinite)) throw new ModelError("The model's answer is not a number: its weights are too large.");
+    const isFinite = values.every(Number.isFinite);
+    if (!isFinite) throw new ModelError("The model's answer is not finite: its weights are too large.");
     return values;
   }
 }
@@ -75,9 +78,9 @@ function framed(pixels, size) {
 
 const product = (shape) => shape.reduce((total, size) => total * size, 1);
 
-// Each entry gets a layer's settings, the shape of its input, a function that reads one of its arrays of a given length,
-// and the arena where it reserves memory. It returns the shape of the output, a function that computes it, and how many
-// products that takes, if more than the input has numbers.
+// Each entry gets a layer's settings, the shape of its input, a function that reads an array of a given length, and the
+// arena where it reserves memory. It returns the shape of the output, a function that computes it, and how many products
+// that takes, if more than the input has numbers.
 const LAYERS = {
   Rescaling: (spec, shape) => {
     const scale = finite(spec, "scale");
@@ -137,7 +140,8 @@ function sliding(spec, name, shape) {
 function slide(length, size, strides, padding) {
   const count = padding === "same" ? Math.ceil(length / strides) : Math.floor((length - size) / strides) + 1;
   const padded = (count - 1) * strides + size;
-  return { count, before: padding === "same" ? Math.max(0, padded - length) >> 1 : 0, padded: Math.max(padded, length) };
+  const before = padding === "same" ? Math.max(0, padded - length) >> 1 : 0;
+  return { count, before, padded: Math.max(padded, length) };
 }
 
 /** Copies an image into a larger one, `target`, whose rim is zeros already. */
@@ -158,8 +162,8 @@ function convolution(spec, shape, read, arena) {
   const weights = arena.store(inBlocks(read("kernel", length * filters), length, filters));
   const biases = arena.store(inBlocks(read("bias", filters), 1, filters));
   const [line, stretch, step] = [across.padded * channels, size * channels, strides * channels];
-  // Blocks at the end of a row have windows beyond it, and the last block has filters beyond the last: there is room for
-  // them after both images. The next row, or the first filters, overwrite what they leave.
+  // Blocks at the end of a row have windows beyond it, and the last block has filters beyond the last: both images have
+  // room for them at their end. The next row, or the first filters, overwrite what they leave.
   const input = arena.reserve(down.padded * line + WINDOWS * step);
   const output = arena.reserve((down.count * across.count + WINDOWS) * filters + FILTERS);
   const numbers = down.count * across.count * filters;
@@ -207,7 +211,8 @@ function depthwise(spec, shape, read, arena) {
           let sum = bias[channel];
           for (let y = 0; y < size; y++) {
             let place = ((row * strides + y) * across.padded + column * strides) * channels + channel;
-            for (let x = 0; x < size; x++, place += channels) sum += image[place] * kernel[(y * size + x) * channels + channel];
+            let weight = y * size * channels + channel;
+            for (let x = 0; x < size; x++, place += channels, weight += channels) sum += image[place] * kernel[weight];
           }
           result[target + channel] = sum;
         }

@@ -1,8 +1,8 @@
 // The inner loop of the engine: a block of four windows times eight filters, in WebAssembly or in JavaScript.
 //
 // It takes nine tenths of a prediction. WebAssembly computes four products at once; the module has one function, and is
-// assembled below, instruction by instruction. Where a browser lacks vectors, or a page's Content-Security-Policy allows
-// no WebAssembly, the same loop runs in JavaScript. Every place and length is counted in numbers, of four bytes each.
+// assembled below, instruction by instruction. Where a browser lacks vectors, or a page's policy ('wasm-unsafe-eval')
+// allows no WebAssembly, the same loop runs in JavaScript. Places and lengths count numbers, of four bytes each.
 
 export const WINDOWS = 4;
 export const FILTERS = 8;
@@ -52,8 +52,8 @@ export class Arena {
 }
 
 /**
- * Reorders a kernel for `multiply`: filters in blocks of eight, a block's eight weights for a number next to each other.
- * The last block is filled with zeros.
+ * Reorders a kernel for `multiply`: in blocks of eight filters, whose weights for the same number are next to each other.
+ * The last block is filled up with zeros.
  *
  * kernel: Keras's, (window, filters).
  */
@@ -70,14 +70,14 @@ export function inBlocks(kernel, window, filters) {
 /**
  * `multiply` in JavaScript.
  *
- * input: place of the first window; the next ones are `step` numbers apart. A window has `rows` rows of `stretch` numbers,
- * and `skip` numbers between them. weights, bias: places of the block's. output: place of the first window's results; the
- * next ones are `filters` numbers apart.
+ * input: place of the first window; the next ones are `step` numbers apart. A window has `rows` rows of `stretch`
+ * numbers, and `skip` numbers between them. weights, bias: places of the block's. output: place of the first window's
+ * results; the next ones are `filters` numbers apart.
  */
 function multiplyIn(values) {
   return (input, weights, bias, output, rows, stretch, skip, step, filters) => {
     for (let window = 0; window < WINDOWS; window += 2, input += 2 * step, output += 2 * filters) {
-      // The second half of the filters first: where there are fewer than eight, it reaches into the next window's first.
+      // The second half of the filters first: where there are fewer than eight, it reaches into the next window's.
       for (let part = FILTERS - 4; part >= 0; part -= 4) {
         let a0 = values[bias + part], a1 = values[bias + part + 1], a2 = values[bias + part + 2];
         let a3 = values[bias + part + 3], b0 = a0, b1 = a1, b2 = a2, b3 = a3;
@@ -118,7 +118,7 @@ function assemble() {
   const vector = (code, ...rest) => [0xfd, ...code, ...rest];
   const load = (variable, offset) => [...get(variable), ...vector(LOAD, 2, offset)];
   const increase = (variable, ...amount) => [...get(variable), ...amount.flat(), ADD, ...set(variable)];
-  const repeat = (...body) => [0x03, 0x40, ...body.flat(), 0x0d, 0, 0x0b]; // while the value that the body leaves is not 0
+  const repeat = (...body) => [0x03, 0x40, ...body.flat(), 0x0d, 0, 0x0b]; // while what the body leaves is not 0
   const times = (count, make) => Array.from({ length: count }, (_, index) => make(index)).flat();
 
   const toBytes = (variable) => [...get(variable), ...number(2), SHIFT_LEFT, ...set(variable)];

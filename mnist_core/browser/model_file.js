@@ -11,7 +11,7 @@ export class ModelError extends Error {
 }
 
 /**
- * Checks a file. Returns its header, and `read(place, length)`, which returns one of its arrays as a Float32Array of that
+ * Checks a file. Returns its header, and `read(place, length)`, which returns one of its arrays, a Float32Array of that
  * length. Both throw ModelError.
  */
 export function openModelFile(buffer) {

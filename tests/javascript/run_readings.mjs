@@ -1,5 +1,5 @@
-// node run_readings.mjs MODEL DRAWINGS BRUSHES OUT: reads drawings of 280×280 gray levels, each with the brush at its place
-// in the JSON list BRUSHES, and writes for each the 28×28 image and the outputs of the network, all as float32.
+// node run_readings.mjs MODEL DRAWINGS BRUSHES OUT: reads drawings of 280×280 gray levels, each with the brush at its
+// place in the JSON list BRUSHES, and writes for each the 28×28 image and the outputs of the network, all as float32.
 import { readFileSync, writeFileSync } from "node:fs";
 import { readModel } from "../../mnist_core/browser/engine.js";
 import { readDrawing } from "../../mnist_core/browser/reading.js";
