@@ -100,7 +100,8 @@ export function make(tag, classes = "", text = "") {
 
 /** Sets an element's text, unless it is that already. */
 export function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text;
+  if (!element.firstChild) element.textContent = text;
+  else if (element.firstChild.data !== text) element.firstChild.data = text; // costs no recalculation of styles
 }
 
 function grayToRgba(gray) {
