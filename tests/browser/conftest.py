@@ -20,6 +20,9 @@ FILLED_IDS = {
 }
 """Two runs and a sweep that the app of `filled_app_url` has."""
 
+EXPECT_SECONDS = 30
+"""For this long a test looks for what it expects, unless it says otherwise. A busy machine needs ten."""
+
 HOW_TO_GET_ONE = (
     "There is no Chromium: looked for /usr/bin/chromium and, on PATH, {}. Debian, Ubuntu: apt-get install -y chromium. "
     "Fedora: dnf install chromium. macOS: brew install --cask chromium, then put it on PATH."
@@ -40,9 +43,10 @@ def chromium() -> Iterator[Any]:
     if path is None:
         missing(HOW_TO_GET_ONE)
     try:
-        from playwright.sync_api import sync_playwright
+        from playwright.sync_api import expect, sync_playwright
     except ImportError:
         missing("Playwright is not installed: pip install -r requirements-dev.txt.")
+    expect.set_options(timeout=EXPECT_SECONDS * 1000)
     with sync_playwright() as playwright:
         # Without animations, which keep a processor busy and are never what is tested.
         options = ["--no-sandbox", "--force-prefers-reduced-motion"]

@@ -60,7 +60,7 @@ def settled(page: Page) -> None:
     """Waits until the app has reacted: the canvas reports 200 ms after the pen is lifted, other widgets at once."""
     page.wait_for_timeout(400)
     expect(page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]')).to_be_visible(
-        timeout=20 * SECONDS
+        timeout=60 * SECONDS
     )
 
 
