@@ -61,6 +61,17 @@ CAUSES = {
         "forward and both gradients, and the pooling with its gradient. The overhead around them (the input pipeline, "
         "Python at each step, the optimizer) is already removed; reports, probe grid and checkpoint take one percent."
     ),
+    "numbers of three digits": (
+        "probably the others on the machine, which used both cores: a reading took 26 ms, and 3.4 at best. It was not "
+        "measured on an idle machine."
+    ),
+    "`canvas`: 95th": (
+        "probably the same: a reading took 17 ms, and 5 at best. Up to 33 ms are the wait for the next reading, of which "
+        "there are at most 30 a second."
+    ),
+    "page and worker 4 times slower": (
+        "probably the same: what others on the machine cost a reading counts fourfold here."
+    ),
     "20 browsers": (
         "the browsers run on the same cores as the server and use more of them than server and training together (see "
         "the cores used). Browsers of real users run on machines of their own."
