@@ -43,9 +43,10 @@ class ValidationEstimator:
         self._images: Images = split.x_validation[chosen]
         self._labels = split.y_validation[chosen]
         self._predict, self._steps_per_epoch, self._epoch_images = predict, steps_per_epoch, len(split.x_train)
-        self._reports, self._images_trained, self._train_seconds = 0, 0, 0.0
-        self._cost = 0.0
-        """Seconds of an estimate while nothing else is in its way; 0 before the first one."""
+        self._reports = 0
+        self._image_seconds, self._cost = float("inf"), 0.0
+        """Seconds to train on an image, and of an estimate (0 before the first one), both without what other processes
+        add: the fastest ones so far."""
         self._spent, self._last = 0.0, 0.0
         """In this epoch: seconds of its estimates, and the share of the epoch that had passed at the latest one."""
 
@@ -56,8 +57,7 @@ class ValidationEstimator:
         """
         self._reports += 1
         if self._reports > 1:  # the first report counts the time that built the graph
-            self._images_trained += report.images
-            self._train_seconds += report.seconds
+            self._image_seconds = min(self._image_seconds, report.seconds / report.images)
         passed = report.step / self._steps_per_epoch % 1
         if not passed:
             self._spent, self._last = 0.0, 0.0  # an epoch ends, with its validation
@@ -71,11 +71,10 @@ class ValidationEstimator:
 
         The first of a run comes early: it is measured, and says how many the epoch affords.
         """
-        if not self._train_seconds or not len(self._labels):
+        if self._reports < 2 or not len(self._labels):
             return False
-        image_seconds = self._train_seconds / self._images_trained
-        cost = self._cost or FORWARD_SHARE * image_seconds * len(self._labels)
-        affordable = int((TIME_SHARE * image_seconds * self._epoch_images - self._spent) / cost)
+        cost = self._cost or FORWARD_SHARE * self._image_seconds * len(self._labels)
+        affordable = int((TIME_SHARE * self._image_seconds * self._epoch_images - self._spent) / cost)
         if affordable < 1:
             return False
         gap = (1 - self._last) / (affordable + 1) if self._cost else 0.0
@@ -93,7 +92,7 @@ class ValidationEstimator:
         scores = evaluate(predicted, self._labels) if is_usable else None
         seconds = time.perf_counter() - began
         usual = len(self._images) * min(image_seconds)
-        self._spent += seconds if self._cost else usual  # the first builds the graph, which validation needs anyway
+        self._spent += usual  # more than that is a graph, which validation needs anyway, or another process
         self._cost = min(usual, self._cost or usual)
         return replace(
             report,

@@ -94,7 +94,7 @@ def test_estimates_take_at_most_two_percent_of_each_epoch_and_are_spread_over_it
 
 
 @pytest.mark.parametrize("seconds", [0.115, 60.0])
-def test_an_estimate_that_another_process_holds_up_ends_those_of_its_epoch_only(
+def test_an_estimate_or_a_step_that_another_process_holds_up_changes_nothing(
     monkeypatch: pytest.MonkeyPatch, seconds: float
 ) -> None:
     """An epoch affords 0.12 seconds, and an estimate takes 0.01."""
@@ -106,8 +106,12 @@ def test_an_estimate_that_another_process_holds_up_ends_those_of_its_epoch_only(
         return predict(images)
 
     machine.predict = sometimes_held_up  # type: ignore[method-assign]
-    found = estimated(monkeypatch, machine, made_up_split(60_000, 5_000), made_up_reports(235, 3, 60_000), 235)
-    assert [sum(report.epoch == epoch for report in found) for epoch in range(3)] == [2, 9, 9]
+    reports = list(made_up_reports(235, 3, 60_000))
+    reports[100] = replace(reports[100], seconds=10 * seconds)
+    found = estimated(monkeypatch, machine, made_up_split(60_000, 5_000), iter(reports), 235)
+    undisturbed = Machine(0.1 * TRAIN_SECONDS)
+    alone = estimated(monkeypatch, undisturbed, made_up_split(60_000, 5_000), made_up_reports(235, 3, 60_000), 235)
+    assert [report.step for report in found] == [report.step for report in alone]
 
 
 def test_every_estimate_is_made_on_the_same_thousand_images(monkeypatch: pytest.MonkeyPatch) -> None:
