@@ -229,7 +229,7 @@ def test_weights_are_the_same_if_snapshots_cannot_be_written_and_with_estimates_
     assert not snapshot_moments(run.path)
     rows = run.metrics().rows
     estimated = [row for row in rows if "estimated_val_loss" in row]
-    assert len(estimated) > 8 and not any("val_loss" in row for row in estimated)
+    assert estimated and not any("val_loss" in row for row in estimated)
     assert all(0 <= row["estimated_val_accuracy"] <= 1 and row["estimate_seconds"] > 0 for row in estimated)
     assert run.status().train_seconds < rows[-1]["elapsed"] - sum(row["estimate_seconds"] for row in estimated)
     assert same_weights(run, untouched_run) and validation_losses(run) == validation_losses(untouched_run)
