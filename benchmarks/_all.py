@@ -66,8 +66,8 @@ CAUSES = {
         "measured on an idle machine."
     ),
     "`canvas`: 95th": (
-        "probably the same: a reading took 17 ms, and 5 at best. Up to 33 ms are the wait for the next reading, of which "
-        "there are at most 30 a second."
+        "probably the same: a reading took 17 ms, and 5 at best. Up to 33 ms are the wait for the next reading, of "
+        "which there are at most 30 a second."
     ),
     "page and worker 4 times slower": (
         "probably the same: what others on the machine cost a reading counts fourfold here."
