@@ -21,7 +21,7 @@ _TEMPORARY = re.compile(r"\.[^/]+?-(?:([0-9a-f]{8})-)?([0-9]{1,10})-[0-9]{6,20}(
 
 
 def temporary_path(path: Path) -> Path:
-    """A new name beside `path`, of the same suffix, which says which process of which machine uses it."""
+    """A new name next to `path`, of the same suffix, which says which process of which machine uses it."""
     name = f".{path.stem[:100]}-{_machine()}-{os.getpid()}-{time.monotonic_ns()}{path.suffix}"
     return path.with_name(name)
 

@@ -1,4 +1,4 @@
-"""The gate, `.ci/run`, with commands that do nothing: what it runs beside what, and that no part may fail."""
+"""The gate, `.ci/run`, with commands that do nothing: what it runs at the same time, and that no part may fail."""
 
 from __future__ import annotations
 
