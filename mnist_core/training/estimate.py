@@ -6,8 +6,11 @@ shown, and decide nothing: neither which weights are kept nor when a training en
 
 from __future__ import annotations
 
+import math
 import time
+from collections import deque
 from dataclasses import replace
+from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +26,9 @@ ESTIMATE_IMAGES = 1000
 ESTIMATES_PER_EPOCH = 10
 """At most so many points has the validation curve of an epoch. The last one is the validation itself."""
 BATCH = 250
-"""Images predicted at once. The fastest batch says what an estimate costs: the very first builds a graph."""
+"""Images predicted at once."""
+RECENT = 40
+"""Reports, and predicted batches, whose median says what an image costs."""
 TIME_SHARE = 0.02
 """Share of an epoch's training time that its estimates may take. Where that is too little for ten, there are fewer."""
 
@@ -44,9 +49,8 @@ class ValidationEstimator:
         self._labels = split.y_validation[chosen]
         self._predict, self._steps_per_epoch, self._epoch_images = predict, steps_per_epoch, len(split.x_train)
         self._reports = 0
-        self._image_seconds, self._cost = float("inf"), 0.0
-        """Seconds to train on an image, and of an estimate (0 before the first one), both without what other processes
-        add: the fastest ones so far."""
+        self._train_seconds, self._predict_seconds = (deque[float](maxlen=RECENT) for _ in range(2))
+        """Seconds for an image, of recent reports and of recently predicted batches."""
         self._spent, self._last = 0.0, 0.0
         """In this epoch: seconds of its estimates, and the share of the epoch that had passed at the latest one."""
 
@@ -57,7 +61,7 @@ class ValidationEstimator:
         """
         self._reports += 1
         if self._reports > 1:  # the first report counts the time that built the graph
-            self._image_seconds = min(self._image_seconds, report.seconds / report.images)
+            self._train_seconds.append(report.seconds / report.images)
         passed = report.step / self._steps_per_epoch % 1
         if not passed:
             self._spent, self._last = 0.0, 0.0  # an epoch ends, with its validation
@@ -73,27 +77,30 @@ class ValidationEstimator:
         """
         if self._reports < 2 or not len(self._labels):
             return False
-        cost = self._cost or FORWARD_SHARE * self._image_seconds * len(self._labels)
-        affordable = int((TIME_SHARE * self._image_seconds * self._epoch_images - self._spent) / cost)
+        train_seconds = median(self._train_seconds)
+        predict_seconds = median(self._predict_seconds or [math.inf])
+        if not self._spent:  # try one in each epoch: the last time, another process may have held it up
+            predict_seconds = min(predict_seconds, FORWARD_SHARE * train_seconds)
+        cost = predict_seconds * len(self._labels)
+        affordable = int((TIME_SHARE * train_seconds * self._epoch_images - self._spent) / cost)
         if affordable < 1:
             return False
-        gap = (1 - self._last) / (affordable + 1) if self._cost else 0.0
+        gap = (1 - self._last) / (affordable + 1) if self._predict_seconds else 0.0
         return passed - self._last >= max(gap, 1 / ESTIMATES_PER_EPOCH)
 
     def _with_estimate(self, report: Report) -> Report:
         began = time.perf_counter()
-        probabilities, image_seconds = list[NDArray[np.float32]](), list[float]()
+        probabilities = list[NDArray[np.float32]]()
         for start in range(0, len(self._images), BATCH):
             batch_began = time.perf_counter()
             probabilities.append(self._predict(self._images[start : start + BATCH]))
-            image_seconds.append((time.perf_counter() - batch_began) / len(probabilities[-1]))
+            self._predict_seconds.append((time.perf_counter() - batch_began) / len(probabilities[-1]))
         predicted = np.concatenate(probabilities)
         is_usable = np.isfinite(predicted).all()  # else the training diverges: its next report or validation says so
         scores = evaluate(predicted, self._labels) if is_usable else None
         seconds = time.perf_counter() - began
-        usual = len(self._images) * min(image_seconds)
-        self._spent += usual  # more than that is a graph, which validation needs anyway, or another process
-        self._cost = min(usual, self._cost or usual)
+        # Not `seconds`, which can contain a graph, which validation needs anyway, or the time of another process.
+        self._spent += median(self._predict_seconds) * len(self._images)
         return replace(
             report,
             estimated_val_loss=scores.loss if scores else None,
