@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -160,5 +161,14 @@ def run_sweep_here(sweep: Sweep, backend: JobBackend, at_every_poll: Callable[[]
     """
     poll: Callable[[], object] = at_every_poll or getattr(backend, "tick")  # noqa: B009 - only fakes have it
     tested = mock.patch.object(final_test, "score_on_test_images", score_on_no_images)
-    with mock.patch("time.sleep", lambda _: poll()), tested:
+    here, sleep = threading.get_ident(), time.sleep
+
+    def pause(seconds: float) -> None:
+        """Other threads of this process pause as always."""
+        if threading.get_ident() == here:
+            poll()
+        else:
+            sleep(seconds)
+
+    with mock.patch("time.sleep", pause), tested:
         SweepRunner(sweep, Heartbeat(sweep.files), backend).run()
