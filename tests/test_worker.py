@@ -186,7 +186,7 @@ def test_a_stop_before_the_first_batch_leaves_no_model() -> None:
     assert worker.main([str(run.path)]) == 0
     assert (run.status().state, run.status().step) == ("stopped", 0)
     assert run.status().message == "Stopped before the first batch: there is no model."
-    assert left(run) == BEGUN - {"log.txt"} | {"control.json"}
+    assert left(run) == BEGUN - {"log.txt", "events"} | {"control.json"}
 
 
 @pytest.mark.usefixtures("keras", "signals")

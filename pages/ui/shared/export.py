@@ -16,6 +16,11 @@ from pages.ui.shared import caches, feedback, formatting, guard, visitor
 
 COLUMNS = 4
 
+WEB_PAGE = (
+    "The web page has a canvas and reads what is drawn on it, in any browser, also offline. Send it to somebody, or put "
+    "it on any web host."
+)
+
 
 def show_export(run: Run) -> None:
     """A download button for each format. Nothing is computed before a click."""
@@ -35,11 +40,7 @@ def show_export(run: Run) -> None:
             disabled=not _is_available(run, name, has_reports) or (name == "html" and bool(too_large)),
             width="stretch",
         )
-    st.caption(
-        too_large
-        or "The web page has a canvas and reads what is drawn on it, in any browser, also offline. Send it to "
-        "somebody, or put it on any web host."
-    )
+    st.caption(formatting.escape_markdown(too_large) if too_large else WEB_PAGE)
     if not stands_alone:
         st.caption("The script comes in a zip, together with the images that it reads.")
 

@@ -231,7 +231,7 @@ def _show_retrained_best(sweep: Sweep, plan: SweepPlan) -> None:
         values = formatting.escape_markdown(", ".join(seeds))
         before = best.get("tested_before", 0)
         once = "Only this model was evaluated on the test images, once."
-        looks = findings.repeated_test(before) if before else once
+        looks = formatting.escape_markdown(findings.repeated_test(before) if before else once)
         st.caption(
             f"Retrained with other seeds: {values}. The best of many trials is partly luck, so expect the mean. {looks}"
         )

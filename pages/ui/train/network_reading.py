@@ -12,7 +12,7 @@ from mnist_core.errors import ModelError, RunError
 from mnist_core.runs.run import Run
 from mnist_core.training.live_snapshot import LIVE_MODEL, LiveSnapshot, read_live_snapshot, watch
 from mnist_core.wording import plural
-from pages.ui.shared import browser_model, caches, guard, live_reading, state
+from pages.ui.shared import browser_model, caches, formatting, guard, live_reading, state
 from pages.ui.shared.live_reading import LiveModel
 
 REDRAW_SECONDS = 1.0
@@ -43,7 +43,7 @@ def _network_in_training(run: Run) -> list[LiveModel]:
     try:
         check_size(run.spec().settings.architecture)
     except ModelError as error:
-        st.caption(str(error))
+        st.caption(formatting.escape_markdown(str(error)))
         return []
     except RunError:  # the run is gone: the page says so
         return []
