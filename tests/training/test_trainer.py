@@ -158,7 +158,7 @@ def test_resumed_run_equals_the_uninterrupted_one(untouched_run: Run) -> None:
     assert run.status().state == "stopped"
     kept = numbers((run.path / "model.bin").read_bytes())
     assert live.step == PER_EPOCH + 3 and len(kept) == 784 * 16 + 16 + 2 * 16 + 16 * 10 + 10
-    # Keras swaps averaged weights by adding them: the last bits differ, and then how float16 rounds, which passes errors on.
+    # Keras swaps averaged weights by adding them: the last bits differ, and so float16 rounds some differently.
     np.testing.assert_allclose(numbers(live.content), kept, rtol=2**-9, atol=1e-4)
     assert live_snapshot.read_live_snapshot(run) is None, "deleted at the end"
     resume_run(Backend(), run)

@@ -17,8 +17,8 @@ from pages.ui.shared import caches, feedback, formatting, guard, visitor
 COLUMNS = 4
 
 WEB_PAGE = (
-    "The web page has a canvas and reads what is drawn on it, in any browser, also offline. Send it to somebody, or put "
-    "it on any web host."
+    "The web page has a canvas and reads what is drawn on it, in any browser, also offline. Send it to somebody, or "
+    "put it on any web host."
 )
 
 
