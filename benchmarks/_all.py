@@ -62,15 +62,15 @@ CAUSES = {
         "Python at each step, the optimizer) is already removed; reports, probe grid and checkpoint take one percent."
     ),
     "numbers of three digits": (
-        "probably the others on the machine, which used both cores: a reading took 26 ms, and 3.4 at best. It was not "
-        "measured on an idle machine."
+        "a reading takes 27 ms here and 4 at best, beside Chromium, which draws on the same two cores; up to 33 ms are the "
+        "wait for the next reading, of which there are at most 30 a second."
     ),
     "`canvas`: 95th": (
-        "probably the same: a reading took 17 ms, and 5 at best. Up to 33 ms are the wait for the next reading, of "
-        "which there are at most 30 a second."
+        "a reading takes 13 ms here and 5 at best. Practice readings after loading, so that the code is compiled, changed "
+        "nothing. Up to 33 ms are the wait for the next reading, of which there are at most 30 a second."
     ),
     "page and worker 4 times slower": (
-        "probably the same: what others on the machine cost a reading counts fourfold here."
+        "what Chromium's drawing on the same two cores costs a reading counts fourfold here."
     ),
     "20 browsers": (
         "the browsers run on the same cores as the server and use more of them than server and training together (see "
