@@ -62,12 +62,12 @@ CAUSES = {
         "Python at each step, the optimizer) is already removed; reports, probe grid and checkpoint take one percent."
     ),
     "numbers of three digits": (
-        "a reading takes 27 ms here and 4 at best, beside Chromium, which draws on the same two cores; up to 33 ms are the "
-        "wait for the next reading, of which there are at most 30 a second."
+        "a reading takes 27 ms here and 4 at best while Chromium draws on the same two cores; up to 33 ms are "
+        "the wait for the next reading, of which there are at most 30 a second."
     ),
     "`canvas`: 95th": (
-        "a reading takes 13 ms here and 5 at best. Practice readings after loading, so that the code is compiled, changed "
-        "nothing. Up to 33 ms are the wait for the next reading, of which there are at most 30 a second."
+        "a reading takes 13 ms here and 5 at best. Practice readings after loading, so that the code is compiled, "
+        "changed nothing. Up to 33 ms are the wait for the next reading, of which there are at most 30 a second."
     ),
     "page and worker 4 times slower": (
         "what Chromium's drawing on the same two cores costs a reading counts fourfold here."
