@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from pages.ui.draw import results
 from pages.ui.draw.upload import select_drawing, show_upload
@@ -53,15 +54,27 @@ def show_workbench(is_number: bool, upload: Drawing | None, choices: list[str]) 
             live_reading.show_place(canvas, "bars")
     with answer:
         drawing = select_drawing(canvas, drawn, upload)
-        if drawing is None:
-            results.show_drawing_hint(is_number, is_live)
-        elif is_number:
-            results.show_number_results(drawing, choices, details)
-        else:
-            results.show_digit_results(drawing, choices, details, below)
+        guard.render(lambda: show_answer(drawing, is_number, is_live, choices, details, below))
     with pad:
         models = live_reading.models_in_browser(choices) if is_live else []
         live_reading.show_live_reading(canvas, models, is_number=is_number)
+
+
+def show_answer(
+    drawing: Drawing | None,
+    is_number: bool,
+    is_live: bool,
+    choices: list[str],
+    details: DeltaGenerator,
+    below: DeltaGenerator,
+) -> None:
+    """What the models predict, or why they cannot: somebody may have deleted the run of one."""
+    if drawing is None:
+        results.show_drawing_hint(is_number, is_live)
+    elif is_number:
+        results.show_number_results(drawing, choices, details)
+    else:
+        results.show_digit_results(drawing, choices, details, below)
 
 
 def show_preparation(is_number: bool) -> None:

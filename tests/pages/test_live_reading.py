@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from mnist_core.browser.bundle import bundle
 from mnist_core.browser.weights_file import browser_model as model_bin
-from mnist_core.errors import ModelError
+from mnist_core.errors import ModelError, RunNotFoundError
 from mnist_core.files.write import write_bytes
 from mnist_core.networks.architecture import Architecture
 from mnist_core.networks.layers import Dense, Flatten
@@ -75,6 +76,19 @@ def test_a_network_that_is_too_large_is_read_on_the_server_only(page: AppTest, m
     page.run()
     assert told(page)["models"] == [] and 'data-digit="1"' in page_text(page)
     assert any("only the server reads" in caption.value for caption in page.caption)
+
+
+def test_a_model_that_is_deleted_while_it_reads_is_reported_in_place_of_the_answer(
+    page: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def deleted(choice: str) -> Path:
+        raise RunNotFoundError("This run is gone.")
+
+    monkeypatch.setattr(model_menu, "model_path", deleted)
+    page.session_state[state.CANVAS] = drawing(*ONE)
+    page.run()
+    assert [error.value for error in page.error] == ["This run is gone."]
+    assert told(page)["strokes"] == 1, "the browser takes its own answer away"
 
 
 def train_page(app: AppTest, run: Run, opened: bool = True) -> AppTest:
