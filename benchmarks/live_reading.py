@@ -35,7 +35,7 @@ ANSWER = "[data-digit], [data-rejected], [data-number]"
 """The server's answer on the page."""
 WINDOW = ViewportSize(width=1280, height=900)
 SIDE = 280  # of the canvas, in its own pixels
-STEP, PAUSE = 7, 0.012  # a mouse moves so many pixels, then waits so many seconds
+STEP, PAUSE = 7, 0.012  # of the mouse: pixels of a move, and seconds before the next one
 POINTS = 10  # at which the answer along a drawing is recorded
 PATIENCE = 30_000.0  # milliseconds for what only a fault delays
 SETTLED = 300.0  # milliseconds in which the answer to the last move is there

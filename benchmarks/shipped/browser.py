@@ -8,11 +8,9 @@ needs the full MNIST, and compares the answers with LiteRT's. An exported web pa
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 import sys
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import get_args
 
@@ -30,24 +28,7 @@ from mnist_core.models.classifier import DEFAULT_MODEL, Classifier
 from mnist_core.models.weights import layer_weights
 from mnist_core.processes import cpu_count
 from mnist_core.runs.model_card import load_architecture
-
-SCRIPT = Path(__file__).parents[2] / "tests" / "javascript" / "run_engine.mjs"
-
-
-def engine_probabilities(model: bytes, images: np.ndarray) -> np.ndarray:
-    """Predicts images with engine.js, on all cores."""
-    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor() as pool:
-        (path := Path(folder, "model.bin")).write_bytes(model)
-
-        def predict(number: int, part: np.ndarray) -> np.ndarray:
-            source, result = Path(folder, f"images-{number}"), Path(folder, f"result-{number}")
-            source.write_bytes(part.tobytes())
-            command = [shutil.which("node") or "node", str(SCRIPT), str(path), str(source), str(result)]
-            subprocess.run(command, check=True)
-            return np.fromfile(result, "<f4").reshape(len(part), -1)
-
-        parts = np.array_split(images, cpu_count())
-        return np.concatenate(list(pool.map(predict, range(len(parts)), parts)))
+from tests.javascript.parity import engine_outputs, run_node
 
 
 def main() -> None:
@@ -58,7 +39,10 @@ def main() -> None:
     expected = Classifier(DEFAULT_MODEL, cpu_count()).probabilities(mnist.x_test)
     measured = {}
     for precision in get_args(PagePrecision):
-        found = engine_probabilities(browser_model(architecture, weights, precision), mnist.x_test)
+        model = browser_model(architecture, weights, precision)
+        with ThreadPoolExecutor() as pool:
+            parts = np.array_split(mnist.x_test, cpu_count())
+            found = np.concatenate(list(pool.map(partial(engine_outputs, run_node, model), parts)))
         measured[precision] = {
             "test_accuracy": evaluate(found, mnist.y_test).accuracy,
             "same_digit": int((found.argmax(axis=1) == expected.argmax(axis=1)).sum()),

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from mnist_core.constants import NUM_CLASSES
 from mnist_core.data.mnist import DATA_SETS
-from mnist_core.models.classifier import DEFAULT_MODEL
+from mnist_core.models.classifier import DEFAULT_MODEL, SHIPPED_NAME
 from mnist_core.runs.card import trained_on
 from mnist_core.runs.imports import ImportMark, read_import
 from mnist_core.runs.labels import read_label, run_title
@@ -17,7 +17,6 @@ from mnist_core.wording import plural
 
 PagePrecision = Literal["float16", "int8"]
 """Of the weights in a page."""
-SHIPPED_TITLE = "Digit Lab's model"
 PRECISIONS: dict[PagePrecision, str] = {"float16": "16-bit floats", "int8": "8-bit integers"}
 """PagePrecision -> what the weights are stored as."""
 DATA_TITLES = {
@@ -37,7 +36,7 @@ def is_shipped(run: Run) -> bool:
 
 def model_title(run: Run) -> str:
     """The name of a run's model."""
-    return SHIPPED_TITLE if is_shipped(run) else run_title(run)
+    return SHIPPED_NAME if is_shipped(run) else run_title(run)
 
 
 def credited_data(run: Run) -> list[str]:

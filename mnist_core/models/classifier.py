@@ -19,6 +19,7 @@ from mnist_core.models.select_graph import default_graph
 
 DEFAULT_MODEL = Path(__file__).parent / "default" / "model.tflite"
 """The model that ships with Digit Lab."""
+SHIPPED_NAME = "Digit Lab's model"
 REJECT_ABOVE = 0.5
 """A drawing is rejected if the probability of `not a digit` is higher."""
 BATCH = 64

@@ -24,7 +24,7 @@ from mnist_core.training.predict import Images, Predictor
 ESTIMATE_IMAGES = 1000
 """Validation images of an estimate, the same ones all through a run. Its accuracy is off by half a point at 98 %."""
 ESTIMATES_PER_EPOCH = 10
-"""At most so many points has the validation curve of an epoch. The last one is the validation itself."""
+"""Most points that the validation curve of an epoch has. The last one is the validation itself."""
 BATCH = 250
 """Images predicted at once."""
 RECENT = 40

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import shutil
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from mnist_core.models.classifier import DEFAULT_MODEL
 from mnist_core.runs.run import Run
 from tests.browser.hands import ROUND_HAND, SLANTED_HAND, Stroke
 from tests.export.test_html_page import EXAMPLE, HOSTILE
+from tests.serving import sending, serving
 from tests.support import wait_until
 
 pytestmark = pytest.mark.browser
@@ -170,38 +169,11 @@ def test_a_damaged_page_says_so(chromium: Browser, tmp_path: Path, damage: Calla
         expect(page.locator("#problem")).to_be_visible()
 
 
-@contextmanager
-def listening() -> Iterator[tuple[str, list[str]]]:
-    """A server on this machine, and the paths that it was asked for."""
-    asked: list[str] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked.append(self.path)
-            self.send_response(204)
-            self.end_headers()
-
-        do_POST = do_GET  # noqa: N815 - http.server's name
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/", asked
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
 def test_a_hostile_name_runs_nothing_and_no_script_reaches_the_network(chromium: Browser, tmp_path: Path) -> None:
     run = Run(Path(shutil.copytree(EXAMPLE, tmp_path / "run")))
     write_json(run.path / "label.json", {"name": HOSTILE[:80], "note": HOSTILE})
     (path := tmp_path / "page.html").write_bytes(html_page(run))
-    with listening() as (address, asked):
+    with serving(sending(b"", status=204), "") as (address, asked):
         with opened(chromium, path) as (page, unwanted):
             assert page.locator("dd").first.inner_text().replace("\n", "\u2028") == HOSTILE
             draw_by_mouse(page, ROUND_HAND[1][1])

@@ -1,37 +1,31 @@
-import json
+"""Node, in which the browser's code is tested, and the shipped model."""
+
+from __future__ import annotations
+
 import os
 import shutil
-import subprocess
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 from mnist_core.models.classifier import DEFAULT_MODEL
-from mnist_core.models.weights import layer_weights
-from mnist_core.networks.architecture import Architecture, layers_from_json
-
-HERE = Path(__file__).parent
+from mnist_core.models.weights import Weights, layer_weights
+from mnist_core.networks.architecture import Architecture
+from mnist_core.runs.model_card import load_architecture
+from tests.javascript.parity import Node, run_node
 
 
 @pytest.fixture(scope="session")
-def node() -> Callable[..., subprocess.CompletedProcess[str]]:
+def node() -> Node:
     """Runs a script of this folder under Node. Without it tests are skipped, or fail with DIGITLAB_REQUIRE_BROWSER."""
-    program = shutil.which("node")
-    if program is None:
+    if shutil.which("node") is None:
         missing = "Node is not installed: what runs in a browser is not tested (Debian: apt install nodejs)"
         (pytest.fail if os.environ.get("DIGITLAB_REQUIRE_BROWSER") else pytest.skip)(missing)
-
-    def run(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-        command = [program, str(HERE / script), *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=120)
-
-    return run
+    return run_node
 
 
 @pytest.fixture(scope="session")
-def shipped():
+def shipped() -> tuple[Architecture, list[Weights]]:
     """The shipped model's architecture and weights."""
-    card = json.loads((DEFAULT_MODEL.parent / "card.json").read_text())
-    architecture = Architecture(layers_from_json(card["settings"]["layers"]))
-    return architecture, layer_weights(DEFAULT_MODEL.parent / "model.keras", architecture)
+    folder = DEFAULT_MODEL.parent
+    architecture = load_architecture(folder)
+    return architecture, layer_weights(folder / "model.keras", architecture)

@@ -30,7 +30,7 @@ from mnist_core.drawing.strokes import render_strokes
 from mnist_core.handwriting.pen_digits import load_pen_digits
 from mnist_core.models.classifier import DEFAULT_MODEL, REJECT_ABOVE, Classifier
 from mnist_core.models.weights import layer_weights
-from mnist_core.networks.architecture import Architecture, layers_from_json
+from mnist_core.runs.model_card import load_architecture
 
 HERE = Path(__file__).parent
 HARDEST = HERE / "hardest.npz"
@@ -43,6 +43,8 @@ BRUSHES = (6, 12, 20, 28, 38)
 PLACES = ((140, 140), (110, 120), (165, 118), (118, 160), (160, 165))
 SIZE, DIGITS = 150, 400
 """Of a drawing, in pixels of the canvas of 280; how many pen digits are drawn, each with every brush."""
+NODE_SECONDS = 120
+"""After which a script of Node's is taken to hang."""
 KEPT = 40
 """Images, and drawings, in hardest.npz."""
 NOT_A_DIGIT = NUM_CLASSES
@@ -76,19 +78,24 @@ def answers(outputs: Floats) -> NDArray[np.int64]:
 
 def shipped_model(precision: Precision) -> bytes:
     """The shipped model as the browser gets it."""
-    card = json.loads((DEFAULT_MODEL.parent / "card.json").read_text(encoding="utf-8"))
-    architecture = Architecture(layers_from_json(card["settings"]["layers"]))
-    return browser_model(architecture, layer_weights(DEFAULT_MODEL.parent / "model.keras", architecture), precision)
+    folder = DEFAULT_MODEL.parent
+    architecture = load_architecture(folder)
+    return browser_model(architecture, layer_weights(folder / "model.keras", architecture), precision)
+
+
+def engine_outputs(node: Node, content: bytes, images: Bytes, options: tuple[str, ...] = ()) -> Floats:
+    """Classifies 28×28 images with engine.js. `content`: of a model.bin. `options`: of run_engine.mjs."""
+    with tempfile.TemporaryDirectory() as folder:
+        model, pixels, out = (Path(folder) / name for name in ("model.bin", "images", "out"))
+        model.write_bytes(content)
+        pixels.write_bytes(images.tobytes())
+        _checked(node("run_engine.mjs", model, pixels, out, *options))
+        return np.fromfile(out, "<f4").reshape(len(images), -1)
 
 
 def compare_images(node: Node, images: Bytes, precision: Precision, options: tuple[str, ...] = ()) -> Gap:
     """Classifies 28×28 images. `options`: of run_engine.mjs."""
-    with tempfile.TemporaryDirectory() as folder:
-        model, pixels, out = (Path(folder) / name for name in ("model.bin", "images", "out"))
-        model.write_bytes(shipped_model(precision))
-        pixels.write_bytes(images.tobytes())
-        _checked(node("run_engine.mjs", model, pixels, out, *options))
-        found = np.fromfile(out, "<f4").reshape(len(images), -1)
+    found = engine_outputs(node, shipped_model(precision), images, options)
     return _gap(found, Classifier(DEFAULT_MODEL).probabilities(images), np.empty((0, 0), np.float32))
 
 
@@ -151,7 +158,8 @@ def least_certain(outputs: Floats) -> NDArray[np.float32]:
 
 def run_node(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     """Runs a script of this folder."""
-    return subprocess.run(["node", str(HERE / script), *map(str, arguments)], capture_output=True, text=True)
+    command = ["node", str(HERE / script), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=NODE_SECONDS)
 
 
 def image_rows(images: Bytes) -> Iterator[tuple[str, bool]]:

@@ -40,7 +40,7 @@ def page(app: AppTest) -> AppTest:
 
 
 def told(page: AppTest) -> dict[str, Any]:
-    """What the browser is told."""
+    """The state that the page sends to the browser."""
     found = re.search(r'data-state="([^"]*)"', page_text(page))
     assert found is not None
     return dict(json.loads(html.unescape(found.group(1))))

@@ -8,7 +8,7 @@ import streamlit as st
 
 from mnist_core.config import runs_dir
 from mnist_core.errors import ModelError
-from mnist_core.models.classifier import DEFAULT_MODEL
+from mnist_core.models.classifier import DEFAULT_MODEL, SHIPPED_NAME
 from mnist_core.runs import history, ranking
 from mnist_core.runs.names import memorable_name
 from mnist_core.runs.run import Run
@@ -71,7 +71,7 @@ def model_name(choice: str) -> str:
     if choice == NO_MODEL:
         return "none"
     if choice == SHIPPED:
-        return "Digit Lab's model"
+        return SHIPPED_NAME
     row = caches.model_rows(runs_dir()).get(choice)
     if row is None:
         return memorable_name(choice)
