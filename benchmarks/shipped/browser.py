@@ -33,7 +33,7 @@ from tests.javascript.parity import engine_outputs, run_node
 
 def main() -> None:
     """Prints the figures of each precision and writes them to card.json."""
-    mnist, folder = load_mnist(), DEFAULT_MODEL.parent
+    mnist, folder = load_mnist("full"), DEFAULT_MODEL.parent
     architecture = load_architecture(folder)
     weights = layer_weights(folder / "model.keras", architecture)
     expected = Classifier(DEFAULT_MODEL, cpu_count()).probabilities(mnist.x_test)
