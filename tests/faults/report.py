@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from tests.support import ROOT
@@ -26,8 +26,25 @@ def scale(short: int, long: int) -> int:
     return long if is_long() else short
 
 
+def first_case() -> int:
+    """How many cases an earlier session has tried: `make test-faults FIRST=398` continues after them."""
+    return int(os.environ.get("FIRST") or 0) if is_long() else 0
+
+
+def longest_seconds(short: int, long: int) -> int:
+    """After how many seconds no more cases are tried: `make test-faults MINUTES=30` ends sooner."""
+    minutes = int(os.environ.get("MINUTES") or 0)
+    return (60 * minutes or long) if is_long() else short
+
+
+def session_row(tried: int, figures: Mapping[str, object]) -> dict[str, object]:
+    """The row of a table to which every session adds one: which cases it tried, its figures, and the day."""
+    first, today = first_case(), datetime.now(UTC).date().isoformat()
+    return {"cases": f"{first + 1:,}–{first + tried:,}", **figures, "day": today}
+
+
 def write_table(name: str, columns: Sequence[str], rows: Sequence[Sequence[object]], command: str) -> None:
-    """Replaces a table in docs/reliability.md; does nothing in the short form.
+    """Replaces a table in docs/reliability.md, or continues it after `first_case()`; does nothing in the short form.
 
     Args:
         name: of the harness. Its table is between the comments `<!-- NAME -->` and `<!-- /NAME -->`.
@@ -36,20 +53,34 @@ def write_table(name: str, columns: Sequence[str], rows: Sequence[Sequence[objec
         command: what a reader types to get the same table.
     """
     if is_long():
-        PAGE.write_text(replace_table(PAGE.read_text(encoding="utf-8"), name, columns, rows, command), encoding="utf-8")
+        page, more = PAGE.read_text(encoding="utf-8"), first_case() > 0
+        PAGE.write_text(replace_table(page, name, columns, rows, command, more=more), encoding="utf-8")
 
 
 def replace_table(
-    page: str, name: str, columns: Sequence[str], rows: Sequence[Sequence[object]], command: str, day: str = ""
+    page: str,
+    name: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    command: str,
+    day: str = "",
+    more: bool = False,
 ) -> str:
-    """Returns the page with another table. Raises ValueError if the page has no place for it."""
-    place = re.compile(rf"<!-- {re.escape(name)} -->\n.*?<!-- /{re.escape(name)} -->", re.DOTALL)
-    if not place.search(page):
+    """Returns the page with another table. Raises ValueError if the page has no place for it.
+
+    Args:
+        day: in ISO format; today if empty.
+        more: whether the table keeps its rows, and these follow.
+    """
+    place = re.compile(rf"<!-- {re.escape(name)} -->\n(.*?)<!-- /{re.escape(name)} -->", re.DOTALL)
+    if not (found := place.search(page)):
         raise ValueError(f"docs/reliability.md has no <!-- {name} --> … <!-- /{name} -->")
+    kept = [line for line in found[1].splitlines() if line.startswith("|")][2:] if more else []
     lines = [list(map(str, columns)), ["---"] * len(columns), *([_cell(value) for value in row] for row in rows)]
-    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    table = [f"| {' | '.join(line)} |" for line in lines]
     made = f"Made by `{command}`, {day or datetime.now(UTC).date().isoformat()}."
-    return place.sub(lambda _: f"<!-- {name} -->\n{table}\n\n{made}\n<!-- /{name} -->", page)
+    content = "\n".join([*table[:2], *kept, *table[2:], "", made])
+    return place.sub(lambda _: f"<!-- {name} -->\n{content}\n<!-- /{name} -->", page)
 
 
 def _cell(value: object) -> str:

@@ -35,7 +35,7 @@ from mnist_core.runs.run import Run
 from pages.ui.shared import analysis_caches, navigation, state
 from tests.compatibility.test_older_files import FILES, RETRAINED, RUN, SWEEP
 from tests.faults.mutations import Mutation, mutations, mutations_of_file, sample
-from tests.faults.report import is_long, scale, write_table
+from tests.faults.report import first_case, is_long, longest_seconds, scale, session_row, write_table
 from tests.pages.conftest import component_manifests_scanned_once
 from tests.pages.support import open_page, page_text
 
@@ -44,7 +44,7 @@ __all__ = ["component_manifests_scanned_once"]  # a fixture, for all tests of th
 CASES = scale(8, 2_040)
 BATCH = 40
 SEED = 15
-LONGEST_MINUTES = 90
+SECONDS = longest_seconds(short=5_400, long=5_400)
 """On a busy machine, fewer cases are tried. The table says how many."""
 MEMORY_MB = 200
 CASE_SECONDS = 60
@@ -102,12 +102,7 @@ class Findings:
     cases: Counter[str] = field(default_factory=Counter)
     visits: Counter[str] = field(default_factory=Counter)
     failed: list[str] = field(default_factory=list)
-    failed_by_kind: Counter[str] = field(default_factory=Counter)
     memory_mb: int = 0
-
-    def fail(self, what: str) -> None:
-        self.failed.append(what)
-        self.failed_by_kind[what.partition(",")[0]] += 1
 
 
 @pytest.fixture
@@ -150,11 +145,11 @@ class Visitor:
         try:
             open_page(app, page, **query)
         except Exception as error:  # AppTest gave up
-            self._findings.fail(f"{what}: {page} {query}: {type(error).__name__} {str(error)[:200]}")
+            self._findings.failed.append(f"{what}: {page} {query}: {type(error).__name__} {str(error)[:200]}")
             return ""
         text = page_text(app)
         if app.exception or TRACEBACK.search(text):
-            self._findings.fail(f"{what}: {page} {query}: {self._last_error(app)}")
+            self._findings.failed.append(f"{what}: {page} {query}: {self._last_error(app)}")
         return text
 
     def _last_error(self, app: AppTest) -> str:
@@ -173,9 +168,9 @@ class Visitor:
                 places.append(f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}")
                 trace = trace.tb_next
             own = [place for place in places if "mnist_core" in place]
-            self._findings.fail(f"{what}: {' '.join(arguments)}: {done.exception!r:.200} at {own[-1:]}")
+            self._findings.failed.append(f"{what}: {' '.join(arguments)}: {done.exception!r:.200} at {own[-1:]}")
         elif done.exit_code not in (0, 1, 2) or TRACEBACK.search(done.output):
-            self._findings.fail(f"{what}: {' '.join(arguments)}: exit status {done.exit_code}")
+            self._findings.failed.append(f"{what}: {' '.join(arguments)}: exit status {done.exit_code}")
         return done.stdout
 
 
@@ -265,21 +260,20 @@ def test_damaged_files_break_nothing_but_themselves(
     expected = listed(visitor, "healthy")
     assert findings.failed == []
     began = time.monotonic()
-    for start in range(0, len(chosen), BATCH):
-        if time.monotonic() - began > LONGEST_MINUTES * 60:
+    for start in range(first_case(), len(chosen), BATCH):
+        if time.monotonic() - began > SECONDS:
             break
         try_batch(chosen[start : start + BATCH], start, world, runs_root, tmp_path, visitor, findings, expected)
     minutes = (time.monotonic() - began) / 60
     report = "\n".join(findings.failed)
-    rows = [[kind.name, findings.cases[kind.name], findings.failed_by_kind[kind.name], ""] for kind in kinds]
-    print(f"{findings.visits.total():,} pages and commands in {minutes:.0f} minutes")
-    rows.append(["all", findings.cases.total(), len(findings.failed), findings.memory_mb])
-    write_table(
-        "corruption",
-        ["laid in place", "damaged copies", "tracebacks, “Something went wrong”, others affected", "more memory (MB)"],
-        rows,
-        "make test-faults ARGS='-k damaged_files'",
-    )
+    figures = {kind.name: findings.cases[kind.name] for kind in kinds} | {
+        "tracebacks, “Something went wrong”, others affected": len(findings.failed),
+        "more memory (MB)": findings.memory_mb,
+        "pages and commands": findings.visits.total(),
+        "minutes": round(minutes),
+    }
+    row = session_row(findings.cases.total(), figures)
+    write_table("corruption", list(row), [list(row.values())], "make test-faults ARGS='-k damaged_files'")
     assert not findings.failed, f"{len(findings.failed)} of {findings.visits.total()} visits:\n{report[:20_000]}"
     assert findings.memory_mb <= MEMORY_MB
 
@@ -325,7 +319,7 @@ def try_batch(
         found = listed(visitor, what)
         for name in expected:
             if found[name] != expected[name]:
-                findings.fail(f"{what}: the {name} of the healthy are listed as {found[name]}")
+                findings.failed.append(f"{what}: the {name} of the healthy are listed as {found[name]}")
         for number, kind, mutation, damaged_id in damaged:
             visit_one(visitor, kind, damaged_id, number, f"{kind.name}, {mutation}", folder)
     if is_long():
