@@ -1,9 +1,9 @@
 # docker build -t digit-lab .
 # docker run --rm -p 8501:8501 -v digit-lab-runs:/data/runs digit-lab        then open http://localhost:8501
 #
-# For an image that cannot change, name it by its digest (`docker buildx imagetools inspect python:3.12-slim` prints it):
-# docker build --build-arg PYTHON_IMAGE=python:3.12-slim@sha256:... -t digit-lab .
-ARG PYTHON_IMAGE=python:3.12-slim
+# By its digest, of all processors, the image cannot change. `docker buildx imagetools inspect python:3.12-slim` prints the
+# newest one; take it when the locks are renewed, for Debian's and Python's security fixes.
+ARG PYTHON_IMAGE=python:3.12-slim@sha256:78387bc3881b8273120a12ebe6c1ab22b018ccc2c9adf565ae1ac9b536e184ea
 FROM $PYTHON_IMAGE
 
 ENV PYTHONUNBUFFERED=1 \

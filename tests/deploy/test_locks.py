@@ -65,7 +65,9 @@ def test_the_app_the_tests_and_the_cluster_have_the_same_versions() -> None:
 
 
 def test_containers_and_ci_install_what_is_locked() -> None:
-    assert "pip install --require-hashes -r deploy/locks/requirements.txt" in (ROOT / "Dockerfile").read_text()
+    dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    assert "pip install --require-hashes -r deploy/locks/requirements.txt" in dockerfile
+    assert re.search(r"\nARG PYTHON_IMAGE=python:3\.1[123]-slim@sha256:[0-9a-f]{64}\nFROM \$PYTHON_IMAGE\n", dockerfile)
     assert re.search(r"^export LOCKED=1\b", (ROOT / ".ci" / "run").read_text(), re.MULTILINE)
     for workflow in (ROOT / ".github" / "workflows").glob("*.yml"):
         text = workflow.read_text(encoding="utf-8")
