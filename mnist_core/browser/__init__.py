@@ -1,1 +1,1 @@
-"""What runs in a browser: the engine, the normalization, and the file with a model's weights that they read."""
+"""What runs in a browser: the engine, the normalization, the live reading, and the weights file that they read."""

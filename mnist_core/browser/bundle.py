@@ -2,10 +2,10 @@
 
     bundle("answer_view.js")   # "const digitLab = (function bundled() {...})();"
 
-The script defines `digitLab`, an object of what the entry exports. Inside it, `BUNDLE` is the script's own text, from
-which `reader.js` starts a Web Worker. So a module does nothing when it is loaded, except in a worker.
+The script defines `digitLab`, an object with all exports of the entry module. Inside it, `BUNDLE` is the text of the
+script, from which `reader.js` starts a Web Worker. Loading a module therefore does nothing, except in a worker.
 
-Modules are plain: they import by name, `import { one, two } from "./module.js";`, and export declarations.
+Modules import by name, `import { one, two } from "./module.js";`, and export declarations; nothing else is supported.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ class BundleError(Exception):
 
 
 def bundle(entry: str, folder: Path = FOLDER) -> str:
-    """Joins a module and all that it imports.
+    """Joins a module and everything that it imports.
 
     Args:
         entry: name of the module, such as `page.js`.
         folder: of the modules.
 
     Raises:
-        BundleError: an import or export is of a kind that cannot be joined, what is imported does not exist, or two
+        BundleError: an import or export has an unsupported form, an imported module or name does not exist, or two
             modules declare the same name.
     """
     modules: dict[str, str] = {}
@@ -57,7 +57,7 @@ def _add(name: str, folder: Path, modules: dict[str, str]) -> list[str]:
     """Adds a module after those that it imports. Returns the names that it exports."""
     path = folder / name
     if not path.is_file():
-        raise BundleError(f"There is no module {name}.")
+        raise BundleError(f"There is no module {name} in {folder.name}/.")
     text = path.read_text(encoding="utf-8")
     exports = _declared(text, exported=True)
     if name in modules:
@@ -78,6 +78,6 @@ def _add(name: str, folder: Path, modules: dict[str, str]) -> list[str]:
 
 
 def _declared(text: str, exported: bool = False) -> list[str]:
-    """The names that a module declares at its top level; only the exported ones, if so wanted."""
+    """The names that a module declares at its top level; with `exported`, only those that it exports."""
     found = _DECLARATION.findall(text)
     return [name for export, names in found if export or not exported for name in re.findall(r"[\w$]+", names)]

@@ -1,7 +1,7 @@
 """The model.bin of a run: written when a training ends, and made on demand for the shipped model and older runs.
 
-Its header names the checksum of the weights in model.keras that it was made from. A file that was made from others, by
-another version, or is damaged is made again: it takes 50 ms for the shipped model.
+Its header contains the checksum of the weights in model.keras that it was made from. A file that is damaged, or was
+made from other weights or by another version, is replaced; that takes 50 ms for the shipped model.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ BROWSER_MODEL = "model.bin"
 MAX_PARAMETERS = 4_000_000
 """A visitor downloads two bytes for each."""
 MAX_MULTIPLY_ADDS = 400_000_000
-"""Of a network that is read in the browser. `engine.js` takes 26 ms for them on a desktop (297 million took 19 ms), 100
+"""For one prediction in a browser. `engine.js` takes 26 ms for them on a desktop (297 million took 19 ms), 100
 on a phone, and 240 where there is no WebAssembly."""
 
 
 def read_browser_model(folder: Path) -> bytes:
-    """Returns a model's model.bin in float16, as its weights are now. Writes it if a run has none that can be used.
+    """Returns the model.bin of a model in float16. Writes it if the run has none, or an outdated or damaged one.
 
-    Where it cannot be written, it is made each time. That of the shipped model is never written.
+    If the file cannot be written, each call makes it again. That of the shipped model is never written.
 
     Args:
         folder: of a run, or of the shipped model.
@@ -45,7 +45,7 @@ def read_browser_model(folder: Path) -> bytes:
     keras_model, path = folder / "model.keras", folder / BROWSER_MODEL
     if not keras_model.exists():
         raise ModelError(
-            "This model has no model.keras, which a browser's copy is made from: only the server reads with it."
+            "This model has no model.keras, from which the copy for the browser is made, so it runs on the server only."
         )
     about = {"source": weights_checksum(keras_model)}
     with contextlib.suppress(OSError):
@@ -69,7 +69,7 @@ def check_size(architecture: Architecture) -> None:
         if value > limit:
             raise ModelError(
                 f"This network has {value:,} {unit}. Networks with more than {limit:,} are too large for a browser, so "
-                "only the server reads with it."
+                "this one runs on the server only."
             )
 
 

@@ -2,10 +2,10 @@
 
     "DLAB" · format, uint32 · length of the header, uint32 · CRC-32 of all that follows, uint32 · header · weights
 
-Numbers are little-endian. The header is JSON: `input_size`, what else is to be known of the model, and `layers`, each
-with its kind, its settings, and for each array its `type`, its `offset` into the weights in bytes and its `length` in
-numbers. Layers that do nothing in a prediction are left out, a batch normalization after a convolution or a dense layer
-is folded into it, and activations belong to the layer before them.
+Numbers are little-endian. The header is JSON: `input_size`, further entries about the model, and `layers`, each with
+its kind, its settings, and for each array its `type`, its `offset` into the weights in bytes and its `length` in
+numbers. Layers without effect on a prediction are left out, a batch normalization after a convolution or a dense layer
+is folded into it, and an activation belongs to the layer before it.
 """
 
 from __future__ import annotations
@@ -58,9 +58,9 @@ def browser_model(
     Args:
         architecture: of the model.
         weights: of each layer, from `layer_weights`.
-        precision: of kernels. int8 has one scale for each filter or unit: its largest weight is ±127. Biases are
+        precision: of kernels. int8 has one scale for each filter or unit, whose largest weight becomes ±127. Biases are
             float32.
-        about: more entries of the header, as JSON.
+        about: further entries of the header, as JSON.
 
     Raises:
         ModelError: a weight is not a finite number, or too large for float16.
@@ -90,7 +90,7 @@ def read_header(content: bytes) -> dict[str, Any]:
 
 
 def _steps(architecture: Architecture, weights: Sequence[Weights]) -> list[dict[str, Any]]:
-    """The layers that compute something, with their float32 arrays."""
+    """The layers that affect a prediction, with their float32 arrays."""
     steps: list[dict[str, Any]] = []
     shapes = [row.output_shape for row in architecture.summary()]
     for layer, arrays, shape in zip(architecture.layers, weights, shapes, strict=True):
@@ -129,7 +129,7 @@ _SETTINGS = {
     "units",
     "negative_slope",
 }
-"""Fields of layers that matter in a prediction."""
+"""Fields of layers that affect a prediction."""
 
 
 def _outputs(layer: Layer, kernel: Array) -> int:
@@ -152,7 +152,7 @@ def _append_scale(steps: list[dict[str, Any]], layer: BatchNormalization, arrays
 
 
 def _append_activation(steps: list[dict[str, Any]], layer: ReLU | LeakyReLU | Softmax, width: int) -> None:
-    """Gives an activation to the layer before it, or to a step of its own if that has one already."""
+    """Adds an activation to the layer before it, or as a separate step if that layer has one already."""
     activation: dict[str, Any] = {"activation": "relu"}
     if isinstance(layer, LeakyReLU):
         activation = {"activation": "leaky_relu", "negative_slope": layer.negative_slope}
@@ -165,7 +165,7 @@ def _append_activation(steps: list[dict[str, Any]], layer: ReLU | LeakyReLU | So
 
 
 def _stored(step: dict[str, Any], blob: bytearray, precision: Precision) -> dict[str, Any]:
-    """Moves the arrays of a step to the blob. Returns the step as it is in the header."""
+    """Appends the arrays of a step to the blob. Returns its entry in the header."""
     stored = {name: value for name, value in step.items() if value is not None and name not in ("kernel", "bias")}
     if "kernel" in step:
         exact = step["layer"] == "Scale"
@@ -196,10 +196,10 @@ def _put(array: Array, blob: bytearray, precision: Precision, by_output: bool = 
 
 
 def _to_float16(kernel: Array) -> NDArray[np.float16]:
-    """Rounds weights that float16 can hold. Each hands its error to the next one of its filter and channel, or unit.
+    """Rounds weights to float16 by error diffusion: the rounding error of each weight is added to the next one.
 
-    Neighboring pixels are alike, so the errors cancel: probabilities differ less than half as much as when each weight
-    is rounded to the nearest number.
+    Next is the following pixel of the same filter and channel, or the following input of the same unit. Neighboring
+    pixels are alike, so the errors cancel: probabilities change less than half as much as by rounding to nearest.
     """
     rounded = np.empty(kernel.shape, np.float16)
     by_place = rounded.reshape(-1, kernel.shape[-1]) if kernel.ndim == 2 else rounded.reshape(kernel.shape[0] ** 2, -1)

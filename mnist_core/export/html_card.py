@@ -1,4 +1,4 @@
-"""What an exported HTML page says about its model, as plain text."""
+"""The model card on an exported HTML page, as plain text."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ PRECISIONS: dict[PagePrecision, str] = {"float16": "16-bit floats", "int8": "8-b
 DATA_TITLES = {
     "full": "MNIST (handwritten digits)",
     "sample": "5,000 digits of MNIST (handwritten digits)",
-    "custom": "images that its maker provided",
+    "custom": "images provided by its author",
 }
-"""Data set of a card -> its name. The path of a file is nobody else's business."""
+"""Data set of a card -> its name. The path of a file stays private."""
 TEST_IMAGES = {"full": "MNIST's test images", "sample": "1,000 test images of MNIST"}
 """Data set of a card -> what its test accuracy was measured on."""
 
@@ -40,14 +40,14 @@ def model_title(run: Run) -> str:
 
 
 def credited_data(run: Run) -> list[str]:
-    """What the model learned from that has authors to name: `mnist`, `drawings`."""
+    """The training data whose authors the page credits: `mnist`, `drawings`."""
     is_mnist = trained_on(run.card()) in DATA_SETS
     has_drawings = load_spec(run.path).settings.drawings != "none"
     return ["mnist"] * is_mnist + ["drawings"] * has_drawings
 
 
 def card_rows(run: Run, precision: PagePrecision, size: int) -> dict[str, str]:
-    """What to know about a model.
+    """The rows of the model card.
 
     Args:
         run: with a model.
@@ -86,24 +86,24 @@ def _training_data(spec: RunSpec, card: dict[str, Any]) -> str:
 
 
 def _accuracy(card: dict[str, Any], imported: ImportMark | None) -> str:
-    """The accuracy on test images, or on validation images if the model is not tested; and who says so."""
+    """The accuracy on test images, or on validation images if the model is not tested, and its source if unchecked."""
     measured = imported.measured if imported else {}
     scores = {**card, **measured}
     data = measured["data"] if measured else trained_on(card)
-    whose = ", according to its maker; not checked" if imported and not measured else ""
+    source = ", as reported by its author (not checked)" if imported and not measured else ""
     if (accuracy := scores.get("test_accuracy")) is not None:
-        return f"{100 * accuracy:.2f} % of {TEST_IMAGES.get(data, 'the test images')} are read correctly{whose}"
+        return f"{100 * accuracy:.2f} % on {TEST_IMAGES.get(data, 'the test images')}{source}"
     if (accuracy := scores.get("val_accuracy")) is not None:
-        return f"{100 * accuracy:.2f} % of the validation images are read correctly{whose}"
+        return f"{100 * accuracy:.2f} % on the validation images{source}"
     return ""
 
 
 def _rounding_note(run: Run, card: dict[str, Any], precision: PagePrecision) -> str:
-    """What a precision costs. `benchmarks/shipped/browser.py` measures it for the shipped model."""
+    """The accuracy with rounded weights, which `benchmarks/shipped/browser.py` measures for the shipped model."""
     measured = card.get("browser", {}).get(precision) if is_shipped(run) else None
     if not measured:
-        return "What rounding to 8 bits costs was not measured for this model." if precision == "int8" else ""
+        return "Their effect on accuracy was not measured for this model." if precision == "int8" else ""
     return (
-        f"With them, {100 * measured['test_accuracy']:.2f} % of MNIST's test images are read correctly, and "
-        f"{measured['same_digit']:,} of {measured['images']:,} answers are those of the original model."
+        f"With these weights, accuracy on MNIST's test images is {100 * measured['test_accuracy']:.2f} %, and "
+        f"{measured['same_digit']:,} of {measured['images']:,} predictions equal those of the original model."
     )

@@ -1,8 +1,8 @@
 """Writes a model as one HTML file that reads drawings in any browser, also offline, with nothing to install.
 
 The file contains the engine and the normalization of `mnist_core/browser`, the weights, and a card that describes the
-model. Whoever opens it need not trust who made it: its content security policy forbids every request, and allows only
-the script and the style whose hashes it contains.
+model. It sends nothing and loads nothing: its content security policy forbids every request, and allows only the script
+and the style whose hashes it contains.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ CREDITS = {
     "drawings": "<i>Pen-Based Recognition of Handwritten Digits</i> by E. Alpaydin and F. Alimoglu (CC BY 4.0), and "
     "<i>UJI Pen Characters</i> by D. Llorens, F. Prat, A. Marzal and J. M. Vilar (CC BY 4.0)",
 }
-"""What a model learned from, as `html_card.credited_data` names it -> its authors and license, in HTML."""
+"""Training data, as `html_card.credited_data` names it -> its authors and license, in HTML."""
 
 
 def html_page(run: Run, precision: PagePrecision = "float16") -> bytes:
     """Returns an HTML file that reads drawings with the model of a run.
 
     Args:
-        run: the run. The folder of the shipped model counts as one.
+        run: with a model; the folder of the shipped model counts as a run.
         precision: of the weights. int8 makes the file half as large.
 
     Raises:
@@ -68,7 +68,7 @@ def html_page(run: Run, precision: PagePrecision = "float16") -> bytes:
 
 
 def content_security_policy(styles: str, script: str) -> str:
-    """A policy that allows this style and this script, a worker that the script makes, and no request at all."""
+    """A policy that allows this style, this script and the worker that it starts, but no request at all."""
     return "; ".join(
         (
             "default-src 'none'",
@@ -89,12 +89,12 @@ def _hash_source(text: str) -> str:
 
 
 def _credits_html(data: Sequence[str]) -> str:
-    """A sentence that names the authors of the data; empty if there are none to name."""
-    return f" The model learned from {', '.join(CREDITS[each] for each in data)}." if data else ""
+    """A sentence that credits the authors of the data; empty if there are none."""
+    return f" The model was trained on {', '.join(CREDITS[each] for each in data)}." if data else ""
 
 
 def _definitions(rows: dict[str, str]) -> str:
-    """HTML of terms and texts, which are escaped."""
+    """The terms and texts as HTML, escaped."""
     return "\n".join(f"<dt>{html.escape(term)}</dt><dd>{html.escape(text)}</dd>" for term, text in rows.items())
 
 

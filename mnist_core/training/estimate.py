@@ -1,7 +1,7 @@
-"""Estimates the validation loss within an epoch, on a few of the validation images, so that one epoch has a curve.
+"""Estimates validation loss and accuracy within an epoch on some validation images, so that one epoch has a curve.
 
-It reads the weights of the model and touches nothing: a run trains bit for bit as it would without estimates. They are
-shown, and decide nothing: neither which weights are kept nor when a training ends, nor how runs are ranked.
+Estimates only read the weights: a run trains bit for bit as it would without them. They are shown and decide nothing:
+neither which weights are kept, nor when a training ends, nor how runs are ranked.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from mnist_core.training.loop import Report
 from mnist_core.training.predict import Images, Predictor
 
 ESTIMATE_IMAGES = 1000
-"""Validation images of an estimate, the same ones all through a run. Its accuracy is off by half a point at 98 %."""
+"""Validation images of an estimate, the same ones throughout a run. At 98 %, its standard error is half a point."""
 ESTIMATES_PER_EPOCH = 10
-"""Most points that the validation curve of an epoch has. The last one is the validation itself."""
+"""Most points of the validation curve in one epoch. The last one is the validation itself."""
 BATCH = 250
 """Images predicted at once."""
 RECENT = 40
-"""Reports, and predicted batches, whose median says what an image costs."""
+"""The seconds for an image are a median over this many reports, or predicted batches."""
 TIME_SHARE = 0.02
-"""Share of an epoch's training time that its estimates may take. Where that is too little for ten, there are fewer."""
+"""Share of an epoch's training time that its estimates may take. If ten take more, there are fewer."""
 
 
 class ValidationEstimator:
-    """Adds estimates of the validation results to the reports of a training.
+    """Adds estimates of validation loss and accuracy to the reports of a training.
 
     Args:
-        predict: with the weights that validation uses, the averaged ones if there are any.
+        predict: predicts with the weights that validation uses, the averaged ones if there are any.
         split: the images.
         steps_per_epoch: batches in an epoch.
     """
@@ -50,17 +50,17 @@ class ValidationEstimator:
         self._predict, self._steps_per_epoch, self._epoch_images = predict, steps_per_epoch, len(split.x_train)
         self._reports = 0
         self._train_seconds, self._predict_seconds = (deque[float](maxlen=RECENT) for _ in range(2))
-        """Seconds for an image, of recent reports and of recently predicted batches."""
+        """Seconds for an image in each of the last reports and predicted batches."""
         self._spent, self._last = 0.0, 0.0
-        """In this epoch: seconds of its estimates, and the share of the epoch that had passed at the latest one."""
+        """In this epoch: seconds spent on estimates, and the share of the epoch before the last one."""
 
     def add_to(self, report: Report) -> Report:
         """Returns the report with an estimate if one is due, otherwise as it is.
 
-        Call it with every report: they say how long training takes, and so how many estimates are affordable.
+        Call it with every report: their times determine how many estimates fit into TIME_SHARE.
         """
         self._reports += 1
-        if self._reports > 1:  # the first report counts the time that built the graph
+        if self._reports > 1:  # the first report includes the time to build the graph
             self._train_seconds.append(report.seconds / report.images)
         passed = report.step / self._steps_per_epoch % 1
         if not passed:
@@ -71,15 +71,15 @@ class ValidationEstimator:
         return self._with_estimate(report)
 
     def _is_due(self, passed: float) -> bool:
-        """Spreads the estimates that are affordable evenly over the rest of the epoch. `passed`: share of the epoch.
+        """Spreads the estimates that still fit evenly over the rest of the epoch. `passed`: share of the epoch.
 
-        The first of a run comes early: it is measured, and says how many the epoch affords.
+        The first estimate of a run comes early, to measure its cost.
         """
         if self._reports < 2 or not len(self._labels):
             return False
         train_seconds = median(self._train_seconds)
         predict_seconds = median(self._predict_seconds or [math.inf])
-        if not self._spent:  # try one in each epoch: the last time, another process may have held it up
+        if not self._spent:  # try one in each epoch: another process may have slowed the last one
             predict_seconds = min(predict_seconds, FORWARD_SHARE * train_seconds)
         cost = predict_seconds * len(self._labels)
         affordable = int((TIME_SHARE * train_seconds * self._epoch_images - self._spent) / cost)
@@ -96,10 +96,13 @@ class ValidationEstimator:
             probabilities.append(self._predict(self._images[start : start + BATCH]))
             self._predict_seconds.append((time.perf_counter() - batch_began) / len(probabilities[-1]))
         predicted = np.concatenate(probabilities)
-        is_usable = np.isfinite(predicted).all()  # else the training diverges: its next report or validation says so
+        is_usable = np.isfinite(
+            predicted
+        ).all()  # else the training diverges, which its next report or validation shows
         scores = evaluate(predicted, self._labels) if is_usable else None
         seconds = time.perf_counter() - began
-        # Not `seconds`, which can contain a graph, which validation needs anyway, or the time of another process.
+        # Not `seconds`, which may include building a graph that validation needs anyway, or waiting for another
+        # process.
         self._spent += median(self._predict_seconds) * len(self._images)
         return replace(
             report,

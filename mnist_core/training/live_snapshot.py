@@ -1,9 +1,9 @@
-"""The network as it is while it trains, for browsers: about once a second, while somebody watches.
+"""Snapshots of the network in training for browsers, about one a second while somebody watches.
 
-    RUN_DIR/watched.json   the time; a page writes it every two seconds while somebody watches
-    RUN_DIR/live.bin       the weights as in model.bin; its header names the step
+    RUN_DIR/watched.json   when somebody last watched; a page writes it every two seconds
+    RUN_DIR/live.bin       the weights, in the format of model.bin; its header has the step
 
-Both are deleted when the run has ended.
+Both are deleted when the run ends.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ from mnist_core.training.weights import inference_weights, prior_shift
 
 LIVE_MODEL = "live.bin"
 WATCHED = "watched.json"
-SIGN_SECONDS = 2.0
-"""Time between two signs that somebody watches, however many do."""
+WATCH_UPDATE_SECONDS = 2.0
+"""Time between two updates of watched.json, however many pages watch."""
 WATCH_SECONDS = 6.0
-"""How long after the last sign snapshots are written."""
+"""Snapshots are written until this long after the last update of watched.json."""
 LIVE_SECONDS = 1.0
 """Shortest time between two snapshots."""
 LIVE_SHARE = 0.02
-"""Largest share of the training time that they may take: those of a large network are rarer."""
+"""Largest share of the training time that snapshots may take: a large network has fewer."""
 
 
 class LiveSnapshot(NamedTuple):
@@ -47,7 +47,7 @@ class LiveSnapshot(NamedTuple):
 
     Attributes:
         content: of a model.bin.
-        step: batches it was trained on.
+        step: batches trained so far.
     """
 
     content: bytes
@@ -55,15 +55,15 @@ class LiveSnapshot(NamedTuple):
 
 
 def watch(run: Run) -> None:
-    """Has the worker of a run write snapshots for the next WATCH_SECONDS. Does nothing if that cannot be requested."""
-    signed, now = read_json(run.path / WATCHED).get("time"), time.time()
-    if not (is_number(signed) and 0 <= now - signed < SIGN_SECONDS):
+    """Requests snapshots from the worker of a run for WATCH_SECONDS. Does nothing if the disk cannot be written to."""
+    watched, now = read_json(run.path / WATCHED).get("time"), time.time()
+    if not (is_number(watched) and 0 <= now - watched < WATCH_UPDATE_SECONDS):
         with contextlib.suppress(OSError):
             write_json(run.path / WATCHED, {"time": now}, durable=False)
 
 
 def read_live_snapshot(run: Run) -> LiveSnapshot | None:
-    """Returns the newest snapshot of a run in training; None if there is none yet, or any more."""
+    """Returns the newest snapshot of a run in training; None before the first one and after the run."""
     try:
         content = read_file(run.path / LIVE_MODEL, MODEL_BYTES)
     except OSError:
@@ -74,7 +74,7 @@ def read_live_snapshot(run: Run) -> LiveSnapshot | None:
 
 @contextmanager
 def cleaning_up(run: Run) -> Iterator[None]:
-    """Deletes both files before the `with` block, since a killed worker may have left them, and after it."""
+    """Deletes both files after the `with` block, and before it those that a killed worker has left."""
     _delete_files(run)
     try:
         yield
@@ -95,33 +95,33 @@ class LiveSnapshotWriter:
         run: whose folder they are written to.
         model: the Keras model.
         architecture: of the model.
-        non_digit_share: of the training images, 0..1. As in the finished model, "not a digit" is made as rare as it is
-            in use.
+        non_digit_share: of the training images, 0..1. As in the finished model, the bias of "not a digit" is corrected
+            for how rare non-digits are in use.
     """
 
     def __init__(self, run: Run, model: Any, architecture: Architecture, non_digit_share: float = 0.0) -> None:
         self._run, self._model, self._architecture = run, model, architecture
         self._non_digit_share = non_digit_share
         self._fits = fits_browser(architecture)
-        self._signed: object = None
+        self._watched: object = None
         self._watched_until = self._next_time = 0.0  # monotonic seconds
         self._step = -1
 
     def update(self, step: int) -> None:
-        """Writes a snapshot if somebody watches, and one is due. `step`: batches trained so far."""
+        """Writes a snapshot if somebody watches and one is due. `step`: batches trained so far."""
         now = time.monotonic()
         if not self._fits or step == self._step or now < self._next_time or not self._is_watched(now):
             return
-        with contextlib.suppress(OSError, ModelError):  # neither a full disk nor an infinite weight ends the training
+        with contextlib.suppress(OSError, ModelError):  # a full disk or an infinite weight must not end the training
             write_bytes(self._run.path / LIVE_MODEL, self._content(step), durable=False)
         self._step = step
         self._next_time = now + max(LIVE_SECONDS, (time.monotonic() - now) / LIVE_SHARE)
 
     def _is_watched(self, now: float) -> bool:
-        """True until WATCH_SECONDS after a new sign. Only this machine's clock counts: that of a page may differ."""
-        signed = read_json(self._run.path / WATCHED).get("time")
-        if signed != self._signed:
-            self._signed, self._watched_until = signed, now + WATCH_SECONDS
+        """True until WATCH_SECONDS after watched.json changed, by this machine's clock: that of a page may differ."""
+        watched = read_json(self._run.path / WATCHED).get("time")
+        if watched != self._watched:
+            self._watched, self._watched_until = watched, now + WATCH_SECONDS
         return now < self._watched_until
 
     def _content(self, step: int) -> bytes:
@@ -132,7 +132,7 @@ class LiveSnapshotWriter:
         return browser_model(self._architecture, weights, about={"step": step})
 
     def _weights(self) -> Iterator[Weights]:
-        """The weights of each layer. The state of a dropout's random generator is none."""
+        """The weights of each layer, without the state of random generators."""
         arrays = iter(inference_weights(self._model))
         for layer in self._model.layers:
             own = list(islice(arrays, len(layer.weights)))

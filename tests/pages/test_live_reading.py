@@ -69,13 +69,13 @@ def test_drawings_that_the_browser_would_read_differently_are_the_servers(page: 
 
 def test_a_network_that_is_too_large_is_read_on_the_server_only(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     def too_large(choice: str) -> str:
-        raise ModelError("Too large: only the server reads with it.")
+        raise ModelError("Too large: it runs on the server only.")
 
     monkeypatch.setattr(browser_model, "model_url", too_large)
     page.session_state[state.CANVAS] = drawing(*ONE)
     page.run()
     assert told(page)["models"] == [] and 'data-digit="1"' in page_text(page)
-    assert any("only the server reads" in caption.value for caption in page.caption)
+    assert any("on the server only" in caption.value for caption in page.caption)
 
 
 def test_a_model_that_is_deleted_while_it_reads_is_reported_in_place_of_the_answer(
@@ -103,7 +103,7 @@ def test_the_network_in_training_reads_with_each_snapshot(app: AppTest, started:
     assert not (run.path / WATCHED).exists(), "nobody watches"
     train_page(app, run)
     assert (run.path / WATCHED).exists()
-    assert told(app)["models"] == [] and "as soon as it trains" in page_text(app)
+    assert told(app)["models"] == [] and "as soon as training starts" in page_text(app)
     seen = []
     for step in (0, 1234):
         weights = [(), (np.zeros((784, 10), "f4"), np.zeros(10, "f4"))]
@@ -121,7 +121,7 @@ def test_a_network_in_training_that_is_too_large_for_a_browser(app: AppTest, sta
     run = create_run(RunSpec("fast", Settings(layers, 100, 1), "sample"))
     run.write_status(stamp_status(Status(state="running")))
     train_page(app, run)
-    assert "only the server reads" in page_text(app) and told(app)["models"] == []
+    assert "on the server only" in page_text(app) and told(app)["models"] == []
     assert not app.exception and not (run.path / WATCHED).exists()
 
 

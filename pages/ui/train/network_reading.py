@@ -1,4 +1,4 @@
-"""How the network in training reads the visitor's drawing, in the visitor's browser: again with each live snapshot."""
+"""Has the network in training read the visitor's drawing, in the visitor's browser: again with each live snapshot."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _network_in_training(run: Run) -> list[LiveModel]:
     watch(run)
     snapshot = _read_snapshot(run.path / LIVE_MODEL)
     if snapshot is None:
-        st.caption("The network reads your drawing here as soon as it trains.")
+        st.caption("The network reads your drawing here as soon as training starts.")
         return []
     st.caption(f"The network reads your drawing after {plural(snapshot.step, 'batch', 'batches')}.")
     place = int(time.time() / REDRAW_SECONDS) % SNAPSHOTS_SERVED
