@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from mnist_core.errors import NotOwnerError
+from mnist_core.wording import plural
 
 WINDOW_SECONDS = 600.0
 """A wrong guess counts for this long."""
@@ -60,7 +61,7 @@ class GuessLimit:
 
 
 def network_of(address: str | None) -> str:
-    """What is counted as one guesser: an IPv4 address, or an IPv6 /64, which one household or machine has to itself."""
+    """What counts as one guesser: an IPv4 address, or an IPv6 /64, which one household or machine has to itself."""
     if address is None:
         return THIS_COMPUTER
     try:
@@ -77,6 +78,6 @@ def network_of(address: str | None) -> str:
 def _too_many(seconds: float) -> NotOwnerError:
     minutes = max(1, math.ceil(seconds / 60))
     return NotOwnerError(
-        f"Too many wrong administrator's tokens. Wait {minutes} minute{'s' if minutes > 1 else ''}, then try again. "
-        "On the server itself, http://localhost has tries of its own."
+        f"Too many wrong administrator tokens. Wait {plural(minutes, 'minute')}, then try again. On the server itself, "
+        "http://localhost is counted separately."
     )

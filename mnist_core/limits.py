@@ -1,11 +1,12 @@
-"""Memory and time limits of a child process. A thread in it measures, says what was exceeded, and ends it.
+"""Memory and time limits of a child process. A thread measures, reports the exceeded limit, and ends the process.
 
 with limited(partial(fail, run)):                    # in a worker
 with limited():                                      # in a helper, which prints the message
 
 The kernel's own limits do not fit. RLIMIT_AS counts address space: a worker that uses 0.8 GB has reserved 2.8 GB, and
-with a GPU much more. RLIMIT_DATA fits on Linux, but when it is reached TensorFlow crashes seconds later without a word.
-Measuring also works on macOS and Windows, and the time until the next look costs at most some 100 MB.
+with a GPU much more. RLIMIT_DATA fits on Linux, but when it is reached TensorFlow crashes seconds later without a
+message. Measuring also works on macOS and Windows. Between two measurements, a process may exceed its limit by some 100
+MB.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ def limited(
             if used > limit:
                 _end(exceeded, memory_message(used, limit))
             if time.monotonic() > deadline:
-                _end(exceeded, f"It took more than {seconds:g} seconds and did not end when asked to.")
+                _end(exceeded, f"It ran for more than {seconds:g} seconds and did not stop when asked to.")
 
     thread = threading.Thread(target=watch, name="limits", daemon=True)
     thread.start()
@@ -69,9 +70,9 @@ def limited(
 
 
 def memory_message(used: int, limit: float) -> str:
-    """Says that a process used more memory than it may, in MB, and what to do about it."""
+    """The message about a process that used more memory than allowed, in MB, and what to do about it."""
     return (
-        f"Out of memory: it used {used:,} MB, and at most {limit:,} MB are allowed. Try a smaller batch size or a "
+        f"Out of memory: the process used {used:,} MB; the limit is {limit:,} MB. Try a smaller batch size or a "
         "smaller network. The administrator of this server can raise DIGITLAB_WORKER_MEMORY_MB."
     )
 

@@ -69,7 +69,7 @@ def test_one_person_cannot_use_up_what_all_may_store(
     monkeypatch.setenv(setting, "2")
     store()
     store()
-    with pytest.raises(error, match=r"2 .*as many as one person may"):
+    with pytest.raises(error, match=r"2 .*limit"):
         store()
     store(OTHER.owner)
     for _ in range(3):

@@ -42,8 +42,8 @@ def check(owner: str, root: Path, wanted: int = 1) -> None:
         largest = sorted(sizes, key=lambda run: -sizes[run])[:NAMED]
         names = ", ".join(f"{run_title(run)} ({sizes[run] / 1e6:,.1f} MB)" for run in largest)
         raise RunError(
-            f"Your imported runs take {used / 1e6:,.1f} MB. With this one they would take more than the "
-            f"{budget / 1e6:,.0f} MB that each person's imports may take. "
+            f"Your imported runs take {used / 1e6:,.1f} MB. With this one they would exceed the limit for one person, "
+            f"{budget / 1e6:,.0f} MB. "
             + (f"Delete some that you no longer need. The largest: {names}." if names else "This run is too large.")
         )
     _make_room_in_trash(owner, root, budget - used - wanted)

@@ -1,7 +1,7 @@
-"""Removes from an imported run what means something else on this machine: paths, processes, times to come.
+"""Removes from an imported run what is not valid on this machine: paths, processes, times in the future.
 
-What was trained here on the path of a data set is exported with that path. On another machine the path names another
-file or none, so it is recorded as ELSEWHERE.
+A run that was trained on a file is exported with its path. On another machine that path is another file or none, so it
+is recorded as ELSEWHERE.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def localize(run: Run, run_id: str) -> None:
 
 
 def _rewrite_card(run: Run, data: str) -> None:
-    """Without the checksums of the images: by them, fine-tuning takes the test accuracy for one of its own images."""
+    """Removes the checksums of the images: with them, fine-tuning would trust the test accuracy in the zip."""
     card = read_json(run.path / "card.json")
     card["data"] = {"asked": data, "name": card["data"]["name"], "source": card["data"]["source"]}
     run.write_card(card)

@@ -16,6 +16,7 @@ from mnist_core.files.folders import make_folder
 from mnist_core.files.write import create_file
 from mnist_core.runs.checkpoints import CHECKPOINT_FILE
 from mnist_core.runs.store import is_run_id
+from mnist_core.wording import plural
 
 MEGABYTE = 1_000_000
 
@@ -106,7 +107,7 @@ def _check_directory(file: IO[bytes]) -> int:
         raise RunError("This is not a zip of a run, or it is incomplete. Export the run again.")
     length = int.from_bytes(end[-10:-6], "little")
     if end[:4] == _ZIP64_LOCATOR and len(end) == 42 or length > MAX_DIRECTORY_BYTES:
-        raise RunError(f"The zip lists more files than a run has, which is {MAX_FILES} at most.")
+        raise RunError(f"The zip lists too many files. A run has at most {MAX_FILES}.")
     return size
 
 
@@ -114,7 +115,7 @@ def _file_entries(archive: zipfile.ZipFile) -> tuple[dict[str, zipfile.ZipInfo],
     """Returns (name of a file in the run -> its entry, run id). Raises RunError if the zip contains anything else."""
     files = [info for info in archive.infolist() if not _is_folder(info)]
     if len(files) > MAX_FILES:
-        raise RunError(f"The zip contains {len(files):,} files, and a run has at most {MAX_FILES}.")
+        raise RunError(f"The zip contains {len(files):,} files. A run has at most {MAX_FILES}.")
     members: dict[str, zipfile.ZipInfo] = {}
     run_ids = set()
     for info in files:
@@ -130,7 +131,8 @@ def _file_entries(archive: zipfile.ZipFile) -> tuple[dict[str, zipfile.ZipInfo],
         run_ids.add(run_id)
     if "spec.json" not in members or len(run_ids) != 1:
         raise RunError(
-            f"The zip contains {len(run_ids)} runs with {len(members)} files. Expected one run with its spec.json."
+            f"The zip contains {plural(len(run_ids), 'run')} with {plural(len(members), 'file')}. Expected one run "
+            "with its spec.json."
         )
     return {name: info for name, info in members.items() if name not in IGNORED_FILES}, run_ids.pop()
 
@@ -166,7 +168,7 @@ def _extract_files(
                 size, total = size + len(chunk), total + len(chunk)
                 if size > most or total > most_bytes:
                     raise RunError(
-                        f"{name} is larger than in any run: in this zip, it may have {most / 1e6:,.0f} MB, and "
-                        f"{most_bytes / 1e6:,.0f} MB with all other files. Nothing was imported."
+                        f"{name} is too large. In a zip of this size, the limit is {most / 1e6:,.0f} MB for this file "
+                        f"and {most_bytes / 1e6:,.0f} MB for all files. Nothing was imported."
                     )
                 file.write(chunk)

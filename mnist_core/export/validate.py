@@ -78,8 +78,10 @@ def _try_models(run: Run) -> None:
     try:
         done = run_module("mnist_core.export.try_model", folder, threads=1, timeout=seconds)
     except subprocess.TimeoutExpired:
-        raise RunError(f"The run's models cannot be imported: trying them takes more than {seconds} s.") from None
+        raise RunError(
+            f"The run's models cannot be imported: opening them takes more than {seconds} seconds."
+        ) from None
     if done.returncode:
         name = (done.stdout.split() or ["models"])[-1]  # it prints what it is about to open
-        why = last_error_line(done)[:300] if done.returncode == 1 else "it is broken, or needs too much memory"
+        why = last_error_line(done)[:300] if done.returncode == 1 else "it is damaged, or needs too much memory"
         raise RunError(f"The run's {name} cannot be imported: {why}. Export the run again.")

@@ -51,7 +51,7 @@ def check_wall(path: Path) -> None:
     with zipfile.ZipFile(path) as archive:
         infos = archive.infolist()
         if len(infos) > MAX_ARRAYS or sum(info.file_size for info in infos) > MAX_WALL_BYTES:
-            raise RunError(f"it contains {len(infos)} arrays, or larger ones than a run has")
+            raise RunError(f"it contains too many arrays ({len(infos)}), or one that is too large")
         if len({info.filename for info in infos}) != len(infos):
             raise RunError("it contains an array twice")
         for info in infos:
@@ -77,10 +77,10 @@ def check_keras(path: Path) -> None:
         if len(archive.infolist()) != len(infos) or set(infos) != set(KERAS_FILES):
             raise RunError(f"it contains {', '.join(infos)[:200]}, expected {', '.join(KERAS_FILES)}")
         if any(infos[name].file_size > most for name, most in KERAS_FILES.items()):
-            raise RunError("it contains a file that is larger than that of the largest network")
+            raise RunError("it contains a file that is too large even for the largest network")
         weights = infos[WEIGHTS_FILE]
         if weights.file_size > max(FREE_BYTES, MAX_KERAS_RATIO * min(weights.compress_size, path.stat().st_size)):
-            raise RunError("its weights are packed far more densely than weights can be")
+            raise RunError("its weights are compressed far more than trained weights can be")
         config = parse_object(archive.read("config.json"))
     if not isinstance(config.get("class_name"), str):
         raise RunError("its config.json names no model")

@@ -99,10 +99,10 @@ def _parse_spec(value: Any) -> RunSpec:
     if spec.base and not is_run_id(spec.base):
         raise RunError(f"its base is {spec.base[:80]!r}, expected the id of a run")
     if not 0 <= spec.created < MAX_TIMESTAMP:
-        raise RunError(f"it was made at {spec.created:g}, which is not a valid time")
+        raise RunError(f"its creation time is {spec.created:g}, which is not a valid time")
     for name, given in spec.overrides.items():
         if not is_valid_override(name, given):
-            raise RunError(f"it overrides {str(name)[:80]!r} with {str(given)[:80]!r}")
+            raise RunError(f"it sets {str(name)[:80]!r} to {str(given)[:80]!r}, which is not a valid setting")
     return spec
 
 
@@ -183,7 +183,7 @@ def check_card(path: Path) -> None:
 
 
 def _check_fine_tuning(taught: Any) -> None:
-    """Checks what fine-tuning gained and lost, which the page of the run shows."""
+    """Checks the gains and losses of fine-tuning, which the page of the run shows."""
     _check_numbers(taught, ("right_before", "right_after", "drawings"), MAX_NUMBER, required=True)
     _check_numbers(taught, ("test_accuracy_before",), 1, required=True)
 

@@ -33,6 +33,7 @@ from mnist_core.files.json_reader import read_json
 from mnist_core.files.write import write_json
 from mnist_core.files.write_errors import explain_write_error
 from mnist_core.locks import locked
+from mnist_core.wording import plural
 
 MAX_CORRECTIONS = 2000
 """The maximum number of stored corrections. The Data page still opens without delay."""
@@ -143,13 +144,13 @@ def _check_room(owner: str) -> None:
     files = _files()
     if len(files) >= MAX_CORRECTIONS:
         raise DrawingError(
-            f"{MAX_CORRECTIONS:,} corrections are stored already, the most possible. Delete some on the Data page."
+            f"This server keeps {MAX_CORRECTIONS:,} drawings, which is the limit. Delete some on the Data page."
         )
     most = max_drawings_each()
     if owner != owners.NOBODY and len(files) >= most and sum(_owner(path) == owner for path in files) >= most:
         raise DrawingError(
-            f"You have kept {most:,} drawings, as many as one person may. Delete some on the Data page, under Kept "
-            "drawings; Download all saves them first."
+            f"You have kept {plural(most, 'drawing')}, which is the limit for one person. Delete some on the Data "
+            "page, under Kept drawings; Download all saves them first."
         )
 
 

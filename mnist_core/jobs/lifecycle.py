@@ -24,6 +24,7 @@ from mnist_core.runs.run import Run, write_stamped_status
 from mnist_core.runs.spec import RunSpec
 from mnist_core.runs.status import FINAL_STATES, Status
 from mnist_core.runs.store import create_run
+from mnist_core.wording import plural
 
 WAITING_MESSAGE = "Waiting for its turn."
 LOG_BYTES = 4_000
@@ -164,13 +165,13 @@ def check_queue_limits(waiting: Sequence[str], owner: str, limit: int, limit_eac
     """
     if len(waiting) > limit:
         raise QueueFullError(
-            f"{len(waiting) - 1} runs are waiting already, and at most {limit} may. Try again when one has ended, "
-            "or raise DIGITLAB_MAX_QUEUED."
+            f"The queue has {plural(len(waiting) - 1, 'waiting run')}; the limit is {limit}. Try again when one has "
+            "ended. The administrator of this server can raise DIGITLAB_MAX_QUEUED."
         )
     own = sum(other == owner for other in waiting)
     if own > limit_each:
         raise QueueFullError(
-            f"{own - 1} of your runs are waiting already, and at most {limit_each} may. Wait until one of them has "
+            f"You have {plural(own - 1, 'waiting run')}; the limit for one person is {limit_each}. Wait until one has "
             "started, or stop one. The administrator of this server can raise DIGITLAB_MAX_QUEUED_EACH."
         )
 

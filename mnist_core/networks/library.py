@@ -140,13 +140,13 @@ def save_network(
 def _check_room(owner: str) -> None:
     """Checks that the owner may save another network. NOBODY, the command line, has no limit of its own."""
     if len(_files()) >= MAX_NETWORKS:
-        raise SettingError(f"The library is full: it has {MAX_NETWORKS} networks. Delete some first.")
+        raise SettingError(f"The library is full: the limit is {MAX_NETWORKS} networks. Delete some first.")
     mine = [network for network in list_networks() if network.owner == owner]
     if owner != owners.NOBODY and len(mine) >= max_networks_each():
         oldest = ", ".join(repr(network.name) for network in mine[-NAMED:])
         raise SettingError(
-            f"You have saved {plural(len(mine), 'network')}, as many as one person may. Delete some that you no longer "
-            f"need under Saved networks, or overwrite one. The oldest: {oldest}."
+            f"You have saved {plural(len(mine), 'network')}; the limit for one person is {max_networks_each()}. Delete "
+            f"some that you no longer need under Saved networks, or overwrite one. The oldest: {oldest}."
         )
 
 

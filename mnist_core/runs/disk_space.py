@@ -4,7 +4,7 @@ check_room(visitor.owner, root)          # before a run is made
 deletable_runs(usage, visitor)           # what the Runs page offers to delete; nothing is deleted without a click
 
 The trash counts in all: it takes space for a day. An owner's own trash is deleted earlier, the oldest first, where its
-space is needed; nobody's else ever is.
+space is needed; nobody else's ever is.
 """
 
 from __future__ import annotations
@@ -91,13 +91,14 @@ def check_room(owner: str, root: Path | None = None) -> None:
     mine = usage.of(owner)
     if owner != owners.NOBODY and mine >= each:
         raise RunError(
-            f"Your runs take {_megabytes(mine)}, and each person's may take {_megabytes(each)}. Delete some on the "
-            "Runs page, under Disk space: it lists the oldest and how much they take."
+            f"Your runs take {_megabytes(mine)}; the limit for one person is {_megabytes(each)}. Delete some on the "
+            "Runs page: Disk space lists the oldest and their sizes."
         )
     if usage.total - _sum(own_trash) >= most:
         raise RunError(
-            f"All runs on this server, with the trash, take {_megabytes(usage.total)} of {_megabytes(most)}. Delete "
-            "some of yours on the Runs page, under Disk space. The administrator can raise DIGITLAB_RUNS_MB."
+            f"The runs on this server, including the trash, take {_megabytes(usage.total)}; the limit is "
+            f"{_megabytes(most)}. Delete some of yours on the Runs page, under Disk space. The administrator of this "
+            "server can raise DIGITLAB_RUNS_MB."
         )
     excess = usage.total - most
     if owner != owners.NOBODY:
@@ -109,7 +110,7 @@ def check_room(owner: str, root: Path | None = None) -> None:
 
 
 def deletable_runs(usage: Usage, visitor: Visitor, wanted: int) -> list[Measured]:
-    """The oldest runs that the visitor may delete, that have ended and no star.
+    """The oldest runs that the visitor may delete: ended, and without a star.
 
     Args:
         usage: of `measure_usage`.

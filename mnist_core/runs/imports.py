@@ -1,4 +1,4 @@
-"""Marks imported runs: RUN_DIR/import.json. Their scores are what their zip says until they are measured here."""
+"""Marks imported runs: RUN_DIR/import.json. Until a run is evaluated here, its scores are those of its zip."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_TEXT = 200
 
 @dataclass(frozen=True)
 class ImportMark:
-    """Where an imported run comes from, and how well it does here.
+    """The origin of an imported run, and its scores on this machine.
 
     Attributes:
         run: its id in the zip. For display only: a run always gets a new id when it is imported.
@@ -35,7 +35,7 @@ class ImportMark:
 
 
 def read_import(folder: Path) -> ImportMark | None:
-    """Returns the mark of a run's folder; None if the run was made here. What is broken in the file is left out."""
+    """Returns the mark of a run's folder; None if the run was made here. Invalid entries count as missing."""
     path = folder / IMPORT_FILE
     if not path.exists():
         return None

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from mnist_core.config import max_sweeps, max_sweeps_each
 from mnist_core.errors import QueueFullError
+from mnist_core.wording import plural
 
 
 def check_sweep_limits(running: Sequence[str], owner: str) -> None:
@@ -16,16 +17,16 @@ def check_sweep_limits(running: Sequence[str], owner: str) -> None:
         owner: of the new one. Sweeps without an owner count as one owner's.
 
     Raises:
-        QueueFullError: as many run already as may.
+        QueueFullError: no more may run.
     """
     own, each, limit = running.count(owner), max_sweeps_each(), max_sweeps()
     if own >= each:
         raise QueueFullError(
-            f"{own} of your sweeps {'is' if own == 1 else 'are'} running already, and at most {each} may. Wait until "
-            "one has finished, or pause one. The administrator of this server can raise DIGITLAB_MAX_SWEEPS_EACH."
+            f"You have {plural(own, 'running sweep')}; the limit for one person is {each}. Wait until one has "
+            "finished, or pause one. The administrator of this server can raise DIGITLAB_MAX_SWEEPS_EACH."
         )
     if len(running) >= limit:
         raise QueueFullError(
-            f"The sweeps that run on this server are {len(running)}, and at most {limit} may. Try again when one has "
+            f"This server has {plural(len(running), 'running sweep')}; the limit is {limit}. Try again when one has "
             "finished. The administrator of this server can raise DIGITLAB_MAX_SWEEPS."
         )

@@ -98,7 +98,7 @@ def test_pages_say_that_a_run_is_imported(trained: Trained, runs_root: Path, app
     (board,) = (frame.value for frame in app.dataframe if "place" in frame.value)
     assert len(board) == 2 and "1 imported run" in page_text(app)
     app.multiselect(key=state.COMPARED).select(run.id).run()
-    assert "what its zip says" in page_text(app) and trained.run.id in page_text(app).replace("\\", "")
+    assert "come from the zip" in page_text(app) and trained.run.id in page_text(app).replace("\\", "")
     button(app, "Evaluate here").click().run(timeout=60)
     assert not app.exception and not app.error
     assert "Evaluated on this machine" in page_text(app)

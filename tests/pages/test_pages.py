@@ -197,7 +197,7 @@ def test_full_queue_shows_an_error_and_creates_no_run(app: AppTest, monkeypatch:
             button(app, "Train").click().run()
             wait_for(lambda: bool(started))
             assert place in app.get("progress")[0].proto.text
-        assert "waiting already" in error_text(app)
+        assert "waiting run" in error_text(app)
         assert len(list_runs()) == 2
     finally:
         for run in list_runs():  # the one that waits first: its turn would come, and a real worker

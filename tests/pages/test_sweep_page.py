@@ -150,7 +150,7 @@ def test_one_sweep_too_many_is_refused_in_words(app: AppTest, monkeypatch: pytes
     opened(app)
     for _ in range(2):
         {button.label: button for button in app.button}["Start sweep"].click().run()
-    assert "1 of your sweeps is running already" in shown(app) and len(list_sweeps()) == 1 and not app.exception
+    assert "1 running sweep" in shown(app) and len(list_sweeps()) == 1 and not app.exception
 
 
 def test_a_slider_sets_a_range(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:

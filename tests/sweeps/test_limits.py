@@ -36,7 +36,7 @@ def test_defaults() -> None:
 
 def test_the_third_sweep_of_one_owner_is_refused_and_leaves_nothing_behind(runs_root: Path) -> None:
     first, _ = create_sweep(PLAN, owner=ANN), create_sweep(PLAN, owner=ANN)
-    with pytest.raises(QueueFullError, match=r"^2 of your sweeps .* 2 may.*DIGITLAB_MAX_SWEEPS_EACH"):
+    with pytest.raises(QueueFullError, match=r"2 running sweeps.* 2\..*DIGITLAB_MAX_SWEEPS_EACH"):
         create_sweep(PLAN, owner=ANN)
     assert len(list_sweeps()) == 2 == len([path for path in (runs_root / "sweeps").iterdir() if path.is_dir()])
     create_sweep(PLAN, owner=BEN)
@@ -48,7 +48,7 @@ def test_the_third_sweep_of_one_owner_is_refused_and_leaves_nothing_behind(runs_
 def test_sweeps_of_all_owners_together_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DIGITLAB_MAX_SWEEPS", "2")
     create_sweep(PLAN, owner=ANN), create_sweep(PLAN, owner=BEN)
-    with pytest.raises(QueueFullError, match=r" are 2, .* 2 may.*DIGITLAB_MAX_SWEEPS\b"):
+    with pytest.raises(QueueFullError, match=r"2 running sweeps.* 2\..*DIGITLAB_MAX_SWEEPS\b"):
         create_sweep(PLAN, owner=CAT)
 
 
@@ -59,7 +59,7 @@ def test_a_paused_sweep_resumes_only_while_fewer_than_the_limit_run(monkeypatch:
     set_state(paused, "paused")
     other, _ = create_sweep(PLAN, owner=ANN), create_sweep(PLAN, owner=ANN)
     before, control = paused.files.status(), paused.files.control()
-    with pytest.raises(QueueFullError, match="2 of your sweeps"):
+    with pytest.raises(QueueFullError, match="2 running sweeps"):
         resume_sweep(paused, trials=30)
     assert (paused.files.status(), paused.files.control(), launched) == (before, control, [])
     assert resume_sweep(other, trials=30) is None, "it runs already: extending it adds no process"

@@ -109,6 +109,6 @@ def evaluate_model(choice: str, source: str) -> EvaluatedModel:
         probabilities = analysis_caches.pen_predictions(path, pen_path, source)
         notes = caveats.pen_caveats(card, writers)
     if choice != model_menu.SHIPPED and read_import(find_run(choice).path):
-        notes.append("The model is imported: whether it was trained on some of these images, only its maker knows.")
+        notes.append("The model is imported. It may have been trained on some of these images.")
     notes += caveats.input_caveats(model.input_size, probabilities.shape[1])
     return EvaluatedModel(choice, model_menu.model_name(choice), source, images, labels, probabilities, tuple(notes))

@@ -14,11 +14,11 @@ from pages.ui.shared import caches, formatting, visitor
 SCARCE = 0.8
 """Share of a limit above which this is shown."""
 WANTED = 0.6
-"""Share of the limit that is left after the runs are deleted that are offered."""
+"""Share of the limit that is in use after the offered runs are deleted."""
 
 
 def show_disk_space() -> None:
-    """What the runs take and the runs to delete. Nothing while there is enough space."""
+    """Shows the space that runs take, and offers some for deletion. Shows nothing while there is enough space."""
     usage = caches.disk_usage(runs_dir())
     mine, each = usage.of(visitor.owner_id()), runs_mb_each() * MEGABYTE
     total, most = usage.total, runs_mb() * MEGABYTE
@@ -28,8 +28,8 @@ def show_disk_space() -> None:
     offered = deletable_runs(usage, visitor.current_visitor(), excess)
     with st.expander("Disk space", icon=":material/hard_drive:", expanded=mine >= each or total >= most):
         st.write(
-            f"Your runs take {mine / MEGABYTE:,.0f} of {each / MEGABYTE:,.0f} MB; those of everybody, with the trash, "
-            f"{total / MEGABYTE:,.0f} of {most / MEGABYTE:,.0f} MB. Without space no more runs can be started."
+            f"Your runs take {mine / MEGABYTE:,.0f} of {each / MEGABYTE:,.0f} MB; all runs, including the trash, take "
+            f"{total / MEGABYTE:,.0f} of {most / MEGABYTE:,.0f} MB. When a limit is reached, no run can be started."
         )
         _show_offer(offered)
 
@@ -37,7 +37,7 @@ def show_disk_space() -> None:
 def _show_offer(offered: list[Measured]) -> None:
     """The runs, and the button that deletes them."""
     if not offered:
-        st.caption("None of your runs can be offered for deletion: they have a star, or have not ended.")
+        st.caption("No run of yours can be offered for deletion: each one has a star or has not ended.")
         return
     runs = [Run(measured.path) for measured in offered]
     st.caption("The oldest runs of yours that have ended and have no star:")
@@ -57,4 +57,6 @@ def _show_offer(offered: list[Measured]) -> None:
         on_click=trash.delete_runs,
         args=(runs,),
     )
-    st.caption("They stay in the trash for a day, or until their space is needed. A star keeps a run off this list.")
+    st.caption(
+        "Deleted runs stay in the trash for a day, or until their space is needed. A starred run is never listed here."
+    )

@@ -1,4 +1,4 @@
-"""What pages say about an imported run, and the button that evaluates it on this machine."""
+"""The note on an imported run, and the button that evaluates it on this machine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DATA_TITLES = {"full": "MNIST", "sample": "the offline sample"}
 
 
 def show_import_note(run: Run) -> None:
-    """Says whose scores an imported run has, with the button. Shows nothing for a run that was trained here."""
+    """Shows where the scores of an imported run come from, with the button. Shows nothing for a run trained here."""
     mark = read_import(run.path)
     if mark is None:
         return
@@ -37,15 +37,15 @@ def show_import_note(run: Run) -> None:
 
 
 def import_note(mark: ImportMark) -> str:
-    """Where the run comes from, and who measured its scores."""
-    origin = f"Imported; it was {mark.run} where it was exported." if mark.run else "Imported."
+    """Where the run and its scores come from."""
+    origin = f"Imported; its id was {mark.run}." if mark.run else "Imported."
     if not mark.measured:
-        return f"{origin} Its scores and curves are what its zip says. Nobody has evaluated it on this machine."
+        return f"{origin} Its scores and curves come from the zip; it has not been evaluated on this machine."
     scores = mark.measured
     return (
-        f"{origin} Evaluated on this machine, on {DATA_TITLES.get(scores['data'], 'custom data')}: "
-        f"{100 * scores['val_accuracy']:.2f} % of the validation images and {100 * scores['test_accuracy']:.2f} % of "
-        "the test images are right. Whether it trained on some of them, only its maker knows."
+        f"{origin} Evaluated on this machine, on {DATA_TITLES.get(scores['data'], 'custom data')}: validation accuracy "
+        f"{100 * scores['val_accuracy']:.2f} %, test accuracy {100 * scores['test_accuracy']:.2f} %. It may have been "
+        "trained on some of these images."
     )
 
 
