@@ -23,7 +23,9 @@ from mnist_core.runs.checkpoints import has_checkpoint
 from mnist_core.runs.examples import copy_examples
 from mnist_core.runs.run import Run
 from mnist_core.runs.store import create_run
-from tests.faults.actions import ACTIONS, SPEC, World, check_world, train
+from tests.faults.actions import ACTIONS
+from tests.faults.actions.training import SPEC, train
+from tests.faults.actions.world import World, check_world
 from tests.faults.disk import FAULTS, FaultyDisk, Killed, contents
 from tests.faults.report import is_long, scale, write_table
 
