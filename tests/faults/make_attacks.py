@@ -6,236 +6,37 @@ and some seconds. `tests/faults/test_attacks.py` imports them.
 
 from __future__ import annotations
 
-import io
-import json
 import pickle
-import random
 import stat
-import struct
-import warnings
 import zipfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
-from tests.compatibility.test_older_files import FILES, RUN
+from tests.faults.attack_archives import CreatesFile, lying_sizes, npy, npz, overlapping, zip64
+from tests.faults.attack_models import (
+    chunked,
+    endless_loop,
+    external_storage,
+    fill_values,
+    hard_link_circle,
+    huge_kernel,
+    keras_file,
+    lambda_config,
+    many_groups,
+    noise,
+    outer_product,
+    soft_links,
+    tflite,
+    tiled,
+    virtual,
+    with_weights,
+)
+from tests.faults.run_zips import ID, entry, files_without_models, healthy_files, run_zip, with_file, with_json
 
 FOLDER = Path(__file__).with_name("attacks")
-ID = "20260101-000000-own-12345678"
-DATE = (2026, 11, 26, 0, 0, 0)
-"""In every zip, so that the same attack is the same file."""
-
-Files = dict[str, bytes]
-Entry = tuple[str | zipfile.ZipInfo, bytes]
-
-
-def healthy_files() -> Files:
-    """The files of a run of two epochs with a small network, as an older version wrote it."""
-    kept = ("spec.json", "status.json", "card.json", "metrics.jsonl", "model.keras", "model.tflite", "wall.npz")
-    with zipfile.ZipFile(FILES) as archive:
-        return {name: archive.read(f"{RUN}/{name}") for name in kept}
-
-
-def files_without_models() -> Files:
-    """Its files that are no models: enough for most attacks."""
-    return {name: content for name, content in healthy_files().items() if not name.startswith("model.")}
-
-
-def zipped(entries: Iterable[Entry], how: int = zipfile.ZIP_DEFLATED) -> bytes:
-    """A zip of these entries, however odd their names."""
-    packed = io.BytesIO()
-    with warnings.catch_warnings(), zipfile.ZipFile(packed, "w", how) as archive:
-        warnings.simplefilter("ignore")  # a name that is there twice
-        for name, content in entries:
-            info = name if isinstance(name, zipfile.ZipInfo) else entry(name)
-            if info.compress_type == zipfile.ZIP_STORED:
-                info.compress_type = how
-            archive.writestr(info, content)
-    return packed.getvalue()
-
-
-def entry(name: str, mode: int = stat.S_IFREG | 0o644) -> zipfile.ZipInfo:
-    """An entry whose name is taken as it is."""
-    info = zipfile.ZipInfo("x", DATE)
-    info.filename = info.orig_filename = name
-    info.create_system, info.external_attr = 3, mode << 16
-    return info
-
-
-def run_zip(files: Mapping[str, bytes], run_id: str = ID, more: Iterable[Entry] = ()) -> bytes:
-    """The zip of a run, and further entries."""
-    return zipped([*((f"{run_id}/{name}", content) for name, content in files.items()), *more])
-
-
-def with_file(name: str, content: bytes) -> bytes:
-    """The healthy run with another file; without its models, unless that is one."""
-    files = healthy_files() if name.startswith("model.") else files_without_models()
-    return run_zip({**files, name: content})
-
-
-def with_json(change: Callable[[dict[str, Any]], object], *names: str, models: bool = False) -> bytes:
-    """The healthy run with a change of some of its JSON files."""
-    files = healthy_files() if models else files_without_models()
-    for name in names:
-        value = json.loads(files[name])
-        change(value)
-        files[name] = json.dumps(value).encode()
-    return run_zip(files)
-
-
-def with_weights(change: Callable[[h5py.File], object]) -> bytes:
-    """The healthy run with a change of its HDF5 file of weights."""
-    with zipfile.ZipFile(io.BytesIO(healthy_files()["model.keras"])) as archive:
-        members = {name: archive.read(name) for name in archive.namelist()}
-    content = io.BytesIO(members["model.weights.h5"])
-    with h5py.File(content, "r+") as file:
-        change(file)
-    members["model.weights.h5"] = content.getvalue()
-    return with_file("model.keras", zipped(members.items(), zipfile.ZIP_STORED))
-
-
-def first_array(file: h5py.File) -> h5py.Dataset:
-    """The kernel of the first layer that has one."""
-    found: list[h5py.Dataset] = []
-    file.visititems(lambda _, each: found.append(each) if isinstance(each, h5py.Dataset) else None)
-    return found[0]
-
-
-def fill_values(file: h5py.File) -> None:
-    """Arrays of 1 GB each that are stored as a single value."""
-    for name in "abcd":
-        file.create_dataset(f"layers/{name}/vars/0", (250_000_000,), "f4", fillvalue=1.0)
-
-
-def huge_kernel(file: h5py.File) -> None:
-    """In the place of the network's own first array."""
-    name = first_array(file).name
-    del file[name]
-    file.create_dataset(name, (16_000, 16_000), "f4", fillvalue=1.0)
-
-
-def chunked(file: h5py.File) -> None:
-    """400 MB of zeros, packed."""
-    data = file.create_dataset("layers/a/vars/0", (100_000_000,), "f4", chunks=(10_000_000,), compression="gzip")
-    data[:10_000_000] = 0
-
-
-def external_storage(file: h5py.File) -> None:
-    """The values are in another file."""
-    name = first_array(file).name
-    del file[name]
-    file.create_dataset(name, (1000,), "u1", external=[("/etc/passwd", 0, 1000)])
-
-
-def soft_links(file: h5py.File) -> None:
-    """Names that lead to another file, and in a circle."""
-    file["layers/out"] = h5py.ExternalLink("/etc/passwd", "/")
-    file["layers/soft"] = h5py.SoftLink("/layers")
-
-
-def hard_link_circle(file: h5py.File) -> None:
-    """A group that is its own grandchild."""
-    file["layers/again"] = file["layers"]
-
-
-def virtual(file: h5py.File) -> None:
-    """An array that is made of parts of other files."""
-    layout = h5py.VirtualLayout((10_000_000,), "f4")
-    layout[:10] = h5py.VirtualSource("/etc/passwd", "x", (10,))
-    file.create_virtual_dataset("layers/a", layout)
-
-
-def many_groups(file: h5py.File) -> None:
-    """More groups than a file of weights has."""
-    for number in range(3000):
-        file.create_group(f"layers/g{number}", track_order=False)
-
-
-def tflite(function: Callable[[Any], Any]) -> bytes:
-    """The healthy run with another model.tflite. `function`: from images to probabilities."""
-    import tensorflow as tf
-
-    signature = [tf.TensorSpec((None, 28, 28, 1), tf.float32, name="image")]
-    concrete = tf.function(function, input_signature=signature, autograph=False).get_concrete_function()
-    return with_file("model.tflite", bytes(tf.lite.TFLiteConverter.from_concrete_functions([concrete]).convert()))
-
-
-def outer_product(image: Any) -> Any:
-    """Multiplies the pixels with themselves and again: 120 GB for a batch, from a hundred bytes."""
-    import tensorflow as tf
-
-    flat = tf.reshape(image, (-1, 784))
-    cube = flat[:, :, None, None] * flat[:, None, :, None] * flat[:, None, None, :]
-    return tf.nn.softmax(tf.reduce_sum(cube, (2, 3))[:, :10])
-
-
-def endless_loop(image: Any) -> Any:
-    """Never ends once a pixel has one certain value."""
-    import tensorflow as tf
-
-    total = tf.reduce_max(image)
-    (value,) = tf.while_loop(lambda each: tf.equal(each, 77.0), lambda each: (each * 1.0,), (total,))
-    return tf.nn.softmax(tf.reshape(image, (-1, 784))[:, :10] * 0 + value * 0)
-
-
-def tiled(image: Any) -> Any:
-    """Repeats an image as often as its first pixel says."""
-    import tensorflow as tf
-
-    times = tf.cast(image[0, 0, 0, 0], tf.int32) * 4000 + 1
-    wide = tf.tile(tf.reshape(image, (-1, 784)), tf.stack([1, times]))
-    return tf.nn.softmax(wide[:, :10])
-
-
-def npz(**arrays: bytes) -> bytes:
-    """An .npz of .npy files that are given as bytes."""
-    return zipped(((f"{name}.npy", content) for name, content in arrays.items()))
-
-
-def npy(shape: str, dtype: str = "|u1", data: bytes = b"") -> bytes:
-    """An .npy file whose header says what it likes."""
-    header = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}, }}".encode().ljust(117) + b"\n"
-    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + data
-
-
-def overlapping(times: int) -> bytes:
-    """Entries that all point at the same ten megabytes of zeros."""
-    files = {"spec.json": healthy_files()["spec.json"], "log.txt": bytes(900_000)}
-    content = bytearray(run_zip(files))
-    end = content.rindex(b"PK\x05\x06")
-    start = int.from_bytes(content[end + 16 : end + 20], "little")
-    record = content.index(b"PK\x01\x02", start + 1)
-    kept, entries = bytes(content[record:end]), [bytes(content[start:record])]
-    for number in range(times):
-        name = f"{ID}/events/train/events.out.tfevents.{number}".encode()
-        entries.append(kept[:28] + struct.pack("<H", len(name)) + kept[30:46] + name)
-    directory = b"".join(entries)
-    tail = struct.pack("<4s4H2IH", b"PK\x05\x06", 0, 0, times + 1, times + 1, len(directory), start, 0)
-    return bytes(content[:start]) + directory + tail
-
-
-def lying_sizes() -> bytes:
-    """A descriptor that says 10 bytes where 9 MB come out."""
-    content = bytearray(run_zip({**files_without_models(), "log.txt": bytes(9_000_000)}))
-    return bytes(content).replace((9_000_000).to_bytes(4, "little"), (10).to_bytes(4, "little"))
-
-
-def zip64() -> bytes:
-    """The healthy run, with a zip64 locator that says there are 2**40 entries."""
-    content = run_zip(files_without_models())
-    locator = b"PK\x06\x07" + struct.pack("<IQI", 0, len(content) - 22 - 56, 1)
-    record = struct.pack("<4sQ2H2I4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, 2**40, 2**40, 2**40, 0)
-    return content[:-22] + record + locator + content[-22:]
-
-
-class CreatesFile:
-    """What runs code when it is unpickled."""
-
-    def __reduce__(self) -> Any:
-        return (open, ("pickle-was-here", "w"))
 
 
 def set_data(value: dict[str, Any], data: str) -> None:
@@ -298,15 +99,15 @@ REFUSED: dict[str, Callable[[], bytes]] = {
     "keras-virtual": lambda: with_weights(virtual),
     "keras-groups": lambda: with_weights(many_groups),
     "keras-weights-bomb": lambda: with_file(
-        "model.keras", _keras({"model.weights.h5": bytes(60_000_000)}, zipfile.ZIP_DEFLATED)
+        "model.keras", keras_file({"model.weights.h5": bytes(60_000_000)}, zipfile.ZIP_DEFLATED)
     ),
-    "keras-lambda": lambda: with_file("model.keras", _keras({"config.json": _lambda_config()})),
-    "keras-assets": lambda: with_file("model.keras", _keras({"assets/../../x.py": b"print(1)"})),
+    "keras-lambda": lambda: with_file("model.keras", keras_file({"config.json": lambda_config()})),
+    "keras-assets": lambda: with_file("model.keras", keras_file({"assets/../../x.py": b"print(1)"})),
     "tflite-outer-product": lambda: tflite(outer_product),
     "tflite-loop": lambda: tflite(endless_loop),
     "tflite-tile": lambda: tflite(tiled),
     "tflite-cut": lambda: with_file("model.tflite", healthy_files()["model.tflite"][:3000]),
-    "tflite-noise": lambda: with_file("model.tflite", _noise(healthy_files()["model.tflite"])),
+    "tflite-noise": lambda: with_file("model.tflite", noise(healthy_files()["model.tflite"])),
     "name-traversal": lambda: run_zip(files_without_models(), more=[(f"{ID}/../../evil", b"x")]),
     "name-absolute": lambda: run_zip(files_without_models(), more=[("/etc/cron.d/evil", b"x")]),
     "name-windows": lambda: run_zip(files_without_models(), more=[("C:\\evil\\spec.json", b"x")]),
@@ -328,29 +129,6 @@ REFUSED: dict[str, Callable[[], bytes]] = {
     "zip-in-zip": lambda: with_file("model.keras", run_zip(files_without_models())),
 }
 """Attacks that are refused with a sentence."""
-
-
-def _keras(changes: Files, how: int = zipfile.ZIP_STORED) -> bytes:
-    with zipfile.ZipFile(io.BytesIO(healthy_files()["model.keras"])) as archive:
-        members = {name: archive.read(name) for name in archive.namelist()}
-    return zipped({**members, **changes}.items(), how)
-
-
-def _lambda_config() -> bytes:
-    with zipfile.ZipFile(io.BytesIO(healthy_files()["model.keras"])) as archive:
-        config = json.loads(archive.read("config.json"))
-    code = {"class_name": "__lambda__", "config": {"code": "4wEAAAA="}}
-    config["config"]["layers"].append(
-        {"module": "keras.layers", "class_name": "Lambda", "registered_name": None, "config": {"function": code}}
-    )
-    return json.dumps(config).encode()
-
-
-def _noise(content: bytes) -> bytes:
-    dice, noisy = random.Random(0), bytearray(content)
-    for _ in range(300):
-        noisy[dice.randrange(8, len(noisy))] = dice.randrange(256)
-    return bytes(noisy)
 
 
 def main() -> None:

@@ -25,9 +25,10 @@ from mnist_core.export.archive import unpack_run
 from mnist_core.runs.run import Run
 from pages.ui.shared import analysis_caches
 from tests.compatibility.test_older_files import RUN
-from tests.faults.make_attacks import FOLDER, ID, Entry, entry, healthy_files, zipped
+from tests.faults.make_attacks import FOLDER
 from tests.faults.mutations import Mutation, mutations, sample
 from tests.faults.report import first_case, is_long, longest_seconds, scale, session_row, write_table
+from tests.faults.run_zips import ID, Entry, entry, healthy_files, zipped
 from tests.faults.test_corruption import (
     Findings,
     Kind,

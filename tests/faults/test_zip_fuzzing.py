@@ -22,8 +22,9 @@ import pytest
 
 from mnist_core.errors import RunError
 from mnist_core.export.archive import unpack_run
-from tests.faults.make_attacks import FOLDER, files_without_models, healthy_files, run_zip
+from tests.faults.make_attacks import FOLDER
 from tests.faults.report import scale, write_table
+from tests.faults.run_zips import files_without_models, healthy_files, run_zip
 from tests.support import names_in
 
 pytestmark = pytest.mark.slow
