@@ -31,17 +31,8 @@ from tests.faults.make_attacks import FOLDER
 from tests.faults.mutations import Mutation, mutations, sample
 from tests.faults.report import first_case, is_long, longest_seconds, scale, session_row, write_table
 from tests.faults.run_zips import ID, Entry, entry, healthy_files, zipped
-from tests.faults.test_corruption import (
-    Findings,
-    Kind,
-    Visitor,
-    component_manifests_scanned_once,
-    forget_peak,
-    memory_mb,
-    time_limit,
-    visit_lists,
-    visit_one,
-)
+from tests.faults.visitor import Findings, Visitor, forget_peak, memory_mb, time_limit, visit_lists, visit_one
+from tests.pages.conftest import component_manifests_scanned_once
 from tests.support import names_in
 
 __all__ = ["component_manifests_scanned_once"]  # a fixture
@@ -58,7 +49,6 @@ FREE_BYTES = 1_000_000
 """A small run may take this much on disk, whatever the size of its zip."""
 IMPORT_MEMORY_MB = 60
 PAGE_MEMORY_MB = 200
-RUN_KIND = Kind("run", "", "")
 MODES = dict.fromkeys(("link", "loop", "dangling"), stat.S_IFLNK) | {"device": stat.S_IFCHR, "fifo": stat.S_IFIFO}
 """Special file -> its kind in the mode of an entry."""
 
@@ -191,7 +181,7 @@ def visit_imported(
         forget_peak()
         before, number = memory_mb("VmRSS"), outcomes["visited"]
         with time_limit(120, what):
-            visit_one(visitor, RUN_KIND, run.id, number, what, folder)
+            visit_one(visitor, "run", run.id, number, what, folder)
         if number > TOGETHER:  # libraries and data sets are loaded by then
             memory["pages"] = max(memory["pages"], memory_mb("VmHWM") - before)
         outcomes["visited"] += 1
