@@ -9,54 +9,22 @@ for mutation in mutations(run.path):        # 6,000 for a finished run
 
 from __future__ import annotations
 
-import io
 import itertools
 import json
 import os
 import random
 import shutil
-import zipfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-import numpy as np
+from tests.faults.array_mutations import mutated_arrays
+from tests.faults.json_mutations import mutated_json
 
 SPECIAL_FILES = ("missing", "folder", "fifo", "loop", "device", "dangling", "link", "nonempty folder")
 """What can be in a file's place: nothing, a folder, a pipe that nobody writes to, a symbolic link to itself, to
 /dev/zero, to nothing, or to the file itself, which is no damage."""
-
-VALUES = {
-    "null": "null",
-    "true": "true",
-    "-1": "-1",
-    "0": "0",
-    "0.5": "0.5",
-    "1e15": "1e15",
-    "10**30": "1" + 30 * "0",
-    "10**5000": "1" + 5000 * "0",
-    "1e308": "1e308",
-    "1e999": "1e999",
-    "NaN": "NaN",
-    "-Infinity": "-Infinity",
-    "an empty text": '""',
-    "a text": '"0.5"',
-    "a long text": json.dumps("x" * 200_000),
-    "Markdown": '"![x](http://evil.example/x.png) <script>alert(1)</script> $x$ :red[x]"',
-    "control characters": '"a\\u0000b\\n\\u202e\\u200b"',
-    "half a surrogate pair": '"\\ud800"',
-    "a path": '"/dev/zero"',
-    "a path upward": '"../../../../etc/passwd"',
-    "[]": "[]",
-    "[null]": "[null]",
-    "{}": "{}",
-    "900 lists in one another": "[" * 900 + "]" * 900,
-    "100,000 lists in one another": "[" * 100_000 + "]" * 100_000,
-    "50,000 zeros": "[" + "0," * 49_999 + "0]",
-}
-"""JSON that takes the place of a value, by the name of the mutation."""
 
 WHOLE_FILES = {
     "empty": b"",
@@ -83,7 +51,6 @@ METRICS: dict[str, Callable[[], bytes]] = {
 }
 """Large metrics.jsonl files."""
 
-PLACEHOLDER = "\ue000"
 _FIRST_LINES = 2
 
 
@@ -156,7 +123,7 @@ def mutations_of_file(file: str, content: bytes) -> Iterator[Mutation]:
     elif file.endswith(".jsonl"):
         yield from _mutated_lines(file, content)
     elif file.endswith(".npz"):
-        yield from _mutated_arrays(file, content)
+        yield from (Mutation(file, what, make) for what, make in mutated_arrays(content))
 
 
 def _cut_or_flipped(file: str, content: bytes) -> Iterator[Mutation]:
@@ -169,52 +136,6 @@ def _cut_or_flipped(file: str, content: bytes) -> Iterator[Mutation]:
         for _ in range(1 + number):
             flipped[dice.randrange(max(1, len(content) - 1))] ^= 1 << dice.randrange(8)
         yield Mutation(file, f"{1 + number} bits flipped", partial(bytes, bytes(flipped)))
-
-
-def mutated_json(value: Any, values: dict[str, str] = VALUES) -> Iterator[tuple[str, Callable[[], bytes]]]:
-    """Yields what was done and a function that returns the content, for each field and each value in its place.
-
-    Only the first of the elements of a list changes.
-    """
-    for place in _places(value):
-        name = ".".join(map(str, place)) or "all"
-        template = json.dumps(_replaced(value, place, PLACEHOLDER), ensure_ascii=False)
-        before, after = template.split(f'"{PLACEHOLDER}"')
-        for label, text in values.items():
-            yield f"{name} = {label}", partial(_joined, before, text, after)
-        if place and isinstance(place[-1], str):
-            yield f"{name} is missing", partial(_joined, json.dumps(_removed(value, place)))
-
-
-def _joined(*parts: str) -> bytes:
-    return "".join(parts).encode()
-
-
-def _places(value: Any, place: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
-    yield place
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield from _places(inner, (*place, key))
-    elif isinstance(value, list) and value:
-        yield from _places(value[0], (*place, 0))
-
-
-def _replaced(value: Any, place: Sequence[str | int], new: Any) -> Any:
-    if not place:
-        return new
-    key: Any = place[0]
-    inner = _replaced(value[key], place[1:], new)
-    if isinstance(value, dict):
-        return {**value, key: inner}
-    return [inner, *value[1:]]
-
-
-def _removed(value: Any, place: Sequence[str | int]) -> Any:
-    key: Any = place[0]
-    if len(place) == 1:
-        return {name: inner for name, inner in value.items() if name != key}
-    inner = _removed(value[key], place[1:])
-    return {**value, key: inner} if isinstance(value, dict) else [inner, *value[1:]]
 
 
 def _mutated_lines(file: str, content: bytes) -> Iterator[Mutation]:
@@ -230,54 +151,6 @@ def _mutated_lines(file: str, content: bytes) -> Iterator[Mutation]:
 
 def _with_line(lines: list[bytes], index: int, make: Callable[[], bytes]) -> bytes:
     return b"".join([*lines[:index], make() + b"\n", *lines[index + 1 :]])
-
-
-def _mutated_arrays(file: str, content: bytes) -> Iterator[Mutation]:
-    """Arrays of other types, shapes and names, none, too many, too large ones, and a pickle."""
-    with np.load(io.BytesIO(content)) as archive:
-        arrays = {name: archive[name] for name in archive.files}
-    first = next(iter(arrays))
-    odd: dict[str, Any] = {
-        "of no elements": np.empty((0, 28, 28), np.uint8),
-        "of one number": np.uint8(3),
-        "of text": np.array(["text"]),
-        "of NaN": np.full(arrays[first].shape, np.nan),
-        "of 10**30": np.full((3, 3), 1e30),
-        "of complex numbers": np.ones(4, complex),
-        "of six axes": np.ones((1, 2, 1, 2, 1, 2), np.uint8),
-        "of other bytes": (arrays[first].view(np.uint8).ravel()[::-1]).copy(),
-    }
-    for name, array in itertools.product(arrays, odd):
-        yield Mutation(file, f"{name} {array}", partial(_packed, {**arrays, name: odd[array]}))
-    for name in arrays:
-        yield Mutation(file, f"without {name}", partial(_packed, {key: arrays[key] for key in arrays if key != name}))
-    pickled = io.BytesIO()
-    np.save(pickled, np.array([{"a": 1}], object), allow_pickle=True)
-    yield Mutation(file, "a pickle", partial(_zipped, {f"{first}.npy": pickled.getvalue()}))
-    huge = io.BytesIO()
-    np.lib.format.write_array_header_1_0(huge, {"descr": "|u1", "fortran_order": False, "shape": (10**12, 28, 28)})
-    yield Mutation(file, "an array that says it is huge", partial(_zipped, {f"{first}.npy": huge.getvalue()}))
-    yield Mutation(file, "300 MB of zeros", partial(_zeros, first))
-    more = {f"more{number}": np.zeros(1) for number in range(5_000)}
-    yield Mutation(file, "5,000 more arrays", partial(_packed, {**arrays, **more}))
-
-
-def _zeros(name: str) -> bytes:
-    return _packed({name: np.zeros((400_000, 28, 28), np.uint8)})
-
-
-def _packed(arrays: dict[str, Any]) -> bytes:
-    packed = io.BytesIO()
-    np.savez_compressed(packed, **arrays)
-    return packed.getvalue()
-
-
-def _zipped(files: dict[str, bytes]) -> bytes:
-    zipped = io.BytesIO()
-    with zipfile.ZipFile(zipped, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return zipped.getvalue()
 
 
 def sample(all_mutations: Iterable[Mutation], count: int, seed: int = 0) -> list[Mutation]:
