@@ -231,6 +231,41 @@ def test_only_one_package_writes_files() -> None:
     assert [call for path in PAGES for call in writes_in(parse(path))] == []
 
 
+OTHER_READERS = {
+    "browser/bundle.py": "our own JavaScript",
+    "export/html_page.py": "our own JavaScript",
+    "export/try_model.py": "what `unzip` has just written",
+    "export/unzip.py": "the zip that is imported, and its entries",
+    "export/validate_binary.py": "what `unzip` has just written",
+    "export/validate_json.py": "what `unzip` has just written",
+    "files/folders.py": "our own examples",
+    "files/read.py": "what opens files",
+    "handwriting/letters.py": "our own letters",
+    "handwriting/pen_digits.py": "an archive that was just downloaded",
+    "liveness.py": "the system's id of this boot, in /proc",
+    "data/mnist_files.py": "an array in a file that is open",
+}
+"""Modules that open files by themselves, and which."""
+
+
+def reads_in(module: ast.Module) -> list[str]:
+    """The calls in a module that open a file to read it."""
+    calls = [each for each in ast.walk(module) if isinstance(each, ast.Call) and not is_write(each)]
+    named = [
+        (each, each.func.attr if isinstance(each.func, ast.Attribute) else ast.unparse(each.func)) for each in calls
+    ]
+    return [ast.unparse(each) for each, name in named if name in ("open", "read_text", "read_bytes")]
+
+
+def test_files_of_runs_are_opened_by_what_opens_only_regular_files() -> None:
+    """A pipe or /dev/zero in the place of a file is an error, and nobody waits for it."""
+    library = ROOT / "mnist_core"
+    opened = {path.relative_to(library).as_posix(): calls for path in LIBRARY if (calls := reads_in(parse(path)))}
+    others = {name: calls for name, calls in opened.items() if name not in OTHER_READERS}
+    assert others == {}, "open it with a function of mnist_core/files/read.py"
+    assert set(opened) == set(OTHER_READERS), "a module of this list opens no file any more: take it out"
+
+
 IMPORT_ALL = """
 import importlib, json, sys
 for name in sys.argv[1:]:

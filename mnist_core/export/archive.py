@@ -19,6 +19,7 @@ from mnist_core.export import import_budget, validate
 from mnist_core.export.localize import localize
 from mnist_core.export.unzip import ARCHIVE_FILES, EVENTS, MAX_FILES, extract
 from mnist_core.files.folders import move, scratch_folder
+from mnist_core.files.read import open_file
 from mnist_core.files.write_errors import explain_write_error
 from mnist_core.locks import locked
 from mnist_core.runs.disk_space import check_room, disk_bytes
@@ -33,7 +34,8 @@ def pack_run(run: Run) -> bytes:
     try:
         with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
             for path in exported_files(run):
-                archive.writestr(f"{run.id}/{path.relative_to(run.path).as_posix()}", path.read_bytes())
+                with open_file(path) as file:
+                    archive.writestr(f"{run.id}/{path.relative_to(run.path).as_posix()}", file.read())
     except OSError as error:
         raise RunError(f"The run {run.id} cannot be packed: {error}. It may have been deleted a moment ago.") from None
     return content.getvalue()
@@ -41,11 +43,9 @@ def pack_run(run: Run) -> bytes:
 
 def exported_files(run: Run) -> list[Path]:
     """The files of a run that a zip contains."""
-    files = [run.path / name for name in ARCHIVE_FILES if (run.path / name).is_file()]
     events = sorted((run.path / "events").glob("*/*"))
-    return (
-        files + [path for path in events if EVENTS.fullmatch(path.relative_to(run.path).as_posix())][: MAX_FILES // 2]
-    )
+    named = [path for path in events if EVENTS.fullmatch(path.relative_to(run.path).as_posix())][: MAX_FILES // 2]
+    return [path for path in (*(run.path / name for name in ARCHIVE_FILES), *named) if path.is_file()]
 
 
 def unpack_run(source: Path | IO[bytes], root: Path | None = None, owner: str = owners.NOBODY) -> Run:

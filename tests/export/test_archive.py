@@ -125,6 +125,15 @@ def test_other_files_in_the_folder_are_not_exported() -> None:
     assert set(contents(run)) == {"spec.json", "status.json"}
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes on this system")
+def test_a_pipe_or_a_folder_in_the_place_of_a_file_is_not_exported_and_not_waited_for() -> None:
+    run = create_run(make_spec("fast"))
+    (run.path / "events/train/events.out.tfevents.1").mkdir(parents=True)
+    for name in ("events/train/events.out.tfevents.2", "log.txt"):
+        os.mkfifo(run.path / name)
+    assert unpack_run(io.BytesIO(pack_run(run))).spec() == run.spec()
+
+
 def test_entries_of_folders_are_ignored(files: Files) -> None:
     folders = [("run-1/", b""), ("run-1/checkpoint/", b"")]
     run = unpack_run(zipped([*folders, *((f"run-1/{name}", each) for name, each in files.items())]))
