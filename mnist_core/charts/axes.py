@@ -21,9 +21,13 @@ def value_axis(values: Iterable[float | None], percent: bool = False, **options:
         percent: whether they are shares, 0..1, and labeled `99.1 %`.
         options: of alt.Axis.
     """
+    return axis_with_decimals(decimals(values, percent), percent, **options)
+
+
+def axis_with_decimals(digits: int, percent: bool = False, **options: Any) -> Any:
+    """An axis whose labels have so many decimals; the rest is as in `value_axis`."""
     import altair as alt
 
-    digits = decimals(values, percent)
     label = f"format(100 * datum.value, '.{digits}f') + ' %'" if percent else f"format(datum.value, '.{digits}f')"
     return alt.Axis(tickCount=TICKS, labelExpr=label, **options)
 

@@ -47,6 +47,14 @@ WRONG_RGB = (224, 112, 63)
 """Of COLORS["validation"], orange. The color-blind can tell it from teal."""
 
 
+PNG_OPTIONS = (
+    *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_DEFAULT),
+    *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_NONE),
+    *(cv2.IMWRITE_PNG_COMPRESSION, 3),
+)
+"""For pictures with large square pixels: a third of the bytes that OpenCV's own choice takes, and a little faster."""
+
+
 def downsample(values: Sequence[float], limit: int = MAX_POINTS) -> list[int]:
     """Picks at most `limit` of the values and keeps the peaks: the smallest and largest of each stretch.
 
@@ -79,7 +87,7 @@ def encode_png(image: Image) -> bytes:
     Raises:
         ValueError: the array is no picture of uint8.
     """
-    ok, encoded = cv2.imencode(".png", image[..., ::-1] if image.ndim == 3 else image)
+    ok, encoded = cv2.imencode(".png", image[..., ::-1] if image.ndim == 3 else image, PNG_OPTIONS)
     if not ok:
         raise ValueError(f"Expected a picture of uint8, got {image.shape} {image.dtype}.")
     return bytes(encoded)
@@ -87,7 +95,12 @@ def encode_png(image: Image) -> bytes:
 
 def data_url(image: Image) -> str:
     """Encodes a picture as a PNG data URL for HTML."""
-    return "data:image/png;base64," + base64.b64encode(encode_png(image)).decode("ascii")
+    return png_url(encode_png(image))
+
+
+def png_url(content: bytes) -> str:
+    """The data URL of a PNG."""
+    return "data:image/png;base64," + base64.b64encode(content).decode("ascii")
 
 
 def format_percent(probability: float) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
-from mnist_core.charts.axes import PERCENT_LABEL, value_axis
+from mnist_core.charts.axes import PERCENT_LABEL, axis_with_decimals, decimals, value_axis
 from mnist_core.charts.common import COLORS, downsample
 
 CURVE_AXES = {"step": "Step", "epoch": "Epoch", "elapsed": "Training time (seconds)"}
@@ -30,10 +31,11 @@ Report = Mapping[str, Any]
 """One line of metrics.jsonl."""
 
 
-def training_curve(reports: Sequence[Report], metric: str, steps_per_epoch: float) -> Any:
+def training_curve(reports: Sequence[Report], metric: str, steps_per_epoch: float) -> dict[str, Any]:
     """Draws one metric of a run: training as a line, validation as a dot at the end of each epoch.
 
-    Estimates of validation within an epoch are small dots on a thin line, which leads from dot to dot.
+    Estimates of validation within an epoch are small dots on a thin line, which leads from dot to dot. A page draws
+    this twice a second, so Altair makes one specification for all charts that differ in nothing but their rows.
 
     Args:
         reports: lines of metrics.jsonl.
@@ -41,27 +43,41 @@ def training_curve(reports: Sequence[Report], metric: str, steps_per_epoch: floa
         steps_per_epoch: batches per epoch.
 
     Returns:
-        An Altair chart. Dashed rules mark where a setting was changed during training.
+        A Vega-Lite specification with its rows in `["datasets"]`. Dashed rules mark where a setting was changed during
+        training. Do not change it: charts share its parts.
     """
     training = [report for report in reports if metric in report]
     kept = [training[index] for index in downsample([report[metric] for report in training])]
     estimated = [report for report in reports if f"estimated_val_{metric}" in report]
     estimates = [report[f"estimated_val_{metric}"] for report in estimated]
     validated = [report for report in reports if f"val_{metric}" in report]
-    points = [
+    results = [
         *(_curve_point(report, "training", report[metric], steps_per_epoch) for report in kept),
         *(_curve_point(report, "validation", report[f"val_{metric}"], steps_per_epoch) for report in validated),
-        *(
-            _curve_point(estimated[index], ESTIMATE, estimates[index], steps_per_epoch)
-            for index in downsample(estimates)
-        ),
     ]
+    small = [
+        _curve_point(estimated[index], ESTIMATE, estimates[index], steps_per_epoch) for index in downsample(estimates)
+    ]
+    datasets = {"points": results + small}
     changes = [
         {"epoch": _epoch(report, steps_per_epoch), "what": _changes_in_words(report["changed"])}
         for report in reports
         if isinstance(report.get("changed"), dict)
     ]
-    return _training_chart(points, changes, metric)
+    if changes:
+        datasets["changes"] = changes
+    highest = max(_column(results, "value"), default=0.0)
+    # A network that has hardly begun can have a validation loss that would flatten the curve.
+    flattens = metric == "loss" and max(estimates, default=0.0) > highest
+    specification = _training_specification(
+        metric,
+        decimals(_column(datasets["points"], "value"), percent=metric != "loss"),
+        highest if flattens else None,
+        lone=len(kept) == 1,
+        with_estimates=bool(small),
+        with_changes=bool(changes),
+    )
+    return {**specification, "datasets": datasets}
 
 
 def _curve_point(report: Report, series: str, value: float, steps_per_epoch: float) -> dict[str, Any]:
@@ -76,21 +92,29 @@ def _changes_in_words(changed: Mapping[str, float]) -> str:
     return ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in changed.items())
 
 
-def _training_chart(points: list[dict[str, Any]], changes: list[dict[str, Any]], metric: str) -> Any:
+@lru_cache(maxsize=100)
+def _training_specification(
+    metric: str, digits: int, limit: float | None, *, lone: bool, with_estimates: bool, with_changes: bool
+) -> dict[str, Any]:
+    """The chart of `training_curve` without its rows.
+
+    Args:
+        metric: `loss` or `accuracy`.
+        digits: decimals of the labels.
+        limit: end of the vertical axis; None for where the values end.
+        lone: whether training has a single point, which a line does not show.
+        with_estimates: whether there are estimates.
+        with_changes: whether a setting was changed.
+    """
     import altair as alt
 
     title = metric.capitalize()
     number_format = ".4f" if metric == "loss" else ".2%"
-    axis = value_axis((point["value"] for point in points), percent=metric != "loss")
     series = ["training", "validation"]
-    estimates = [point["value"] for point in points if point["series"] == ESTIMATE]
-    highest = max((point["value"] for point in points if point["series"] != ESTIMATE), default=0.0)
-    # A network that has hardly begun can have a validation loss that would flatten the curve.
-    flattens = metric == "loss" and max(estimates, default=0.0) > highest
-    scale = alt.Scale(zero=False, domainMax=highest, nice=True) if flattens else alt.Scale(zero=False)
+    scale = alt.Scale(zero=False) if limit is None else alt.Scale(zero=False, domainMax=limit, nice=True)
     base: Any = alt.Chart().encode(
         x=alt.X("epoch:Q", title="Epoch", scale=alt.Scale(zero=True, nice=False)),
-        y=alt.Y("value:Q", title=title, scale=scale, axis=axis),
+        y=alt.Y("value:Q", title=title, scale=scale, axis=axis_with_decimals(digits, percent=metric != "loss")),
         color=alt.Color(
             "series:N",
             scale=alt.Scale(domain=series, range=[COLORS[name] for name in series]),
@@ -103,14 +127,13 @@ def _training_chart(points: list[dict[str, Any]], changes: list[dict[str, Any]],
             alt.Tooltip("value:Q", title=title, format=number_format),
         ],
     )
-    lone = sum(point["series"] == "training" for point in points) == 1  # a line of one point is invisible
     line = base.mark_line(strokeWidth=2, interpolate="linear", point=lone)
-    if estimates:
+    if with_estimates:
         line = line.transform_filter(alt.datum.series != ESTIMATE)
     dots = base.mark_circle(size=70, opacity=1).transform_filter(alt.datum.series == "validation")
     hover = base.mark_circle(size=160, opacity=0.001).transform_filter(alt.datum.series == "training")
     layers = [line, hover, dots]
-    if estimates:
+    if with_estimates:
         thin = base.encode(color=alt.value(COLORS["validation"]))  # one line through both series
         layers[2:2] = [
             thin.mark_line(**THIN).transform_filter(alt.datum.series != "training"),
@@ -118,11 +141,13 @@ def _training_chart(points: list[dict[str, Any]], changes: list[dict[str, Any]],
                 alt.datum.series == ESTIMATE
             ),
         ]
-    if changes:
-        rules = alt.Chart({"values": changes}).encode(x="epoch:Q", tooltip=alt.Tooltip("what:N", title="Changed to"))
+    if with_changes:
+        rules = alt.Chart(alt.NamedData("changes")).encode(
+            x="epoch:Q", tooltip=alt.Tooltip("what:N", title="Changed to")
+        )
         layers.append(rules.mark_rule(strokeDash=[4, 4], size=2, color=COLORS["muted"]))
-    # The points as a dict, once for all layers: Altair copies and validates every point of any other kind of data.
-    return alt.layer(*layers, data={"values": points}).properties(height=220)
+    specification: dict[str, Any] = alt.layer(*layers, data=alt.NamedData("points")).properties(height=220).to_dict()
+    return specification
 
 
 def run_curves(

@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+import altair
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from mnist_core.charts import runs as run_charts
@@ -14,6 +16,7 @@ from mnist_core.charts.common import encode_csv
 from mnist_core.runs.run import Run
 from pages.ui.shared import caches, state
 from pages.ui.shared.figure_guides import CURVE_GUIDES, GUIDES
+from tests.charts.shown import layers_shown
 from tests.support import ROOT
 
 PAGES = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "pages").rglob("*.py"))
@@ -76,11 +79,37 @@ def test_curve_is_the_chart_and_is_drawn_again_only_when_there_is_more(tmp_path:
     run = Run(tmp_path / "run")
     drawn = caches.learning_curve(run, ROWS, "loss", 10.0)
     chart = run_charts.training_curve(ROWS, "loss", 10.0)
-    assert drawn["datasets"][drawn["data"]["name"]].to_pylist() == chart.data["values"]
-    assert drawn["layer"] == chart.to_dict()["layer"] and len(drawn["layer"]) == 4, "a rule where something was changed"
+    assert {name: table.to_pylist() for name, table in drawn["datasets"].items()} == chart["datasets"]
+    assert drawn["layer"] == chart["layer"] and len(drawn["layer"]) == 4, "a rule where something was changed"
     assert caches.learning_curve(run, list(ROWS), "loss", 10.0) is drawn
     assert caches.learning_curve(run, [*ROWS, {**ROWS[2], "step": 40}], "loss", 10.0) is not drawn
     assert caches.learning_curve(run, [*ROWS[:2], {**ROWS[2], "loss": 0.4}], "loss", 10.0) is not drawn, (
         "a resumed run's"
     )
     assert caches.learning_curve(Run(tmp_path / "other"), ROWS, "loss", 10.0) is not drawn
+
+
+def test_an_update_of_a_live_curve_sends_new_points_for_the_chart_that_is_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else Streamlit's frontend builds the chart again, and the server checks the whole of it against its schema."""
+
+    def show(count: int) -> None:
+        from mnist_core.runs.run import Metrics, Run
+        from mnist_core.runs.status import Status
+        from pages.ui.train.monitor import show_curves
+
+        rows = tuple({"step": step, "loss": 4 / step, "accuracy": 1 - 1 / step} for step in range(1, count))
+        show_curves(Run("run"), Metrics(rows), Status("running", steps=100, epochs=1), live=True)
+
+    def sent(count: int) -> list[Any]:
+        return [
+            chart.proto
+            for chart in AppTest.from_function(show, default_timeout=30, args=(count,)).run().get("vega_lite_chart")
+        ]
+
+    before = sent(20)
+    monkeypatch.setattr(altair.LayerChart, "to_dict", None)
+    after = sent(21)
+    assert [(each.spec, each.alt) for each in after] == [(each.spec, each.alt) for each in before] and len(after) == 2
+    assert [len(layers_shown(each)[0].rows) for each in after] == [20, 20]

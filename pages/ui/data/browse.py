@@ -181,7 +181,7 @@ def show_digit(split: str, choice: str) -> None:
     image = images[index]
     name = f"{SPLITS[split][:-1]} {index:,}: {output_name(int(labels[index]))}"
     figure.show_chart(
-        caches.rendered_chart(f"pixels {image.tobytes().hex()}", lambda: data_charts.pixel_heatmap(image)),
+        caches.rendered_chart(f"pixels {image.tobytes().hex()}", lambda: data_charts.pixel_heatmap(image).to_dict()),
         name,
         f"{name}, enlarged; {np.count_nonzero(image)} of 784 pixels have ink.",
         "pixels of a digit",

@@ -17,7 +17,9 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
+from mnist_core.charts import digits as digit_charts
 from mnist_core.charts import runs as run_charts
+from mnist_core.charts.common import encode_png
 from mnist_core.config import runs_dir
 from mnist_core.data.augmentation import AUGMENTATIONS, augment
 from mnist_core.data.mnist import DATA_SETS, Mnist, load_mnist, mnist_available
@@ -32,6 +34,7 @@ from mnist_core.models.classifier import Classifier
 from mnist_core.processes import cpu_count
 from mnist_core.runs import history, reports
 from mnist_core.runs.disk_space import Usage, measure_usage
+from mnist_core.runs.probes import ProbeGrid, read_probe_grid
 from mnist_core.runs.run import Run
 from mnist_core.runs.store import list_runs
 from mnist_core.sweeps import folding
@@ -187,20 +190,44 @@ def learning_curve(run: Run, rows: Sequence[Mapping[str, Any]], measure: str, st
 
 
 @st.cache_resource(show_spinner=False, max_entries=100)
-def rendered_chart(key: str, _draw: Callable[[], Any]) -> dict[str, Any]:
-    """An Altair chart as a Vega-Lite specification with all of its data as Arrow tables in `["datasets"]`.
+def rendered_chart(key: str, _draw: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """A Vega-Lite specification with all of its data as Arrow tables in `["datasets"]`.
 
     None of it may be in `["data"]`: Streamlit would write those rows into the dataset of another layer.
 
     Args:
         key: must contain everything that the chart depends on.
-        _draw: returns the chart, its data given as `{"values": rows}`. Not part of the cache key.
+        _draw: returns the specification with its rows in `["datasets"]`. Not part of the cache key.
     """
     import pyarrow  # heavy; Streamlit too imports it with the first chart
 
-    specification: dict[str, Any] = _draw().to_dict()
+    specification = _draw()
     datasets = specification["datasets"].items()
     return {**specification, "datasets": {name: pyarrow.Table.from_pylist(rows) for name, rows in datasets}}
+
+
+def _grid_version(run: Run) -> tuple[str, int]:
+    return _file_version(run.path / "wall.npz")
+
+
+@st.cache_resource(show_spinner=False, max_entries=20, hash_funcs={Run: _grid_version})
+def probe_grid(run: Run) -> ProbeGrid | None:
+    """The probe grid of a run; None if its worker has not written it yet."""
+    return read_probe_grid(run)
+
+
+@st.cache_resource(show_spinner=False, max_entries=50, hash_funcs={Run: _grid_version})
+def probe_grid_png(run: Run, predicted: str, columns: int) -> bytes:
+    """The probe grid of a run as a PNG.
+
+    Args:
+        run: has a probe grid.
+        predicted: one character for each digit, as `probes.grid_history` returns them.
+        columns: digits in a row.
+    """
+    grid = probe_grid(run)
+    assert grid is not None
+    return encode_png(digit_charts.digit_grid(grid.images, grid.labels, predicted, columns))
 
 
 @st.cache_resource(show_spinner="Loading the images …", max_entries=2)

@@ -67,8 +67,10 @@ def show_curves(run: Run, metrics: Metrics, status: Status, live: bool) -> None:
     steps_per_epoch = status.steps / max(status.epochs, 1)
     for column, measure in zip(st.columns(2), CURVE_GUIDES, strict=True):
         chart = caches.learning_curve(run, metrics.rows, measure, steps_per_epoch)
-        latest = [f"; now {row[measure]:.4f}" for row in metrics.rows if measure in row][-1:]
-        alt = f"{measure.capitalize()} by epoch on training and validation images{''.join(latest)}"
+        alt = f"{measure.capitalize()} by epoch on training and validation images"
+        if not live:  # Streamlit builds a chart again whose description has changed, instead of adding the new points
+            latest = [f"; at the end {row[measure]:.4f}" for row in metrics.rows if measure in row][-1:]
+            alt += "".join(latest)
         with column:
             figure.show_chart(
                 chart,

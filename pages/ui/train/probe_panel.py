@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import html
-from functools import partial
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
 from mnist_core.charts import digits as digit_charts
-from mnist_core.charts.common import data_url, encode_png, format_percent
+from mnist_core.charts.common import data_url, format_percent, png_url
 from mnist_core.runs import probes
 from mnist_core.runs.probes import Probe
 from mnist_core.runs.run import Run
-from pages.ui.shared import canvas_edits, figure, guard, live_reading, sketchpad, state, theme, thumbnails, visitor
+from pages.ui.shared import (
+    caches,
+    canvas_edits,
+    figure,
+    guard,
+    live_reading,
+    sketchpad,
+    state,
+    theme,
+    thumbnails,
+    visitor,
+)
 from pages.ui.shared.sketchpad import show_sketchpad
+from pages.ui.shared.thumbnails import PictureHtml
 from pages.ui.train.network_reading import show_network_reading
 
 STRIP_PIXELS = 160
@@ -83,7 +94,7 @@ def show_probes(run: Run, rows: tuple[dict[str, Any], ...], live: bool) -> None:
         rows: its reports.
         live: whether it is training.
     """
-    grid = probes.read_probe_grid(run)
+    grid = caches.probe_grid(run)
     history = probes.grid_history(rows, len(grid.labels)) if grid else []
     if not history or grid is None:
         return
@@ -94,20 +105,22 @@ def show_probes(run: Run, rows: tuple[dict[str, Any], ...], live: bool) -> None:
     _show_probe_histories(run, [row for row in rows if row.get("step", 0) <= until], live)
     predicted = next(predicted for step, predicted in reversed(history) if step <= until)
     right = sum(str(label) == digit for label, digit in zip(grid.labels.tolist(), predicted, strict=True))
-    picture = digit_charts.digit_grid(grid.images, grid.labels, predicted, GRID_COLUMNS)
+    picture = caches.probe_grid_png(run, predicted, GRID_COLUMNS)
     summary = f"{right} of {len(grid.labels)} test digits are read correctly after {until:,} batches"
     st.html(
-        f'<div class="lab-note">{summary}. The others are framed in orange, with the digit they are mistaken for.</div>'
-        f'<img class="lab-probe-grid" alt="{summary}" src="{data_url(picture)}">'
+        PictureHtml(
+            f'<div class="lab-note">{summary}. The others are framed in orange, with the digit they are mistaken for.'
+            f'</div><img class="lab-probe-grid" alt="{summary}" src="{png_url(picture)}">'
+        )
     )
     if not live:
-        figure.show_menu("probe grid", "probe_grid", partial(encode_png, picture))
+        figure.show_menu("probe grid", "probe_grid", lambda: picture)
 
 
 def _show_probe_histories(run: Run, rows: list[dict[str, Any]], live: bool) -> None:
     histories = "".join(_probe_html(probe, rows) for probe in probes.read_probes(run))
     if histories:
-        st.html(f'<div class="lab-strip">{histories}</div>')
+        st.html(PictureHtml(f'<div class="lab-strip">{histories}</div>'))
         if not live:
             figure.show_guide("probe history")
 
