@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from mnist_core.cli import models, rate, runs, sweep, train  # each adds its commands to `main`
+from mnist_core.cli import models, rate, reproduce, runs, sweep, train  # each adds its commands to `main`
 from mnist_core.cli.main import main
 
-__all__ = ["main", "models", "rate", "runs", "sweep", "train"]
+__all__ = ["main", "models", "rate", "reproduce", "runs", "sweep", "train"]
 
 if __name__ == "__main__":
     main(prog_name="python -m mnist_core")

@@ -34,8 +34,20 @@ BASE = {
 }
 """Modules at the top of mnist_core, and `files`. Every package may import them, and they import only one another."""
 LAYERS = {
-    "cli": {"export", "explain", "charts", "sweeps", "training", "jobs", "runs", "recipes", "evaluation"},
+    "cli": {
+        "reproduction",
+        "export",
+        "explain",
+        "charts",
+        "sweeps",
+        "training",
+        "jobs",
+        "runs",
+        "recipes",
+        "evaluation",
+    },
     "worker": {"training", "jobs", "runs"},
+    "reproduction": {"export", "runs", "recipes", "evaluation"},
     "export": {"charts", "sweeps", "jobs", "browser", "runs", "recipes", "evaluation"},
     "explain": {"training", "runs", "recipes", "evaluation"},
     "charts": {"sweeps", "evaluation"},

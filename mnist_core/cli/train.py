@@ -1,9 +1,10 @@
-"""Commands that train: recipes, train, resume, reproduce."""
+"""Commands that train one run: train, resume; and recipes."""
 
 from __future__ import annotations
 
 import subprocess  # noqa: S404 - the type of a worker
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -23,7 +24,7 @@ from mnist_core.jobs.slots import Slots, release
 from mnist_core.networks.library import resolve_network
 from mnist_core.recipes.overrides import parse_override
 from mnist_core.recipes.recipe import Recipe
-from mnist_core.recipes.recipes import RECIPES, find_recipe
+from mnist_core.recipes.recipes import RECIPES
 from mnist_core.recipes.settings import OPTIMIZERS
 from mnist_core.runs.run import Run, write_stamped_status
 from mnist_core.runs.spec import make_spec
@@ -100,7 +101,7 @@ def train(
     overrides |= dict(parse_override(text) for text in settings)
     if network is not None:
         overrides = {**resolve_network(network).overrides, **overrides}
-    _print_result(_train(recipe, overrides, data, seed, backend or routing.default_backend()), json_output)
+    _print_result(train_recipe(recipe, overrides, data, seed, backend or routing.default_backend()), json_output)
 
 
 @main.command()
@@ -125,7 +126,8 @@ def _connect(backend: str) -> RayBackend | None:
     return routing.connect_to_cluster() if backend == "ray" else None
 
 
-def _train(recipe: str, overrides: dict[str, Any], data: str, seed: int, backend: str = "local") -> Run:
+def train_recipe(recipe: str, overrides: Mapping[str, Any], data: str, seed: int, backend: str = "local") -> Run:
+    """Trains a new run to its end, with a progress bar. Raises as `make_spec` and `create_run` do."""
     spec, cluster = make_spec(recipe, overrides, data, seed), _connect(backend)
     run = create_run(spec) if cluster is None else start_run(cluster, spec)
     click.echo(f"{run.id}: {recipe}, seed {seed}. Ctrl-C stops it and keeps the model.", err=True)
@@ -228,40 +230,6 @@ def _print_result(run: Run, json_output: bool) -> None:
         raise RunError(f"{run.id} {result['state']}: {result['message']}")
 
 
-@main.command()
-@click.argument("names", nargs=-1, metavar="[RECIPE]...")
-@data_option
-@seed_option
-@click.option("--epochs", type=int, help="Fewer epochs than published, for a quick look.")
-@json_option
-def reproduce(names: tuple[str, ...], data: str, seed: int, epochs: int | None, json_output: bool) -> None:
-    """Trains published recipes, all by default, and prints published and measured results side by side."""
-    chosen = [find_recipe(name) for name in names] or [recipe for recipe in RECIPES.values() if recipe.published]
-    rows = []
-    for recipe in chosen:
-        run = _train(recipe.name, {} if epochs is None else {"epochs": epochs}, data, seed)
-        rows.append({"recipe": recipe.name, "parameters": recipe.parameters, **_comparison(recipe, run)})
-        if run.status().state == "stopped":  # Ctrl-C stops all of them
-            break
-    if json_output:
-        print_json(rows)
-    else:
-        print_table(rows, ("recipe", "parameters", "published", "measured_on", "measured", "holds", "test_accuracy"))
-
-
-def _comparison(recipe: Recipe, run: Run) -> dict[str, Any]:
-    """The published and the measured accuracy, on the images that the published one was measured on."""
-    published, result = recipe.published, run_result(run)
-    on_test = published is None or published.measured_on == "test"
-    validated = [row["val_accuracy"] for row in run.metrics().rows if "val_accuracy" in row]
-    measured = result["test_accuracy"] if on_test else (validated or [None])[-1]
-    holds = None
-    if published is not None and published.accuracy is not None and measured is not None:
-        holds = measured >= published.accuracy - published.tolerance
-    return {
-        "published": published.text if published else None,
-        "measured_on": "test" if on_test else "validation",
-        "measured": measured,
-        "holds": holds,
-        **result,
-    }
+def validation_accuracies(run: Run) -> list[float]:
+    """The validation accuracy at the end of each epoch, 0..1."""
+    return [row["val_accuracy"] for row in run.metrics().rows if "val_accuracy" in row]

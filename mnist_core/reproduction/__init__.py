@@ -1,0 +1,1 @@
+"""Published recipes trained several times, by this program and by their plain Keras scripts, and what that shows."""
