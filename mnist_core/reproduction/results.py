@@ -81,8 +81,11 @@ def read_trainings(path: Path) -> list[Training]:
         raise RunError(
             f"{path} is not a results file of `reproduce --seeds`: it has no line of JSON. Name another file."
         )
-    trainings = [_parse(path, row) for row in rows]
-    return list({training.key: training for training in reversed(trainings)}.values())[::-1]
+    found = dict[Key, Training]()
+    for row in rows:
+        training = _parse(path, row)
+        found.setdefault(training.key, training)
+    return list(found.values())
 
 
 def _parse(path: Path, row: Mapping[str, Any]) -> Training:

@@ -1,4 +1,4 @@
-"""Commands that train: recipes, train, reproduce."""
+"""Commands that train one run: train, resume; and recipes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -276,20 +275,3 @@ def test_train_refuses_before_it_starts(arguments: list[str], words: str, runs_r
 def test_a_folder_that_cannot_hold_runs_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     assert "DIGITLAB_RUNS" in call_error("train", "--recipe", "fast", "--data", "sample", runs=tmp_path / "file")
-
-
-@pytest.mark.usefixtures("worker_in_thread")
-def test_reproduce_prints_published_and_measured_results() -> None:
-    (row,) = call_json("reproduce", "singh-mlp", "--epochs", "1", "--data", "sample", "--json")
-    (run,) = list_runs()
-    assert (row["recipe"], row["run"], row["state"], row["parameters"]) == ("singh-mlp", run.id, "finished", 71_626)
-    assert row["published"] == RECIPES["singh-mlp"].published.text  # type: ignore[union-attr]
-    assert row["measured_on"] == "validation" and row["measured"] == run.metrics().rows[-1]["val_accuracy"]
-    assert row["holds"] is False and row["test_accuracy"] == run.card()["test_accuracy"]
-    assert run.spec().data == "sample" and run.spec().settings == replace(RECIPES["singh-mlp"].settings, epochs=1)
-
-
-def test_reproduce_refuses_unknown_recipes_and_bad_epochs() -> None:
-    assert "'sing'" in call_error("reproduce", "sing")
-    assert "epochs is 0" in call_error("reproduce", "singh-mlp", "--epochs", "0", "--data", "sample")
-    assert list_runs() == []
