@@ -35,6 +35,7 @@ from mnist_core.sweeps.presets import PRESETS
 from mnist_core.sweeps.space_parser import parse_space
 from mnist_core.sweeps.store import Sweep, create_sweep, list_sweeps
 from mnist_core.sweeps.study import Study
+from mnist_core.training import live_snapshot
 from tests.cluster.nodes import CORES, RayCluster, free_port
 from tests.faults.report import is_long
 from tests.support import ROOT, command_line, environment, hears_signals, wait_until
@@ -71,12 +72,16 @@ def test_a_run_is_trained_on_a_node_steered_and_resumed(backend: RayBackend, on_
     worker = psutil.Process(run.status().pid)
     nodes = [process.pid for node in on_cluster.nodes for process in node.processes]
     assert worker.pid in nodes and worker.environ()["TF_NUM_INTRAOP_THREADS"] == "1"
+    assert live_snapshot.read_live_snapshot(run) is None, "nobody watches"
+    live_snapshot.watch(run)
+    wait_until(lambda: live_snapshot.read_live_snapshot(run), "the network in training, for a browser", 60)
     run.update_control(paused=True)
     wait_until(lambda: run.status().state == "paused", "the pause", 60)
     run.update_control(paused=False, learning_rate=0.02)
     wait_until(lambda: any("changed" in row for row in run.metrics().rows), "another learning rate", 60)
     backend.request_stop(run)
     assert ended(run, backend) == "stopped" and run.has_model
+    assert live_snapshot.read_live_snapshot(run) is None
     before = run.status().epoch
     resume_run(backend, run, before + 2)
     assert ended(run, backend) == "finished"
