@@ -66,6 +66,8 @@ def test_the_page_of_a_run_that_was_trained_elsewhere_opens(trained: Trained, tm
     run = unpack_run(io.BytesIO(pack_run(copied(trained, tmp_path, name_a_path))))
     open_page(app, "pages/train.py", run=run.id)
     assert not app.exception and "Something went wrong" not in page_text(app)
+    (heading,) = (each.value for each in app.markdown if each.value.startswith("#### fast"))
+    assert "badge[imported, not evaluated here]" in heading, "by the name, in view on a phone"
 
 
 def test_the_scores_of_an_imported_run_are_measured_on_request(trained: Trained, tmp_path: Path, sample: Any) -> None:

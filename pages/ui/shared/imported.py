@@ -36,6 +36,12 @@ def show_import_note(run: Run) -> None:
             st.rerun()
 
 
+def import_badge(run: Run) -> str:
+    """Markdown for a badge next to the name of an imported run; empty for a run that was trained here."""
+    mark = read_import(run.path)
+    return "" if mark is None else f" :orange-badge[{'imported' if mark.measured else 'imported, not evaluated here'}]"
+
+
 def import_note(mark: ImportMark) -> str:
     """Where the run and its scores come from."""
     origin = f"Imported; its id was {mark.run}." if mark.run else "Imported."

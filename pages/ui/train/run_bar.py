@@ -17,6 +17,7 @@ from mnist_core.runs.spec import RunSpec
 from mnist_core.runs.status import Status
 from mnist_core.training import expected_time
 from pages.ui.shared import caches, formatting, run_controls
+from pages.ui.shared.imported import import_badge
 from pages.ui.shared.state_badge import state_badge
 
 ENDING_ICONS = {"finished": "check_circle", "stopped": "stop_circle"}
@@ -27,7 +28,8 @@ def show_run_bar(run: Run, spec: RunSpec, status: Status, rows: Sequence[dict[st
     """The bar. `rows`: the reports of the run."""
     with st.container(key="run_bar", gap="xsmall"):
         kind = formatting.escape_markdown(spec.kind)
-        st.markdown(f"#### {kind}{', fine-tuned' if spec.base else ''} {state_badge(status.state)}")
+        badges = state_badge(status.state) + import_badge(run)
+        st.markdown(f"#### {kind}{', fine-tuned' if spec.base else ''} {badges}")
         changes = [*describe_overrides(spec), *describe_live_changes(live_changes(run, spec))]
         described = f"{run_title(run)} · {', '.join(changes) or 'the settings of the recipe'}"
         st.caption(formatting.escape_markdown(f"{described} · seed {spec.seed} · {status.data or spec.data}"))
