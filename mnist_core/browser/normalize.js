@@ -16,7 +16,7 @@ const [TAP, TAP_GAP] = [2.0, 0.4];
 const [FINE, EDGE_LOOK, EDGE_SHARE] = [10, 0.3, 0.58];
 const [SHARP, SOFT, UNSHARP] = [0.8, 1.6, 0.15];
 const [THIN, THIN_WANTED, FAT, FAT_WANTED, FAT_POWER] = [1.8, 2.2, 3.5, 3.0, 0.3];
-const [RIDGE, STROKE_SCALE, STROKE_MARGIN] = [0.3, 8, 12];
+const [RIDGE, STROKE_SCALE] = [0.3, 8];
 
 /**
  * Normalizes a drawing.
@@ -25,7 +25,10 @@ const [RIDGE, STROKE_SCALE, STROKE_MARGIN] = [0.3, 8, 12];
  * Returns the 28×28 bytes, the stages as {name, picture}, and whether nothing is drawn.
  */
 export function normalizeDrawing(rgba, width, height, brush) {
-  return normalizeInk(toInk(rgba, width, height), brush);
+  const { ink, left, top } = toInk(rgba, width, height);
+  const result = normalizeInk(ink, brush);
+  for (const stage of result.stages.slice(0, 2)) stage.picture = paste(stage.picture, width, height, left, top);
+  return result;
 }
 
 /** Normalizes ink, a picture with paper 0, as `normalizeDrawing` does. */
@@ -48,40 +51,61 @@ export function normalizeInk(ink, brush) {
   return { image: image.data, stages, blank: false };
 }
 
-/** The ink of a drawing: a picture with paper 0 and ink up to 255. */
+/** The ink of a drawing: the part of it that has ink, a picture with paper 0 and ink up to 255, and where that begins. */
 export function toInk(rgba, width, height) {
-  const paper = paperColor(rgba, width, height);
-  const difference = picture(width, height);
-  const words = new Uint32Array(rgba.buffer, rgba.byteOffset, width * height); // most are paper: one comparison for each
+  const words = new Uint32Array(rgba.buffer, rgba.byteOffset, width * height); // one comparison for each pixel of paper
+  const paper = paperColor(rgba, words, width, height);
   const [paperWord] = new Uint32Array(Uint8Array.from([...paper, 255]).buffer);
-  for (let place = 0, from = 0; place < difference.data.length; place++, from += 4) {
-    if (words[place] === paperWord) continue;
-    const alpha = rgba[from + 3];
-    let most = 0;
-    for (let channel = 0; channel < 3; channel++) {
-      const level = alpha === 255 ? rgba[from + channel] : Math.round((rgba[from + channel] * alpha) / 255);
-      most = Math.max(most, Math.abs(level - paper[channel]));
+  const { left, top, right, bottom } = extentOfOthers(words, width, height, paperWord);
+  const difference = picture(right - left, bottom - top);
+  for (let y = top, place = 0; y < bottom; y++) {
+    for (let x = left, word = y * width + left; x < right; x++, word++, place++) {
+      if (words[word] === paperWord) continue;
+      const alpha = rgba[4 * word + 3];
+      let most = 0;
+      for (let channel = 0; channel < 3; channel++) {
+        const level = alpha === 255 ? rgba[4 * word + channel] : Math.round((rgba[4 * word + channel] * alpha) / 255);
+        most = Math.max(most, Math.abs(level - paper[channel]));
+      }
+      difference.data[place] = most;
     }
-    difference.data[place] = most;
   }
-  return stretched(difference);
+  return { ink: stretched(difference), left, top };
+}
+
+/** The box of all words but one; without size if there are none. */
+function extentOfOthers(words, width, height, word) {
+  let [left, top, right, bottom] = [width, height, 0, 0];
+  for (let y = 0, row = 0; y < height; y++, row += width) {
+    let first = 0;
+    while (first < width && words[row + first] === word) first++;
+    if (first === width) continue;
+    let last = width - 1;
+    while (words[row + last] === word) last--;
+    left = Math.min(left, first);
+    right = Math.max(right, last + 1);
+    top = Math.min(top, y);
+    bottom = y + 1;
+  }
+  return right ? { left, top, right, bottom } : { left: 0, top: 0, right: 0, bottom: 0 };
 }
 
 /** The median color along the rim. */
-function paperColor(rgba, width, height) {
+function paperColor(rgba, words, width, height) {
   const rim = [];
   for (let x = 0; x < width; x++) rim.push(x, (height - 1) * width + x);
   for (let y = 0; y < height; y++) rim.push(y * width, y * width + width - 1);
+  const places = rim.every((place) => words[place] === words[0]) ? [0] : rim;
   return [0, 1, 2].map((channel) => {
-    const levels = Uint8Array.from(rim, (place) => Math.round((rgba[4 * place + channel] * rgba[4 * place + 3]) / 255));
-    return levels.sort()[rim.length >> 1]; // without a function, typed arrays are sorted by value, and fast
+    const levels = Uint8Array.from(places, (place) => Math.round((rgba[4 * place + channel] * rgba[4 * place + 3]) / 255));
+    return levels.sort()[places.length >> 1]; // without a function, typed arrays are sorted by value, and fast
   });
 }
 
 /** Stretches gray levels so that ink is 255. All zero without contrast. */
 export function stretched(difference) {
   const peak = largest(difference.data);
-  if (peak < MIN_CONTRAST) return picture(difference.width, difference.height);
+  if (!(peak >= MIN_CONTRAST)) return picture(difference.width, difference.height);
   const counts = new Uint32Array(256);
   for (const value of difference.data) counts[value]++;
   counts.fill(0, 0, Math.floor(peak / 2) + 1);
@@ -127,7 +151,9 @@ function withoutSpecks(ink) {
 }
 
 function binarize({ width, height, data }, level) {
-  return picture(width, height, data.map((value) => (value > level ? 1 : 0)));
+  const mask = picture(width, height);
+  for (let place = 0; place < data.length; place++) mask.data[place] = data[place] > level ? 1 : 0;
+  return mask;
 }
 
 function meanStrokeWidth(ink, level) {
@@ -158,11 +184,13 @@ function tightBox(ink) {
     const across = new Uint8Array(box.width);
     const down = new Uint8Array(box.height);
     for (let y = 0, place = 0; y < box.height; y++) {
+      let most = 0;
       for (let x = 0; x < box.width; x++, place++) {
         const value = box.data[place];
         if (value > across[x]) across[x] = value;
-        if (value > down[y]) down[y] = value;
+        if (value > most) most = value;
       }
+      down[y] = most;
     }
     box = crop(box, {
       left: blur(across, unit),
@@ -197,9 +225,9 @@ function changeStrokeWidth(box, width, wanted) {
   const sized = resize(
     box, Math.max(1, roundHalfEven(box.width * factor)), Math.max(1, roundHalfEven(box.height * factor)),
   );
-  const working = addMargin(sized, STROKE_MARGIN * STROKE_SCALE);
-  const mask = binarize(working, Math.min(HALF, largest(working.data) >> 1));
   const outward = (BOX * STROKE_SCALE * (wanted - width)) / (BOX - wanted) / 2;
+  // The Python code has a wider margin, the same for all, which is cut off again.
+  const mask = addMargin(binarize(sized, Math.min(HALF, largest(sized.data) >> 1)), Math.ceil(Math.max(0, outward)) + 1);
   const grown = outward < 0 ? thinned(mask, outward) : thickened(mask, outward);
   const moved = picture(mask.width, mask.height);
   for (let place = 0; place < grown.length; place++) moved.data[place] = grown[place] * 255; // an assignment rounds down
@@ -228,21 +256,19 @@ function thinned(mask, outward) {
   return grown;
 }
 
-/** Where a stroke would vanish or break, its middle line stays, as wide as MNIST's thinnest. */
-function keepMiddle(grown, inside, mask, outward) {
-  const { width, height, data: depth } = inside;
+/** Where a stroke would vanish or break, its middle line stays, as wide as MNIST's thinnest. The mask has a margin. */
+function keepMiddle(grown, { width, height, data: depth }, mask, outward) {
   const off = picture(width, height, new Uint8Array(width * height).fill(1));
-  for (let y = 0, place = 0; y < height; y++) {
-    for (let x = 0; x < width; x++, place++) {
-      if (!(depth[place] > 0 && depth[place] < (THIN * STROKE_SCALE) / 2 - outward)) continue;
-      let deepest = 0;
-      for (let ny = Math.max(0, y - 1); ny <= Math.min(height - 1, y + 1); ny++) {
-        for (let nx = Math.max(0, x - 1); nx <= Math.min(width - 1, x + 1); nx++) {
-          deepest = Math.max(deepest, depth[ny * width + nx]);
-        }
-      }
-      if (depth[place] >= deepest - RIDGE) off.data[place] = 0;
-    }
+  const deepest = (THIN * STROKE_SCALE) / 2 - outward; // that may vanish
+  for (let place = width; place < depth.length - width; place++) {
+    const here = depth[place];
+    if (!(here > 0 && here < deepest)) continue;
+    const [above, below] = [place - width, place + width];
+    const around = Math.max(
+      depth[above - 1], depth[above], depth[above + 1], depth[place - 1], here, depth[place + 1],
+      depth[below - 1], depth[below], depth[below + 1],
+    );
+    if (here >= around - RIDGE) off.data[place] = 0;
   }
   const apart = distanceToEdge(off).data;
   for (let place = 0; place < grown.length; place++) {
@@ -262,7 +288,7 @@ function squared(box) {
 }
 
 function averaged(square) {
-  const small = resize(picture(square.width, square.height, Float32Array.from(square.data)), BOX, BOX);
+  const small = resize(square, BOX, BOX, Float32Array);
   const amount = UNSHARP * clip((softness(square) - SHARP) / (SOFT - SHARP), 0, 1);
   const values = amount ? sharpened(small.data, amount) : small.data;
   const factor = 255 / largest(values);
@@ -287,23 +313,31 @@ function sharpened(values, amount) {
 function softness(square) {
   if (square.height < 2 * BOX) return 0;
   const side = BOX * STROKE_SCALE;
-  const fine = resize(square, side, side).data;
-  const mirrored = (place) => (place < 0 ? -place : place >= side ? 2 * side - 2 - place : place);
+  const { data: fine, width: line } = mirrored(resize(square, side, side));
   let [sum, squares] = [0, 0];
   for (let y = 0; y < side; y++) {
-    const [above, here, below] = [mirrored(y - 1) * side, y * side, mirrored(y + 1) * side];
-    for (let x = 0; x < side; x++) {
-      const [left, right] = [mirrored(x - 1), mirrored(x + 1)];
-      const dx = fine[above + right] - fine[above + left] + 2 * (fine[here + right] - fine[here + left])
-        + fine[below + right] - fine[below + left];
-      const dy = fine[below + left] - fine[above + left] + 2 * (fine[below + x] - fine[above + x])
-        + fine[below + right] - fine[above + right];
+    for (let x = 0, above = y * line, here = above + line, below = here + line; x < side; x++, above++, here++, below++) {
+      const dx = fine[above + 2] - fine[above] + 2 * (fine[here + 2] - fine[here]) + fine[below + 2] - fine[below];
+      const dy = fine[below] - fine[above] + 2 * (fine[below + 1] - fine[above + 1]) + fine[below + 2] - fine[above + 2];
+      if (!dx && !dy) continue;
       const slope = Math.sqrt(dx * dx + dy * dy) / 8 / 255;
       sum += slope;
       squares += slope * slope;
     }
   }
   return sum / Math.max(squares, 1e-6) / STROKE_SCALE;
+}
+
+/** A picture with a margin of one pixel, in which the picture goes on as in a mirror. */
+function mirrored(image) {
+  const { width, height, data } = addMargin(image, 1);
+  for (let place = width; place < data.length - width; place += width) {
+    data[place] = data[place + 2];
+    data[place + width - 1] = data[place + width - 3];
+  }
+  data.copyWithin(0, 2 * width, 3 * width);
+  data.copyWithin((height - 1) * width, (height - 3) * width, (height - 2) * width);
+  return { width, height, data };
 }
 
 /** Pastes the digit so that its center of mass falls on pixel 14 both ways. */

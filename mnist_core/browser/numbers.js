@@ -31,8 +31,9 @@ const knownAnswers = new WeakMap();
  */
 export function readNumber(model, rgba, width, height, brush) {
   const began = performance.now();
-  const line = new Line(toInk(rgba, width, height), brush, model);
-  const parts = line.best().map(({ box, answer }) => ({ ...answer, box }));
+  const { ink, left, top } = toInk(rgba, width, height);
+  const onPaper = (box) => ({ left: box.left + left, top: box.top + top, right: box.right + left, bottom: box.bottom + top });
+  const parts = new Line(ink, brush, model).best().map(({ box, answer }) => ({ ...answer, box: onPaper(box) }));
   parts.sort((one, other) => one.box.left + one.box.right - other.box.left - other.box.right);
   const text = parts.map(({ digit }) => digit).join("");
   return { parts, text, width, height, milliseconds: performance.now() - began };
