@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from mnist_core.__main__ import main
@@ -25,7 +27,7 @@ CASE_SECONDS = 60
 TRACEBACK = re.compile(r"Traceback|Something went wrong")
 EXPLAIN_VIEWS = ("layers", "reasons", "mind", "growth", "learned", "neighbours", "beside")
 EVALUATE_VIEWS = ("confusion", "worst", "spoilt", "scores", "sure", "other")
-EXPORTS = ("csv", "svg", "png", "script", "zip", "keras", "tflite")
+EXPORTS = ("csv", "svg", "png", "script", "zip", "keras", "tflite", "html")
 """Formats of which each case exports one."""
 
 
@@ -116,6 +118,17 @@ def visit_one(visitor: Visitor, kind: str, damaged: str, number: int, what: str,
         visitor.command(what, "show", damaged, "--json")
         visitor.command(what, "compare", damaged, RUN)
         visitor.command(what, "export", damaged, "--format", name, "--output", str(folder / f"{damaged}.{name}"))
+        visitor.command(what, "classify", str(drawing(folder)), "--model", damaged)
+        visitor.command(what, "delete", "--yes", damaged)
+        visitor.command(what, "restore", damaged)
+
+
+def drawing(folder: Path) -> Path:
+    """A picture of a stroke, as a file in a folder."""
+    path = folder / "drawing.png"
+    if not path.exists():
+        Image.fromarray(np.outer(np.hanning(24) * 255, np.hanning(20)).astype(np.uint8)).save(path)
+    return path
 
 
 @contextmanager
