@@ -26,7 +26,11 @@ def show_home() -> None:
         pad = st.container(key="pad")
         details = st.container(key="details")
     with pad:
-        drawing = sketchpad.show_sketchpad(state.CANVAS, theme.CANVAS_PIXELS, theme.LARGE_CANVAS_PIXELS, examples=True)
+        paper, buttons = sketchpad.lay_out_pad(state.CANVAS, theme.LARGE_CANVAS_PIXELS)
+        with paper:
+            drawing = sketchpad.show_canvas(state.CANVAS, theme.CANVAS_PIXELS)
+        with buttons:
+            sketchpad.show_buttons(state.CANVAS, examples=True)
     with answer:
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             st.title("Digit Lab", width="content")

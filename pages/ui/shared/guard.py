@@ -35,12 +35,13 @@ def show_error(error: DigitLabError) -> None:
     st.error(formatting.escape_markdown(str(error)))
 
 
-def render_fragment(part: Callable[[], None], every: float | None = None) -> None:
+def render_fragment(part: Callable[[], None], every: float | None = None, key: str | None = None) -> None:
     """Renders a part of a page that reruns by itself: when one of its widgets changes, and on a timer.
 
     Args:
         part: draws it.
         every: seconds between reruns; None for no timer.
+        key: by which a callback elsewhere may rerun it, unique on the page.
     """
 
     in_full_run = True
@@ -52,7 +53,7 @@ def render_fragment(part: Callable[[], None], every: float | None = None) -> Non
             feedback.show_confirmations()
         in_full_run = False
 
-    st.fragment(guarded_part, run_every=every)()
+    st.fragment(guarded_part, run_every=every, key=key)()
 
 
 def try_action(action: Callable[[], Any], wanted: bool) -> Any:

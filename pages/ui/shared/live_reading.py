@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from mnist_core.browser.bundle import bundle
 from mnist_core.drawing.canvas import parse_brush_width
@@ -66,16 +67,35 @@ def models_in_browser(choices: Sequence[str]) -> list[LiveModel]:
     return []
 
 
-def show_live_reading(canvas: str, models: Sequence[LiveModel], keep: bool = False, is_number: bool = False) -> None:
-    """Lets models read a canvas while somebody draws. Call it after the server's answer is shown.
+def show_live_reading(canvas: str, models: Sequence[LiveModel], keep: bool = False) -> None:
+    """Lets models read a canvas while somebody draws. The arguments are those of `show_reader` and `show_state`."""
+    with show_reader(canvas):
+        show_state(canvas, models, keep)
 
-    The component itself never changes, for Streamlit would send its script again: what changes is in `data-state`.
+
+def show_reader(canvas: str, is_number: bool = False) -> DeltaGenerator:
+    """What reads in the browser. It never changes, for Streamlit would send its script again.
+
+    Args:
+        canvas: key of the canvas.
+        is_number: whether a whole number is drawn on it.
+
+    Returns:
+        Where to call `show_state`.
+    """
+    place = st.container(key=f"{canvas}_live")
+    with place:
+        _mount(key=f"{canvas}_reader", data={"key": canvas, "isNumber": is_number})
+    return place
+
+
+def show_state(canvas: str, models: Sequence[LiveModel], keep: bool = False) -> None:
+    """Tells the browser what the server knows. Call it after the server's answer is shown.
 
     Args:
         canvas: key of the canvas.
         models: that read; none while the drawing is not to be read live.
         keep: the live answer stays after the stroke and follows the model, for the server gives none.
-        is_number: whether a whole number is drawn on it.
     """
     knows = {
         "canvas": canvas_edits.widget_key(canvas),
@@ -84,9 +104,7 @@ def show_live_reading(canvas: str, models: Sequence[LiveModel], keep: bool = Fal
         "models": [asdict(model) for model in models],
         "keep": keep,
     }
-    with st.container(key=f"{canvas}_live"):
-        st.html(f'<div class="lab-live-state" data-state="{html.escape(json.dumps(knows))}"></div>')
-        _mount(key=f"{canvas}_reader", data={"key": canvas, "isNumber": is_number})
+    st.html(f'<div class="lab-live-state" data-state="{html.escape(json.dumps(knows))}"></div>')
 
 
 def _brush(canvas: str) -> float | None:

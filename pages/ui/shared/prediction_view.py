@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -13,6 +14,7 @@ from mnist_core.charts.common import data_url, format_percent
 from mnist_core.drawing.whole_numbers import WholeNumber
 from mnist_core.models.classifier import REJECT_ABOVE, Prediction
 from pages.ui.shared import theme, thumbnails
+from pages.ui.shared.thumbnails import PictureHtml
 
 UNSURE_BELOW = 0.5
 """Confidence below which a prediction is shown faintly."""
@@ -22,15 +24,20 @@ NOT_A_DIGIT_NAME = "not a digit"
 
 
 def show_prediction(reading: Prediction, title: str = "", seen: NDArray[np.uint8] | None = None) -> None:
-    """The prediction for one image, with a bar for each output. The arguments are those of `show_answer`."""
+    """The prediction for one image, with a bar for each output. The arguments are those of `answer_html`."""
     show_answer(reading, title, seen)
     show_bars(reading)
 
 
-def show_answer(
+def show_answer(reading: Prediction, title: str = "", seen: NDArray[np.uint8] | None = None) -> None:
+    """The prediction for one image. The arguments are those of `answer_html`."""
+    st.html(PictureHtml(answer_html(reading, title, seen)))
+
+
+def answer_html(
     reading: Prediction, title: str = "", seen: NDArray[np.uint8] | None = None, seconds: float | None = None
-) -> None:
-    """The predicted digit or "not a digit", its confidence, and the model's input.
+) -> str:
+    """HTML of the predicted digit or "not a digit", its confidence, and the model's input.
 
     Args:
         reading: the prediction.
@@ -45,11 +52,16 @@ def show_answer(
         digit, confidence = f"{reading.digit:d}", format_percent(reading.confidence)
         attribute = f'data-digit="{digit}"'
     is_unsure = not reading.rejected and reading.confidence < UNSURE_BELOW
-    st.html(
+    return (
         f'{_title_html(title)}<div class="lab-answer" role="status" {attribute}>'
         f"{_digit_html(digit, is_unsure)}"
         f"{_confidence_html(confidence, seconds)}{model_input}</div>"
     )
+
+
+def columns_html(columns: Sequence[str], part: str) -> str:
+    """HTML of one column for each model. `part`: "answer" or "bars", as of `live_reading.show_place`."""
+    return f'<div class="lab-models" data-part="{part}">{"".join(f"<div>{column}</div>" for column in columns)}</div>'
 
 
 def show_bars(reading: Prediction) -> None:
@@ -69,8 +81,8 @@ def prediction_text(reading: Prediction) -> str:
     return f"{reading.digit}, {format_percent(reading.confidence)}"
 
 
-def show_number(number: WholeNumber, title: str = "", seconds: float | None = None) -> None:
-    """The predicted whole number and its confidence. A digit that does not look like one is a question mark.
+def number_html(number: WholeNumber, title: str = "", seconds: float | None = None) -> str:
+    """HTML of the predicted whole number and its confidence. A digit that does not look like one is a question mark.
 
     Args:
         number: has at least one part.
@@ -79,15 +91,15 @@ def show_number(number: WholeNumber, title: str = "", seconds: float | None = No
     """
     confidence = "That does not look like a number" if number.rejected else format_percent(number.confidence)
     digits = "".join(NOTHING if part.prediction.rejected else f"{part.prediction.digit:d}" for part in number.parts)
-    st.html(
+    return (
         f'{_title_html(title)}<div class="lab-answer" role="status" data-number="{html.escape(number.text)}">'
         f"{_digit_html(digits, number.rejected or number.confidence < UNSURE_BELOW)}"
         f"{_confidence_html(confidence, seconds)}</div>"
     )
 
 
-def show_parts(number: WholeNumber, drawing: NDArray[np.uint8]) -> None:
-    """Where each digit of a whole number was found, and the model's input for each.
+def parts_html(number: WholeNumber, drawing: NDArray[np.uint8]) -> str:
+    """HTML of where each digit of a whole number was found, and the model's input for each.
 
     Args:
         number: has at least one part.
@@ -95,9 +107,8 @@ def show_parts(number: WholeNumber, drawing: NDArray[np.uint8]) -> None:
     """
     boxes = data_url(_with_boxes(number, drawing))
     alt = f"your drawing with a frame around each of {len(number.parts)} digits"
-    st.html(f'<img class="lab-boxes" alt="{alt}" src="{boxes}">')
     parts = [(part.image, *_digit_caption(part.prediction)) for part in number.parts]
-    thumbnails.show_strip(parts, 84)
+    return f'<img class="lab-boxes" alt="{alt}" src="{boxes}">{thumbnails.strip_html(parts, 84)}'
 
 
 def probability_bars(probabilities: NDArray[np.float32], not_a_digit: float = 0.0) -> str:

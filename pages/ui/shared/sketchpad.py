@@ -5,6 +5,7 @@ A canvas is always 280 pixels high and is only displayed larger or smaller: a dr
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,12 +13,13 @@ import numpy as np
 import streamlit as st
 import streamlit_drawable_canvas
 from numpy.typing import NDArray
+from streamlit.delta_generator import DeltaGenerator
 from streamlit_drawable_canvas import st_canvas
 
 from mnist_core.drawing import canvas
 from mnist_core.drawing.normalize import normalize_drawing
 from mnist_core.drawing.strokes import Strokes, render_strokes
-from pages.ui.shared import canvas_edits, live_reading, state, theme
+from pages.ui.shared import canvas_edits, state, theme
 
 BRUSH_PIXELS = 20
 """Brush width until the visitor changes it."""
@@ -48,43 +50,51 @@ class Drawing:
     brush: float | None = None
 
 
-def show_sketchpad(
-    key: str,
-    width: int,
-    largest: int = theme.CANVAS_PIXELS,
-    examples: bool = False,
-    frames: bool = False,
-) -> Drawing | None:
+def show_sketchpad(key: str, width: int) -> Drawing | None:
     """Shows a canvas, as wide as its column, with Undo and Clear under it.
 
     Args:
         key: of the canvas, one of state's.
         width: of the drawing, in pixels; it is 280 pixels high.
-        largest: width on the screen at most, in pixels.
-        examples: adds a button that draws some digit.
-        frames: has a place for frames around the digits of a whole number, which the browser draws.
 
     Returns:
         The drawing on it; None before the first stroke.
     """
-    st.session_state.setdefault(state.BRUSH, BRUSH_PIXELS)
+    paper, buttons = lay_out_pad(key)
+    with paper:
+        drawing = show_canvas(key, width)
+    with buttons:
+        show_buttons(key)
+    return drawing
+
+
+def lay_out_pad(key: str, largest: int = theme.CANVAS_PIXELS) -> tuple[DeltaGenerator, DeltaGenerator]:
+    """Makes the places of a canvas and of its buttons, for a page on which a stroke reruns the canvas alone.
+
+    Args:
+        key: of the canvas.
+        largest: width on the screen at most, in pixels.
+    """
     with st.container(key=f"{key}_pad", width=largest, gap="small"):
-        with st.container(key=f"{key}_paper"):
-            if frames:
-                live_reading.show_place(key, "frames")
-            result = st_canvas(
-                stroke_width=st.session_state[state.BRUSH],
-                stroke_color=theme.CANVAS_INK,
-                background_color=theme.CANVAS_PAPER,
-                width=width,
-                height=theme.CANVAS_PIXELS,
-                initial_drawing=st.session_state.get(state.initial_drawing_key(key)),
-                return_image_data=True,
-                key=canvas_edits.widget_key(key),
-            )
-        if result.json_data:
-            st.session_state[state.drawing_key(key)] = result.json_data
-        _show_buttons(key, examples)
+        return st.container(key=f"{key}_paper"), st.container(horizontal=True, gap="small")
+
+
+def show_canvas(key: str, width: int, on_change: Callable[[], None] | None = None) -> Drawing | None:
+    """Shows a canvas alone. Arguments and result are those of `show_sketchpad`. `on_change`: called after a stroke."""
+    st.session_state.setdefault(state.BRUSH, BRUSH_PIXELS)
+    result = st_canvas(
+        stroke_width=st.session_state[state.BRUSH],
+        stroke_color=theme.CANVAS_INK,
+        background_color=theme.CANVAS_PAPER,
+        width=width,
+        height=theme.CANVAS_PIXELS,
+        initial_drawing=st.session_state.get(state.initial_drawing_key(key)),
+        return_image_data=True,
+        key=canvas_edits.widget_key(key),
+        on_change=on_change,
+    )
+    if result.json_data:
+        st.session_state[state.drawing_key(key)] = result.json_data
     if not result.json_data or not result.json_data.get("objects"):
         return None
     image = result.image_data  # decoded at each access
@@ -93,8 +103,20 @@ def show_sketchpad(
     return Drawing(image, canvas.parse_strokes(result.json_data), canvas.parse_brush_width(result.json_data))
 
 
-def _show_buttons(key: str, examples: bool) -> None:
-    """Undo and Clear, and a button for an example."""
+def rerun_if_emptied_or_begun(key: str, fragment: str) -> None:
+    """Called after a stroke: if the canvas was empty or is empty now, reruns what is around it.
+
+    Args:
+        key: of the canvas.
+        fragment: key of the fragment around it, with its buttons.
+    """
+    sent = st.session_state[canvas_edits.widget_key(key)].get("drawing") or {}
+    if bool((sent.get("raw") or {}).get("objects")) != bool(canvas_edits.drawn_objects(key)):
+        st.rerun(fragment)
+
+
+def show_buttons(key: str, examples: bool = False) -> None:
+    """Undo and Clear, and a button for an example. Call it after `show_canvas`, on whose drawing they depend."""
     has_strokes = bool(canvas_edits.drawn_objects(key))
     can_undo = has_strokes or state.cleared_drawing_key(key) in st.session_state
     buttons = [
@@ -102,11 +124,10 @@ def _show_buttons(key: str, examples: bool) -> None:
         ("Clear", ":material/delete:", has_strokes, canvas_edits.clear_canvas),
         *([("Draw one for me", ":material/casino:", True, canvas_edits.put_example)] if examples else []),
     ]
-    with st.container(horizontal=True, gap="small"):
-        for label, icon, enabled, action in buttons:
-            st.button(
-                label, f"{key}_{label}", icon=icon, disabled=not enabled, width="stretch", on_click=action, args=(key,)
-            )
+    for label, icon, enabled, action in buttons:
+        st.button(
+            label, f"{key}_{label}", icon=icon, disabled=not enabled, width="stretch", on_click=action, args=(key,)
+        )
 
 
 def drawing_from_strokes(sent: dict[str, Any] | None, width: int) -> Drawing | None:

@@ -65,8 +65,7 @@ STYLE = f"""
   .st-key-answer .lab-digit {{ font-size: 4.5rem; min-width: 3rem; }}
   .st-key-number_workbench .lab-digit {{ font-size: 3rem; }}
   .st-key-answer .lab-sure {{ font-size: 1.3rem; line-height: 1.2; }}
-  .st-key-answer .stColumn {{ min-width: 0; flex: 1; }} /* two models: next to each other */
-  .st-key-answer :is(.stColumn, .lab-live > div):not(:only-child) .lab-sure {{ font-size: 1rem; }}
+  .st-key-answer :is(.lab-models, .lab-live) > div:not(:only-child) .lab-sure {{ font-size: 1rem; }}
   .st-key-answer .lab-figure {{ display: none; }} /* the last of the stages shows it, too */
 }}
 @media (min-width: 641px) {{ /* canvas and buttons fit a laptop's screen */
@@ -78,7 +77,7 @@ STYLE = f"""
     / min(50%, max({CANVAS_PIXELS}px, min({LARGE_CANVAS_PIXELS}px, 100svh - 11rem))) minmax(0, 1fr); }}
 }}
 @media (min-width: 1025px) {{ /* one model's answer is one line: the bars below it do not move while somebody draws */
-  .st-key-digit_workbench :is(.stColumn, .lab-live > div):only-child .lab-answer, .st-key-home_answer .lab-answer {{
+  .st-key-digit_workbench :is(.lab-models, .lab-live) > div:only-child .lab-answer, .st-key-home_answer .lab-answer {{
     flex-wrap: nowrap; }}
   .st-key-answer .lab-figure {{ flex: none; }}
   .st-key-number_workbench {{ grid-template: "pad answer" auto "pad details" 1fr / minmax(0, 3fr) minmax(0, 2fr);
@@ -122,7 +121,7 @@ STYLE = f"""
 :has(> .stElementContainer .lab-live[data-part="answer"]:not(:empty)) > :not(:has(.lab-live)),
 :has(> .stElementContainer .lab-live[data-part="bars"]:not(:empty)) > :has(.lab-bars):not(:has(.lab-live)) {{
   display: none; }}
-.lab-live {{ display: grid; grid-auto-flow: column; grid-auto-columns: minmax(0, 1fr); gap: 1rem; }}
+.lab-live, .lab-models {{ display: grid; grid-auto-flow: column; grid-auto-columns: minmax(0, 1fr); gap: 1rem; }}
 .st-key-number_workbench:has([data-part="answer"]:not(:empty)) .st-key-details {{ opacity: .4; }}
 .st-key-number_canvas_paper {{ position: relative; }}
 .stElementContainer:has([data-part="frames"]) {{ position: absolute; inset: 0; z-index: 20; pointer-events: none; }}
@@ -131,7 +130,7 @@ STYLE = f"""
 .lab-frame.rejected {{ color: rgb{REJECTED}; }}
 .lab-frame::before {{ content: attr(data-name); position: absolute; bottom: calc(100% + 2px); font-weight: 700;
   line-height: 1.1; }}
-@media (max-width: 640px) {{ .lab-live[data-part="bars"] {{ grid-auto-flow: row; }} }}
+@media (max-width: 640px) {{ :is(.lab-models, .lab-live)[data-part="bars"] {{ grid-auto-flow: row; }} }}
 .lab-metrics {{ display: flex; flex-wrap: wrap; gap: .2rem 1.4rem; font-variant-numeric: tabular-nums; }}
 .lab-answer {{ display: flex; gap: 1.25rem; align-items: center; flex-wrap: wrap; margin-bottom: 1rem; }}
 .lab-digit {{ font-size: 6.5rem; line-height: 1; font-weight: 700; min-width: 4.2rem; text-align: center; }}
@@ -146,7 +145,8 @@ STYLE = f"""
 .lab-value, .lab-bars > :nth-child(3n + 1) {{ text-align: right; }}
 .lab-bars > :nth-child(3n + 1) {{ max-width: 3.2rem; line-height: 1.1; }}
 .lab-tiles {{ width: 100%; max-width: 560px; }}
-.lab-boxes {{ max-width: 100%; border-radius: 6px; margin-bottom: 1rem; }}
+.lab-boxes {{ max-width: 100%; border-radius: 6px; margin-bottom: 2rem; }}
+.lab-strip + .lab-boxes, .lab-answer + .lab-note {{ margin-top: 1rem; }} /* of the second model */
 .lab-probe-grid {{ width: 100%; max-width: 930px; border-radius: 6px; background: #000; }}
 .lab-probe {{ margin: 0 0 .6rem; display: grid; grid-template-columns: 60px auto; gap: .3rem .6rem;
   align-items: center; }}

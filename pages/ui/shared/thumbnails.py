@@ -38,8 +38,13 @@ def captioned_html(image: NDArray[np.uint8], name: str, text: str, pixels: int =
 
 def show_strip(images: Sequence[tuple[NDArray[np.uint8], str, str]], pixels: int = 112) -> None:
     """Images in a row, each given as (image, name, text)."""
+    st.html(PictureHtml(strip_html(images, pixels)))
+
+
+def strip_html(images: Sequence[tuple[NDArray[np.uint8], str, str]], pixels: int = 112) -> str:
+    """HTML of images in a row, each given as (image, name, text)."""
     figures_html = "".join(captioned_html(image, name, text, pixels) for image, name, text in images)
-    st.html(PictureHtml(f'<div class="lab-strip">{figures_html}</div>'))
+    return f'<div class="lab-strip">{figures_html}</div>'
 
 
 def show_tiles(images: NDArray[np.uint8], columns: int) -> None:

@@ -1,0 +1,148 @@
+"""Canvas, answer and stages. A stroke reruns only what it changes: most of its cost is what Streamlit sends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from mnist_core.charts.common import encode_png
+from pages.ui.draw import results
+from pages.ui.draw.results import Reading
+from pages.ui.draw.upload import select_drawing
+from pages.ui.shared import correction, figure, guard, live_reading, sketchpad, state, theme
+from pages.ui.shared.sketchpad import Drawing
+from pages.ui.shared.thumbnails import PictureHtml
+
+FRAGMENT = "workbench"
+
+
+@dataclass
+class Workbench:
+    """What a stroke needs to know.
+
+    Attributes:
+        canvas: its key.
+        is_number: whether a whole number is drawn.
+        is_live: whether the drawing is read while it is drawn.
+        upload: the uploaded picture.
+        choices: of the models, at least one.
+        reading: of what is drawn now, or None.
+    """
+
+    canvas: str
+    is_number: bool
+    is_live: bool
+    upload: Drawing | None
+    choices: list[str]
+    reading: Reading | None = None
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a stroke changes something. It writes to each of them every time: Streamlit allows no gaps."""
+
+    paper: DeltaGenerator
+    answer: DeltaGenerator
+    details: DeltaGenerator
+    live: DeltaGenerator
+
+
+def show_workbench(is_number: bool, upload: Drawing | None, choices: list[str]) -> None:
+    """Shows the workbench: a fragment, which has the fragment of the strokes in it."""
+    guard.render_fragment(lambda: _show_all(is_number, upload, choices), key=FRAGMENT)
+
+
+def _show_all(is_number: bool, upload: Drawing | None, choices: list[str]) -> None:
+    with st.container(key="number_workbench" if is_number else "digit_workbench"):
+        answer = st.container(key="answer")
+        pad = st.container(key="pad", width=theme.LARGE_CANVAS_PIXELS)
+        details = st.container(key="details")
+    heading = st.container(horizontal=True, vertical_alignment="center")
+    canvas = state.NUMBER_CANVAS if is_number else state.CANVAS
+    bench = Workbench(canvas, is_number, is_number or not st.session_state[state.PLAIN], upload, choices)
+    with pad:
+        paper, buttons = sketchpad.lay_out_pad(canvas, theme.LARGE_CANVAS_PIXELS)
+        _show_preparation(is_number)
+        models = live_reading.models_in_browser(choices) if bench.is_live else []
+        live = live_reading.show_reader(canvas, is_number)
+    with paper if is_number else details:
+        live_reading.show_place(canvas, "frames" if is_number else "bars")
+    with answer:
+        live_reading.show_place(canvas, "answer")
+    places = Places(paper, answer, details, live)
+    guard.render_fragment(lambda: _show_stroke(bench, places, models))
+    with buttons:
+        sketchpad.show_buttons(canvas, examples=not is_number)
+    if bench.reading and not is_number:
+        _show_tools(bench, bench.reading, details, heading)
+
+
+def _show_stroke(bench: Workbench, places: Places, models: list[live_reading.LiveModel]) -> None:
+    """What a stroke reruns: the canvas, and what is read on it."""
+    width = theme.NUMBER_PIXELS if bench.is_number else theme.CANVAS_PIXELS
+    with places.paper:
+        drawn = sketchpad.show_canvas(bench.canvas, width, lambda: _notice_stroke(bench))
+    bench.reading = None
+    with places.answer:
+        drawing = select_drawing(bench.canvas, drawn, bench.upload)
+        guard.render(lambda: _show_answer(bench, drawing))
+    with places.details:
+        if bench.reading:
+            st.html(PictureHtml(bench.reading.details))
+        else:
+            st.empty()
+    if bench.reading and bench.reading.stages:
+        st.html(PictureHtml(bench.reading.stages))
+    with places.live:
+        live_reading.show_state(bench.canvas, models)
+
+
+def _notice_stroke(bench: Workbench) -> None:
+    """Reruns all of the workbench if a stroke changes more of it than its answer."""
+    if bench.reading and correction.is_kept(bench.reading.image):
+        st.rerun(FRAGMENT)  # what is drawn now is not kept
+    sketchpad.rerun_if_emptied_or_begun(bench.canvas, FRAGMENT)
+
+
+def _show_answer(bench: Workbench, drawing: Drawing | None) -> None:
+    """What the models predict, or why they cannot: somebody may have deleted the run of one."""
+    if drawing is None:
+        results.show_drawing_hint(bench.is_number, bench.is_live)
+        return
+    read = results.read_number if bench.is_number else results.read_digit
+    bench.reading = read(drawing, bench.choices)
+    if bench.reading:
+        st.html(PictureHtml(bench.reading.answer))
+    else:
+        what = "Write a number" if bench.is_number else "Draw a digit"
+        st.info(f"There is no ink. {what}, or upload an image of one.")
+
+
+def _show_preparation(is_number: bool) -> None:
+    """The brush, and the switch for plain resize."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.slider("Brush width", 6, 40, key=state.BRUSH, help="In pixels of a canvas that is 280 pixels high.")
+        if not is_number:
+            st.toggle("Plain resize", key=state.PLAIN, help="Only shrinks the drawing to 28×28 pixels.")
+
+
+def _show_tools(bench: Workbench, reading: Reading, details: DeltaGenerator, heading: DeltaGenerator) -> None:
+    """What goes with any reading of a digit: the form to correct it, the guides, and the download."""
+    with details, st.container(horizontal=True):
+        correction.show_correction_form(reading.drawing, reading.image, reading.prediction)
+        figure.show_guide("prediction", "How to read the prediction")
+    with heading:
+        st.subheader("From your drawing to what the model sees", width="content")
+        figure.show_guide("stages", "How a drawing is prepared")
+    st.download_button(
+        "28×28 as PNG",
+        lambda: encode_png((bench.reading or reading).image),  # of the last stroke
+        "digit.png",
+        "image/png",
+        key="digit_download",
+        on_click="ignore",
+        type="tertiary",
+        icon=":material/download:",
+    )
