@@ -2,7 +2,7 @@
 
     python benchmarks/_all.py [NAME]...       # updates benchmarks/RESULTS.md; other benchmarks keep their last figures
 
-Takes 45 minutes on an idle machine.
+Takes 55 minutes on an idle machine.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ ORDER = (
     "first_point",
     "memory",
     "together",
+    "load",
     "augmentation",
     "building",
     "sweep",

@@ -1,6 +1,6 @@
 """A class on one server: sessions that draw, trainings, and viewers who watch them live.
 
-    python benchmarks/load.py [--minutes 1] [--drawing 50] [--training 4] [--watching 10] [--closed 200]
+    python benchmarks/load.py [--minutes 3] [--drawing 50] [--training 4] [--watching 10] [--closed 200]
 
 Every session speaks the websocket protocol of Streamlit (`streamlit_client`): no browser takes the cores. Each of
 the drawings is first drawn by a session alone; under load every session must get exactly that answer, or it counts as
@@ -222,7 +222,7 @@ async def measure(app: live.App, minutes: float, drawing: int, training: int, wa
 
 
 @click.command()
-@click.option("--minutes", default=1.0, show_default=True)
+@click.option("--minutes", default=3.0, show_default=True)
 @click.option("--drawing", default=50, show_default=True, help="Sessions that draw.")
 @click.option("--training", default=4, show_default=True, help="People who train.")
 @click.option("--watching", default=10, show_default=True, help="People who watch a run.")
