@@ -4,6 +4,9 @@
 
 RUN = .venv/bin/python
 export PYTHON HOST PORT RELOAD
+# Where this is set, each of the many processes that the tests start would compile our code, the tests and pytest's plugins
+# anew: thirteen seconds for each process of pytest alone.
+unexport PYTHONDONTWRITEBYTECODE
 
 # Some shells and compilers set HOST for their own ends: from the environment only an address counts. On the command
 # line (make app HOST=...) anything does.
