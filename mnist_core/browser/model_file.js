@@ -48,7 +48,7 @@ function readArray(place, length, weights) {
   const bytes = weights.slice(offset, end).buffer; // a copy: typed arrays need offsets that are multiples of their size
   let values;
   if (type === "float32") values = new Float32Array(bytes);
-  else if (type === "float16") values = Float32Array.from(new Uint16Array(bytes), halfToNumber);
+  else if (type === "float16") values = fromHalves(new Uint16Array(bytes));
   else values = scaled(new Int8Array(bytes), scales, weights);
   if (!values.every(Number.isFinite)) throw new ModelError("The model has a weight that is not a finite number.");
   return values;
@@ -63,14 +63,17 @@ function scaled(quantized, scales, weights) {
   return Float32Array.from(quantized, (value, index) => value * factors[index % count]);
 }
 
-/** A float16's bits as a number. */
-export function halfToNumber(bits) {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 0x1f;
-  const fraction = bits & 0x3ff;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 31) return fraction ? NaN : sign * Infinity;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+/** Numbers from the bits of float16s: the same bits stand for a smaller number in a float32. NaN also for infinity. */
+function fromHalves(halves) {
+  const values = new Float32Array(halves.length);
+  const words = new Uint32Array(values.buffer);
+  for (let index = 0; index < halves.length; index++) {
+    const bits = halves[index];
+    words[index] = (bits & 0x7fff) << 13;
+    values[index] *= bits & 0x8000 ? -(2 ** 112) : 2 ** 112;
+    if ((bits & 0x7c00) === 0x7c00) values[index] = NaN;
+  }
+  return values;
 }
 
 let crcTable;

@@ -1,4 +1,4 @@
-// Reads drawings in a Web Worker, as often as the drawing changes but no more than 30 times a second.
+// Reads drawings in a Web Worker, as often as the drawing changes but no more than 30 times in any second.
 //
 //     const reader = new Reader({ onAnswer: (answer) => view.show(answer) });
 //     reader.loadModel({ url });                                   // or { buffer }; also { slot: 1, url }
@@ -9,7 +9,9 @@
 
 import { answerMessages } from "./reading_worker.js";
 
-const MIN_INTERVAL = 1000 / 30; // milliseconds between two readings
+// Milliseconds between two readings. After one that came later than that, the next may follow at once, for the pen rested
+// or the page was busy. So there are at most 30 in any second.
+const INTERVAL = 35;
 const IDLE_SHARE = 3; // without a worker: how many times as long as a reading the page is left alone after it
 
 /** Asks a worker to read. onAnswer: gets answers. onModel: gets {slot, error} when a model was loaded, or was not. */
@@ -22,6 +24,7 @@ export class Reader {
     this.capture = null; // the newest request
     this.busy = false;
     this.notBefore = 0;
+    this.due = 0; // when the reading after the next one may begin
     this.timer = 0;
     this.count = 0;
     this.start();
@@ -78,7 +81,8 @@ export class Reader {
     this.capture = null;
     if (!drawing) return;
     this.busy = true;
-    this.notBefore = performance.now() + MIN_INTERVAL;
+    this.notBefore = Math.max(this.due, performance.now());
+    this.due = this.notBefore + INTERVAL;
     this.count++;
     this.send({ type: "read", id: this.count, ...drawing }, [drawing.pixels.buffer]);
   }
