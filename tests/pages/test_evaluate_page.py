@@ -341,6 +341,7 @@ def test_a_model_with_large_inputs_and_a_hundred_outputs(
             rejected = next(each for each in app.selectbox(key=state.CONFUSION_CELL).options if "not a digit" in each)
             app.selectbox(key=state.CONFUSION_CELL).select((rejected[0], "not a digit")).run()
             assert page_text(app).count("classified as not a digit</b>") == len(numbers(app))
+            assert page_text(app).count("&nbsp;%</div>") == len(numbers(app)), "no line begins with a percent sign"
         if view == "worst":
             rejections = page_text(app).count("classified as not a digit</b>")
             assert page_text(app).count("<b>not a digit</b>") == rejections > 0, "its bar is the longest"
