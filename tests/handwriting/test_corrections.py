@@ -70,7 +70,7 @@ def test_too_many_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(corrections, "MAX_CORRECTIONS", 2)
     save_correction(image(), 1, 0)
     save_correction(image(), 2, 0)
-    with pytest.raises(DrawingError, match="^2 "):
+    with pytest.raises(DrawingError, match="keeps 2 drawings"):
         save_correction(image(), 3, 0)
     assert len(list_corrections()) == 2
 

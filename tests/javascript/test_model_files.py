@@ -99,7 +99,7 @@ def test_several_readers_at_once(run: Run) -> None:
 )
 def test_a_network_that_is_too_large_is_left_to_the_server(layers, words: str) -> None:
     run = new_run(*layers)
-    with pytest.raises(ModelError, match=f"{words}.* only the server"):
+    with pytest.raises(ModelError, match=f"{words}.* on the server only"):
         read_browser_model(run.path)
     assert not (run.path / BROWSER_MODEL).exists()
 
@@ -112,7 +112,7 @@ def test_weights_that_cannot_be_used(run: Run) -> None:
     with pytest.raises(ModelError, match="cannot be read"):
         read_browser_model(run.path)
     (run.path / "model.keras").unlink()
-    with pytest.raises(ModelError, match="no model.keras.* only the server"):
+    with pytest.raises(ModelError, match="no model.keras.* on the server only"):
         read_browser_model(run.path)
 
 

@@ -62,5 +62,5 @@ def test_models_that_a_browser_cannot_read() -> None:
         model_url("20260101-000000-fast-1234abcd")
     layers = (Flatten(), Dense(8000), Dense(10, "softmax"))
     large = create_run(RunSpec("fast", Settings(layers, 100, 1), "sample"))
-    with pytest.raises(ModelError, match="only the server"):
+    with pytest.raises(ModelError, match="on the server only"):
         model_url(large.id)

@@ -248,5 +248,5 @@ def test_an_imported_run_of_ones_own_must_have_real_layers(runs_root: Path) -> N
     value = json.loads(path.read_text())
     value["overrides"]["layers"] = [7]
     path.write_text(json.dumps(value))
-    with pytest.raises(RunError, match="overrides 'layers'"):
+    with pytest.raises(RunError, match="sets 'layers'"):
         validate.validate_run(run)
