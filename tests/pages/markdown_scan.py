@@ -35,7 +35,7 @@ NO_STREAMLIT = {"log", "re", "html"}
 """Receivers whose methods have the same names."""
 ESCAPING = {
     "markdown": {"escape_markdown", "escape_table"},
-    "html": {"escape", "data_url", "fast_data_url", "b64encode"},
+    "html": {"escape", "data_url", "png_url", "fast_data_url", "b64encode"},
 }
 """Language -> functions that make any text safe in it."""
 NUMBERS = {"len", "int", "round", "sum", "float", "min", "max", "abs", "count", "bool", "range"}

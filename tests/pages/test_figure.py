@@ -60,8 +60,10 @@ def test_a_chart_has_a_finding_and_a_menu_and_without_data_it_is_a_sentence() ->
     assert len(app.get("vega_lite_chart")) == 2
     texts = [text.value for text in app.markdown]
     assert r"It is \*empty\*." in texts and r"It is \*drawn\*." in texts
-    assert texts.count("**How to read this**") == 2
+    assert texts.count("**How to read this**") == 1, "the content of a live menu is not sent while it is closed"
     assert [each.proto.label for each in app.get("download_button")] == ["CSV"], "none is added twice a second"
+    app.session_state["menu_live"] = True
+    assert [text.value for text in app.run().markdown].count("**How to read this**") == 2
     app.session_state[state.PRESENTING] = True
     usual, presented = app.get("vega_lite_chart")[0], app.run().get("vega_lite_chart")[0]
     heights = [json.loads(chart.proto.spec)["height"] for chart in (usual, presented)]

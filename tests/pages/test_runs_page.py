@@ -279,6 +279,7 @@ def test_without_an_administrator_nobody_can_sign_in(app: AppTest, two: list[Run
 def test_the_training_of_another_visitor_cannot_be_controlled(
     app: AppTest, live: Run, all_buttons: Callable[[], None]
 ) -> None:
+    app.session_state[state.LIVE_SETTINGS_OPEN] = True
     of(ANN, live)
     open_page(visit(app, BEN), "pages/train.py", run=live.id)
     names = ("Pause", "One batch", "One epoch", "Stop")
@@ -642,6 +643,7 @@ def test_buttons_write_their_request_to_control_json(app: AppTest, live: Run) ->
 
 
 def test_learning_rate_and_epochs_change_during_training(app: AppTest, live: Run) -> None:
+    app.session_state[state.LIVE_SETTINGS_OPEN] = True
     open_page(app, "pages/train.py", run=live.id)
     app.select_slider(key=f"rate-{live.id}").set_value(0.0003).run()
     app.number_input(key=f"epochs-{live.id}").set_value(9).run()
@@ -661,6 +663,7 @@ def test_a_finished_run_is_continued(app: AppTest, two: list[Run], monkeypatch: 
 
 def test_controls_have_the_current_values_as_their_defaults(app: AppTest, live: Run) -> None:
     """A slow browser shows the default and reports it: as a minimum it would end the run."""
+    app.session_state[state.LIVE_SETTINGS_OPEN] = True
     open_page(app, "pages/train.py", run=live.id)
     epochs, rate = app.number_input(key=f"epochs-{live.id}"), app.select_slider(key=f"rate-{live.id}")
     assert epochs.proto.default == epochs.value == live.status().epochs > epochs.min
@@ -670,6 +673,7 @@ def test_controls_have_the_current_values_as_their_defaults(app: AppTest, live: 
 
 def test_controls_stay_while_a_run_whose_epochs_are_all_trained_is_saved(app: AppTest, live: Run) -> None:
     live.write_status(stamp_status(replace(live.status(), epoch=5)))
+    app.session_state[state.LIVE_SETTINGS_OPEN] = True
     open_page(app, "pages/train.py", run=live.id)
     assert app.number_input(key=f"epochs-{live.id}").value == 5
     assert not app.error and not app.exception

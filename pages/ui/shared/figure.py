@@ -40,7 +40,7 @@ def show_chart(
         key: of its widgets, unique on the page.
         rows: returns the rows of the CSV; by default the chart's data.
         on_select: as st.altair_chart takes it.
-        live: whether it is redrawn twice a second. If so, the menu has no CSV.
+        live: whether it is redrawn twice a second. If so, the menu has no CSV, and its content is sent once it is open.
         finding: what the chart shows, in one sentence of plain text above it.
 
     Returns:
@@ -54,10 +54,11 @@ def show_chart(
             _show_title(title)
             st.markdown(formatting.escape_markdown(finding or "There is nothing to show yet."))
             return None
-        with _title_and_menu(title, guide, key):
+        with _title_and_menu(title, guide, key, live) as has_content:
             if not live:  # Streamlit keeps the function of every download button until the next run of the whole page
                 _show_download(lambda: encode_csv(csv_rows()), "csv", key)
-            chart_export.show_export_buttons(_card_key(key), key, len(data))
+            if has_content:
+                chart_export.show_export_buttons(_card_key(key), key, len(data))
         _show_finding(finding)
         chart = _enlarge_for_audience(chart)
         if rendered:
@@ -162,22 +163,33 @@ def _show_title(title: str) -> None:
 
 
 @contextmanager
-def _title_and_menu(title: str, guide: str, key: str) -> Iterator[None]:
-    """The title on the left, the menu on the right. The caller adds the downloads to the menu."""
+def _title_and_menu(title: str, guide: str, key: str, live: bool = False) -> Iterator[bool]:
+    """The title on the left, the menu on the right. The caller adds the downloads to the menu if it has content."""
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", wrap=False):
         _show_title(title)
-        with _menu(guide, key):
-            yield
+        with _menu(guide, key, live) as has_content:
+            yield has_content
 
 
 @contextmanager
-def _menu(guide: str, key: str) -> Iterator[None]:
-    """The menu of a figure: how to read it, then what the caller adds."""
-    with st.popover("How to read this, downloads", type="tertiary", icon=":material/more_horiz:", key=f"menu_{key}"):
+def _menu(guide: str, key: str, live: bool = False) -> Iterator[bool]:
+    """The menu of a figure: how to read it, then what the caller adds. A live figure's is empty until it opens."""
+    on_change: Any = "rerun" if live else "ignore"
+    popover = st.popover(
+        "How to read this, downloads",
+        type="tertiary",
+        icon=":material/more_horiz:",
+        key=f"menu_{key}",
+        on_change=on_change,
+    )
+    with popover:
+        if live and not popover.open:
+            yield False
+            return
         st.markdown("**How to read this**")
         _show_explanation(guide)
         with st.container(horizontal=True):
-            yield
+            yield True
 
 
 def _show_finding(finding: str) -> None:

@@ -12,7 +12,7 @@ from mnist_core.runs.checkpoints import has_checkpoint
 from mnist_core.runs.control import Control
 from mnist_core.runs.run import Run
 from mnist_core.runs.status import Status
-from pages.ui.shared import caches, feedback, guard, mode, visitor
+from pages.ui.shared import caches, feedback, guard, mode, state, visitor
 
 LEARNING_RATES = (1e-5, 3e-5, 1e-4, 2e-4, 3e-4, 5e-4, 1e-3, 2e-3, 3e-3, 5e-3, 0.01, 0.02, 0.03, 0.05, 0.1, 0.3, 1.0)
 MAX_EPOCHS = 1000
@@ -72,9 +72,11 @@ def _show_step_buttons(control: Control, request: Callable[..., None], disabled:
 
 def show_live_settings(run: Run, settings: Settings, status: Status) -> None:
     """An expander with the settings that can be changed during the training."""
-    with st.expander("Change while running"):
-        _show_learning_rate(run, Control.from_json(run.control()).learning_rate or settings.learning_rate)
-        _show_total_epochs(run, status)
+    expander = st.expander("Change while running", key=state.LIVE_SETTINGS_OPEN, on_change="rerun")
+    if expander.open:
+        with expander:
+            _show_learning_rate(run, Control.from_json(run.control()).learning_rate or settings.learning_rate)
+            _show_total_epochs(run, status)
 
 
 def _show_learning_rate(run: Run, current: float) -> None:

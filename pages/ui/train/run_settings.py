@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import streamlit as st
 
+from mnist_core.networks.architecture import Architecture
 from mnist_core.runs.comparison import live_changes, settings_table
 from mnist_core.runs.run import Run
 from mnist_core.runs.spec import RunSpec
-from pages.ui.shared import formatting
+from pages.ui.shared import formatting, state
 from pages.ui.train.network_plan import network_rows
 
 HIDDEN = ("network", "base")
@@ -16,13 +19,20 @@ HIDDEN = ("network", "base")
 
 def show_run_settings(run: Run, spec: RunSpec) -> None:
     """An expander with the settings and the network of a run."""
-    architecture = spec.settings.architecture
-    rows = network_rows(architecture)
-    layers = formatting.plural(len(rows), "layer")
-    label = f"Settings and network of this run: {layers}, {architecture.parameters:,} parameters"
-    with st.expander(label):
+    rows, parameters = _network(spec.settings.architecture)
+    label = f"Settings and network of this run: {formatting.plural(len(rows), 'layer')}, {parameters:,} parameters"
+    expander = st.expander(label, key=state.RUN_SETTINGS_OPEN, on_change="rerun")
+    if not expander.open:
+        return
+    with expander:
         settings = settings_table([spec], [live_changes(run, spec)])
         table = {row["setting"].replace("_", " "): row["values"][0] for row in settings if row["setting"] not in HIDDEN}
         left, right = st.columns(2)
         left.dataframe([{"setting": name, "value": value} for name, value in table.items()], hide_index=True)
         right.table(formatting.escape_table(rows))
+
+
+@lru_cache(maxsize=100)
+def _network(architecture: Architecture) -> tuple[list[dict[str, str]], int]:
+    """The table of a network's layers, and its number of parameters."""
+    return network_rows(architecture), architecture.parameters
