@@ -141,16 +141,19 @@ def plain_resize(drawing: Pixels) -> NormalizedDrawing:
 
 def _without_specks(ink: Pixels) -> Stage:
     """Drops dust and distant slips of the pen, but keeps the bar of a 5 and the dot that begins a 4."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(binarize(ink, FAINT), connectivity=8)
-    if count <= 2:
+    extent = ink_extent(ink, FAINT)
+    part = binarize(ink[extent], FAINT)
+    if cv2.connectedComponents(part, connectivity=8)[0] <= 2:  # most drawings; this takes a tenth of the next call
         return Stage("Parts", ink, "All ink is connected.")
-    stroke = mean_stroke_width(ink, FAINT) ** 2  # pixels
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(part, connectivity=8)
+    stroke = mean_stroke_width(ink[extent], FAINT) ** 2  # pixels
     area = stats[1:, cv2.CC_STAT_AREA]
     keep = area >= min(SPECK * stroke, area.max())
     dots = keep & (area < TAP * stroke)
     if not dots[keep].all():
         keep &= ~(dots & (_gaps(stats[1:], keep & ~dots) > TAP_GAP))
-    cleaned = np.where(np.append(False, keep)[labels], ink, 0).astype(np.uint8)
+    cleaned = np.zeros_like(ink)
+    cleaned[extent] = np.where(np.append(False, keep)[labels], ink[extent], 0)
     return Stage("Parts", cleaned, f"Parts of the digit kept: {keep.sum()}. Specks dropped: {(~keep).sum()}.")
 
 

@@ -98,10 +98,19 @@ def test_misread_drawing_is_kept_listed_and_deleted(page: Page) -> None:
     page.get_by_text("Keep this drawing on this server").click()
     settled(page)
     page.get_by_role("button", name="Keep drawing").click()
-    expect(page.get_by_text("Kept as 4").first).to_be_visible(timeout=20 * SECONDS)
+    kept = page.get_by_text("Kept as 4. You can")
+    expect(kept).to_be_visible(timeout=20 * SECONDS)
+    page.keyboard.press("Escape")
+    draw(page, [[(40, 40), (60, 40)]])
+    settled(page)
+    page.get_by_role("button", name="Correct the prediction").click()
+    expect(page.get_by_role("button", name="Keep drawing")).to_be_visible(timeout=20 * SECONDS)
+    expect(kept).to_have_count(0)  # what is drawn now is not kept
+    page.get_by_role("button", name="Keep drawing").click()
     page.get_by_role("link", name="Kept drawings").click()
-    expect(page.get_by_role("heading", name="Kept drawings: 1")).to_be_visible(timeout=30 * SECONDS)
-    page.get_by_role("button", name="Delete", exact=True).click()
+    for count in (2, 1):
+        expect(page.get_by_role("heading", name=f"Kept drawings: {count}")).to_be_visible(timeout=30 * SECONDS)
+        page.get_by_role("button", name="Delete", exact=True).first.click()
     expect(page.get_by_text("None yet")).to_be_visible(timeout=20 * SECONDS)
 
 

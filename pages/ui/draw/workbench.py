@@ -15,7 +15,8 @@ from pages.ui.shared import correction, figure, guard, live_reading, sketchpad, 
 from pages.ui.shared.sketchpad import Drawing
 from pages.ui.shared.thumbnails import PictureHtml
 
-FRAGMENT = "workbench"
+FRAGMENT, STROKE = "workbench", "stroke"
+"""Keys of the fragment of all of the workbench, and of that in it which a stroke reruns."""
 
 
 @dataclass
@@ -72,7 +73,7 @@ def _show_all(is_number: bool, upload: Drawing | None, choices: list[str]) -> No
     with answer:
         live_reading.show_place(canvas, "answer")
     places = Places(paper, answer, details, live)
-    guard.render_fragment(lambda: _show_stroke(bench, places, models))
+    guard.render_fragment(lambda: _show_stroke(bench, places, models), key=STROKE)
     with buttons:
         sketchpad.show_buttons(canvas, examples=not is_number)
     if bench.reading and not is_number:

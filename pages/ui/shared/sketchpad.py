@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 import streamlit as st
 import streamlit_drawable_canvas
@@ -20,6 +21,9 @@ from mnist_core.drawing import canvas
 from mnist_core.drawing.normalize import normalize_drawing
 from mnist_core.drawing.strokes import Strokes, render_strokes
 from pages.ui.shared import canvas_edits, state, theme
+
+# A drawing is so small that waking another core for it costs more than that core saves.
+cv2.setNumThreads(1)
 
 BRUSH_PIXELS = 20
 """Brush width until the visitor changes it."""

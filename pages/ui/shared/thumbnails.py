@@ -25,15 +25,21 @@ class PictureHtml:
 
 def image_html(image: NDArray[np.uint8], alt: str, pixels: int) -> str:
     """An `<img>` of an (H, W) uint8 image, `pixels` wide."""
-    return (
-        f'<img class="lab-picture" width="{pixels}" height="{pixels}" alt="{html.escape(alt)}" src="{data_url(image)}">'
-    )
+    return _image_html(data_url(image), alt, pixels)
 
 
 def captioned_html(image: NDArray[np.uint8], name: str, text: str, pixels: int = 112) -> str:
     """A `<figure>` of an (H, W) uint8 image with its name and a text below it."""
+    return _figure_html(data_url(image), name, text, pixels)
+
+
+def _image_html(url: str, alt: str, pixels: int) -> str:
+    return f'<img class="lab-picture" width="{pixels}" height="{pixels}" alt="{html.escape(alt)}" src="{url}">'
+
+
+def _figure_html(url: str, name: str, text: str, pixels: int) -> str:
     caption = f"<figcaption><b>{html.escape(name)}</b><br>{html.escape(text)}</figcaption>"
-    return f'<figure class="lab-figure" style="width:{pixels}px">{image_html(image, name, pixels)}{caption}</figure>'
+    return f'<figure class="lab-figure" style="width:{pixels}px">{_image_html(url, name, pixels)}{caption}</figure>'
 
 
 def show_strip(images: Sequence[tuple[NDArray[np.uint8], str, str]], pixels: int = 112) -> None:
@@ -43,7 +49,9 @@ def show_strip(images: Sequence[tuple[NDArray[np.uint8], str, str]], pixels: int
 
 def strip_html(images: Sequence[tuple[NDArray[np.uint8], str, str]], pixels: int = 112) -> str:
     """HTML of images in a row, each given as (image, name, text)."""
-    figures_html = "".join(captioned_html(image, name, text, pixels) for image, name, text in images)
+    encoded = {id(image): image for image, _, _ in images}  # an image may be there twice
+    urls = {key: data_url(image) for key, image in encoded.items()}
+    figures_html = "".join(_figure_html(urls[id(image)], name, text, pixels) for image, name, text in images)
     return f'<div class="lab-strip">{figures_html}</div>'
 
 
