@@ -67,9 +67,7 @@ def test_a_stroke_sends_only_what_it_changes(page: AppTest, monkeypatch: pytest.
     monkeypatch.setattr(canvas_edits, "undo", lambda key: st.rerun("stroke"))  # the fragment that a stroke reruns
     draw(page, *SEVEN)
     sent, enqueue = list[ForwardMsg](), ScriptRunContext.enqueue
-    monkeypatch.setattr(
-        ScriptRunContext, "enqueue", lambda run, message: (sent.append(message), enqueue(run, message))
-    )
+    monkeypatch.setattr(ScriptRunContext, "enqueue", lambda run, message: (sent.append(message), enqueue(run, message)))
     button(page, "Undo").click().run()
     kinds = [message.delta.new_element.WhichOneof("type") for message in sent if message.HasField("delta")]
     assert sorted(filter(None, kinds)) == ["bidi_component", "html", "html", "html", "html"]
