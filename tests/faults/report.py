@@ -44,7 +44,7 @@ def session_row(tried: int, figures: Mapping[str, object]) -> dict[str, object]:
 
 
 def write_table(name: str, columns: Sequence[str], rows: Sequence[Sequence[object]], command: str) -> None:
-    """Replaces a table in docs/reliability.md, or continues it after `first_case()`; does nothing in the short form.
+    """Replaces a table in docs/reliability.md, or adds a `session_row` to it; does nothing in the short form.
 
     Args:
         name: of the harness. Its table is between the comments `<!-- NAME -->` and `<!-- /NAME -->`.
@@ -53,7 +53,7 @@ def write_table(name: str, columns: Sequence[str], rows: Sequence[Sequence[objec
         command: what a reader types to get the same table.
     """
     if is_long():
-        page, more = PAGE.read_text(encoding="utf-8"), first_case() > 0
+        page, more = PAGE.read_text(encoding="utf-8"), first_case() > 0 and columns[0] == "cases"
         PAGE.write_text(replace_table(page, name, columns, rows, command, more=more), encoding="utf-8")
 
 
