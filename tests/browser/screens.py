@@ -33,12 +33,17 @@ CHECK_LAYOUT = (Path(__file__).parent / "layout.js").read_text(encoding="utf-8")
 
 def open_screen(page: Page, url: str, name: str, ids: dict[str, str]) -> None:
     """Opens a screen and waits until all of it is shown. `ids`: of "run", "other" and "sweep"."""
-    page.goto(f"{url}/{SCREENS[name].format(**ids)}")
-    page.locator("h1").first.wait_for(timeout=60 * SECONDS)
-    wait_until_shown(page)
+    open_address(page, f"{url}/{SCREENS[name].format(**ids)}")
     if name == "whole-number":
         page.get_by_text("A whole number").click()
         wait_until_shown(page)
+
+
+def open_address(page: Page, address: str) -> None:
+    """Opens an address and waits until all of it is shown."""
+    page.goto(address)
+    page.locator("h1").first.wait_for(timeout=60 * SECONDS)
+    wait_until_shown(page)
 
 
 def wait_until_shown(page: Page) -> None:
