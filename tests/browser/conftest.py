@@ -56,10 +56,13 @@ def chromium() -> Iterator[Any]:
 
 
 def app_environment(home: Path) -> dict[str, str]:
-    """Runs and caches of its own. A proxy that nobody listens at makes a download fail at once: the sample it is."""
+    """Runs and caches of its own. A proxy that nobody listens at makes a download fail at once: the sample it is.
+
+    Without a worker that has TensorFlow loaded, since few of these apps train.
+    """
     nowhere = f"http://127.0.0.1:{free_port()}"
     proxies = {"http_proxy": nowhere, "https_proxy": nowhere, "no_proxy": "127.0.0.1,localhost"}
-    ours = {"DIGITLAB_RUNS": str(home / "runs"), "KERAS_HOME": str(home / "keras")}
+    ours = {"DIGITLAB_RUNS": str(home / "runs"), "KERAS_HOME": str(home / "keras"), "DIGITLAB_WARM": "0"}
     kept = {name: value for name, value in os.environ.items() if not name.startswith("DIGITLAB_")}
     return {name: value for name, value in kept.items() if name.lower() not in proxies} | proxies | ours
 
@@ -73,7 +76,7 @@ def app_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def app_url(app_home: Path) -> Iterator[str]:
     """The app, started as users start it. Its runs are in a temporary folder, its output is in app.log next to them."""
-    with serving(app_home, app_environment(app_home)) as started:
+    with serving(app_home, app_environment(app_home) | {"DIGITLAB_WARM": "1"}) as started:
         try:
             wait_healthy(started)
         except RuntimeError as error:
