@@ -106,14 +106,24 @@ def test_an_answer_changes_while_the_pen_is_down_and_the_server_agrees(chromium:
         assert len(frames) == 1 and frames.pop().startswith("1 ")  # one answer at a time, and the canvas stays
 
 
-def test_a_whole_number_grows_while_it_is_written_with_frames_around_its_digits(
+def zoom(page: Page, percent: int) -> None:
+    """Does what a browser's zoom does to a page: it gets fewer pixels of its own, each of more of the screen's."""
+    width, height = (100 * size // percent for size in (1280, 900))
+    metrics = {"width": width, "height": height, "deviceScaleFactor": percent / 100, "mobile": False}
+    page.context.new_cdp_session(page).send("Emulation.setDeviceMetricsOverride", metrics)
+    wait_until(lambda: page.evaluate("innerWidth") == width, "the zoom")
+    settled(page)
+
+
+def test_a_whole_number_grows_while_it_is_written_with_frames_around_its_digits_whatever_the_zoom(
     chromium: Browser, app_url: str
 ) -> None:
     with draw_page(chromium, app_url) as (page, _):
         page.get_by_text("A whole number", exact=True).click()
         expect(page.locator("[data-part=frames]")).to_have_count(1)
         settled(page)
-        for number, digit in enumerate((4, 2, 7)):
+        for number, (digit, percent) in enumerate(((4, 100), (2, 150), (7, 67))):
+            zoom(page, percent)
             strokes = [[(0.6 * x + 150 * number, 0.6 * y + 60) for x, y in stroke] for stroke in ROUND_HAND[digit][1]]
             for stroke in strokes[:-1]:
                 press_and_move(page, stroke)
@@ -128,9 +138,10 @@ def test_a_whole_number_grows_while_it_is_written_with_frames_around_its_digits(
             x, y = np.transpose([point for stroke in strokes for point in stroke]) * paper["height"] / 280
             assert frame["x"] - paper["x"] == pytest.approx(x.min() - 10, abs=4)
             assert frame["y"] - paper["y"] == pytest.approx(y.min() - 10, abs=4)
-            edge = page.screenshot(clip={"x": frame["x"] - 1, "y": frame["y"] + 20, "width": 1, "height": 1})
-            blue, green, red = cv2.imdecode(np.frombuffer(edge, np.uint8), cv2.IMREAD_COLOR)[0, 0].tolist()
-            assert (red, green, blue) == theme.FRAME  # it is over the canvas
+            if percent == 100:  # otherwise lines are blurred
+                edge = page.screenshot(clip={"x": frame["x"] - 1, "y": frame["y"] + 20, "width": 1, "height": 1})
+                blue, green, red = cv2.imdecode(np.frombuffer(edge, np.uint8), cv2.IMREAD_COLOR)[0, 0].tolist()
+                assert (red, green, blue) == theme.FRAME  # it is over the canvas
             page.mouse.up()
             expect(page.locator(f'.lab-answer[data-number="{written}"]')).to_be_visible(timeout=PATIENCE)
             expect(frames).to_have_count(0, timeout=PATIENCE)
