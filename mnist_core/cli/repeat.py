@@ -42,13 +42,13 @@ def repeat_trainings(planned: Sequence[Planned], mnist: Mnist, path: Path) -> li
     before = len(planned) - len(missing)
     click.echo(f"{mnist.notice or mnist.source}. {before} of {len(planned)} trainings are in {path}.", err=True)
     stopped: list[bool] = []
-    with on_signals(lambda: stopped.append(True)):  # between two trainings; each has its own handler
+    with on_signals(lambda: stopped.append(True)):  # a run has its own handler
         for number, each in enumerate(missing):
             left = format_duration(seconds_left(missing[number:], finished.values(), mnist))
             click.echo(
                 f"{before + number + 1} of {len(planned)}: {_describe(each)}. About {left} left in all.", err=True
             )
-            training = _train(each, mnist)
+            training = _train(each, mnist, stopped)
             if training is not None:
                 append_training(path, training)
                 finished[training.key] = training
@@ -62,17 +62,17 @@ def _describe(planned: Planned) -> str:
     return f"{planned.recipe.name}, {TITLES[planned.trainer]}, seed {planned.spec.seed}"
 
 
-def _train(planned: Planned, mnist: Mnist) -> Training | None:
-    """Trains to the end; None if a signal has stopped it."""
+def _train(planned: Planned, mnist: Mnist, stopped: list[bool]) -> Training | None:
+    """Trains to the end; None if a signal has stopped it. `stopped` is no longer empty after a signal."""
     began = monotonic()
-    scores = (_train_ours if planned.trainer == OURS else _train_with_keras)(planned, mnist)
+    scores = _train_ours(planned) if planned.trainer == OURS else _train_with_keras(planned, mnist, stopped)
     if scores is None:
         return None
     val_accuracy, test_accuracy = scores
     return Training(*planned.key(mnist), round(monotonic() - began, 1), test_accuracy, val_accuracy)
 
 
-def _train_ours(planned: Planned, _: Mnist) -> tuple[tuple[float, ...], float] | None:
+def _train_ours(planned: Planned) -> tuple[tuple[float, ...], float] | None:
     spec = planned.spec
     run = train_recipe(spec.recipe, spec.overrides, spec.data, spec.seed)
     status = run.status()
@@ -83,16 +83,10 @@ def _train_ours(planned: Planned, _: Mnist) -> tuple[tuple[float, ...], float] |
     return tuple(validation_accuracies(run)), run.card()["test_accuracy"]
 
 
-def _train_with_keras(planned: Planned, mnist: Mnist) -> tuple[tuple[float, ...], float] | None:
-    stopped: list[bool] = []
-
-    def stop() -> None:
-        stopped.append(True)
-        script.stop()
-
+def _train_with_keras(planned: Planned, mnist: Mnist, stopped: list[bool]) -> tuple[tuple[float, ...], float] | None:
     def describe(status: Status) -> str:
         return f"epoch {min(status.epoch + 1, status.epochs)}/{status.epochs}"
 
-    with running_script(planned.spec, mnist) as script, on_signals(stop):
-        show_progress(script.is_running, script.status, describe)
+    with running_script(planned.spec, mnist) as script:
+        show_progress(lambda: script.is_running() and not stopped, script.status, describe)
         return None if stopped else script.scores()

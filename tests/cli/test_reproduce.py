@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,18 +13,22 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
 from click.testing import Result
 
 from mnist_core.cli import repeat
 from mnist_core.cli import reproduce as cli_reproduce
 from mnist_core.data.mnist import Mnist
+from mnist_core.export.keras_script import SCRIPT_FILE
 from mnist_core.recipes.recipes import RECIPES
+from mnist_core.reproduction import plain_keras
 from mnist_core.runs.run import Run
 from mnist_core.runs.spec import RunSpec, make_spec
 from mnist_core.runs.status import Status, stamp_status
 from mnist_core.runs.store import create_run, list_runs
 from tests.cli.calling import call, call_error, call_json
+from tests.support import wait_until
 
 
 @pytest.mark.usefixtures("worker_in_thread")
@@ -142,6 +149,30 @@ def test_a_stopped_run_ends_the_command_with_what_is_there(trainers: Trainers) -
     assert result.exit_code == 0
     assert "96.00 (1)" in result.stdout and "Stopped. The same command continues" in result.stderr
     assert len(trainers.trained) == 3, "the stopped run is the last one"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="Windows sends no signal to a single process")
+def test_ctrl_c_ends_a_running_script_and_the_command(
+    trainers: Trainers, monkeypatch: pytest.MonkeyPatch, runs_root: Path
+) -> None:
+    monkeypatch.setattr(repeat, "running_script", plain_keras.running_script)
+    monkeypatch.setattr(plain_keras, "script_files", lambda _: {SCRIPT_FILE: b"import time\ntime.sleep(100)"})
+    scripts: list[psutil.Process] = []
+
+    def interrupt() -> None:
+        wait_until(lambda: psutil.Process().children(), "the script", 30)
+        scripts.extend(psutil.Process().children())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    result = reproduce()
+    thread.join()
+    assert result.exit_code == 0, result.output
+    assert "96.00 (1)  -  " in result.stdout and "Stopped. The same command continues" in result.stderr
+    assert trainers.trained == ALL[:1] and not any(script.is_running() for script in scripts)
+    assert [path.name for path in runs_root.iterdir() if "keras-script" in path.name] == []
 
 
 def test_a_failed_run_is_an_error_and_the_others_are_kept(trainers: Trainers, runs_root: Path) -> None:
