@@ -11,9 +11,9 @@ import gc
 import importlib
 import multiprocessing
 import os
-import subprocess  # noqa: S404 - starts this package's own modules only
+import subprocess  # noqa: S404 - starts our own modules and scripts only
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -138,22 +138,29 @@ def thread_limit() -> int:
 def start_module(
     module: str, *arguments: str, threads: int, keep: Sequence[str] = (), **options: Any
 ) -> subprocess.Popen[bytes]:
-    """Starts `python -m module` in its own session, so that Ctrl-C on the parent does not reach it.
+    """Starts `python -m module` of this package as `start_python` does. `module`: its dotted name."""
+    return start_python("-m", module, *arguments, threads=threads, keep=keep, **options)
+
+
+def start_python(
+    *arguments: str, threads: int, keep: Sequence[str] = (), variables: Mapping[str, str] | None = None, **options: Any
+) -> subprocess.Popen[bytes]:
+    """Starts this Python in its own session, so that Ctrl-C on the parent does not reach it.
 
     Args:
-        module: dotted name of a module of this package.
-        arguments: for its command line.
+        arguments: of its command line.
         threads: cores that it may use.
         keep: see `child_environment`.
+        variables: further environment variables of it.
         options: for subprocess.Popen; standard input is empty unless they say otherwise.
 
     Raises:
         OSError: no more processes can be started.
     """
     options = {"stdin": subprocess.DEVNULL, **options}
-    return subprocess.Popen(  # noqa: S603 - our own module
-        [sys.executable, "-m", module, *arguments],
-        env=child_environment(threads, keep),
+    return subprocess.Popen(  # noqa: S603 - our own module or script
+        [sys.executable, *arguments],
+        env={**child_environment(threads, keep), **(variables or {})},
         start_new_session=True,
         **options,
     )

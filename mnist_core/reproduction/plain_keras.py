@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess  # noqa: S404 - runs our own script
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +15,7 @@ from mnist_core.export.keras_script import SCRIPT_FILE, script_files
 from mnist_core.files.folders import scratch_folder
 from mnist_core.files.read import read_file
 from mnist_core.files.write import open_log, write_arrays, write_bytes
-from mnist_core.processes import child_environment, cpu_count, end_child
+from mnist_core.processes import cpu_count, end_child, start_python
 from mnist_core.runs.spec import RunSpec
 from mnist_core.runs.status import Status
 from mnist_core.runs.store import create_run
@@ -43,14 +41,13 @@ class ScriptProcess:
             write_bytes(folder / name, content)
         write_arrays(folder / _DATA, **{key: getattr(mnist, key) for key in MNIST_KEYS})
         with open_log(self._log) as log:
-            self._process = subprocess.Popen(  # noqa: S603 - our own script
-                [sys.executable, "-u", SCRIPT_FILE, _DATA],
+            self._process = start_python(
+                *("-u", SCRIPT_FILE, _DATA),
+                threads=cpu_count(),
+                variables={"MPLBACKEND": "Agg", "TF_CPP_MIN_LOG_LEVEL": "2"},
                 cwd=folder,
-                env={**child_environment(cpu_count()), "MPLBACKEND": "Agg", "TF_CPP_MIN_LOG_LEVEL": "2"},
-                stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                start_new_session=True,  # Ctrl-C does not reach it
             )
 
     def is_running(self) -> bool:

@@ -55,6 +55,10 @@ PLAIN = {
 """Fields of Streamlit's messages that browsers show as they are, see markdown_scan.TEXTS."""
 
 OURS = {
+    **dict.fromkeys(
+        (f"pages/ui/draw/workbench.py: PictureHtml(bench.reading.{part})" for part in ("answer", "details", "stages")),
+        "Made by `prediction_view` and `thumbnails`, which escape what they are given.",
+    ),
     "pages/ui/shared/sketchpad.py: label": "One of three buttons of a list in the same function.",
     "pages/ui/shared/visitor.py: script": "A script; its values are letters and digits.",
 }
