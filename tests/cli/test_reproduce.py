@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -165,9 +166,10 @@ def test_ctrl_c_ends_a_running_script_and_the_command(
         scripts.extend(psutil.Process().children())
         os.kill(os.getpid(), signal.SIGINT)
 
-    thread = threading.Thread(target=interrupt)
+    thread, began = threading.Thread(target=interrupt), time.monotonic()
     thread.start()
     result = reproduce()
+    assert time.monotonic() - began < 90, "it does not wait for the script"
     thread.join()
     assert result.exit_code == 0, result.output
     assert "96.00 (1)  -  " in result.stdout and "Stopped. The same command continues" in result.stderr
