@@ -142,6 +142,19 @@ def test_step_counter_stays_while_paused_and_while_the_model_is_saved(app: AppTe
         assert app.get("progress")[0].proto.text == message
 
 
+def test_recent_runs_are_listed_and_redrawn_only_while_the_list_is_open(app: AppTest, trained_run: Run) -> None:
+    trained_run.write_status(stamp_status(replace(trained_run.status(), state="running")))
+
+    def listed() -> list[str]:
+        return [each.proto.query_string for each in app.get("page_link") if "· running" in each.proto.label]
+
+    open_page(app, "pages/train.py")
+    assert "Recent runs" in [each.label for each in app.expander] and not listed()
+    app.session_state[state.RECENT_RUNS_OPEN] = True
+    app.run()
+    assert listed() == [f"run={trained_run.id}"]
+
+
 def test_next_steps_of_an_ended_run_lead_to_its_model(app: AppTest, trained_run: Run) -> None:
     open_page(app, "pages/train.py", run=trained_run.id)
     links = {each.proto.label: (each.proto.page, each.proto.query_string) for each in app.get("page_link")}

@@ -54,6 +54,7 @@ TEST_INDEX = _persistent("test_index")
 PROBES = _persistent("probes")  # drawings that the next training watches
 PROBE_PAD_OPEN = _persistent("probe_pad_open")
 LIVE_SETTINGS_OPEN = _persistent("live_settings_open")
+RECENT_RUNS_OPEN = _persistent("recent_runs_open")
 RUN_SETTINGS_OPEN = _persistent("run_settings_open")
 RECIPE = _persistent("recipe")
 SEED = _persistent("seed")

@@ -95,7 +95,8 @@ def show_probes(run: Run, rows: tuple[dict[str, Any], ...], live: bool) -> None:
         live: whether it is training.
     """
     grid = caches.probe_grid(run)
-    history = probes.grid_history(rows, len(grid.labels)) if grid else []
+    shown = [row for row in rows if "wall" in row][-1:] if live else rows
+    history = probes.grid_history(shown, len(grid.labels)) if grid else []
     if not history or grid is None:
         return
     until = history[-1][0]

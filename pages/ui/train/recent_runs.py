@@ -10,16 +10,22 @@ from mnist_core.config import runs_dir
 from mnist_core.runs.labels import run_title
 from mnist_core.runs.run import Run, sweep_mark
 from mnist_core.runs.store import list_runs
-from pages.ui.shared import formatting, guard
+from pages.ui.shared import formatting, guard, state
 
 RECENT_RUNS = 10
 REDRAW_SECONDS = 2.0
 
 
 def show_recent_runs() -> None:
-    """The expander. It is redrawn while one of the runs has not ended."""
-    live = any(not run.status().final for run in _recent_runs())
-    guard.render_fragment(_show_links, every=REDRAW_SECONDS if live else None)
+    """The expander. While it is open, it is redrawn until all of the runs have ended."""
+    runs = _recent_runs()
+    if not runs:
+        return
+    expander = st.expander("Recent runs", key=state.RECENT_RUNS_OPEN, on_change="rerun")
+    if expander.open:
+        live = any(not run.status().final for run in runs)
+        with expander:
+            guard.render_fragment(_show_links, every=REDRAW_SECONDS if live else None)
 
 
 def _recent_runs() -> list[Run]:
@@ -28,11 +34,7 @@ def _recent_runs() -> list[Run]:
 
 
 def _show_links() -> None:
-    runs = _recent_runs()
-    if not runs:
-        return
-    with st.expander("Recent runs"):
-        for run in runs:
-            kind = run.id[16:].rpartition("-")[0]
-            label = f"{run_title(run)} · {kind} · {formatting.run_time(run.id)} · {run.status().state}"
-            st.page_link("pages/train.py", label=formatting.escape_markdown(label), query_params={"run": run.id})
+    for run in _recent_runs():
+        kind = run.id[16:].rpartition("-")[0]
+        label = f"{run_title(run)} · {kind} · {formatting.run_time(run.id)} · {run.status().state}"
+        st.page_link("pages/train.py", label=formatting.escape_markdown(label), query_params={"run": run.id})
