@@ -31,7 +31,16 @@ from tests.faults.make_attacks import FOLDER
 from tests.faults.mutations import Mutation, mutations, sample
 from tests.faults.report import first_case, is_long, longest_seconds, scale, session_row, write_table
 from tests.faults.run_zips import ID, Entry, entry, healthy_files, zipped
-from tests.faults.visitor import Findings, Visitor, forget_peak, memory_mb, time_limit, visit_lists, visit_one
+from tests.faults.visitor import (
+    CASE_SECONDS,
+    Findings,
+    Visitor,
+    forget_peak,
+    memory_mb,
+    time_limit,
+    visit_lists,
+    visit_one,
+)
 from tests.pages.conftest import component_manifests_scanned_once
 from tests.support import names_in
 
@@ -130,7 +139,7 @@ def test_damaged_zips_are_refused_or_open_everywhere(
         forget_peak()
         before, names = memory_mb("VmRSS"), names_in(runs_root)
         try:
-            with time_limit(60, what):
+            with time_limit(CASE_SECONDS, what):
                 run = unpack_run(io.BytesIO(content))
         except RunError as error:
             outcomes["refused"] += 1
@@ -180,7 +189,7 @@ def visit_imported(
             visit_lists(visitor, what)
         forget_peak()
         before, number = memory_mb("VmRSS"), outcomes["visited"]
-        with time_limit(120, what):
+        with time_limit(2 * CASE_SECONDS, what):
             visit_one(visitor, "run", run.id, number, what, folder)
         if number > TOGETHER:  # libraries and data sets are loaded by then
             memory["pages"] = max(memory["pages"], memory_mb("VmHWM") - before)

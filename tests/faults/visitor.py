@@ -20,10 +20,11 @@ from streamlit.testing.v1 import AppTest
 from mnist_core.__main__ import main
 from pages.ui.shared import navigation, state
 from tests.compatibility.test_older_files import RUN
+from tests.faults.report import scale
 from tests.pages.support import open_page, page_text
 
-CASE_SECONDS = 60
-"""A page that takes longer waits for something that never comes."""
+CASE_SECONDS = scale(short=60, long=600)
+"""A page that takes longer waits for something that never comes. The long form may have few percent of a core."""
 TRACEBACK = re.compile(r"Traceback|Something went wrong")
 EXPLAIN_VIEWS = ("layers", "reasons", "mind", "growth", "learned", "neighbours", "beside")
 EVALUATE_VIEWS = ("confusion", "worst", "spoilt", "scores", "sure", "other")
