@@ -495,7 +495,7 @@ def test_trying_again_may_succeed(archive: bytes, fetch_from: Callable[[str], No
 def test_no_network_is_quick_and_plain() -> None:
     started = time.monotonic()
     mnist = load_mnist("full")
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < download.ANSWER_SECONDS, "it waits for nothing"
     assert mnist.name == "sample" and "no network" in mnist.notice
 
 
@@ -520,18 +520,18 @@ def test_silent_server_is_given_up(cache: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_hanging_name_look_up_is_given_up(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """getaddrinfo knows no time-out, so only walking away from it bounds the wait."""
-    released = threading.Event()
+    released, given_up = threading.Event(), threading.Event()
 
     def hang(*_: object, **__: object) -> None:
-        released.wait(10)
+        if not released.wait(30):
+            given_up.set()
         raise socket.gaierror("no name server")
 
     monkeypatch.setattr(socket, "getaddrinfo", hang)
     monkeypatch.setattr(download, "ANSWER_SECONDS", 0.3)
     monkeypatch.setattr(mnist_module, "MNIST_URL", "http://digits.invalid/mnist.npz")
-    started = time.monotonic()
     mnist = load_mnist("full")
-    assert time.monotonic() - started < 2
+    assert not given_up.is_set(), "the name is still looked up"
     assert mnist.name == "sample" and "from digits.invalid: no answer" in mnist.notice
     released.set()
     wait_until(lambda: left_in(cache) == [])
