@@ -107,6 +107,8 @@ class Workers:
             return not any(queue.holds(run) for queue in self.queues for run in list_runs())
 
         wait_until(queues_are_empty, "empty queues")
+        for process in self.processes.values():  # else a ResourceWarning fails a later test, on a busy machine
+            process.wait(60)
 
     @property
     def order(self) -> list[str]:
