@@ -14,7 +14,7 @@ from streamlit.runtime.scriptrunner import ScriptRunContext
 from streamlit.testing.v1 import AppTest
 
 from mnist_core.models.classifier import Prediction
-from pages.ui.shared import canvas_edits, prediction_view, state
+from pages.ui.shared import canvas_edits, model_menu, prediction_view, state
 from tests.pages.support import ONE, SEVEN, button, canvas_state, drawing, open_page, page_text
 
 BAR = (20, 20, 260, 20)
@@ -74,6 +74,18 @@ def test_a_stroke_sends_only_what_it_changes(page: AppTest, monkeypatch: pytest.
     assert kinds.count(None) <= 5, "containers"
     assert sum(message.ByteSize() for message in sent) < 60_000
     assert 'data-digit="7"' in page_text(page) and not page.exception
+
+
+def test_a_stroke_is_answered_again_after_one_that_was_not(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A place that a stroke leaves out once is lost to all later ones, says Streamlit."""
+    monkeypatch.setattr(canvas_edits, "undo", lambda key: st.rerun("stroke"))
+    draw(page, *SEVEN)
+    with monkeypatch.context() as broken:
+        broken.setattr(model_menu, "model_path", lambda choice: 1 / 0)
+        page.run()
+        assert "Something went wrong" in page.error[0].value and "data-digit" not in page_text(page)
+    button(page, "Undo").click().run()
+    assert 'data-digit="7"' in page_text(page) and bars(page) and not page.error and not page.exception
 
 
 def test_undo_brings_a_cleared_drawing_back(page: AppTest) -> None:
