@@ -4,7 +4,11 @@ const sigmoid = (value) => 1 / (1 + Math.exp(-value));
 
 export const ACTIVATIONS = {
   linear: (values) => values,
-  relu: (values) => mapInPlace(values, (value) => (value > 0 ? value : 0)),
+  relu: (values) => {
+    // The most frequent one: a loop of its own takes a fifth of the time.
+    for (let index = 0; index < values.length; index++) if (!(values[index] > 0)) values[index] = 0;
+    return values;
+  },
   leaky_relu: (values, { negative_slope: slope = 0.2 }) =>
     mapInPlace(values, (value) => (value > 0 ? value : value * slope)),
   elu: (values) => mapInPlace(values, (value) => (value > 0 ? value : Math.expm1(value))),
