@@ -63,15 +63,15 @@ CAUSES = {
         "Python at each step, the optimizer) is already removed; reports, probe grid and checkpoint take one percent."
     ),
     "numbers of three digits": (
-        "a reading takes 27 ms here and 4 at best while Chromium draws on the same two cores; up to 33 ms are "
-        "the wait for the next reading, of which there are at most 30 a second."
-    ),
-    "`canvas`: 95th": (
-        "a reading takes 13 ms here and 5 at best. Practice readings after loading, so that the code is compiled, "
-        "changed nothing. Up to 33 ms are the wait for the next reading, of which there are at most 30 a second."
+        "a digit that grows is normalized and read again, and so are the digits next to it with which it might belong "
+        "together: two or three readings of the shipped model, while Chromium draws on the same two cores."
     ),
     "page and worker 4 times slower": (
         "what Chromium's drawing on the same two cores costs a reading counts fourfold here."
+    ),
+    "`canvas`": (
+        "the browser itself reports a move up to 17 ms later, with the next frame; up to 35 ms more are the wait for "
+        "the next of at most 30 readings a second, or for the end of the one before."
     ),
     "20 browsers": (
         "the browsers run on the same cores as the server and use more of them than server and training together (see "
