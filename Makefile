@@ -28,7 +28,7 @@ help: ## this list
 
 install: dev-ready ## .venv with everything for running and testing, and the command digitlab
 
-app: app-ready ## the app, on port 8501 or the next free one. PORT=8600, HOST=0.0.0.0 (for a class room), RELOAD=1
+app: app-ready ## the app, on port 8501 or the next free one. PORT=8600, HOST=0.0.0.0 (for a classroom), RELOAD=1
 	@exec $(RUN) .ci/serve.py
 
 test: dev-ready ## the whole test suite, in three processes. ARGS="-k drawing -x" goes to pytest

@@ -1,6 +1,6 @@
 """Addresses on this server from which a browser fetches models, to read drawings by itself.
 
-An address contains a hash of the model, so a browser may keep what it fetched: Streamlit sends media files without
+An address contains a hash of the model, so a browser may cache the model: Streamlit sends media files without
 Cache-Control and ETag, but `fetch(url, {cache: "force-cache"})` does.
 """
 

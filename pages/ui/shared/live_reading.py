@@ -39,7 +39,7 @@ class LiveModel:
 
 
 def show_place(canvas: str, part: Part) -> None:
-    """The place of the live answer: call it in the container of the server's answer, before that.
+    """Marks the place of the live answer. Call it in the container of the server's answer, before that answer.
 
     What else is in the container is hidden while there is a live answer. The HTML is always the same, so that Streamlit
     leaves alone what the browser shows in it.
