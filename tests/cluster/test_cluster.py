@@ -10,6 +10,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,13 @@ def spec(epochs: int = 3, seed: int = 0) -> RunSpec:
 def ended(run: Run, backend: RayBackend) -> str:
     wait_until(lambda: not backend.holds(run), f"the end of {run.id}: {run.status()}", SECONDS)
     return run.status().state
+
+
+def arguments_of(process: psutil.Process) -> list[str]:
+    """Its command line; empty if it has just ended, as Ray's short-lived processes do."""
+    with suppress(psutil.NoSuchProcess):
+        return process.cmdline()
+    return []
 
 
 def epochs_of(run: Run) -> list[int]:
@@ -121,7 +129,7 @@ def test_the_driver_is_started_once_whoever_asks_and_again_when_it_is_gone(
     made.start_driver(cluster.driver_name())
     assert on_cluster.jobs == before
     name = cluster.driver_name()
-    (driver,) = [process for process in on_cluster.head.processes if process.cmdline()[-2:] == ["--cluster", name]]
+    (driver,) = [process for process in on_cluster.head.processes if arguments_of(process)[-2:] == ["--cluster", name]]
     driver.kill()
     wait_until(lambda: len(on_cluster.jobs) == len(before) + 1, "another driver", 60)
     wait_until(lambda: claims.read_claim(run).retried and run.recorded_state == "running", "its going on", SECONDS)
