@@ -86,7 +86,9 @@ def read_number(drawing: Drawing, choices: list[str]) -> Reading | None:
         first = first or number.parts[0]
         answers.append(prediction_view.number_html(number, _title(choice, choices), seconds))
         details.append(prediction_view.parts_html(number, drawing.image))
-    return first and Reading(drawing, first.image, first.prediction, "".join(answers), "".join(details))
+    if first is None:
+        return None
+    return Reading(drawing, first.image, first.prediction, "".join(answers), "".join(details))
 
 
 def _classifiers(choices: list[str]) -> list[Classifier]:

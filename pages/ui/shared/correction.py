@@ -49,7 +49,7 @@ def show_correction_form(drawing: Drawing, image: NDArray[np.uint8], prediction:
 
 def is_kept(image: NDArray[np.uint8]) -> bool:
     """Whether the last drawing that this session kept is this one, (28, 28) uint8."""
-    return (st.session_state.get(state.LAST_CORRECTION) or [b""])[0] == image.tobytes()
+    return bool((st.session_state.get(state.LAST_CORRECTION) or [b""])[0] == image.tobytes())
 
 
 def _keep_drawing(drawing: Drawing, image: NDArray[np.uint8], label: int, prediction: Prediction) -> None:
