@@ -55,7 +55,7 @@ def test_a_chart_has_a_finding_and_a_menu_and_without_data_it_is_a_sentence() ->
             chart = run_charts.run_curves({"a": reports}, "loss", "step")
             figure.show_chart(chart, "Loss", "Loss", "loss curves", key, finding=f"It is *{key}*.", live=key == "live")
 
-    app = AppTest.from_function(show).run()
+    app = AppTest.from_function(show, default_timeout=30).run()
     assert not app.exception
     assert len(app.get("vega_lite_chart")) == 2
     texts = [text.value for text in app.markdown]
