@@ -68,6 +68,7 @@ STEP = b'{"step": 1}\n'
 VALIDATION = b'{"step": 1, "epoch": 1, "val_loss": 0.5, "val_accuracy": 0.5}\n'
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "content",
     [
