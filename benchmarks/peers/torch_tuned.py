@@ -1,8 +1,8 @@
-"""The best PyTorch recipe for the network of `fast` on CPUs, for benchmarks/seconds_to_99.py. Needs torch.
+"""A PyTorch recipe for the network of `fast` on CPUs, for benchmarks/seconds_to_99.py. Needs torch.
 
 All images become floats once, `channels_last`, before the first step; threads are the cores; Adam is the fused one; and
-OneCycleLR keeps `cycle_momentum`, which lowers β₁ while the rate rises. BATCH, PEAK and MOMENTA were chosen by
-`python benchmarks/seconds_to_99.py --tune`.
+OneCycleLR keeps `cycle_momentum`, which lowers β₁ while the rate rises. BATCH, PEAK and MOMENTA are a first guess:
+`python benchmarks/seconds_to_99.py --tune` looks for better ones.
 """
 
 from __future__ import annotations
