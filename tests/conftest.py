@@ -16,6 +16,7 @@ from hypothesis import settings
 from mnist_core import owners
 from mnist_core.files.json_reader import read_json
 from mnist_core.files.write import write_json
+from mnist_core.jobs.local import LocalBackend
 from mnist_core.processes import import_keras
 from tests.support import (
     ROOT,
@@ -72,6 +73,22 @@ def slow_ones_first(items: list[pytest.Item], processes: int) -> list[pytest.Ite
         ordered += [*share_tests, *quick[: max(room, 0)]]
         del quick[: max(room, 0)]
     return ordered
+
+
+@pytest.fixture(autouse=True)
+def backends_closed(runs_root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Closes the job backends of a test. A hundred that tests of pages had left kept each process of pytest busy."""
+    made = list[LocalBackend]()
+    make = LocalBackend.__init__
+
+    def make_and_note(self: LocalBackend, *args: Any, **options: Any) -> None:
+        make(self, *args, **options)
+        made.append(self)
+
+    monkeypatch.setattr(LocalBackend, "__init__", make_and_note)
+    yield
+    for backend in made:
+        backend.close()
 
 
 @pytest.fixture(autouse=True)

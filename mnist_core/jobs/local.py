@@ -78,7 +78,9 @@ class LocalBackend:
         self._other_runs = OtherRuns()
         self.lock = threading.RLock()
         self._wake = threading.Event()
-        threading.Thread(target=self._serve, name="jobs", daemon=True).start()
+        self._closed = False
+        self._thread = threading.Thread(target=self._serve, name="jobs", daemon=True)
+        self._thread.start()
 
     @property
     def slots(self) -> int:
@@ -196,10 +198,16 @@ class LocalBackend:
         """See JobBackend."""
         self._pool.prepare()
 
+    def close(self) -> None:
+        """Stops serving the queue, as the end of this process would. Runs that train go on."""
+        self._closed = True
+        self._wake.set()
+        self._thread.join()
+
     # From here on: the backend's thread.
 
     def _serve(self) -> None:
-        while True:
+        while not self._closed:
             self._wake.wait(POLL_SECONDS)
             self._wake.clear()
             self.update()

@@ -813,3 +813,11 @@ def test_a_run_of_another_machine_is_not_adopted(workers: Workers) -> None:
     queue = workers.queue()
     queue.adopt([run])
     assert queue.position(run) == 0 and not queue.holds(run)
+
+
+def test_a_closed_backend_has_ended_its_thread() -> None:
+    backend = LocalBackend(running=1)
+    served_by = backend._thread
+    assert served_by.is_alive()
+    backend.close()
+    assert not served_by.is_alive()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Collection
 from dataclasses import replace
@@ -20,7 +19,6 @@ from mnist_core.runs.store import list_runs
 from mnist_core.runs.trash import move_to_trash
 from mnist_core.sweeps.store import Sweep, create_sweep, list_sweeps, runs_by_mark
 from tests.faults.actions.world import World
-from tests.faults.disk import Killed
 from tests.support import wait_until
 from tests.sweeps.fakes import RATES, InstantBackend, best_at_one_hundredth, make_plan_of_tiny, run_sweep_here
 
@@ -29,9 +27,6 @@ TRIALS = 3
 
 class InstantPool:
     """A WorkerPool whose workers train in no time, in the server's thread."""
-
-    def __init__(self) -> None:
-        self.closed = False
 
     def start(self, run: Run, in_use: Collection[object]) -> Any:
         exit_status = 0
@@ -48,21 +43,11 @@ class InstantPool:
         """Nothing to prepare."""
 
     def update_idle_workers(self, **_: bool) -> None:
-        if self.closed:
-            raise Killed
-
-
-def end_server(pool: InstantPool) -> None:
-    """Ends the thread of the backend to which a pool belongs, as the end of its process would."""
-    pool.closed = True
-    for thread in threading.enumerate():
-        if thread.name == "jobs":
-            thread.join(5)
+        """There are none."""
 
 
 def queue_runs(world: World) -> None:
-    pool = InstantPool()
-    backend = LocalBackend(running=1, queued=9, each=9, grace=0.1, pool=pool)  # type: ignore[arg-type]
+    backend = LocalBackend(running=1, queued=9, each=9, grace=0.1, pool=InstantPool())  # type: ignore[arg-type]
     try:
         with backend.lock:  # so that the second is stopped while it waits
             runs = [world.do(f"run {number}", lambda: start_run(backend, make_spec("fast"))) for number in range(3)]
@@ -72,13 +57,12 @@ def queue_runs(world: World) -> None:
         while any(run and backend.holds(run) for run in runs) and time.monotonic() < deadline:
             time.sleep(0.02)
     finally:
-        end_server(pool)
+        backend.close()
 
 
 def check_queue(world: World) -> None:
     """The next server continues the queue; what has not finished is resumed and finishes."""
-    pool = InstantPool()
-    backend = LocalBackend(running=1, queued=9, each=9, grace=0.1, pool=pool)  # type: ignore[arg-type]
+    backend = LocalBackend(running=1, queued=9, each=9, grace=0.1, pool=InstantPool())  # type: ignore[arg-type]
     try:
         runs = [run for run in list_runs() if run.id not in (world.bystander.id, world.subject.id)]
         assert {world.done[step].id for step in world.done if step.startswith("run ")} <= {run.id for run in runs}
@@ -93,7 +77,7 @@ def check_queue(world: World) -> None:
         for run in runs:
             move_to_trash(run)
     finally:
-        end_server(pool)
+        backend.close()
 
 
 class Workers(InstantBackend):
