@@ -73,6 +73,10 @@ CAUSES = {
         "the browser itself reports a move up to 17 ms later, with the next frame; up to 35 ms more are the wait for "
         "the next of at most 30 readings a second, or for the end of the one before."
     ),
+    "work of the server per stroke": (
+        "Streamlit takes 4 to 5.5 ms for a page with nothing but the canvas, and 4.5 are the picture's PNG, the "
+        "normalization, LiteRT and the pictures of the stages; docs/reliability.md has what was tried."
+    ),
     "20 browsers": (
         "the browsers run on the same cores as the server and use more of them than server and training together (see "
         "the cores used). Browsers of real users run on machines of their own."
