@@ -104,18 +104,26 @@ class LiveSnapshotWriter:
         self._non_digit_share = non_digit_share
         self._fits = fits_browser(architecture)
         self._watched: object = None
-        self._watched_until = self._next_time = 0.0  # monotonic seconds
+        self._watched_until = self._written = 0.0  # monotonic seconds
+        self._rest = 0.0  # seconds until the next one in training
         self._step = -1
 
-    def update(self, step: int) -> None:
-        """Writes a snapshot if somebody watches and one is due. `step`: batches trained so far."""
+    def update(self, step: int, paused: bool = False) -> None:
+        """Writes a snapshot if somebody watches and one is due.
+
+        Args:
+            step: batches trained so far.
+            paused: whether the training is paused, so that a snapshot takes none of its time.
+        """
         now = time.monotonic()
-        if not self._fits or step == self._step or now < self._next_time or not self._is_watched(now):
+        next_time = self._written + (LIVE_SECONDS if paused else self._rest)
+        if not self._fits or step == self._step or now < next_time or not self._is_watched(now):
             return
         with contextlib.suppress(OSError, ModelError):  # a full disk or an infinite weight must not end the training
             write_bytes(self._run.path / LIVE_MODEL, self._content(step), durable=False)
         self._step = step
-        self._next_time = now + max(LIVE_SECONDS, (time.monotonic() - now) / LIVE_SHARE)
+        self._written = now
+        self._rest = max(LIVE_SECONDS, (time.monotonic() - now) / LIVE_SHARE)
 
     def _is_watched(self, now: float) -> bool:
         """True until WATCH_SECONDS after watched.json changed, by this machine's clock: that of a page may differ."""

@@ -116,7 +116,7 @@ class Trainer:
         update_live = partial(self._live.update, self._heartbeat.status.step)
         update_live()
         with self._clock.paused():
-            return self._control.apply(while_paused=update_live)
+            return self._control.apply(while_paused=partial(update_live, paused=True))
 
     def _stopped(self) -> Ending:
         return Ending("stopped", f"Stopped in epoch {self._heartbeat.status.epoch + 1}")

@@ -211,7 +211,7 @@ def test_a_file_that_is_too_large_is_refused(files: Files, runs_root: Path) -> N
 
 def test_all_files_together_are_bounded(files: Files, runs_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unzip, "MAX_BYTES", sum(map(len, files.values())) - 1)
-    refused(zipped((f"run/{name}", each) for name, each in files.items()), "with all other files", runs_root)
+    refused(zipped((f"run/{name}", each) for name, each in files.items()), "for all files", runs_root)
     monkeypatch.setattr(unzip, "MAX_BYTES", sum(map(len, files.values())))
     assert arrived(files).has_model
 

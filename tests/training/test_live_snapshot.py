@@ -110,6 +110,19 @@ def test_snapshots_that_take_long_are_rare(run: Run, clock: Clock) -> None:
     assert set(np.diff(steps)) == {50}, "one in five seconds: 2 % of the time"
 
 
+def test_a_network_that_waits_is_written_soon_even_if_writing_takes_long(run: Run, clock: Clock) -> None:
+    writer = make_writer(run)
+    clock.write_seconds = 0.5  # so that the next one, in training, is 25 seconds away
+    watch(run)
+    writer.update(10)
+    clock.now += 2.0
+    watch(run)
+    writer.update(16)
+    assert read_live_snapshot(run).step == 10  # type: ignore[union-attr]
+    writer.update(16, paused=True)
+    assert read_live_snapshot(run).step == 16  # type: ignore[union-attr]
+
+
 def test_a_network_that_waits_is_written_once(run: Run, clock: Clock) -> None:
     writer = make_writer(run)
     for _ in range(5):
