@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -37,42 +36,13 @@ settings.load_profile("digitlab")
 SLOW_FIXTURES = {"trained", "keras", "worker_in_thread", "app_url", "chromium", "ray_cluster"}
 """Fixtures that train a model, import TensorFlow in this process, or start a server, a browser or a cluster."""
 SLOW_FOLDERS = {"browser", "cluster"}
-BROWSER_TEST = 8
-"""A test with a browser takes as long as this many other slow ones."""
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks as slow what uses a slow fixture or is in a slow folder. Other slow tests carry `@pytest.mark.slow`."""
     for item in items:
         if SLOW_FIXTURES & set(getattr(item, "fixturenames", ())) or item.path.parent.name in SLOW_FOLDERS:
             item.add_marker(pytest.mark.slow)
-    processes = getattr(config, "workerinput", {}).get("workercount", 1)
-    if processes > 1:
-        items[:] = slow_ones_first(items, processes)
-
-
-def slow_ones_first(items: list[pytest.Item], processes: int) -> list[pytest.Item]:
-    """The order in which each process of pytest-xdist begins with slow tests and ends with quick ones.
-
-    Each is given a share of the list, of equal length, and one that has finished takes from the end of another's share
-    (`--dist worksteal`). In the order of the files, long tests would be the last, and one process would be busy with
-    them alone. The tests of a file stay together, since they share fixtures, and two processes at most start a browser.
-    """
-    slow = [item for item in items if item.get_closest_marker("slow")]
-    quick = [item for item in items if not item.get_closest_marker("slow")]
-    shares: list[list[pytest.Item]] = [[] for _ in range(processes)]
-    seconds = [0] * processes
-    for path, group in groupby(slow, lambda item: item.path):
-        tests, in_browser = list(group), path.parent.name == "browser"
-        share = min(range(min(2, processes) if in_browser else processes), key=seconds.__getitem__)
-        shares[share] += tests
-        seconds[share] += len(tests) * (BROWSER_TEST if in_browser else 1)
-    ordered: list[pytest.Item] = []
-    for number, share_tests in enumerate(shares):
-        room = (len(items) - len(ordered)) // (processes - number) - len(share_tests)
-        ordered += [*share_tests, *quick[: max(room, 0)]]
-        del quick[: max(room, 0)]
-    return ordered
 
 
 @pytest.fixture(autouse=True)
