@@ -16,24 +16,9 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from torch_tuned import network
 
 BATCH = 256
-
-
-def network() -> nn.Module:
-    """215,194 parameters."""
-    return nn.Sequential(
-        nn.Conv2d(1, 24, 5),
-        nn.MaxPool2d(2),
-        nn.ReLU(),
-        nn.Conv2d(24, 32, 3),
-        nn.MaxPool2d(2),
-        nn.ReLU(),
-        nn.Flatten(),
-        nn.Linear(800, 256),
-        nn.ReLU(),
-        nn.Linear(256, 10),
-    )
 
 
 def train(model: nn.Module, images: Any, labels: Any) -> None:

@@ -25,7 +25,7 @@ def value_axis(values: Iterable[float | None], percent: bool = False, **options:
 
 
 def axis_with_decimals(digits: int, percent: bool = False, **options: Any) -> Any:
-    """An axis whose labels have so many decimals; the rest is as in `value_axis`."""
+    """Like `value_axis`, with a given number of decimals in its labels."""
     import altair as alt
 
     label = f"format(100 * datum.value, '.{digits}f') + ' %'" if percent else f"format(datum.value, '.{digits}f')"

@@ -105,7 +105,7 @@ class LiveSnapshotWriter:
         self._fits = fits_browser(architecture)
         self._watched: object = None
         self._watched_until = self._written = 0.0  # monotonic seconds
-        self._rest = 0.0  # seconds until the next one in training
+        self._rest = 0.0  # shortest time to the next snapshot while it trains, in seconds
         self._step = -1
 
     def update(self, step: int, paused: bool = False) -> None:
