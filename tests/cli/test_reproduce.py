@@ -160,10 +160,10 @@ def test_ctrl_c_ends_a_running_script_and_the_command(
     monkeypatch.setattr(repeat, "running_script", plain_keras.running_script)
     monkeypatch.setattr(plain_keras, "script_files", lambda _: {SCRIPT_FILE: b"import time\ntime.sleep(100)"})
     scripts: list[psutil.Process] = []
+    before = set(psutil.Process().children())  # of other tests
 
     def interrupt() -> None:
-        wait_until(lambda: psutil.Process().children(), "the script", 30)
-        scripts.extend(psutil.Process().children())
+        scripts.extend(wait_until(lambda: set(psutil.Process().children()) - before, "the script", 30))
         os.kill(os.getpid(), signal.SIGINT)
 
     thread, began = threading.Thread(target=interrupt), time.monotonic()

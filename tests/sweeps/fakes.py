@@ -129,8 +129,8 @@ class SteppingBackend(InstantBackend):
         return run.id in self.training
 
     def kill(self, run: Run) -> None:
-        super().kill(run)
-        self.training.pop(run.id, None)
+        if self.training.pop(run.id, None):
+            super().kill(run)
 
     def tick(self) -> None:
         for run, values in list(self.training.values()):
