@@ -184,6 +184,8 @@ def check_card(path: Path) -> None:
 
 def _check_fine_tuning(taught: Any) -> None:
     """Checks the gains and losses of fine-tuning, which the page of the run shows."""
+    if not isinstance(taught, dict):
+        raise RunError(f"its taught is {str(taught)[:80]!r}, expected an object")
     _check_numbers(taught, ("right_before", "right_after", "drawings"), MAX_NUMBER, required=True)
     _check_numbers(taught, ("test_accuracy_before",), 1, required=True)
 

@@ -307,6 +307,7 @@ INVALID_FILES: dict[str, tuple[str, Callable[[Files], bytes]]] = {
     "metrics-broken": ("metrics.jsonl", lambda _: b"no json\n"),
     "card-of-another": ("card.json", lambda files: files["card.json"].replace(b'size": 256', b'size": 25')),
     "card-accuracy": ("card.json", lambda files: files["card.json"].replace(b'"test_accuracy"', b'"test_acc"')),
+    "card-taught": ("card.json", lambda files: files["card.json"].replace(b'"taught": {}', b'"taught": "x"')),
     "card-deep": (
         "card.json",
         lambda files: files["card.json"].replace(b'"seed"', b'"deep": ' + b"[" * 900 + b"]" * 900 + b', "seed"'),
