@@ -70,7 +70,7 @@ CAUSES = {
         "what Chromium's drawing on the same two cores costs a reading counts fourfold here."
     ),
     "`canvas`": (
-        "the browser itself reports a move up to 17 ms later, with the next frame; up to 35 ms more are the wait for "
+        "the browser itself reports a move up to 17 ms later, with the next frame; up to 33 ms more are the wait for "
         "the next of at most 30 readings a second, or for the end of the one before."
     ),
     "work of the server per stroke": (

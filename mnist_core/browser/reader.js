@@ -9,9 +9,8 @@
 
 import { answerMessages } from "./reading_worker.js";
 
-// Milliseconds between two readings. After one that came later than that, the next may follow at once, for the pen rested
-// or the page was busy. So there are at most 30 in any second.
-const INTERVAL = 35;
+const SECOND = 1000; // milliseconds
+const MOST = 30; // readings in any second
 const IDLE_SHARE = 3; // without a worker: how many times as long as a reading the page is left alone after it
 
 /** Asks a worker to read. onAnswer: gets answers. onModel: gets {slot, error} when a model was loaded, or was not. */
@@ -25,6 +24,7 @@ export class Reader {
     this.busy = false;
     this.notBefore = 0;
     this.due = 0; // when the reading after the next one may begin
+    this.began = []; // when the last readings began
     this.timer = 0;
     this.count = 0;
     this.start();
@@ -81,10 +81,19 @@ export class Reader {
     this.capture = null;
     if (!drawing) return;
     this.busy = true;
-    this.notBefore = Math.max(this.due, performance.now());
-    this.due = this.notBefore + INTERVAL;
+    this.pace(performance.now());
     this.count++;
     this.send({ type: "read", id: this.count, ...drawing }, [drawing.pixels.buffer]);
+  }
+
+  /**
+   * Spreads readings evenly. After one that came late the next may follow at once, for the pen rested or the page was busy.
+   */
+  pace(now) {
+    this.began = [...this.began.slice(1 - MOST), now];
+    const full = this.began.length === MOST ? this.began[0] + SECOND : 0;
+    this.notBefore = Math.max(this.due, now, full);
+    this.due = this.notBefore + SECOND / MOST;
   }
 
   receive(reply) {
