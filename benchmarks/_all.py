@@ -108,7 +108,7 @@ def table(kept: dict[str, dict[str, Any]]) -> str:
         lines += [*map(_row, figures), ""]
     if missed:
         lines += ["## Missed targets and their causes", ""]
-        lines += [f"- **{figure.what}**, {figure.value:.4g} {figure.unit}: {_why(figure)}" for figure in missed]
+        lines += [f"- **{figure.what}**, {figure.measured}: {_why(figure)}" for figure in missed]
         lines.append("")
     return "\n".join(lines)
 
@@ -122,7 +122,7 @@ def _row(figure: Figure) -> str:
     spread = f"{figure.low:.4g} to {figure.high:.4g} ({figure.count})" if figure.count > 1 else ""
     verdict = {True: "reached", False: "**not reached**", None: ""}[figure.reached]
     relative = f", relative to {figure.peer}" if figure.peer else ""
-    return f"| {figure.what}{relative} | {figure.value:.4g} {figure.unit} | {spread} | {figure.target} | {verdict} |"
+    return f"| {figure.what}{relative} | {figure.measured} | {spread} | {figure.target} | {verdict} |"
 
 
 def machine() -> str:

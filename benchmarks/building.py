@@ -26,7 +26,7 @@ from mnist_core.processes import cpu_count
 from mnist_core.recipes.recipes import RECIPES
 from mnist_core.training import time_model
 
-WITHIN = 1.3  # the estimate is asked to be right within 30 %
+WITHIN = 1.3  # the estimate is asked to be right within 30%
 
 
 CHANGES = 200

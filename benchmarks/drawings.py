@@ -103,10 +103,10 @@ def honesty(classifier: Classifier, kept: Sequence[PenDigit]) -> None:
     for condition in DRAWING_CONDITIONS:
         found = classifier.probabilities(np.stack([WHOLE(canvas) for canvas in draw_pen_digits(kept, condition)]))
         error, rejected = calibration_error(found, labels), (found[:, 10:].sum(axis=1) > REJECT_ABOVE).mean()
-        print(f"{condition}: calibration error {100 * error:.2f} %, digits rejected {100 * rejected:.2f} %")
+        print(f"{condition}: calibration error {error:.2%}, digits rejected {rejected:.2%}")
     images, _ = mixture.make_mixture(mixture.Mixture(0, 0, 2000), (), seed=12345, processes=2)
     rejected = (classifier.probabilities(images)[:, 10:].sum(axis=1) > REJECT_ABOVE).mean()
-    print(f"newly generated scribbles, letters and shapes: {100 * rejected:.2f} % rejected")
+    print(f"newly generated scribbles, letters and shapes: {rejected:.2%} rejected")
 
 
 def speed(kept: Sequence[PenDigit]) -> None:
@@ -128,7 +128,7 @@ def speed(kept: Sequence[PenDigit]) -> None:
 @click.option("--figure", type=click.Path(path_type=Path), help="Where to write the figure of lost drawings.")
 @click.option("--table/--no-table", default=True, help="Whether to train for the table; the rest takes a minute.")
 def main(digits: int, figure: Path | None, table: bool) -> None:
-    """Prints the table of stages in per cent, then what else is measured of the shipped model."""
+    """Prints the table of stages in percent, then what else is measured of the shipped model."""
     _, kept = split_writers(load_pen_digits())
     kept, mnist, shipped = kept[:digits], load_mnist("full"), Classifier(DEFAULT_MODEL, 2)
     print(
@@ -143,10 +143,10 @@ def main(digits: int, figure: Path | None, table: bool) -> None:
             row(name, published, prepare, kept, mnist)
         row("+ augmentation", trained("hand"), WHOLE, kept, mnist)
         row("the shipped model", shipped, WHOLE, kept, mnist)
-    print(f"MNIST's own test images, shipped model: {right(shipped, mnist.x_test, mnist.y_test):.2f} %")
+    print(f"MNIST's own test images, shipped model: {right(shipped, mnist.x_test, mnist.y_test):.2f}%")
     honesty(shipped, kept)
     for name, share in same_answers(shipped, kept[:1000]).items():
-        print(f"the same prediction {name}: {share:.2f} %")
+        print(f"the same prediction {name}: {share:.2f}%")
     speed(kept)
     if figure:
         figure.write_bytes(encode_png(lost_drawings(shipped, kept)))

@@ -242,14 +242,14 @@ def tell(what: str, found: Drawn, target: str) -> None:
         raise RuntimeError(f"{what}: nothing was read during {len(found.frames)} frames.")
     every = np.concatenate(found.delays)
     results.figure(f"{what}: from a move to the bars, median", every.tolist(), "ms")
-    named = f"{what}: 95th percentile of {len(every)} in {len(found.delays)} strokes, and its 95 % interval"
+    named = f"{what}: 95th percentile of {len(every)} in {len(found.delays)} strokes, and its 95% interval"
     results.figure(named, interval(found.delays), "ms", target)
     if any(found.readings):
         results.figure(f"{what}: one reading", found.readings, "ms")
 
 
 def interval(strokes: Sequence[Sequence[float]]) -> list[float]:
-    """The 95th percentile of all delays, between the ends of its 95 % interval. Strokes are drawn again, not moves."""
+    """The 95th percentile of all delays, between the ends of its 95% interval. Strokes are drawn again, not moves."""
     generator, drawn = np.random.default_rng(0), list(map(np.array, strokes))
     again = [
         np.percentile(np.concatenate([drawn[place] for place in places]), 95)

@@ -76,8 +76,8 @@ def print_gradients(epochs: int) -> None:
         squares = np.concatenate([np.ravel(each) for each in model.optimizer._velocities])
         small, shorter = (squares < 1e-7).mean(), np.median(np.sqrt(squares / (squares + 1e-7)))
         print(
-            f"Epoch {epoch}: the mean square of the gradient is below 1e-7 for {100 * small:.0f} % of the "
-            f"weights; the median weight takes {100 * shorter:.0f} % of the step of Keras 2.2.",
+            f"Epoch {epoch}: the mean square of the gradient is below 1e-7 for {small:.0%} of the "
+            f"weights; the median weight takes {shorter:.0%} of the step of Keras 2.2.",
             flush=True,
         )
 
@@ -99,7 +99,7 @@ def main(seeds: int, results: Path, compare: Path, gradients: bool, epochs: int)
         if seed not in finished:
             append_training(results, train(seed))
     old, new = sample(results), sample(compare)
-    print(f"Keras 2.2's RMSprop: {format_sample(old)} %. Keras 3's: {format_sample(new)} %.")
+    print(f"Keras 2.2's RMSprop: {format_sample(old)}%. Keras 3's: {format_sample(new)}%.")
     if old and new and (p_value := welch_p_value(old, new)) is not None:
         print(f"Welch's t-test: {format_p_value(p_value)}.")
 

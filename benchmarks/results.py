@@ -22,7 +22,7 @@ class Figure:
         value: the median.
         low, high: the smallest and the largest measurement.
         count: number of measurements.
-        unit: `s`, `ms`, `MB`, `images/s`, or `×` for a ratio.
+        unit: `s`, `ms`, `MB`, `images/s`, `%`, or `×` for a ratio.
         target: for example `≥ 1.0`; empty if there is none.
         peer: what the value is relative to, if it is a ratio.
     """
@@ -35,6 +35,11 @@ class Figure:
     unit: str
     target: str = ""
     peer: str = ""
+
+    @property
+    def measured(self) -> str:
+        """The value and its unit: `51.02 ms`, `99.05%`."""
+        return f"{self.value:.4g}{'' if self.unit == '%' else ' '}{self.unit}"
 
     @property
     def reached(self) -> bool | None:
@@ -70,4 +75,4 @@ def format_figure(measured: Figure) -> str:
         f"; target {measured.target}: {'reached' if measured.reached else 'NOT REACHED'}" if measured.target else ""
     )
     relative = f", relative to {measured.peer}" if measured.peer else ""
-    return f"{measured.what}: {measured.value:.4g} {measured.unit}{spread}{relative}{target}"
+    return f"{measured.what}: {measured.measured}{spread}{relative}{target}"

@@ -1,11 +1,11 @@
-"""Seconds of training to a mean test accuracy of 99.0 %: `fast`, and the same network tuned in PyTorch, in one process.
+"""Seconds of training to a mean test accuracy of 99.0%: `fast`, and the same network tuned in PyTorch, in one process.
 
     python benchmarks/seconds_to_99.py           # an idle machine, and PyTorch's CPU build in this Python
     python benchmarks/seconds_to_99.py --tune    # chooses PyTorch's recipe; the test images are not looked at
 
 Both train on growing BUDGETS: a share of the images in one epoch, with the whole schedule, or several epochs. For each
 budget and seed they train in turn, and take turns in going first. Each has then a curve of mean accuracy over mean
-seconds, and the time at which it crosses 99.0 % is read off between two points: that is the figure, so neither profits
+seconds, and the time at which it crosses 99.0% is read off between two points: that is the figure, so neither profits
 from a budget that happens to suit it. Time begins with the uint8 images in memory and ends with the trained weights;
 converting images, building the network and tracing graphs count, importing and testing do not.
 
@@ -121,7 +121,7 @@ def curves(trainers: dict[str, Trainer], split: Split, budgets: Sequence[float],
 def describe(point: Point) -> str:
     """Mean accuracy with its interval, in percent."""
     half_width = describe_sample(point.accuracies).half_width
-    return f"{100 * point.mean:.3f} %" + (f" ± {100 * half_width:.3f}" if half_width is not None else "")
+    return f"{point.mean:.3%}" + (f" ± {100 * half_width:.3f}" if half_width is not None else "")
 
 
 def seconds_to(target: float, points: Sequence[Point]) -> float | None:
@@ -153,7 +153,7 @@ def tune(split: Split, seeds: int) -> None:
     for recipe in recipes(torch_tuned):
         points = curves({str(recipe): pytorch(recipe)}, split, BUDGETS, seeds)[str(recipe)]
         found = seconds_to(TARGET, points)
-        print(f"{recipe}: {'no crossing' if found is None else f'{found:.2f} s'} to {100 * TARGET:.1f} %", flush=True)
+        print(f"{recipe}: {'no crossing' if found is None else f'{found:.2f} s'} to {TARGET:.1%}", flush=True)
 
 
 def recipes(torch_tuned: Any) -> Iterator[Any]:
@@ -183,12 +183,12 @@ def main(seeds: int, images: int, tuning: bool) -> None:
     times = {name: seconds_to(TARGET, points) for name, points in found.items()}
     for name, taken in times.items():
         if taken is None:
-            print(f"{name}: its curve does not cross {100 * TARGET:.1f} %", flush=True)
+            print(f"{name}: its curve does not cross {TARGET:.1%}", flush=True)
         else:
-            results.figure(f"{name}: seconds to a mean of 99.0 %", [taken], "s")
+            results.figure(f"{name}: seconds to a mean of 99.0%", [taken], "s")
     if times["fast"] and times["PyTorch"]:
         ratio = times["fast"] / times["PyTorch"]
-        results.figure("fast: seconds to a mean of 99.0 %", [ratio], "×", "≤ 0.6", "PyTorch, tuned")
+        results.figure("fast: seconds to a mean of 99.0%", [ratio], "×", "≤ 0.6", "PyTorch, tuned")
     epoch = next(point for point in found["fast"] if point.budget == 1)
     macs = sum(row.multiply_adds for row in layer_costs(FAST.layers, 28))
     reached = 3 * 2 * macs * len(split.y_train) / epoch.seconds / 1e9

@@ -3,7 +3,7 @@
     python benchmarks/training.py [--pairs N] [--here | --plain-processor] [NAME]...
 
 Both train two epochs of the full MNIST in the same run; the second epoch counts, without validation. Keras runs with
-its defaults: where oneDNN is off by default, it stays off. A ratio within 5 % of 1 is measured twice more.
+its defaults: where oneDNN is off by default, it stays off. A ratio within 5% of 1 is measured twice more.
 
 On a processor with AVX-512 everything is measured again as on one without it: oneDNN is limited to AVX2 in both, and
 Keras runs without oneDNN's kernels, as TensorFlow does by default there. Run it on an idle machine.

@@ -242,7 +242,7 @@ def train_model(run: Run, heartbeat: Heartbeat, stop_requested: StopRequest) -> 
     evaluation = finish_run(run, heartbeat.status, spec, model, dataset, thread_limit())
     images = "validation" if sweep_mark(run) else "test"
     reason = ending.reason + (stop_requested.reason if ending.state == "stopped" else "")
-    message = f"{reason}: {100 * evaluation.accuracy:.2f} % of the {images} images are right."
+    message = f"{reason}: {evaluation.accuracy:.2%} of the {images} images are right."
     heartbeat.update(state=ending.state, message=message)
 
 

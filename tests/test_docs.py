@@ -244,7 +244,7 @@ def test_the_shipped_model_is_as_documented() -> None:
     assert sum(path.stat().st_size for path in DEFAULT_MODEL.parent.iterdir()) < 10_000_000
     accuracies = card["pen"]["accuracy"].values()
     text = DOCUMENTS["docs/model.md"]
-    assert f"{100 * card['test_accuracy']:.2f} %" in text
-    assert f"{100 * min(accuracies):.1f} to {100 * max(accuracies):.1f} %" in text
+    assert f"{card['test_accuracy']:.2%}" in text
+    assert f"{100 * min(accuracies):.1f} to {max(accuracies):.1%}" in text
     assert not set(card["pen"]["trained_on_writers"]) & set(card["pen"]["measured_on_writers"])
     assert {"recipe", "data", "seed", "versions", "date"} <= card.keys()

@@ -85,7 +85,7 @@ def test_finished_run_has_all_its_files_and_no_others(trained: Trained) -> None:
 def test_status_of_a_finished_run(trained: Trained) -> None:
     status, card = trained.run.status(), trained.run.card()
     assert (status.state, status.epoch, status.epochs, status.step, status.steps) == ("finished", 2, 2, 32, 32)
-    assert status.message == f"Finished: {100 * card['test_accuracy']:.2f} % of the test images are right."
+    assert status.message == f"Finished: {card['test_accuracy']:.2%} of the test images are right."
     assert status.final and status.progress == 1 and status.seconds_left is None
     assert status.data == SAMPLE
     assert 0 < status.train_seconds < status.heartbeat - status.started + 1

@@ -1,4 +1,4 @@
-"""The peer of benchmarks/fast.py: PyTorch's one epoch to 99 %, on the CPU, `channels_last`.
+"""The peer of benchmarks/fast.py: PyTorch's one epoch to 99%, on the CPU, `channels_last`.
 
     python benchmarks/peers/torch_fast.py DATA SEED        # needs torch; prints seconds and test accuracy
 

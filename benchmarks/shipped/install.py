@@ -43,7 +43,7 @@ TRAINED_NON_DIGIT_SHARE = 0.105
 """Share of non-digits in the last third of the training: train.STUDENT.late_non_digit_share."""
 ASSUMED_NON_DIGIT_SHARE = 0.066
 """Share that the finished model assumes. It moves the eleventh logit by -0.5: as many letters as possible are rejected
-while, on the validation split, fewer than 0.1 % of MNIST's digits and of the pen digits are."""
+while, on the validation split, fewer than 0.1% of MNIST's digits and of the pen digits are."""
 IMAGES_PER_EPOCH = 210_000
 """Of the pool of train.py; an epoch of the card."""
 STEPS, BATCH = 18_000, 512

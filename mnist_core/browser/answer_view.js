@@ -10,11 +10,11 @@ export const UNSURE_BELOW = 0.5;
 const SEEN_PIXELS = 112; // width of the 28×28 image on the screen
 const NOT_A_DIGIT = "not a digit";
 
-/** A probability: "99.8 %". No network is ever quite sure: "> 99.9 %", never 100. */
+/** A probability: "99.8%". No network is ever quite sure: ">99.9%", never 100. */
 export function formatPercent(probability) {
-  if (probability > 0.9995) return "> 99.9 %";
-  if (probability > 0 && probability < 0.0005) return "< 0.1 %";
-  return `${(100 * probability).toFixed(1)} %`;
+  if (probability > 0.9995) return ">99.9%";
+  if (probability > 0 && probability < 0.0005) return "<0.1%";
+  return `${(100 * probability).toFixed(1)}%`;
 }
 
 /** An answer in an element. title: a name above it. bars: another element for the bars; null for none. */

@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-PERCENT_LABEL = "datum.label && format(100 * datum.value, '~g') + ' %'"
-"""Vega expression that labels round shares `20 %`, and nothing where a logarithmic axis has no label."""
+PERCENT_LABEL = "datum.label && format(datum.value, '~%')"
+"""Vega expression that labels round shares `20%`, and nothing where a logarithmic axis has no label."""
 
 TICKS = 5
 """About as many ticks as an axis gets."""
@@ -18,7 +18,7 @@ def value_axis(values: Iterable[float | None], percent: bool = False, **options:
 
     Args:
         values: what is drawn along the axis.
-        percent: whether they are shares, 0..1, and labeled `99.1 %`.
+        percent: whether they are shares, 0..1, and labeled `99.1%`.
         options: of alt.Axis.
     """
     return axis_with_decimals(decimals(values, percent), percent, **options)
@@ -28,7 +28,7 @@ def axis_with_decimals(digits: int, percent: bool = False, **options: Any) -> An
     """Like `value_axis`, with a given number of decimals in its labels."""
     import altair as alt
 
-    label = f"format(100 * datum.value, '.{digits}f') + ' %'" if percent else f"format(datum.value, '.{digits}f')"
+    label = f"format(datum.value, '.{digits}{'%' if percent else 'f'}')"
     return alt.Axis(tickCount=TICKS, labelExpr=label, **options)
 
 

@@ -104,12 +104,12 @@ def png_url(content: bytes) -> str:
 
 
 def format_percent(probability: float) -> str:
-    """Formats a probability: `99.8 %`. No model is ever quite sure: `> 99.9 %`, never 100."""
+    """Formats a probability: `99.8%`. No model is ever quite sure: `>99.9%`, never 100."""
     if probability > 0.9995:
-        return "> 99.9 %"
+        return ">99.9%"
     if 0 < probability < 0.0005:
-        return "< 0.1 %"
-    return f"{100 * probability:.1f} %"
+        return "<0.1%"
+    return f"{probability:.1%}"
 
 
 def format_duration(seconds: float) -> str:

@@ -160,12 +160,12 @@ def coverage_curve(rows: Sequence[Coverage]) -> Any:
     import altair as alt
 
     points = [
-        {"threshold": f"{100 * row.threshold:g} %", "series": series, "share": value, "wrong": row.wrong}
+        {"threshold": f"{100 * row.threshold:g}%", "series": series, "share": value, "wrong": row.wrong}
         for row in rows
         for series, value in ((ACCURACY_SERIES, row.accuracy), (ACCEPTED_SERIES, row.answered))
         if value is not None
     ]
-    thresholds = [f"{100 * row.threshold:g} %" for row in rows]
+    thresholds = [f"{100 * row.threshold:g}%" for row in rows]
     axis = value_axis((share for row in rows for share in (row.accuracy, row.answered)), percent=True)
     series = [ACCURACY_SERIES, ACCEPTED_SERIES]
     chart: Any = alt.Chart({"values": points}).mark_line(strokeWidth=2, point=alt.OverlayMarkDef(size=60))

@@ -120,7 +120,7 @@ def _axis_labels(plan: SweepPlan, title: str, low: float, high: float) -> list[d
             {"axis": dimension.name, "at": axis_position(dimension, value), "text": _format_value(value)}
             for value in shown
         ]
-    ends = [f"{100 * end:.1f} %" if plan.higher_is_better else f"{end:.3f}" for end in (low, high)]
+    ends = [f"{end:.1%}" if plan.higher_is_better else f"{end:.3f}" for end in (low, high)]
     positions = (0.0, 1.0) if high > low else (0.5, 0.5)
     return labels + [
         {"axis": title, "at": position, "text": text} for position, text in zip(positions, ends, strict=True)

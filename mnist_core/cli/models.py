@@ -127,8 +127,8 @@ def evaluate(model: str, data: str, record: bool, json_output: bool) -> None:
     click.echo(mnist.notice or mnist.source, err=True)
     click.echo(
         f"{len(split.y_test):,} test images: accuracy {evaluation.accuracy:.4f}, "
-        f"error {evaluation.error_percent:.2f} %, loss {evaluation.loss:.4f}, "
-        f"calibration error {100 * evaluation.calibration_error:.2f} %"
+        f"error {evaluation.error_percent:.2f}%, loss {evaluation.loss:.4f}, "
+        f"calibration error {evaluation.calibration_error:.2%}"
     )
     click.echo("Confusion matrix. Rows: true digit, columns: predicted digit.")
     click.echo("\n".join(" ".join(f"{count:5d}" for count in row) for row in evaluation.confusion))

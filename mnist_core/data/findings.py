@@ -14,13 +14,13 @@ BALANCED_RATIO = 1.5
 
 
 def class_balance(summary: DatasetSummary) -> str:
-    """`The digits are nearly balanced: 1 is the most frequent (11 % of the training images), 5 the rarest (9 %).`"""
+    """`The digits are nearly balanced: 1 is the most frequent (11% of the training images), 5 the rarest (9%).`"""
     counts = summary.training
     most, fewest = int(counts.argmax()), int(counts.argmin())
     if counts[most] == counts[fewest]:
         return f"The digits are balanced: {counts[most]:,} training images show each of them."
     balanced = counts[most] <= BALANCED_RATIO * counts[fewest]
-    first, last = (f"{100 * counts[digit] / counts.sum():.1f} %" for digit in (most, fewest))
+    first, last = (f"{counts[digit] / counts.sum():.1%}" for digit in (most, fewest))
     return (
         f"The digits are {'nearly balanced' if balanced else 'not balanced'}: {most} is the most frequent "
         f"({first} of the training images), {fewest} the rarest ({last})."
@@ -28,12 +28,12 @@ def class_balance(summary: DatasetSummary) -> str:
 
 
 def pixel_values(summary: DatasetSummary) -> str:
-    """`81 % of the pixels are black paper and 0.7 % are full ink; the other 18 % are mostly the edges of strokes.`"""
+    """`81% of the pixels are black paper and 0.7% are full ink; the other 18% are mostly the edges of strokes.`"""
     rest = 1 - summary.black - summary.white
     return (
         f"{summary.black:.0%} of the pixels are black paper and {summary.white:.1%} are full ink; "
         f"the other {rest:.0%} are mostly the edges of strokes."
-    ).replace("%", " %")
+    )
 
 
 def mean_digits(summary: DatasetSummary) -> str:

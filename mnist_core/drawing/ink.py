@@ -25,7 +25,7 @@ MIN_CONTRAST = 24
 HALF = 127
 """The gray level at the edge of a stroke, of 255."""
 FAINT = 13
-"""Ink up to this gray level is blur or JPEG ringing and moves no edge. 99 % of MNIST's outermost rows are brighter."""
+"""Ink up to this gray level is blur or JPEG ringing and moves no edge. 99% of MNIST's outermost rows are brighter."""
 UNIFORM_INK = 0.8
 """If nine tenths of the ink are brighter than this share of its peak, its shades are edges, not crossing lines."""
 
@@ -37,7 +37,7 @@ CARD_INSET = 0.04  # cut off on each side because of round corners, relative to 
 CARD_PAPER = 0.5  # share of it that is paper
 CARD_EDGE = 0.95  # share of its edge that is paper; a patch filled with a pen has a ragged edge
 
-BACKGROUND_SIDE, BACKGROUND_WINDOW = 96, 41  # a median over 43 % of a photo's side sees paper, never ink
+BACKGROUND_SIDE, BACKGROUND_WINDOW = 96, 41  # a median over 43% of a photo's side sees paper, never ink
 
 
 def to_ink(drawing: Pixels) -> Pixels:

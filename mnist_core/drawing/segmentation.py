@@ -39,7 +39,7 @@ NARROW = 0.9  # ...unless it is wider than this
 MAX_WIDTH = 1.5  # no digit is wider, unless it is a whole group
 
 # What a segmentation costs, in natural logarithms of probability. A cost of the ink that a cut crosses did not help. A
-# cost of 0.1 per cut recognizes 0.6 % more of the numbers whose digits are apart, but 5.6 % fewer of those that touch.
+# cost of 0.1 per cut recognizes 0.6% more of the numbers whose digits are apart, but 5.6% fewer of those that touch.
 MAX_DOUBT = 1.0  # most that an improbable digit costs, so that one bad cut does not outweigh all good ones
 LOW_COST, LOW = 3.0, 0.6  # cost of a digit lower than this
 WIDE_COST, WIDE = 1.0, 1.1  # cost of a digit wider than this

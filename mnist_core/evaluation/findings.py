@@ -24,14 +24,14 @@ CALIBRATED_GAP = 0.005
 
 
 def headline(counts: Counts, images: str) -> str:
-    """`99.24 % of 10,000 test digits are right: 76 are wrong; it confuses 4 and 9 most.`
+    """`99.24% of 10,000 test digits are right: 76 are wrong; it confuses 4 and 9 most.`
 
     Args:
         counts: confusion matrix.
         images: what the digits are called, in the plural.
     """
     total, right = int(counts.sum()), int(np.trace(counts))
-    share = f"{100 * right / total:.2f} % of {total:,} {images} are right"
+    share = f"{right / total:.2%} of {total:,} {images} are right"
     wrong = total - right
     if not wrong:
         return f"All {total:,} {images} are right."
@@ -70,16 +70,16 @@ def confusion(counts: Counts) -> str:
 
 
 def weakest_digit(recall: NDArray[np.float64], support: NDArray[np.int64]) -> str:
-    """`It recognizes 1 best (99.8 %) and 9 worst (98.2 %).` Digits without images do not count."""
+    """`It recognizes 1 best (99.8%) and 9 worst (98.2%).` Digits without images do not count."""
     digits = np.flatnonzero(support)
     best, worst = (int(digits[place]) for place in (recall[digits].argmax(), recall[digits].argmin()))
     if recall[best] == recall[worst]:
-        return f"It recognizes each digit equally well ({100 * recall[best]:.1f} %)."
-    return f"It recognizes {best} best ({100 * recall[best]:.1f} %) and {worst} worst ({100 * recall[worst]:.1f} %)."
+        return f"It recognizes each digit equally well ({recall[best]:.1%})."
+    return f"It recognizes {best} best ({recall[best]:.1%}) and {worst} worst ({recall[worst]:.1%})."
 
 
 def worst_mistake(probabilities: NDArray[np.floating[Any]], labels: NDArray[np.integer[Any]]) -> str:
-    """`12 of 76 mistakes are made with more than 90 % confidence; the surest takes a 4 for a 9, with 99.7 %.`"""
+    """`12 of 76 mistakes are made with more than 90% confidence; the surest takes a 4 for a 9, with 99.7%.`"""
     order = mistakes.worst_mistakes(probabilities, labels)
     if not len(order):
         return "It makes no mistakes here."
@@ -89,7 +89,7 @@ def worst_mistake(probabilities: NDArray[np.floating[Any]], labels: NDArray[np.i
     confidence = float(probabilities[order[0]].max())
     surest = f"the surest takes {_a(int(labels[order[0]]))} for {read}, with {_percent(confidence)}"
     share = f"{sure:,} of {plural(len(order), 'mistake')} {_are(sure)}" if sure else "No mistake is"
-    return f"{share} made with more than {100 * SURE:.0f} % confidence; {surest}."
+    return f"{share} made with more than {SURE:.0%} confidence; {surest}."
 
 
 def calibration(probabilities: NDArray[np.floating[Any]], labels: NDArray[np.integer[Any]]) -> str:
@@ -98,34 +98,32 @@ def calibration(probabilities: NDArray[np.floating[Any]], labels: NDArray[np.int
     accuracy = float((probabilities.argmax(axis=1) == labels).mean())
     gap = confidence - accuracy
     if abs(gap) <= CALIBRATED_GAP:
-        return f"It is about as confident as it is right: {100 * confidence:.1f} % and {100 * accuracy:.1f} %."
+        return f"It is about as confident as it is right: {confidence:.1%} and {accuracy:.1%}."
     kind = "overconfident" if gap > 0 else "underconfident"
-    return f"It is {kind}: {100 * confidence:.1f} % confident on average, and right {100 * accuracy:.1f} % of the time."
+    return f"It is {kind}: {confidence:.1%} confident on average, and right {accuracy:.1%} of the time."
 
 
 def coverage(rows: list[Coverage], target: float) -> str:
     """What the lowest confidence threshold that reaches an accuracy costs. `target`: 0..1."""
     reached = next((row for row in rows if row.accuracy is not None and row.accuracy >= target), None)
     if reached is None:
-        return f"No threshold reaches an accuracy of {100 * target:g} %."
+        return f"No threshold reaches an accuracy of {100 * target:g}%."
     wrong = f"{reached.wrong:,} {'mistake remains' if reached.wrong == 1 else 'mistakes remain'}"
     return (
-        f"With a threshold of {100 * reached.threshold:g} % it answers {100 * reached.answered:.2f} % of the time, "
-        f"with an accuracy of {100 * (reached.accuracy or 0):.2f} %: {wrong}."
+        f"With a threshold of {100 * reached.threshold:g}% it answers {reached.answered:.2%} of the time, "
+        f"with an accuracy of {reached.accuracy or 0:.2%}: {wrong}."
     )
 
 
 def robustness(curves: Mapping[str, Mapping[float, float]], unit: str) -> str:
-    """Each model's lowest accuracy: `At 45 degrees, A keeps 52.0 %; at −45 degrees, B keeps 81.0 %.`
+    """Each model's lowest accuracy: `At 45 degrees, A keeps 52.0%; at −45 degrees, B keeps 81.0%.`
 
     Args:
         curves: name of a model -> level -> accuracy, 0..1; none is empty.
         unit: of the levels.
     """
     lowest = {model: min(curve.items(), key=lambda point: point[1]) for model, curve in curves.items()}
-    parts = [
-        f"at {level:g} {unit}, {model} keeps {100 * accuracy:.1f} %" for model, (level, accuracy) in lowest.items()
-    ]
+    parts = [f"at {level:g} {unit}, {model} keeps {accuracy:.1%}" for model, (level, accuracy) in lowest.items()]
     text = "; ".join(parts)
     return f"{text[:1].upper()}{text[1:]}."
 
@@ -139,7 +137,7 @@ def _are(count: int) -> str:
 
 
 def _percent(confidence: float) -> str:
-    return "more than 99.9 %" if confidence > 0.9995 else f"{100 * confidence:.1f} %"
+    return "more than 99.9%" if confidence > 0.9995 else f"{confidence:.1%}"
 
 
 def _times(count: int) -> str:

@@ -14,7 +14,7 @@ from mnist_core.constants import NUM_CLASSES
 SMALLEST_PROBABILITY = 1e-7
 """Keras's epsilon: it keeps the loss of a probability of 0 finite."""
 Z_95 = 1.959963984540054
-"""95 % of a normal distribution lie within this many standard deviations of its mean."""
+"""95% of a normal distribution lie within this many standard deviations of its mean."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Evaluation:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """95 % confidence interval of the accuracy, each end 0..1."""
+        """95% confidence interval of the accuracy, each end 0..1."""
         return wilson_interval(round(self.accuracy * self.images), self.images)
 
     @property
@@ -120,7 +120,7 @@ def evaluate(probabilities: NDArray[np.floating[Any]], labels: NDArray[np.intege
 
 
 def wilson_interval(correct: int, images: int) -> tuple[float, float]:
-    """95 % confidence interval of an accuracy (Wilson, 1927).
+    """95% confidence interval of an accuracy (Wilson, 1927).
 
     Unlike the normal approximation it stays within 0..1, and it is not empty if all predictions are correct.
 

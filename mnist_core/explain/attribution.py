@@ -62,7 +62,7 @@ class Completeness:
 
     @property
     def gap(self) -> float:
-        """The missing part, as a share of the logit difference: 0.01 is 1 %."""
+        """The missing part, as a share of the logit difference: 0.01 is 1%."""
         if self.attribution_sum == self.logit_difference:
             return 0.0
         missing = abs(self.attribution_sum - self.logit_difference)

@@ -109,7 +109,7 @@ def _listed(labels: Sequence[int]) -> str:
 
 
 def growth(moments: Sequence[str], probabilities: NDArray[np.float32]) -> str:
-    """Since when it is sure of its final prediction: `It is more than 50 % sure of a 7 after 15 steps and later.`
+    """Since when it is sure of its final prediction: `It is more than 50% sure of a 7 after 15 steps and later.`
 
     Args:
         moments: T names of moments of the training, in order: `before training`, `after 15 steps`.
@@ -117,11 +117,11 @@ def growth(moments: Sequence[str], probabilities: NDArray[np.float32]) -> str:
     """
     final = int(probabilities[-1].argmax())
     unsure = np.flatnonzero(probabilities[:, final] <= SETTLED)
-    share, name = f"{100 * SETTLED:.0f} %", output_name(final)
+    share, name = f"{SETTLED:.0%}", output_name(final)
     if not len(unsure):
         return f"It is more than {share} sure of {name} at every moment, even {moments[0]}."
     since = int(unsure[-1]) + 1
     if since == len(moments):
-        at_end = f"{100 * probabilities[-1, final]:.0f} %"
+        at_end = f"{probabilities[-1, final]:.0%}"
         return f"It does not become more than {share} sure: at the end, the probability of {name} is {at_end}."
     return f"It is more than {share} sure of {name} {moments[since]} and later."

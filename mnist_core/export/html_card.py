@@ -92,9 +92,9 @@ def _accuracy(card: dict[str, Any], imported: ImportMark | None) -> str:
     data = measured["data"] if measured else trained_on(card)
     source = ", as reported by its author (not checked)" if imported and not measured else ""
     if (accuracy := scores.get("test_accuracy")) is not None:
-        return f"{100 * accuracy:.2f} % on {TEST_IMAGES.get(data, 'the test images')}{source}"
+        return f"{accuracy:.2%} on {TEST_IMAGES.get(data, 'the test images')}{source}"
     if (accuracy := scores.get("val_accuracy")) is not None:
-        return f"{100 * accuracy:.2f} % on the validation images{source}"
+        return f"{accuracy:.2%} on the validation images{source}"
     return ""
 
 
@@ -104,6 +104,6 @@ def _rounding_note(run: Run, card: dict[str, Any], precision: PagePrecision) -> 
     if not measured:
         return "Their effect on accuracy was not measured for this model." if precision == "int8" else ""
     return (
-        f"With these weights, accuracy on MNIST's test images is {100 * measured['test_accuracy']:.2f} %, and "
+        f"With these weights, accuracy on MNIST's test images is {measured['test_accuracy']:.2%}, and "
         f"{measured['same_digit']:,} of {measured['images']:,} predictions equal those of the original model."
     )

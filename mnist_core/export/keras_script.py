@@ -295,6 +295,6 @@ def _bias_correction(settings: Settings) -> str:
     odds = ASSUMED_NON_DIGIT_SHARE / (1 - ASSUMED_NON_DIGIT_SHARE)
     non_digit = "y_train[:, 10] == 1" if settings.categorical else "y_train == 10"
     return (
-        f"odds = {odds:.4g} * (1 / np.mean({non_digit}) - 1)  # expect 1 % non-digits\n"
+        f"odds = {odds:.4g} * (1 / np.mean({non_digit}) - 1)  # expect 1% non-digits\n"
         f"model.layers[-1].bias.assign_add(np.log(odds) * np.eye({_outputs(settings)})[10])\n"
     )

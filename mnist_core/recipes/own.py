@@ -9,7 +9,7 @@ from mnist_core.recipes.settings import Settings
 OWN: tuple[Recipe, ...] = (
     Recipe(
         "fast",
-        "99 % in one epoch",
+        "99% in one epoch",
         "Digit Lab",
         Settings(
             (
@@ -33,7 +33,7 @@ OWN: tuple[Recipe, ...] = (
             split="test-as-validation",
         ),
         None,
-        "For live demos: reaches 99 % in the fewest seconds. It trains on all 60,000 images.",
+        "For live demos: reaches 99% in the fewest seconds. It trains on all 60,000 images.",
         test_accuracy=0.9915,
         epoch_seconds=5,
     ),

@@ -48,7 +48,7 @@ class Reproduction:
 
     @property
     def single(self) -> tuple[float, float] | None:
-        """Where a single training of plain Keras lies in 95 % of all cases, 0..1; None before there are two."""
+        """Where a single training of plain Keras lies in 95% of all cases, 0..1; None before there are two."""
         if self.keras is None or self.keras.next_half_width is None:
             return None
         return self.keras.mean - self.keras.next_half_width, min(1.0, self.keras.mean + self.keras.next_half_width)

@@ -68,11 +68,11 @@ def _clearly_better(value: float, than: float, metric: str) -> bool:
 
 
 def _format(value: float, metric: str) -> str:
-    return f"{100 * value:.1f} %" if metric.endswith("accuracy") else f"{value:.3f}"
+    return f"{value:.1%}" if metric.endswith("accuracy") else f"{value:.3f}"
 
 
 def run_curves(curves: Mapping[str, Sequence[Report]], metric: str) -> str:
-    """`canvas has the best validation accuracy, 98.2 %; next is fast: 95.2 %.`
+    """`canvas has the best validation accuracy, 98.2%; next is fast: 95.2%.`
 
     Args:
         curves: name of a run -> its reports; those without the metric are left out.
@@ -95,7 +95,7 @@ def run_curves(curves: Mapping[str, Sequence[Report]], metric: str) -> str:
 
 
 def accuracy_against_cost(rows: Sequence[Mapping[str, Any]], cost: str) -> str:
-    """`canvas is the most accurate (98.2 %). fast is within 0.5 points with 8 % of the parameters.`
+    """`canvas is the most accurate (98.2%). fast is within 0.5 points with 8% of the parameters.`
 
     Args:
         rows: rows of history.history_row with `name` and `val_accuracy`; those without accuracy or cost are left out.
@@ -105,7 +105,7 @@ def accuracy_against_cost(rows: Sequence[Mapping[str, Any]], cost: str) -> str:
     if not tested:
         return ""
     best = max(tested, key=lambda row: (row["val_accuracy"], -row[cost]))
-    sentence = f"{best['name']} is the most accurate ({100 * best['val_accuracy']:.1f} %)."
+    sentence = f"{best['name']} is the most accurate ({best['val_accuracy']:.1%})."
     close = [row for row in tested if best["val_accuracy"] - row["val_accuracy"] <= CLOSE_ACCURACY]
     cheapest = min(close, key=lambda row: row[cost])
     if cheapest is best:
@@ -114,7 +114,7 @@ def accuracy_against_cost(rows: Sequence[Mapping[str, Any]], cost: str) -> str:
     if share > WORTH_NAMING:
         return sentence
     what = "of the parameters" if cost == "parameters" else "of the training time"
-    return f"{sentence} {cheapest['name']} is within {100 * CLOSE_ACCURACY:g} points with {share} % {what}."
+    return f"{sentence} {cheapest['name']} is within {100 * CLOSE_ACCURACY:g} points with {share}% {what}."
 
 
 def learning_rates(rates: Sequence[float], epochs: int) -> str:

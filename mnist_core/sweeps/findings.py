@@ -92,7 +92,7 @@ def two_settings(trials: Sequence[dict[str, Any]], plan: SweepPlan, across: Dime
 
 
 def two_sweeps(bests: Mapping[str, Mapping[str, Any] | None], plan: SweepPlan) -> str:
-    """`This sweep found the better trial: 95.10 %; the other 94.00 %.`
+    """`This sweep found the better trial: 95.10%; the other 94.00%.`
 
     Args:
         bests: name of a sweep -> its best trial; two, with the same measure.
@@ -102,7 +102,7 @@ def two_sweeps(bests: Mapping[str, Mapping[str, Any] | None], plan: SweepPlan) -
     if len(values) < 2:
         return ""
     ranked = sorted(values, key=lambda name: plan.cost(values[name]))
-    first, last = (f"{100 * values[name]:.2f} %" if plan.higher_is_better else f"{values[name]:.4f}" for name in ranked)
+    first, last = (f"{values[name]:.2%}" if plan.higher_is_better else f"{values[name]:.4f}" for name in ranked)
     if values[ranked[0]] == values[ranked[1]]:
         return f"The best trials of both are equally good: {first}."
     return f"{ranked[0].capitalize()} found the better trial: {first}; {ranked[1]} {last}."
@@ -119,7 +119,7 @@ def repeated_test(before: int) -> str:
 
 
 def importance(rows: Sequence[Mapping[str, Any]]) -> str:
-    """`Learning rate matters most: it explains 72 % of the differences.`
+    """`Learning rate matters most: it explains 72% of the differences.`
 
     Args:
         rows: as returned by `sweeps.importance`, the most important first.
@@ -127,7 +127,7 @@ def importance(rows: Sequence[Mapping[str, Any]]) -> str:
     if not rows:
         return ""
     first = rows[0]
-    name, share = str(first["setting"]).replace("_", " "), f"{100 * first['share']:.0f} %"
+    name, share = str(first["setting"]).replace("_", " "), f"{first['share']:.0%}"
     if len(rows) > 1 and rows[1]["high"] >= first["low"]:
         second = str(rows[1]["setting"]).replace("_", " ")
         return f"{name.capitalize()} and {second} matter most; which of the two matters more is uncertain."

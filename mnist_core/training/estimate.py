@@ -22,7 +22,7 @@ from mnist_core.training.loop import Report
 from mnist_core.training.predict import Images, Predictor
 
 ESTIMATE_IMAGES = 1000
-"""Validation images of an estimate, the same ones throughout a run. At 98 %, its standard error is half a point."""
+"""Validation images of an estimate, the same ones throughout a run. At 98%, its standard error is half a point."""
 ESTIMATES_PER_EPOCH = 10
 """Most points of the validation curve in one epoch. The last one is the validation itself."""
 BATCH = 250

@@ -150,7 +150,7 @@ class Trainer:
         settings, best_epoch = self._spec.settings, self._checkpoint.best_epoch
         if report.val_accuracy is not None:
             if settings.target_accuracy and report.val_accuracy >= settings.target_accuracy:
-                return f"Reached the target of {100 * settings.target_accuracy:.2f} % validation accuracy"
+                return f"Reached the target of {settings.target_accuracy:.2%} validation accuracy"
             if settings.patience and report.epoch - best_epoch >= settings.patience:
                 self._restore_best_weights()
                 return (

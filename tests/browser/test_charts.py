@@ -115,7 +115,7 @@ def test_curves_of_several_runs_with_each_control_and_as_files(page: Page, app_u
             assert axis.title and len(labels) >= 2 and len(set(labels)) == len(labels), axis
         return shown
 
-    assert lines(2).axes[-1].ticks[-1].endswith(" %")
+    assert lines(2).axes[-1].ticks[-1].endswith("%")
     wait_until_shown(page)
     option = page.get_by_role("option", name="training loss")
     for _ in range(10):

@@ -26,11 +26,11 @@ def ticks(low: float, high: float, count: int) -> list[float]:
 
 def labels(axis: dict[str, object], low: float, high: float) -> list[str]:
     """What an axis writes at its ticks."""
-    written = re.search(r"'\.(\d)f'\)( \+ ' %')?", str(axis["labelExpr"]))
+    written = re.search(r"'\.(\d)([f%])'\)", str(axis["labelExpr"]))
     assert written is not None
-    digits, percent = int(written[1]), bool(written[2])
+    digits, percent = int(written[1]), written[2] == "%"
     marks = ticks(low, high, int(str(axis["tickCount"])))
-    return [f"{100 * mark:.{digits}f} %" if percent else f"{mark:.{digits}f}" for mark in marks]
+    return [f"{mark:.{digits}%}" if percent else f"{mark:.{digits}f}" for mark in marks]
 
 
 @given(st.floats(0, 1), st.floats(1e-5, 1), st.booleans())
@@ -53,4 +53,4 @@ def test_curves_of_runs_that_hardly_differ_have_labels_that_differ() -> None:
     reports = [{"step": step, "epoch": step, "elapsed": 1.0, "val_accuracy": 0.991 + step / 1e4} for step in range(5)]
     axis = runs.run_curves({"a": reports}, "val_accuracy", "epoch").to_dict()["encoding"]["y"]["axis"]
     written = labels(axis, 0.991, 0.9914)
-    assert len(set(written)) == len(written) and written[0] == "99.10 %"
+    assert len(set(written)) == len(written) and written[0] == "99.10%"

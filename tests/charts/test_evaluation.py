@@ -60,9 +60,9 @@ def test_coverage_leaves_out_the_accuracy_of_no_answers() -> None:
     chart = charts.coverage_curve([Coverage(0.5, 0.9, 0.99, 3), Coverage(0.9999, 0.0, None, 0)])
     points = [(point["threshold"], point["series"], point["share"]) for point in chart.data["values"]]
     assert chart.to_dict() and points == [
-        ("50 %", charts.ACCURACY_SERIES, 0.99),
-        ("50 %", charts.ACCEPTED_SERIES, 0.9),
-        ("99.99 %", charts.ACCEPTED_SERIES, 0.0),
+        ("50%", charts.ACCURACY_SERIES, 0.99),
+        ("50%", charts.ACCEPTED_SERIES, 0.9),
+        ("99.99%", charts.ACCEPTED_SERIES, 0.0),
     ]
 
 

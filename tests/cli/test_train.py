@@ -123,7 +123,7 @@ def test_a_training_waits_for_those_of_other_processes(
 
     def start(run: Run, threads: int) -> subprocess.Popen[bytes]:
         assert other_training.poll() is not None, "it trains still"
-        run.write_status(stamp_status(Status("finished", "Finished: 97 %.")))
+        run.write_status(stamp_status(Status("finished", "Finished: 97%.")))
         return subprocess.Popen([sys.executable, "-S", "-c", ""])
 
     def end_the_other(run: Run) -> None:

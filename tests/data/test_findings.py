@@ -15,7 +15,7 @@ def summary(training: list[int]) -> DatasetSummary:
 
 def test_class_balance_names_the_most_frequent_digit_and_the_rarest() -> None:
     said = findings.class_balance(summary([10, 12, 10, 10, 10, 8, 10, 10, 10, 10]))
-    assert "nearly balanced" in said and "1 is the most frequent (12.0 %" in said and "5 the rarest (8.0 %)" in said
+    assert "nearly balanced" in said and "1 is the most frequent (12.0%" in said and "5 the rarest (8.0%)" in said
     assert (
         findings.class_balance(summary([400] * 10)) == "The digits are balanced: 400 training images show each of them."
     )
@@ -23,8 +23,8 @@ def test_class_balance_names_the_most_frequent_digit_and_the_rarest() -> None:
 
 
 def test_pixel_values_add_up() -> None:
-    assert "81 % of the pixels" in findings.pixel_values(summary([1] * 10))
-    assert "0.7 % are full ink" in findings.pixel_values(summary([1] * 10))
+    assert "81% of the pixels" in findings.pixel_values(summary([1] * 10))
+    assert "0.7% are full ink" in findings.pixel_values(summary([1] * 10))
 
 
 def test_mean_digits_compares_their_brightest_pixels() -> None:

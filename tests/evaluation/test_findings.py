@@ -23,9 +23,9 @@ def counts(*mistakes: tuple[int, int, int], right: int = 10) -> np.ndarray:
     [
         (
             counts((4, 9, 3), (9, 4, 2), (3, 8, 4), right=99),
-            "99.10 % of 999 test digits are right: 9 are wrong; it confuses 4 and 9 most.",
+            "99.10% of 999 test digits are right: 9 are wrong; it confuses 4 and 9 most.",
         ),
-        (counts((2, 10, 1)), "99.01 % of 101 test digits are right: 1 is wrong."),
+        (counts((2, 10, 1)), "99.01% of 101 test digits are right: 1 is wrong."),
         (counts(), "All 100 test digits are right."),
     ],
 )
@@ -54,8 +54,8 @@ def test_confusion(table: np.ndarray, expected: str) -> None:
 
 def test_weakest_digit() -> None:
     recall, support = np.array([0.5, 0.998, 0.9, 0.982] + [0.99] * 6), np.array([0] + [5] * 9)
-    assert findings.weakest_digit(recall, support) == "It recognizes 1 best (99.8 %) and 2 worst (90.0 %)."
-    assert findings.weakest_digit(np.ones(10), support) == "It recognizes each digit equally well (100.0 %)."
+    assert findings.weakest_digit(recall, support) == "It recognizes 1 best (99.8%) and 2 worst (90.0%)."
+    assert findings.weakest_digit(np.ones(10), support) == "It recognizes each digit equally well (100.0%)."
 
 
 def test_worst_mistake() -> None:
@@ -64,11 +64,11 @@ def test_worst_mistake() -> None:
         probabilities[row, digit] = value
     labels = np.array([4, 4, 5, 8])
     assert findings.worst_mistake(probabilities, labels) == (
-        "2 of 3 mistakes are made with more than 90 % confidence; the surest takes an 8 for not a digit, with more "
-        "than 99.9 %."
+        "2 of 3 mistakes are made with more than 90% confidence; the surest takes an 8 for not a digit, with more "
+        "than 99.9%."
     )
     assert findings.worst_mistake(probabilities[:1], labels[:1]).startswith("1 of 1 mistake is made")
-    assert findings.worst_mistake(probabilities[:3], labels[:3]).endswith("the surest takes a 4 for a 9, with 97.0 %.")
+    assert findings.worst_mistake(probabilities[:3], labels[:3]).endswith("the surest takes a 4 for a 9, with 97.0%.")
     assert findings.worst_mistake(probabilities[[0, 2]], labels[[0, 2]]).startswith("1 of 2 mistakes is made with")
     assert findings.worst_mistake(probabilities[1:2], labels[1:2]) == "It makes no mistakes here."
 
@@ -77,7 +77,7 @@ def test_calibration() -> None:
     probabilities = np.tile([0.8, 0.2], (10, 1))
     right = np.zeros(10, int)
     right[:5] = 1
-    assert findings.calibration(probabilities, right).startswith("It is overconfident: 80.0 % confident on average, an")
+    assert findings.calibration(probabilities, right).startswith("It is overconfident: 80.0% confident on average, an")
     assert findings.calibration(probabilities, np.zeros(10, int)).startswith("It is underconfident")
     right[:3], right[3:] = 0, 0
     right[:2] = 1
@@ -87,11 +87,11 @@ def test_calibration() -> None:
 def test_coverage() -> None:
     rows = [Coverage(0.0, 1.0, 0.99, 12), Coverage(0.9, 0.975, 0.9991, 1), Coverage(1.0, 0.0, None, 0)]
     assert findings.coverage(rows, 0.999) == (
-        "With a threshold of 90 % it answers 97.50 % of the time, with an accuracy of 99.91 %: 1 mistake remains."
+        "With a threshold of 90% it answers 97.50% of the time, with an accuracy of 99.91%: 1 mistake remains."
     )
-    assert findings.coverage(rows, 0.9999) == "No threshold reaches an accuracy of 99.99 %."
+    assert findings.coverage(rows, 0.9999) == "No threshold reaches an accuracy of 99.99%."
 
 
 def test_robustness() -> None:
     curves = {"A": {0.0: 0.99, 45.0: 0.52}, "B": {0.0: 0.98, -45.0: 0.81}}
-    assert findings.robustness(curves, "degrees") == "At 45 degrees, A keeps 52.0 %; at -45 degrees, B keeps 81.0 %."
+    assert findings.robustness(curves, "degrees") == "At 45 degrees, A keeps 52.0%; at -45 degrees, B keeps 81.0%."

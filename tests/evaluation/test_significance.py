@@ -74,7 +74,7 @@ def test_formatted_p_values(value: float, text: str) -> None:
 
 
 def test_equally_good_models_rarely_differ_significantly() -> None:
-    """Of 2,000 pairs without a difference at most 5 % are called different: the test keeps its promise."""
+    """Of 2,000 pairs without a difference at most 5% are called different: the test keeps its promise."""
     generator = np.random.default_rng(0)
     wins = generator.binomial(60, 0.5, 2000)
     assert np.mean([mcnemar(*models(0, 0, int(first), 60 - int(first))).significant for first in wins]) <= 0.05

@@ -46,10 +46,10 @@ def test_neighbors() -> None:
 def test_growth() -> None:
     moments = ["before training", "after 1 step", "after 6 steps"]
     read = np.eye(10, dtype=np.float32)
-    assert findings.growth(moments, read[[3, 2, 7]]) == "It is more than 50 % sure of a 7 after 6 steps and later."
+    assert findings.growth(moments, read[[3, 2, 7]]) == "It is more than 50% sure of a 7 after 6 steps and later."
     assert findings.growth(moments, read[[7, 2, 7]]).endswith("after 6 steps and later.")
     assert findings.growth(moments, read[[7, 7, 7]]).endswith("at every moment, even before training.")
-    assert findings.growth(moments, 0.4 * read[[7, 7, 7]]).endswith("at the end, the probability of a 7 is 40 %.")
+    assert findings.growth(moments, 0.4 * read[[7, 7, 7]]).endswith("at the end, the probability of a 7 is 40%.")
 
 
 def test_channels_name_the_strongest_and_count_those_that_are_zero() -> None:

@@ -90,10 +90,10 @@ def test_the_page_of_the_shipped_model_is_small_and_has_its_weights(precision: P
     model, _ = page.texts["script"]
     assert base64.b64decode(model, validate=True) == expected
     card = page.card()
-    assert card["Parameters"] == "727,859" and card["Accuracy"].startswith("99.68 %")
+    assert card["Parameters"] == "727,859" and card["Accuracy"].startswith("99.68%")
     measured = SHIPPED.card()["browser"][precision]
     assert measured["images"] == 10_000 and measured["same_digit"] >= 9_999
-    assert f"{100 * measured['test_accuracy']:.2f} %" in card["Weights"]
+    assert f"{measured['test_accuracy']:.2%}" in card["Weights"]
     assert f"{measured['same_digit']:,} of 10,000" in card["Weights"]
 
 
@@ -138,7 +138,7 @@ def test_scores_that_nobody_checked_are_called_so(run: Run) -> None:
     assert "not checked" in Page(html_page(run)).card()["Accuracy"]
     scores = {"val_accuracy": 0.5, "val_loss": 1.0, "test_accuracy": 0.4321, "test_loss": 1.0, "data": "full"}
     write_import(run.path, ImportMark("elsewhere", measured=scores))
-    assert Page(html_page(run)).card()["Accuracy"] == "43.21 % on MNIST's test images"
+    assert Page(html_page(run)).card()["Accuracy"] == "43.21% on MNIST's test images"
 
 
 def test_the_license_is_that_of_the_project(run: Run) -> None:

@@ -128,7 +128,7 @@ def mutations_of_file(file: str, content: bytes) -> Iterator[Mutation]:
 
 def _cut_or_flipped(file: str, content: bytes) -> Iterator[Mutation]:
     for share in (1, 10, 50, 90, 99):
-        yield Mutation(file, f"cut at {share} %", partial(bytes, content[: len(content) * share // 100]))
+        yield Mutation(file, f"cut at {share}%", partial(bytes, content[: len(content) * share // 100]))
     yield Mutation(file, "twice", partial(bytes, content + content))
     dice = random.Random(file)
     for number in range(8):

@@ -173,7 +173,7 @@ def as_mnist(strokes: Strokes) -> np.ndarray:
 
 @pytest.mark.slow
 def test_nearest_digits_of_mnist_have_the_same_label(sample: Mnist) -> None:
-    """MNIST's writers used few of these forms, so not all can find their like; chance would be 10 %."""
+    """MNIST's writers used few of these forms, so not all can find their like; chance would be 10%."""
     from sklearn.neighbors import KNeighborsClassifier
 
     blurred = [cv2.GaussianBlur(image, (5, 5), 1.0).ravel() for image in sample.x_train]

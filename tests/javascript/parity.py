@@ -182,7 +182,7 @@ def drawing_rows(gap: Gap, brushes: NDArray[np.float32]) -> Iterator[tuple[str, 
     }.items():
         different, close = int(gap.answers[chosen].sum()), (gap.pixels[chosen] <= GRAY_LEVELS).mean()
         difference = gap.probabilities[chosen].max()
-        line = f"| {name} | {chosen.sum()} | {different} | {difference:.1e} | {100 * close:.3f} % |"
+        line = f"| {name} | {chosen.sum()} | {different} | {difference:.1e} | {close:.3%} |"
         passes = close >= SHARE_OF_PIXELS and different <= (1 - SHARE_OF_ANSWERS) * chosen.sum()
         yield line, passes or name != "all drawings"
 

@@ -133,8 +133,9 @@ def test_model_without_the_eleventh_output_has_ten_bars() -> None:
 
 def test_prediction_in_words_names_what_it_is() -> None:
     probabilities = np.array([0, 0, 0, 0.7, 0, 0, 0, 0.1, 0, 0], np.float32)
-    assert prediction_view.prediction_text(Prediction(probabilities, 0.2)) == "3, 70.0 %"
-    assert prediction_view.prediction_text(Prediction(probabilities * 0.2, 0.84)) == "not a digit, 84.0 %"
+    assert prediction_view.prediction_text(Prediction(probabilities, 0.2)) == "3, 70.0%"
+    assert prediction_view.prediction_text(Prediction(np.eye(10)[3], 0.0)) == "3, >99.9%"
+    assert prediction_view.prediction_text(Prediction(probabilities * 0.2, 0.84)) == "not a digit, 84.0%"
 
 
 def upload_a_one(app: AppTest) -> AppTest:

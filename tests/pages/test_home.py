@@ -37,7 +37,7 @@ def test_first_card_starts_a_run_that_the_bar_follows(app: AppTest, started: lis
     for status, shown in (
         (run.status(), "fast · starting"),  # nothing waits before it
         (replace(running, step=0, seconds_left=None), "fast · starting"),
-        (running, "fast · 42 % · 4 s left"),
+        (running, "fast · 42% · 4 s left"),
         (replace(running, state="paused"), "fast · paused"),
         (replace(running, step=100, seconds_left=0.0), "fast · finishing"),  # evaluates and saves
     ):

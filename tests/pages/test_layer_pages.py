@@ -81,7 +81,7 @@ def choose(app: AppTest, key: str, value: Any) -> AppTest:
 @pytest.mark.slow
 def test_every_method_shows_a_picture_of_the_shipped_model(app: AppTest) -> None:
     opened(app, "reasons")
-    assert "**Completeness:** the attributions sum to" in shown(app) and "at most 1 % is accepted" in shown(app)
+    assert "**Completeness:** the attributions sum to" in shown(app) and "at most 1% is accepted" in shown(app)
     for name, method in attribution.METHODS.items():
         page = shown(choose(app, state.ATTRIBUTION_METHOD, name))
         assert f"##### {method.title}: what speaks for a" in page

@@ -57,9 +57,9 @@ def test_a_sweep_is_one_entry_after_the_runs_that_people_trained(app: AppTest, m
     options = app.selectbox(key=state.MODEL).options
     assert options == [
         "Digit Lab's model",
-        f"{memorable_name(mine.id)} · fast · 50.00 %",
-        f"{memorable_name(others.id)} · fast · 60.00 %",
-        f"{memorable_name(trials[4].id)} · best of the sweep fast: learning rate · 94.00 %",
+        f"{memorable_name(mine.id)} · fast · 50.00%",
+        f"{memorable_name(others.id)} · fast · 60.00%",
+        f"{memorable_name(trials[4].id)} · best of the sweep fast: learning rate · 94.00%",
     ]
     assert "43.21" not in str(options), "nothing is chosen by its test accuracy"
 

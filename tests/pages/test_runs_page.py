@@ -80,7 +80,7 @@ def test_a_link_compares_runs_and_shows_the_setting_that_differs(app: AppTest, t
     assert list(app.table[0].value["setting"]) == ["epochs"]
     assert "".join(app.query_params["compare"]) == ",".join(run.id for run in two)
     assert len(app.get("vega_lite_chart")) + len(app.get("arrow_vega_lite_chart")) >= 3
-    assert re.search("has the best validation accuracy, [0-9.]+ %", page_text(app).replace("\\", ""))
+    assert re.search("has the best validation accuracy, [0-9.]+%", page_text(app).replace("\\", ""))
 
 
 def test_every_compared_model_classifies_the_drawing(app: AppTest, two: list[Run]) -> None:
@@ -409,7 +409,7 @@ def test_the_leaderboard_ranks_by_validation_accuracy_with_links_and_only_what_c
     assert board["name"][0] == f"train?run={best.id}#{run_title(best)}" and board["val_accuracy"][0] == 99.9
     assert list(board["mark"]) == ["stopped", "", ""]
     assert "test_accuracy" not in app.dataframe[0].proto.column_order
-    assert f"{run_title(best)}** has the highest validation accuracy on the offline sample: 99.90 %" in page_text(
+    assert f"{run_title(best)}** has the highest validation accuracy on the offline sample: 99.90%" in page_text(
         app
     ).replace("\\", "")
 

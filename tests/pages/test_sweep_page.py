@@ -182,7 +182,7 @@ def test_best_trial_and_heat_map_come_first_and_simple_mode_leaves_out_the_rest(
 
 def test_a_finished_sweep_shows_its_best_trial_and_its_charts(app: AppTest) -> None:
     sweep = made(TRIALS, Status("finished", "Trial 6 is the best.", step=9, steps=9))
-    assert {metric.label: metric.value for metric in opened(app).metric} == {"Best validation accuracy": "96.00 %"}
+    assert {metric.label: metric.value for metric in opened(app).metric} == {"Best validation accuracy": "96.00%"}
     write_json(sweep.path / "winner.json", WINNER)
     app.run()
     text = shown(app)
@@ -190,9 +190,9 @@ def test_a_finished_sweep_shows_its_best_trial_and_its_charts(app: AppTest) -> N
     assert "Trial 6 is the best" in text and "Best trial: 6" in text
     metrics = {metric.label: metric.value for metric in app.metric}
     spreads = {metric.label: metric.delta for metric in app.metric}
-    assert metrics["Validation accuracy, mean of 2 seeds"] == "95.12 %"
-    assert spreads["Validation accuracy, mean of 2 seeds"] == "± 0.31 %"
-    assert metrics["Test accuracy of the best seed"] == "94.44 %"
+    assert metrics["Validation accuracy, mean of 2 seeds"] == "95.12%"
+    assert spreads["Validation accuracy, mean of 2 seeds"] == "± 0.31%"
+    assert metrics["Test accuracy of the best seed"] == "94.44%"
     for title in (
         "All settings at once",
         "Importance of the settings",
@@ -204,8 +204,10 @@ def test_a_finished_sweep_shows_its_best_trial_and_its_charts(app: AppTest) -> N
         "Trials",
     ):
         assert title in text
-    table = next(frame.value for frame in app.dataframe if "trial" in frame.value)
-    assert list(table["trial"]) == list(range(8, -1, -1)) and table["value"].max() == 0.96
+    frame = next(frame for frame in app.dataframe if "trial" in frame.value)
+    assert list(frame.value["trial"]) == list(range(8, -1, -1)) and frame.value["value"].max() == 0.96
+    column = json.loads(frame.proto.columns)["value"]["type_config"]
+    assert (column["format"], column["step"]) == ("percent", 1e-4), "two decimals: 94.30%, not 94.3%"
     assert app.query_params["sweep"] in (sweep.id, [sweep.id])
 
 

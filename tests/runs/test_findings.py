@@ -20,13 +20,13 @@ def reports(values: list[float], training: list[float], metric: str) -> list[dic
     [
         ("accuracy", [0.8, 0.9, 0.95], [0.8, 0.9, 0.95], "still rises"),
         ("loss", [0.8, 0.4, 0.2], [0.8, 0.4, 0.2], "still falls"),
-        ("accuracy", [0.9, 0.98, 0.9801], [0.9, 0.98, 0.99], "leveled off at 98.0 %"),
+        ("accuracy", [0.9, 0.98, 0.9801], [0.9, 0.98, 0.99], "leveled off at 98.0%"),
         ("loss", [0.4, 0.2, 0.2001], [0.4, 0.2, 0.1], "leveled off at 0.200"),
         ("accuracy", [0.9, 0.98, 0.96, 0.95], [0.9, 0.98, 0.99, 0.999], "best after epoch 2 and has been worse since"),
         ("loss", [0.4, 0.2, 0.3, 0.3], [0.4, 0.2, 0.1, 0.05], "best after epoch 2 and has been worse since"),
         ("accuracy", [0.9, 0.98, 0.95], [0.9, 0.98, 0.999], "was best after epoch 2."),
         ("accuracy", [0.98, 0.9, 0.9805], [0.9, 0.98, 0.999], "leveled off"),
-        ("accuracy", [0.98, 0.9805], [0.9, 0.98], "is 98.0 % after 2 epochs"),
+        ("accuracy", [0.98, 0.9805], [0.9, 0.98], "is 98.0% after 2 epochs"),
     ],
 )
 def test_learning_curve_says_where_validation_is_heading(
@@ -50,10 +50,10 @@ def test_learning_curve_calls_it_overfitting_only_while_the_training_improves() 
 def test_learning_curve_of_the_first_epoch() -> None:
     begun = [{"step": 1, "loss": 2.3, "accuracy": 0.1}, {"step": 2, "loss": 1.1, "accuracy": 0.6}]
     assert "fallen from 2.300 to 1.100" in findings.learning_curve(begun, "loss")
-    assert "risen from 10.0 % to 60.0 %" in findings.learning_curve(begun, "accuracy")
+    assert "risen from 10.0% to 60.0%" in findings.learning_curve(begun, "accuracy")
     assert findings.learning_curve(begun[:1], "loss") == findings.learning_curve([], "loss") == ""
     one = [*begun, {"step": 3, "epoch": 1, "loss": 0.5, "accuracy": 0.8, "val_accuracy": 0.75}]
-    assert "75.0 %" in findings.learning_curve(one, "accuracy")
+    assert "75.0%" in findings.learning_curve(one, "accuracy")
 
 
 def test_run_curves_name_the_best_run_and_the_next() -> None:
@@ -62,12 +62,10 @@ def test_run_curves_name_the_best_run_and_the_next() -> None:
         "b": [{"val_accuracy": 0.95, "loss": 0.3}],
         "c": [],
     }
-    assert (
-        findings.run_curves(curves, "val_accuracy") == "b has the best validation accuracy, 95.0 %; next is a: 90.0 %."
-    )
+    assert findings.run_curves(curves, "val_accuracy") == "b has the best validation accuracy, 95.0%; next is a: 90.0%."
     assert findings.run_curves(curves, "loss").startswith("a has the best training loss, 0.100")
     alone = findings.run_curves({"a": curves["a"]}, "val_accuracy")
-    assert alone == "The best validation accuracy of a is 90.0 %."
+    assert alone == "The best validation accuracy of a is 90.0%."
     assert "No run" in findings.run_curves({"c": []}, "loss")
 
 
@@ -79,7 +77,7 @@ def test_accuracy_against_cost_names_the_best_run_and_a_cheaper_one_that_is_abou
         {"name": "untested", "val_accuracy": None, "parameters": 1},
     ]
     said = findings.accuracy_against_cost(rows, "parameters")
-    assert "large is the most accurate (99.0 %)" in said and "small is within 0.5 points with 8 %" in said
+    assert "large is the most accurate (99.0%)" in said and "small is within 0.5 points with 8%" in said
     assert "within" not in findings.accuracy_against_cost([rows[0], rows[2]], "parameters")
     assert findings.accuracy_against_cost(rows[3:], "parameters") == ""
 

@@ -68,7 +68,7 @@ def test_two_settings_are_those_of_the_best_trial(plan: SweepPlan) -> None:
 def test_two_sweeps_are_ranked(plan: SweepPlan) -> None:
     better, worse = trial(1, 0.1, 0.951), trial(1, 0.1, 0.94)
     assert findings.two_sweeps({"this sweep": worse, "the other": better}, plan) == (
-        "The other found the better trial: 95.10 %; this sweep 94.00 %."
+        "The other found the better trial: 95.10%; this sweep 94.00%."
     )
     assert "equally good" in findings.two_sweeps({"this sweep": better, "the other": better}, plan)
     assert findings.two_sweeps({"this sweep": better, "the other": None}, plan) == ""
@@ -84,7 +84,7 @@ def test_importance_names_one_setting_unless_the_estimates_overlap() -> None:
         {"setting": "learning_rate", "share": 0.72, "low": 0.6, "high": 0.8},
         {"setting": "batch_size", "share": 0.28, "low": 0.2, "high": 0.4},
     ]
-    assert "Learning rate matters most: it explains 72 %" in findings.importance(rows)
+    assert "Learning rate matters most: it explains 72%" in findings.importance(rows)
     rows[1]["high"] = 0.65
     assert "Learning rate and batch size matter most" in findings.importance(rows)
     assert findings.importance([]) == ""

@@ -107,7 +107,7 @@ def test_many_watchers_write_one_sign_in_two_seconds(run: Run, clock: Clock, mon
 def test_snapshots_that_take_long_are_rare(run: Run, clock: Clock) -> None:
     clock.write_seconds = 0.1
     steps = steps_written(run, make_writer(run), clock, 20, watched=True)
-    assert set(np.diff(steps)) == {50}, "one in five seconds: 2 % of the time"
+    assert set(np.diff(steps)) == {50}, "one in five seconds: 2% of the time"
 
 
 def test_a_network_that_waits_is_written_soon_even_if_writing_takes_long(run: Run, clock: Clock) -> None:

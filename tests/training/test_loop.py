@@ -464,7 +464,7 @@ def test_predict_follows_the_weights(few: Split) -> None:
 
 @pytest.mark.usefixtures("keras")
 def test_the_fast_recipe_reaches_its_accuracy_on_the_full_mnist(full_mnist: Any) -> None:
-    """Its mean over ten seeds is 99 %; one seed is a little above or below."""
+    """Its mean over ten seeds is 99%; one seed is a little above or below."""
     from mnist_core.data.splits import split_mnist
 
     settings = RECIPES["fast"].settings

@@ -383,7 +383,7 @@ def test_patience_ends_it_and_restores_the_best_epoch(sample: Any) -> None:
 @pytest.mark.usefixtures("keras")
 def test_target_accuracy_ends_it() -> None:
     run = new_run(epochs=60, target_accuracy=0.5)
-    assert "50.00 %" in finish(run)
+    assert "50.00%" in finish(run)
     accuracies = [row["val_accuracy"] for row in run.metrics().rows if "val_accuracy" in row]
     assert accuracies[-1] >= 0.5 > max([0, *accuracies[:-1]])
 

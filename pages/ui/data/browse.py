@@ -109,7 +109,7 @@ def predict_split(path: Path, split: str) -> NDArray[np.uint8]:
 
 
 def filter_in_words(split: str, digit_filter: DigitFilter, choice: str) -> str:
-    """`Test digits with the label 7 that fast · 98.50 % misclassifies as 4`."""
+    """`Test digits with the label 7 that fast · 98.50% misclassifies as 4`."""
     words = [SPLITS[split]]
     if digit_filter.label is not None:
         words.append(f"with the label {digit_filter.label}")

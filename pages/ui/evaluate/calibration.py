@@ -31,7 +31,7 @@ def show_reliability_diagram(model: EvaluatedModel) -> None:
         "reliability",
         finding=findings.calibration(model.probabilities, model.labels),
     )
-    st.caption(f"Calibration error: {100 * error:.2f} %. The number above each bar counts its images.")
+    st.caption(f"Calibration error: {error:.2%}. The number above each bar counts its images.")
 
 
 def show_coverage(model: EvaluatedModel) -> None:

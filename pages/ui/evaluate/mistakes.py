@@ -138,7 +138,7 @@ def _show_image(model: EvaluatedModel, index: int, key: str, bars: bool) -> None
     st.html(
         f'<div class="{"lab-wrong" if is_wrong else ""}"><div class="lab-note">image {index:,}</div>'
         f"{thumbnails.image_html(model.images[index], f'Image {index}: {text}', 96)}"
-        f"<b>{html.escape(text)}</b>, {html.escape(format_percent(confidence)).replace(' ', '&nbsp;')}"
+        f"<b>{html.escape(text)}</b>, {html.escape(format_percent(confidence))}"
         f"{prediction_view.probability_bars(digits, not_a_digit) if bars else ''}</div>"
     )
     if model.on_mnist and st.button(

@@ -42,11 +42,11 @@ def show_both_metrics(model: EvaluatedModel, other: EvaluatedModel, test: signif
         rows.append(
             {
                 "model": each.name,
-                "accuracy": f"{100 * metrics.accuracy:.2f} %",
-                "95 % interval": f"{100 * low:.2f} – {100 * high:.2f} %",
+                "accuracy": f"{metrics.accuracy:.2%}",
+                "95% interval": f"{100 * low:.2f} – {high:.2%}",
                 "loss": f"{metrics.loss:.4f}",
-                "top-2 accuracy": f"{100 * metrics.top2_accuracy:.2f} %",
-                "calibration error": f"{100 * metrics.calibration_error:.2f} %",
+                "top-2 accuracy": f"{metrics.top2_accuracy:.2%}",
+                "calibration error": f"{metrics.calibration_error:.2%}",
                 "only this correct": only_this,
                 "both correct": test.both,
                 "both wrong": test.neither,

@@ -246,8 +246,8 @@ def _uncentered_rows(choice: str, measure: bool) -> list[dict[str, Any]]:
             {
                 "model": model_menu.model_name(choice),
                 "input": PREPARATIONS[way][0],
-                "accuracy": f"{100 * curve[0]:.1f} %",
-                "95 % interval": f"{100 * low:.1f} – {100 * high:.1f} %",
+                "accuracy": f"{curve[0]:.1%}",
+                "95% interval": f"{100 * low:.1f} – {high:.1%}",
                 "images": images,
             }
         )

@@ -21,12 +21,12 @@ def show_headline_metrics(metrics: Evaluation) -> None:
     """Six metrics over all images."""
     low, high = metrics.interval
     headline = {
-        "Accuracy": f"{100 * metrics.accuracy:.2f} %",
-        "95 % interval": f"{100 * low:.2f} – {100 * high:.2f} %",
-        "Error": f"{metrics.error_percent:.2f} %",
+        "Accuracy": f"{metrics.accuracy:.2%}",
+        "95% interval": f"{100 * low:.2f} – {high:.2%}",
+        "Error": f"{metrics.error_percent:.2f}%",
         "Loss": f"{metrics.loss:.4f}",
-        "Top-2 accuracy": f"{100 * metrics.top2_accuracy:.2f} %",
-        "Calibration error": f"{100 * metrics.calibration_error:.2f} %",
+        "Top-2 accuracy": f"{metrics.top2_accuracy:.2%}",
+        "Calibration error": f"{metrics.calibration_error:.2%}",
     }
     for column, (label, value) in zip([*st.columns(3), *st.columns(3)], headline.items(), strict=True):
         column.metric(label, value)
@@ -44,9 +44,9 @@ def show_class_metrics(metrics: Evaluation) -> None:
         for row in metrics.to_json()["classes"]
     ]
     columns = {
-        "precision": st.column_config.NumberColumn(format="%.2f %%"),
-        "recall": st.column_config.NumberColumn(format="%.2f %%"),
-        "f1": st.column_config.NumberColumn("F1", format="%.2f %%"),
+        "precision": st.column_config.NumberColumn(format="%.2f%%"),
+        "recall": st.column_config.NumberColumn(format="%.2f%%"),
+        "f1": st.column_config.NumberColumn("F1", format="%.2f%%"),
         "support": st.column_config.NumberColumn("support (images)", format="localized"),
     }
     finding = findings.weakest_digit(metrics.recall, metrics.support)

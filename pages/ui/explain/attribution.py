@@ -229,7 +229,7 @@ def show_notes(result: Attribution, digits: Sequence[int], network: Architecture
                 "digit": digit,
                 "sum of attributions": round(check.attribution_sum, 3),
                 "difference of logits": round(check.logit_difference, 3),
-                "gap": f"{100 * check.gap:.2f} %",
+                "gap": f"{check.gap:.2%}",
                 "steps": check.steps,
             }
             for digit, check in zip(digits, result.completeness, strict=True)
@@ -244,12 +244,12 @@ def completeness_in_words(check: Completeness) -> str:
     """Whether the attributions of one digit add up, in a sentence or two."""
     sums = (
         f"the attributions sum to {check.attribution_sum:+.3f} logits; the digit's logit minus that "
-        f"of a black image is {check.logit_difference:+.3f}. The gap is {100 * check.gap:.2f} %"
+        f"of a black image is {check.logit_difference:+.3f}. The gap is {check.gap:.2%}"
     )
     if check.within_tolerance:
-        return f"{sums} with {check.steps} steps (at most {100 * attribution.COMPLETENESS_TOLERANCE:g} % is accepted)."
+        return f"{sums} with {check.steps} steps (at most {100 * attribution.COMPLETENESS_TOLERANCE:g}% is accepted)."
     return (
-        f"{sums}, more than the {100 * attribution.COMPLETENESS_TOLERANCE:g} % that is accepted, even with "
+        f"{sums}, more than the {100 * attribution.COMPLETENESS_TOLERANCE:g}% that is accepted, even with "
         f"{check.steps} steps: the difference is small, or the gradient changes abruptly on the way. Don't rely on "
         "this map."
     )

@@ -126,7 +126,7 @@ def show_confusion_matrices(runs: list[Run]) -> None:
     st.subheader("Confusion matrices")
     for start in range(0, len(tested), PER_ROW):
         for column, (name, run, card) in zip(st.columns(PER_ROW), tested[start : start + PER_ROW], strict=False):
-            accuracy = f"{100 * card['test_accuracy']:.2f} %"
+            accuracy = f"{card['test_accuracy']:.2%}"
             with column:
                 figure.show_chart(
                     evaluation_charts.confusion_matrix(np.array(card["test"]["confusion"])),

@@ -34,7 +34,7 @@ def show_leaderboard(rows: list[Row]) -> None:
     best = boards[data][0]
     st.markdown(
         f"**{formatting.escape_markdown(best['name'])}** has the highest validation accuracy on "
-        f"{_data_title(data)}: {100 * best['val_accuracy']:.2f} %."
+        f"{_data_title(data)}: {best['val_accuracy']:.2%}."
     )
     shown = [{"place": row["place"], **cells(row), "mark": _mark(row)} for row in boards[data]]
     st.dataframe(

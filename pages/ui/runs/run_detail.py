@@ -40,8 +40,8 @@ def show_one_run(run: Run, row: Row) -> None:
 def _show_scores(run: Run, row: Row) -> None:
     """Validation accuracy first. The test accuracy is only here: nobody should choose a run by it."""
     scores = {
-        "Validation accuracy": None if row["val_accuracy"] is None else f"{100 * row['val_accuracy']:.2f} %",
-        "Test accuracy": None if row["test_accuracy"] is None else f"{100 * row['test_accuracy']:.2f} %",
+        "Validation accuracy": None if row["val_accuracy"] is None else f"{row['val_accuracy']:.2%}",
+        "Test accuracy": None if row["test_accuracy"] is None else f"{row['test_accuracy']:.2%}",
         "Training time": row["train_seconds"] and format_duration(row["train_seconds"]),
         "Parameters": row["parameters"] and f"{row['parameters']:,}",
     }

@@ -23,12 +23,12 @@ Row = dict[str, Any]
 
 COLUMNS: dict[str, ColumnConfig | str | None] = {
     "name": st.column_config.LinkColumn("name", display_text="#(.*)$"),
-    "val_accuracy": st.column_config.NumberColumn("validation accuracy", format="%.2f %%"),
+    "val_accuracy": st.column_config.NumberColumn("validation accuracy", format="%.2f%%"),
     "what": "recipe and changes",
     "train_seconds": st.column_config.NumberColumn("training time", format="%.0f s"),
     "created": st.column_config.DatetimeColumn("created", format="DD MMM YYYY, HH:mm"),
     "state": "state",
-    "test_accuracy": st.column_config.NumberColumn("test accuracy", format="%.2f %%"),
+    "test_accuracy": st.column_config.NumberColumn("test accuracy", format="%.2f%%"),
     "test_loss": st.column_config.NumberColumn("test loss", format="%.4f"),
     "parameters": st.column_config.NumberColumn("parameters", format="localized"),
     "epochs": "epochs",

@@ -97,7 +97,7 @@ def _show_progress(run: Run) -> None:
 
 
 def _progress_text(run: Run, status: Status) -> str:
-    """`42 % · 4 s left`, or what a run does that does not train at the moment."""
+    """`42% · 4 s left`, or what a run does that does not train at the moment."""
     if status.state == "queued" and (position := caches.backend().position(run)):
         return f"number {position} in the queue"
     if not status.step:
@@ -106,7 +106,7 @@ def _progress_text(run: Run, status: Status) -> str:
         return status.state
     if status.step >= status.steps:
         return "finishing"
-    parts = [f"{100 * status.progress:.0f} %"]
+    parts = [f"{status.progress:.0%}"]
     if status.seconds_left is not None:
         parts.append(f"{format_duration(status.seconds_left)} left")
     return " · ".join(parts)

@@ -284,7 +284,7 @@ GUIDES = {
     ),
     "worst mistakes": Guide(
         "The misread digits, the most confident mistake first. Would you have read them correctly? Some are smudged, "
-        "and some have labels that people dispute. No model reaches 100 %, and one that does has learned the test set.",
+        "and some have labels that people dispute. No model reaches 100%, and one that does has learned the test set.",
         "label errors in test sets (Northcutt, Athalye and Mueller, 2021)",
         "https://arxiv.org/abs/2103.14749",
     ),
@@ -341,7 +341,7 @@ GUIDES = {
     "completeness": Guide(
         "For each digit: the sum of the attributions of all pixels, and what it should be: the logit of this image "
         "minus that of a black one. The gap is the error of summing over a limited number of steps. The goal is at "
-        "most 1 %; if the logits hardly differ, no number of steps reaches it.",
+        "most 1%; if the logits hardly differ, no number of steps reaches it.",
         "completeness axiom",
         "https://arxiv.org/abs/1703.01365",
     ),

@@ -50,7 +50,7 @@ def import_note(mark: ImportMark) -> str:
     scores = mark.measured
     return (
         f"{origin} Evaluated on this machine, on {DATA_TITLES.get(scores['data'], 'custom data')}: validation accuracy "
-        f"{100 * scores['val_accuracy']:.2f} %, test accuracy {100 * scores['test_accuracy']:.2f} %. It may have been "
+        f"{scores['val_accuracy']:.2%}, test accuracy {scores['test_accuracy']:.2%}. It may have been "
         "trained on some of these images."
     )
 

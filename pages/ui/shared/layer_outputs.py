@@ -147,7 +147,7 @@ def _csv_rows(outputs: LayerOutputs) -> list[dict[str, object]]:
             "smallest": float(values.min()),
             "mean": float(values.mean()),
             "largest": float(values.max()),
-            "zero": f"{100 * float((values == 0).mean()):.0f} %",
+            "zero": f"{float((values == 0).mean()):.0%}",
         }
         for name, values in outputs.items()
     ]

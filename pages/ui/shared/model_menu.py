@@ -67,7 +67,7 @@ def current_model() -> str:
 
 
 def model_name(choice: str) -> str:
-    """The name of a choice, as the menu shows it: `calm-otter-47 · fast · 97.20 %`, with its validation accuracy."""
+    """The name of a choice, as the menu shows it: `calm-otter-47 · fast · 97.20%`, with its validation accuracy."""
     if choice == NO_MODEL:
         return "none"
     if choice == SHIPPED:
@@ -79,7 +79,7 @@ def model_name(choice: str) -> str:
     origin = row["recipe"] or "unreadable"
     if head is not None:
         origin = f"{'best' if head.best == choice else 'trial'} of the sweep {head.title}"
-    score = "no score" if row["val_accuracy"] is None else f"{100 * row['val_accuracy']:.2f} %"
+    score = "no score" if row["val_accuracy"] is None else f"{row['val_accuracy']:.2%}"
     if row["imported"]:
         origin, score = f"imported {origin}", score if row["imported"] == history.MEASURED else "not evaluated here"
     return " · ".join([row["name"], origin, score])

@@ -75,7 +75,7 @@ def bars_html(reading: Prediction) -> str:
 
 
 def prediction_text(reading: Prediction) -> str:
-    """A prediction in words: `3, 98.5 %` or `not a digit, 99.0 %`."""
+    """A prediction in words: `3, 98.5%` or `not a digit, 99.0%`."""
     if reading.rejected:
         return f"{NOT_A_DIGIT_NAME}, {format_percent(reading.not_a_digit)}"
     return f"{reading.digit}, {format_percent(reading.confidence)}"

@@ -119,7 +119,7 @@ def show_importance(sweep: Sweep, trials: Trials, plan: SweepPlan) -> None:
     if not shares:
         st.caption(f"Importance needs at least {importance.MIN_TRIALS} finished trials with different results.")
         return
-    in_words = ", ".join(f"{setting_title(row['setting'])} {100 * row['share']:.0f} %" for row in shares)
+    in_words = ", ".join(f"{setting_title(row['setting'])} {row['share']:.0%}" for row in shares)
     figure.show_chart(
         sweep_settings_charts.importance_bars(shares),
         "Importance of the settings",

@@ -150,7 +150,7 @@ def _trial_number(trial: dict[str, Any]) -> str:
 
 
 def _format_value(value: float, plan: SweepPlan) -> str:
-    return f"{100 * value:.2f} %" if plan.higher_is_better else f"{value:.4f}"
+    return f"{value:.2%}" if plan.higher_is_better else f"{value:.4f}"
 
 
 def _show_best_so_far(trials: list[dict[str, Any]], plan: SweepPlan, live: bool) -> None:
@@ -180,10 +180,11 @@ def _show_trials(trials: list[dict[str, Any]], plan: SweepPlan, live: bool) -> N
     rows = [sweep_charts.trial_row(row, names) for row in reversed(trials)]
     for row in rows:
         row["open"] = f"train?run={row['run']}" if row["run"] else None
-    value_format = "percent" if plan.higher_is_better else "%.4f"
+    # The step makes Streamlit show two decimals of a share.
+    value_format, step = ("percent", 1e-4) if plan.higher_is_better else ("%.4f", None)
     columns: dict[str, ColumnConfig | str | None] = {
         **{name: setting_title(name) for name in names},
-        "value": st.column_config.NumberColumn(MEASURES[plan.measure], format=value_format),
+        "value": st.column_config.NumberColumn(MEASURES[plan.measure], format=value_format, step=step),
         "learning_rate": st.column_config.NumberColumn("learning rate", format="%.5f"),
         "seconds": st.column_config.NumberColumn(format="%.1f"),
         "open": st.column_config.LinkColumn("open", display_text="open run"),
@@ -215,7 +216,7 @@ def _show_retrained_best(sweep: Sweep, plan: SweepPlan) -> None:
             width="content",
         )
         if isinstance(best.get("test_accuracy"), float):
-            test = f"{100 * best['test_accuracy']:.2f} %"
+            test = f"{best['test_accuracy']:.2%}"
             scores.metric("Test accuracy of the best seed", test, width="content")
         links = scores.container(width="content")
         links.page_link(

@@ -25,8 +25,8 @@ def show_result(run: Run, spec: RunSpec) -> None:
     # A trial of a sweep is not tested, and the card of an old one has no validation scores.
     images, part = ("Test", "test") if "test_accuracy" in card else ("Validation", "val")
     if f"{part}_accuracy" in card:
-        accuracy.metric(f"{images} accuracy", f"{100 * card[f'{part}_accuracy']:.2f} %")
-        error.metric("Error", f"{100 * (1 - card[f'{part}_accuracy']):.2f} %")
+        accuracy.metric(f"{images} accuracy", f"{card[f'{part}_accuracy']:.2%}")
+        error.metric("Error", f"{1 - card[f'{part}_accuracy']:.2%}")
     if f"{part}_loss" in card:
         loss.metric(f"{images} loss", f"{card[f'{part}_loss']:.4f}")
     if "train_seconds" in card:
@@ -63,7 +63,7 @@ def _show_fine_tuning(card: dict[str, Any]) -> None:
     if accuracy is not None:
         mnist.metric(
             "Test accuracy after fine-tuning",
-            f"{100 * accuracy:.2f} %",
+            f"{accuracy:.2%}",
             formatting.change(100 * (accuracy - before["test_accuracy_before"]), ".2f", "points"),
         )
 

@@ -42,7 +42,7 @@ def _card_text(name: str) -> str:
     seconds = expected_time.expected_seconds(name, recipe.settings, data, caches.machine_slowness())
     parts = [f"about {_roughly(seconds)} here"] if seconds else []
     if recipe.test_accuracy and data == "full":
-        parts.append(f"reads {100 * recipe.test_accuracy:.1f} % of the test digits")
+        parts.append(f"reads {recipe.test_accuracy:.1%} of the test digits")
     return ", ".join(parts)
 
 
