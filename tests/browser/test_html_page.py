@@ -127,6 +127,8 @@ def test_drawings_are_read_with_the_network_off(chromium: Browser, shipped_page:
         draw_by_mouse(page, SCRIBBLE)
         expect_answer(page, "?")
         expect(page.locator(".lab-bars b")).to_have_text("not a digit")
+        heights = page.locator(".lab-bars > :nth-child(3n + 1)").evaluate_all("all => all.map((e) => e.offsetHeight)")
+        assert len(heights) == 11 and len(set(heights)) == 1, "not a digit stays on one line"
         assert len(page.workers) == 1 and unwanted == []
 
 

@@ -97,6 +97,9 @@ def test_an_answer_changes_while_the_pen_is_down_and_the_server_agrees(chromium:
         press_and_move(page, FOUR[1])
         expect(live).to_have_text("4", timeout=PATIENCE)
         expect(page.locator(".lab-live .lab-bars b")).to_have_text("4")
+        names = page.locator(".lab-live .lab-bars > :nth-child(3n + 1)")
+        heights = names.evaluate_all("names => names.map((name) => name.offsetHeight)")
+        assert len(heights) == 11 and len(set(heights)) == 1, "not a digit stays on one line"
         assert sent == []
         page.mouse.up()
         expect(page.locator(SERVER_ANSWER)).to_have_text(re.compile("^4"), timeout=PATIENCE)

@@ -222,7 +222,9 @@ def test_probe_grid_of_an_ended_run_goes_back_in_time(app: AppTest, trained_run:
     for step, read_as in (seen[-1], seen[0]):
         slider.set_value(step).run()
         right = sum(str(label) == read for label, read in zip(wall.labels.tolist(), read_as, strict=True))
-        assert f"{right} of 60 test digits are read correctly after {step:,} batches" in page_text(app)
+        text = page_text(app)
+        assert "##### Test digits" in text and f"{right} of 60 test digits are read correctly after {step:,}" in text
+        assert ("framed in orange" in text) == (right < 60)
         slider = next(each for each in app.select_slider if each.label == "After this many batches")
 
 

@@ -127,17 +127,22 @@ def show_table(rows: list[dict[str, Any]], title: str, guide: str, key: str, fin
         return st.dataframe(rows, hide_index=True, key=key, **options)
 
 
-def show_menu(guide: str, name: str, content: Callable[[], bytes], kind: str = "png") -> None:
-    """The menu of a picture that is on the page already.
+def show_title(
+    title: str, guide: str, key: str, content: Callable[[], bytes], kind: str = "png", live: bool = False
+) -> None:
+    """The title and the menu of a picture that the caller shows below them.
 
     Args:
-        guide: a key of GUIDES.
-        name: of the download, unique on the page.
+        title: as in `show_chart`.
+        guide: as in `show_chart`.
+        key: of the download, unique on the page.
         content: returns the download.
         kind: of the download, a key of MIME_TYPES.
+        live: whether the picture is redrawn twice a second. If so, the menu has no download.
     """
-    with _menu(guide, name):
-        _show_download(content, kind, name)
+    with _title_and_menu(title, guide, key, live):
+        if not live:
+            _show_download(content, kind, key)
 
 
 def show_guide(guide: str, label: str = "How to read this") -> None:

@@ -120,9 +120,13 @@ def show_block_outputs(
         chosen: the block that is marked.
         on_choose: callback of a click on a block; None if blocks cannot be clicked.
     """
-    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", wrap=False):
-        st.markdown("##### What each layer makes of the digit")
-        figure.show_menu("layer outputs", f"{key}_layers", lambda: encode_csv(_csv_rows(outputs)), "csv")
+    figure.show_title(
+        "What each layer makes of the digit",
+        "layer outputs",
+        f"{key}_layers",
+        lambda: encode_csv(_csv_rows(outputs)),
+        "csv",
+    )
     if on_choose is None:
         st.html(f'<div class="lab-layers">{"".join(_block_html(block, title=True) for block in blocks)}</div>')
         return

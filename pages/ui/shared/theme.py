@@ -142,8 +142,7 @@ STYLE = f"""
 .lab-track {{ background: rgba(128, 128, 128, .18); border-radius: 4px; height: .95rem; overflow: hidden; }}
 .lab-bar {{ display: block; background: {COLORS["muted"]}; height: 100%; border-radius: 4px; min-width: 1px; }}
 .lab-bar.first {{ background: {COLORS["training"]}; }}
-.lab-value, .lab-bars > :nth-child(3n + 1) {{ text-align: right; }}
-.lab-bars > :nth-child(3n + 1) {{ max-width: 3.2rem; line-height: 1.1; }}
+.lab-value, .lab-bars > :nth-child(3n + 1) {{ text-align: right; white-space: nowrap; }}
 .lab-tiles {{ width: 100%; max-width: 560px; }}
 .lab-boxes {{ max-width: 100%; border-radius: 6px; margin-bottom: 2rem; }}
 .lab-strip + .lab-boxes, .lab-answer + .lab-note {{ margin-top: 1rem; }} /* of the second model */

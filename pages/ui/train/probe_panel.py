@@ -107,15 +107,16 @@ def show_probes(run: Run, rows: tuple[dict[str, Any], ...], live: bool) -> None:
     predicted = next(predicted for step, predicted in reversed(history) if step <= until)
     right = sum(str(label) == digit for label, digit in zip(grid.labels.tolist(), predicted, strict=True))
     picture = caches.probe_grid_png(run, predicted, GRID_COLUMNS)
-    summary = f"{right} of {len(grid.labels)} test digits are read correctly after {until:,} batches"
+    summary = f"{right} of {len(grid.labels)} test digits are read correctly after {until:,} batches."
+    if right < len(grid.labels):
+        summary += " The others are framed in orange, with the digit they are mistaken for."
+    figure.show_title("Test digits", "probe grid", "probe_grid", lambda: picture, live=live)
     st.html(
         PictureHtml(
-            f'<div class="lab-note">{summary}. The others are framed in orange, with the digit they are mistaken for.'
-            f'</div><img class="lab-probe-grid" alt="{summary}" src="{png_url(picture)}">'
+            f'<div class="lab-note">{summary}</div>'
+            f'<img class="lab-probe-grid" alt="{summary}" src="{png_url(picture)}">'
         )
     )
-    if not live:
-        figure.show_menu("probe grid", "probe_grid", lambda: picture)
 
 
 def _show_probe_histories(run: Run, rows: list[dict[str, Any]], live: bool) -> None:
