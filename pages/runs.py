@@ -50,10 +50,10 @@ def find_linked_run(run_id: str) -> Run:
 
 
 def run_menu(rows: list[run_tables.Row]) -> list[Run]:
-    """A menu of runs, in sync with the ticked rows and with the address. Returns the selected runs."""
+    """A menu of runs, in sync with the selected rows and with the address. Returns the selected runs."""
     names = run_tables.selectable_runs(rows)
     ids = st.multiselect(
-        "Selected runs: tick them in the table, or choose them here",
+        "Selected runs: select rows in the table, or choose runs here",
         list(names),
         format_func=names.__getitem__,
         key=state.COMPARED,
@@ -114,6 +114,6 @@ def show_runs_page() -> None:
 navigation.ensure_app_ran()
 st.title("Runs")
 st.write(
-    "Click a name to open a run or a sweep. Tick a run to rename, export or delete it, or several to compare them."
+    "Click a name to open a run or a sweep. Select a run to rename, export or delete it, or several to compare them."
 )
 guard.render(show_runs_page)

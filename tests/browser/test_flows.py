@@ -194,7 +194,7 @@ def test_train_watch_leave_return_stop_and_draw(page: Page, app_url: str) -> Non
     page.get_by_role("button", name="Stop", exact=True).last.click()
     expect(page.get_by_text(re.compile("Stopped in epoch")).first).to_be_visible(timeout=60 * SECONDS)
     expect(page.get_by_text("Test accuracy")).to_be_visible(timeout=30 * SECONDS)
-    page.get_by_role("link", name="Draw for it").click()
+    page.get_by_role("link", name="Draw a digit for it").click()
     expect(page.get_by_role("heading", name="Draw a digit")).to_be_visible(timeout=30 * SECONDS)
     expect(page.get_by_role("combobox", name="Model")).to_have_value(re.compile(r" · fast · \d"), timeout=30 * SECONDS)
     draw(page, ROUND_HAND[1][1])

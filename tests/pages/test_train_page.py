@@ -158,7 +158,7 @@ def test_recent_runs_are_listed_and_redrawn_only_while_the_list_is_open(app: App
 def test_next_steps_of_an_ended_run_lead_to_its_model(app: AppTest, trained_run: Run) -> None:
     open_page(app, "pages/train.py", run=trained_run.id)
     links = {each.proto.label: (each.proto.page, each.proto.query_string) for each in app.get("page_link")}
-    assert links["Draw for it"][1] == links["See inside"][1] == f"model={trained_run.id}"
+    assert links["Draw a digit for it"][1] == links["See inside"][1] == f"model={trained_run.id}"
     assert links["Try again with one change"] == ("train", f"like={trained_run.id}")
 
 
@@ -251,6 +251,6 @@ def test_no_page_opens_a_path_that_a_run_names(
     app.session_state[state.EXPERT] = False  # Expert mode opens a network that somebody built in the builder
     open_page(app, "pages/train.py", run=run.id)
     assert set(opened) <= {"full", "sample"} and not app.error and not app.exception
-    assert "a file of its own, which pages do not open" in page_text(app)
-    with pytest.raises(DataError, match="pages open no such file"):
+    assert "its own data file, which pages cannot open" in page_text(app)
+    with pytest.raises(DataError, match="pages cannot open"):
         caches.mnist(data)

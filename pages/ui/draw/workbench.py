@@ -124,7 +124,7 @@ def _show_answer(bench: Workbench, drawing: Drawing | None) -> None:
 def _show_preparation(is_number: bool) -> None:
     """The brush, and the switch for plain resize."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.slider("Brush width", 6, 40, key=state.BRUSH, help="In pixels of a canvas that is 280 pixels high.")
+        st.slider("Brush width", 6, 40, key=state.BRUSH, help="In pixels. The canvas is 280 pixels high.")
         if not is_number:
             st.toggle("Plain resize", key=state.PLAIN, help="Only shrinks the drawing to 28×28 pixels.")
 

@@ -28,8 +28,8 @@ def show_disk_space() -> None:
     offered = deletable_runs(usage, visitor.current_visitor(), excess)
     with st.expander("Disk space", icon=":material/hard_drive:", expanded=mine >= each or total >= most):
         st.write(
-            f"Your runs take {mine / MEGABYTE:,.0f} of {each / MEGABYTE:,.0f} MB; all runs, including the trash, take "
-            f"{total / MEGABYTE:,.0f} of {most / MEGABYTE:,.0f} MB. When a limit is reached, no run can be started."
+            f"Your runs use {mine / MEGABYTE:,.0f} of {each / MEGABYTE:,.0f} MB; all runs, including the trash, use "
+            f"{total / MEGABYTE:,.0f} of {most / MEGABYTE:,.0f} MB. At the limit, no run can be started."
         )
         _show_offer(offered)
 
@@ -37,10 +37,10 @@ def show_disk_space() -> None:
 def _show_offer(offered: list[Measured]) -> None:
     """The runs, and the button that deletes them."""
     if not offered:
-        st.caption("No run of yours can be offered for deletion: each one has a star or has not ended.")
+        st.caption("None of your runs can be deleted here: each one is starred or has not ended.")
         return
     runs = [Run(measured.path) for measured in offered]
-    st.caption("The oldest runs of yours that have ended and have no star:")
+    st.caption("Your oldest runs that have ended and are not starred:")
     st.dataframe(
         [
             {"name": run_title(run), "created": formatting.run_time(run.id), "MB": measured.size / MEGABYTE}
@@ -58,5 +58,5 @@ def _show_offer(offered: list[Measured]) -> None:
         args=(runs,),
     )
     st.caption(
-        "Deleted runs stay in the trash for a day, or until their space is needed. A starred run is never listed here."
+        "Deleted runs stay in the trash for a day, or until their space is needed. Starred runs are never listed here."
     )

@@ -82,7 +82,7 @@ def show_advanced_settings(base: Settings, settings: Callable[[], Settings]) -> 
 
 def _show_schedule(base: Settings) -> None:
     left, right = st.columns(2)
-    left.selectbox("Schedule", SCHEDULES, key=state.SCHEDULE, help="How the learning rate changes during the training.")
+    left.selectbox("Schedule", SCHEDULES, key=state.SCHEDULE, help="How the learning rate changes during training.")
     _show_number(
         right,
         base,
@@ -139,7 +139,7 @@ def _show_optimizer(base: Settings) -> None:
         state.WEIGHT_DECAY,
         "Weight decay",
         0.001,
-        "Pulls the weights towards 0 in each step. 0: the optimizer's default, 0.004 for AdamW and none otherwise.",
+        "Pulls the weights toward 0 in each step. 0: the optimizer's default, 0.004 for AdamW and none otherwise.",
     )
     _show_number(
         right,
@@ -157,7 +157,7 @@ def _show_loss(base: Settings) -> None:
         "Loss",
         list(LOSSES),
         key=state.LOSS,
-        help="What the training minimizes. Validation and test loss are always cross-entropy, so runs stay comparable.",
+        help="What training minimizes. Validation and test loss are always cross-entropy, so runs stay comparable.",
     )
     _show_number(
         right,
@@ -185,7 +185,7 @@ def _show_weights(base: Settings) -> None:
         state.WEIGHT_AVERAGING,
         "Weight averaging",
         0.1,
-        "Momentum of a moving average of the weights, which the model ends up with. 0: none.",
+        "Momentum of a moving average of the weights, which the model gets in the end. 0: none.",
     )
     _show_number(
         left,

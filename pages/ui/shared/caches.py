@@ -235,8 +235,8 @@ def mnist(choice: str) -> Mnist:
     """Loads one of DATA_SETS. Raises DataError for anything else: no page opens a path that a run names."""
     if choice not in DATA_SETS:
         raise DataError(
-            "These images are a file of whoever trained the run, and pages open no such file. Set DIGITLAB_MNIST to it "
-            "to use it everywhere, or use the command line."
+            "This run was trained on its own data file, which pages cannot open. Set DIGITLAB_MNIST to that file to "
+            "use it everywhere, or use the command line."
         )
     return load_mnist(choice)
 

@@ -17,7 +17,7 @@ from pages.ui.shared import caches, feedback, formatting, guard, visitor
 COLUMNS = 4
 
 WEB_PAGE = (
-    "The web page has a canvas and reads what is drawn on it, in any browser, also offline. Send it to somebody, or "
+    "The web page has a canvas and reads what is drawn on it, in any browser, even offline. Send it to someone, or "
     "put it on any web host."
 )
 

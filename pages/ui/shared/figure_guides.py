@@ -31,7 +31,7 @@ GUIDES = {
     ),
     "stages": Guide(
         "From left to right: how your drawing becomes the 28×28 pixels that the network gets. As in MNIST, it is "
-        "cropped to the ink, shrunk to 20×20 and centered by its center of mass. Switch *Plain resize* on to see how "
+        "cropped to the ink, shrunk to 20×20 and centered by its center of mass. Turn on *Plain resize* to see how "
         "much worse predictions get without these stages.",
         "preprocessing, normalization by size and center of mass",
         "https://doi.org/10.1109/5.726791",
@@ -57,7 +57,7 @@ GUIDES = {
     ),
     "probe grid": Guide(
         "Sixty test digits, six of each. Teal frame: the network reads the digit correctly. Orange frame: it does not, "
-        "and the number shows what it reads instead. Early in the training most frames are orange; the last ones to "
+        "and the number shows what it reads instead. Early in training, most frames are orange; the last ones to "
         "turn teal are the hard digits.",
         "test set, generalization",
         "https://keras.io/examples/vision/mnist_convnet/",
@@ -368,14 +368,14 @@ GUIDES = {
     ),
     # Explain: epoch by epoch
     "growth": Guide(
-        "The output of one layer for your digit at this point of the training: a small image for each channel, or a "
+        "The output of one layer for your digit at this point in training: a small image for each channel, or a "
         "square for each unit. Brighter means larger; all points in time share one scale. Before training the weights "
         "are random. Move the slider to see which channels start to respond to strokes and corners.",
         "activation, feature map",
         "https://keras.io/guides/sequential_model/#feature-extraction-with-a-sequential-model",
     ),
     "predictions by epoch": Guide(
-        "The probabilities of the ten digits for this image at each snapshot of the training. Teal is the final "
+        "The probabilities of the ten digits for this image at each snapshot. Teal is the final "
         "prediction, orange its closest rival, gray the other eight. Before training the network guesses. A network "
         "learns most in its first steps, so the first epoch has about ten snapshots. The dashed line marks the one "
         "that the slider shows.",
@@ -383,7 +383,7 @@ GUIDES = {
         "https://keras.io/api/layers/activation_layers/softmax/",
     ),
     "filters": Guide(
-        "The weights of the first layer, one tile for each filter: above before the training, below after it. Teal "
+        "The weights of the first layer, one tile for each filter: above before training, below after it. Teal "
         "weights respond to ink, orange ones to its absence; all tiles share one scale. They start random, and some "
         "become edges: teal on one side, orange on the other.",
         "convolution kernel",
@@ -434,7 +434,7 @@ GUIDES = {
     ),
     "trials": Guide(
         "A row for each trial: its settings and its result on the validation images. The test images are not used: "
-        "selecting among twenty trials by the test set makes it part of the training, and the result is too good. "
+        "selecting among twenty trials by the test set makes it part of training, and the result is too good. "
         "They are used once, for the best retrained model.",
         "validation set, model selection",
         "https://scikit-learn.org/stable/modules/cross_validation.html",

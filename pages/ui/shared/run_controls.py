@@ -42,7 +42,7 @@ def show_run_buttons(run: Run, status: Status) -> None:
             "Stop",
             key="stop",
             on_click=visitor.owner_callback(run, lambda: caches.backend().request_stop(run)),
-            help="Ends the training and keeps the model.",
+            help="Ends training and keeps the model.",
             width="stretch",
             disabled=locked or status.state == "stopping",
         )

@@ -30,10 +30,10 @@ def _offer_measurement() -> None:
             "Measure this machine",
             key="measure_machine",
             icon=":material/speed:",
-            help="Takes twenty seconds. Nothing else should train meanwhile.",
+            help="Takes 20 seconds. Nothing else should be training meanwhile.",
         )
     if pressed:
-        with st.spinner("Training small networks for twenty seconds …"):
+        with st.spinner("Training small networks for 20 seconds …"):
             measured = guard.try_action(_measure, True)
         if measured:
             st.rerun()

@@ -18,8 +18,8 @@ def show_example() -> None:
     kind = formatting.escape_markdown(spec.kind)
     st.markdown(f"#### {kind} :gray-badge[example]")
     st.caption(
-        f"Not yours yet: an earlier run of {kind}. In {spec.settings.epochs:,} epochs and "
-        f"{status.train_seconds:.0f} seconds it learned to read {last['val_accuracy']:.1%} of the digits that "
-        "it was not trained on. Press **Train**, and your run takes its place."
+        f"This is an earlier run of {kind}. In {spec.settings.epochs:,} epochs and {status.train_seconds:.0f} seconds, "
+        f"it learned to read {last['val_accuracy']:.1%} of the digits that it was not trained on. Press **Train**, and "
+        "your run takes its place."
     )
     show_curves(run, metrics, status, live=True)

@@ -13,13 +13,13 @@ from pages.ui.shared import custom_network, formatting, state
 
 Layers = tuple[Layer, ...]
 
-NONE_NAMES = {"strides": "as the window", "activation": "none"}
+NONE_NAMES = {"strides": "same as the window", "activation": "none"}
 """Setting -> what the page calls its value None."""
 TITLES = {"use_bias": "bias", "kernel_initializer": "initial weights"}
 """Setting -> its title, where that is not its name."""
 DESCRIPTIONS = {
     "Conv2D": "Slides small filters over the image. The output has a channel for each filter.",
-    "BatchNormalization": "Brings each channel to mean 0 and deviation 1 over the batch, then scales it as learned.",
+    "BatchNormalization": "Gives each channel mean 0 and standard deviation 1 over the batch, then rescales it.",
     "Dropout": "Drops a random share of the values in each training step.",
     "Flatten": "Puts all pixels of all channels into one list.",
     "Dense": "Each unit computes a weighted sum of all inputs.",

@@ -67,9 +67,7 @@ def show_saved_networks(layers: tuple[Layer, ...], size: int, broken: bool) -> N
         feedback.confirm(f"Saved as {network.name}.", ":material/save:")
     saved = {network.id: network for network in list_networks()}
     if not saved:
-        st.caption(
-            "No network is saved yet. Everyone who opens this app sees saved networks; only you can change yours."
-        )
+        st.caption("No saved networks yet. Everyone who opens this app sees saved networks; only you can change yours.")
         return
     if st.session_state.get(state.SAVED_NETWORK) not in saved:
         st.session_state[state.SAVED_NETWORK] = next(iter(saved))

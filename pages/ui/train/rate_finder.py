@@ -101,7 +101,7 @@ def _show_curve(points: list[Point], suggestion: Suggestion | None, live: bool) 
 
 def _use_rate(rate: float) -> None:
     st.session_state[state.LEARNING_RATE] = rate
-    feedback.confirm(f"The learning rate of the next training is {rate:g}.")
+    feedback.confirm(f"The next run will train with a learning rate of {rate:g}.")
 
 
 def _show_obsolete_note(test: Run) -> None:
@@ -110,4 +110,4 @@ def _show_obsolete_note(test: Run) -> None:
     changed = [name.replace("_", " ") for name in COMPARED_SETTINGS if getattr(now, name) != getattr(then, name)]
     if changed:
         names = formatting.escape_markdown(", ".join(changed))
-        st.caption(f"Since this test you have changed: {names}. Test again with these settings.")
+        st.caption(f"Changed since this test: {names}. Test again with these settings.")

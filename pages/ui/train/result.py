@@ -74,7 +74,7 @@ def _show_test_digit(run: Run, spec: RunSpec, card: dict[str, Any]) -> None:
     data = "sample" if trained_on(card) == "sample" else spec.data
     if data not in DATA_SETS:
         st.caption(
-            "This run was trained on a file of its own, which pages do not open: there is no test digit to show."
+            "This run was trained on its own data file, which pages cannot open, so there is no test digit to show."
         )
         return
     images, labels = caches.test_images(data, settings.split, settings.uncentered)

@@ -88,7 +88,7 @@ def _show_ending(run: Run, spec: RunSpec, status: Status) -> None:
         st.error(message)
     with st.container(horizontal=True, key="next_steps"):
         if run.has_model:
-            _link("pages/draw.py", "Draw for it", "draw", {"model": run.id})
+            _link("pages/draw.py", "Draw a digit for it", "draw", {"model": run.id})
             _link("pages/explain.py", "See inside", "visibility", {"model": run.id})
         if spec.recipe in recipes.RECIPES and not spec.base:
             _link("pages/train.py", "Try again with one change", "replay", {"like": run.id})
