@@ -239,6 +239,18 @@ def test_texts_and_code_are_in_plain_english() -> None:
     assert found == []
 
 
+def test_no_space_separates_a_number_and_its_percent_sign() -> None:
+    """`99.2%`, as Americans write it. A line must not end between the two either."""
+    found = [f"{name}: {line}" for name, text in DOCUMENTS.items() for line in re.findall(r".*\d %.*", text)]
+    for folder in ("mnist_core", "pages", "benchmarks"):
+        for path in (ROOT / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                # In an f-string, what follows a value is a text of its own.
+                if isinstance(node, ast.Constant) and re.search(r"(^|[\d'])\s%(?![\w(])", str(node.value)):
+                    found.append(f"{path.relative_to(ROOT)}:{node.lineno}: {node.value}")
+    assert found == []
+
+
 def test_the_shipped_model_is_as_documented() -> None:
     card = json.loads(DEFAULT_MODEL.with_name("card.json").read_text(encoding="utf-8"))
     assert sum(path.stat().st_size for path in DEFAULT_MODEL.parent.iterdir()) < 10_000_000
