@@ -146,10 +146,11 @@ def later(page: Page, first: int) -> int:
 
 
 def picture(chart: Locator) -> bytes:
-    """A screenshot; empty if the chart is being replaced, as by one with a second curve."""
-    with suppress(Error):
-        return chart.screenshot()
-    return b""
+    """A screenshot, taken again if the chart was being replaced, as by one with a second curve."""
+    for _ in range(5):
+        with suppress(Error):
+            return chart.screenshot()
+    return chart.screenshot()
 
 
 def train_long(page: Page, app_url: str) -> None:
@@ -171,9 +172,9 @@ def test_train_watch_leave_return_stop_and_draw(page: Page, app_url: str) -> Non
         *(page.get_by_role("button", name=name, exact=True).last for name in ("Train", "Pause", "Stop")),
     ):
         expect(seen).to_be_in_viewport(ratio=0.95)
-    before = chart.screenshot()
+    before = picture(chart)
     later(page, first)
-    wait_until(lambda: picture(chart) not in (b"", before), "new points on the curve", seconds=30)
+    wait_until(lambda: picture(chart) != before, "new points on the curve", seconds=30)
     expect(page.get_by_text("offline sample, 5,000 digits").last).to_be_visible()
     expect(page.get_by_text(re.compile(r"Validation \d"))).to_be_visible(timeout=60 * SECONDS)  # an epoch has ended
 
