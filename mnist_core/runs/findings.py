@@ -17,7 +17,7 @@ WORTH_NAMING = 90
 
 
 def learning_curve(reports: Sequence[Report], metric: str, live: bool = False) -> str:
-    """`Validation accuracy still rises: more epochs may help.` Compares validation at the end with the best before.
+    """`Validation accuracy is still rising: more epochs may help.` Compares validation at the end with the best before.
 
     Args:
         reports: lines of metrics.jsonl.
@@ -39,7 +39,8 @@ def learning_curve(reports: Sequence[Report], metric: str, live: bool = False) -
         overfits = since > 1 and still_learns  # a single worse epoch may be chance
         return f"{when} and has been worse since: the network overfits." if overfits else f"{when}."
     if _clearly_better(values[-1], (max if higher else min)(values[:-1]), metric):  # not: better than a bad epoch
-        return f"Validation {metric} still {'rises' if higher else 'falls'}{'' if live else ': more epochs may help'}."
+        advice = "" if live else ": more epochs may help"
+        return f"Validation {metric} is still {'rising' if higher else 'falling'}{advice}."
     if len(values) == 2:
         return f"Validation {metric} is {_format(values[-1], metric)} after {len(values)} epochs."
     return f"Validation {metric} has leveled off at {_format(values[-1], metric)}."

@@ -30,7 +30,7 @@ class Preset:
 PRESETS = {
     "batch-size-and-learning-rate": Preset(
         "Batch size × learning rate",
-        "The two settings that everybody tries first, and they depend on each other: a large batch takes few steps per "
+        "The two settings that everyone tries first depend on each other: a large batch takes few steps per "
         "epoch and needs a large learning rate; with a small batch, the same learning rate makes training diverge. "
         "Look for the ridge that runs through the heat map from corner to corner.",
         {

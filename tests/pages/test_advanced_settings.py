@@ -180,16 +180,16 @@ def test_suggested_rate_is_shown_and_used(app: AppTest, started: list[Run]) -> N
     assert f"a tenth of that: {suggestion.rate:g}" in page_text(app)
     button(app, f"Use {suggestion.rate:g}").click().run()
     assert app.select_slider(key=state.LEARNING_RATE).value == suggestion.rate
-    assert f"is {suggestion.rate:g}." in toasts(app)
+    assert f"a learning rate of {suggestion.rate:g}." in toasts(app)
     button(app, "Train").click().run()
     assert dict(started[-1].spec().overrides) == {"learning_rate": suggestion.rate}
 
 
 def test_changes_of_the_form_since_the_range_test_are_named(app: AppTest, started: list[Run]) -> None:
     run_range_test(app, started)
-    assert "you have changed" not in page_text(app)
+    assert "Changed since this test" not in page_text(app)
     app.selectbox(key=state.OPTIMIZER).select("SGD").run()
-    assert "you have changed: optimizer" in page_text(app)
+    assert "Changed since this test: optimizer" in page_text(app)
 
 
 def test_failed_range_test_shows_its_error(app: AppTest, started: list[Run]) -> None:

@@ -18,8 +18,8 @@ def reports(values: list[float], training: list[float], metric: str) -> list[dic
 @pytest.mark.parametrize(
     ("metric", "validation", "training", "said"),
     [
-        ("accuracy", [0.8, 0.9, 0.95], [0.8, 0.9, 0.95], "still rises"),
-        ("loss", [0.8, 0.4, 0.2], [0.8, 0.4, 0.2], "still falls"),
+        ("accuracy", [0.8, 0.9, 0.95], [0.8, 0.9, 0.95], "still rising"),
+        ("loss", [0.8, 0.4, 0.2], [0.8, 0.4, 0.2], "still falling"),
         ("accuracy", [0.9, 0.98, 0.9801], [0.9, 0.98, 0.99], "leveled off at 98.0%"),
         ("loss", [0.4, 0.2, 0.2001], [0.4, 0.2, 0.1], "leveled off at 0.200"),
         ("accuracy", [0.9, 0.98, 0.96, 0.95], [0.9, 0.98, 0.99, 0.999], "best after epoch 2 and has been worse since"),
@@ -37,7 +37,7 @@ def test_learning_curve_says_where_validation_is_heading(
 
 def test_learning_curve_gives_no_advice_while_the_run_still_trains() -> None:
     rising = reports([0.8, 0.9], [0.8, 0.9], "accuracy")
-    assert "rises: more epochs" in findings.learning_curve(rising, "accuracy")
+    assert "rising: more epochs" in findings.learning_curve(rising, "accuracy")
     assert "more epochs" not in findings.learning_curve(rising, "accuracy", live=True)
 
 

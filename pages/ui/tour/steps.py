@@ -116,7 +116,7 @@ STEPS = (
         prepare_draw,
         lambda: (
             "Draw a digit in the black square. While you draw, you see the prediction and the image that the model "
-            "gets."
+            "sees."
         ),
     ),
     Step(
@@ -124,8 +124,8 @@ STEPS = (
         "pages/draw.py",
         prepare_misread,
         lambda: (
-            "This small 3 is only shrunk to 28×28, as many apps do, and the model cannot read it. Switch *Plain "
-            "resize* off below: prepared the way MNIST's digits were, it is recognized."
+            "This small 3 is only shrunk to 28×28, as many apps do, and the model cannot read it. Turn off *Plain "
+            "resize* below: prepared the way MNIST's digits were, it is recognized."
         ),
     ),
     Step(
