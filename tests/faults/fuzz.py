@@ -3,8 +3,8 @@
 Needs `pip install atheris`. Prints how many inputs it tried. An input that fails stays as a file in --folder; keep it
 as a plain test once the cause is fixed.
 
-Hypothesis makes an input of random bytes, and none if there are too few, so the fuzzer begins with many. Bytes that became
-none do not count as tried.
+Hypothesis makes an input of random bytes, and none if there are too few, so the fuzzer begins with many. Bytes that
+became none do not count as tried.
 """
 
 from __future__ import annotations
