@@ -24,7 +24,9 @@ def phone(chromium: Browser, app_url: str) -> Iterator[Page]:
 
 
 def canvas_box(page: Page) -> FloatRect:
-    box = page.locator("canvas.upper-canvas").bounding_box()
+    canvas = page.locator("canvas.upper-canvas")
+    expect(canvas).to_have_count(1, timeout=20 * SECONDS)  # after Clear, the old one may still be there
+    box = canvas.bounding_box()
     assert box is not None
     return box
 
