@@ -99,7 +99,7 @@ def main(seeds: int, results: Path, compare: Path, gradients: bool, epochs: int)
         if seed not in finished:
             append_training(results, train(seed))
     old, new = sample(results), sample(compare)
-    print(f"Keras 2.2's RMSprop: {format_sample(old)}%. Keras 3's: {format_sample(new)}%.")
+    print(f"Accuracy in percent with Keras 2.2's RMSprop: {format_sample(old)}. With Keras 3's: {format_sample(new)}.")
     if old and new and (p_value := welch_p_value(old, new)) is not None:
         print(f"Welch's t-test: {format_p_value(p_value)}.")
 
