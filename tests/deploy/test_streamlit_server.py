@@ -9,7 +9,8 @@ import re
 import ssl
 import sys
 import urllib.request
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,12 @@ def shown(tab: Tab) -> list[str]:
     return html.unescape(text).split()
 
 
+def run(work: Coroutine[Any, Any, Any]) -> Any:
+    """Runs it in a thread of its own: in this one, Playwright may have an event loop for the browser of other tests."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
+
+
 def seen(url: str, source: str) -> str:
     """The address that a page sees of a browser at `source` which claims to be at CLAIMED."""
 
@@ -86,7 +93,7 @@ def seen(url: str, source: str) -> str:
         async with opened(url, source, X_Forwarded_For=CLAIMED) as tab:
             return shown(tab)[2]
 
-    return asyncio.run(ask())
+    return run(ask())
 
 
 def test_an_address_is_believed_from_a_proxy_on_this_computer_only(url: str) -> None:
@@ -109,7 +116,7 @@ def test_a_session_keeps_only_its_last_uploads_whether_a_page_asks_for_files_or_
             await tab.rerun()
             return int(shown(tab)[1])
 
-    assert asyncio.run(upload()) == FILES_EACH
+    assert run(upload()) == FILES_EACH
 
 
 def send_file(url: str) -> None:
