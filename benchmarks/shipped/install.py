@@ -32,7 +32,7 @@ from mnist_core.models.classifier import DEFAULT_MODEL, Classifier
 from mnist_core.networks.architecture import Architecture, layers_to_json
 from mnist_core.networks.keras_model import build_model
 from mnist_core.processes import cpu_count
-from mnist_core.runs.spec import make_spec
+from mnist_core.runs.spec import RunSpec, make_spec
 from mnist_core.training.dataset import PenSplit
 from mnist_core.training.finish import AGREEMENT_IMAGES, save_converted_model
 from mnist_core.training.predict import predict
@@ -72,6 +72,20 @@ def int8_model(model: Any, images: np.ndarray) -> bytes:
     return bytes(converter.convert())
 
 
+def recipe_spec() -> RunSpec:
+    """What comes closest in Digit Lab to how the model was trained."""
+    overrides = {
+        "layers": layers_to_json(LAYERS),
+        "batch_size": BATCH,
+        "epochs": round(STEPS * BATCH / IMAGES_PER_EPOCH),
+        "optimizer": "AdamW",
+        "learning_rate": 0.004,
+        "weight_decay": 0.02,
+        "weight_averaging": 0.999,
+    }
+    return make_spec("best", overrides)
+
+
 def main(weights: Path, folder: Path) -> None:
     """Writes the three files, and the int8 variant next to the weights."""
     model, mnist = keras_model(weights), load_mnist()
@@ -86,21 +100,11 @@ def main(weights: Path, folder: Path) -> None:
     )
     (weights.parent / "int8.tflite").write_bytes(int8_model(model, mnist.x_train[:500]))
     test = evaluate(probabilities, mnist.y_test)
-    overrides = {
-        "layers": layers_to_json(LAYERS),
-        "batch_size": BATCH,
-        "epochs": round(STEPS * BATCH / IMAGES_PER_EPOCH),
-        "optimizer": "AdamW",
-        "learning_rate": 0.004,
-        "weight_decay": 0.02,
-        "weight_averaging": 0.999,
-    }
-    spec = make_spec("best", overrides)
     pens = PenSplit(*split_writers(load_pen_digits()))
     accuracy = accuracy_by_condition(Classifier(folder / "model.tflite", cpu_count()), pens.measure, cpu_count())
     packages = ("tensorflow", "keras", "ai-edge-litert", "numpy")
     card = {
-        **spec.to_json(),
+        **recipe_spec().to_json(),
         "data": {"asked": "full", "name": mnist.name, "source": mnist.source, "sha256": mnist.sha256},
         "parameters": architecture.parameters,
         "input_size": architecture.input_size,

@@ -22,7 +22,7 @@ Trial = Mapping[str, Any]
 
 def metric_format(plan: SweepPlan) -> tuple[str, str]:
     """The title of the plan's metric, and its number format."""
-    return MEASURES[plan.measure].capitalize(), ".2%" if plan.higher_is_better else ".4f"
+    return MEASURES[plan.measure].capitalize(), plan.value_format
 
 
 def metric_axis(values: Iterable[float | None], plan: SweepPlan) -> Any:

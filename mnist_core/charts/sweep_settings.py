@@ -1,4 +1,4 @@
-"""Charts of how a sweep's metric depends on the settings: all of them, one, two, and which of them matter."""
+"""Charts of how a sweep's metric depends on the settings: on one, on two, and which of them matter."""
 
 from __future__ import annotations
 
@@ -31,74 +31,7 @@ def axis_position(dimension: Dimension, value: Any) -> float:
     return float((value - dimension.low) / (dimension.high - dimension.low))
 
 
-def parallel_coordinates(trials: Sequence[Trial], plan: SweepPlan) -> Any:
-    """Draws a line for each trial through its settings to its metric.
-
-    Brushing an axis, or several at once, highlights the lines through the brush.
-
-    Returns:
-        An Altair chart.
-    """
-    import altair as alt
-
-    title, number_format = metric_format(plan)
-    evaluated = trials_with_value(trials)
-    values = [trial["value"] for trial in evaluated]
-    low, high = min(values, default=0.0), max(values, default=1.0)
-    axes = [*(dimension.name for dimension in plan.space), title]
-    points = []
-    for trial in evaluated:
-        positions = {
-            dimension.name: axis_position(dimension, trial["settings"][dimension.name]) for dimension in plan.space
-        }
-        positions[title] = (trial["value"] - low) / (high - low) if high > low else 0.5
-        # Every point carries the positions on all axes, so that the brush can filter whole lines.
-        all_positions = {f"at {name}": round(position, 4) for name, position in positions.items()}
-        points += [
-            {
-                "axis": name,
-                "at": position,
-                "trial": trial["trial"],
-                "value": trial["value"],
-                "here": str(trial["settings"].get(name, trial["value"])),
-                **all_positions,
-            }
-            for name, position in positions.items()
-        ]
-    brush = alt.selection_interval(name="brush", encodings=["x", "y"])
-    clauses = [f"(indexof(brush.axis, {name!r}) < 0 || inrange(datum[{'at ' + name!r}], brush.at))" for name in axes]
-    inside = f"!isValid(brush.axis) || ({' && '.join(clauses)})"
-    x = alt.X(
-        "axis:N",
-        title=None,
-        sort=axes,
-        scale=alt.Scale(type="point", padding=0.4),
-        axis=alt.Axis(labelAngle=0, labelExpr=SPACED_LABELS, domain=False, grid=True, labelLimit=160),
-    )
-    y = alt.Y("at:Q", title=None, axis=None, scale=alt.Scale(domain=[-0.04, 1.1], nice=False))
-    base: Any = alt.Chart().encode(
-        x=x,
-        y=y,
-        detail="trial:N",
-        color=alt.condition(inside, _metric_color(plan), alt.value(COLORS["muted"])),
-        opacity=alt.condition(inside, alt.value(0.9), alt.value(0.12)),
-        tooltip=[
-            alt.Tooltip("trial:Q", title="Trial"),
-            alt.Tooltip("axis:N", title="Setting"),
-            alt.Tooltip("here:N", title="Value"),
-            alt.Tooltip("value:Q", title=title, format=number_format),
-        ],
-    )
-    lines = base.mark_line(strokeWidth=2)
-    dots = base.mark_circle(size=50).add_params(brush)
-    labels: Any = alt.Chart({"values": _axis_labels(plan, title, low, high)})
-    text = labels.mark_text(align="left", dx=7, dy=-9, fontSize=12, fontWeight="bold").encode(
-        x=x, y=y, text="text:N", color=alt.value(COLORS["muted"])
-    )
-    return alt.layer(lines, dots, text, data={"values": points}).properties(height=HEIGHT + 40)
-
-
-def _metric_color(plan: SweepPlan) -> Any:
+def metric_color(plan: SweepPlan) -> Any:
     """The color of a trial by its metric."""
     import altair as alt
 
@@ -111,23 +44,8 @@ def _metric_color(plan: SweepPlan) -> Any:
     )
 
 
-def _axis_labels(plan: SweepPlan, title: str, low: float, high: float) -> list[dict[str, Any]]:
-    """The labels of all parallel axes: the ends of a range, or every value of a list."""
-    labels = []
-    for dimension in plan.space:
-        shown = dimension.values if isinstance(dimension, Values) else (dimension.low, dimension.high)
-        labels += [
-            {"axis": dimension.name, "at": axis_position(dimension, value), "text": _format_value(value)}
-            for value in shown
-        ]
-    ends = [f"{end:.1%}" if plan.higher_is_better else f"{end:.3f}" for end in (low, high)]
-    positions = (0.0, 1.0) if high > low else (0.5, 0.5)
-    return labels + [
-        {"axis": title, "at": position, "text": text} for position, text in zip(positions, ends, strict=True)
-    ]
-
-
-def _format_value(value: Any) -> str:
+def format_setting(value: Any) -> str:
+    """A setting's value, as charts show it."""
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -136,18 +54,23 @@ def _axis(dimension: Dimension, channel: str, field: str) -> Any:
     import altair as alt
 
     axis_class = alt.X if channel == "x" else alt.Y
-    title = dimension.name.replace("_", " ").capitalize()
     if isinstance(dimension, Values):
-        names = [_format_value(value) for value in dimension.values]
+        names = [format_setting(value) for value in dimension.values]
         ascending = names if channel == "x" else names[::-1]
-        return axis_class(f"{field}:N", title=title, sort=ascending, axis=alt.Axis(labelAngle=0))
+        return axis_class(f"{field}:N", title=_title(dimension), sort=ascending, axis=alt.Axis(labelAngle=0))
     scale_type: Any = "log" if dimension.log else "linear"
     scale = alt.Scale(type=scale_type, domain=[dimension.low, dimension.high], nice=False)
-    return axis_class(f"{field}:Q", title=title, scale=scale, axis=alt.Axis(format="~g", tickCount=6, grid=False))
+    return axis_class(
+        f"{field}:Q", title=_title(dimension), scale=scale, axis=alt.Axis(format="~g", tickCount=6, grid=False)
+    )
+
+
+def _title(dimension: Dimension) -> str:
+    return dimension.name.replace("_", " ").capitalize()
 
 
 def _axis_value(dimension: Dimension, value: Any) -> Any:
-    return _format_value(value) if isinstance(dimension, Values) else value
+    return format_setting(value) if isinstance(dimension, Values) else value
 
 
 def slice_plot(trials: Sequence[Trial], plan: SweepPlan, dimension: Dimension) -> Any:
@@ -192,7 +115,7 @@ def slice_plot(trials: Sequence[Trial], plan: SweepPlan, dimension: Dimension) -
         tooltip=[
             alt.Tooltip("trial:Q", title="Trial"),
             alt.Tooltip("state:N", title="State"),
-            alt.Tooltip(f"{dimension.name}:N", title=dimension.name.replace("_", " ").capitalize()),
+            alt.Tooltip(f"{dimension.name}:N", title=_title(dimension)),
             alt.Tooltip("value:Q", title=title, format=number_format),
         ],
     ).properties(height=HEIGHT)
@@ -223,7 +146,7 @@ def contour_plot(trials: Sequence[Trial], plan: SweepPlan, across: Dimension, up
         }
         for trial in finished
     ]
-    position = {"x": _axis(across, "x", "across"), "y": _axis(up, "y", "up"), "color": _metric_color(plan)}
+    position = {"x": _axis(across, "x", "across"), "y": _axis(up, "y", "up"), "color": metric_color(plan)}
     # The second edges of the cells along a range.
     edges = {}
     if isinstance(across, Range):
@@ -241,8 +164,8 @@ def contour_plot(trials: Sequence[Trial], plan: SweepPlan, across: Dimension, up
         **position,
         tooltip=[
             alt.Tooltip("trial:Q", title="Trial"),
-            alt.Tooltip("across:N", title=across.name.replace("_", " ").capitalize()),
-            alt.Tooltip("up:N", title=up.name.replace("_", " ").capitalize()),
+            alt.Tooltip("across:N", title=_title(across)),
+            alt.Tooltip("up:N", title=_title(up)),
             alt.Tooltip("value:Q", title=title, format=number_format),
         ],
     )
@@ -280,7 +203,7 @@ def interpolate_surface(trials: Sequence[Trial], across: Dimension, up: Dimensio
 def _cells(dimension: Dimension, name: str) -> list[tuple[dict[str, Any], float]]:
     """The cells along an axis, each with the position of its center."""
     if isinstance(dimension, Values):
-        return [({name: _format_value(value)}, axis_position(dimension, value)) for value in dimension.values]
+        return [({name: format_setting(value)}, axis_position(dimension, value)) for value in dimension.values]
     edges = [_value_at(dimension, index / CELLS) for index in range(CELLS + 1)]
     return [({name: edges[i], f"{name}2": edges[i + 1]}, (i + 0.5) / CELLS) for i in range(CELLS)]
 

@@ -102,7 +102,7 @@ def two_sweeps(bests: Mapping[str, Mapping[str, Any] | None], plan: SweepPlan) -
     if len(values) < 2:
         return ""
     ranked = sorted(values, key=lambda name: plan.cost(values[name]))
-    first, last = (f"{values[name]:.2%}" if plan.higher_is_better else f"{values[name]:.4f}" for name in ranked)
+    first, last = (format(values[name], plan.value_format) for name in ranked)
     if values[ranked[0]] == values[ranked[1]]:
         return f"The best trials of both are equally good: {first}."
     return f"{ranked[0].capitalize()} found the better trial: {first}; {ranked[1]} {last}."

@@ -87,6 +87,11 @@ class SweepPlan:
         """Whether the measure is to be maximized."""
         return self.measure == "accuracy"
 
+    @property
+    def value_format(self) -> str:
+        """How a value of the measure is formatted, by Python and by D3: `95.10%` or `0.1234`."""
+        return ".2%" if self.higher_is_better else ".4f"
+
     def cost(self, value: float) -> float:
         """A value of the measure as a cost: the lowest is the best."""
         return -value if self.higher_is_better else value

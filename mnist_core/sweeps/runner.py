@@ -213,7 +213,7 @@ class SweepRunner:
         best = self._study.best()
         if best is None:
             raise SweepError("No trial has finished, so there is no best trial. The table of trials says why.")
-        value = f"{best.value or 0:.2%}" if self._plan.higher_is_better else f"{best.value:.4f}"
+        value = format(best.value or 0, self._plan.value_format)
         measure, settings = MEASURES[self._plan.measure], settings_text(best.settings)
         message = f"Trial {best.number} is the best: {measure} {value} with {settings}."
         self._progress.update(state="finished", message=message, seconds_left=None)

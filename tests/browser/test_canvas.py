@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, CDPSession, FloatRect, Page, expect
 
 from tests.browser.hands import ROUND_HAND, SLANTED_HAND, Stroke
-from tests.browser.test_flows import SECONDS, settled
+from tests.browser.test_flows import SECONDS, drawing_canvas, settled
 
 pytestmark = pytest.mark.browser
 
@@ -24,9 +24,7 @@ def phone(chromium: Browser, app_url: str) -> Iterator[Page]:
 
 
 def canvas_box(page: Page) -> FloatRect:
-    canvas = page.locator("canvas.upper-canvas")
-    expect(canvas).to_have_count(1, timeout=20 * SECONDS)  # after Clear, the old one may still be there
-    box = canvas.bounding_box()
+    box = drawing_canvas(page).bounding_box()
     assert box is not None
     return box
 

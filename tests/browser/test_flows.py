@@ -32,10 +32,16 @@ def page(chromium: Browser, app_url: str) -> Iterator[Page]:
         yield page
 
 
+def drawing_canvas(page: Page) -> Locator:
+    """The canvas, once there is one: after Clear, the old one may still be there."""
+    canvas = page.locator("canvas.upper-canvas")
+    expect(canvas).to_have_count(1, timeout=30 * SECONDS)
+    return canvas
+
+
 def draw(page: Page, strokes: list[Stroke], right: float = 0, size: float = 1) -> None:
     """Draws with the mouse, as a person does: press, move along, lift. `right` and `size`: where, and how wide."""
-    canvas = page.locator("canvas.upper-canvas")
-    expect(canvas).to_have_count(1, timeout=30 * SECONDS)  # after Clear, the old one may still be there
+    canvas = drawing_canvas(page)
     expect(canvas).to_be_visible(timeout=30 * SECONDS)
     canvas.scroll_into_view_if_needed()
     box = canvas.bounding_box()

@@ -72,10 +72,7 @@ def draw_page(chromium: Browser, app_url: str, script: str = "", **screen: Any) 
 
 def press_and_move(page: Page, stroke: Stroke) -> None:
     """Puts the pen down at the first point and moves it along the others, without lifting it."""
-    canvas = page.locator("canvas.upper-canvas")
-    expect(canvas).to_have_count(1, timeout=PATIENCE)  # after Clear, the old one may still be there
-    box = canvas.bounding_box()
-    assert box is not None
+    box = canvas_box(page)
     scale = box["height"] / 280
     points = [(box["x"] + scale * x, box["y"] + scale * y) for x, y in stroke]
     page.mouse.move(*points[0])

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mnist_core.charts import data, evaluation, growth, layers, rates, runs, sweep, sweep_settings
+from mnist_core.charts import data, evaluation, growth, layers, parallel_coordinates, rates, runs, sweep, sweep_settings
 from mnist_core.data.summary import DatasetSummary
 from mnist_core.evaluation.calibration import Coverage, ReliabilityBin
 from mnist_core.sweeps.plan import make_plan
@@ -95,7 +95,7 @@ CHARTS: dict[str, Callable[[], Any]] = {
     "best of one trial": lambda: best(1),
     "best of many trials": lambda: best(9),
     "trial curves": lambda: sweep.trial_curves(trials(5), PLAN),
-    "parallel coordinates": lambda: sweep_settings.parallel_coordinates(trials(5), PLAN),
+    "parallel coordinates": lambda: parallel_coordinates.parallel_coordinates(trials(5), PLAN),
     "slice of a range": lambda: sweep_settings.slice_plot(trials(5), PLAN, RATE),
     "slice of a list": lambda: sweep_settings.slice_plot(trials(1), PLAN, BATCH),
     "contour": lambda: sweep_settings.contour_plot(trials(5), PLAN, RATE, BATCH),

@@ -15,6 +15,7 @@ from streamlit.testing.v1 import AppTest
 from mnist_core import owners
 from mnist_core.charts import sweep as sweep_charts
 from mnist_core.charts import sweep_settings as sweep_settings_charts
+from mnist_core.charts.parallel_coordinates import parallel_coordinates
 from mnist_core.files.write import write_json
 from mnist_core.networks.layers import Dense, Flatten
 from mnist_core.networks.library import save_network
@@ -360,7 +361,7 @@ def test_every_chart_can_be_drawn(measure: str) -> None:
     charts = [
         sweep_charts.best_so_far_curve(sweep_charts.best_so_far(TRIALS, searched), searched, "seconds"),
         sweep_charts.trial_curves(TRIALS, searched),
-        sweep_settings_charts.parallel_coordinates(TRIALS, searched),
+        parallel_coordinates(TRIALS, searched),
         *(sweep_settings_charts.slice_plot(TRIALS, searched, vary) for vary in searched.space),
         sweep_settings_charts.contour_plot(TRIALS, searched, *searched.space),
         sweep_settings_charts.contour_plot(TRIALS, searched, *searched.space[::-1]),

@@ -185,7 +185,7 @@ def _show_weights(base: Settings) -> None:
         state.WEIGHT_AVERAGING,
         "Weight averaging",
         0.1,
-        "Momentum of a moving average of the weights, which the model gets in the end. 0: none.",
+        "Momentum of a moving average of the weights. The model ends up with the average. 0: none.",
     )
     _show_number(
         left,

@@ -9,6 +9,7 @@ import streamlit as st
 
 from mnist_core.charts import sweep as sweep_charts
 from mnist_core.charts import sweep_settings as sweep_settings_charts
+from mnist_core.charts.parallel_coordinates import parallel_coordinates
 from mnist_core.sweeps import findings, importance
 from mnist_core.sweeps.objective import best_trial
 from mnist_core.sweeps.plan import MEASURES, SweepPlan
@@ -35,7 +36,7 @@ def show_sweep_analysis(sweep: Sweep, plan: SweepPlan, live: bool) -> None:
         if live:
             st.button("Refresh", icon=":material/refresh:", type="tertiary")
     figure.show_chart(
-        sweep_settings_charts.parallel_coordinates(trials, plan),
+        parallel_coordinates(trials, plan),
         "All settings at once",
         f"Parallel coordinates of {len(evaluated)} trials by their settings and {MEASURES[plan.measure]}",
         "parallel coordinates",

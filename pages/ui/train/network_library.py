@@ -75,6 +75,11 @@ def show_saved_networks(layers: tuple[Layer, ...], size: int, broken: bool) -> N
     selected = saved[
         str(st.selectbox("Saved networks", list(saved), format_func=titles.__getitem__, key=state.SAVED_NETWORK))
     ]
+    _show_actions(selected, name, layers, size, broken)
+
+
+def _show_actions(selected: SavedNetwork, name: str, layers: tuple[Layer, ...], size: int, broken: bool) -> None:
+    """Buttons that open or change the selected network. `name`: its next one. The others are as above."""
     with st.container(horizontal=True):
         st.button(
             "Open",
