@@ -32,7 +32,7 @@ RECENT = 40
 TIME_SHARE = 0.017
 """Share of an epoch's training time that its estimates are planned to take. If ten take more, there are fewer.
 
-Between training steps, a prediction takes longer than in a row of them. With that, estimates stay below 2% of the time.
+A prediction between training steps takes longer than one that follows another: in all, estimates stay below 2%.
 """
 
 
