@@ -9,7 +9,7 @@ import numpy as np
 
 LARGE_LAYER = 300_000
 """Weights of the largest dense layer from which on the fused kernels pay: 1.1 to 1.5 times the images per second. Other
-networks spend their time on convolutions and take Keras's own steps, so that a Keras script gets bit-identical losses.
+networks spend their time on convolutions and take Keras's own steps, to the last bit.
 """
 
 Update = Callable[[Any, Any, Sequence[Any], Sequence[Any]], None]

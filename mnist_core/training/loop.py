@@ -19,7 +19,7 @@ from mnist_core.errors import TrainingError
 from mnist_core.evaluation.metrics import Evaluation, evaluate
 from mnist_core.recipes.schedules import learning_rates
 from mnist_core.recipes.settings import Settings
-from mnist_core.training import fused_updates
+from mnist_core.training import forward_pass, fused_updates
 from mnist_core.training.batches import Batches, check_batch_size, steps_per_epoch
 from mnist_core.training.model import make_loss
 from mnist_core.training.predict import predict
@@ -181,10 +181,10 @@ def compile_training_steps(model: Any, settings: Settings) -> Callable[..., tupl
     def train_step(images: Any, labels: Any, rate: Any) -> tuple[Any, Any]:
         pixels = tf.cast(images, tf.float32)[..., tf.newaxis]  # (B, size, size, 1)
         with tf.GradientTape() as tape:
-            probabilities = model(pixels, training=True)  # (B, classes)
+            probabilities = forward_pass.outputs(model, pixels)  # (B, classes)
             loss = loss_function(tf.one_hot(labels, classes) if one_hot else labels, probabilities)
         fused_updates.apply(optimizer, rate, tape.gradient(loss, variables), variables)
-        hits = tf.equal(tf.argmax(probabilities, 1, tf.int32), labels)
+        hits = tf.equal(tf.argmax(forward_pass.scores(probabilities), 1, tf.int32), labels)
         return loss, tf.reduce_sum(tf.cast(hits, tf.float32))
 
     @tf.function(  # type: ignore[untyped-decorator]
