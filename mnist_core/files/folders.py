@@ -17,6 +17,15 @@ def make_folder(path: Path) -> None:
     path.mkdir(parents=True, exist_ok=True)
 
 
+def make_subfolder(path: Path) -> None:
+    """Creates a folder in one that exists. Does nothing if it exists itself.
+
+    Raises:
+        FileNotFoundError: the folder above it is gone. What was deleted stays deleted.
+    """
+    path.mkdir(exist_ok=True)
+
+
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
     """Creates a folder complete or not at all: yields a temporary folder, and moves it to `path` at the end.

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.errors import RunError
-from mnist_core.files.folders import make_folder
+from mnist_core.files.folders import make_subfolder
 from mnist_core.files.read import load_arrays
 from mnist_core.files.write import write_arrays
 
@@ -64,11 +64,14 @@ def write_checkpoint(folder: Path, model: Any, progress: TrainingProgress, best:
         model: the compiled Keras model.
         progress: how far its training has come.
         best: the variables after its best epoch, if they are to be restored at the end; otherwise empty.
+
+    Raises:
+        OSError: the file cannot be written, or the run was deleted. The earlier checkpoint is still there.
     """
     arrays: dict[str, Any] = {"place": np.frombuffer(json.dumps(asdict(progress)).encode(), np.uint8)}
     for group, members in {"model": copy_weights(model), "best": best}.items():
         arrays |= {f"{group}-{index}": value for index, value in enumerate(members)}
-    make_folder(folder / CHECKPOINT_FILE.parent)
+    make_subfolder(folder / CHECKPOINT_FILE.parent)
     write_arrays(folder / CHECKPOINT_FILE, **arrays)
 
 

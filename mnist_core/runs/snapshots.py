@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.errors import RunError
-from mnist_core.files.folders import delete_file, make_folder
+from mnist_core.files.folders import delete_file, make_subfolder
 from mnist_core.files.read import MODEL_BYTES, load_arrays
 from mnist_core.files.write import write_arrays
 
@@ -99,11 +99,11 @@ def write_snapshot(folder: Path, moment: Moment, weights: Sequence[NDArray[Any]]
         weights: as `model.get_weights` returns them.
 
     Raises:
-        OSError: the file cannot be written. Earlier snapshots are still there.
+        OSError: the file cannot be written, or the run was deleted. Earlier snapshots are still there.
     """
     compact = [_to_float16(value) for value in weights]
     path = _snapshot_path(folder, moment)
-    make_folder(path.parent)
+    make_subfolder(path.parent)
     write_arrays(path, *compact)
     moments = snapshot_moments(folder)
     limit = max_snapshots(sum(value.nbytes for value in compact))

@@ -25,8 +25,8 @@ def outputs(model: Any, pixels: Any) -> Any:
     while layers:
         layer = layers.pop(0)
         if layers and _is(layers[0], "MaxPooling2D"):
-            early, late = _split_at_pooling(layer)
-            values = late(layers.pop(0)(early(values)))
+            (before, after), pool = _split_at_pooling(layer), layers.pop(0)
+            values = after(pool(before(values)))
         else:
             values = layer(values, training=True)
     return values
@@ -44,7 +44,7 @@ def scores(probabilities: Any) -> Any:
 
 
 def _split_at_pooling(layer: Any) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
-    """The part of a layer that must run before the max-pooling after it, and the part that may run after it."""
+    """The part of a layer that must run before the max-pooling that follows it, and the part that may run after it."""
     import keras
     import tensorflow as tf
 

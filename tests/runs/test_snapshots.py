@@ -15,6 +15,7 @@ from mnist_core.data.splits import Split
 from mnist_core.errors import RunError
 from mnist_core.networks.layers import BatchNormalization, Dense, Flatten, Rescaling
 from mnist_core.recipes.settings import Settings
+from mnist_core.runs.checkpoints import TrainingProgress, write_checkpoint
 from mnist_core.runs.snapshots import (
     BYTES_PER_WEIGHT,
     MAX_STEP_BYTES,
@@ -53,6 +54,17 @@ def test_a_snapshot_reads_back_as_written(tmp_path: Path) -> None:
     assert first == pytest.approx(weights[0], rel=1e-3, abs=1e-6) and first.dtype == np.float32
     assert (second == weights[1]).all()  # too large for float16
     assert [path.name for path in (tmp_path / "snapshots").iterdir()] == ["0000.npz"]
+
+
+def test_a_deleted_run_stays_deleted(keras: Any, tmp_path: Path) -> None:
+    """What its worker still writes would bring the folder back, and the worker would go on training."""
+    folder = tmp_path / "run"
+    model = make_model(Settings((Rescaling(1 / 255), Flatten(), Dense(10, "softmax")), 32, 1), 0)
+    with pytest.raises(FileNotFoundError):
+        write_snapshot(folder, Moment(1), [np.ones(3, np.float32)])
+    with pytest.raises(FileNotFoundError):
+        write_checkpoint(folder, model, TrainingProgress(), [])
+    assert not folder.exists()
 
 
 def test_at_most_twenty_snapshots_and_fewer_large_ones(tmp_path: Path) -> None:
