@@ -71,6 +71,7 @@ def test_at_most_twenty_snapshots_and_fewer_large_ones(tmp_path: Path) -> None:
     for epoch in range(40):
         write_snapshot(tmp_path, Moment(epoch), [np.zeros(10, np.float32)])
     assert snapshot_epochs(tmp_path) == [*range(0, 40, 4), 39]
+    (tmp_path / "twenty").mkdir()
     for epoch in range(20):
         write_snapshot(tmp_path / "twenty", Moment(epoch), [np.zeros(10, np.float32)])
     assert snapshot_epochs(tmp_path / "twenty") == list(range(20))
