@@ -21,10 +21,12 @@ def outputs(model: Any, pixels: Any) -> Any:
     Returns:
         (B, classes) float32 probabilities.
     """
+    import keras
+
     values, layers = pixels, list(model.layers)
     while layers:
         layer = layers.pop(0)
-        if layers and _is(layers[0], "MaxPooling2D"):
+        if layers and isinstance(layers[0], keras.layers.MaxPooling2D):
             (before, after), pool = _split_at_pooling(layer), layers.pop(0)
             values = after(pool(before(values)))
         else:
@@ -35,7 +37,7 @@ def outputs(model: Any, pixels: Any) -> Any:
 def scores(probabilities: Any) -> Any:
     """Returns (B, classes) values that are largest for the same class: the logits, if there are any.
 
-    So that nothing needs the softmax during training, where it took half of the time of a small network.
+    No training step then computes the softmax, which takes half of the time of a small network.
 
     Args:
         probabilities: (B, classes), from `outputs`.
@@ -49,15 +51,11 @@ def _split_at_pooling(layer: Any) -> tuple[Callable[[Any], Any], Callable[[Any],
     import tensorflow as tf
 
     relu, linear = keras.activations.relu, keras.activations.linear
-    if _is(layer, "ReLU"):
+    if isinstance(layer, keras.layers.ReLU):
         return linear, layer
-    if not (_is(layer, "Conv2D") and layer.use_bias and layer.activation in (relu, linear)):
+    if not (isinstance(layer, keras.layers.Conv2D) and layer.use_bias and layer.activation in (relu, linear)):
         return partial(layer, training=True), linear
     return (
         lambda values: layer.convolution_op(values, layer.kernel),
         lambda values: layer.activation(tf.nn.bias_add(values, layer.bias)),
     )
-
-
-def _is(layer: Any, name: str) -> bool:
-    return type(layer).__name__ == name
