@@ -40,7 +40,7 @@ ORDER = (
     "augmentation",
     "building",
     "sweep",
-    "fast",
+    "seconds_to_99",
     "estimates",
     "training",
 )
@@ -57,6 +57,10 @@ CAUSES = {
     "`python -m mnist_core recipes`": "importing Python, NumPy and click.",
     "script run of pages/data.py": "a hundred digits as PNGs in one chart, which Altair traverses twice.",
     "training digits described": "the convolutions of the shipped model, in LiteRT on all cores.",
+    "fast: seconds to a mean of 99.0%": (
+        "given the same network, PyTorch spends its time in the same kernels of oneDNN; docs/performance.md has what "
+        "was tried."
+    ),
     "images per second": (
         "nine tenths of a step of this network are spent in oneDNN's kernels, in `model.fit` too: the convolutions, "
         "forward and both gradients, and the pooling with its gradient. The overhead around them (the input pipeline, "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mnist_core.networks.layers import Conv2D, Dense, Dropout, Flatten, MaxPooling2D, ReLU
+from mnist_core.networks.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, MaxPooling2D, ReLU
 from mnist_core.recipes.recipe import SCALE_TO_ONE, TEN_PROBABILITIES, Recipe, dense_relu, normalized_conv
 from mnist_core.recipes.settings import Settings
 
@@ -14,14 +14,16 @@ OWN: tuple[Recipe, ...] = (
         Settings(
             (
                 SCALE_TO_ONE,
-                Conv2D(24, 5),
-                MaxPooling2D(),
+                Conv2D(16, 5),
+                MaxPooling2D(3),
                 ReLU(),
-                Conv2D(32, 3),
+                Conv2D(48, 3, padding="same"),
                 MaxPooling2D(),
                 ReLU(),
                 Flatten(),
-                *dense_relu(256),
+                Dense(128, use_bias=False),
+                BatchNormalization(momentum=0.8),  # the offline sample has 16 steps for the moving averages
+                ReLU(),
                 TEN_PROBABILITIES,
             ),
             batch_size=256,
@@ -34,8 +36,8 @@ OWN: tuple[Recipe, ...] = (
         ),
         None,
         "For live demos: reaches 99% in the fewest seconds. It trains on all 60,000 images.",
-        test_accuracy=0.9915,
-        epoch_seconds=5,
+        test_accuracy=0.9924,
+        epoch_seconds=4,
     ),
     Recipe(
         "canvas",

@@ -10,9 +10,9 @@ from typing import Any
 def outputs(model: Any, pixels: Any) -> Any:
     """Computes the outputs of a model in training.
 
-    Max-pooling comes before the bias and the ReLU of a convolution, not after them. Neither of the two changes which of
-    four numbers is the largest, so the result is the same, and the bias, the ReLU and their gradients then need only a
-    quarter of the pixels. The gradient of the bias is a sum in another order, so training differs by rounding.
+    Max-pooling comes before the bias and the ReLU of a convolution, not after them. Neither of the two changes which
+    number of a window is the largest, so the result is the same, and the bias, the ReLU and their gradients then need
+    only one pixel per window. The gradient of the bias is a sum in another order, so training differs by rounding.
 
     Args:
         model: a keras.Sequential.

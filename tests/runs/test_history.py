@@ -191,7 +191,7 @@ def test_settings_side_by_side_mark_what_differs() -> None:
     rows = {row["setting"]: row for row in settings_table(specs)}
     assert {name for name, row in rows.items() if row["differs"]} == {"learning_rate", "seed"}
     assert rows["learning_rate"]["values"] == ["0.01", "0.5"]
-    assert "215,194 parameters" in rows["network"]["values"][0]
+    assert "107,482 parameters" in rows["network"]["values"][0]
     json.dumps(list(rows.values()))
 
 

@@ -30,12 +30,6 @@ def trained(settings: Settings) -> tuple[list[Any], list[Any], int]:
     return model.get_weights(), moments[2:], int(model.optimizer.iterations)
 
 
-@pytest.fixture(autouse=True)
-def large(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every network counts as large."""
-    monkeypatch.setattr(fused_updates, "LARGE_LAYER", 0)
-
-
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("averaging", [0.0, 0.9])
 def test_fused_step_is_kerass_step(
@@ -82,15 +76,3 @@ def test_plain_optimizers_are_fused(keras: Any, monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setitem(fused_updates.FUSED, optimizer, lambda *_: called.append(optimizer))
     trained(replace(SETTINGS, optimizer=optimizer))
     assert called == [optimizer], "once: while the graph is built"
-
-
-def test_small_networks_take_kerass_steps(keras: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    called = []
-    monkeypatch.setitem(fused_updates.FUSED, "Adam", lambda *_: called.append("fused"))
-    weights = 3 * 24 * 24 * 10  # of the dense layer
-    monkeypatch.setattr(fused_updates, "LARGE_LAYER", weights + 1)
-    trained(SETTINGS)
-    assert called == []
-    monkeypatch.setattr(fused_updates, "LARGE_LAYER", weights)
-    trained(SETTINGS)
-    assert called == ["fused"]
