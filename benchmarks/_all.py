@@ -56,6 +56,7 @@ CAUSES = {
     "`classify` of": "the normalization of each image. Without it, `classify` is several times as fast.",
     "`python -m mnist_core recipes`": "importing Python, NumPy and click.",
     "script run of pages/data.py": "a hundred digits as PNGs in one chart, which Altair traverses twice.",
+    "for the first time": "the convolutions of the shipped model, in LiteRT on all cores.",
     "training digits described": "the convolutions of the shipped model, in LiteRT on all cores.",
     "fast: seconds to a mean of 99.0%": (
         "given the same network, PyTorch spends its time in the same kernels of oneDNN; docs/performance.md has what "

@@ -104,7 +104,7 @@ async def answer(page: Page, number: int) -> tuple[float, int]:
 
 async def wipe(page: Page) -> None:
     """Clears the canvas and waits until no prediction is shown."""
-    await page.get_by_role("button", name="Reset canvas").click(timeout=PATIENCE)
+    await page.get_by_role("button", name="Clear", exact=True).click(timeout=PATIENCE)
     await page.get_by_text("The prediction appears while you draw").wait_for(timeout=PATIENCE)
 
 
