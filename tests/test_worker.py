@@ -131,7 +131,7 @@ def test_card_has_all_keys(trained: Trained) -> None:
         "changed_while_training",
     } == set(card)
     assert (card["recipe"], card["overrides"], card["seed"], card["epochs_trained"]) == ("fast", {"epochs": 2}, 1, 2)
-    assert (card["parameters"], card["input_size"]) == (215_194, 28)
+    assert (card["parameters"], card["input_size"]) == (107_482, 28)
     assert (card["data"]["asked"], card["data"]["name"]) == ("sample", "sample") and len(card["data"]["sha256"]) == 4
     assert np.array(card["test"]["confusion"]).shape == (10, 10) and np.sum(card["test"]["confusion"]) == 1000
     assert card["litert"]["max_difference"] < 1e-4 and card["litert"]["agreement"] == 1

@@ -48,7 +48,7 @@ def test_show_prints_spec_status_and_card(trained: Trained) -> None:
     assert Status(**value["status"]) == trained.run.status()
     text = call("show", trained.run.id, runs=root).stdout
     assert f"{trained.run.id}: finished" in text and "'epochs': 2" in text and "seed 1" in text
-    assert f"test accuracy {trained.run.card()['test_accuracy']:.4f}" in text and "24 × 24 × 24" in text
+    assert f"test accuracy {trained.run.card()['test_accuracy']:.4f}" in text and "24 × 24 × 16" in text
 
 
 @pytest.mark.parametrize("command", [("show",), ("evaluate", "--data", "sample", "--model")])
