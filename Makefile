@@ -56,7 +56,7 @@ format: dev-ready ## lays the code out and sorts the imports
 	$(RUN) -m ruff check --select I --fix .
 	$(RUN) -m ruff format .
 
-bench: dev-ready ## measure speed and compare with peers: 55 minutes on an idle machine. Writes benchmarks/RESULTS.md
+bench: dev-ready ## measure speed and compare with peers: about 100 minutes on an idle machine. Writes benchmarks/RESULTS.md
 	$(RUN) benchmarks/_all.py $(ARGS)
 
 LOCK = $(RUN) -m uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate \

@@ -2,7 +2,7 @@
 
     python benchmarks/_all.py [NAME]...       # updates benchmarks/RESULTS.md; other benchmarks keep their last figures
 
-Takes 55 minutes on an idle machine.
+Takes about 100 minutes on an idle machine.
 """
 
 from __future__ import annotations

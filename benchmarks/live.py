@@ -154,7 +154,7 @@ def plain_digits(count: int) -> list[PenDigit]:
         digit = digit_forms.generate_digit(generator, wanted[len(found) % len(wanted)])
         if len(digit.strokes) > 1:
             continue
-        drawn = (np.array(path(digit), np.float32),)  # fewer points than the stroke
+        drawn = (np.array(path(digit), np.float32),)  # as a browser draws it: fewer points than the stroke
         reading = classifier.predict(normalize_drawing(render_strokes(drawn, BRUSH, SIZE), BRUSH).image)
         if reading.digit == digit.label and reading.confidence > SURE:
             found.append(digit)

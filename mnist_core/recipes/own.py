@@ -22,7 +22,7 @@ OWN: tuple[Recipe, ...] = (
                 ReLU(),
                 Flatten(),
                 Dense(128, use_bias=False),
-                BatchNormalization(momentum=0.8),  # the offline sample has 16 steps for the moving averages
+                BatchNormalization(momentum=0.8),  # an epoch of the offline sample is only 16 steps
                 ReLU(),
                 TEN_PROBABILITIES,
             ),
