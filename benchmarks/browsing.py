@@ -49,6 +49,7 @@ new MutationObserver(() => {
   window.lab.seen = answer;
 }).observe(document, {subtree: true, childList: true, attributes: true, attributeFilter: ["data-digit"]});
 """
+CANVAS = "canvas.upper-canvas:visible"
 PATIENCE = 30_000.0  # milliseconds for what only a fault delays
 EVERY = 2.0  # seconds between two strokes of one of the twenty
 BROWSERS = 20
@@ -77,17 +78,20 @@ async def opened(context: BrowserContext, url: str) -> Page:
     page = await context.new_page()
     await page.add_init_script(OBSERVER)
     await page.goto(f"{url}/draw")
-    await page.locator("canvas.upper-canvas").wait_for(timeout=PATIENCE)
+    await page.locator(CANVAS).wait_for(timeout=PATIENCE)
     await page.get_by_text("The prediction appears while you draw").wait_for(timeout=PATIENCE)
     return page
 
 
 async def draw(page: Page, digit: PenDigit) -> None:
     """One stroke: press, move along, lift."""
-    box = await page.locator("canvas.upper-canvas").bounding_box(timeout=PATIENCE)
+    canvas = page.locator(CANVAS)
+    await canvas.hover(timeout=PATIENCE)  # waits until the canvas moves no more
+    box = await canvas.bounding_box(timeout=PATIENCE)
     if box is None:
         raise RuntimeError("The canvas is not visible.")
-    (x, y), *rest = [(box["x"] + x, box["y"] + y) for x, y in live.path(digit)]
+    scale = box["width"] / live.CANVAS  # a wide page shows the canvas larger than it is
+    (x, y), *rest = [(box["x"] + x * scale, box["y"] + y * scale) for x, y in live.path(digit)]
     await page.mouse.move(x, y)
     await page.mouse.down()
     for x, y in rest:
@@ -103,9 +107,11 @@ async def answer(page: Page, number: int) -> tuple[float, int]:
 
 
 async def wipe(page: Page) -> None:
-    """Clears the canvas and waits until no prediction is shown."""
+    """Clears the canvas and waits until no prediction is shown and a new canvas has taken the place of the old one."""
+    canvas = await page.locator(CANVAS).element_handle(timeout=PATIENCE)
     await page.get_by_role("button", name="Clear", exact=True).click(timeout=PATIENCE)
     await page.get_by_text("The prediction appears while you draw").wait_for(timeout=PATIENCE)
+    await canvas.wait_for_element_state("hidden", timeout=PATIENCE)
 
 
 async def strokes(page: Page, digits: list[PenDigit], every: float = 0.0) -> Found:
