@@ -62,10 +62,7 @@ CAUSES = {
         "given the same network, PyTorch spends its time in the same kernels of oneDNN; docs/performance.md has what "
         "was tried."
     ),
-    "lesson08-mlp: images per second": (
-        "a step of 1,024 images is mostly products of matrices, in `model.fit` too. With six pairs instead of two, the "
-        "ratio was 1.05."
-    ),
+    "mlp: images per second": "a step is mostly products of matrices, in `model.fit` too.",
     "geometric mean of these": "the networks with convolutions, whose steps are spent in the kernels of `model.fit`.",
     "images per second": (
         "nine tenths of a step of this network are spent in oneDNN's kernels, in `model.fit` too: the convolutions, "
@@ -87,11 +84,7 @@ CAUSES = {
         "Streamlit takes 4 to 5.5 ms for a page with nothing but the canvas, and 4.5 are the picture's PNG, the "
         "normalization, LiteRT and the pictures of the stages; docs/reliability.md has what was tried."
     ),
-    "20 browsers and a training: errors": (
-        "one browser showed no prediction within 30 s; why is not known. Most did so before this benchmark waited "
-        "until a cleared canvas is replaced: a stroke that begins on the old canvas is lost."
-    ),
-    "20 browsers": (
+    "20 browsers and a training: 95th percentile": (
         "the browsers run on the same cores as the server and use more of them than server and training together (see "
         "the cores used). Browsers of real users run on machines of their own."
     ),

@@ -86,11 +86,11 @@ async def opened(context: BrowserContext, url: str) -> Page:
 async def draw(page: Page, digit: PenDigit) -> None:
     """One stroke: press, move along, lift."""
     canvas = page.locator(CANVAS)
-    await canvas.hover(timeout=PATIENCE)  # waits until the canvas moves no more
+    await canvas.hover(timeout=PATIENCE)  # waits until the canvas stops moving
     box = await canvas.bounding_box(timeout=PATIENCE)
     if box is None:
         raise RuntimeError("The canvas is not visible.")
-    scale = box["width"] / live.CANVAS  # a wide page shows the canvas larger than it is
+    scale = box["width"] / live.SIDE  # the page may show the canvas larger than its own pixels
     (x, y), *rest = [(box["x"] + x * scale, box["y"] + y * scale) for x, y in live.path(digit)]
     await page.mouse.move(x, y)
     await page.mouse.down()
@@ -107,7 +107,7 @@ async def answer(page: Page, number: int) -> tuple[float, int]:
 
 
 async def wipe(page: Page) -> None:
-    """Clears the canvas and waits until no prediction is shown and a new canvas has taken the place of the old one."""
+    """Clears the canvas and waits until no prediction is shown and a new canvas has replaced the old one."""
     canvas = await page.locator(CANVAS).element_handle(timeout=PATIENCE)
     await page.get_by_role("button", name="Clear", exact=True).click(timeout=PATIENCE)
     await page.get_by_text("The prediction appears while you draw").wait_for(timeout=PATIENCE)

@@ -29,7 +29,7 @@ from mnist_core.models.classifier import DEFAULT_MODEL, Classifier
 ROOT = Path(__file__).parents[1]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 START_SECONDS = 60
-CANVAS, BRUSH, SIZE = 280, 20, 168  # pixels: the page's canvas, its own brush, and a digit as most people draw it
+SIDE, BRUSH, SIZE = 280, 20, 168  # pixels: of the canvas, of its brush, and of a digit as most people draw it
 SURE = 0.95
 """Confidence in a digit that a browser draws: the prediction must not depend on how the browser smooths its edges."""
 
@@ -165,6 +165,6 @@ def path(digit: PenDigit) -> list[tuple[float, float]]:
     """Where a pen of one stroke goes on the canvas, in its pixels; 16 points at most."""
     (stroke,) = digit.strokes
     low, high = stroke.min(axis=0), stroke.max(axis=0)
-    points = (stroke - (low + high) / 2) * SIZE / float((high - low).max()) + CANVAS / 2
+    points = (stroke - (low + high) / 2) * SIZE / float((high - low).max()) + SIDE / 2
     kept = np.linspace(0, len(points) - 1, min(len(points), 16)).round().astype(int)
     return [(float(x), float(y)) for x, y in points[kept]]

@@ -37,7 +37,6 @@ from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwr
 ANSWER = "[data-digit], [data-rejected], [data-number]"
 """The server's answer on the page."""
 WINDOW = ViewportSize(width=1280, height=900)
-SIDE = 280  # of the canvas, in its own pixels
 STEP, PAUSE = 7, 0.012  # of the mouse: pixels of a move, and seconds before the next one
 POINTS = 10  # at which the answer along a drawing is recorded
 PATIENCE = 30_000.0  # milliseconds for what only a fault delays
@@ -146,7 +145,7 @@ def draw(page: Page, strokes: Sequence[Stroke], pause_at: Sequence[int] = ()) ->
     box = page.locator("canvas.upper-canvas").bounding_box(timeout=PATIENCE)
     if box is None:
         raise RuntimeError("The canvas is not visible.")
-    scale, done, answers = box["height"] / SIDE, 0, list[dict[str, Any]]()
+    scale, done, answers = box["height"] / live.SIDE, 0, list[dict[str, Any]]()
     for stroke in strokes:
         for number, (x, y) in enumerate(path(stroke)):
             page.mouse.move(box["x"] + scale * x, box["y"] + scale * y)
