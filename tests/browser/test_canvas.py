@@ -55,6 +55,7 @@ def test_digits_drawn_by_touch_are_read_cleared_and_undone(phone: Page) -> None:
         assert canvas_box(phone) == before  # the answer does not push the canvas away from the finger
         clear.tap()
         expect(phone.get_by_text("The prediction appears while you draw")).to_be_visible(timeout=20 * SECONDS)
+        settled(phone)  # the prompt appears before the new canvas
 
     draw_by_touch(phone, finger, [*ROUND_HAND[1][1], [(40, 40), (240, 240)]])
     phone.get_by_role("button", name="Undo", exact=True).tap()

@@ -80,6 +80,7 @@ def test_drawn_digits_are_read(page: Page) -> None:
         answers.append(read(page))
         page.get_by_role("button", name="Clear", exact=True).click()
         expect(page.get_by_text("The prediction appears while you draw")).to_be_visible(timeout=20 * SECONDS)
+        settled(page)  # the prompt appears before the new canvas
     assert answers == [digit for digit, _ in drawn]
 
 
