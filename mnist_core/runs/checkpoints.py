@@ -1,4 +1,4 @@
-"""Checkpoints: the state of a training after its last finished epoch, from which it resumes exactly.
+"""Checkpoints: the state of a training after an epoch, from which it resumes exactly.
 
 RUN_DIR/checkpoint/state.npz holds every variable of the model (weights, moving statistics, the state of its random
 generators) and of its optimizer, and how far the training has come. It is replaced atomically. No pickles are written
@@ -56,12 +56,12 @@ class TrainingProgress:
     asked: dict[str, int] = field(default_factory=dict)
 
 
-def write_checkpoint(folder: Path, model: Any, progress: TrainingProgress, best: Variables) -> None:
+def write_checkpoint(folder: Path, variables: Variables, progress: TrainingProgress, best: Variables) -> None:
     """Replaces the checkpoint of a run.
 
     Args:
         folder: the run's directory.
-        model: the compiled Keras model.
+        variables: of the model and its optimizer, from `copy_weights`.
         progress: how far its training has come.
         best: the variables after its best epoch, if they are to be restored at the end; otherwise empty.
 
@@ -69,7 +69,7 @@ def write_checkpoint(folder: Path, model: Any, progress: TrainingProgress, best:
         OSError: the file cannot be written, or the run was deleted. The earlier checkpoint is still there.
     """
     arrays: dict[str, Any] = {"place": np.frombuffer(json.dumps(asdict(progress)).encode(), np.uint8)}
-    for group, members in {"model": copy_weights(model), "best": best}.items():
+    for group, members in {"model": variables, "best": best}.items():
         arrays |= {f"{group}-{index}": value for index, value in enumerate(members)}
     make_subfolder(folder / CHECKPOINT_FILE.parent)
     write_arrays(folder / CHECKPOINT_FILE, **arrays)

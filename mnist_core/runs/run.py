@@ -9,7 +9,7 @@
       wall.npz         the sixty test digits of the probe grid (`probes`)
       watched.json     somebody watches the training: the worker writes live.bin (`training/live_snapshot`)
       live.bin         the network as it is, for browsers. Both only while it trains, and never exported
-      checkpoint/      what training resumes from: the last finished epoch (`checkpoints`)
+      checkpoint/      what training resumes from: the end of a recent epoch (`checkpoints`)
       snapshots/       weights at moments of the training, to look back on (`snapshots`). Never exported
       label.json       the user's name, star and note for the run (`labels`)
       owner.json       the browser that made the run (`owners`)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from typing import Any, NamedTuple
 
 from mnist_core.data.splits import Split
@@ -33,6 +33,10 @@ from mnist_core.training.loop import Report
 from mnist_core.training.predict import make_predictor
 from mnist_core.training.progress import ProgressWriter
 from mnist_core.training.weights import inference_weights
+
+CHECKPOINT_SECONDS = 2
+"""Shortest time between two checkpoints, unless the training pauses or ends: writing one takes 0.05 seconds, up to a
+tenth of a short epoch. A training that is killed loses at most these seconds and one epoch."""
 
 
 class Ending(NamedTuple):
@@ -72,6 +76,10 @@ class Trainer:
         settings = spec.settings
         self._checkpoint = TrainingProgress(epochs=settings.epochs, learning_rate=settings.learning_rate)
         self._best_weights: Variables = []
+        self._unwritten: Variables = []
+        """The variables of `_checkpoint` while it is not written yet."""
+        self._written = -math.inf
+        """When the last checkpoint was written, as `time.monotonic`."""
         if has_checkpoint(run.path):
             self._checkpoint, self._best_weights = read_checkpoint(run.path, model)
             run.trim_metrics(self._checkpoint.step)
@@ -97,14 +105,20 @@ class Trainer:
             self._write_snapshot(Moment(0))
         if not self._apply_control():
             return self._stopped()
-        settings, seed = self._spec.settings, self._spec.seed
+        try:
+            return self._train_epochs(begin.epoch)
+        finally:
+            self._write_checkpoint()
+
+    def _train_epochs(self, finished_epochs: int) -> Ending:
+        settings, seed, controls = self._spec.settings, self._spec.seed, self._control.values
         due = first_epoch_steps(steps_per_epoch(len(self._split.x_train), settings), settings.architecture.parameters)
-        for report in loop.train(self._model, settings, self._split, seed, controls, begin.epoch, due):
+        for report in loop.train(self._model, settings, self._split, seed, controls, finished_epochs, due):
             self._progress.write(self._estimator.add_to(report))
             if report.step in due:
                 self._write_snapshot(Moment(0, report.step))
             if report.val_loss is not None:
-                self._write_checkpoint(report)
+                self._take_checkpoint(report)
             if limit := self._reached_limit(report):
                 return Ending("finished", limit)
             if not self._apply_control() and report.epoch < controls.epochs:
@@ -113,16 +127,19 @@ class Trainer:
         return Ending("finished", "Finished")
 
     def _apply_control(self) -> bool:
-        update_live = partial(self._live.update, self._heartbeat.status.step)
-        update_live()
+        self._live.update(self._heartbeat.status.step)
         with self._clock.paused():
-            return self._control.apply(while_paused=partial(update_live, paused=True))
+            return self._control.apply(while_paused=self._while_paused)
+
+    def _while_paused(self) -> None:
+        self._write_checkpoint()
+        self._live.update(self._heartbeat.status.step, paused=True)
 
     def _stopped(self) -> Ending:
         return Ending("stopped", f"Stopped in epoch {self._heartbeat.status.epoch + 1}")
 
-    def _write_checkpoint(self, report: Report) -> None:
-        """Writes a checkpoint and a snapshot at the end of an epoch."""
+    def _take_checkpoint(self, report: Report) -> None:
+        """Takes a checkpoint and a snapshot at the end of an epoch."""
         loss = float(report.val_loss or 0)
         if loss < self._checkpoint.best_loss:
             self._checkpoint = replace(self._checkpoint, best_loss=loss, best_epoch=report.epoch)
@@ -137,8 +154,16 @@ class Trainer:
             train_seconds=self._clock.train_seconds(),
             elapsed=self._clock.elapsed(),
         )
-        write_checkpoint(self._run.path, self._model, self._checkpoint, self._best_weights)
+        self._unwritten = copy_weights(self._model)
+        if time.monotonic() >= self._written + CHECKPOINT_SECONDS:
+            self._write_checkpoint()
         self._write_snapshot(Moment(report.epoch))
+
+    def _write_checkpoint(self) -> None:
+        """Writes the last checkpoint taken, unless that is done."""
+        if self._unwritten:
+            write_checkpoint(self._run.path, self._unwritten, self._checkpoint, self._best_weights)
+            self._unwritten, self._written = [], time.monotonic()
 
     def _write_snapshot(self, moment: Moment) -> None:
         """Keeps a copy of the weights to look back on. A full disk must not end the training."""

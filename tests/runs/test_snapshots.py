@@ -15,7 +15,7 @@ from mnist_core.data.splits import Split
 from mnist_core.errors import RunError
 from mnist_core.networks.layers import BatchNormalization, Dense, Flatten, Rescaling
 from mnist_core.recipes.settings import Settings
-from mnist_core.runs.checkpoints import TrainingProgress, write_checkpoint
+from mnist_core.runs.checkpoints import TrainingProgress, copy_weights, write_checkpoint
 from mnist_core.runs.snapshots import (
     BYTES_PER_WEIGHT,
     MAX_STEP_BYTES,
@@ -63,7 +63,7 @@ def test_a_deleted_run_stays_deleted(keras: Any, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         write_snapshot(folder, Moment(1), [np.ones(3, np.float32)])
     with pytest.raises(FileNotFoundError):
-        write_checkpoint(folder, model, TrainingProgress(), [])
+        write_checkpoint(folder, copy_weights(model), TrainingProgress(), [])
     assert not folder.exists()
 
 

@@ -25,7 +25,7 @@ from mnist_core.jobs.persistent_worker import PersistentWorker
 from mnist_core.jobs.worker_process import start_worker
 from mnist_core.networks.layers import BatchNormalization, Dense, Dropout, Flatten, Rescaling
 from mnist_core.recipes.settings import Settings
-from mnist_core.runs.checkpoints import CHECKPOINT_FILE, read_checkpoint
+from mnist_core.runs.checkpoints import CHECKPOINT_FILE, TrainingProgress, Variables, read_checkpoint
 from mnist_core.runs.control import Control
 from mnist_core.runs.run import Run
 from mnist_core.runs.snapshots import read_snapshot, snapshot_moments
@@ -256,6 +256,29 @@ def test_finished_run_can_be_extended(finished_run: Run) -> None:
     finish(finished_run)
     assert (finished_run.status().epoch, finished_run.status().epochs) == (6, 6)
     assert [epoch for epoch, _ in validation_losses(finished_run)] == [1, 2, 3, 4, 5, 6]
+
+
+def test_checkpoints_of_short_epochs_are_rare_but_the_last_is_never_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = list[int]()
+    write = trainer.write_checkpoint
+
+    def count(folder: Path, variables: Variables, progress: TrainingProgress, best: Variables) -> None:
+        written.append(progress.epoch)
+        write(folder, variables, progress, best)
+
+    monkeypatch.setattr(trainer, "write_checkpoint", count)
+    for seconds, expected in ((1e6, [1, 4]), (0, [1, 2, 3, 4])):
+        monkeypatch.setattr(trainer, "CHECKPOINT_SECONDS", seconds)
+        written.clear()
+        finish(new_run())
+        assert written == expected
+
+    monkeypatch.setattr(trainer, "CHECKPOINT_SECONDS", 1e6)
+    written.clear()
+    run = new_run()
+    monkeypatch.setattr(trainer.Trainer, "_reached_limit", lambda _, report: 1 / (3 * PER_EPOCH - report.step) and "")
+    assert worker.main([str(run.path)]) == 1
+    assert written == [1, 3], "after an error, too"
 
 
 def test_checkpoint_says_how_far_the_training_has_come(untouched_run: Run) -> None:
