@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -78,8 +77,8 @@ class Trainer:
         self._best_weights: Variables = []
         self._unwritten: Variables = []
         """The variables of `_checkpoint` while it is not written yet."""
-        self._written = -math.inf
-        """When the last checkpoint was written, as `time.monotonic`."""
+        self._written = time.monotonic()
+        """When the last checkpoint was written, or the training began, as `time.monotonic`."""
         if has_checkpoint(run.path):
             self._checkpoint, self._best_weights = read_checkpoint(run.path, model)
             run.trim_metrics(self._checkpoint.step)

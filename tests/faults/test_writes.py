@@ -23,6 +23,7 @@ from mnist_core.runs.checkpoints import has_checkpoint
 from mnist_core.runs.examples import copy_examples
 from mnist_core.runs.run import Run
 from mnist_core.runs.store import create_run
+from mnist_core.training import trainer
 from tests.faults.actions import ACTIONS
 from tests.faults.actions.training import SPEC, train
 from tests.faults.actions.world import World, check_world
@@ -87,6 +88,11 @@ def try_action(name: str, count: int, make_world: MakeWorld) -> tuple[list[Any],
         problems += [problem] if problem else []
     kinds = [hit["full"] + hit["full for a moment"], hit["input/output error"], hit["short write"], hit["kill"]]
     return [name, writes, tried, *kinds, len(problems)], problems
+
+
+@pytest.fixture(autouse=True)
+def checkpoint_of_every_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trainer, "CHECKPOINT_SECONDS", 0)
 
 
 @pytest.fixture
