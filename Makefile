@@ -18,7 +18,7 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install app test test-fast test-cluster test-faults parity lint format bench lock clean app-ready dev-ready
+.PHONY: help install app test test-fast test-cluster test-faults parity lint format bench model lock clean app-ready dev-ready
 
 help: ## this list
 	@echo 'Digit Lab: make TARGET'
@@ -58,6 +58,14 @@ format: dev-ready ## lays the code out and sorts the imports
 
 bench: dev-ready ## measure speed and compare with peers: about 100 minutes on an idle machine. Writes benchmarks/RESULTS.md
 	$(RUN) benchmarks/_all.py $(ARGS)
+
+model: dev-ready ## the shipped model, trained again: needs an NVIDIA GPU with CUDA 13, and Node. Writes mnist_core/models/default
+	$(RUN) -m pip install --quiet "jax[cuda13]>=0.10,<0.12"
+	mkdir -p build/model
+	$(RUN) benchmarks/shipped/draw.py final build/model/final.npz
+	$(RUN) benchmarks/shipped/train.py final build/model/final.npz build/model
+	$(RUN) benchmarks/shipped/install.py build/model
+	$(RUN) benchmarks/shipped/browser.py
 
 LOCK = $(RUN) -m uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate \
     --constraint deploy/locks/constraints.txt --custom-compile-command 'make lock'

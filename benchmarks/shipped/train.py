@@ -3,14 +3,14 @@
     python benchmarks/shipped/draw.py final final.npz        # may run meanwhile, in another shell
     python benchmarks/shipped/train.py final final.npz OUT
 
-writes OUT/student-0.npz (the shipped weights), student-1.npz, student-2.npz, logits.npz and scores.jsonl. With `choose`
-instead of `final` it does the same without the images that recipes are chosen by.
+writes OUT/student-0.npz (the shipped weights), student-1.npz, student-2.npz, training.json (how long it took, and on
+what), logits.npz and scores.jsonl. With `choose` instead of `final` it does the same without the images by which
+recipes are chosen.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from dataclasses import replace
@@ -25,6 +25,9 @@ import numpy as np
 from networks import NETWORKS
 from scores import all_logits, letters_read_as, scores
 from trainer import Plan, Pool, compile_ahead, predict, train, train_together
+
+from mnist_core.data.mnist import load_mnist
+from mnist_core.files.write import write_json
 
 SIZES = {"choose": (50_000, 105_000, 45_000), "final": (60_000, 105_000, 45_000)}
 """By split: images of MNIST, drawn digits and non-digits."""
@@ -48,8 +51,8 @@ SHIFTS = (0.0, -1.0, -1.5, -2.0, -3.0)
 
 def load(path: Path, sizes: tuple[int, ...]) -> tuple[Pool, Any]:
     """Returns a pool that contains MNIST already, and a function that waits for the drawings and completes it."""
-    with np.load(os.environ["DIGITLAB_MNIST"]) as arrays:
-        x_train, y_train = arrays["x_train"][: sizes[0]], arrays["y_train"][: sizes[0]]
+    mnist = load_mnist("full")
+    x_train, y_train = mnist.x_train[: sizes[0]], mnist.y_train[: sizes[0]]
     starts = jnp.asarray(np.cumsum([0, *sizes]), jnp.int32)
 
     def pool(images: np.ndarray, labels: np.ndarray) -> Pool:
@@ -93,10 +96,12 @@ def main(split: str, path: Path, out: Path) -> None:
     say("students")
     compile_ahead(students, STUDENT.batch, pool, kinds).result()
     compile_ahead(students, ALONE.batch, pool)
-    carries, _ = train_together(students, STUDENT, pool, range(len(students)), teachers)
+    carries, seconds = train_together(students, STUDENT, pool, range(len(students)), teachers)
     for number, carry in enumerate(carries):
         arrays = [np.asarray(array) for layer in carry.averaged for array in layer]
         np.savez(out / f"student-{number}.npz", *arrays)
+    device = f"{jax.devices()[0].device_kind}, JAX {jax.__version__}, bfloat16"
+    write_json(out / "training.json", {"seconds": round(seconds, 1), "device": device})
     everything: dict[str, Any] = {}
 
     def score(name: str, network: Any, weights: Any) -> None:

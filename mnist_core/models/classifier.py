@@ -1,4 +1,4 @@
-"""Classifies images with LiteRT, without TensorFlow, in 0.1 ms per digit."""
+"""Classifies images with LiteRT, without TensorFlow, in less than a millisecond per digit."""
 
 from __future__ import annotations
 
