@@ -182,7 +182,7 @@ def train_run(run: Run) -> int:
     except OSError as error:
         log.exception("A file could not be read or written")
         problem = "The disk is full" if error.errno in DISK_FULL else "A file could not be read or written"
-        message = f"{problem}: {error}. Fix this, then resume the run from its last finished epoch."
+        message = f"{problem}: {error}. Fix this, then resume the run from its last checkpoint."
         return _fail(heartbeat, message, "interrupted")
     except Exception as error:  # whatever it is, the page must show it
         log.exception("The training failed")

@@ -110,7 +110,7 @@ def train(
 @backend_option
 @json_option
 def resume(run_id: str, epochs: int | None, backend: str | None, json_output: bool) -> None:
-    """Resumes a run that has ended, from its last finished epoch, or from the beginning if there is none."""
+    """Resumes a run that has ended, from its last checkpoint, or from the beginning if there is none."""
     run = find_run(run_id)
     cluster = _connect(backend or routing.default_backend())
     if cluster is None:

@@ -58,7 +58,7 @@ def start_run(backend: JobBackend, spec: RunSpec, owner: str = owners.NOBODY, ro
 
 
 def resume_run(backend: JobBackend, run: Run, epochs: int | None = None) -> None:
-    """Submits an ended run again: from its checkpoint, or from the beginning if it ended before its first epoch.
+    """Submits an ended run again: from its checkpoint, or from the beginning if it has none.
 
     Args:
         backend: trains it.
@@ -120,7 +120,7 @@ def prepare_resume(run: Run, epochs: int | None = None) -> Callable[[], None]:
 
 
 def can_be_resumed(run: Run) -> bool:
-    """True if a run that has ended can be trained on, or again if it ended before its first epoch was over."""
+    """True if a run that has ended can be trained on, or again if it has no checkpoint and no model."""
     return has_checkpoint(run.path) or not run.has_model
 
 
@@ -138,7 +138,7 @@ def _check_resumable(run: Run, status: Status) -> None:
 def requeue(run: Run, message: str = WAITING_MESSAGE) -> None:
     """Sets the status of an ended run to queued. Does nothing if the run was deleted.
 
-    Without a checkpoint the training begins again, so the reports of the unfinished first epoch are removed.
+    Without a checkpoint the training begins again, so its reports are removed.
 
     Args:
         run: ended.

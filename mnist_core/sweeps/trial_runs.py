@@ -121,7 +121,7 @@ class TrialRuns:
             self.request_stop(Run(self._root / run_id))
 
     def kill_all(self, message: str) -> None:
-        """Ends all runs at once. They can be resumed from their last finished epoch.
+        """Ends all runs at once. They can be resumed from their last checkpoint.
 
         Args:
             message: for their status.

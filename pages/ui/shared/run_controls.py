@@ -128,7 +128,7 @@ def _show_total_epochs(run: Run, status: Status) -> None:
 
 
 def show_resume(run: Run, status: Status) -> None:
-    """Continues a run that has ended from its last finished epoch, or starts it over if there is none.
+    """Continues a run that has ended from its last checkpoint, or starts it over if there is none.
 
     Shows nothing if the run has a model but no checkpoint: training it again would replace the model.
     """
@@ -147,9 +147,9 @@ def show_resume(run: Run, status: Status) -> None:
         "Train longer" if status.state == "finished" else "Resume" if from_checkpoint else "Start over",
         key="continue",
         width="stretch",
-        help="Continues from the last finished epoch."
+        help="Continues from its last checkpoint, the end of an epoch."
         if from_checkpoint
-        else "It ended before its first epoch was over, so there is nothing to continue from.",
+        else "It ended before its first checkpoint, so there is nothing to continue from.",
         disabled=visitor.is_locked(run),
     )
     if guard.try_action(lambda: visitor.change_run(run, resume_run, caches.backend(), run, int(epochs)), pressed):
