@@ -82,3 +82,18 @@ def test_canvas_is_whole_and_the_answer_in_view_on_every_width(phone: Page, mode
         assert buttons is not None and buttons["y"] >= box["y"] + box["height"] and buttons["height"] >= 36, width
         clipped = phone.locator(".dc-scroll").evaluate("(each) => each.scrollWidth > each.clientWidth")
         assert not clipped, width
+
+
+def test_on_home_nothing_moves_when_a_scribble_is_rejected(phone: Page, app_url: str) -> None:
+    finger = phone.context.new_cdp_session(phone)
+    scribble = [[(40, 40), (240, 60), (60, 120), (240, 180), (40, 240), (140, 40), (240, 240), (40, 100)]]
+    for width, height in ((390, 844), (820, 1180)):
+        phone.set_viewport_size({"width": width, "height": height})
+        phone.goto(app_url)
+        expect(phone.get_by_text("Draw a digit from 0 to 9")).to_be_visible(timeout=30 * SECONDS)
+        settled(phone)
+        canvas, cards = drawing_canvas(phone), phone.locator(".st-key-details")
+        before = canvas.bounding_box(), cards.bounding_box()
+        draw_by_touch(phone, finger, scribble)
+        expect(phone.locator("[data-rejected]")).to_be_visible(timeout=20 * SECONDS)
+        assert (canvas.bounding_box(), cards.bounding_box()) == before, width

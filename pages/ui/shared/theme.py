@@ -76,6 +76,12 @@ STYLE = f"""
   .st-key-home_workbench {{ column-gap: 2.5rem; grid-template: "pad answer" 1fr "pad details" auto
     / min(50%, max({CANVAS_PIXELS}px, min({LARGE_CANVAS_PIXELS}px, 100svh - 11rem))) minmax(0, 1fr); }}
 }}
+@media (min-width: 641px) and (max-width: 1024px) {{ /* Home on a tablet: the cards must not move, either */
+  .st-key-home_answer {{ min-height: 6.5rem; justify-content: center; }}
+  .st-key-home_answer .lab-answer {{ flex-wrap: nowrap; }}
+  .st-key-home_answer .lab-sure {{ font-size: 1.3rem; line-height: 1.2; }}
+  .st-key-home_answer .lab-figure {{ display: none; }}
+}}
 @media (min-width: 1025px) {{ /* one model's answer is one line: the bars below it do not move while somebody draws */
   .st-key-digit_workbench :is(.lab-models, .lab-live) > div:only-child .lab-answer, .st-key-home_answer .lab-answer {{
     flex-wrap: nowrap; }}
