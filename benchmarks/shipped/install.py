@@ -55,7 +55,7 @@ def keras_model(weights: Path) -> Any:
     model = build_model(Architecture(LAYERS))
     with np.load(weights) as arrays:
         model.set_weights([arrays[f"arr_{number}"] for number in range(len(arrays.files))])
-    adjust_class_prior(model, NOT_A_DIGIT, TRAINED_NON_DIGIT_SHARE, ASSUMED_NON_DIGIT_SHARE)
+    adjust_class_prior(model, LAYERS, NOT_A_DIGIT, TRAINED_NON_DIGIT_SHARE, ASSUMED_NON_DIGIT_SHARE)
     return model
 
 

@@ -29,7 +29,7 @@ from mnist_core.fields import changed_fields
 from mnist_core.handwriting import mixture_cache
 from mnist_core.handwriting.mixture import ASSUMED_NON_DIGIT_SHARE, MIXTURES, Mixture
 from mnist_core.handwriting.pen_digits import load_pen_digits, pen_digits_available, split_writers
-from mnist_core.networks.layers import Conv2D, Dense, DepthwiseConv2D, Layer
+from mnist_core.networks.layers import Conv2D, Dense, DepthwiseConv2D, Layer, biased_output
 from mnist_core.processes import cpu_count
 from mnist_core.recipes.settings import Settings
 from mnist_core.runs.card import trained_on
@@ -290,11 +290,12 @@ def _callbacks(settings: Settings) -> list[str]:
 
 def _bias_correction(settings: Settings) -> str:
     """Corrects the last bias, like the worker: people draw non-digits less often than the training set has them."""
-    if settings.drawings == "none" or _outputs(settings) <= NOT_A_DIGIT:
+    place = biased_output(settings.layers)
+    if settings.drawings == "none" or _outputs(settings) <= NOT_A_DIGIT or place is None:
         return ""
     odds = ASSUMED_NON_DIGIT_SHARE / (1 - ASSUMED_NON_DIGIT_SHARE)
     non_digit = "y_train[:, 10] == 1" if settings.categorical else "y_train == 10"
     return (
         f"odds = {odds:.4g} * (1 / np.mean({non_digit}) - 1)  # expect 1% non-digits\n"
-        f"model.layers[-1].bias.assign_add(np.log(odds) * np.eye({_outputs(settings)})[10])\n"
+        f"model.layers[{place}].bias.assign_add(np.log(odds) * np.eye({_outputs(settings)})[10])\n"
     )

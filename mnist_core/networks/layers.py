@@ -242,6 +242,20 @@ LAYERS: dict[str, type[Layer]] = {
 """Every kind of layer by its name, which is the name of its Keras class."""
 
 
+def biased_output(layers: Layers) -> int | None:
+    """Returns which layer adds its bias to the logits of a network that ends in a softmax.
+
+    Args:
+        layers: of the network.
+
+    Returns:
+        -1 or -2, the place of the Dense from the end; None if no bias is added to them last.
+    """
+    place, linear = (-2, (None, "linear")) if isinstance(layers[-1], Softmax) else (-1, ("softmax",))
+    last = layers[place]
+    return place if isinstance(last, Dense) and last.use_bias and last.activation in linear else None
+
+
 def is_softmax(layer: Layer) -> bool:
     """True if the layer outputs probabilities: Softmax, or any layer with that activation."""
     return isinstance(layer, Softmax) or getattr(layer, "activation", None) == "softmax"

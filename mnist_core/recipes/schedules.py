@@ -18,17 +18,20 @@ Positions = NDArray[np.float64]
 """(N,) float64: positions of steps in the training, 0..1."""
 
 
-def learning_rates(settings: Settings, steps: int) -> NDArray[np.float32]:
+def learning_rates(settings: Settings, steps: int, first: int = 0, count: int | None = None) -> NDArray[np.float32]:
     """Computes the learning rate of each step of a training.
 
     Args:
         settings: with the peak rate, the schedule and the number of epochs.
         steps: number of steps in all epochs.
+        first: the first step wanted, from 0.
+        count: how many are wanted; all that follow by default.
 
     Returns:
-        (steps,) float32.
+        (count,) float32.
     """
-    position, warm_up = np.arange(steps) / max(steps, 1), warm_up_share(settings)
+    end = steps if count is None else first + count
+    position, warm_up = np.arange(first, end) / max(steps, 1), warm_up_share(settings)
     rise = WARM_UP_START + (1 - WARM_UP_START) * position / (warm_up or 1.0)
     shape = np.where(position < warm_up, rise, SHAPES[settings.schedule](settings, position, warm_up))
     return (settings.learning_rate * shape).astype(np.float32)

@@ -51,7 +51,8 @@ class Reproduction:
         """Where a single training of plain Keras lies in 95% of all cases, 0..1; None before there are two."""
         if self.keras is None or self.keras.next_half_width is None:
             return None
-        return self.keras.mean - self.keras.next_half_width, min(1.0, self.keras.mean + self.keras.next_half_width)
+        mean, half_width = self.keras.mean, self.keras.next_half_width
+        return max(0.0, mean - half_width), min(1.0, mean + half_width)
 
     @property
     def luck(self) -> str:

@@ -17,7 +17,7 @@ from mnist_core.errors import RunError
 from mnist_core.fields import AMOUNT, COUNT, SHARE, Choice, Text, allowed, name_errors, rule_violations, shorten
 from mnist_core.files.folders import make_folder
 from mnist_core.files.json_reader import parse_lines
-from mnist_core.files.read import read_file
+from mnist_core.files.read import read_file, read_tail
 from mnist_core.files.write import append_line, open_log
 from mnist_core.files.write_errors import explain_write_error
 
@@ -117,10 +117,10 @@ def prepare_file(path: Path) -> None:
 
 def append_training(path: Path, training: Training) -> None:
     """Adds a training: the whole line, or nothing if RunError is raised because the file cannot be written."""
-    line = json.dumps({"schema": SCHEMA, **asdict(training)})
+    curve = [round(accuracy, 6) for accuracy in training.val_accuracy]
+    line = json.dumps({"schema": SCHEMA, **asdict(training), "val_accuracy": curve})
     with _explained(path):
-        content = read_file(path)
-        cut_short = content and not content.endswith(b"\n")  # by a crash
+        cut_short = read_tail(path, 1) not in (b"", b"\n")  # by a crash
         append_line(path, f"\n{line}" if cut_short else line)
 
 

@@ -105,11 +105,25 @@ def write_snapshot(folder: Path, moment: Moment, weights: Sequence[NDArray[Any]]
     path = _snapshot_path(folder, moment)
     make_subfolder(path.parent)
     write_arrays(path, *compact)
-    moments = snapshot_moments(folder)
-    limit = max_snapshots(sum(value.nbytes for value in compact))
-    keep = thin_out([each.epoch for each in moments if each <= moment and not each.step], limit)
-    for each in moments:
-        if each > moment or (not each.step and each.epoch not in keep):
+    delete_later_snapshots(folder, moment)
+    epochs = snapshot_epochs(folder)
+    keep = thin_out(epochs, max_snapshots(sum(value.nbytes for value in compact)))
+    for epoch in set(epochs) - set(keep):
+        delete_file(_snapshot_path(folder, Moment(epoch)))
+
+
+def delete_later_snapshots(folder: Path, moment: Moment) -> None:
+    """Deletes the snapshots that were taken after a moment from which a run is trained again.
+
+    Args:
+        folder: the run's directory.
+        moment: the last one whose snapshot stays.
+
+    Raises:
+        OSError: a file cannot be deleted.
+    """
+    for each in snapshot_moments(folder):
+        if each > moment:
             delete_file(_snapshot_path(folder, each))
 
 

@@ -82,6 +82,11 @@ class Status:
         return self.state in FINAL_STATES
 
     @property
+    def epochs_trained(self) -> float:
+        """Finished epochs and the trained share of the current one."""
+        return self.epochs * self.step / self.steps if self.steps else 0.0
+
+    @property
     def progress(self) -> float:
         """Trained share of all steps, before the training the prepared share of its images, 0..1."""
         return min(1.0, self.step / self.steps if self.steps else self.prepared)

@@ -52,6 +52,9 @@ class ControlHandler:
         while not self._stop_requested():
             control = Control.from_json(self._run.control())
             self._update_values(control)
+            if not control.paused:  # what was requested in a pause ends with it
+                self._pause_again_at = 0
+                self.done = {"batches": control.batches, "whole_epochs": control.whole_epochs}
             if not control.paused or self._take_requested_step(control):
                 if self._heartbeat.status.state == "paused":
                     self._heartbeat.update(state="running")

@@ -18,12 +18,12 @@ from mnist_core.recipes.settings import Settings
 from mnist_core.runs.run import Run
 from mnist_core.runs.spec import RunSpec
 from mnist_core.runs.store import list_runs
-from mnist_core.training.time_model import TimeModel, read_time_model, training_images
+from mnist_core.training.time_model import read_time_model, training_images
 
-LOOKED_AT = 20
+RECENT_RUNS = 20
 """How many of the latest runs are searched for one to compare this machine with."""
-LONG_ENOUGH = 3.0
-"""Seconds. A shorter training says little about the speed of a machine."""
+MIN_TRAIN_SECONDS = 3.0
+"""A shorter training says little about the speed of a machine."""
 
 
 def expected_seconds(recipe: str, settings: Settings, data: str, slowness: float | None = None) -> float | None:
@@ -40,13 +40,9 @@ def expected_seconds(recipe: str, settings: Settings, data: str, slowness: float
     """
     model = read_time_model()
     if model is not None:
-        return _modeled_seconds(model, settings, data)
+        return settings.epochs * model.epoch_seconds(settings, data)
     reference = _reference_seconds(recipe, settings, data)
     return None if reference is None else reference * (measure_slowness() if slowness is None else slowness)
-
-
-def _modeled_seconds(model: TimeModel, settings: Settings, data: str) -> float:
-    return settings.epochs * model.epoch_seconds(settings, data)
 
 
 def _reference_seconds(recipe: str, settings: Settings, data: str) -> float | None:
@@ -60,7 +56,7 @@ def _reference_seconds(recipe: str, settings: Settings, data: str) -> float | No
 
 def measure_slowness() -> float:
     """How many times as long as the recipe says the latest longer run of this machine took; 1 without such a run."""
-    for run in islice(list_runs(), LOOKED_AT):
+    for run in islice(list_runs(), RECENT_RUNS):
         if found := _slowness_of(run):
             return found
     return 1.0
@@ -75,7 +71,7 @@ def expected_wait(ahead: Sequence[Run], slots: int, slowness: float | None = Non
         slowness: as `expected_seconds` takes it.
 
     Returns:
-        The seconds; None if nobody can say, for example because a run is paused.
+        The seconds; None if it cannot be estimated, for example because a run is paused.
     """
     free = [0.0] * slots  # when each slot has trained what it was given so far
     for run in ahead:
@@ -98,19 +94,21 @@ def _seconds_left(run: Run, slowness: float | None) -> float | None:
     except RunError:
         return None
     whole = expected_seconds(spec.recipe, spec.settings, spec.data, slowness)
+    if whole is not None and spec.settings.time_budget:
+        whole = min(whole, spec.settings.time_budget)
     return None if whole is None else whole * (1 - status.progress if status.step else 1)
 
 
 def _slowness_of(run: Run) -> float | None:
     """How many times as long as its recipe says a run took; None if it is not comparable."""
     status = run.status()
-    if status.state != "finished" or status.host != socket.gethostname() or status.train_seconds < LONG_ENOUGH:
+    if status.state != "finished" or status.host != socket.gethostname() or status.train_seconds < MIN_TRAIN_SECONDS:
         return None
     try:
         spec: RunSpec = run.spec()
     except RunError:
         return None
     reference = _reference_seconds(spec.recipe, spec.settings, spec.data)
-    if not reference or spec.base or LAYERS_KEY in spec.overrides:
+    if not reference or spec.base or LAYERS_KEY in spec.overrides or not status.epochs_trained:
         return None
-    return status.train_seconds / (reference * max(status.epoch, 1) / spec.settings.epochs)
+    return status.train_seconds * spec.settings.epochs / (reference * status.epochs_trained)

@@ -51,6 +51,9 @@ FINE_TUNE_SETTINGS: dict[str, Any] = {
     "loss": "cross-entropy",
     "weight_averaging": 0.0,
     "augmentation": "hand",
+    "patience": 0,
+    "time_budget": 0.0,
+    "target_accuracy": 0.0,
 }
 """Settings that replace those of the base model."""
 
@@ -157,7 +160,7 @@ def load_base_weights(model: Any, architecture: Architecture, base: str, non_dig
     """
     model.set_weights(load_keras_model(architecture, model_folder(base) / "model.keras").get_weights())
     if non_digit_share:
-        adjust_class_prior(model, NOT_A_DIGIT, mixture.ASSUMED_NON_DIGIT_SHARE, non_digit_share)
+        adjust_class_prior(model, architecture.layers, NOT_A_DIGIT, mixture.ASSUMED_NON_DIGIT_SHARE, non_digit_share)
 
 
 def load_keras_model(architecture: Architecture, path: Path) -> Any:

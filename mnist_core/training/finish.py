@@ -62,7 +62,8 @@ def finish_run(run: Run, status: Status, spec: RunSpec, model: Any, dataset: Dat
     with averaged_weights(model):
         trained = _copy_without_optimizer(model, spec)
     if dataset.non_digit_share:
-        adjust_class_prior(trained, NOT_A_DIGIT, dataset.non_digit_share, mixture.ASSUMED_NON_DIGIT_SHARE)
+        layers, shares = spec.settings.layers, (dataset.non_digit_share, mixture.ASSUMED_NON_DIGIT_SHARE)
+        adjust_class_prior(trained, layers, NOT_A_DIGIT, *shares)
     in_sweep = bool(sweep_mark(run))
     images, labels = (split.x_validation, split.y_validation) if in_sweep else (split.x_test, split.y_test)
     probabilities = predict(trained, images)
@@ -131,7 +132,7 @@ def _card(run: Run, status: Status, spec: RunSpec, dataset: Dataset, agreement: 
         "data": {"asked": spec.data, "name": mnist.name, "source": mnist.source, "sha256": mnist.sha256},
         "parameters": spec.settings.architecture.parameters,
         "input_size": spec.settings.architecture.input_size,
-        "epochs_trained": status.step / max(status.steps, 1) * spec.settings.epochs,
+        "epochs_trained": status.epochs_trained,
         "changed_while_training": live_changes(run, spec),
         "train_seconds": status.train_seconds,
         "images_per_second": status.images_per_second,
@@ -150,7 +151,7 @@ def _fine_tuning(base: str, after: Path, dataset: Dataset) -> dict[str, Any]:
         after: the converted model after.
         dataset: with the corrections.
     """
-    before = Classifier(fine_tune.model_folder(base) / "model.tflite", 2)
+    before = Classifier(fine_tune.model_folder(base) / "model.tflite", threads=2)
     images, labels = fine_tune.corrections_to_arrays(dataset.corrections)
     right = [int((model.probabilities(images).argmax(axis=1) == labels).sum()) for model in (before, Classifier(after))]
     return {

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from mnist_core.training.model import make_model
+from mnist_core.training.predict import compile_predictor
 
 
 def next_from_pipe() -> Path | None:
@@ -48,5 +49,6 @@ def reset_keras() -> None:
 
     import keras
 
+    compile_predictor.cache_clear()
     keras.utils.clear_session()
     gc.collect()

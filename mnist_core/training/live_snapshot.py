@@ -27,6 +27,7 @@ from mnist_core.files.write import write_bytes, write_json
 from mnist_core.handwriting.mixture import ASSUMED_NON_DIGIT_SHARE
 from mnist_core.models.weights import Weights
 from mnist_core.networks.architecture import Architecture
+from mnist_core.networks.layers import biased_output
 from mnist_core.runs.run import Run
 from mnist_core.training.weights import inference_weights, prior_shift
 
@@ -134,8 +135,9 @@ class LiveSnapshotWriter:
 
     def _content(self, step: int) -> bytes:
         weights = list(self._weights())
-        if self._non_digit_share:
-            _, bias = weights[-1]
+        place = biased_output(self._architecture.layers)
+        if self._non_digit_share and place is not None:
+            _, bias = weights[place]
             bias[NOT_A_DIGIT] += prior_shift(self._non_digit_share, ASSUMED_NON_DIGIT_SHARE)
         return browser_model(self._architecture, weights, about={"step": step})
 

@@ -44,8 +44,8 @@ class Report:
         val_loss: mean over the validation images; None except at the end of an epoch.
         val_accuracy: likewise, 0..1.
         val_seconds: how long validation took.
-        estimated_val_loss: likewise of a few validation images, within an epoch; None if the report has no estimate.
-        estimated_val_accuracy: likewise, 0..1.
+        estimated_val_loss: mean over a few validation images, within an epoch; None if the report has no estimate.
+        estimated_val_accuracy: on the same images, 0..1.
         estimate_seconds: how long the estimate took.
     """
 
@@ -83,15 +83,21 @@ class LiveControls:
         """The values that the settings ask for."""
         return cls(settings.learning_rate, settings.epochs)
 
-    def learning_rates(self, settings: Settings, per_epoch: int) -> NDArray[np.float32]:
-        """(steps,) float32: the learning rate of every step of the whole training.
+    def learning_rates(self, settings: Settings, per_epoch: int, first: int, count: int) -> NDArray[np.float32]:
+        """(count,) float32: the learning rates of some steps.
 
         Args:
             settings: whose schedule to follow.
             per_epoch: steps per epoch.
+            first: the first of these steps, from 0.
+            count: how many.
         """
         changed = replace(settings, learning_rate=self.learning_rate, epochs=self.epochs)
-        return learning_rates(changed, per_epoch * self.epochs)
+        return learning_rates(changed, per_epoch * self.epochs, first, count)
+
+    def reports_tiny_batch(self) -> bool:
+        """Whether the last batch of an epoch, which may be tiny and then a spike in the curve, has its own report."""
+        return self.batches is not None
 
 
 def train(
@@ -133,11 +139,11 @@ def train(
                 count = controls.batches or batches_per_call
                 count = next((min(count, due - step) for due in report_steps if due > step), count)
                 images, labels = batches.take(count)  # (K, B, size, size), (K, B)
-                rates = controls.learning_rates(settings, per_epoch)[step:][: len(labels)]  # (K,)
+                rates = controls.learning_rates(settings, per_epoch, step, len(labels))  # (K,)
                 began = time.perf_counter()
                 losses, hits = (np.asarray(values) for values in train_batches(images, labels, rates))  # (K,) each
                 call_seconds = time.perf_counter() - began
-                check_finite(losses, step, settings)
+                check_finite(losses, step, controls.learning_rate)
                 if graph_is_built:
                     batches_per_call = fit_batches_per_call(batches_per_call, len(losses), call_seconds)
                 graph_is_built = True
@@ -147,8 +153,8 @@ def train(
                 correct += float(hits.sum())
                 images_seen += labels.size
                 seconds += call_seconds
-                if step == epoch_end - 1:
-                    continue  # the last batch may be tiny: reported alone, it would be a spike in the curve
+                if step == epoch_end - 1 and not controls.reports_tiny_batch():
+                    continue
                 report = Report(
                     step,
                     step // per_epoch,
@@ -221,13 +227,19 @@ def fit_batches_per_call(current: int, batches: int, seconds: float) -> int:
     return max(1, min(fitting, 4 * current))
 
 
-def check_finite(losses: NDArray[np.float32], step: int, settings: Settings) -> None:
-    """Raises TrainingError if one of (K,) losses is NaN or infinite. `step`: batches trained before them."""
+def check_finite(losses: NDArray[np.float32], step: int, learning_rate: float) -> None:
+    """Raises TrainingError if one of (K,) losses is NaN or infinite.
+
+    Args:
+        losses: (K,) float32, of successive batches.
+        step: batches trained before them.
+        learning_rate: peak of the schedule.
+    """
     bad = np.flatnonzero(~np.isfinite(losses))
     if len(bad):
         raise TrainingError(
             f"Training diverged: the loss is {losses[bad[0]]} at step {step + int(bad[0]) + 1:,}. "
-            f"Try a smaller learning rate (it was {settings.learning_rate:g}; a tenth of it often works), "
+            f"Try a smaller learning rate (it was {learning_rate:g}; a tenth of it often works), "
             "a larger batch size, or Adam."
         )
 

@@ -32,7 +32,7 @@ def predict(model: Any, images: Images) -> NDArray[np.float32]:
     Raises:
         TrainingError: a probability is NaN. The last step can ruin the weights without any loss that shows it.
     """
-    compiled = _compile_predictor(model)
+    compiled = compile_predictor(model)
     batches = [images[start : start + PREDICTION_BATCH] for start in range(0, len(images), PREDICTION_BATCH)]
     probabilities = np.concatenate([np.asarray(compiled(batch)) for batch in batches])
     if not np.isfinite(probabilities).all():
@@ -43,7 +43,8 @@ def predict(model: Any, images: Images) -> NDArray[np.float32]:
 
 
 @lru_cache(maxsize=2)
-def _compile_predictor(model: Any) -> Any:
+def compile_predictor(model: Any) -> Any:
+    """Compiles the predictions of a Keras model into one call: (N, size, size) uint8 -> (N, C) float32. Cached."""
     import tensorflow as tf
 
     size = model.input_shape[1]
@@ -66,7 +67,7 @@ def make_predictor(model: Any) -> Predictor:
     import tensorflow as tf
 
     if not model.optimizer.use_ema:
-        plain = _compile_predictor(model)  # one graph for this and for validation
+        plain = compile_predictor(model)  # one graph for this and for validation
         return lambda images: np.asarray(plain(images), np.float32)
     size, weights = model.input_shape[1], model.optimizer._model_variables_moving_average
 

@@ -129,10 +129,13 @@ class RangeTestControls(LiveControls):
     def __init__(self, epochs: int) -> None:
         super().__init__(HIGHEST_RATE, epochs, batches=1)
 
-    def learning_rates(self, settings: Settings, per_epoch: int) -> NDArray[np.float32]:
-        """(steps,) float32: the ramp, and its last value from there on."""
-        ramp = learning_rate_ramp()
-        return np.pad(ramp, (0, max(0, per_epoch * self.epochs - len(ramp))), mode="edge")
+    def learning_rates(self, settings: Settings, per_epoch: int, first: int, count: int) -> NDArray[np.float32]:
+        """(count,) float32: the ramp, and its last value from there on."""
+        return learning_rate_ramp()[np.minimum(np.arange(first, first + count), STEPS - 1)]
+
+    def reports_tiny_batch(self) -> bool:
+        """A spike would end the test."""
+        return False
 
 
 def prepare_settings(settings: Settings) -> Settings:
@@ -173,15 +176,18 @@ def run_range_test(model: Any, settings: Settings, split: Split, seed: int) -> I
 
 
 def suggest_rate(points: Sequence[Point]) -> Suggestion | None:
-    """Suggests a learning rate; None if the loss has not fallen."""
-    if len(points) < 2:
-        return None
-    losses = np.array([point.smoothed for point in points])
-    lowest = int(losses.argmin())
-    if losses[lowest] > FELL * losses[0]:
+    """Suggests a learning rate; None if the loss has not fallen, or was still falling at the end."""
+    lowest = _lowest(points)
+    if lowest is None or lowest == len(points) - 1:
         return None
     two_digits = float(f"{points[lowest].rate / SAFETY:.1e}")
     return Suggestion(two_digits, points[lowest].rate)
+
+
+def _lowest(points: Sequence[Point]) -> int | None:
+    """The index of the lowest smoothed loss; None if the loss has not fallen."""
+    losses = [point.smoothed for point in points]
+    return losses.index(min(losses)) if losses and min(losses) <= FELL * losses[0] else None
 
 
 def run_in_worker(run: Run, heartbeat: Heartbeat, stop_requested: Callable[[], bool]) -> None:
@@ -224,6 +230,11 @@ def run_in_worker(run: Run, heartbeat: Heartbeat, stop_requested: Callable[[], b
 def describe_result(points: Sequence[Point]) -> str:
     """Says what a finished test suggests, for people."""
     suggestion = suggest_rate(points)
+    if suggestion is None and _lowest(points) is not None:
+        return (
+            f"The test ended at a learning rate of {points[-1].rate:.1e}, where the loss was still falling, so there is "
+            "no suggestion. Try a smaller network or smaller batches, and let the test run to its end."
+        )
     if suggestion is None:
         return (
             "The loss did not fall clearly at any learning rate, so there is no suggestion. Try larger batches, "

@@ -65,11 +65,12 @@ class EventWriter:
             values = {tag: row[name] for name, tag in tags.items() if is_number(row.get(name))}
             if not values:
                 continue
-            if folder not in self._writers:
-                self._writers[folder] = tf.summary.create_file_writer(str(self._folder / folder))
-            with self._writers[folder].as_default(step=step), contextlib.suppress(tf.errors.OpError):
-                for tag, value in values.items():
-                    tf.summary.write(tag, tf.constant(value, tf.float32), metadata=self._scalar)
+            with contextlib.suppress(tf.errors.OpError):
+                if folder not in self._writers:
+                    self._writers[folder] = tf.summary.create_file_writer(str(self._folder / folder))
+                with self._writers[folder].as_default(step=step):
+                    for tag, value in values.items():
+                        tf.summary.write(tag, tf.constant(value, tf.float32), metadata=self._scalar)
 
     def _flush(self) -> None:
         import tensorflow as tf

@@ -20,7 +20,7 @@ from mnist_core.runs.checkpoints import (
 )
 from mnist_core.runs.heartbeat import Heartbeat
 from mnist_core.runs.run import Run
-from mnist_core.runs.snapshots import Moment, first_epoch_steps, write_snapshot
+from mnist_core.runs.snapshots import Moment, delete_later_snapshots, first_epoch_steps, write_snapshot
 from mnist_core.runs.spec import RunSpec
 from mnist_core.training import loop
 from mnist_core.training.batches import steps_per_epoch
@@ -34,8 +34,8 @@ from mnist_core.training.progress import ProgressWriter
 from mnist_core.training.weights import inference_weights
 
 CHECKPOINT_SECONDS = 2
-"""Shortest time between two checkpoints, unless the training pauses or ends: writing one takes 0.05 seconds, up to a
-tenth of a short epoch. A training that is killed loses at most these seconds and one epoch."""
+"""Minimum seconds between two checkpoints; a pause and the end of a training always write one. Writing takes 0.05
+seconds, up to a tenth of a short epoch. A training that is killed loses at most this time plus one epoch."""
 
 
 class Ending(NamedTuple):
@@ -75,22 +75,29 @@ class Trainer:
         settings = spec.settings
         self._checkpoint = TrainingProgress(epochs=settings.epochs, learning_rate=settings.learning_rate)
         self._best_weights: Variables = []
-        self._unwritten: Variables = []
+        self._pending: Variables = []
         """The variables of `_checkpoint` while it is not written yet."""
-        self._written = time.monotonic()
+        self._last_write = time.monotonic()
         """When the last checkpoint was written, or the training began, as `time.monotonic`."""
         if has_checkpoint(run.path):
             self._checkpoint, self._best_weights = read_checkpoint(run.path, model)
             run.trim_metrics(self._checkpoint.step)
+            delete_later_snapshots(run.path, Moment(self._checkpoint.epoch))
         self._clock = TrainingClock(self._checkpoint.elapsed, self._checkpoint.train_seconds)
         self._control = ControlHandler(run, heartbeat, stop_requested, self._checkpoint)
         self._live = LiveSnapshotWriter(run, model, settings.architecture, non_digit_share)
         predictor = make_predictor(model)
-        self._progress = ProgressWriter(run, heartbeat, self._clock, self._control, predictor, split, settings)
+        with self._clock.paused():  # it writes the earlier reports to TensorBoard's files again
+            self._progress = ProgressWriter(run, heartbeat, self._clock, self._control, predictor, split, settings)
         self._estimator = ValidationEstimator(predictor, split, steps_per_epoch(len(split.x_train), settings))
 
     def train(self) -> Ending:
-        """Trains to the last epoch, or until a stop is requested or an early-stopping limit is reached."""
+        """Trains to the last epoch, or until a stop is requested or an early-stopping limit is reached.
+
+        Raises:
+            TrainingError: the training diverged.
+            OSError: a file cannot be written, or the run was deleted.
+        """
         begin, controls = self._checkpoint, self._control.values
         self._heartbeat.update(
             steps=steps_per_epoch(len(self._split.x_train), self._spec.settings) * controls.epochs,
@@ -105,9 +112,13 @@ class Trainer:
         if not self._apply_control():
             return self._stopped()
         try:
-            return self._train_epochs(begin.epoch)
-        finally:
-            self._write_checkpoint()
+            ending = self._train_epochs(begin.epoch)
+        except BaseException:
+            with contextlib.suppress(OSError):  # the first error says what is wrong
+                self._write_checkpoint()
+            raise
+        self._write_checkpoint()
+        return ending
 
     def _train_epochs(self, finished_epochs: int) -> Ending:
         settings, seed, controls = self._spec.settings, self._spec.seed, self._control.values
@@ -139,12 +150,13 @@ class Trainer:
 
     def _take_checkpoint(self, report: Report) -> None:
         """Takes a checkpoint and a snapshot at the end of an epoch."""
-        loss = float(report.val_loss or 0)
-        if loss < self._checkpoint.best_loss:
-            self._checkpoint = replace(self._checkpoint, best_loss=loss, best_epoch=report.epoch)
-            self._best_weights = copy_weights(self._model) if self._spec.settings.patience else []
-        self._checkpoint = replace(
-            self._checkpoint,
+        variables, loss = copy_weights(self._model), float(report.val_loss or 0)
+        checkpoint, best = self._checkpoint, self._best_weights
+        if loss < checkpoint.best_loss:
+            checkpoint = replace(checkpoint, best_loss=loss, best_epoch=report.epoch)
+            best = variables if self._spec.settings.patience else []
+        checkpoint = replace(
+            checkpoint,
             epoch=report.epoch,
             epochs=self._control.values.epochs,
             step=report.step,
@@ -153,16 +165,17 @@ class Trainer:
             train_seconds=self._clock.train_seconds(),
             elapsed=self._clock.elapsed(),
         )
-        self._unwritten = copy_weights(self._model)
-        if time.monotonic() >= self._written + CHECKPOINT_SECONDS:
+        self._checkpoint, self._best_weights, self._pending = checkpoint, best, variables
+        if time.monotonic() >= self._last_write + CHECKPOINT_SECONDS:
             self._write_checkpoint()
         self._write_snapshot(Moment(report.epoch))
 
     def _write_checkpoint(self) -> None:
         """Writes the last checkpoint taken, unless that is done."""
-        if self._unwritten:
-            write_checkpoint(self._run.path, self._unwritten, self._checkpoint, self._best_weights)
-            self._unwritten, self._written = [], time.monotonic()
+        variables, self._pending = self._pending, []
+        if variables:
+            write_checkpoint(self._run.path, variables, self._checkpoint, self._best_weights)
+            self._last_write = time.monotonic()
 
     def _write_snapshot(self, moment: Moment) -> None:
         """Keeps a copy of the weights to look back on. A full disk must not end the training."""
@@ -183,7 +196,9 @@ class Trainer:
                 )
         # Compare with the time in the last report, so that the curve shows why the training ended.
         if settings.time_budget and self._progress.elapsed >= settings.time_budget:
-            return f"The time budget of {settings.time_budget:g} seconds is used up"
+            self._restore_best_weights()
+            restored = f"; the weights of epoch {best_epoch} are restored" if self._best_weights else ""
+            return f"The time budget of {settings.time_budget:g} seconds is used up{restored}"
         return ""
 
     def _restore_best_weights(self) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_core.networks.layers import Layers, biased_output
+
 
 @contextmanager
 def averaged_weights(model: Any) -> Iterator[None]:
@@ -41,18 +43,23 @@ def inference_weights(model: Any) -> list[NDArray[np.float32]]:
     return [np.array(averages.get(id(variable), variable)) for variable in model.weights]
 
 
-def adjust_class_prior(model: Any, output: int, trained: float, assumed: float) -> None:
+def adjust_class_prior(model: Any, layers: Layers, output: int, trained: float, assumed: float) -> None:
     """Adjusts one output of a softmax from the share of its class in training to its share in use.
 
+    It does nothing if the logits have no bias that could be changed.
+
     Args:
-        model: whose last layer is a Dense with softmax.
+        model: the Keras model.
+        layers: of the model.
         output: number of the class.
         trained: its share of the training images, between 0 and 1, both excluded.
         assumed: its share of the images that the model will get, likewise.
     """
-    kernel, bias = model.layers[-1].get_weights()
-    bias[output] += prior_shift(trained, assumed)
-    model.layers[-1].set_weights([kernel, bias])
+    place = biased_output(layers)
+    if place is not None:
+        kernel, bias = model.layers[place].get_weights()
+        bias[output] += prior_shift(trained, assumed)
+        model.layers[place].set_weights([kernel, bias])
 
 
 def prior_shift(trained: float, assumed: float) -> float:

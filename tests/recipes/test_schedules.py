@@ -98,6 +98,12 @@ def test_one_cycle_is_a_cosine_after_a_warm_up_of_a_fifth() -> None:
     assert longer.argmax() == 50
 
 
+def test_the_rates_of_some_steps_are_those_of_the_whole_training() -> None:
+    for name in SCHEDULES:
+        settings = replace(SETTINGS, schedule=name, warm_up=0.1)
+        np.testing.assert_array_equal(learning_rates(settings, 77, 30, 12), learning_rates(settings, 77)[30:42])
+
+
 def test_rates_are_between_zero_and_the_peak() -> None:
     for name, warm_up, steps in itertools.product(SCHEDULES, (0.0, 0.1, 0.37, 0.9), (1, 2, 13, 1000)):
         settings = replace(SETTINGS, schedule=name, warm_up=warm_up, decay_factor=0.001, epochs=1000)

@@ -75,6 +75,10 @@ def test_what_is_not_known_yet_is_left_open(scores: dict[str, list[float]], cell
     assert [row[name] for name in COLUMNS[3:]] == cells
 
 
+def test_the_interval_of_one_training_stays_within_0_and_100() -> None:
+    assert compare("singh-mlp", keras=[85, 97]).single == (0, 1)
+
+
 def test_json() -> None:
     found = to_json(compare("brownlee-cnn", digitlab=[99.0, 99.5], keras=[99.0, 99.5]))
     assert found["recipe"] == "brownlee-cnn" and found["published_accuracy"] == 0.987

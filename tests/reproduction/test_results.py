@@ -35,6 +35,12 @@ def test_what_was_appended_is_read_back_once(path: Path) -> None:
     assert read_trainings(path) == [FIRST, SECOND]
 
 
+def test_a_training_of_a_thousand_epochs_is_read_back(path: Path) -> None:
+    curve = tuple(0.123456789 + step / 12_000 for step in range(1000))
+    append_training(path, replace(FIRST, val_accuracy=curve))
+    assert read_trainings(path)[0].val_accuracy == pytest.approx(curve, abs=1e-6)
+
+
 def test_a_line_that_a_crash_cut_short_costs_only_its_own_training(path: Path) -> None:
     append_training(path, FIRST)
     path.write_text(path.read_text() + line(seed=7)[:60])

@@ -20,6 +20,7 @@ from mnist_core.runs.snapshots import (
     BYTES_PER_WEIGHT,
     MAX_STEP_BYTES,
     Moment,
+    delete_later_snapshots,
     first_epoch_steps,
     max_snapshots,
     read_snapshot,
@@ -86,6 +87,14 @@ def test_an_epoch_that_is_trained_again_replaces_what_came_after(tmp_path: Path)
     write_snapshot(tmp_path, Moment(2), [np.full(3, 9, np.float32)])
     assert snapshot_epochs(tmp_path) == [0, 1, 2]
     assert read_snapshot(tmp_path, Moment(2))[0].tolist() == [9, 9, 9]
+
+
+def test_snapshots_of_what_a_resumed_run_has_not_trained_yet_are_deleted(tmp_path: Path) -> None:
+    delete_later_snapshots(tmp_path, Moment(1))  # there are none
+    for moment in (Moment(0), Moment(0, 5), Moment(1), Moment(2), Moment(3)):
+        write_snapshot(tmp_path, moment, [np.zeros(3, np.float32)])
+    delete_later_snapshots(tmp_path, Moment(1))
+    assert snapshot_moments(tmp_path) == [Moment(0), Moment(0, 5), Moment(1)]
 
 
 def test_the_first_epoch_has_about_ten_snapshots_on_a_log_scale() -> None:

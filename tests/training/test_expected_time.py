@@ -25,7 +25,7 @@ def ended(seconds: float, host: str = "", **overrides: object) -> Run:
     run = create_run(spec)
     host = host or socket.gethostname()
     epochs = spec.settings.epochs
-    run.write_status(Status("finished", "", epochs, epochs, train_seconds=seconds, host=host))
+    run.write_status(Status("finished", "", epochs, epochs, 100, 100, train_seconds=seconds, host=host))
     return run
 
 
@@ -47,6 +47,22 @@ def test_latest_comparable_run_says_how_slow_the_machine_is() -> None:
 def test_runs_of_other_machines_and_short_ones_say_nothing(seconds: float, host: str) -> None:
     ended(seconds, host)
     assert measure_slowness() == 1
+
+
+def test_a_run_that_its_time_budget_ended_counts_with_the_share_that_it_trained() -> None:
+    """A tenth of its four epochs in a tenth of the time: the machine is as fast as the recipe says."""
+    run = create_run(make_spec("fast", {"epochs": 4, "time_budget": 3.0}))
+    seconds = 0.4 * RECIPES["fast"].epoch_seconds
+    status = Status("finished", "", 0, 4, 10, 100, train_seconds=max(seconds, 3.0), host=socket.gethostname())
+    run.write_status(status)
+    assert status.epochs_trained == 0.4 and Status().epochs_trained == 0
+    assert measure_slowness() == pytest.approx(max(seconds, 3.0) / seconds)
+
+
+def test_a_queued_run_takes_no_longer_than_its_time_budget() -> None:
+    run = create_run(make_spec("fast", {"epochs": 1000, "time_budget": 10.0}))
+    run.write_status(stamp_status(run.status()))
+    assert expected_wait([run], 1) == 10
 
 
 def test_measured_machine_needs_no_runs() -> None:

@@ -11,7 +11,18 @@ import pytest
 
 from mnist_core.data.splits import Split
 from mnist_core.errors import SettingError, TrainingError
-from mnist_core.networks.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, MaxPooling2D, Rescaling
+from mnist_core.networks.layers import (
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    Layer,
+    MaxPooling2D,
+    Rescaling,
+    Softmax,
+    biased_output,
+)
 from mnist_core.recipes.recipes import RECIPES
 from mnist_core.recipes.schedules import learning_rates
 from mnist_core.recipes.settings import Settings
@@ -320,6 +331,13 @@ def test_a_small_last_batch_is_reported_with_the_one_before(few: Split) -> None:
 
 
 @pytest.mark.usefixtures("keras")
+def test_a_single_batch_on_request_is_one_at_the_end_of_an_epoch_too(few: Split) -> None:
+    settings = Settings(DENSE, 150, 1)
+    controls = loop.LiveControls(0.001, 1, batches=1)
+    assert [report.images for report in train(make_model(settings, 0), settings, few, 0, controls)] == [150, 150]
+
+
+@pytest.mark.usefixtures("keras")
 def test_closing_the_iterator_stops_the_training(few: Split) -> None:
     settings = Settings(DENSE, 1, 50)
     model = make_model(settings, 0)
@@ -472,13 +490,23 @@ def test_the_fast_recipe_reaches_its_accuracy_on_the_full_mnist(full_mnist: Any)
     assert reports[-1].val_accuracy is not None and reports[-1].val_accuracy > 0.985
 
 
-def test_adjusted_class_prior_follows_bayes_rule(keras: Any) -> None:
+@pytest.mark.parametrize("layers", [(Dense(3, "softmax"),), (Dense(3), Softmax())])
+def test_adjusted_class_prior_follows_bayes_rule(keras: Any, layers: tuple[Layer, ...]) -> None:
     """Oracle: each probability times the ratio of its class's priors, scaled to sum to 1."""
-    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, "softmax")])
+    softmax = [keras.layers.Softmax()] if len(layers) > 1 else []
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, layers[0].activation), *softmax])
     inputs = np.random.default_rng(0).normal(0, 2, (50, 4)).astype(np.float32)
     before = np.asarray(model(inputs))
-    adjust_class_prior(model, 2, trained=0.4, assumed=0.05)
+    adjust_class_prior(model, layers, 2, trained=0.4, assumed=0.05)
     weighted = before * [0.95 / 0.6, 0.95 / 0.6, 0.05 / 0.4]
     assert np.allclose(np.asarray(model(inputs)), weighted / weighted.sum(axis=1, keepdims=True), atol=1e-6)
-    adjust_class_prior(model, 2, trained=0.05, assumed=0.4)
+    adjust_class_prior(model, layers, 2, trained=0.05, assumed=0.4)
     assert np.allclose(np.asarray(model(inputs)), before, atol=1e-6)
+
+
+def test_a_network_without_a_bias_at_its_end_keeps_its_prior(keras: Any) -> None:
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, "softmax", use_bias=False)])
+    before = model.get_weights()[0]
+    adjust_class_prior(model, (Dense(3, "softmax", use_bias=False),), 2, trained=0.4, assumed=0.05)
+    assert (model.get_weights()[0] == before).all()
+    assert biased_output((Flatten(), Softmax())) is None and biased_output((Dense(11, "relu"), Softmax())) is None

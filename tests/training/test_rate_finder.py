@@ -110,6 +110,15 @@ def test_an_explosion_stops_it(sample: Any) -> None:
     assert all(np.isfinite(point.loss) for point in tested)
 
 
+def test_a_loss_that_still_falls_where_the_test_ends_suggests_nothing() -> None:
+    tested = points([2.3 - 0.05 * step for step in range(35)])
+    assert suggest_rate(tested) is None
+    assert (
+        f"at a learning rate of {tested[-1].rate:.1e}, where the loss was still falling"
+        in rate_finder.describe_result(tested)
+    )
+
+
 @pytest.mark.usefixtures("keras")
 def test_a_suggestion_is_good_to_train_with(few: Split) -> None:
     """A convex loss: with the rate that is suggested it falls a long way; far below it hardly falls at all."""

@@ -75,6 +75,18 @@ def test_a_resumed_run_writes_no_step_twice(keras: object) -> None:
     assert read_back(run.path / "events" / "estimate") == {"loss": [(1, 8.0)]}
 
 
+def test_a_disk_that_is_full_when_a_file_is_created_does_not_end_the_training(
+    keras: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import tensorflow as tf
+
+    def refuse(*_: object) -> None:
+        raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
+
+    monkeypatch.setattr(tf.summary, "create_file_writer", refuse)
+    EventWriter(create_run(make_spec("fast"))).write_report({"step": 1, "epoch": 0, "loss": 2.0})
+
+
 def test_broken_reports_are_left_out(keras: object) -> None:
     run = create_run(make_spec("fast"))
     for row in ({"step": 1, "loss": "x"}, {"loss": 3.0}, {"step": 2, "loss": 2.0, "wall": "01x"}):

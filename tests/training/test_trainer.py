@@ -19,7 +19,7 @@ import pytest
 
 from mnist_core import worker
 from mnist_core.browser.weights_file import read_header
-from mnist_core.errors import QueueFullError, RunError
+from mnist_core.errors import QueueFullError, RunError, TrainingError
 from mnist_core.jobs.lifecycle import conclude_run, resume_run
 from mnist_core.jobs.persistent_worker import PersistentWorker
 from mnist_core.jobs.worker_process import start_worker
@@ -27,11 +27,14 @@ from mnist_core.networks.layers import BatchNormalization, Dense, Dropout, Flatt
 from mnist_core.recipes.settings import Settings
 from mnist_core.runs.checkpoints import CHECKPOINT_FILE, TrainingProgress, Variables, read_checkpoint
 from mnist_core.runs.control import Control
+from mnist_core.runs.heartbeat import Heartbeat
 from mnist_core.runs.run import Run
 from mnist_core.runs.snapshots import read_snapshot, snapshot_moments
 from mnist_core.runs.spec import RunSpec
 from mnist_core.runs.store import create_run
 from mnist_core.training import estimate, live_snapshot, trainer
+from mnist_core.training.control_handler import ControlHandler
+from mnist_core.training.loop import Report
 from mnist_core.training.model import make_model
 from tests.support import wait_until
 
@@ -255,6 +258,7 @@ def test_finished_run_can_be_extended(finished_run: Run) -> None:
     resume_run(Backend(), finished_run, epochs=6)
     finish(finished_run)
     assert (finished_run.status().epoch, finished_run.status().epochs) == (6, 6)
+    assert finished_run.card()["epochs_trained"] == 6
     assert [epoch for epoch, _ in validation_losses(finished_run)] == [1, 2, 3, 4, 5, 6]
 
 
@@ -279,6 +283,25 @@ def test_checkpoints_of_short_epochs_are_rare_but_the_last_is_never_missing(monk
     monkeypatch.setattr(trainer.Trainer, "_reached_limit", lambda _, report: 1 / (3 * PER_EPOCH - report.step) and "")
     assert worker.main([str(run.path)]) == 1
     assert written == [3], "after an error, too"
+
+
+def test_a_disk_that_is_full_at_the_end_does_not_hide_why_a_training_diverged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    def diverge(_: object, report: Report) -> str:
+        if report.epoch == 2:
+            raise TrainingError("Training diverged")
+        return ""
+
+    monkeypatch.setattr(trainer, "CHECKPOINT_SECONDS", 1e6)
+    monkeypatch.setattr(trainer, "write_checkpoint", refuse)
+    monkeypatch.setattr(trainer.Trainer, "_reached_limit", diverge)
+    run = new_run()
+    assert worker.main([str(run.path)]) == 1
+    assert "Training diverged" in run.status().message
 
 
 def test_checkpoint_says_how_far_the_training_has_come(untouched_run: Run) -> None:
@@ -417,6 +440,49 @@ def test_time_budget_ends_it() -> None:
     assert "2 seconds" in finish(run)
     *before, last = (row["elapsed"] for row in run.metrics().rows)
     assert last >= 2.0 and all(elapsed < 2.0 for elapsed in before)
+
+
+@pytest.mark.usefixtures("keras")
+def test_time_budget_restores_the_best_weights_if_there_is_patience() -> None:
+    run = new_run(epochs=1000, time_budget=2.0, patience=900)
+    message = finish(run)
+    epoch, _ = min(validation_losses(run), key=lambda each: each[1])
+    assert f"; the weights of epoch {epoch} are restored" in message
+
+
+class PausedError(Exception):
+    """Raised instead of waiting."""
+
+
+def waits(handler: ControlHandler) -> bool:
+    """Whether the training pauses now."""
+
+    def stop_waiting() -> None:
+        raise PausedError
+
+    try:
+        assert handler.apply(while_paused=stop_waiting)
+    except PausedError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("ended_by", ["resuming", "stopping"])
+def test_what_was_requested_in_a_pause_ends_with_it(ended_by: str) -> None:
+    """A whole epoch is requested in a pause, and within this epoch the training is resumed, or stopped and resumed."""
+    run, progress = new_run(), TrainingProgress(epochs=9, learning_rate=0.1)
+    heartbeat: Any = Heartbeat(run)
+    handler = ControlHandler(run, heartbeat, lambda: False, progress)
+    run.update_control(paused=True)
+    assert waits(handler)
+    run.update_control(whole_epochs=1)
+    assert not waits(handler) and not waits(handler), "the epoch has not ended"
+    if ended_by == "stopping":  # the checkpoint is older than the request
+        handler = ControlHandler(run, heartbeat, lambda: False, progress)
+    run.update_control(paused=False)
+    assert not waits(handler)
+    run.update_control(paused=True)
+    assert waits(handler)
 
 
 @pytest.mark.usefixtures("keras")
