@@ -13,7 +13,7 @@ Probabilities = NDArray[np.floating[Any]]
 Labels = NDArray[np.integer[Any]]
 
 THRESHOLDS = (0.0, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999, 0.9999)
-"""Confidences from which on a prediction is accepted; closer together where most predictions are."""
+"""Minimum confidences for accepting a prediction; closer together where most predictions are."""
 
 
 @dataclass(frozen=True)

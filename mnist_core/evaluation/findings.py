@@ -18,7 +18,7 @@ Counts = NDArray[np.int64]
 """(10, 11) counts, as `mistakes.confusion_with_rejections` returns them: row = true digit, column = prediction."""
 
 SURE = 0.9
-"""Confidence from which on a mistake counts as a confident one."""
+"""A mistake with more confidence than this counts as a confident one."""
 CALIBRATED_GAP = 0.005
 """Mean gap of confidence and accuracy, up to which a model counts as calibrated."""
 

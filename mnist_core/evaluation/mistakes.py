@@ -50,7 +50,15 @@ def cell_indices(probabilities: Probabilities, labels: Labels, true: int, predic
 
 
 def confusion_with_rejections(probabilities: Probabilities, labels: Labels) -> NDArray[np.int64]:
-    """Confusion matrix with an eleventh column for "not a digit": (10, 11) int64 counts, row = true digit."""
+    """Confusion matrix with an eleventh column for "not a digit".
+
+    Args:
+        probabilities: (N, C) float, C of 10 or more.
+        labels: (N,) integers, 0..9.
+
+    Returns:
+        (10, 11) int64 counts, row = true digit, column = prediction.
+    """
     cells = (NUM_CLASSES + 1) * labels.astype(np.int64) + predicted_labels(probabilities)
     return np.bincount(cells, minlength=NUM_CLASSES * (NUM_CLASSES + 1)).reshape(NUM_CLASSES, NUM_CLASSES + 1)
 

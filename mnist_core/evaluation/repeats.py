@@ -27,7 +27,7 @@ class Sample:
 
     @property
     def half_width(self) -> float | None:
-        """The mean of ever more trainings lies within `mean` ± this, with CONFIDENCE; None for a single training.
+        """Half the width of the confidence interval of the mean, at level CONFIDENCE; None for a single training.
 
         Student's t with n - 1 degrees of freedom: t · s / √n (Student, 1908, "The probable error of a mean").
         """
@@ -35,7 +35,7 @@ class Sample:
 
     @property
     def next_half_width(self) -> float | None:
-        """One more training will lie within `mean` ± this, with CONFIDENCE; None for a single training.
+        """Half the width of the prediction interval for one more training, at level CONFIDENCE; None for a single one.
 
         The prediction interval of a normal distribution: t · s · √(1 + 1/n). A published result is one training: it is
         this wider interval that it must be compared with, not the one of the mean.

@@ -14,13 +14,14 @@ from mnist_core.drawing.normalize import normalize_drawing
 from mnist_core.models.classifier import Classifier
 
 Images = NDArray[np.uint8]
+"""(N, 28, 28) uint8, ink bright: what every function here takes and returns."""
 Labels = NDArray[np.uint8]
 
 SUBSET = 1000
 """Images that robustness is measured on."""
 SEED = 0
-"""Of the subset, the noise and the places of occlusions."""
-FINE = 4
+"""Seeds the subset, the noise and the positions of occlusions."""
+STROKE_UPSCALING = 4
 """Images are enlarged this many times to dilate or erode strokes by fractions of a pixel."""
 OCCLUSION_CENTERS = (6, 22)
 """Range of the centers of occluding squares, in pixels: digits fill 4 to 24."""
@@ -78,16 +79,17 @@ def shift(images: Images, pixels: float) -> Images:
 
 
 def stroke(images: Images, pixels: float) -> Images:
-    """Makes strokes wider, or thinner if `pixels` is negative: dilates or erodes them at FINE times the size."""
-    side = round(abs(pixels) * FINE) + 1
+    """Makes strokes wider, or thinner if `pixels` is negative: dilates or erodes them in enlarged images."""
+    side = round(abs(pixels) * STROKE_UPSCALING) + 1
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
     change = cv2.dilate if pixels > 0 else cv2.erode
-    large = (cv2.resize(image, None, fx=FINE, fy=FINE, interpolation=cv2.INTER_LINEAR) for image in images)
+    factor = STROKE_UPSCALING
+    large = (cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_LINEAR) for image in images)
     return np.stack([cv2.resize(change(image, kernel), (28, 28), interpolation=cv2.INTER_AREA) for image in large])
 
 
 def noise(images: Images, deviation: float) -> Images:
-    """Adds the same Gaussian noise at every level, only stronger."""
+    """Adds the same Gaussian noise at every level, only stronger. `deviation`: in gray levels of 255."""
     grain = np.random.default_rng(SEED).standard_normal(images.shape, np.float32)
     return _to_uint8(images + deviation * grain)
 
@@ -99,10 +101,8 @@ def blur(images: Images, deviation: float) -> Images:
 
 def occlude(images: Images, side: float) -> Images:
     """Covers each digit with a black square at a random place. Squares of all sizes have the same center."""
-    covered, centers = (
-        images.copy(),
-        np.random.default_rng(SEED).integers(*OCCLUSION_CENTERS, (len(images), 2), endpoint=True),
-    )
+    covered = images.copy()
+    centers = np.random.default_rng(SEED).integers(*OCCLUSION_CENTERS, (len(images), 2), endpoint=True)
     for image, (y, x) in zip(covered, centers - round(side) // 2, strict=True):
         image[max(y, 0) : y + round(side), max(x, 0) : x + round(side)] = 0
     return covered

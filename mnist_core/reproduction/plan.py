@@ -19,8 +19,10 @@ SEEDS = Integer(1, 100)
 KERAS_FIRST_SEED = 1_000
 """Added to the seeds of plain Keras. The script draws the same initial weights, order and dropout from a seed as a run
 does: with the same seed, both would be the same training up to rounding, and no independent samples."""
-KERAS_SECONDS, START_SECONDS = 1.3, 8.0
-"""Seconds of a plain Keras training relative to ours, and seconds until either begins, as long as none was measured."""
+KERAS_TIME_RATIO = 1.3
+"""Time of a plain Keras training relative to ours, until one has been measured."""
+START_SECONDS = 8.0
+"""Seconds until a training begins, until one has been measured."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def plan_trainings(
 
 
 def seconds_left(missing: Iterable[Planned], finished: Collection[Training], mnist: Mnist) -> float:
-    """How long the missing trainings will take, as long as the same ones took with other seeds.
+    """Estimates the seconds of the missing trainings from finished ones that differ only in the seed.
 
     Args:
         missing: to do.
@@ -87,4 +89,4 @@ def _seconds(planned: Planned, finished: Collection[Training], mnist: Mnist) -> 
     if same:
         return statistics.fmean(same)
     guess = planned.recipe.epoch_seconds * epochs * len(mnist.y_train) / FULL_SIZES[0]
-    return START_SECONDS + guess * (KERAS_SECONDS if trainer == KERAS else 1)
+    return START_SECONDS + guess * (KERAS_TIME_RATIO if trainer == KERAS else 1)

@@ -99,9 +99,8 @@ class ValidationEstimator:
             probabilities.append(self._predict(self._images[start : start + BATCH]))
             self._predict_seconds.append((time.perf_counter() - batch_began) / len(probabilities[-1]))
         predicted = np.concatenate(probabilities)
-        is_usable = np.isfinite(
-            predicted
-        ).all()  # else the training diverges, which its next report or validation shows
+        # If not, the training diverges, which its next report or validation shows.
+        is_usable = np.isfinite(predicted).all()
         scores = evaluate(predicted, self._labels) if is_usable else None
         seconds = time.perf_counter() - began
         # Not `seconds`, which may include building a graph that validation needs anyway, or waiting for another

@@ -106,7 +106,7 @@ def base_card(base: str) -> dict[str, Any]:
 
 
 def model_folder(base: str) -> Path:
-    """Returns the folder of its model.keras and model.tflite."""
+    """Returns the folder of a base's model.keras and model.tflite. Raises RunNotFoundError if the run is gone."""
     return DEFAULT_MODEL.parent if base == SHIPPED_MODEL else find_run(base).path
 
 
@@ -157,6 +157,7 @@ def load_base_weights(model: Any, architecture: Architecture, base: str, non_dig
 
     Raises:
         ModelError: model.keras is missing, broken, or of another network.
+        RunNotFoundError: the run is gone.
     """
     model.set_weights(load_keras_model(architecture, model_folder(base) / "model.keras").get_weights())
     if non_digit_share:

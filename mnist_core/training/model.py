@@ -20,7 +20,7 @@ def make_model(settings: Settings, seed: int) -> Any:
 
 
 def make_optimizer(settings: Settings) -> Any:
-    """The Keras optimizer. What the settings leave at 0 keeps Keras's default."""
+    """The Keras optimizer. A weight decay, gradient clipping or weight averaging of 0 keeps Keras's default."""
     import keras
 
     options: dict[str, Any] = {}

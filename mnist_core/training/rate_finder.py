@@ -232,8 +232,8 @@ def describe_result(points: Sequence[Point]) -> str:
     suggestion = suggest_rate(points)
     if suggestion is None and _lowest(points) is not None:
         return (
-            f"The test ended at a learning rate of {points[-1].rate:.1e}, where the loss was still falling, so there is "
-            "no suggestion. Try a smaller network or smaller batches, and let the test run to its end."
+            f"The test ended at a learning rate of {points[-1].rate:.1e}, where the loss was still falling, so there "
+            "is no suggestion. Try a smaller network or smaller batches, and let the test run to its end."
         )
     if suggestion is None:
         return (

@@ -37,8 +37,9 @@ from mnist_core.networks.cost import LayerCost
 from mnist_core.networks.layers import LAYERS, BatchNormalization, Conv2D, Dense, DepthwiseConv2D, Flatten
 from mnist_core.processes import cpu_count, last_error_line, run_module
 from mnist_core.recipes.settings import Settings
+from mnist_core.training.eta import FORWARD_SHARE
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of the file's format."""
 FILE = "speed.json"
 """Name of the file in RUNS_DIR."""
@@ -46,8 +47,6 @@ TIMEOUT_SECONDS = 600
 """Measuring takes twenty seconds on a quiet machine."""
 IMAGE_COUNTS = {"full": (60_000, 10_000), "sample": (4_000, 1_000)}
 """Data set -> its training and test images, before any are held out for validation."""
-FORWARD_SHARE = 1 / 3
-"""Share of a step that the forward pass takes: the backward pass computes two gradients of the same size."""
 
 WORK_KINDS = (
     "step",
@@ -58,7 +57,7 @@ WORK_KINDS = (
     "depthwise",
     "dense",
     "pooled",
-    "normalised",
+    "normalized",
     "other",
     "pixel",
     "augmented",
@@ -151,7 +150,7 @@ def _layer_work(layer: LayerCost, batch: int) -> dict[str, float]:
         return {**work, "dense": multiply_adds}
     if "Pooling" in layer.layer:
         return {**work, "pooled": inputs}
-    return {**work, "normalised" if kind is BatchNormalization else "other": outputs}
+    return {**work, "normalized" if kind is BatchNormalization else "other": outputs}
 
 
 def fit_time_model(measured: Sequence[tuple[Settings, float]], threads: int) -> TimeModel:

@@ -96,9 +96,8 @@ def step_seconds(settings: Settings) -> float:
     size = settings.architecture.input_size
     generator = np.random.default_rng(0)
     images = np.broadcast_to(generator.integers(0, 256, (size, size), np.uint8), (IMAGES, size, size))
-    labels = generator.integers(
-        0, 10, IMAGES, np.uint8
-    )  # noise: what is learned well gets denormal gradients, which are slow
+    # Noise: what is learned well gets denormal gradients, which are slow.
+    labels = generator.integers(0, 10, IMAGES, np.uint8)
     split = Split(images, labels, images[:1], labels[:1], images[:1], labels[:1])
     reports = loop.train(make_model(settings, 0), replace(settings, epochs=1), split, 0)
     seconds, images_trained = 0.0, 0

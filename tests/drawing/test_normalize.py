@@ -187,7 +187,7 @@ KINDS_OF_NUMBER = arrays.scalar_dtypes() | st.just(np.dtype(np.uint8)) | st.just
 
 
 @given(arrays.arrays(KINDS_OF_NUMBER, arrays.array_shapes(min_dims=1, max_dims=4, min_side=0, max_side=40)))
-def test_any_array_is_normalised_or_refused(drawing: np.ndarray) -> None:
+def test_any_array_is_normalized_or_refused(drawing: np.ndarray) -> None:
     try:
         image = normalize_drawing(drawing).image
     except DrawingError:

@@ -45,9 +45,9 @@ def test_metrics_are_scikit_learns(seed: int) -> None:
     np.testing.assert_allclose(found.precision, expected[0])
     np.testing.assert_allclose(found.recall, expected[1])
     np.testing.assert_allclose(found.f1, expected[2])
-    normalised = probabilities.astype(np.float64)
-    normalised /= normalised.sum(axis=1, keepdims=True)
-    assert found.loss == pytest.approx(metrics.log_loss(labels, normalised, labels=DIGITS), rel=1e-6)
+    normalized = probabilities.astype(np.float64)
+    normalized /= normalized.sum(axis=1, keepdims=True)
+    assert found.loss == pytest.approx(metrics.log_loss(labels, normalized, labels=DIGITS), rel=1e-6)
     assert found.error_percent == pytest.approx(100 - 100 * found.accuracy)
 
 

@@ -190,7 +190,7 @@ def test_probes_go_into_the_next_run(app: AppTest, started: list[Run]) -> None:
     (seen,) = probes.read_probes(started[0])
     assert seen.image.shape == (28, 28) and seen.image.max() == 255
     rows, columns = np.nonzero(seen.image > 100)
-    assert max(np.ptp(rows), np.ptp(columns)) in range(17, 21), "normalised as MNIST was"
+    assert max(np.ptp(rows), np.ptp(columns)) in range(17, 21), "normalized as MNIST was"
 
 
 def test_probes_are_added_to_a_training_run_and_removed(app: AppTest, started: list[Run]) -> None:

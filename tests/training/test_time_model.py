@@ -41,7 +41,7 @@ def test_work_of_a_step_counted_by_hand() -> None:
         "depthwise": 0,
         "dense": 10 * 676 * 10,
         "pooled": 10 * 26 * 26 * 4,
-        "normalised": 0,
+        "normalized": 0,
         "other": 10 * 784,
         "pixel": 10 * 784,
         "augmented": 0,
