@@ -36,7 +36,7 @@ OWN: tuple[Recipe, ...] = (
         ),
         None,
         "For live demos: reaches 99% in the fewest seconds. It trains on all 60,000 images.",
-        test_accuracy=0.9924,
+        test_accuracy=0.9916,
         epoch_seconds=4,
     ),
     Recipe(

@@ -36,7 +36,8 @@ class Recipe:
         settings: everything it is trained with, except the data and the seed.
         published: None for our own recipes.
         note: what to know about it, or empty.
-        test_accuracy: 0..1, measured with these settings on the full MNIST; None if unknown.
+        test_accuracy: 0..1, measured with these settings on the full MNIST, a mean if there are several trainings; None
+            if unknown.
         epoch_seconds: roughly how long an epoch on the full MNIST takes on two cores.
     """
 

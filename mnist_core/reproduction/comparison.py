@@ -38,7 +38,7 @@ class Reproduction:
 
     @property
     def p_value(self) -> float | None:
-        """Of Welch's test of ours against plain Keras; None if one of them has fewer than two trainings."""
+        """Of Welch's test of ours against plain Keras; None if one has fewer than two trainings, or neither has a spread."""
         return welch_p_value(self.ours, self.keras) if self.ours and self.keras else None
 
     @property
@@ -47,7 +47,7 @@ class Reproduction:
         return None if self.p_value is None else self.p_value < SIGNIFICANCE_LEVEL
 
     @property
-    def single(self) -> tuple[float, float] | None:
+    def prediction_interval(self) -> tuple[float, float] | None:
         """Where a single training of plain Keras lies in 95% of all cases, 0..1; None before there are two."""
         if self.keras is None or self.keras.next_half_width is None:
             return None
@@ -55,11 +55,11 @@ class Reproduction:
         return max(0.0, mean - half_width), min(1.0, mean + half_width)
 
     @property
-    def luck(self) -> str:
-        """How the published result lies to `single`: `within`, `above`, `below`; empty if that cannot be said."""
-        if self.published is None or self.single is None:
+    def published_position(self) -> str:
+        """Where the published result is: `within`, `above` or `below` the prediction interval; empty if unknown."""
+        if self.published is None or self.prediction_interval is None:
             return ""
-        low, high = self.single
+        low, high = self.prediction_interval
         return "below" if self.published < low else "above" if self.published > high else "within"
 
 

@@ -21,8 +21,8 @@ def table_row(found: Reproduction) -> dict[str, str]:
         "Digit Lab": format_sample(found.ours),
         "plain Keras": format_sample(found.keras),
         "differ": _verdict(found),
-        "one training": "-" if found.single is None else f"{100 * found.single[0]:.2f} to {100 * found.single[1]:.2f}",
-        "published is": found.luck or "-",
+        "one training": _interval(found.prediction_interval),
+        "published is": found.published_position or "-",
     }
 
 
@@ -32,6 +32,10 @@ def format_sample(sample: Sample | None) -> str:
         return "-"
     half_width = "" if sample.half_width is None else f" ± {100 * sample.half_width:.2f}"
     return f"{100 * sample.mean:.2f}{half_width} ({sample.count})"
+
+
+def _interval(interval: tuple[float, float] | None) -> str:
+    return "-" if interval is None else f"{100 * interval[0]:.2f} to {100 * interval[1]:.2f}"
 
 
 def _verdict(found: Reproduction) -> str:
@@ -51,8 +55,8 @@ def to_json(found: Reproduction) -> dict[str, Any]:
         "keras": _sample_to_json(found.keras),
         "p_value": found.p_value,
         "differ": found.differ,
-        "one_training": found.single,
-        "published_is": found.luck or None,
+        "one_training": found.prediction_interval,
+        "published_is": found.published_position or None,
     }
 
 

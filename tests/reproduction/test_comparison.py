@@ -58,7 +58,7 @@ def test_a_published_test_accuracy_is_compared_with_that_on_the_test_images() ->
         "98.45 ± 0.12 (3)",
     )
     assert row["differ"] == "yes, p = 0.0065"  # t = 0.45 / √((0.1² + 0.05²) / 3) = 6.97 with 2.94 degrees of freedom
-    assert found.luck == "above" and found.differ is True
+    assert found.published_position == "above" and found.differ is True
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_what_is_not_known_yet_is_left_open(scores: dict[str, list[float]], cell
 
 
 def test_the_interval_of_one_training_stays_within_0_and_100() -> None:
-    assert compare("singh-mlp", keras=[85, 97]).single == (0, 1)
+    assert compare("singh-mlp", keras=[85, 97]).prediction_interval == (0, 1)
 
 
 def test_json() -> None:
