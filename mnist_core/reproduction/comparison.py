@@ -38,7 +38,7 @@ class Reproduction:
 
     @property
     def p_value(self) -> float | None:
-        """Of Welch's test of ours against plain Keras; None if one has fewer than two trainings, or neither has a spread."""
+        """Of Welch's test of ours against plain Keras; None if one has fewer than two trainings, or neither spreads."""
         return welch_p_value(self.ours, self.keras) if self.ours and self.keras else None
 
     @property
