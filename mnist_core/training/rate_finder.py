@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -29,6 +30,7 @@ from mnist_core.data.splits import Split, split_mnist, uncenter_split
 from mnist_core.errors import TrainingError
 from mnist_core.fields import MEASURED
 from mnist_core.files.folders import delete_folder
+from mnist_core.owners import read_owner
 from mnist_core.recipes.settings import Settings
 from mnist_core.runs.heartbeat import Heartbeat
 from mnist_core.runs.run import Run
@@ -54,8 +56,8 @@ SAFETY = 10.0
 """The suggested rate is the one with the lowest loss divided by this."""
 MAX_SECONDS = 90.0
 """A test that takes longer ends early."""
-KEPT_TESTS = 20
-"""Tests that stay in TESTS_FOLDER."""
+KEPT_TESTS = 5
+"""Tests of each owner that stay in TESTS_FOLDER."""
 VALIDATION_IMAGES = 20
 """Validation images at the end of an epoch: nobody reads the score."""
 
@@ -101,9 +103,12 @@ def is_range_test(run: Run) -> bool:
 
 
 def delete_old_tests() -> None:
-    """Deletes all tests but the newest KEPT_TESTS and those that are still running."""
-    for test in list_runs(tests_folder())[KEPT_TESTS:]:
-        if test.status().final:
+    """Deletes all tests but the newest KEPT_TESTS of each owner and those that are still running."""
+    counts = Counter[str]()
+    for test in list_runs(tests_folder()):
+        owner = read_owner(test.path)
+        counts[owner] += 1
+        if counts[owner] > KEPT_TESTS and test.status().final:
             delete_folder(test.path)
 
 

@@ -85,7 +85,7 @@ def test_a_sweep_runs_until_its_best_trial_reads_a_drawing(
     page.get_by_text("Custom sweep", exact=True).click()
     settled(page)
     choose(page, "Base", f"your network: {network.name}")
-    choose(page, "Data", "offline sample")
+    choose(page, "Data set", "offline sample")
     fill_in(page, "Trials", "2")
     fill_in(page, "Epochs per trial", "1")
     page.get_by_role("slider", name="Learning rate, log scale").first.press("ArrowRight")

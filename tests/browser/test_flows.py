@@ -300,7 +300,7 @@ def test_training_is_watched_and_steered(page: Page, app_url: str, app_home: Pat
     settled(page)
     draw(page, ROUND_HAND[7][1])
     settled(page)
-    page.get_by_role("button", name="Watch this digit").click()
+    page.get_by_role("button", name="Add this digit").click()
     settled(page)
     page.get_by_role("button", name="Train", exact=True).click()
     expect(page.locator('[data-probe="7"]')).to_be_visible(timeout=90 * SECONDS)

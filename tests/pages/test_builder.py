@@ -55,7 +55,7 @@ def test_it_starts_with_the_network_of_the_selected_recipe(app: AppTest) -> None
     assert not app.exception and not app.error
     assert layers(app) == RECIPES["fleming-cnn"].settings.layers
     assert "93,322 parameters" in page_text(app) and "2.8 million multiply-adds" in page_text(app)
-    (table,) = [each.value for each in app.dataframe if "sees pixels" in each.value.columns]
+    (table,) = [each.value for each in app.dataframe if "receptive field" in each.value.columns]
     assert table["parameters"].tolist()[-1] == 93_322
     assert "model = keras.Sequential" in "".join(block.value for block in app.code)
 

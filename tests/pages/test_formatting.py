@@ -32,3 +32,8 @@ def test_change_has_a_sign_and_no_change_is_not_shown() -> None:
 def test_run_time_is_a_date_or_the_id() -> None:
     assert formatting.run_time("20261121-061500-fast-0123abcd") == "21 Nov 2026, 06:15"
     assert formatting.run_time("mine") == "mine"
+
+
+def test_titles_of_a_menu_all_differ() -> None:
+    titles = {"run-00aa": "net", "run-00bb": "net", "run-00cc": "other"}
+    assert formatting.distinct(titles) == {"run-00aa": "net · 00aa", "run-00bb": "net · 00bb", "run-00cc": "other"}

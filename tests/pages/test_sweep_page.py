@@ -228,6 +228,20 @@ def test_a_running_sweep_is_paused_extended_and_stopped(app: AppTest) -> None:
     assert not app.exception
 
 
+def test_the_analysis_of_a_running_sweep_can_be_refreshed_before_it_has_charts(app: AppTest) -> None:
+    made(TRIALS[:1], Status("running", "Trying.", step=1, steps=9))
+    opened(app)
+    assert "Analysis of 1 trial" in shown(app) and "The charts need" in shown(app)
+    assert "Refresh" in {button.label for button in app.button}
+
+
+def test_a_sweep_that_ended_without_a_trial_promises_none(app: AppTest) -> None:
+    made([], Status("stopped", "Stopped."))
+    opened(app)
+    assert "The sweep ended before its first trial." in shown(app) and "in a few seconds" not in shown(app)
+    assert "Extend" in {button.label for button in app.button}
+
+
 def test_a_complete_grid_cannot_be_extended(app: AppTest) -> None:
     made(
         TRIALS[:4],

@@ -202,6 +202,13 @@ def test_drawing_of_the_tour_is_recognized_before_the_canvas_is_touched(app: App
     assert any('data-digit="3"' in part.proto.body for part in app.get("html"))
 
 
+@pytest.mark.parametrize("way", ["tour_next", "tour_leave"])
+def test_plain_resize_ends_with_its_step(app: AppTest, way: str) -> None:
+    at_step(app, 2)
+    press(app, way)
+    assert app.session_state[state.PLAIN] is False
+
+
 def test_drawing_of_the_tour_is_rejected_with_plain_resize(app: AppTest) -> None:
     at_step(app, 2)
     assert any("not look like a digit" in part.proto.body for part in app.get("html"))

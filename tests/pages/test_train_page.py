@@ -16,6 +16,8 @@ from mnist_core.data.mnist import load_mnist
 from mnist_core.errors import DataError
 from mnist_core.files.json_reader import read_json
 from mnist_core.files.write import write_json
+from mnist_core.networks.architecture import layers_to_json
+from mnist_core.networks.layers import Dense, Flatten, Rescaling
 from mnist_core.runs import probes
 from mnist_core.runs.examples import EXAMPLES
 from mnist_core.runs.run import Run
@@ -112,6 +114,29 @@ def test_link_to_a_run_fills_the_form_and_shows_the_network_of_the_run(app: AppT
     assert app.selectbox(key=state.RECIPE).value == "fleming-cnn", "the link is followed once"
 
 
+@pytest.mark.parametrize("link", [{"epochs": "600"}, {"epochs": "1000"}, {"recipe": "brownlee-cnn", "dropout": "0.95"}])
+def test_the_largest_values_of_a_link_fit_into_the_form(app: AppTest, link: dict[str, str]) -> None:
+    open_page(app, "pages/train.py", **{"recipe": "fast"} | link)
+    assert app.slider(key=state.EPOCHS).max <= 1000 and not app.error
+    assert app.slider(key=state.DROPOUT).value == float(link.get("dropout", 0))
+
+
+def test_run_that_has_trained_all_epochs_that_are_allowed_opens(app: AppTest) -> None:
+    run = create_run(make_spec("fast", {"epochs": 1000}, "sample"))
+    run.write_status(replace(run.status(), state="stopped", epoch=1000, epochs=1000, message="Done."))
+    open_page(app, "pages/train.py", run=run.id)
+    assert not app.error and "continue" not in {each.key for each in app.button}
+
+
+def test_link_to_a_run_with_a_network_of_its_own_shows_the_run(app: AppTest) -> None:
+    layers = layers_to_json((Rescaling(1 / 255), Flatten(), Dense(10, "softmax")))
+    run = create_run(make_spec("fast", {"layers": layers}, "sample"))
+    run.write_status(replace(run.status(), state="stopped", message="Stopped before its turn came."))
+    open_page(app, "pages/train.py", run=run.id)
+    assert app.session_state[state.CUSTOM_NETWORK] and app.session_state[state.STAGE] == "run"
+    assert "Stopped before its turn came." in page_text(app)
+
+
 def test_run_without_reports_promises_curves_only_while_it_can_have_some(app: AppTest, started: list[Run]) -> None:
     open_page(app, "pages/train.py")
     assert len(app.get("vega_lite_chart")) == 2, "the example"
@@ -184,7 +209,7 @@ def test_probes_go_into_the_next_run(app: AppTest, started: list[Run]) -> None:
     open_page(app, "pages/train.py")
     app.session_state[state.PROBE_CANVAS] = drawing(*SEVEN)
     app.run()
-    button(app, "Watch this digit").click().run()
+    button(app, "Add this digit").click().run()
     assert len(app.session_state[state.PROBES]) == 1
     button(app, "Train").click().run()
     (seen,) = probes.read_probes(started[0])
@@ -198,11 +223,11 @@ def test_probes_are_added_to_a_training_run_and_removed(app: AppTest, started: l
     button(app, "Train").click().run()
     app.session_state[state.PROBE_CANVAS] = drawing(*SEVEN)
     app.run()
-    button(app, "Watch this digit").click().run()
+    button(app, "Add this digit").click().run()
     assert len(probes.read_probes(started[0])) == 1
-    button(app, "Remove the last").click().run()
+    button(app, "Remove the last digit").click().run()
     assert probes.read_probes(started[0]) == ()
-    assert button(app, "Remove the last").disabled
+    assert button(app, "Remove the last digit").disabled
 
 
 def test_six_probes_are_the_limit(app: AppTest) -> None:
@@ -210,7 +235,7 @@ def test_six_probes_are_the_limit(app: AppTest) -> None:
     app.session_state[state.PROBES] = [probes.new_probe(np.zeros((28, 28), np.uint8))] * 6
     app.session_state[state.PROBE_CANVAS] = drawing(*SEVEN)
     app.run()
-    assert button(app, "Watch this digit").disabled
+    assert button(app, "Add this digit").disabled
 
 
 def test_probe_grid_of_an_ended_run_goes_back_in_time(app: AppTest, trained_run: Run) -> None:

@@ -13,6 +13,7 @@ from mnist_core import worker
 from mnist_core.data.splits import Split
 from mnist_core.errors import SettingError
 from mnist_core.networks.layers import Dense, Flatten, Rescaling
+from mnist_core.owners import write_owner
 from mnist_core.recipes.recipes import RECIPES
 from mnist_core.recipes.settings import Settings
 from mnist_core.runs.run import Run
@@ -230,3 +231,8 @@ def test_old_tests_are_deleted_unless_they_are_running(monkeypatch: pytest.Monke
         test.write_status(Status("finished"))
     rate_finder.delete_old_tests()
     assert {test.id for test in list_runs(rate_finder.tests_folder())} == {going.id, ended[1].id, ended[2].id}
+    write_owner(ended[1].path, "a" * 64)
+    monkeypatch.setattr(rate_finder, "KEPT_TESTS", 1)
+    rate_finder.delete_old_tests()
+    kept = {test.id for test in list_runs(rate_finder.tests_folder())}
+    assert kept == {going.id, ended[1].id, ended[2].id}, "the newest of each owner"

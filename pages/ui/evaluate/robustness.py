@@ -16,7 +16,7 @@ from mnist_core.evaluation import findings
 from mnist_core.evaluation.metrics import wilson_interval
 from mnist_core.evaluation.robustness import DISTORTIONS, PREPARATIONS, preparations_for
 from pages.ui.evaluate.evaluated_model import EvaluatedModel
-from pages.ui.shared import analysis_caches, caches, figure, model_menu, state, thumbnails
+from pages.ui.shared import analysis_caches, caches, figure, formatting, model_menu, state, thumbnails
 
 MAX_MODELS = 3
 SLICE_SECONDS = 1.0
@@ -90,7 +90,7 @@ def robustness_model_menu(choice: str) -> list[str]:
         st.session_state[state.ROBUSTNESS_MODELS] = [option for option in preselected if option][:MAX_MODELS]
     existing = [option for option in st.session_state[state.ROBUSTNESS_MODELS] if option in options]
     st.session_state[state.ROBUSTNESS_MODELS] = existing
-    names = {option: model_menu.model_name(option) for option in options}
+    names = formatting.distinct({option: model_menu.model_name(option) for option in options})
     choices = st.multiselect(
         f"Models (up to {MAX_MODELS})",
         options,

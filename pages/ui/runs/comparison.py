@@ -85,11 +85,8 @@ def metric_title(metric: str) -> str:
 
 def unique_names(runs: list[Run]) -> list[str]:
     """The names of runs, with the end of the id where several have the same."""
-    titles = [f"{run_title(run)} (imported)" if read_import(run.path) else run_title(run) for run in runs]
-    return [
-        title if titles.count(title) == 1 else f"{title} · {run.id[-4:]}"
-        for run, title in zip(runs, titles, strict=True)
-    ]
+    titles = {run.id: f"{run_title(run)} (imported)" if read_import(run.path) else run_title(run) for run in runs}
+    return list(formatting.distinct(titles).values())
 
 
 def show_settings(runs: list[Run]) -> None:
@@ -114,7 +111,8 @@ def show_settings(runs: list[Run]) -> None:
 
 def _settings_columns(names: list[str], rows: list[dict[str, Any]]) -> list[dict[str, str]]:
     """A row for each setting, a column for each run."""
-    return [{"setting": row["setting"], **dict(zip(names, row["values"], strict=True))} for row in rows]
+    first = "setting" if "setting" not in names else "setting "  # a run may have this name
+    return [{first: row["setting"], **dict(zip(names, row["values"], strict=True))} for row in rows]
 
 
 def show_confusion_matrices(runs: list[Run]) -> None:

@@ -170,6 +170,10 @@ def _select_ticked(key: str, ids: list[str], sweeps: set[str]) -> None:
 def selectable_runs(rows: Iterable[Row]) -> Mapping[str, str]:
     """Run id -> name: runs outside of sweeps, those of opened sweeps, and what is selected."""
     opened, selected = st.session_state.get(state.OPENED_SWEEPS, []), st.session_state.get(state.COMPARED, [])
-    return {
-        row["run"]: row["name"] for row in rows if not row["sweep"] or sweep_of(row) in opened or row["run"] in selected
-    }
+    return formatting.distinct(
+        {
+            row["run"]: row["name"]
+            for row in rows
+            if not row["sweep"] or sweep_of(row) in opened or row["run"] in selected
+        }
+    )

@@ -89,7 +89,7 @@ def _show_schedule(base: Settings) -> None:
         state.WARM_UP,
         "Warm-up share",
         0.05,
-        "Share of all steps during which the learning rate rises to its peak. 0: none, or a fifth for one-cycle.",
+        "Share of all steps during which the learning rate rises to its peak. 0: none; one-cycle then has a fifth.",
     )
     _show_number(
         left,

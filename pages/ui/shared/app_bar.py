@@ -64,11 +64,13 @@ def _thumbnail_url() -> str | None:
 
 
 def _show_training() -> None:
-    """A link to the visitor's latest run that trains or waits, redrawn every second. A toast tells of its end."""
+    """A link to the visitor's run that trains, or else waits, redrawn every second. A toast tells of its end."""
     _announce_end()
     owner = visitor.owner_id()
     rows = [row for row in caches.run_history(runs_dir()) if row["owner"] == owner and not row["sweep"]]
-    run = next((Run(runs_dir() / row["run"]) for row in rows if row["state"] not in FINAL_STATES), None)
+    unfinished = [row for row in rows if row["state"] not in FINAL_STATES]
+    unfinished.sort(key=lambda row: row["state"] == "queued")  # those that train first
+    run = Run(runs_dir() / unfinished[0]["run"]) if unfinished else None
     if run is not None and not run.status().final:
         st.session_state[state.FOLLOWED_RUN] = run.id
         guard.render_fragment(lambda: _show_progress(run), every=REDRAW_SECONDS)

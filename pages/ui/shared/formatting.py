@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import re
 import time
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from mnist_core.wording import plural as plural
 
 DATE_FORMAT = "%d %b %Y, %H:%M"
 """Of every date in the app."""
+
+
+def distinct(titles: Mapping[str, str]) -> dict[str, str]:
+    """Returns titles by id that all differ: with the end of the id where several are the same.
+
+    A menu needs that: Streamlit's browser side sends the title of what is chosen, not its id.
+    """
+    counts = Counter(titles.values())
+    return {name: title if counts[title] == 1 else f"{title} · {name[-4:]}" for name, title in titles.items()}
 
 
 MAX_LENGTH = 1000

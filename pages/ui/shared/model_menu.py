@@ -15,7 +15,7 @@ from mnist_core.runs.run import Run
 from mnist_core.runs.store import find_run
 from mnist_core.sweeps import folding
 from mnist_core.training import fine_tune
-from pages.ui.shared import caches, guard, state, visitor
+from pages.ui.shared import caches, formatting, guard, state, visitor
 
 SHIPPED = fine_tune.SHIPPED_MODEL
 """The choice of the model that comes with Digit Lab."""
@@ -39,7 +39,7 @@ def select_model(label: str, key: str, optional: bool = False, exclude: str | No
     choices = [choice for choice in choices if choice != exclude]
     if st.session_state.get(key) not in choices:
         st.session_state[key] = choices[0] if choices else NO_MODEL
-    names = {choice: model_name(choice) for choice in choices}
+    names = formatting.distinct({choice: model_name(choice) for choice in choices})
     choice = str(st.selectbox(label, choices, format_func=names.__getitem__, key=key))
     if key == state.MODEL and st.session_state.get(state.BAR_MODEL, choice) != choice:
         st.session_state[state.BAR_MODEL] = choice

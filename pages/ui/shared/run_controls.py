@@ -132,7 +132,7 @@ def show_resume(run: Run, status: Status) -> None:
 
     Shows nothing if the run has a model but no checkpoint: training it again would replace the model.
     """
-    if not can_be_resumed(run):
+    if not can_be_resumed(run) or status.epoch >= MAX_EPOCHS:
         return
     from_checkpoint = has_checkpoint(run.path)
     button, input_column = st.columns(2, vertical_alignment="bottom")

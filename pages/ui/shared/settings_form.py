@@ -18,7 +18,7 @@ from mnist_core.runs.spec import MAX_SEED, RunSpec, make_spec
 from mnist_core.runs.store import find_run
 from pages.ui.shared import advanced_settings, custom_network, formatting, state
 from pages.ui.shared.advanced_settings import show_advanced_settings
-from pages.ui.shared.run_controls import LEARNING_RATES
+from pages.ui.shared.run_controls import LEARNING_RATES, MAX_EPOCHS
 
 MAX_SLIDER_EPOCHS = 50
 """Upper end of the Epochs slider, unless the recipe trains for more than half of it."""
@@ -58,7 +58,7 @@ def fill_from_settings(settings: Settings) -> None:
     """Sets every widget, and carries along the settings that have none."""
     for key in (*BASIC_KEYS, *advanced_settings.KEYS):
         st.session_state[key] = advanced_settings.to_control_value(key, getattr(settings, key))
-    st.session_state[state.MAX_EPOCHS] = max(MAX_SLIDER_EPOCHS, 2 * settings.epochs)
+    st.session_state[state.MAX_EPOCHS] = min(MAX_EPOCHS, max(MAX_SLIDER_EPOCHS, 2 * settings.epochs))
     st.session_state[state.AUGMENTATION] = settings.augmentation != "none"
     base = recipes.find_recipe(st.session_state[state.RECIPE]).settings
     with_widget = (*BASIC_KEYS, *advanced_settings.KEYS, "augmentation", LAYERS_KEY)  # the builder changes the network
@@ -93,7 +93,7 @@ def show_settings_form() -> None:
     right.slider(
         "Dropout",
         0.0,
-        0.9,
+        0.95,
         step=0.05,
         key=state.DROPOUT,
         help="Share of values dropped at random in each step.",
@@ -101,7 +101,7 @@ def show_settings_form() -> None:
     )
     left.selectbox("Optimizer", list(OPTIMIZERS), key=state.OPTIMIZER, on_change=_set_usual_learning_rate)
     right.number_input("Seed", 0, MAX_SEED, key=state.SEED, help="The same seed and settings give the same model.")
-    st.selectbox("Images", list(DATA), format_func=DATA.__getitem__, key=state.DATA)
+    st.selectbox("Data set", list(DATA), format_func=DATA.__getitem__, key=state.DATA)
     st.toggle("Augmentation", key=state.AUGMENTATION, help="Train on rotated, slanted, stretched and distorted copies.")
     _show_early_stopping()
     show_advanced_settings(recipe.settings, form_settings)
@@ -149,7 +149,8 @@ def _show_early_stopping() -> None:
     """What ends a training before its last epoch. 0 switches each of them off."""
     keys = (state.PATIENCE, state.TIME_BUDGET, state.TARGET_ACCURACY)
     names = ", ".join(key.replace("_", " ") for key in keys if st.session_state[key])
-    with st.expander(f"Early stopping: {names}" if names else "Early stopping"):
+    label = f"Early stopping: {names}" if names else "Early stopping"
+    with st.expander(label, key=state.EARLY_STOPPING_OPEN, on_change="rerun"):  # else each new label would close it
         st.number_input(
             "Patience: epochs without a lower validation loss",
             0,

@@ -57,6 +57,7 @@ def _fill_from_linked_run() -> None:
     """Takes the settings of the run in the address, unless the session shows that run already."""
     run_id = st.query_params.get("run")
     if run_id and run_id != st.session_state.get(state.RUN):
+        st.session_state[state.STAGE] = "run"
         with contextlib.suppress(DigitLabError):  # a fine-tuned run, for example: the form stays as it is
             settings_form.fill_from_run(run_id)
 

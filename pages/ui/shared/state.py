@@ -86,12 +86,13 @@ KERNEL_INITIALIZER = _persistent("kernel_initializer")
 NORMALIZATION_MOMENTUM = _persistent("batch_normalization_momentum")
 CARRIED_SETTINGS = _persistent("carried_settings")  # settings of a run that the form has no widget for
 ADVANCED_OPEN = _persistent("advanced_open")
+EARLY_STOPPING_OPEN = _persistent("early_stopping_open")
 RATE_FINDER_OPEN = _persistent("rate_finder_open")
 RATE_FINDER_RUN = "rate_finder_run"  # id of this session's last range test
 
 # Train: the network builder
 CUSTOM_NETWORK = _persistent("custom_network")  # train the custom network instead of the recipe's
-STAGE = "stage"  # "network" or "run": what the page shows while the custom network is on
+STAGE = _persistent("stage")  # "network" or "run": what the page shows while the custom network is on
 CUSTOM_LAYERS = "custom_layers"  # tuple of layers
 CUSTOM_UNDO = "custom_undo"  # earlier versions of CUSTOM_LAYERS, latest last
 SELECTED_LAYER = _persistent("selected_layer")  # index

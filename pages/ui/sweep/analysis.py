@@ -17,7 +17,7 @@ from mnist_core.sweeps.search_space import Dimension
 from mnist_core.sweeps.store import Sweep, find_sweep
 from pages.ui.shared import analysis_caches, figure, formatting, guard, state
 from pages.ui.sweep.form import setting_title
-from pages.ui.sweep.menu import summaries_by_id, sweep_title
+from pages.ui.sweep.menu import summaries_by_id, sweep_titles
 
 MIN_TRIALS = 3
 """Trials with a value that a chart of them needs to be of any use."""
@@ -29,12 +29,15 @@ def show_sweep_analysis(sweep: Sweep, plan: SweepPlan, live: bool) -> None:
     """The charts, redrawn on request while the sweep runs: redrawing would discard what is selected in them."""
     trials = sweep.trials()
     evaluated = sweep_charts.trials_with_value(trials)
-    if len(evaluated) < MIN_TRIALS:
+    if len(evaluated) < MIN_TRIALS and not live:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"#### Analysis of {len(evaluated)} trials")
+        st.markdown(f"#### Analysis of {formatting.plural(len(evaluated), 'trial')}")
         if live:
             st.button("Refresh", icon=":material/refresh:", type="tertiary")
+    if len(evaluated) < MIN_TRIALS:
+        st.caption(f"The charts need {MIN_TRIALS} trials with a result.")
+        return
     figure.show_chart(
         parallel_coordinates(trials, plan),
         "All settings at once",
@@ -143,10 +146,11 @@ def show_sweep_comparison(sweep: Sweep, plan: SweepPlan, trials: Trials) -> None
         return
     if st.session_state.get(state.SWEEP_BESIDE) not in others:
         st.session_state[state.SWEEP_BESIDE] = None
+    titles = sweep_titles(summaries)
     chosen = st.selectbox(
         "Compare with",
         others,
-        format_func=lambda sweep_id: sweep_title(summaries[sweep_id]),
+        format_func=titles.__getitem__,
         key=state.SWEEP_BESIDE,
         index=None,
         placeholder="another sweep",

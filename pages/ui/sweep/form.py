@@ -90,10 +90,11 @@ def show_base_menus() -> None:
     titles |= {f"{NETWORK_PREFIX}{network.id}": f"your network: {network.name}" for network in list_networks()}
     rows = [row for row in caches.run_history(runs_dir()) if row["recipe"] and not row["sweep"] and not row["taught"]]
     titles |= {row["run"]: f"run: {row['name']}" for row in rows[:MAX_RUNS_OFFERED]}
+    titles = formatting.distinct(titles)
     if st.session_state[state.SWEEP_BASE] not in titles:
         st.session_state[state.SWEEP_BASE] = "fast"
     st.selectbox("Base: recipe, network or run", list(titles), format_func=titles.__getitem__, key=state.SWEEP_BASE)
-    st.selectbox("Data", list(DATA), format_func=DATA.__getitem__, key=state.SWEEP_DATA)
+    st.selectbox("Data set", list(DATA), format_func=DATA.__getitem__, key=state.SWEEP_DATA)
 
 
 def show_search_space() -> None:

@@ -20,10 +20,11 @@ def sweep_menu(sweep: Sweep) -> Sweep:
     if len(summaries) < 2 or sweep.id not in summaries:
         return sweep
     st.session_state[MENU_KEY] = sweep.id
+    titles = sweep_titles(summaries)
     chosen = st.selectbox(
         "Sweep",
         list(summaries),
-        format_func=lambda sweep_id: sweep_title(summaries[sweep_id]),
+        format_func=titles.__getitem__,
         key=MENU_KEY,
         on_change=_open_chosen_sweep,
     )
@@ -37,6 +38,11 @@ def _open_chosen_sweep() -> None:
 def summaries_by_id() -> dict[str, dict[str, Any]]:
     """Sweep id -> its summary, newest first."""
     return {row["sweep"]: row for row in map(summarize_sweep, list_sweeps(runs_dir()))}
+
+
+def sweep_titles(summaries: dict[str, dict[str, Any]]) -> dict[str, str]:
+    """Sweep id -> its title; all differ."""
+    return formatting.distinct({sweep_id: sweep_title(summary) for sweep_id, summary in summaries.items()})
 
 
 def sweep_title(summary: dict[str, Any]) -> str:

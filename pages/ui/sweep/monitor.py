@@ -52,7 +52,10 @@ def _show_progress(sweep: Sweep, plan: SweepPlan, live: bool) -> None:
     else:
         _show_best_trial(trials, plan)
     if not trials:
-        st.caption("The first trial starts in a few seconds: the worker loads TensorFlow once for all trials.")
+        starting = "The first trial starts in a few seconds: the worker loads TensorFlow once for all trials."
+        st.caption(starting if live else "The sweep ended before its first trial.")
+        if mode.is_expert() and not live:
+            _show_extension(sweep, plan, status)
         return
     show_heat_map(trials, plan, live)
     if mode.is_expert():

@@ -70,6 +70,7 @@ def go_to_step(number: int) -> None:
 def leave_tour() -> None:
     """Leaves the tour and presenter mode, and remembers the step unless it was the last."""
     presenter.leave()
+    st.session_state[state.PLAIN] = False  # one step switches it on
     number = st.session_state.pop(state.TOUR_STEP, None)
     st.session_state[state.TOUR_PAUSED_AT] = None if number == len(STEPS) else number
     st.query_params.pop(ADDRESS, None)

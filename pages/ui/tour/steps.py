@@ -73,6 +73,7 @@ def prepare_misread() -> dict[str, str]:
 
 def prepare_train() -> dict[str, str]:
     """The fastest recipe with few epochs, on the data that is already here."""
+    st.session_state[state.PLAIN] = False
     settings_link.fill_from_link({"recipe": "fast", "epochs": "3", "data": caches.available_dataset()})
     return {}
 

@@ -61,8 +61,8 @@ def show_builder() -> None:
 
 def _show_builder(problem: str) -> None:
     """The fragment. `problem`: why the network could not be trained when the page was drawn."""
-    if bool(problem) != bool(settings_form.find_problem()):
-        st.rerun()  # the whole page: the Train button is outside this fragment
+    if problem != settings_form.find_problem():
+        st.rerun()  # the whole page: the Train button and the problem above it are outside this fragment
     size, layers = settings_form.input_size(), custom_network.current_layers()
     rows, issues = cost.layer_costs(layers, size), diagnose.diagnose(layers, size)
     broken = any(issue.is_error for issue in issues)

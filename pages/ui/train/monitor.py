@@ -25,8 +25,8 @@ def show_run(run: Run) -> None:
 
 def _show_current_run(run: Run, live: bool) -> None:
     status = run.status()
-    if live and status.final:
-        st.rerun()  # the whole page, without the timer: the menus of models have to change, too
+    if live == status.final:
+        st.rerun()  # ended, or resumed in another tab: the whole page, since the menus of models have to change, too
     spec = guard.try_action(run.spec, True)
     if spec is None:
         return

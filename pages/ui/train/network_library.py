@@ -32,6 +32,7 @@ def show_starting_point() -> None:
     names |= {f"saved {network.id}": f"saved network {network.name}" for network in list_networks()}
     rows = [row for row in caches.run_history(runs_dir()) if not row["sweep"]]  # trials would bury them
     names |= {f"run {row['run']}": f"run {row['name']}" for row in rows[:MAX_RUNS]}
+    names = formatting.distinct(names)
     if st.session_state.get(state.START_NETWORK) not in names:
         st.session_state[state.START_NETWORK] = f"recipe {st.session_state[state.RECIPE]}"
     st.selectbox("Start from", list(names), format_func=names.__getitem__, key=state.START_NETWORK)
@@ -71,7 +72,7 @@ def show_saved_networks(layers: tuple[Layer, ...], size: int, broken: bool) -> N
         return
     if st.session_state.get(state.SAVED_NETWORK) not in saved:
         st.session_state[state.SAVED_NETWORK] = next(iter(saved))
-    titles = {network.id: _network_title(network) for network in saved.values()}
+    titles = formatting.distinct({network.id: _network_title(network) for network in saved.values()})
     selected = saved[
         str(st.selectbox("Saved networks", list(saved), format_func=titles.__getitem__, key=state.SAVED_NETWORK))
     ]

@@ -50,8 +50,8 @@ def _cost_row(number: str, row: LayerCost) -> dict[str, object]:
         "parameters": row.parameters,
         "MB": round(cost.megabytes(row.parameters), 3),
         "multiply-adds": row.multiply_adds,
-        "sees pixels": f"{row.receptive_field} × {row.receptive_field}",
-        "step in pixels": str(row.stride or "–"),
+        "receptive field": f"{row.receptive_field} × {row.receptive_field}",
+        "stride in pixels": str(row.stride or "–"),
     }
 
 

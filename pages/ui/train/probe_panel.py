@@ -62,9 +62,9 @@ def _show_probe_pad(run: Run | None) -> None:
     can_add = image is not None and len(current) < probes.MAX_PROBES
     added = [*current, probes.new_probe(image)] if can_add and image is not None else current
     add, remove = st.columns(2)
-    add.button("Watch this digit", disabled=not can_add, width="stretch", on_click=_set_probes, args=(run, added))
+    add.button("Add this digit", disabled=not can_add, width="stretch", on_click=_set_probes, args=(run, added))
     remove.button(
-        "Remove the last", disabled=not current, width="stretch", on_click=_set_probes, args=(run, current[:-1])
+        "Remove the last digit", disabled=not current, width="stretch", on_click=_set_probes, args=(run, current[:-1])
     )
 
 

@@ -51,9 +51,9 @@ def metrics_html(status: Status, rows: Sequence[dict[str, Any]]) -> str:
     }
     measured = {name: row[name] for row in rows for name in ("accuracy", "val_accuracy") if name in row}  # the latest
     if "accuracy" in measured:
-        parts["Accuracy"] = f"<b>{measured['accuracy']:.1%}</b>"
+        parts["Training accuracy"] = f"<b>{measured['accuracy']:.1%}</b>"
     if "val_accuracy" in measured:
-        parts["Validation"] = f"<b>{measured['val_accuracy']:.2%}</b>"
+        parts["Validation accuracy"] = f"<b>{measured['val_accuracy']:.2%}</b>"
     if not status.final:
         parts["Images/s"] = f"<b>{status.images_per_second:,.0f}</b>"
         if status.seconds_left is not None:
