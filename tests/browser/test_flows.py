@@ -184,7 +184,7 @@ def test_train_watch_leave_return_stop_and_draw(page: Page, app_url: str) -> Non
     later(page, first)
     wait_until(lambda: picture(chart) != before, "new points on the curve", seconds=30)
     expect(page.get_by_text("offline sample, 5,000 digits").last).to_be_visible()
-    expect(page.get_by_text(re.compile(r"Validation \d"))).to_be_visible(timeout=60 * SECONDS)  # an epoch has ended
+    expect(page.get_by_text(re.compile(r"validation \d"))).to_be_visible(timeout=60 * SECONDS)  # an epoch has ended
 
     page.get_by_text("Recent runs").click()
     expect(page.get_by_role("link", name=re.compile("fast .* running$"))).to_be_visible(timeout=10 * SECONDS)

@@ -50,10 +50,10 @@ def metrics_html(status: Status, rows: Sequence[dict[str, Any]]) -> str:
         "Step": f"<b>{status.step:,}</b> of {status.steps:,}",
     }
     measured = {name: row[name] for row in rows for name in ("accuracy", "val_accuracy") if name in row}  # the latest
-    accuracies = {"training": (measured.get("accuracy"), 1), "validation": (measured.get("val_accuracy"), 2)}
-    shown = [f"{name} <b>{value:.{digits}%}</b>" for name, (value, digits) in accuracies.items() if value is not None]
-    if shown:
-        parts["Accuracy"] = ", ".join(shown)
+    if "accuracy" in measured:
+        parts["Accuracy"] = f"training <b>{measured['accuracy']:.1%}</b>"
+        if "val_accuracy" in measured:
+            parts["Accuracy"] += f", validation <b>{measured['val_accuracy']:.2%}</b>"
     if not status.final:
         parts["Images/s"] = f"<b>{status.images_per_second:,.0f}</b>"
         if status.seconds_left is not None:
