@@ -63,7 +63,7 @@ CAUSES = {
         "was tried."
     ),
     "mlp: images per second": "a step is mostly products of matrices, in `model.fit` too.",
-    "geometric mean of these": "the networks with convolutions, whose steps are spent in the kernels of `model.fit`.",
+    "geometric mean of these": "most steps are spent in kernels that `model.fit` shares; see docs/performance.md.",
     "images per second": (
         "nine tenths of a step of this network are spent in oneDNN's kernels, in `model.fit` too: the convolutions, "
         "forward and both gradients, and the pooling with its gradient. The overhead around them (the input pipeline, "

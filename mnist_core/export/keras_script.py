@@ -290,12 +290,12 @@ def _callbacks(settings: Settings) -> list[str]:
 
 def _bias_correction(settings: Settings) -> str:
     """Corrects the last bias, like the worker: people draw non-digits less often than the training set has them."""
-    place = biased_output(settings.layers)
-    if settings.drawings == "none" or _outputs(settings) <= NOT_A_DIGIT or place is None:
+    index = biased_output(settings.layers)
+    if settings.drawings == "none" or _outputs(settings) <= NOT_A_DIGIT or index is None:
         return ""
     odds = ASSUMED_NON_DIGIT_SHARE / (1 - ASSUMED_NON_DIGIT_SHARE)
     non_digit = "y_train[:, 10] == 1" if settings.categorical else "y_train == 10"
     return (
         f"odds = {odds:.4g} * (1 / np.mean({non_digit}) - 1)  # expect 1% non-digits\n"
-        f"model.layers[{place}].bias.assign_add(np.log(odds) * np.eye({_outputs(settings)})[10])\n"
+        f"model.layers[{index}].bias.assign_add(np.log(odds) * np.eye({_outputs(settings)})[10])\n"
     )

@@ -243,17 +243,17 @@ LAYERS: dict[str, type[Layer]] = {
 
 
 def biased_output(layers: Layers) -> int | None:
-    """Returns which layer adds its bias to the logits of a network that ends in a softmax.
+    """Returns the index of the Dense whose bias is added to the logits last: -1, or -2 before a Softmax layer.
 
     Args:
-        layers: of the network.
+        layers: of a network that ends in a softmax.
 
     Returns:
-        -1 or -2, the place of the Dense from the end; None if no bias is added to them last.
+        The index; None if there is no such bias.
     """
-    place, linear = (-2, (None, "linear")) if isinstance(layers[-1], Softmax) else (-1, ("softmax",))
-    last = layers[place]
-    return place if isinstance(last, Dense) and last.use_bias and last.activation in linear else None
+    index, activation = (-2, None) if isinstance(layers[-1], Softmax) else (-1, "softmax")
+    last = layers[index]
+    return index if isinstance(last, Dense) and last.use_bias and last.activation == activation else None
 
 
 def is_softmax(layer: Layer) -> bool:

@@ -62,8 +62,8 @@ def finish_run(run: Run, status: Status, spec: RunSpec, model: Any, dataset: Dat
     with averaged_weights(model):
         trained = _copy_without_optimizer(model, spec)
     if dataset.non_digit_share:
-        layers, shares = spec.settings.layers, (dataset.non_digit_share, mixture.ASSUMED_NON_DIGIT_SHARE)
-        adjust_class_prior(trained, layers, NOT_A_DIGIT, *shares)
+        share, layers = dataset.non_digit_share, spec.settings.layers
+        adjust_class_prior(trained, layers, NOT_A_DIGIT, share, mixture.ASSUMED_NON_DIGIT_SHARE)
     in_sweep = bool(sweep_mark(run))
     images, labels = (split.x_validation, split.y_validation) if in_sweep else (split.x_test, split.y_test)
     probabilities = predict(trained, images)

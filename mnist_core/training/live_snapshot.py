@@ -135,9 +135,9 @@ class LiveSnapshotWriter:
 
     def _content(self, step: int) -> bytes:
         weights = list(self._weights())
-        place = biased_output(self._architecture.layers)
-        if self._non_digit_share and place is not None:
-            _, bias = weights[place]
+        index = biased_output(self._architecture.layers)
+        if self._non_digit_share and index is not None:
+            _, bias = weights[index]
             bias[NOT_A_DIGIT] += prior_shift(self._non_digit_share, ASSUMED_NON_DIGIT_SHARE)
         return browser_model(self._architecture, weights, about={"step": step})
 

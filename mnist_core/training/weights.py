@@ -55,11 +55,11 @@ def adjust_class_prior(model: Any, layers: Layers, output: int, trained: float, 
         trained: its share of the training images, between 0 and 1, both excluded.
         assumed: its share of the images that the model will get, likewise.
     """
-    place = biased_output(layers)
-    if place is not None:
-        kernel, bias = model.layers[place].get_weights()
+    index = biased_output(layers)
+    if index is not None:
+        kernel, bias = model.layers[index].get_weights()
         bias[output] += prior_shift(trained, assumed)
-        model.layers[place].set_weights([kernel, bias])
+        model.layers[index].set_weights([kernel, bias])
 
 
 def prior_shift(trained: float, assumed: float) -> float:

@@ -92,6 +92,7 @@ def try_action(name: str, count: int, make_world: MakeWorld) -> tuple[list[Any],
 
 @pytest.fixture(autouse=True)
 def checkpoint_of_every_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that the write of each one can fail."""
     monkeypatch.setattr(trainer, "CHECKPOINT_SECONDS", 0)
 
 

@@ -89,7 +89,7 @@ def _show_schedule(base: Settings) -> None:
         state.WARM_UP,
         "Warm-up share",
         0.05,
-        "Share of all steps during which the learning rate rises to its peak. 0: none; one-cycle then has a fifth.",
+        "Share of all steps during which the learning rate rises to its peak. 0: none; a fifth for one-cycle.",
     )
     _show_number(
         left,

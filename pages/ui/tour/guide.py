@@ -62,6 +62,7 @@ def _show_step(number: int, path: str) -> None:
 def go_to_step(number: int) -> None:
     """Prepares a step and opens its page."""
     step = STEPS[number - 1]
+    st.session_state[state.PLAIN] = False  # one step switches it on
     parameters = step.prepare()
     st.session_state[state.TOUR_STEP] = number
     st.switch_page(step.page, query_params=parameters | {ADDRESS: str(number)} | presenter.address())
@@ -70,7 +71,7 @@ def go_to_step(number: int) -> None:
 def leave_tour() -> None:
     """Leaves the tour and presenter mode, and remembers the step unless it was the last."""
     presenter.leave()
-    st.session_state[state.PLAIN] = False  # one step switches it on
+    st.session_state[state.PLAIN] = False
     number = st.session_state.pop(state.TOUR_STEP, None)
     st.session_state[state.TOUR_PAUSED_AT] = None if number == len(STEPS) else number
     st.query_params.pop(ADDRESS, None)

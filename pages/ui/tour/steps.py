@@ -52,8 +52,8 @@ class Step:
 
 
 def prepare_draw() -> dict[str, str]:
-    """One digit, with normalization."""
-    _set_state({state.DRAW_KIND: "digit", state.PLAIN: False})
+    """One digit."""
+    _set_state({state.DRAW_KIND: "digit"})
     return {}
 
 
@@ -73,7 +73,6 @@ def prepare_misread() -> dict[str, str]:
 
 def prepare_train() -> dict[str, str]:
     """The fastest recipe with few epochs, on the data that is already here."""
-    st.session_state[state.PLAIN] = False
     settings_link.fill_from_link({"recipe": "fast", "epochs": "3", "data": caches.available_dataset()})
     return {}
 

@@ -51,7 +51,7 @@ def _cost_row(number: str, row: LayerCost) -> dict[str, object]:
         "MB": round(cost.megabytes(row.parameters), 3),
         "multiply-adds": row.multiply_adds,
         "receptive field": f"{row.receptive_field} × {row.receptive_field}",
-        "stride in pixels": str(row.stride or "–"),
+        "stride in input pixels": str(row.stride or "–"),
     }
 
 
