@@ -34,6 +34,7 @@ from mnist_core.runs.labels import update_label
 from mnist_core.runs.run import Run
 from mnist_core.runs.spec import make_spec
 from mnist_core.runs.store import create_run, list_runs
+from pages.ui.shared import state
 
 COMPARED = 10
 REPEATS = 5
@@ -83,6 +84,7 @@ def page(compared: list[Run]) -> None:
     st.cache_data.clear()
     st.cache_resource.clear()
     app = AppTest.from_file(str(live.ROOT / "app.py"), default_timeout=120)
+    app.session_state[state.EXPERT] = True  # which shows the confusion matrices of several runs, too
     app.switch_page("pages/runs.py")
     if compared:
         app.query_params["compare"] = ",".join(run.id for run in compared)
