@@ -22,7 +22,7 @@ from mnist_core.charts.common import encode_png
 from mnist_core.data.mnist import Mnist, load_mnist
 from mnist_core.drawing.normalize import NormalizationSteps, normalize_drawing, plain_resize
 from mnist_core.drawing.strokes import PenDigit, render_strokes
-from mnist_core.evaluation.metrics import calibration_error
+from mnist_core.evaluation.calibration import calibration_error
 from mnist_core.handwriting import mixture
 from mnist_core.handwriting.pen_digits import DRAWING_CONDITIONS, draw_pen_digits, load_pen_digits, split_writers
 from mnist_core.models.classifier import DEFAULT_MODEL, REJECT_ABOVE, Classifier

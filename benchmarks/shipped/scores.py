@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from mnist_core.evaluation.calibration import reliability_bins
+from mnist_core.evaluation.calibration import calibration_error
 from mnist_core.handwriting.letters import LIKE_DIGITS
 from mnist_core.handwriting.pen_digits import DRAWING_CONDITIONS
 
@@ -28,12 +28,6 @@ def probabilities(logits: np.ndarray, shift: float = 0.0, temperature: float = 1
     moved[:, NOT_A_DIGIT] += shift
     powers = np.exp(moved - moved.max(axis=1, keepdims=True))
     return powers / powers.sum(axis=1, keepdims=True)
-
-
-def calibration_error(found: np.ndarray, labels: np.ndarray) -> float:
-    """Returns the expected calibration error in 15 bins, 0..1."""
-    bins = [each for each in reliability_bins(found, labels) if each.count]
-    return sum(each.count * abs(each.confidence - each.accuracy) for each in bins) / len(labels)
 
 
 def scores(

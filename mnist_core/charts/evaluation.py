@@ -31,7 +31,7 @@ def confusion_matrix(table: NDArray[np.int64]) -> Any:
     """Draws a heat map: rows are true digits, columns predictions; correct ones are teal, wrong ones orange.
 
     Args:
-        table: (10, 10) counts, or (10, 11) as returned by `mistakes.confusion_with_rejections`. A last column for
+        table: (10, 10) counts, or (10, 11) as returned by `metrics.confusion_matrix`. A last column for
             "not a digit" is left out if it is empty.
 
     Returns:

@@ -38,8 +38,6 @@ class ReliabilityBin:
 def reliability_bins(probabilities: Probabilities, labels: Labels, bins: int = 15) -> list[ReliabilityBin]:
     """Computes the bars of a reliability diagram (Guo et al., 2017), from the least to the most confident.
 
-    `metrics.calibration_error` uses the same bins: it is their mean gap between confidence and accuracy, weighted.
-
     Args:
         probabilities: (N, C), 0..1.
         labels: (N,) 0..9.
@@ -58,6 +56,22 @@ def _bin(
     if not count:
         return ReliabilityBin(low, high, 0, None, None)
     return ReliabilityBin(low, high, count, float(confidence[members].mean()), float(hits[members].mean()))
+
+
+def calibration_error(probabilities: Probabilities, labels: Labels, bins: int = 15) -> float:
+    """Expected calibration error: the mean of |accuracy - confidence| over bins of confidence (Guo et al., 2017).
+
+    Args:
+        probabilities: (N, C), 0..1, N of 1 or more.
+        labels: (N,) 0..9.
+        bins: of equal width, weighted by their number of images.
+    """
+    gaps = [
+        each.count * abs(each.accuracy - each.confidence)
+        for each in reliability_bins(probabilities, labels, bins)
+        if each.accuracy is not None and each.confidence is not None
+    ]
+    return sum(gaps) / len(labels)
 
 
 @dataclass(frozen=True)

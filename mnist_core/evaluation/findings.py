@@ -15,7 +15,7 @@ from mnist_core.evaluation.calibration import Coverage
 from mnist_core.wording import plural
 
 Counts = NDArray[np.int64]
-"""(10, 11) counts, as `mistakes.confusion_with_rejections` returns them: row = true digit, column = prediction."""
+"""(10, 11) counts, as `metrics.confusion_matrix` returns them: row = true digit, column = prediction."""
 
 SURE = 0.9
 """A mistake with more confidence than this counts as a confident one."""

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.constants import NUM_CLASSES
+from mnist_core.data.labels import predicted_labels
+from mnist_core.evaluation.calibration import calibration_error
 
 SMALLEST_PROBABILITY = 1e-7
 """Keras's epsilon: it keeps the loss of a probability of 0 finite."""
@@ -102,8 +104,7 @@ def evaluate(probabilities: NDArray[np.floating[Any]], labels: NDArray[np.intege
     labels = labels.astype(np.int64)
     predicted = probabilities.argmax(axis=1)
     true_probabilities = probabilities[np.arange(len(labels)), labels].astype(np.float64)
-    digits = predicted < NUM_CLASSES
-    confusion = confusion_matrix(labels[digits], predicted[digits])
+    confusion = confusion_matrix(probabilities, labels)[:, :NUM_CLASSES]
     support = np.bincount(labels, minlength=NUM_CLASSES)
     precision, recall, f1 = per_digit_scores(confusion, support)
     return Evaluation(
@@ -155,10 +156,18 @@ def top_k_accuracy(probabilities: NDArray[np.floating[Any]], labels: NDArray[np.
     return float((before.sum(axis=1) < count).mean())
 
 
-def confusion_matrix(labels: NDArray[np.integer[Any]], predicted: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
-    """Counts predictions: (10, 10) int64, row = true digit, column = prediction. Takes two (N,) arrays of 0..9."""
-    cells = NUM_CLASSES * labels.astype(np.int64) + predicted
-    return np.bincount(cells, minlength=NUM_CLASSES**2).reshape(NUM_CLASSES, NUM_CLASSES)
+def confusion_matrix(probabilities: NDArray[np.floating[Any]], labels: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+    """Counts predictions, with a last column for "not a digit".
+
+    Args:
+        probabilities: (N, C), C of 10 or more.
+        labels: (N,) 0..9.
+
+    Returns:
+        (10, 11) int64 counts, row = true digit, column = prediction.
+    """
+    cells = (NUM_CLASSES + 1) * labels.astype(np.int64) + predicted_labels(probabilities)
+    return np.bincount(cells, minlength=NUM_CLASSES * (NUM_CLASSES + 1)).reshape(NUM_CLASSES, NUM_CLASSES + 1)
 
 
 def per_digit_scores(
@@ -176,20 +185,3 @@ def per_digit_scores(
     hits = np.diag(confusion).astype(np.float64)
     predicted = confusion.sum(axis=0)
     return hits / np.maximum(predicted, 1), hits / np.maximum(support, 1), 2 * hits / np.maximum(predicted + support, 1)
-
-
-def calibration_error(
-    probabilities: NDArray[np.floating[Any]], labels: NDArray[np.integer[Any]], bins: int = 15
-) -> float:
-    """Expected calibration error: the mean of |accuracy - confidence| over bins of confidence (Guo et al., 2017).
-
-    Args:
-        probabilities: (N, C), 0..1.
-        labels: (N,) 0..9.
-        bins: of equal width, weighted by their number of images.
-    """
-    confidence = probabilities.max(axis=1).astype(np.float64)
-    hits = (probabilities.argmax(axis=1) == labels).astype(np.float64)
-    bin_of = np.minimum((confidence * bins).astype(np.int64), bins - 1)
-    gap = np.bincount(bin_of, hits - confidence, minlength=bins)
-    return float(np.abs(gap).sum() / len(labels))

@@ -49,20 +49,6 @@ def cell_indices(probabilities: Probabilities, labels: Labels, true: int, predic
     return indices[np.argsort(-probabilities[indices].max(axis=1), kind="stable")]
 
 
-def confusion_with_rejections(probabilities: Probabilities, labels: Labels) -> NDArray[np.int64]:
-    """Confusion matrix with an eleventh column for "not a digit".
-
-    Args:
-        probabilities: (N, C) float, C of 10 or more.
-        labels: (N,) integers, 0..9.
-
-    Returns:
-        (10, 11) int64 counts, row = true digit, column = prediction.
-    """
-    cells = (NUM_CLASSES + 1) * labels.astype(np.int64) + predicted_labels(probabilities)
-    return np.bincount(cells, minlength=NUM_CLASSES * (NUM_CLASSES + 1)).reshape(NUM_CLASSES, NUM_CLASSES + 1)
-
-
 def top_predictions(probabilities: NDArray[np.floating[Any]], count: int = 3) -> list[tuple[str, float]]:
     """Returns the most probable predictions for one image, the most probable first.
 

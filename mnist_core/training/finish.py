@@ -58,12 +58,7 @@ def finish_run(run: Run, status: Status, spec: RunSpec, model: Any, dataset: Dat
         TrainingError: the model predicts NaN.
         ModelError: the converted model disagrees with the Keras model; model.keras is written all the same.
     """
-    split = dataset.split
-    with averaged_weights(model):
-        trained = _copy_without_optimizer(model, spec)
-    if dataset.non_digit_share:
-        share, layers = dataset.non_digit_share, spec.settings.layers
-        adjust_class_prior(trained, layers, NOT_A_DIGIT, share, mixture.ASSUMED_NON_DIGIT_SHARE)
+    split, trained = dataset.split, _network_to_keep(model, spec, dataset.non_digit_share)
     in_sweep = bool(sweep_mark(run))
     images, labels = (split.x_validation, split.y_validation) if in_sweep else (split.x_test, split.y_test)
     probabilities = predict(trained, images)
@@ -85,10 +80,22 @@ def finish_run(run: Run, status: Status, spec: RunSpec, model: Any, dataset: Dat
     return evaluation
 
 
-def _copy_without_optimizer(model: Any, spec: RunSpec) -> Any:
-    """Copies the network; the optimizer would take twice the space of the weights."""
+def _network_to_keep(model: Any, spec: RunSpec, non_digit_share: float) -> Any:
+    """Copies the network with its averaged weights, and expects as many non-digits as on a canvas.
+
+    The copy has no optimizer, which would take twice the space of the weights.
+
+    Args:
+        model: the Keras model.
+        spec: what was trained.
+        non_digit_share: of the training images, 0..1.
+    """
     copy = build_model(spec.settings.architecture)
-    copy.set_weights(model.get_weights())
+    with averaged_weights(model):
+        copy.set_weights(model.get_weights())
+    if non_digit_share:
+        layers = spec.settings.layers
+        adjust_class_prior(copy, layers, NOT_A_DIGIT, non_digit_share, mixture.ASSUMED_NON_DIGIT_SHARE)
     return copy
 
 

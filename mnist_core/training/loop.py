@@ -65,6 +65,42 @@ class Report:
 
 
 @dataclass
+class Totals:
+    """Sums over the batches since the previous report.
+
+    Attributes:
+        loss: sum of the images' losses.
+        correct: number of correct predictions.
+        images: how many were trained on.
+        seconds: how long that took.
+    """
+
+    loss: float = 0.0
+    correct: float = 0.0
+    images: int = 0
+    seconds: float = 0.0
+
+    def add(self, losses: NDArray[np.float32], hits: NDArray[np.float32], batch_size: int, seconds: float) -> None:
+        """Adds K batches of one size.
+
+        Args:
+            losses: (K,) mean losses.
+            hits: (K,) numbers of correct predictions.
+            batch_size: images per batch.
+            seconds: how long training them took.
+        """
+        self.loss += float(losses.sum()) * batch_size
+        self.correct += float(hits.sum())
+        self.images += len(losses) * batch_size
+        self.seconds += seconds
+
+    def report(self, step: int, epoch: int, learning_rate: float) -> Report:
+        """The means as a report."""
+        loss, accuracy = self.loss / self.images, self.correct / self.images
+        return Report(step, epoch, loss, accuracy, learning_rate, self.images, self.seconds)
+
+
+@dataclass
 class LiveControls:
     """What may change during training. The loop reads these values after each report.
 
@@ -132,8 +168,7 @@ def train(
     batches_per_call, graph_is_built = 1, False  # one batch at first, so that the curve starts at once
 
     while step < controls.epochs * per_epoch:
-        epoch, epoch_end = step // per_epoch, step + per_epoch
-        loss_sum, correct, images_seen, seconds = 0.0, 0.0, 0, 0.0  # since the previous report
+        epoch, epoch_end, totals = step // per_epoch, step + per_epoch, Totals()
         with Batches(split, settings, seed, epoch) as batches:
             while step < epoch_end:
                 count = controls.batches or batches_per_call
@@ -149,23 +184,12 @@ def train(
                 graph_is_built = True
 
                 step += len(losses)
-                loss_sum += float(losses.sum()) * labels.shape[1]
-                correct += float(hits.sum())
-                images_seen += labels.size
-                seconds += call_seconds
+                totals.add(losses, hits, labels.shape[1], call_seconds)
                 if step == epoch_end - 1 and not controls.reports_tiny_batch():
                     continue
-                report = Report(
-                    step,
-                    step // per_epoch,
-                    loss_sum / images_seen,
-                    correct / images_seen,
-                    float(rates[-1]),
-                    images_seen,
-                    seconds,
-                )
+                report = totals.report(step, step // per_epoch, float(rates[-1]))
                 yield with_validation(report, model, split) if step == epoch_end else report
-                loss_sum, correct, images_seen, seconds = 0.0, 0.0, 0, 0.0
+                totals = Totals()
 
 
 def compile_training_steps(model: Any, settings: Settings) -> Callable[..., tuple[Any, Any]]:

@@ -113,9 +113,13 @@ def _split_sizes(split: str, data: str) -> tuple[int, int]:
 
 def training_images(settings: Settings, data: str) -> int:
     """Number of training images per epoch. `data`: as `TimeModel.epoch_seconds` takes it."""
+    return _split_sizes(settings.split, data)[0] + drawn_images(settings)
+
+
+def drawn_images(settings: Settings) -> int:
+    """Number of generated drawings among the training images."""
     mixture = MIXTURES[settings.drawings]
-    drawings = mixture.pen_digits + mixture.digit_forms + mixture.non_digits if mixture else 0
-    return _split_sizes(settings.split, data)[0] + drawings
+    return mixture.pen_digits + mixture.digit_forms + mixture.non_digits if mixture else 0
 
 
 def validation_images(settings: Settings, data: str) -> int:

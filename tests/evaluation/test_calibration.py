@@ -10,10 +10,10 @@ from mnist_core.evaluation.calibration import (
     THRESHOLDS,
     Coverage,
     ReliabilityBin,
+    calibration_error,
     coverage_at_thresholds,
     reliability_bins,
 )
-from mnist_core.evaluation.metrics import calibration_error
 
 
 def answered(confidence: list[float], hits: list[bool]) -> tuple[np.ndarray, np.ndarray]:

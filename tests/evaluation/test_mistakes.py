@@ -7,6 +7,7 @@ import pytest
 from sklearn import metrics
 
 from mnist_core.evaluation import mistakes
+from mnist_core.evaluation.metrics import confusion_matrix
 
 
 def made(seed: int = 0, count: int = 300, outputs: int = 12) -> tuple[np.ndarray, np.ndarray]:
@@ -32,7 +33,7 @@ def test_equally_confident_mistakes_keep_their_order() -> None:
 def test_confusion_matrix_is_scikit_learns_and_its_cells_have_the_images_it_counts() -> None:
     probabilities, labels = made(1)
     read = np.minimum(probabilities.argmax(axis=1), 10)
-    table = mistakes.confusion_with_rejections(probabilities, labels)
+    table = confusion_matrix(probabilities, labels)
     assert np.array_equal(table, metrics.confusion_matrix(labels, read, labels=np.arange(11))[:10])
     assert table[:, 10].sum() > 0
     for true in range(10):
@@ -58,4 +59,4 @@ def test_outputs_past_the_tenth_are_added_up() -> None:
 def test_a_perfect_model_has_no_mistakes() -> None:
     labels = np.arange(10)
     assert len(mistakes.worst_mistakes(np.eye(10), labels)) == 0
-    assert np.array_equal(mistakes.confusion_with_rejections(np.eye(10), labels)[:, :10], np.eye(10))
+    assert np.array_equal(confusion_matrix(np.eye(10), labels)[:, :10], np.eye(10))

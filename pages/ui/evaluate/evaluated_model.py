@@ -8,8 +8,8 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from mnist_core.evaluation import caveats, mistakes
-from mnist_core.evaluation.metrics import Evaluation, evaluate
+from mnist_core.evaluation import caveats
+from mnist_core.evaluation.metrics import Evaluation, confusion_matrix, evaluate
 from mnist_core.handwriting.pen_digits import DRAWING_CONDITIONS, locate_pen_digits
 from mnist_core.runs.imports import read_import
 from mnist_core.runs.store import find_run
@@ -49,7 +49,7 @@ class EvaluatedModel:
     @property
     def counts(self) -> NDArray[np.int64]:
         """The confusion matrix with an eleventh column for "not a digit", (10, 11)."""
-        return mistakes.confusion_with_rejections(self.probabilities, self.labels)
+        return confusion_matrix(self.probabilities, self.labels)
 
     @property
     def noun(self) -> str:
