@@ -18,7 +18,7 @@ from mnist_core.recipes.settings import Settings
 from mnist_core.runs.run import Run
 from mnist_core.runs.spec import RunSpec
 from mnist_core.runs.store import list_runs
-from mnist_core.training.fine_tune import TRAINING_IMAGES
+from mnist_core.training.fine_tune import FINE_TUNE_IMAGES
 from mnist_core.training.time_model import drawn_images, read_time_model, training_images
 
 RECENT_RUNS = 20
@@ -96,7 +96,7 @@ def _seconds_left(run: Run, slowness: float | None) -> float | None:
         return None
     whole = expected_seconds(spec.recipe, spec.settings, spec.data, slowness)
     if whole is not None and spec.base:
-        whole *= (TRAINING_IMAGES + drawn_images(spec.settings)) / training_images(spec.settings, spec.data)
+        whole *= (FINE_TUNE_IMAGES + drawn_images(spec.settings)) / training_images(spec.settings, spec.data)
     if whole is not None and spec.settings.time_budget:
         whole = min(whole, spec.settings.time_budget)
     return None if whole is None else whole * (1 - status.progress if status.step else 1)

@@ -39,7 +39,7 @@ VALIDATION_IMAGES = 1000
 """MNIST digits to validate on. At the end, the model is tested on all test images."""
 CORRECTION_SHARE = 0.15
 """Share of the training images that are corrections. Each is repeated many times, augmented differently each time."""
-TRAINING_IMAGES = round(REHEARSAL_IMAGES / (1 - CORRECTION_SHARE))
+FINE_TUNE_IMAGES = round(REHEARSAL_IMAGES / (1 - CORRECTION_SHARE))
 """MNIST digits and corrections together; generated drawings come on top."""
 FINE_TUNE_SETTINGS: dict[str, Any] = {
     "epochs": 1,
