@@ -45,6 +45,7 @@ def test_arrow_keys_move_through_the_tour_and_escape_leaves_presenter_mode(page:
     expect(header).to_be_hidden()
     assert page.evaluate("getComputedStyle(document.documentElement).fontSize") == "24px"
     page.wait_for_function("window.digitLabPresenterKeys")
+    expect(page.get_by_role("button", name="Next")).to_be_visible()  # keys press it, and its code loads late
     page.keyboard.press("ArrowRight")
     expect(page.get_by_text("Guided tour, 2 of 6")).to_be_visible(timeout=20 * SECONDS)
     settled(page)

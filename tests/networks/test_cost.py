@@ -86,13 +86,15 @@ def measured_fields(layers: tuple[Layer, ...], size: int = 28) -> list[tuple[int
     import keras
 
     keras.utils.set_random_seed(3)
-    stack = [getattr(keras.layers, type(layer).__name__)(**dataclasses.asdict(layer)) for layer in layers]
-    model = keras.Sequential([keras.Input((size, size, 1)), *stack])
+    stack = [
+        getattr(keras.layers, type(layer).__name__)(**dataclasses.asdict(layer), dtype="float64") for layer in layers
+    ]
+    model = keras.Sequential([keras.Input((size, size, 1), dtype="float64"), *stack])
     for layer in model.layers:  # no weight is close to 0
         layer.set_weights([np.abs(weight) + 0.1 for weight in layer.get_weights()])
     pixels = np.arange(size * size)
     rows_by_unit: dict[int, list[int]] = {}
-    for image in np.random.default_rng(0).uniform(1, 2, (8, size, size, 1)).astype(np.float32):
+    for image in np.random.default_rng(0).uniform(1, 2, (8, size, size, 1)):
         before = np.asarray(model(image[None]))[0]
         column = before.shape[1] // 2
         for value in (0.0, 3.0):
@@ -101,7 +103,7 @@ def measured_fields(layers: tuple[Layer, ...], size: int = 28) -> list[tuple[int
             difference = np.abs(
                 np.asarray(model(changed))[:, :, column] - before[:, column]
             )  # (pixels, out rows, channels)
-            changes = (difference > 1e-5).any(axis=-1)  # rounding differs from batch to batch
+            changes = (difference > 1e-9).any(axis=-1)  # rounding differs from batch to batch
             for pixel, unit in np.argwhere(changes).tolist():
                 rows_by_unit.setdefault(unit, []).append(pixel // size)
     return [(min(rows), max(rows)) for _, rows in sorted(rows_by_unit.items())]

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ from mnist_core.runs.run import Run
 from mnist_core.runs.snapshots import read_snapshot, snapshot_moments
 from mnist_core.runs.spec import RunSpec
 from mnist_core.runs.store import create_run
-from mnist_core.training import estimate, live_snapshot, trainer
+from mnist_core.training import clock, estimate, live_snapshot, trainer
 from mnist_core.training.control_handler import ControlHandler
 from mnist_core.training.loop import Report
 from mnist_core.training.model import make_model
@@ -443,8 +444,10 @@ def test_time_budget_ends_it() -> None:
 
 
 @pytest.mark.usefixtures("keras")
-def test_time_budget_restores_the_best_weights_if_there_is_patience() -> None:
+def test_time_budget_restores_the_best_weights_if_there_is_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     run = new_run(epochs=1000, time_budget=2.0, patience=900)
+    five_epochs_later = SimpleNamespace(perf_counter=lambda: 3.0 if len(validation_losses(run)) >= 5 else 0.0)
+    monkeypatch.setattr(clock, "time", five_epochs_later)
     message = finish(run)
     epoch, _ = min(validation_losses(run), key=lambda each: each[1])
     assert f"; the weights of epoch {epoch} are restored" in message
