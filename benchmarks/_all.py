@@ -47,7 +47,12 @@ ORDER = (
 PACKAGES = ("streamlit", "tensorflow", "keras", "ai-edge-litert", "numpy", "opencv-python-headless")
 
 
+WRITTEN = "Written by `make bench`. A figure with a range is the median of as many as the parentheses say."
 CAUSES = {
+    "from `streamlit run` to": (
+        "most of the first script run is imports: pandas, which Streamlit needs for the canvas, NumPy, OpenCV, "
+        "and the app's own modules."
+    ),
     "one drawing": (
         "normalization takes two fifths, the pictures' PNGs a quarter, the canvas's PNG and LiteRT an eighth each. "
         "When the same machine was less busy, it took 4.2 ms."
@@ -81,7 +86,7 @@ CAUSES = {
         "the next of at most 30 readings a second, or for the end of the one before."
     ),
     "work of the server per stroke": (
-        "Streamlit takes 4 to 5.5 ms for a page with nothing but the canvas, and 4.5 are the picture's PNG, the "
+        "Streamlit takes 4 to 6.5 ms for a page with nothing but the canvas, and 4.5 are the picture's PNG, the "
         "normalization, LiteRT and the pictures of the stages; docs/reliability.md has what was tried."
     ),
     "20 browsers and a training: 95th percentile": (
@@ -105,7 +110,7 @@ def measure(name: str) -> tuple[list[Figure], bool]:
 
 def table(kept: dict[str, dict[str, Any]]) -> str:
     """All figures in Markdown. `kept`: the content of results.json."""
-    lines = ["# Benchmark results", "", "Written by `make bench`. Each figure is a median, with its range.", ""]
+    lines = ["# Benchmark results", "", WRITTEN, ""]
     missed = []
     for name in filter(kept.__contains__, ORDER):
         figures = [Figure(**figure) for figure in kept[name]["figures"]]
