@@ -10,6 +10,11 @@ export const UNSURE_BELOW = 0.5;
 const SEEN_PIXELS = 112; // width of the 28×28 image on the screen
 const NOT_A_DIGIT = "not a digit";
 
+/** How long an answer took: "in 4 ms". */
+export function formatTime(milliseconds) {
+  return `in ${Math.max(1, Math.round(milliseconds))} ms`;
+}
+
 /** A probability: "99.8%". No network is ever quite sure: ">99.9%", never 100. */
 export function formatPercent(probability) {
   if (probability > 0.9995) return ">99.9%";
@@ -48,7 +53,7 @@ export class AnswerView {
     setText(this.digit, rejected ? "?" : String(digit));
     this.digit.classList.toggle("unsure", !rejected && confidence < UNSURE_BELOW);
     setText(this.sure, rejected ? "That does not look like a digit" : formatPercent(confidence));
-    setText(this.time, milliseconds === null ? "" : `in ${Math.max(1, Math.round(milliseconds))} ms`);
+    setText(this.time, milliseconds === null ? "" : formatTime(milliseconds));
     this.figure.hidden = !image;
     if (image) this.seen.getContext("2d").putImageData(new ImageData(grayToRgba(image), 28, 28), 0, 0);
     this.bars?.show(answer);

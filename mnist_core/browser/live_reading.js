@@ -151,7 +151,8 @@ class LiveReading {
   noticeModel({ slot, error }) {
     if (error) {
       console.debug("Digit Lab: no live reading", error);
-      this.loaded[slot] = undefined; // the next stroke tries again
+      const before = this.loaded[slot];
+      this.loaded[slot] = before && { id: before.id }; // without a url: the next stroke tries again
     } else if (this.isLive || this.state.keep) this.reader.request(() => this.capture());
   }
 

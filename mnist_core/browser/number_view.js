@@ -5,7 +5,7 @@
 //
 // As in `answer_view.js`, elements and classes are those of `pages/ui/shared/prediction_view.py`.
 
-import { UNSURE_BELOW, formatPercent, make, setText } from "./answer_view.js";
+import { UNSURE_BELOW, formatPercent, formatTime, make, setText } from "./answer_view.js";
 
 /** A number in an element. title: a name above it. frames: an element over the drawing; null for none. */
 export class NumberView {
@@ -28,7 +28,7 @@ export class NumberView {
     setText(this.digits, parts.map(name).join(""));
     this.digits.classList.toggle("unsure", anyRejected || confidence < UNSURE_BELOW);
     setText(this.sure, anyRejected ? "That does not look like a number" : formatPercent(confidence));
-    setText(this.time, `${milliseconds.toFixed(0)} ms`);
+    setText(this.time, formatTime(milliseconds));
     if (this.frames) this.showFrames(parts, width, height);
   }
 

@@ -1,28 +1,13 @@
-// Reads a drawing: normalization, the network, and the rule that says what is not a digit.
+// Reads a normalized drawing: the network, and the rule that says what is not a digit.
 //
-//     const answer = readDrawing(model, rgba, 280, 280, 20);   // the canvas's pixels, and the brush width
+//     const { image } = normalizeDrawing(rgba, 280, 280, 20);   // the canvas's pixels, and the brush width
+//     const answer = classify(model, image);
 //     answer.rejected ? "not a digit" : answer.digit
 //
 // The rule and the names are those of `mnist_core/models/classifier.py`.
 
-import { normalizeDrawing } from "./normalize.js";
-
 export const DIGITS = 10;
 const REJECT_ABOVE = 0.5;
-
-/**
- * Reads a drawing of one digit.
- *
- * model: from `readModel`. rgba: 4 × width × height bytes. brush: its width in pixels of the drawing.
- * Returns what `classify` returns, and: blank (nothing is drawn; the rest is then of no meaning), image (28×28 bytes),
- * stages ({name, picture}), and milliseconds that it took.
- */
-export function readDrawing(model, rgba, width, height, brush) {
-  const start = performance.now();
-  const { image, stages, blank } = normalizeDrawing(rgba, width, height, brush);
-  const answer = classify(model, image);
-  return { ...answer, blank, image, stages, milliseconds: performance.now() - start };
-}
 
 /**
  * Classifies a 28×28 image, ink bright.

@@ -55,7 +55,9 @@ def reproduce(
     json_output: bool,
 ) -> None:
     """Trains published recipes, all by default, and prints published and measured results side by side."""
-    chosen = [find_recipe(name) for name in names] or [recipe for recipe in RECIPES.values() if recipe.published]
+    chosen = [find_recipe(name) for name in dict.fromkeys(names)] or [
+        recipe for recipe in RECIPES.values() if recipe.published
+    ]
     overrides = {} if epochs is None else {"epochs": epochs}
     if seeds is not None:
         planned = plan_trainings(chosen, overrides, data, seed, seeds)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from mnist_core.cli.main import main, program_name
 from mnist_core.cli.options import backend_option, data_option, json_option
@@ -64,6 +65,10 @@ def sweep(context: click.Context, /, json_output: bool, ready: str | None, base:
         return
     if (ready is None) == (base is None):
         raise SettingError("Give either --base NAME with --vary SETTING=VALUES, or --ready NAME.")
+    if ready and any(
+        context.get_parameter_source(name) is not ParameterSource.DEFAULT for name in given if name != "backend"
+    ):
+        raise SettingError("--ready NAME has all settings already: leave out the others, or use --base NAME.")
     backend = given["backend"] = given["backend"] or routing.default_backend()
     plan = replace(PRESETS[ready].plan(), backend=backend) if ready else make_plan(str(base), **given)
     if backend == "ray":

@@ -1,9 +1,11 @@
-"""Decodes uploaded PNG and JPEG pictures, and refuses anything that could harm the server."""
+"""Decodes pictures from a browser, uploads and canvases, and refuses anything that could harm the server."""
 
 from __future__ import annotations
 
 import io
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import cv2
 import numpy as np
@@ -23,6 +25,8 @@ MAX_SIDE = 2048
 """Longest side that is kept, in pixels: a visitor's picture then takes 17 MB at most, not 160."""
 _DECODING = threading.Semaphore(2)
 """A large picture takes up to 400 MB while it is decoded, so that many at once could exhaust the memory."""
+MAX_PIXEL_RATIO = 4
+"""How many pixels of a screen a canvas may have for each of its own, along one axis."""
 MIN_UPLOAD_SIDE = 8
 """Smallest side in pixels that has room for a digit and some paper around it."""
 _FILE_TYPES = {
@@ -59,9 +63,40 @@ def decode_upload(content: bytes) -> Pixels:
     if min(width, height) < MIN_UPLOAD_SIDE:
         least = f"{MIN_UPLOAD_SIDE} x {MIN_UPLOAD_SIDE}"
         raise DrawingError(f"The picture has {width} x {height} pixels: a digit with paper around it needs {least}.")
+    with _explaining_damage(), _DECODING:
+        return _reduced(_pixels(ImageOps.exif_transpose(picture)))
+
+
+def decode_canvas(content: bytes, width: int, height: int) -> Pixels:
+    """Decodes the picture that a canvas sends.
+
+    Args:
+        content: a PNG file.
+        width: of the canvas, in pixels.
+        height: of the canvas, in pixels.
+
+    Returns:
+        (H, W), (H, W, 3) or (H, W, 4) uint8, 0..255, RGB order.
+
+    Raises:
+        DrawingError: this is not such a file, or the picture is more than MAX_PIXEL_RATIO times as wide or high as the
+            canvas. The size is checked before any pixel is decoded.
+    """
+    picture = _open(content)
+    if picture.width > MAX_PIXEL_RATIO * width or picture.height > MAX_PIXEL_RATIO * height:
+        raise DrawingError(
+            f"The canvas sent a picture of {picture.width} x {picture.height} pixels, expected {width} x {height}. "
+            "Clear the canvas and draw again."
+        )
+    with _explaining_damage():
+        return _pixels(picture)
+
+
+@contextmanager
+def _explaining_damage() -> Iterator[None]:
+    """Turns what a broken file raises into a DrawingError."""
     try:
-        with _DECODING:
-            return _reduced(_pixels(ImageOps.exif_transpose(picture)))
+        yield
     except Exception as error:  # a broken file makes Pillow raise nearly anything
         raise DrawingError(f"The picture is damaged and cannot be read ({error}). Save it again as PNG.") from error
 

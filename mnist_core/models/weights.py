@@ -20,6 +20,7 @@ from mnist_core.errors import ModelError
 from mnist_core.files.read import open_file
 from mnist_core.networks.architecture import Architecture
 from mnist_core.networks.keras_model import keras_layer_names
+from mnist_core.networks.layers import Shape
 
 Weights = tuple[NDArray[np.float32], ...]
 """The weights of a layer in Keras's order.
@@ -92,17 +93,19 @@ def _explaining(path: Path) -> Iterator[None]:
 
 
 def _read_layers(h5py: Any, file: Any, path: Path, architecture: Architecture) -> Iterator[Weights]:
-    """Reads the weights of one layer after the other, each only if it has as many as the network."""
+    """Reads the weights of one layer after the other, each only if their shapes are those of the network."""
     names = keras_layer_names(architecture.layers)
-    for position, (name, row) in enumerate(zip(names, architecture.summary(), strict=True), 1):
-        arrays = _layer_arrays(h5py, file, name)
+    shape: Shape = architecture.input_shape
+    for position, (name, layer) in enumerate(zip(names, architecture.layers, strict=True), 1):
+        arrays, expected = _layer_arrays(h5py, file, name), layer.weight_shapes(shape)
+        where = f"{path} belongs to another network: layer {position} ({type(layer).__name__}) has"
         found = sum(int(array.size) for array in arrays)
-        if found != row.parameters:
-            raise ModelError(
-                f"{path} belongs to another network: layer {position} ({row.layer}) has {found:,} weights, expected "
-                f"{row.parameters:,}."
-            )
+        if found != layer.parameters(shape):
+            raise ModelError(f"{where} {found:,} weights, expected {layer.parameters(shape):,}.")
+        if tuple(array.shape for array in arrays) != expected:
+            raise ModelError(f"{where} weights of other shapes than {' and '.join(map(str, expected))}.")
         yield tuple(_read_array(array) for array in arrays)
+        shape = layer.output_shape(shape)
 
 
 def _layer_arrays(h5py: Any, file: Any, name: str) -> list[Any]:
@@ -111,16 +114,23 @@ def _layer_arrays(h5py: Any, file: Any, name: str) -> list[Any]:
         return []
     group = file
     for member in ("layers", name, "vars"):
-        group = _hard_member(h5py, group, member)
-    arrays = [_hard_member(h5py, group, str(number)) for number in range(len(group))]
+        group = _hard_member(h5py, group, member, h5py.Group)
+    arrays = [_hard_member(h5py, group, str(number), h5py.Dataset) for number in range(len(group))]
     return [array for array in arrays if array.dtype.kind == "f"]  # a random generator's state is an integer
 
 
-def _hard_member(h5py: Any, group: Any, name: str) -> Any:
-    """Returns a member of a group. Raises ValueError for a soft or external link, which could name any file."""
+def _hard_member(h5py: Any, group: Any, name: str, kind: type) -> Any:
+    """Returns a member of a group.
+
+    Raises:
+        ValueError: it is of another kind, or a soft or external link, which could name any file.
+    """
     if not isinstance(group.get(name, getlink=True), h5py.HardLink):
         raise ValueError(f"{name} is a link, expected a group or an array")
-    return group[name]
+    member = group[name]
+    if not isinstance(member, kind):
+        raise ValueError(f"{name} is a {type(member).__name__}, expected a {kind.__name__}")
+    return member
 
 
 def _read_array(dataset: Any) -> NDArray[np.float32]:

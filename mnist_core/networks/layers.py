@@ -23,15 +23,19 @@ def format_shape(shape: Shape) -> str:
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer. Subclasses compute its output shape and count its parameters."""
+    """A layer. Subclasses compute the shapes of its output and of its weights."""
 
     def output_shape(self, shape: Shape) -> Shape:
         """Returns the output shape for an input shape. Raises ValueError if the layer cannot take that input."""
         return shape
 
+    def weight_shapes(self, shape: Shape) -> tuple[Shape, ...]:
+        """Returns the shapes of the weights, trainable or not, in Keras's order for an input shape."""
+        return ()
+
     def parameters(self, shape: Shape) -> int:
         """Counts the weights, trainable or not, for an input shape."""
-        return 0
+        return sum(map(math.prod, self.weight_shapes(shape)))
 
 
 def _image(shape: Shape) -> tuple[int, int, int]:
@@ -39,6 +43,10 @@ def _image(shape: Shape) -> tuple[int, int, int]:
         raise ValueError(f"needs an image of rows × columns × channels, but gets {format_shape(shape)}")
     rows, columns, channels = shape
     return rows, columns, channels
+
+
+def _with_bias(use_bias: bool, kernel: Shape, outputs: int) -> tuple[Shape, ...]:
+    return (kernel, (outputs,)) if use_bias else (kernel,)
 
 
 def _slide(size: int, window: int, strides: int, padding: str) -> int:
@@ -74,9 +82,9 @@ class Conv2D(Layer):
         rows, columns, _ = _image(shape)
         return (*(_slide(size, self.kernel_size, self.strides, self.padding) for size in (rows, columns)), self.filters)
 
-    def parameters(self, shape: Shape) -> int:
-        """See Layer.parameters."""
-        return (self.kernel_size**2 * shape[-1] + self.use_bias) * self.filters
+    def weight_shapes(self, shape: Shape) -> tuple[Shape, ...]:
+        """See Layer.weight_shapes: kernel, and perhaps bias."""
+        return _with_bias(self.use_bias, (self.kernel_size, self.kernel_size, shape[-1], self.filters), self.filters)
 
 
 @dataclass(frozen=True)
@@ -94,9 +102,9 @@ class DepthwiseConv2D(Layer):
         rows, columns, channels = _image(shape)
         return (*(_slide(size, self.kernel_size, self.strides, self.padding) for size in (rows, columns)), channels)
 
-    def parameters(self, shape: Shape) -> int:
-        """See Layer.parameters."""
-        return (self.kernel_size**2 + self.use_bias) * shape[-1]
+    def weight_shapes(self, shape: Shape) -> tuple[Shape, ...]:
+        """See Layer.weight_shapes: kernel, and perhaps bias."""
+        return _with_bias(self.use_bias, (self.kernel_size, self.kernel_size, shape[-1], 1), shape[-1])
 
 
 @dataclass(frozen=True)
@@ -147,9 +155,9 @@ class BatchNormalization(Layer):
     momentum: float = allowed(Number(0, 1), 0.99)
     epsilon: float = allowed(Number(0, 1, above=True), 0.001)
 
-    def parameters(self, shape: Shape) -> int:
-        """See Layer.parameters."""
-        return 4 * shape[-1]  # gamma, beta, and the moving mean and variance, which are not trained
+    def weight_shapes(self, shape: Shape) -> tuple[Shape, ...]:
+        """See Layer.weight_shapes: gamma, beta, and the moving mean and variance, which are not trained."""
+        return ((shape[-1],),) * 4
 
 
 @dataclass(frozen=True)
@@ -211,9 +219,9 @@ class Dense(Layer):
             raise ValueError(f"needs a flat list of numbers, but gets {format_shape(shape)}: put Flatten before it")
         return (self.units,)
 
-    def parameters(self, shape: Shape) -> int:
-        """See Layer.parameters."""
-        return (shape[0] + self.use_bias) * self.units
+    def weight_shapes(self, shape: Shape) -> tuple[Shape, ...]:
+        """See Layer.weight_shapes: kernel, and perhaps bias."""
+        return _with_bias(self.use_bias, (shape[0], self.units), self.units)
 
 
 Layers = tuple[Layer, ...]

@@ -129,7 +129,7 @@ class SweepPlan:
             _check(plan)
         except KeyError as error:
             raise SweepError(f"the key {error} is missing") from None
-        except (TypeError, ValueError, DigitLabError) as error:
+        except (AttributeError, TypeError, ValueError, DigitLabError) as error:  # "vary" may contain anything
             raise SweepError(shorten(str(error))) from None
         return plan
 

@@ -331,6 +331,15 @@ def test_training_is_watched_and_steered(page: Page, app_url: str, app_home: Pat
     page.get_by_role("button", name="Stop", exact=True).last.click()
     expect(page.get_by_text(re.compile("Stopped in epoch")).first).to_be_visible(timeout=60 * SECONDS)
 
+    settled(page)
+    expect(page.get_by_text("The trained network reads your drawing")).to_be_visible(timeout=20 * SECONDS)
+    draw(page, ROUND_HAND[7][1])
+    settled(page)
+    answer = page.locator('.lab-live[data-canvas="probe_canvas"] .lab-digit')
+    expect(answer).to_be_visible(timeout=20 * SECONDS)
+    page.get_by_role("button", name="Clear", exact=True).click()
+    expect(answer).to_have_count(0, timeout=20 * SECONDS)
+
 
 def shown_run(page: Page, home: Path) -> Run:
     """The run that the page shows."""

@@ -21,7 +21,7 @@ from scipy.ndimage import center_of_mass
 from mnist_core.drawing.ink import to_ink
 from mnist_core.drawing.normalize import NormalizationSteps, normalize_drawing, plain_resize
 from mnist_core.drawing.strokes import render_strokes
-from mnist_core.drawing.uploads import decode_upload
+from mnist_core.drawing.uploads import decode_canvas, decode_upload
 from mnist_core.errors import DrawingError
 from mnist_core.handwriting import digit_forms
 from mnist_core.models.classifier import DEFAULT_MODEL, Classifier
@@ -291,6 +291,24 @@ def test_what_cannot_be_read_is_said(content: bytes, words: str) -> None:
         warnings.simplefilter("error")
         with pytest.raises(DrawingError, match=words):
             decode_upload(content)
+
+
+def test_picture_of_a_canvas_is_decoded_unless_it_is_larger_than_any_canvas() -> None:
+    paper = np.random.default_rng(0).integers(0, 256, (70, 140, 4), np.uint8)
+    sent = io.BytesIO()
+    Image.fromarray(paper).save(sent, "PNG")
+    for width, height in ((140, 70), (35, 18)):  # on a screen with four pixels for each of the canvas
+        assert np.array_equal(decode_canvas(sent.getvalue(), width, height), paper)
+    for width, height in ((34, 70), (140, 17)):
+        with pytest.raises(DrawingError, match=f"140 x 70 pixels, expected {width} x {height}"):
+            decode_canvas(sent.getvalue(), width, height)
+    for content, words in (
+        (png_header(13_000, 13_000), "13000 x 13000"),
+        (png_header(280, 280), "damaged"),
+        (b"", "empty"),
+    ):
+        with pytest.raises(DrawingError, match=words):
+            decode_canvas(content, 280, 280)
 
 
 def test_a_drawing_is_normalized_alike_on_canvases_of_every_size() -> None:

@@ -2,7 +2,8 @@
 // place in the JSON list BRUSHES, and writes for each the 28×28 image and the outputs of the network, all as float32.
 import { readFileSync, writeFileSync } from "node:fs";
 import { readModel } from "../../mnist_core/browser/engine.js";
-import { readDrawing } from "../../mnist_core/browser/reading.js";
+import { normalizeDrawing } from "../../mnist_core/browser/normalize.js";
+import { classify } from "../../mnist_core/browser/reading.js";
 
 const SIDE = 280;
 const [modelFile, drawingsFile, brushes, out] = process.argv.slice(2);
@@ -12,7 +13,8 @@ const results = JSON.parse(readFileSync(brushes)).flatMap((brush, number) => {
   const rgba = new Uint8ClampedArray(4 * SIDE * SIDE).fill(255);
   const gray = drawings.subarray(number * SIDE * SIDE);
   for (let place = 0; place < SIDE * SIDE; place++) rgba.fill(gray[place], 4 * place, 4 * place + 3);
-  const { image, probabilities, notADigit } = readDrawing(model, rgba, SIDE, SIDE, brush);
+  const { image } = normalizeDrawing(rgba, SIDE, SIDE, brush);
+  const { probabilities, notADigit } = classify(model, image);
   return [...image, ...probabilities, notADigit];
 });
 writeFileSync(out, new Uint8Array(Float32Array.from(results).buffer));

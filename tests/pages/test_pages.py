@@ -403,3 +403,8 @@ def test_odd_drawing_gets_a_prediction_or_a_hint(app: AppTest, mode: str, canvas
         app.run()
         assert not app.exception and not app.error, name
         assert "lab-answer" in page_text(app) or app.info, name
+    app.session_state[canvas] = canvas_state(np.zeros((5000, 5000), np.uint8), [["M", 1, 1]])
+    app.run()
+    assert not app.exception
+    (error,) = app.error
+    assert "a picture of 5000 x 5000 pixels" in error_text(app)

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from mnist_core.data.splits import split_mnist
-from mnist_core.errors import RunError, SettingError
+from mnist_core.errors import RunError, SettingError, SweepError
 from mnist_core.networks.layers import Dense, Dropout, Flatten
 from mnist_core.networks.library import save_network
 from mnist_core.runs.spec import make_spec
 from mnist_core.runs.store import create_run
-from mnist_core.sweeps.plan import HELD_OUT_SPLIT, describe_plan, make_plan, plan_title
+from mnist_core.sweeps.plan import HELD_OUT_SPLIT, SweepPlan, describe_plan, make_plan, plan_title
 from mnist_core.sweeps.presets import PRESETS
 from mnist_core.sweeps.store import create_sweep, find_sweep, list_sweeps
 from tests.sweeps.fakes import RATES
@@ -60,6 +60,12 @@ def test_a_plan_is_stored_and_read_back() -> None:
     sweep = create_sweep(plan)
     assert sweep.plan() == plan
     assert find_sweep(sweep.id) == sweep and list_sweeps() == [sweep]
+
+
+@pytest.mark.parametrize("vary", [[1], [["a"]], [None], 1, "a", {"a": 1}])
+def test_a_damaged_plan_is_refused_in_a_sentence(vary: Any) -> None:
+    with pytest.raises(SweepError):
+        SweepPlan.from_json({**make_plan("fast", [RATES]).to_json(), "vary": vary})
 
 
 def test_stored_and_printed_plans_keep_their_keys() -> None:

@@ -137,6 +137,7 @@ REFUSED = {
     ("--base", "fast", "--vary", "epochs=5..1"): ["epochs=5..1"],
     ("--base", "fast", "--vary", "batch_size=1..1000", "--vary", "epochs=1..1000", "--how", "grid"): ["1,000,000"],
     ("--base", "fast", "--ready", "batch-size-and-learning-rate"): ["--base", "--ready"],
+    ("--ready", "batch-size-and-learning-rate", "--trials", "5"): ["leave out", "--base"],
     ("show", "nonsense"): ["'nonsense'"],
     ("resume", "../.."): ["'../..'"],
 }

@@ -20,6 +20,7 @@ from streamlit_drawable_canvas import st_canvas
 from mnist_core.drawing import canvas
 from mnist_core.drawing.normalize import normalize_drawing
 from mnist_core.drawing.strokes import Strokes, render_strokes
+from mnist_core.drawing.uploads import decode_canvas
 from pages.ui.shared import canvas_edits, state, theme
 
 # A drawing is so small that waking another core for it costs more than that core saves.
@@ -101,9 +102,10 @@ def show_canvas(key: str, width: int, on_change: Callable[[], None] | None = Non
         st.session_state[state.drawing_key(key)] = result.json_data
     if not result.json_data or not result.json_data.get("objects"):
         return None
-    image = result.image_data  # decoded at each access
-    if image is None:  # a canvas sends no image before it is touched, not even of its initial drawing
+    content = result.image_bytes
+    if content is None:  # a canvas sends no image before it is touched, not even of its initial drawing
         return drawing_from_strokes(result.json_data, width)
+    image = decode_canvas(content, width, theme.CANVAS_PIXELS)  # the library would decode a picture of any size
     return Drawing(image, canvas.parse_strokes(result.json_data), canvas.parse_brush_width(result.json_data))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import streamlit as st
@@ -20,15 +21,28 @@ SNAPSHOTS_SERVED = 4
 """How many of the last snapshots a browser may fetch: a slow one asks for one that is not the newest any more."""
 
 
-def show_network_reading(run: Run) -> None:
-    """Lets the network of a run read the canvas for probes: as it is now, and later as it was trained."""
-    live = not run.status().final
-    guard.render_fragment(lambda: _show_reading(run, live), every=REDRAW_SECONDS if live else None)
+def show_network_reading(run: Run) -> Callable[[], None]:
+    """Lets the network of a run read the canvas for probes: as it is now, and later as it was trained.
+
+    Returns:
+        Call it after the canvas is shown: it tells the browser what is drawn. During training it does nothing, for a
+        timer does.
+    """
+    if not run.status().final:
+        guard.render_fragment(lambda: _show_network_in_training(run), every=REDRAW_SECONDS)
+        return lambda: None
+    models = _trained_network(run)
+    place = live_reading.show_reader(state.PROBE_CANVAS)
+
+    def show_state() -> None:
+        with place:
+            live_reading.show_state(state.PROBE_CANVAS, models, keep=True)
+
+    return show_state
 
 
-def _show_reading(run: Run, live: bool) -> None:
-    models = _network_in_training(run) if live else _trained_network(run)
-    live_reading.show_live_reading(state.PROBE_CANVAS, models, keep=True)
+def _show_network_in_training(run: Run) -> None:
+    live_reading.show_live_reading(state.PROBE_CANVAS, _network_in_training(run), keep=True)
 
 
 def _trained_network(run: Run) -> list[LiveModel]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -42,23 +43,26 @@ def show_probe_pad(run: Run | None) -> None:
     expander = st.expander("Watch your own handwriting during training", key=state.PROBE_PAD_OPEN, on_change="rerun")
     with expander, st.container(key="probe_workbench"):
         answer, pad, details = (st.container(key=name) for name in ("answer", "pad", "details"))
-    with pad:
-        guard.render_fragment(lambda: _show_probe_pad(run))
+    show_state = None
     if run is not None and expander.open:
         with answer:
-            show_network_reading(run)
+            show_state = show_network_reading(run)
             with st.container():  # of its own: what is next to an answer is hidden
                 live_reading.show_place(state.PROBE_CANVAS, "answer")
         with details:
             live_reading.show_place(state.PROBE_CANVAS, "bars")
+    with pad:
+        guard.render_fragment(lambda: _show_probe_pad(run, show_state))
 
 
-def _show_probe_pad(run: Run | None) -> None:
+def _show_probe_pad(run: Run | None, show_state: Callable[[], None] | None) -> None:
     current = _current_probes(run)
     st.caption(f"Draw up to {probes.MAX_PROBES} digits. You will see how the network reads them as it learns.")
     if current:
         thumbnails.show_strip([(probe.image, f"{number}", "") for number, probe in enumerate(current, 1)], 48)
     image = sketchpad.normalized_digit(show_sketchpad(state.PROBE_CANVAS, theme.CANVAS_PIXELS))
+    if show_state is not None:
+        show_state()
     can_add = image is not None and len(current) < probes.MAX_PROBES
     added = [*current, probes.new_probe(image)] if can_add and image is not None else current
     add, remove = st.columns(2)
