@@ -76,10 +76,12 @@ class Driver:
     def serve(self) -> None:
         """Returns once there has been no run for IDLE_SECONDS."""
         busy = time.monotonic()
-        while time.monotonic() - busy < IDLE_SECONDS:
+        while True:
             holds = self._holds.all()
             if holds or self._tasks:
                 busy = time.monotonic()
+            elif time.monotonic() - busy >= IDLE_SECONDS:
+                return
             try:
                 self._start(holds)
                 if time.monotonic() - self._checked > CHECK_SECONDS:
