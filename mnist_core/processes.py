@@ -217,7 +217,8 @@ def end_child(child: subprocess.Popen[bytes]) -> None:
     child.kill()
     child.wait()
     if child.stdin is not None:
-        child.stdin.close()
+        with contextlib.suppress(OSError):  # what could not be sent is still in its buffer
+            child.stdin.close()
 
 
 def redirect_output(log: IO[bytes]) -> None:

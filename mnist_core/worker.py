@@ -27,7 +27,7 @@ from pathlib import Path
 from mnist_core.config import runs_dir, worker_hours
 from mnist_core.errors import DigitLabError
 from mnist_core.files.leftovers import delete_leftovers
-from mnist_core.files.write import open_log
+from mnist_core.files.write import open_log, open_nowhere
 from mnist_core.files.write_errors import DISK_FULL
 from mnist_core.jobs.backend import GRACE_SECONDS
 from mnist_core.jobs.persistent_worker import STAY
@@ -152,7 +152,7 @@ def train_on_cluster(folder: str, job: str) -> str:
     try:
         train_run(run)
     finally:
-        redirect_output(open_log(Path(os.devnull)))
+        redirect_output(open_nowhere())
         for number, handler in handlers.items():
             signal.signal(number, handler)
     inbox.reset_keras()

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import ast
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-from mnist_core.processes import OPTIONAL_FOR_KERAS, child_environment, run_module, spawned_pool, start_module
+from mnist_core.processes import (
+    OPTIONAL_FOR_KERAS,
+    child_environment,
+    end_child,
+    run_module,
+    spawned_pool,
+    start_module,
+)
 from tests.support import ROOT
 
 IMPORT_KERAS = """
@@ -79,3 +88,17 @@ def test_every_child_process_is_started_by_this_module() -> None:
         text = path.read_text(encoding="utf-8")
         starts = ("Popen(", "subprocess.run(", "os.spawn", "ProcessPoolExecutor(", "os.fork(")
         assert path.name == "processes.py" or not any(word in text for word in starts), path
+
+
+def test_a_child_is_ended_though_it_no_longer_reads() -> None:
+    child = subprocess.Popen(
+        [sys.executable, "-c", "import os, time; os.close(0); time.sleep(60)"], stdin=subprocess.PIPE
+    )
+    assert child.stdin is not None
+    with pytest.raises(BrokenPipeError):
+        for _ in range(600):
+            child.stdin.write(b"a run\n")
+            child.stdin.flush()
+            time.sleep(0.05)
+    end_child(child)
+    assert child.returncode == -signal.SIGKILL

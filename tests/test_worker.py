@@ -36,7 +36,7 @@ from mnist_core.runs.run import BEST_MODEL, SWEEPS_FOLDER, TEST_SCORES, Run
 from mnist_core.runs.spec import RunSpec, make_spec
 from mnist_core.runs.store import create_run
 from mnist_core.sweeps import final_test
-from mnist_core.training import dataset, finish, loop, trainer
+from mnist_core.training import dataset, finish, inbox, loop, trainer
 from mnist_core.training.loop import Report
 from mnist_core.training.trainer import Trainer
 from tests.support import ROOT, Trained, environment, wait_until
@@ -417,3 +417,15 @@ def test_spec_of_the_trained_run_can_be_trained_again(trained: Trained) -> None:
     spec = trained.run.spec()
     assert spec.settings == replace(RECIPES["fast"].settings, epochs=2)
     assert json.loads((trained.run.path / "card.json").read_text())["settings"] == spec.to_json()["settings"]
+
+
+def test_a_process_of_the_cluster_is_ready_for_the_next_run(runs_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, ready = create_run(RunSpec("fast", RECIPES["fast"].settings)), []
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(worker, "begin_attempt", lambda *_: True)
+    monkeypatch.setattr(worker, "lower_priority", lambda: None)
+    monkeypatch.setattr(worker, "redirect_output", lambda file: file.close())
+    monkeypatch.setattr(worker, "train_run", lambda _: signal.signal(signal.SIGTERM, signal.SIG_IGN))
+    monkeypatch.setattr(inbox, "reset_keras", lambda: ready.append(True))
+    assert worker.train_on_cluster(str(run.path), "job") == ""
+    assert ready and signal.getsignal(signal.SIGTERM) == before

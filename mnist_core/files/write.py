@@ -102,3 +102,8 @@ def open_log(path: Path) -> IO[bytes]:
     """Opens a file to which a process appends what it prints."""
     file: IO[bytes] = open_regular(path, _APPEND, "ab")
     return file
+
+
+def open_nowhere() -> IO[bytes]:
+    """Opens the device that keeps nothing of what a process prints."""
+    return Path(os.devnull).open("ab")

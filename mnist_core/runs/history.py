@@ -108,7 +108,11 @@ def _describe_trial(run: Run) -> str | None:
 
 
 def _validation_accuracy(run: Run, spec: RunSpec | None) -> float | None:
-    report = kept_report(run.sampled_metrics().rows, spec.settings.patience if spec else 0)
+    try:
+        rows = run.sampled_metrics().rows
+    except RunError:  # a folder or a pipe has taken the file's place
+        return None
+    report = kept_report(rows, spec.settings.patience if spec else 0)
     return None if report is None else _number_or_none(report["val_accuracy"], 1.0)
 
 

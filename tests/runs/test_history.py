@@ -105,6 +105,13 @@ def test_of_a_sweep_only_the_best_retrained_model_has_test_scores(
     assert ("test images" in finished.status().message) is tested and finished.status().message.startswith("Finished")
 
 
+def test_a_run_whose_reports_cannot_be_read_has_a_row(finished: Run) -> None:
+    (finished.path / "metrics.jsonl").unlink()
+    (finished.path / "metrics.jsonl").mkdir()
+    (row,) = history.history_rows()
+    assert row["run"] == finished.id and row["val_accuracy"] is None
+
+
 def test_name_star_and_note_are_kept() -> None:
     run = new_run()
     assert read_label(run) == Label()
