@@ -48,6 +48,7 @@ PACKAGES = ("streamlit", "tensorflow", "keras", "ai-edge-litert", "numpy", "open
 
 
 WRITTEN = "Written by `make bench`. A figure with a range is the median of as many as the parentheses say."
+
 CAUSES = {
     "from `streamlit run` to": (
         "most of the first script run is imports: pandas, which Streamlit needs for the canvas, NumPy, OpenCV, "

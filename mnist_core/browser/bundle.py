@@ -21,6 +21,7 @@ _IMPORT = re.compile(r'^import \{([\w\s,$]*)\} from "\./([\w.-]+\.js)";\n', re.M
 _DECLARATION = re.compile(
     r"^(export )?(?:async )?(?:function\*?|class|const|let) ([\w$]+|[\[{][^=]*?[\]}](?= =))", re.MULTILINE
 )
+# It must not begin with `.*`: that would search each line from each of its characters.
 _MODULE_SYNTAX = re.compile(r"^(?:import|export)\b.*|\bimport[.(].*", re.MULTILINE)
 
 
