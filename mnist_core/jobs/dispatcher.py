@@ -42,7 +42,7 @@ class Dispatcher:
         for job, worker in self._queue.training():
             with _noting_trouble(job):
                 if worker.poll() is not None:
-                    self.end(job, partial(conclude_run, job.run, worker.returncode, worker.pid))
+                    self.end(job, partial(conclude_run, job.run, worker.returncode, worker.pid, job.submitted))
 
     def end(self, job: LocalJob, record: Callable[[], None]) -> None:
         """Ends a job: writes how its run ended, as soon as that is possible, and only then removes it."""
@@ -78,14 +78,14 @@ class Dispatcher:
             with _noting_trouble(job):
                 if _has_left(job.run):
                     self._queue.remove(job)
-                elif job.run.path.is_dir() and not job.run.control().get("stop") and not self._slots.take(job.run):
+                elif job.run.path.is_dir() and not _is_stopped(job.run) and not self._slots.take(job.run):
                     self._in_line = True
                     return
                 else:
                     self._start(job)
 
     def _start(self, job: LocalJob) -> None:
-        if job.run.control().get("stop") is True:  # another process has requested it
+        if _is_stopped(job.run):
             self.end(job, lambda: record_stop(job.run))
             return
         self._queue.record_turn(job)
@@ -101,6 +101,11 @@ class Dispatcher:
     def update_idle_workers(self) -> None:
         """Starts or ends the workers that wait for a run."""
         self._pool.update_idle_workers(training=bool(self._queue.training()), waiting=bool(self._queue.turns()))
+
+
+def _is_stopped(run: Run) -> bool:
+    """True if another process has requested to stop a queued run."""
+    return run.control().get("stop") is True
 
 
 def _has_left(run: Run) -> bool:

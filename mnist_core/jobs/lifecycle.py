@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 from collections.abc import Callable, Sequence
@@ -138,7 +139,7 @@ def _check_resumable(run: Run, status: Status) -> None:
 def requeue(run: Run, message: str = WAITING_MESSAGE) -> None:
     """Sets the status of an ended run to queued. Does nothing if the run was deleted.
 
-    Without a checkpoint the training begins again, so its reports are removed.
+    Without a checkpoint the training begins again; its worker then removes the earlier reports.
 
     Args:
         run: ended.
@@ -146,7 +147,6 @@ def requeue(run: Run, message: str = WAITING_MESSAGE) -> None:
     """
     status = run.status()
     if run.path.is_dir() and not has_checkpoint(run.path):
-        run.trim_metrics(0)
         status = Status(epochs=status.epochs)
     write_stamped_status(run, replace(status, state="queued", message=message, seconds_left=None))
 
@@ -176,13 +176,15 @@ def check_queue_limits(waiting: Sequence[str], owner: str, limit: int, limit_eac
         )
 
 
-def conclude_run(run: Run, exit_status: int, worker: int = 0) -> None:
+def conclude_run(run: Run, exit_status: int, worker: int = 0, submitted: float = math.inf) -> None:
     """Records how a run ended whose worker is gone, unless the worker did so itself.
 
     Args:
         run: whose worker has ended.
         exit_status: of the worker; negative, or 137, if a signal ended it.
         worker: process id of the worker, if it trained on this machine. The run may belong to another process by now.
+        submitted: when the run was submitted, in seconds since the epoch. If it has been queued again since, this is
+            not the end of it.
 
     Raises:
         OSError: the run's files cannot be read or written.
@@ -194,6 +196,8 @@ def conclude_run(run: Run, exit_status: int, worker: int = 0) -> None:
         here = worker and status.host == socket.gethostname()
         if not status.final and here and status.pid not in (worker, os.getpid()):
             return
+        if status.state == "queued" and status.heartbeat > submitted:
+            return
         state, message = _describe_end(run, exit_status)
         write_stamped_status(run, replace(status, state=state, message=message, seconds_left=None))
 
@@ -201,6 +205,8 @@ def conclude_run(run: Run, exit_status: int, worker: int = 0) -> None:
 def _describe_end(run: Run, exit_status: int) -> tuple[str, str]:
     """The state and the message of a run whose worker ended without a word."""
     if exit_status < 0 or exit_status == 137:
+        if run.control().get("stop") is True:
+            return "interrupted", "Its worker did not stop by itself, and was ended."
         return "interrupted", "Something ended its worker from outside; perhaps the machine ran out of memory."
     lines = _last_lines(run)
     last_line = next((line for line in reversed(lines) if line.strip()), "it left no message")

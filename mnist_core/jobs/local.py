@@ -74,7 +74,7 @@ class LocalBackend:
         self._pool = pool or WorkerPool(threads, warm_worker() if warm is None else warm, limit if stay else 0)
         self._slots = Slots(limit)
         self._dispatcher = Dispatcher(self._queue, self._pool, self._slots, grace)
-        self._to_adopt: list[Run] = []
+        self._to_adopt: dict[Run, str] = {}  # with the last error that was logged
         self._other_runs = OtherRuns()
         self.lock = threading.RLock()
         self._wake = threading.Event()
@@ -111,20 +111,21 @@ class LocalBackend:
     def adopt(self, runs: Iterable[Run]) -> None:
         """See JobBackend. Runs of other machines are ignored."""
         with self.lock:
-            self._to_adopt += [run for run in runs if run.recorded_state not in FINAL_STATES]
+            self._to_adopt |= {run: "" for run in runs if run.recorded_state not in FINAL_STATES}
             self._adopt_all()
         self._wake.set()
 
     def _adopt_all(self) -> None:
         """Adopts what was left behind, and keeps what cannot be adopted now, for example because the disk is full."""
-        runs, self._to_adopt = self._to_adopt, []
-        for run in runs:
+        runs, self._to_adopt = self._to_adopt, {}
+        for run, logged in runs.items():
             try:
                 if not self.holds(run):
                     self._adopt(run)
             except (OSError, RunError) as error:
-                log.warning("%s cannot be adopted yet: %s", run.id, error)
-                self._to_adopt.append(run)
+                if str(error) != logged:
+                    log.warning("%s cannot be adopted yet: %s", run.id, error)
+                self._to_adopt[run] = str(error)
 
     def _adopt(self, run: Run) -> None:
         with claims.claiming(run):  # another server may do the same

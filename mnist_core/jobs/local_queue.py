@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ class LocalJob:
         stop_requested: when its stop was requested, in monotonic seconds; None if it was not.
         terminated: whether the worker was sent SIGTERM.
         trouble: the last error of this run that was logged.
+        submitted: when the run was submitted or adopted, in seconds since the epoch.
         owner: of the run; read once, because the folder may be deleted while the run is queued.
     """
 
@@ -34,6 +36,7 @@ class LocalJob:
     stop_requested: float | None = None
     terminated: bool = False
     trouble: str = ""
+    submitted: float = field(default_factory=time.time)
     owner: str = field(init=False)
 
     def __post_init__(self) -> None:

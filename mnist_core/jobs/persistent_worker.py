@@ -39,7 +39,12 @@ class Assignment:
         return self._process.pid
 
     def poll(self) -> int | None:
-        """None while the run trains, 0 once the run has reached a final state, else the worker's exit status."""
+        """None while the run trains, 0 once the run has reached a final state, else the worker's exit status.
+
+        Kills the worker if the run's folder was deleted: no state will come.
+        """
+        if not self._run.path.is_dir():
+            self.kill()
         exit_status = self._process.poll()  # first: what the worker wrote before it ended is then visible
         if self._run.recorded_state in FINAL_STATES:
             self.worker.idle_since = time.monotonic()

@@ -81,8 +81,8 @@ class Trainer:
         """When the last checkpoint was written, or the training began, as `time.monotonic`."""
         if has_checkpoint(run.path):
             self._checkpoint, self._best_weights = read_checkpoint(run.path, model)
-            run.trim_metrics(self._checkpoint.step)
-            delete_later_snapshots(run.path, Moment(self._checkpoint.epoch))
+        run.trim_metrics(self._checkpoint.step)
+        delete_later_snapshots(run.path, Moment(self._checkpoint.epoch))
         self._clock = TrainingClock(self._checkpoint.elapsed, self._checkpoint.train_seconds)
         self._control = ControlHandler(run, heartbeat, stop_requested, self._checkpoint)
         self._live = LiveSnapshotWriter(run, model, settings.architecture, non_digit_share)

@@ -52,7 +52,6 @@ def test_an_interrupted_run_resumes_from_its_checkpoint_or_starts_again(with_che
     status = run.status()
     assert backend.submitted == [run.id] and (status.state, status.epochs) == ("queued", 7)
     assert (status.epoch, status.step, status.train_seconds) == ((1, 5, 3.0) if with_checkpoint else (0, 0, 0.0))
-    assert len(run.metrics().rows) == int(with_checkpoint)
     assert run.control() == {"stop": False, "paused": False, "learning_rate": 0.01}
 
 
@@ -86,12 +85,14 @@ def test_a_run_on_a_full_disk_cannot_be_resumed_and_says_so(monkeypatch: pytest.
     assert run.recorded_state == "interrupted"
 
 
-def test_a_full_queue_leaves_a_run_with_a_checkpoint_as_it_was() -> None:
-    run = interrupted(with_checkpoint=True)
-    status, control = run.status(), run.control()
+@pytest.mark.parametrize("with_checkpoint", [True, False])
+def test_a_full_queue_leaves_a_run_as_it_was(with_checkpoint: bool) -> None:
+    run = interrupted(with_checkpoint)
+    before = run.status(), run.control(), run.metrics()
+    assert before[2].rows
     with pytest.raises(QueueFullError):
         resume_run(Backend(full=True), run)
-    assert (run.status(), run.control()) == (status, control)
+    assert (run.status(), run.control(), run.metrics()) == before
 
 
 def test_a_deleted_run_is_not_queued_again(tmp_path: Path) -> None:

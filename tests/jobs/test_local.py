@@ -259,7 +259,7 @@ def test_a_worker_that_ignores_sigterm_is_killed(workers: Workers) -> None:
         return run.status().final
 
     wait_until(request_again, "the end", 20)
-    assert run.status().state == "interrupted"
+    assert run.status().state == "interrupted" and "did not stop by itself" in run.status().message
     assert time.monotonic() - requested >= 0.6
     assert workers.processes[run.id].wait(10) == -signal.SIGKILL
     wait_until(started(next_run), "the next worker")
@@ -458,6 +458,43 @@ def test_a_worker_gets_sigterm_at_once_if_the_request_cannot_be_written(
     monkeypatch.setattr(Run, "update_control", refuse)
     backend.request_stop(run)
     assert final_status(run).state == "stopped"
+
+
+@pytest.mark.parametrize("submitted_at_once", [True, False])
+def test_a_run_that_is_resumed_while_its_worker_still_exits_is_trained_again(
+    submitted_at_once: bool, workers: Workers
+) -> None:
+    backend, run = workers.queue(running=1), make_run()
+    backend.submit(run)
+    wait_until(started(run), "the worker")
+    first = workers.processes[run.id]
+    run.write_status(replace(run.status(), state="stopped"))  # the worker does so, and then exits
+    prepare_resume(run)
+    if submitted_at_once:
+        backend.submit(run)
+    first.kill()
+    first.wait()
+    (run.path / "started").unlink()
+    wait_until(lambda: submitted_at_once or not backend.holds(run), "the end of the first worker")
+    if not submitted_at_once:
+        backend.submit(run)
+    wait_until(started(run), "the second worker")
+    let_finish(run)
+    assert final_status(run).state == "finished" and workers.processes[run.id] is not first
+
+
+def test_a_run_that_cannot_be_adopted_is_logged_once(
+    workers: Workers, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(run: Run, status: Status) -> None:
+        refused.append(run)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    refused: list[Run] = []
+    monkeypatch.setattr(local, "write_stamped_status", refuse)
+    workers.queue().adopt([dead(make_run())])
+    wait_until(lambda: len(refused) > 3, "several attempts")
+    assert len([record for record in caplog.records if "cannot be adopted" in record.message]) == 1
 
 
 def test_a_run_that_this_process_queued_and_lost_can_be_stopped(workers: Workers) -> None:
