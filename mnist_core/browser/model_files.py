@@ -7,6 +7,8 @@ made from other weights or by another version, is replaced; that takes 50 ms for
 from __future__ import annotations
 
 import contextlib
+import math
+import operator
 from pathlib import Path
 
 from mnist_core.browser.weights_file import browser_model, read_header
@@ -26,6 +28,10 @@ MAX_PARAMETERS = 4_000_000
 MAX_MULTIPLY_ADDS = 400_000_000
 """For one prediction in a browser. `engine.js` takes 26 ms for them on a desktop (297 million took 19 ms), 100
 on a phone, and 240 where there is no WebAssembly."""
+MAX_POOLED = 20_000_000
+"""Values in all windows of the pooling layers. `engine.js` pools them in JavaScript: 5 ns each on a slow laptop."""
+MAX_OUTPUTS = 16_000_000
+"""Values that all layers output. `engine.js` keeps them: four bytes for each."""
 
 
 def read_browser_model(folder: Path) -> bytes:
@@ -61,10 +67,14 @@ def read_browser_model(folder: Path) -> bytes:
 
 def check_size(architecture: Architecture) -> None:
     """Raises ModelError if a network is too large for a browser."""
-    cost = total_cost(layer_costs(architecture.layers, architecture.input_size))
+    rows = layer_costs(architecture.layers, architecture.input_size)
+    cost, outputs = total_cost(rows), [math.prod(row.output_shape) for row in rows]
+    windows = [getattr(layer, "pool_size", 0) ** 2 for layer in architecture.layers]
     for value, limit, unit in (
         (cost.parameters, MAX_PARAMETERS, "parameters"),
         (cost.multiply_adds, MAX_MULTIPLY_ADDS, "multiplications per image"),
+        (sum(map(operator.mul, outputs, windows)), MAX_POOLED, "values to pool per image"),
+        (sum(outputs), MAX_OUTPUTS, "outputs of its layers"),
     ):
         if value > limit:
             raise ModelError(

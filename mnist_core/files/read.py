@@ -13,7 +13,7 @@ import numpy as np
 JSON_BYTES = 4_000_000
 """Largest JSON file that is read, unless its reader says otherwise. A drawing of 10,000 points has 1 MB."""
 MODEL_BYTES = 120_000_000
-"""Largest model file. The largest network that can be trained has 10 million parameters."""
+"""Largest model file. The largest network that can be trained has 20 million parameters, 80 MB in float32."""
 MAX_ARRAYS = 5_000
 """Arrays in an .npz file: those of a checkpoint, whose network has 100 layers, are 1,500."""
 
@@ -84,7 +84,10 @@ def load_arrays(path: Path, limit: int) -> dict[str, Any]:
             if size > limit or len(archive.infolist()) > MAX_ARRAYS:
                 raise ValueError(f"{len(archive.infolist()):,} arrays of {size:,} bytes, expected at most {limit:,}")
             with np.load(file, allow_pickle=False) as arrays:
-                return dict(arrays)
+                named = dict(arrays)
+            if strays := [name for name, value in named.items() if not isinstance(value, np.ndarray)]:
+                raise ValueError(f"{strays[0]!r} is no array")
+            return named
         except Exception as error:  # zipfile, zlib, struct and NumPy's header parser each raise their own kinds
             reason = " ".join(str(error).split())[:200] or type(error).__name__
             raise ValueError(f"{path} is no .npz file that can be used: {reason}") from error

@@ -28,12 +28,14 @@ def build_model(architecture: Architecture) -> Any:
 def keras_source(architecture: Architecture) -> str:
     """Writes Python source that builds the same model, given `import keras` and `from keras import layers`."""
     lines = [f"keras.Input({architecture.input_shape}),"]
-    lines += [f"layers.{type(layer).__name__}({_arguments(layer)})," for layer in architecture.layers]
+    lines += [f"layers.{layer_source(layer)}," for layer in architecture.layers]
     return "model = keras.Sequential([\n" + "".join(f"    {line}\n" for line in lines) + "])\n"
 
 
-def _arguments(layer: Layer) -> str:
-    return ", ".join(f"{name}={_literal(value)}" for name, value in changed_fields(layer).items())
+def layer_source(layer: Layer) -> str:
+    """One layer as Python source, without defaults: `Conv2D(filters=32, kernel_size=3)`."""
+    arguments = ", ".join(f"{name}={_literal(value)}" for name, value in changed_fields(layer).items())
+    return f"{type(layer).__name__}({arguments})"
 
 
 def _literal(value: object) -> str:

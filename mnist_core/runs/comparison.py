@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mnist_core.networks.architecture import LAYERS_KEY
+from mnist_core.networks.keras_model import layer_source
 from mnist_core.networks.layers import format_shape
 from mnist_core.recipes.overrides import setting_rules
 from mnist_core.runs.control import Control
@@ -50,10 +51,13 @@ def describe_overrides(spec: RunSpec) -> list[str]:
 
 
 def describe_network(spec: RunSpec) -> str:
-    """The network in one line: number of layers and parameters, then each layer's name and output shape."""
-    rows = spec.settings.architecture.summary()
-    layers = " → ".join(f"{row.layer} {format_shape(row.output_shape)}" for row in rows)
-    return f"{len(rows)} layers, {spec.settings.architecture.parameters:,} parameters: {layers}"
+    """The network in one line: number of layers and parameters, then each layer and its output shape."""
+    network = spec.settings.architecture
+    layers = " → ".join(
+        f"{layer_source(layer)} {format_shape(row.output_shape)}"
+        for layer, row in zip(network.layers, network.summary(), strict=True)
+    )
+    return f"{len(network.layers)} layers, {network.parameters:,} parameters: {layers}"
 
 
 def settings_table(specs: Sequence[RunSpec], live: Sequence[Mapping[str, float]] = ()) -> list[dict[str, Any]]:

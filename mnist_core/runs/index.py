@@ -16,7 +16,7 @@ from typing import Any
 
 from mnist_core.files.read import read_file
 from mnist_core.files.write import write_bytes
-from mnist_core.runs.run import Run
+from mnist_core.runs.run import Run, sweep_mark
 from mnist_core.runs.status import FINAL_STATES
 
 INDEX_FILE = ".index.json"
@@ -60,8 +60,11 @@ def _entry(run: Run, known: Entry | None, make_row: Callable[[Run], Row]) -> Ent
 def _is_lasting(run: Run, row: Row) -> bool:
     """True if the row stays valid while the files do not change.
 
-    A run that is `interrupted` only because its process was not found may come back.
+    A run that is `interrupted` only because its process was not found may come back. Whether a sweep's retrained model
+    shows a test score depends on the sweep's winner.json.
     """
+    if sweep_mark(run).get("part"):
+        return False
     if row["state"] == "interrupted":
         return run.recorded_state == "interrupted"
     return row["state"] in FINAL_STATES

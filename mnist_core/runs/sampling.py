@@ -46,6 +46,8 @@ def sample_reports(file: BinaryIO, start: int) -> tuple[list[Report], int, int]:
         reports = [report for row in rows if (report := check_report(row)) is not None]
         return reports, start + length, broken + len(rows) - len(reports)
     validations, end = _scan(file, start)
+    if end == start:
+        return [], start, 0
     places = validations | _even_places(file, start, end)
     reports, broken = [], 0
     for place in sorted(places):

@@ -14,7 +14,7 @@ from mnist_core.browser.weights_file import browser_model, read_header
 from mnist_core.errors import ModelError
 from mnist_core.files.write import write_bytes
 from mnist_core.models.classifier import DEFAULT_MODEL
-from mnist_core.networks.layers import Conv2D, Dense, Flatten, GlobalMaxPooling2D
+from mnist_core.networks.layers import Conv2D, Dense, Flatten, GlobalMaxPooling2D, MaxPooling2D, ReLU
 from mnist_core.recipes.settings import Settings
 from mnist_core.runs.run import Run
 from mnist_core.runs.spec import RunSpec
@@ -95,6 +95,8 @@ def test_several_readers_at_once(run: Run) -> None:
     [
         ((Flatten(), Dense(5000), Dense(100)), "4,426,110 parameters"),
         ((Conv2D(64, 5), Conv2D(512, 5, padding="same"), GlobalMaxPooling2D()), "multiplications per image"),
+        ((Conv2D(1000, 1), MaxPooling2D(14, 1), GlobalMaxPooling2D()), "44,100,000 values to pool per image"),
+        ((Conv2D(1000, 1), *[ReLU()] * 25, GlobalMaxPooling2D()), "20,385,010 outputs of its layers"),
     ],
 )
 def test_a_network_that_is_too_large_is_left_to_the_server(layers, words: str) -> None:

@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 
 from mnist_core.errors import RunError, RunNotFoundError
 from mnist_core.files.write import write_json
+from mnist_core.networks.architecture import layers_to_json
+from mnist_core.networks.layers import Dense, Flatten
 from mnist_core.recipes.recipes import RECIPES
 from mnist_core.runs import history, ranking
 from mnist_core.runs.comparison import live_changes, settings_table
@@ -102,6 +104,11 @@ def test_of_a_sweep_only_the_best_retrained_model_has_test_scores(
     assert (row["test_accuracy"] is not None) is (row["test_loss"] is not None) is tested
     assert row["val_accuracy"] == finished.metrics().rows[-1]["val_accuracy"]
     assert ("test" in finished.card()) is tested
+    assert history.history_rows() == [row]
+    if best == "itself" and part:  # another retrained model becomes the best
+        write_json(folder / "winner.json", {"run": "another"})
+        assert history.history_rows() == [history.history_row(finished)] != [row]
+        write_json(folder / "winner.json", {"run": finished.id})
     assert ("test images" in finished.status().message) is tested and finished.status().message.startswith("Finished")
 
 
@@ -200,6 +207,15 @@ def test_settings_side_by_side_mark_what_differs() -> None:
     assert rows["learning_rate"]["values"] == ["0.01", "0.5"]
     assert "107,482 parameters" in rows["network"]["values"][0]
     json.dumps(list(rows.values()))
+
+
+def test_networks_side_by_side_differ_even_in_one_activation() -> None:
+    networks = [(Flatten(), Dense(20, activation), Dense(10, "softmax")) for activation in ("relu", "tanh")]
+    specs = [make_spec("fast", {"layers": layers_to_json(network)}) for network in networks]
+    rows = {row["setting"]: row for row in settings_table(specs)}
+    assert {name for name, row in rows.items() if row["differs"]} == {"network"}
+    first, second = rows["network"]["values"]
+    assert "Dense(units=20, activation='relu') 20" in first and first.replace("relu", "tanh") == second
 
 
 # invalid files, newer versions, wrong clocks

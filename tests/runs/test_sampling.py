@@ -79,8 +79,9 @@ VALIDATION = b'{"step": 1, "epoch": 1, "val_loss": 0.5, "val_accuracy": 0.5}\n'
         b"{\n" * 15_000_000,
         STEP + b'{"step": 2, "probes": [' + b"[]," * 10_000_000,
         (b'{"step": 1, "probes": [' + b"[]," * 6_000 + b"[]]}\n") * 500,
+        b"{" * 30_000_000,
     ],
-    ids=["steps", "validations", "one line", "blank lines", "broken lines", "no last line", "lists"],
+    ids=["steps", "validations", "one line", "blank lines", "broken lines", "no last line", "lists", "no line"],
 )
 def test_a_large_file_is_sampled_in_seconds_and_30_mb(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "metrics.jsonl").write_bytes(content)
