@@ -39,11 +39,12 @@ class SweepProgress:
         """How many trials the sweep is to have; more once it is extended."""
         return self._sweep.target_trials(self._plan)
 
-    def report(self, message: str = "") -> None:
+    def report(self, message: str = "", seeds_trained: float = 0.0) -> None:
         """Publishes the trials and the status of a running sweep, neither more often than needed.
 
         Args:
             message: for the status; by default what the sweep waits for.
+            seeds_trained: with how many seeds the best trial has been retrained.
         """
         now = time.monotonic()
         if now >= self._publish_after:
@@ -53,7 +54,7 @@ class SweepProgress:
         last_message, written = self._last_status
         if message != last_message or time.monotonic() - written > STATUS_SECONDS:
             self._last_status = (message, time.monotonic())
-            self.update(state="running", message=message, seconds_left=self._seconds_left())
+            self.update(state="running", message=message, seconds_left=self._seconds_left(seeds_trained))
 
     def update(self, **changes: Any) -> None:
         """Writes the status at once.
@@ -64,7 +65,7 @@ class SweepProgress:
         done = len(self._study.ended)
         self._heartbeat.update(step=done, steps=max(self.target, done), started=self._started, **changes)
 
-    def _seconds_left(self) -> float | None:
+    def _seconds_left(self, seeds_trained: float) -> float | None:
         """Estimated from the median duration of the ended trials; None before two have ended."""
         ended = [trial for trial in self._study.ended if trial.state != "failed" and trial.ended > trial.began > 0]
         if len(ended) < 2:
@@ -74,4 +75,5 @@ class SweepProgress:
         per_retraining = statistics.median(trial.ended - trial.began for trial in finished)
         trials_left = max(0, self.target - len(self._study.ended))
         parallel = max(1, self._trial_runs.max_parallel)
-        return trials_left * per_trial / parallel + self._plan.retrain_seeds * per_retraining
+        seeds_left = max(0.0, self._plan.retrain_seeds - seeds_trained)
+        return trials_left * per_trial / parallel + seeds_left * per_retraining

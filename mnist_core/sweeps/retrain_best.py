@@ -47,6 +47,12 @@ class Retraining:
         """How many seeds have been trained."""
         return len(self._results)
 
+    @property
+    def seeds_trained(self) -> float:
+        """How many seeds have been trained, with the trained shares of those in progress."""
+        statuses = [run.status() for run in self._runs.values()]
+        return sum(1.0 if status.final else status.progress for status in statuses)
+
     def step(self) -> bool:
         """Collects runs that have ended and starts the next. Returns True once all seeds are trained.
 

@@ -135,7 +135,7 @@ class SweepRunner:
                 self._end_trial(run)
 
     def _report_epochs(self, run: Run) -> None:
-        """Reports each new epoch to the study, and stops the run if the study prunes its trial."""
+        """Reports each new epoch to the study, and stops the run once the study has pruned its trial."""
         trial, seen = self._running[run.id]
         metrics = run.metrics(seen)
         self._running[run.id] = (trial, metrics)
@@ -145,7 +145,8 @@ class SweepRunner:
             if value is not None and self._study.report(trial, int(row["epoch"]), value) and not trial.message:
                 message = f"Pruned after epoch {row['epoch']}: worse than the median of the other trials."
                 self._study.update(trial, message=message)
-                self._trial_runs.request_stop(run)
+        if trial.message and run.control().get("stop") is not True:  # its run may have been resumed since
+            self._trial_runs.request_stop(run)
 
     def _end_trial(self, run: Run) -> None:
         """Tells the study how the trial's run ended."""
@@ -183,8 +184,8 @@ class SweepRunner:
         retraining = Retraining(self._sweep, self._plan, best, self._trial_runs)
         while not retraining.step():
             self._handle_control()
-            done, seeds = retraining.finished_seeds, self._plan.retrain_seeds
-            self._progress.report(f"Retraining the best trial, {done} of {seeds} seeds done.")
+            message = f"Retraining the best trial, {retraining.finished_seeds} of {self._plan.retrain_seeds} seeds done."
+            self._progress.report(message, retraining.seeds_trained)
             time.sleep(POLL_SECONDS)
 
     def _handle_control(self) -> None:

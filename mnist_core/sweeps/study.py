@@ -219,7 +219,7 @@ def _make_sampler(plan: SweepPlan, known_trials: int) -> Any:
     seed = int(np.random.SeedSequence([plan.seed, known_trials]).generate_state(1)[0])
     if plan.sampler == "tpe":
         startup = min(10, max(4, plan.trials // 4))  # sampled at random, so that TPE has something to learn from
-        return optuna.samplers.TPESampler(seed=seed, n_startup_trials=startup, constant_liar=plan.backend == "ray")
+        return optuna.samplers.TPESampler(seed=seed, n_startup_trials=startup, constant_liar=True)
     return optuna.samplers.RandomSampler(seed=seed)
 
 

@@ -102,6 +102,7 @@ class InstantBackend:
 
     def request_stop(self, run: Run) -> None:
         self.stopped.append(run.id)
+        run.update_control(stop=True)
 
     def kill(self, run: Run) -> None:
         self.killed.append(run.id)
@@ -135,13 +136,14 @@ class SteppingBackend(InstantBackend):
     def tick(self) -> None:
         for run, values in list(self.training.values()):
             done = len(run.metrics().rows)
-            if run.id not in self.stopped and done < len(values):
+            stop = run.control().get("stop") is True
+            if not stop and done < len(values):
                 write_epoch(run, done + 1, values[done])
                 continue
             del self.training[run.id]
             (run.path / "model.tflite").write_bytes(b"-")
             write_json(run.path / "card.json", {"val_accuracy": values[done - 1] if done else None})
-            write_state(run, "stopped" if run.id in self.stopped else "finished")
+            write_state(run, "stopped" if stop else "finished")
 
 
 def score_on_no_images(run: Run) -> dict[str, Any]:

@@ -120,6 +120,19 @@ def test_mean_and_spread_are_of_the_retrained_models() -> None:
     assert best["run"] == best["runs"][1]["run"]
 
 
+def test_the_time_left_counts_down_while_the_best_trial_is_retrained() -> None:
+    sweep = create_sweep(make_plan_of_tiny("learning_rate=0.01,0.1", sampler="grid", trials=2, retrain_seeds=2))
+    backend, left = SteppingBackend(best_at_one_hundredth), dict[str, float | None]()
+
+    def note() -> None:
+        left.setdefault(sweep.status().message, sweep.status().seconds_left)
+        backend.tick()
+
+    run_sweep_here(sweep, backend, note)
+    before, halfway = (left[f"Retraining the best trial, {done} of 2 seeds done."] for done in (0, 1))
+    assert before and halfway == pytest.approx(before / 2)
+
+
 def test_a_failed_retraining_fails_the_sweep_and_names_the_run() -> None:
     results: list[list[float] | None] = [[0.5], None]
     sweep = create_sweep(make_plan_of_tiny("learning_rate=0.01,0.1", sampler="grid", trials=1, retrain_seeds=1))
@@ -251,6 +264,22 @@ def test_bad_trials_are_pruned_after_their_first_epoch() -> None:
     assert "after epoch 1" in by_rate(sweep, "message")[0.5]
     assert by_rate(sweep, "value")[0.5] == 0.1 and len(by_rate(sweep, "values")[0.5]) < 3
     assert sorted(backend.stopped) == sorted(row["run"] for row in sweep.trials() if row["state"] == "pruned")
+
+
+def test_a_pruned_trial_whose_worker_dies_before_it_has_stopped_is_stopped_again() -> None:
+    sweep = create_sweep(make_plan_of_tiny(SIX_RATES, sampler="grid", trials=6, epochs=3))
+    backend = SteppingBackend(two_bad_rates)
+
+    def die_once() -> None:
+        for run, _ in list(backend.training.values()):
+            if run.id in backend.stopped and not backend.killed:
+                backend.kill(run)
+        backend.tick()
+
+    run_sweep_here(sweep, backend, die_once)
+    assert backend.submitted[backend.killed[0]] == 2
+    states = by_rate(sweep, "state")
+    assert (states[0.5], states[0.6]) == ("pruned", "pruned")
 
 
 def test_without_pruning_no_trial_is_stopped() -> None:
