@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
+from click.core import ParameterSource
 from numpy.typing import NDArray
 
 from mnist_core.cli.main import main
 from mnist_core.cli.options import data_option, json_option
 from mnist_core.cli.output import print_json, print_table
-from mnist_core.errors import DrawingError
+from mnist_core.errors import DrawingError, SettingError
 from mnist_core.files.read import load_arrays, read_file
 from mnist_core.models.classifier import BATCH, DEFAULT_MODEL, Classifier, Prediction
 from mnist_core.runs.store import find_run
@@ -108,6 +109,8 @@ def _read_images(path: Path) -> Iterator[NDArray[np.uint8]]:
 def evaluate(model: str, data: str, record: bool, json_output: bool) -> None:
     """Evaluates a model on the test images: accuracy, loss, metrics per class, confusion matrix and calibration."""
     if record:
+        if click.get_current_context().get_parameter_source("data") is not ParameterSource.DEFAULT:
+            raise SettingError("--record evaluates a run on the data that it was trained on: leave out --data.")
         _record_scores(model, json_output)
         return
     from mnist_core.data.mnist import load_mnist

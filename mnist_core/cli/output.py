@@ -26,13 +26,13 @@ def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> No
 
 
 def cell_text(value: Any) -> str:
-    """A value as a cell of a table: `-` for None, `0.9876`, `1,024`, `28 × 28 × 1`."""
+    """A value as a cell of a table: `-` for None, `0.9876`, `0.00035`, `1,024`, `28 × 28 × 1`."""
     if value is None:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.4f}"
+        return f"{value:.3g}" if 0 < abs(value) < 0.01 else f"{value:.4f}"
     if isinstance(value, tuple):
         return " × ".join(map(str, value))
     return f"{value:,}" if isinstance(value, int) else str(value)

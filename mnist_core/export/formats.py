@@ -199,9 +199,12 @@ def curves_image(run: Run, kind: str) -> bytes:
 
 def _draw_metric(axes: Any, rows: Sequence[Mapping[str, Any]], metric: str) -> None:
     """Draws one metric: every report as a faint line, the mean of each epoch, and the validation of each epoch."""
-    epochs = epoch_means(rows, metric)
+    epochs = {epoch: mean for epoch, mean in epoch_means(rows, metric).items() if mean < MAX_LOSS}
     per_epoch = _steps_per_epoch(rows)
-    drawn = [row for row in rows if row.get(metric, MAX_LOSS) < MAX_LOSS]
+    drawn, validated, estimated = (
+        [row for row in rows if row.get(name, MAX_LOSS) < MAX_LOSS]
+        for name in (metric, f"val_{metric}", f"estimated_val_{metric}")
+    )
     axes.plot(
         [row["step"] / per_epoch for row in drawn],
         [row[metric] for row in drawn],
@@ -210,7 +213,6 @@ def _draw_metric(axes: Any, rows: Sequence[Mapping[str, Any]], metric: str) -> N
         linewidth=1,
     )
     axes.plot(list(epochs), list(epochs.values()), "o-", color=COLORS["training"], label="training")
-    validated = [row for row in rows if f"val_{metric}" in row]
     axes.plot(
         [row["epoch"] for row in validated],
         [row[f"val_{metric}"] for row in validated],
@@ -218,7 +220,6 @@ def _draw_metric(axes: Any, rows: Sequence[Mapping[str, Any]], metric: str) -> N
         color=COLORS["validation"],
         label="validation",
     )
-    estimated = [row for row in rows if row.get(f"estimated_val_{metric}", MAX_LOSS) < MAX_LOSS]
     axes.plot(
         [row["step"] / per_epoch for row in estimated],
         [row[f"estimated_val_{metric}"] for row in estimated],

@@ -22,8 +22,9 @@ from mnist_core.runs.store import is_run_id
 
 RECIPE = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 MAX_TEXT_LENGTH = 1000
-"""Characters of `data` and of each text in a status."""
-
+"""Characters of `data`."""
+MAX_STATUS_TEXT = 10_000
+"""Characters of each text in a status, as in `Status`."""
 MAX_TIMESTAMP = 4e9
 """Seconds since 1970, in the year 2096. A run cannot have been made later."""
 MAX_NUMBER = 1e12
@@ -113,8 +114,8 @@ def check_status(path: Path) -> None:
         raise RunError(f"its state is {str(value.get('state'))[:80]!r}, expected one of {', '.join(STATES)}")
     for name, each in value.items():
         if isinstance(each, str):
-            if len(each) > MAX_TEXT_LENGTH:
-                raise RunError(f"its {name[:80]} has more than {MAX_TEXT_LENGTH} characters")
+            if len(each) > MAX_STATUS_TEXT:
+                raise RunError(f"its {name[:80]} has more than {MAX_STATUS_TEXT:,} characters")
         elif each is not None and not _is_between(each, 0, MAX_NUMBER):
             raise RunError(f"its {name[:80]} is {str(each)[:80]!r}, expected a number from 0 to {MAX_NUMBER:g}")
 

@@ -35,8 +35,8 @@ def importances(
 
     Returns:
         For each setting `setting`, `share` (0..1, mean over the forests), `low` and `high` (the smallest and the
-        largest share), the most important first. Empty if fewer than MIN_TRIALS trials have finished, or all with the
-        same value.
+        largest share), the most important first. Empty if fewer than MIN_TRIALS trials have finished, all with the
+        same value, or with values in which the forests find no difference.
     """
     import optuna
 
@@ -47,7 +47,10 @@ def importances(
     shares: dict[str, list[float]] = {dimension.name: [] for dimension in space}
     for seed in range(forests):
         evaluator = optuna.importance.FanovaImportanceEvaluator(n_trees=TREES, seed=seed)
-        forest = optuna.importance.get_param_importances(study, evaluator=evaluator)
+        try:
+            forest = optuna.importance.get_param_importances(study, evaluator=evaluator)
+        except RuntimeError:  # "Encountered zero total variance in all trees."
+            return []
         for name in shares:
             shares[name].append(forest[name])
     rows = [

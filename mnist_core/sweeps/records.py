@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from mnist_core.fields import AMOUNT, COUNT, LOSS, MEASURED, SHARE, TIMESTAMP, Choice, Maybe, Rule, Text
 from mnist_core.runs.store import is_run_id
+from mnist_core.sweeps.search_space import Dimension
 
 _RUN = Text(80)
 _SETTING = Text(100)
@@ -26,15 +28,22 @@ SCORE_RULES: dict[str, Rule] = {"test_accuracy": Maybe(SHARE), "test_loss": Mayb
 RETRAINED_RULES: dict[str, Rule] = {"run": _RUN, "seed": COUNT, "value": Maybe(LOSS)}
 
 
-def check_trials(rows: Any) -> list[dict[str, Any]]:
-    """Returns the usable rows of trials.json, complete with TRIAL_DEFAULTS."""
+def check_trials(rows: Any, space: Sequence[Dimension]) -> list[dict[str, Any]]:
+    """Returns the usable rows of trials.json, complete with TRIAL_DEFAULTS.
+
+    Args:
+        rows: what the file holds.
+        space: what the sweep searches. A row without a value of each dimension is left out.
+    """
     complete = [{**TRIAL_DEFAULTS, **row} for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
-    return [row for row in complete if _is_trial(row)]
+    return [row for row in complete if _is_trial(row, space)]
 
 
-def _is_trial(row: dict[str, Any]) -> bool:
-    has_run = row["run"] == "" or is_run_id(row["run"])
-    return _follows(row, TRIAL_RULES) and has_run and _are_settings(row.get("settings")) and _has_values(row)
+def _is_trial(row: dict[str, Any], space: Sequence[Dimension]) -> bool:
+    has_run, settings = row["run"] == "" or is_run_id(row["run"]), row.get("settings")
+    if not isinstance(settings, dict) or not all(each.accepts(settings.get(each.name)) for each in space):
+        return False
+    return _follows(row, TRIAL_RULES) and has_run and _are_settings(settings) and _has_values(row)
 
 
 def check_best(best: dict[str, Any]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from mnist_core import owners
 from mnist_core.errors import ArchitectureError, DigitLabError, SettingError, SweepError
+from mnist_core.fields import AMOUNT, accepted
 from mnist_core.jobs import routing
 from mnist_core.jobs.backend import JobBackend
 from mnist_core.jobs.local import LocalBackend
@@ -154,7 +155,7 @@ class SweepRunner:
         exists, status = run.path.is_dir(), run.status()
         settings = run.spec().settings if exists else self._plan.base.settings
         value = trial_value(metrics.rows, self._plan, settings)
-        seconds = float(metrics.rows[-1].get("elapsed", 0.0)) if metrics.rows else 0.0
+        seconds = accepted(AMOUNT, metrics.rows[-1].get("elapsed"), 0.0) if metrics.rows else 0.0
         if status.state == "finished" and value is not None:
             self._study.end(trial, "finished", value, seconds=seconds)
         elif status.state == "stopped":
@@ -184,8 +185,8 @@ class SweepRunner:
         retraining = Retraining(self._sweep, self._plan, best, self._trial_runs)
         while not retraining.step():
             self._handle_control()
-            message = f"Retraining the best trial, {retraining.finished_seeds} of {self._plan.retrain_seeds} seeds done."
-            self._progress.report(message, retraining.seeds_trained)
+            done, seeds = retraining.finished_seeds, self._plan.retrain_seeds
+            self._progress.report(f"Retraining the best trial, {done} of {seeds} seeds done.", retraining.seeds_trained)
             time.sleep(POLL_SECONDS)
 
     def _handle_control(self) -> None:

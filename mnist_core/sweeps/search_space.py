@@ -12,7 +12,7 @@ from itertools import product
 from typing import Any
 
 from mnist_core.errors import SettingError
-from mnist_core.fields import Choice, Integer, Number
+from mnist_core.fields import Choice, Integer, Number, is_number
 from mnist_core.recipes.overrides import apply_overrides, setting_rules
 from mnist_core.recipes.settings import Settings
 
@@ -35,6 +35,10 @@ class Values:
 
     name: str
     values: tuple[Any, ...]
+
+    def accepts(self, value: object) -> bool:
+        """True for one of the values."""
+        return value in self.values
 
     def grid_values(self) -> tuple[Any, ...]:
         """The values that a grid takes: all of them."""
@@ -66,6 +70,10 @@ class Range:
     log: bool = False
     whole: bool = False
     points: int = 0
+
+    def accepts(self, value: object) -> bool:
+        """True for a number from low to high."""
+        return is_number(value) and self.low <= value <= self.high
 
     def grid_values(self) -> tuple[Any, ...]:
         """The values that a grid takes: evenly spaced, both ends included, without duplicates."""

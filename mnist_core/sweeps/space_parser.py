@@ -83,7 +83,7 @@ def _parse_range(name: str, text: str) -> Range:
         )
     log = match["log"] is not None
     low, high = _parse_end(name, match["low"], rule), _parse_end(name, match["high"], rule)
-    _check_ends(name, low, high, log)
+    _check_ends(name, low, high, log, isinstance(rule, Integer))
     return Range(name, low, high, log, isinstance(rule, Integer), _parse_points(name, match["points"]))
 
 
@@ -98,14 +98,15 @@ def _parse_end(name: str, text: str, rule: Integer | Number) -> float:
     return value
 
 
-def _check_ends(name: str, low: float, high: float, log: bool) -> None:
+def _check_ends(name: str, low: float, high: float, log: bool, whole: bool) -> None:
     if low >= high:
         fix = f"{name}={value_text(high)}..{value_text(low)}" if low > high else "two different ends"
         raise SettingError(f"The range {name}={value_text(low)}..{value_text(high)} is empty. Give {fix}.")
     if log and low <= 0:
+        above_zero = max(1, int(high) // 1000) if whole else high / 1000
         raise SettingError(
             f"The logarithmic range of {name} starts at {value_text(low)}, and must start above zero. Give "
-            f"{name}={value_text(high / 1000)}..{value_text(high)}:log, for example, or leave out :log."
+            f"{name}={value_text(above_zero)}..{value_text(high)}:log, for example, or leave out :log."
         )
 
 

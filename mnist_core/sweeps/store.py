@@ -119,8 +119,11 @@ class Sweep:
         return backend if backend in BACKENDS else plan.backend
 
     def trials(self) -> list[dict[str, Any]]:
-        """Every trial so far, as study.Trial.to_json writes it. Rows that are damaged are left out."""
-        return check_trials(read_json(self.path / "trials.json", TRIALS_BYTES).get("trials"))
+        """Every trial so far, as study.Trial.to_json writes it. Rows that are damaged are left out.
+
+        Raises SweepError if sweep.json cannot be read.
+        """
+        return check_trials(read_json(self.path / "trials.json", TRIALS_BYTES).get("trials"), self.plan().space)
 
     def retrained_best(self) -> dict[str, Any]:
         """The content of winner.json; empty before the best trial is retrained.

@@ -12,6 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from mnist_core.charts.common import COLORS
 from mnist_core.errors import ModelError, RunError
@@ -66,6 +67,14 @@ def test_curves_of_one_report_and_of_a_diverged_loss_are_drawn() -> None:
     assert formats.curves_image(run, "png").startswith(b"\x89PNG")
     run.append_metrics({"step": 2, "epoch": 0, "loss": 1e30, "accuracy": 0.1, "images": 5})
     assert formats.curves_image(run, "png").startswith(b"\x89PNG")
+
+
+def test_a_diverged_loss_does_not_flatten_the_curve() -> None:
+    rows = [{"step": 5, "epoch": 1, "loss": 2.0, "accuracy": 0.5, "images": 5, "val_loss": 1.9, "val_accuracy": 0.5}]
+    rows += [{**rows[0], "step": 10, "epoch": 2, "loss": 1e30, "val_loss": 1e30, "estimated_val_loss": 1e30}]
+    axes = Figure().subplots()
+    formats._draw_metric(axes, rows, "loss")
+    assert axes.get_ylim()[1] < 3
 
 
 def test_epoch_means_are_weighted_by_images() -> None:

@@ -87,6 +87,8 @@ def test_the_scores_of_an_imported_run_are_measured_on_request(trained: Trained,
 
 def test_only_imported_runs_are_measured_again(trained: Trained, runs_root: Path) -> None:
     run = Run(shutil.copytree(trained.run.path, runs_root / trained.run.id))
+    done = CliRunner().invoke(main, ["evaluate", "--model", run.id, "--record", "--data", "sample"])
+    assert done.exit_code != 0 and "leave out --data" in done.output
     done = CliRunner().invoke(main, ["evaluate", "--model", run.id, "--record"])
     assert done.exit_code == 2 and "trained here" in done.stderr
 

@@ -37,7 +37,14 @@ def sweep_of_five_trials() -> tuple[Sweep, list[Run]]:
     sweep = create_sweep(make_plan("fast", ["learning_rate=0.001,0.01"], data="sample"))
     runs = [run_with_model(0.9 + index / 100, mark=trial_mark(sweep, index)) for index in range(5)]
     rows = [
-        {"trial": index, "state": "finished", "value": 0.9 + index / 100, "settings": {}, "values": [], "run": run.id}
+        {
+            "trial": index,
+            "state": "finished",
+            "value": 0.9 + index / 100,
+            "settings": {"learning_rate": 0.01},
+            "values": [],
+            "run": run.id,
+        }
         for index, run in enumerate(runs)
     ]
     write_json(sweep.path / "trials.json", {"trials": rows})

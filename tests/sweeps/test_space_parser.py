@@ -72,6 +72,9 @@ def test_a_logarithmic_range_that_starts_at_zero_gets_one_that_works() -> None:
     with pytest.raises(SettingError) as caught:
         parse_dimension("dropout=0..0.5:log")
     assert parse_dimension("dropout=0.0005..0.5:log") and "dropout=0.0005..0.5:log" in str(caught.value)
+    with pytest.raises(SettingError) as caught:
+        parse_dimension("patience=0..10:log")
+    assert parse_dimension("patience=1..10:log") and "patience=1..10:log" in str(caught.value)
 
 
 def test_every_setting_can_be_varied_over_its_typical_values() -> None:

@@ -26,6 +26,23 @@ def test_a_damaged_sweep_says_which_file() -> None:
     assert summarize_sweep(sweep)["state"] == "unreadable"
 
 
+@pytest.mark.parametrize(
+    ("settings", "kept"),
+    [
+        ({"learning_rate": 0.01, "batch_size": 64}, True),
+        ({"learning_rate": 0.01}, False),
+        ({"learning_rate": "0.01", "batch_size": 64}, False),
+        ({"learning_rate": 5.0, "batch_size": 64}, False),
+        ({"learning_rate": 0.01, "batch_size": 65}, False),
+        ([], False),
+    ],
+)
+def test_a_trial_has_a_value_of_each_dimension(settings: object, kept: bool) -> None:
+    sweep = create_sweep(make_plan_of_tiny(RATES, "batch_size=32,64"))
+    write_json(sweep.path / "trials.json", {"trials": [{"trial": 0, "settings": settings, "values": []}]})
+    assert len(sweep.trials()) == kept
+
+
 def test_ids_that_are_none_are_not_found() -> None:
     for name in ("..", "nonsense", "../../etc", "20260101-000000-00000000"):
         with pytest.raises(SweepNotFoundError, match=name):

@@ -188,7 +188,7 @@ def _show_trials(trials: list[dict[str, Any]], plan: SweepPlan, live: bool) -> N
     columns: dict[str, ColumnConfig | str | None] = {
         **{name: setting_title(name) for name in names},
         "value": st.column_config.NumberColumn(MEASURES[plan.measure], format=value_format, step=step),
-        "learning_rate": st.column_config.NumberColumn("learning rate", format="%.5f"),
+        "learning_rate": st.column_config.NumberColumn("learning rate", format="%.3g"),
         "seconds": st.column_config.NumberColumn(format="%.1f"),
         "open": st.column_config.LinkColumn("open", display_text="open run"),
     }
