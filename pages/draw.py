@@ -6,7 +6,7 @@ import streamlit as st
 
 from pages.ui.draw.upload import show_upload
 from pages.ui.draw.workbench import show_workbench
-from pages.ui.shared import guard, model_menu, navigation, sketchpad, state
+from pages.ui.shared import canvas_edits, guard, model_menu, navigation, state
 from pages.ui.tour import guide
 
 KINDS = {"digit": "One digit", "number": "A whole number"}
@@ -43,7 +43,7 @@ def select_models() -> list[str]:
 
 
 navigation.ensure_app_ran()
-st.session_state.setdefault(state.BRUSH, sketchpad.BRUSH_PIXELS)
+st.session_state.setdefault(state.BRUSH, canvas_edits.BRUSH_PIXELS)
 st.session_state.setdefault(state.PLAIN, False)
 st.session_state.setdefault(state.DRAW_KIND, "digit")
 model_menu.select_linked_model(state.MODEL)

@@ -88,17 +88,17 @@ def decode_canvas(content: bytes, width: int, height: int) -> Pixels:
             f"The canvas sent a picture of {picture.width} x {picture.height} pixels, expected {width} x {height}. "
             "Clear the canvas and draw again."
         )
-    with _explaining_damage():
+    with _explaining_damage("Clear the canvas and draw again."):
         return _pixels(picture)
 
 
 @contextmanager
-def _explaining_damage() -> Iterator[None]:
-    """Turns what a broken file raises into a DrawingError."""
+def _explaining_damage(fix: str = "Save it again as PNG.") -> Iterator[None]:
+    """Turns what a broken file raises into a DrawingError. `fix`: what to do about it."""
     try:
         yield
     except Exception as error:  # a broken file makes Pillow raise nearly anything
-        raise DrawingError(f"The picture is damaged and cannot be read ({error}). Save it again as PNG.") from error
+        raise DrawingError(f"The picture is damaged and cannot be read ({error}). {fix}") from error
 
 
 def _open(content: bytes) -> Image:

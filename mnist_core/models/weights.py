@@ -102,8 +102,10 @@ def _read_layers(h5py: Any, file: Any, path: Path, architecture: Architecture) -
         found = sum(int(array.size) for array in arrays)
         if found != layer.parameters(shape):
             raise ModelError(f"{where} {found:,} weights, expected {layer.parameters(shape):,}.")
-        if tuple(array.shape for array in arrays) != expected:
-            raise ModelError(f"{where} weights of other shapes than {' and '.join(map(str, expected))}.")
+        shapes = tuple(array.shape for array in arrays)
+        if shapes != expected:
+            given, wanted = (" and ".join(map(str, each)) or "none" for each in (shapes, expected))
+            raise ModelError(f"{where} weights of shape {given}, expected {wanted}.")
         yield tuple(_read_array(array) for array in arrays)
         shape = layer.output_shape(shape)
 

@@ -53,8 +53,8 @@ def put_kernel(*shape: int) -> Callable[[Any], None]:
 @pytest.mark.parametrize(
     ("put", "message"),
     [
-        (put_kernel(10, 784), r"weights of other shapes than \(784, 10\) and \(10,\)"),
-        (put_kernel(7840), "weights of other shapes"),
+        (put_kernel(10, 784), r"weights of shape \(10, 784\) and \(10,\), expected \(784, 10\) and \(10,\)"),
+        (put_kernel(7840), r"weights of shape \(7840,\) and \(10,\), expected"),
         (put_group, "0 is a Group, expected a Dataset"),
         (put_array, "vars is a Dataset, expected a Group"),
     ],

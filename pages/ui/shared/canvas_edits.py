@@ -17,6 +17,8 @@ from mnist_core.drawing.strokes import EXTENT
 from mnist_core.handwriting.digit_forms import generate_digit
 from pages.ui.shared import state, theme
 
+BRUSH_PIXELS = 20
+"""Brush width until the visitor changes it."""
 EXAMPLE_PIXELS = 180
 """Longer side of a digit that is drawn for the visitor."""
 
@@ -54,7 +56,12 @@ def put_example(key: str) -> None:
     strokes = generate_digit(np.random.default_rng()).strokes
     points = np.concatenate(strokes)
     corner = (theme.CANVAS_PIXELS - np.ptp(points, axis=0) * EXAMPLE_PIXELS / EXTENT) / 2
-    put_strokes(key, [stroke * EXAMPLE_PIXELS / EXTENT + corner for stroke in strokes], st.session_state[state.BRUSH])
+    put_strokes(key, [stroke * EXAMPLE_PIXELS / EXTENT + corner for stroke in strokes], brush_width())
+
+
+def brush_width() -> int:
+    """The width of the brush, in pixels of the canvas."""
+    return int(st.session_state.setdefault(state.BRUSH, BRUSH_PIXELS))
 
 
 def put_strokes(key: str, strokes: Sequence[ArrayLike], brush: float) -> None:

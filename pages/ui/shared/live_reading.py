@@ -15,7 +15,6 @@ from mnist_core.browser.bundle import bundle
 from mnist_core.drawing.canvas import parse_brush_width
 from mnist_core.errors import ModelError, RunError
 from pages.ui.shared import browser_model, canvas_edits, formatting, model_menu, state
-from pages.ui.shared.sketchpad import BRUSH_PIXELS
 
 Part = Literal["answer", "bars", "frames"]
 
@@ -110,6 +109,6 @@ def show_state(canvas: str, models: Sequence[LiveModel], keep: bool = False) -> 
 
 def _brush(canvas: str) -> float | None:
     """Width of the brush; None if strokes on the canvas have another."""
-    brush = float(st.session_state.get(state.BRUSH, BRUSH_PIXELS))
+    brush = canvas_edits.brush_width()
     drawing = st.session_state.get(state.drawing_key(canvas))
     return brush if not canvas_edits.drawn_objects(canvas) or parse_brush_width(drawing) == brush else None

@@ -26,9 +26,6 @@ from pages.ui.shared import canvas_edits, state, theme
 # A drawing is so small that waking another core for it costs more than that core saves.
 cv2.setNumThreads(1)
 
-BRUSH_PIXELS = 20
-"""Brush width until the visitor changes it."""
-
 
 # The library draws into a shadow root, which no style of ours reaches. Only the rest of this call is its own.
 streamlit_drawable_canvas.out = st.components.v2.component(
@@ -86,9 +83,8 @@ def lay_out_pad(key: str, largest: int = theme.CANVAS_PIXELS) -> tuple[DeltaGene
 
 def show_canvas(key: str, width: int, on_change: Callable[[], None] | None = None) -> Drawing | None:
     """Shows a canvas alone. Arguments and result are those of `show_sketchpad`. `on_change`: called after a stroke."""
-    st.session_state.setdefault(state.BRUSH, BRUSH_PIXELS)
     result = st_canvas(
-        stroke_width=st.session_state[state.BRUSH],
+        stroke_width=canvas_edits.brush_width(),
         stroke_color=theme.CANVAS_INK,
         background_color=theme.CANVAS_PAPER,
         width=width,
