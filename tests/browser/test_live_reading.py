@@ -158,9 +158,15 @@ def test_a_whole_number_grows_while_it_is_written_with_frames_around_its_digits_
             " constructor() { setTimeout(() => this.onerror({})); } postMessage() {} terminate() {} }",
             True,
         ),
+        (
+            "window.Worker = undefined; const real = fetch; let failed = 0;"
+            " window.fetch = (url, options) => real(url, options).then((response) =>"
+            " String(url).includes('.bin') && !failed++ ? new Response('', { status: 503 }) : response)",
+            True,
+        ),
         ("CanvasRenderingContext2D.prototype.getImageData = () => { throw new Error('broken on purpose'); }", False),
     ],
-    ids=["no worker", "no pixels"],
+    ids=["no worker", "a first download that fails", "no pixels"],
 )
 def test_the_page_works_as_before_where_live_reading_fails(
     chromium: Browser, app_url: str, breakage: str, is_live: bool

@@ -21,16 +21,15 @@ SNAPSHOTS_SERVED = 4
 """How many of the last snapshots a browser may fetch: a slow one asks for one that is not the newest any more."""
 
 
-def show_network_reading(run: Run) -> Callable[[], None]:
+def show_network_reading(run: Run) -> Callable[[], None] | None:
     """Lets the network of a run read the canvas for probes: as it is now, and later as it was trained.
 
     Returns:
-        Call it after the canvas is shown: it tells the browser what is drawn. During training it does nothing, for a
-        timer does.
+        Call it after the canvas is shown: it tells the browser what is drawn. None during training: a timer does so.
     """
     if not run.status().final:
         guard.render_fragment(lambda: _show_network_in_training(run), every=REDRAW_SECONDS)
-        return lambda: None
+        return None
     models = _trained_network(run)
     place = live_reading.show_reader(state.PROBE_CANVAS)
 
