@@ -16,7 +16,7 @@ from typing import Any
 
 from mnist_core.charts.common import COLORS
 from mnist_core.errors import ModelError, RunError
-from mnist_core.export import keras_script
+from mnist_core.export import keras_files, keras_script
 from mnist_core.export.archive import pack_run
 from mnist_core.export.html_card import PagePrecision
 from mnist_core.export.html_page import html_page
@@ -78,7 +78,7 @@ def export_run(run: Run, name: str, precision: PagePrecision = "float16") -> byt
     Raises:
         RunError: there is no such format, the run has no reports yet, or its files cannot be read.
         ModelError: the run has no model, or one that is too large for this format.
-        SettingError, DataError: as `keras_script.script_files`.
+        SettingError, DataError: as `keras_files.script_files`.
     """
     encode = _format(name).encode
     return html_page(run, precision) if name == "html" else encode(run)
@@ -113,7 +113,7 @@ def write_export(
     contents = (
         {path: export_run(run, name, precision)}
         if name != "script"
-        else _script_paths(path, keras_script.script_files(run))
+        else _script_paths(path, keras_files.script_files(run))
     )
     for target in contents:
         if not overwrite:

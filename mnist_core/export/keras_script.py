@@ -2,35 +2,24 @@
 
 The script contains only what the run's settings use. Initial weights, order of the images, augmentation and dropout use
 the same seed and the same random draws as `training`, so that both see the same losses, up to rounding. Data that
-keras.datasets does not have is in files next to the script: the offline sample in SAMPLE_FILE, drawings in
-DRAWINGS_FILE.
+keras.datasets does not have is in files next to the script, see `keras_files`.
 """
 
 from __future__ import annotations
 
-import io
 import textwrap
-import zipfile
-from dataclasses import MISSING, fields, replace
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from dataclasses import MISSING, fields
 
 from mnist_core.constants import NOT_A_DIGIT
 from mnist_core.data.augmentation import AUGMENTATIONS
-from mnist_core.data.mnist import DATA_SETS, load_mnist
-from mnist_core.data.mnist_files import MNIST_KEYS
-from mnist_core.errors import DataError, RunError
+from mnist_core.data.mnist import DATA_SETS
+from mnist_core.errors import RunError
 from mnist_core.export import keras_compile, keras_data, numpy_augment
 from mnist_core.export.keras_compile import LINE_LENGTH
 from mnist_core.export.keras_data import DRAWINGS_FILE, SAMPLE_FILE
 from mnist_core.fields import changed_fields
-from mnist_core.handwriting import mixture_cache
-from mnist_core.handwriting.mixture import ASSUMED_NON_DIGIT_SHARE, MIXTURES, Mixture
-from mnist_core.handwriting.pen_digits import load_pen_digits, pen_digits_available, split_writers
+from mnist_core.handwriting.mixture import ASSUMED_NON_DIGIT_SHARE
 from mnist_core.networks.layers import Conv2D, Dense, DepthwiseConv2D, Layer, biased_output
-from mnist_core.processes import cpu_count
 from mnist_core.recipes.settings import Settings
 from mnist_core.runs.card import trained_on
 from mnist_core.runs.run import Run
@@ -67,76 +56,6 @@ figure.savefig("curves.png")
 """
 
 
-def script_files(run: Run) -> dict[str, bytes]:
-    """The script and the files that it reads: SCRIPT_FILE first, then SAMPLE_FILE and DRAWINGS_FILE if needed.
-
-    Raises:
-        RunError: the run is a fine-tuning of another model, or its files cannot be read.
-        DataError: its drawings cannot be made again, because the pen digits are not available.
-    """
-    contents = {SCRIPT_FILE: script_source(run).encode()}
-    if dataset_name(run) == "sample":
-        contents[SAMPLE_FILE] = _npz(**{key: getattr(load_mnist("sample"), key) for key in MNIST_KEYS})
-    if run.spec().settings.drawings != "none":
-        images, labels = drawings_of_run(run)
-        contents[DRAWINGS_FILE] = _npz(images=images, labels=labels)
-    return contents
-
-
-def stands_alone(run: Run) -> bool:
-    """True if the script needs no other file. Raises RunError if the run cannot be read."""
-    return dataset_name(run) != "sample" and run.spec().settings.drawings == "none"
-
-
-def script_zip(run: Run) -> bytes:
-    """`script_files` as a zip. Raises as `script_files`."""
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, file in script_files(run).items():
-            archive.writestr(name, file)
-    return content.getvalue()
-
-
-def _npz(**arrays: Any) -> bytes:
-    content = io.BytesIO()
-    np.savez_compressed(content, **arrays)
-    return content.getvalue()
-
-
-def dataset_name(run: Run) -> str:
-    """What the run was really trained on: `full`, `sample` (for example because it was offline) or `custom`."""
-    requested = run.spec().data
-    return trained_on(run.card()) or (requested if requested in DATA_SETS else "custom")
-
-
-def drawings_of_run(run: Run) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Makes the drawings that a run was trained on once more.
-
-    Returns:
-        (N, 28, 28) uint8 images and (N,) uint8 labels.
-
-    Raises:
-        DataError: the run was trained on pen digits, and they are not available.
-    """
-    spec, pen = run.spec(), run.card().get("pen")
-    mixture = MIXTURES[spec.settings.drawings] or Mixture(0, 0, 0)
-    if _outputs(spec.settings) <= NOT_A_DIGIT:
-        mixture = replace(mixture, non_digits=0)
-    writers = pen.get("trained_on_writers") if isinstance(pen, dict) else None
-    if writers and not pen_digits_available():
-        raise DataError(
-            f"The run {run.id} was trained on pen digits, which are not on this computer. Set DIGITLAB_PEN to a file "
-            "of them, or train a recipe that needs them here, which downloads them."
-        )
-    trained_without = writers is not None and not writers
-    digits = split_writers(load_pen_digits())[0] if pen_digits_available() and not trained_without else ()
-    return mixture_cache.load_mixture(mixture, digits, cpu_count())
-
-
-def _outputs(settings: Settings) -> int:
-    return settings.architecture.summary()[-1].output_shape[0]
-
-
 def script_source(run: Run) -> str:
     """Source code of the script. Raises RunError if the run did not start from scratch, or cannot be read."""
     spec = run.spec()
@@ -159,6 +78,16 @@ def script_source(run: Run) -> str:
         _training(settings),
     ]
     return "\n".join(filter(None, blocks)) + _bias_correction(settings) + _EVALUATE
+
+
+def dataset_name(run: Run) -> str:
+    """What the run was really trained on: `full`, `sample` (for example because it was offline) or `custom`."""
+    requested = run.spec().data
+    return trained_on(run.card()) or (requested if requested in DATA_SETS else "custom")
+
+
+def _outputs(settings: Settings) -> int:
+    return settings.architecture.summary()[-1].output_shape[0]
 
 
 def _docstring(run: Run, spec: RunSpec) -> str:

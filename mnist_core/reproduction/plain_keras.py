@@ -11,7 +11,8 @@ from mnist_core.config import runs_dir
 from mnist_core.data.mnist import Mnist
 from mnist_core.data.mnist_files import MNIST_KEYS
 from mnist_core.errors import TrainingError
-from mnist_core.export.keras_script import SCRIPT_FILE, script_files
+from mnist_core.export.keras_files import script_files
+from mnist_core.export.keras_script import SCRIPT_FILE
 from mnist_core.files.folders import scratch_folder
 from mnist_core.files.read import read_file
 from mnist_core.files.write import open_log, write_arrays, write_bytes

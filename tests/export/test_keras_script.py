@@ -17,7 +17,7 @@ import pytest
 from mnist_core.data.augmentation import AUGMENTATIONS, augment
 from mnist_core.data.splits import SPLITS
 from mnist_core.errors import RunError
-from mnist_core.export import keras_script, numpy_augment
+from mnist_core.export import keras_files, keras_script, numpy_augment
 from mnist_core.handwriting import mixture
 from mnist_core.networks.layers import Dense, Flatten, Rescaling
 from mnist_core.processes import cpu_count
@@ -181,12 +181,12 @@ def losses(
         patch.setenv("DIGITLAB_RUNS", str(folder / "runs"))
         patch.setenv("KERAS_HOME", str(folder / "keras"))
         patch.setitem(mixture.MIXTURES, "some", mixture.Mixture(0, 40, 20))
-        patch.setattr(keras_script, "pen_digits_available", lambda: False)
+        patch.setattr(keras_files, "pen_digits_available", lambda: False)
         patch.setattr(dataset, "load_pen_split", lambda *_: dataset.PenSplit())
         runs = {name: small_run(name, data) for name in (*TRAINED_RECIPES, *VARIANTS)}
         for name, run in runs.items():
             (folder / name).mkdir()
-            for file, content in keras_script.script_files(run).items():
+            for file, content in keras_files.script_files(run).items():
                 (folder / name / file).write_bytes(content)
         command = [sys.executable, "-W", "error::UserWarning", "-c", DRIVER, str(folder), *runs]
         with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as scripts:
@@ -289,13 +289,13 @@ def test_augmentation_in_the_script_computes_the_pixels_of_the_worker(sample: An
 
 
 def test_the_offline_sample_is_exported_with_its_script(sample: Any, tmp_path: Path) -> None:
-    files = keras_script.script_files(create_run(make_spec("fast", {}, "sample")))
-    assert list(files) == [keras_script.SCRIPT_FILE, keras_script.SAMPLE_FILE]
-    (tmp_path / "mnist.npz").write_bytes(files[keras_script.SAMPLE_FILE])
+    files = keras_files.script_files(create_run(make_spec("fast", {}, "sample")))
+    assert list(files) == [keras_script.SCRIPT_FILE, keras_files.SAMPLE_FILE]
+    (tmp_path / "mnist.npz").write_bytes(files[keras_files.SAMPLE_FILE])
     with np.load(tmp_path / "mnist.npz") as arrays:
         assert set(arrays.files) == {"x_train", "y_train", "x_test", "y_test"}
         np.testing.assert_array_equal(arrays["x_test"], sample.x_test)
-    assert list(keras_script.script_files(create_run(make_spec("fast")))) == [keras_script.SCRIPT_FILE]
+    assert list(keras_files.script_files(create_run(make_spec("fast")))) == [keras_script.SCRIPT_FILE]
 
 
 def test_the_script_mentions_manual_changes_of_the_learning_rate() -> None:
@@ -315,9 +315,9 @@ def test_a_fine_tuned_model_has_no_script() -> None:
 def test_exported_drawings_are_those_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """The script's way to make them differs from the worker's."""
     monkeypatch.setitem(mixture.MIXTURES, "some", mixture.Mixture(0, 12, 6))
-    monkeypatch.setattr(keras_script, "pen_digits_available", lambda: False)
+    monkeypatch.setattr(keras_files, "pen_digits_available", lambda: False)
     run = create_run(make_spec("canvas", {}, "sample", seed=3))
     trained_on = dataset.load_dataset(run.spec(), lambda *_: None, cpu_count()).split
-    images, labels = keras_script.drawings_of_run(run)
+    images, labels = keras_files.drawings_of_run(run)
     np.testing.assert_array_equal(images, trained_on.x_train[-18:])
     np.testing.assert_array_equal(labels, trained_on.y_train[-18:])

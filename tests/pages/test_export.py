@@ -14,7 +14,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from mnist_core import owners
-from mnist_core.export import formats, keras_script
+from mnist_core.export import formats, keras_files
 from mnist_core.export.archive import pack_run
 from mnist_core.networks.architecture import layers_to_json
 from mnist_core.networks.layers import Dense, Flatten, Rescaling
@@ -69,7 +69,7 @@ def test_every_format_has_a_button_that_downloads_it(
     assert files[f"{run.id}.tflite"]() == run.model.read_bytes()
     assert files[f"{run.id}.csv"]() == formats.metrics_csv(run)
     with zipfile.ZipFile(io.BytesIO(files[f"{run.id}-script.zip"]())) as packed:  # the sample is next to the script
-        assert {name: packed.read(name) for name in packed.namelist()} == keras_script.script_files(run)
+        assert {name: packed.read(name) for name in packed.namelist()} == keras_files.script_files(run)
 
 
 def test_nothing_is_computed_before_a_click(
@@ -81,7 +81,7 @@ def test_nothing_is_computed_before_a_click(
     run = Run(shutil.copytree(trained.run.path, runs_root / trained.run.id))
     for name, how in formats.FORMATS.items():
         monkeypatch.setitem(formats.FORMATS, name, replace(how, encode=refuse))
-    monkeypatch.setattr(keras_script, "script_zip", refuse)
+    monkeypatch.setattr(keras_files, "script_zip", refuse)
     shown(run)
     with pytest.raises(AssertionError, match="nobody"):
         offered[0]["data"]()

@@ -8,7 +8,7 @@ import streamlit as st
 
 from mnist_core.browser.model_files import check_size
 from mnist_core.errors import ModelError
-from mnist_core.export import formats, keras_script
+from mnist_core.export import formats, keras_files
 from mnist_core.export.archive import unpack_run
 from mnist_core.runs.labels import run_title
 from mnist_core.runs.run import Run
@@ -24,7 +24,7 @@ WEB_PAGE = (
 
 def show_export(run: Run) -> None:
     """A download button for each format. Nothing is computed before a click."""
-    has_reports, stands_alone = bool(run.metrics().rows), keras_script.stands_alone(run)
+    has_reports, stands_alone = bool(run.metrics().rows), keras_files.stands_alone(run)
     too_large = _why_no_web_page(run)
     for index, (name, export_format) in enumerate(formats.FORMATS.items()):
         if index % COLUMNS == 0:
@@ -32,7 +32,7 @@ def show_export(run: Run) -> None:
         zipped = name == "script" and not stands_alone
         columns[index % COLUMNS].download_button(
             export_format.title,
-            partial(keras_script.script_zip, run) if zipped else partial(formats.export_run, run, name),
+            partial(keras_files.script_zip, run) if zipped else partial(formats.export_run, run, name),
             f"{run.id}-script.zip" if zipped else formats.export_filename(run, name),
             "application/zip" if zipped else export_format.mime,
             key=f"export_{name}_{run.id}",
