@@ -87,7 +87,7 @@ def test_canvas_is_whole_and_the_answer_in_view_on_every_width(phone: Page, mode
 def test_on_home_nothing_moves_when_a_scribble_is_rejected(phone: Page, app_url: str) -> None:
     finger = phone.context.new_cdp_session(phone)
     scribble = [[(40, 40), (240, 60), (60, 120), (240, 180), (40, 240), (140, 40), (240, 240), (40, 100)]]
-    for width, height in ((390, 844), (820, 1180)):
+    for width, height in ((390, 844), (820, 1180), (1280, 900)):
         phone.set_viewport_size({"width": width, "height": height})
         phone.goto(app_url)
         expect(phone.get_by_text("Draw a digit from 0 to 9")).to_be_visible(timeout=30 * SECONDS)

@@ -85,7 +85,7 @@ STYLE = f"""
 @media (min-width: 1025px) {{ /* one model's answer is one line: the bars below it do not move while somebody draws */
   .st-key-digit_workbench :is(.lab-models, .lab-live) > div:only-child .lab-answer, .st-key-home_answer .lab-answer {{
     flex-wrap: nowrap; }}
-  .st-key-answer .lab-figure {{ flex: none; }}
+  .st-key-answer .lab-figure {{ flex: none; white-space: nowrap; }} /* of one height in every window */
   .st-key-number_workbench {{ grid-template: "pad answer" auto "pad details" 1fr / minmax(0, 3fr) minmax(0, 2fr);
     column-gap: 2.5rem; }}
 }}
