@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -142,7 +143,7 @@ def intensity_histogram(summary: DatasetSummary) -> Any:
     ]
     counts = [row["pixels"] for row in rows]
     powers = [10**power for power in range(1 + int(np.log10(max(1, max(counts)))))]
-    floor = max(power for power in powers if power <= min(counts))
+    floor = max((power for power in powers if power < min(counts)), default=0.5)
     chart: Any = alt.Chart({"values": rows}).mark_bar(color=COLORS["training"])
     return chart.encode(
         x=alt.X("from:Q", title="Pixel value (0 black, 255 white)", scale=alt.Scale(domain=[0, 256], nice=False)),
@@ -234,9 +235,11 @@ def digit_map(
     """
     import altair as alt
 
+    span = float(np.ptp(points, axis=0).max(initial=0.0)) or 1.0
+    rounded = points.round(3 - math.floor(math.log10(span))).tolist()
     rows = [
-        {"number": index, "x": round(float(x), 2), "y": round(float(y), 2), "digit": int(label), "image": image}
-        for index, ((x, y), label, image) in enumerate(zip(points, labels, images, strict=True))
+        {"number": index, "x": x, "y": y, "digit": int(label), "image": image}
+        for index, ((x, y), label, image) in enumerate(zip(rounded, labels, images, strict=True))
     ]
     first, second = (f"{share:.1%} of the variance" for share in explained_variance)
     position: dict[str, Any] = {

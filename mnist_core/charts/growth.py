@@ -37,13 +37,14 @@ def probability_curves(moments: Sequence[str], probabilities: NDArray[np.float32
         marked: index of the moment at which a rule is drawn.
 
     Returns:
-        An Altair chart: the final prediction in teal, its closest rival in orange, the other digits in gray.
+        An Altair chart: the digit that is most probable at the end in teal, its closest rival in orange, the others in
+        gray.
     """
     import altair as alt
 
     final = int(probabilities[-1].argmax())
     rival = int(np.where(np.arange(10) == final, -1, probabilities.max(axis=0)).argmax())
-    names = {final: f"{final}, final prediction", rival: f"{rival}, closest rival"}
+    names = {final: f"{final}, most probable at the end", rival: f"{rival}, closest rival"}
     order = sorted(range(10), key=names.__contains__)  # the gray ones first, under the others
     points = [
         {"moment": moment, "digit": digit, "probability": float(row[digit]), "what": names.get(digit, "other digits")}

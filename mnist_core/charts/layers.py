@@ -35,6 +35,8 @@ UNITS_PER_ROW = 32
 MAX_CHANNELS = 32
 """Channels of a layer in an activation grid."""
 
+MAX_UNITS = 1024
+"""Units of a layer that outputs a list, in one picture or chart."""
 CHANNELS_PER_ROW = 8
 HISTOGRAM_BINS = 40
 CHOSEN_COLOR = "#f2b632"
@@ -76,13 +78,13 @@ def activation_grid(
     Args:
         values: (H, W, C) or (W,) float32.
         side: minimum width of each picture in pixels; pixels stay square.
-        max_channels: only the first ones are drawn.
+        max_channels: only the first ones are drawn; of a list, only MAX_UNITS.
         gap: pixels between them.
 
     Returns:
         (H', W', 3) uint8.
     """
-    shown = channel_images(values)[:max_channels]
+    shown = channel_images(values[:MAX_UNITS] if values.ndim == 1 else values)[:max_channels]
     scale = UNIT_PIXELS if values.ndim == 1 else max(1, side // shown.shape[2])
     columns = min(CHANNELS_PER_ROW, len(shown))
     tiles = colorize(shown, largest_magnitude(values)).repeat(scale, axis=1).repeat(scale, axis=2)
@@ -207,7 +209,7 @@ def _hex(color: NDArray[Any]) -> str:
 
 
 def clickable_bars(values: Sequence[float], unit_title: str, value_title: str, chosen: int | None = None) -> Any:
-    """Draws a list of numbers as bars to click on.
+    """Draws a list of numbers as bars to click on: of more than MAX_UNITS, the MAX_UNITS with the chosen one.
 
     Args:
         values: one for each unit.
@@ -220,7 +222,9 @@ def clickable_bars(values: Sequence[float], unit_title: str, value_title: str, c
     """
     import altair as alt
 
-    rows = [{"unit": unit, "value": float(value), "chosen": unit == chosen} for unit, value in enumerate(values)]
+    first = (chosen or 0) // MAX_UNITS * MAX_UNITS
+    shown = enumerate(values[first : first + MAX_UNITS], first)
+    rows = [{"unit": unit, "value": float(value), "chosen": unit == chosen} for unit, value in shown]
     clicked = alt.selection_point(name="clicked", fields=["unit"], on="click", empty=False)
     chart: Any = alt.Chart({"values": rows}).mark_bar(cursor="pointer")
     return (

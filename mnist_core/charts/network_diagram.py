@@ -120,8 +120,9 @@ def _input_column(size: int) -> str:
 
 def _layer_column(position: int, layer: Layer, row: LayerCost | None, marked: bool, size: int) -> str:
     name = type(layer).__name__
-    lines = [("n", part) for part in _wrap(f"{position} " + " ".join(_WORD.findall(name)), "")]
-    lines += [("s", part) for part in _wrap(describe_settings(layer), " ")[:2]]
+    first, *rest = _WORD.findall(name)
+    lines = [("n", part) for part in _wrap([f"{position} {first}", *rest], "")]
+    lines += [("s", part) for part in _wrap(describe_settings(layer).split(", "), ", ")]
     if row is None:
         return _arrow() + _unknown_box() + _text([*lines, ("", "does not fit")])
     lines += [("", format_shape(row.output_shape)), ("s", f"{row.parameters:,} weights" if row.parameters else "")]
@@ -167,13 +168,12 @@ def _text(lines: Sequence[tuple[str, str]]) -> str:
 _WORD = re.compile(r"[A-Z]+[a-z]*(?:\d[A-Z])?")
 
 
-def _wrap(text: str, between: str) -> list[str]:
-    """Breaks words into lines of MAX_LINE_LENGTH characters. `between`: what joins two words of a line."""
+def _wrap(parts: Sequence[str], between: str) -> list[str]:
+    """Joins parts to lines of MAX_LINE_LENGTH characters. `between`: what joins two parts of a line."""
     lines: list[str] = []
-    for word in text.split():
-        joint = between if lines and not lines[-1].isdigit() else " "
-        if lines and len(lines[-1] + joint + word) <= MAX_LINE_LENGTH:
-            lines[-1] += joint + word
+    for part in parts:
+        if lines and len(lines[-1] + between + part) <= MAX_LINE_LENGTH:
+            lines[-1] += between + part
         else:
-            lines.append(word)
+            lines.append(part)
     return lines

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from mnist_core.charts.axes import decimals
 from mnist_core.charts.common import COLORS
 from mnist_core.charts.sweep import HEIGHT, Trial, metric_format, trials_with_value
 from mnist_core.charts.sweep_settings import SPACED_LABELS, axis_position, format_setting, metric_color
@@ -95,7 +96,8 @@ def _axis_labels(plan: SweepPlan, title: str, low: float, high: float) -> list[d
             {"axis": dimension.name, "at": axis_position(dimension, value), "text": format_setting(value)}
             for value in shown
         ]
-    ends = [f"{end:.1%}" if plan.higher_is_better else f"{end:.3f}" for end in (low, high)]
+    digits, kind = decimals((low, high), percent=plan.higher_is_better), "%" if plan.higher_is_better else "f"
+    ends = [f"{end:.{digits}{kind}}" for end in (low, high)]
     positions = (0.0, 1.0) if high > low else (0.5, 0.5)
     return labels + [
         {"axis": title, "at": position, "text": text} for position, text in zip(positions, ends, strict=True)

@@ -71,7 +71,7 @@ def training_curve(reports: Sequence[Report], metric: str, steps_per_epoch: floa
     flattens = metric == "loss" and max(estimates, default=0.0) > highest
     specification = _training_specification(
         metric,
-        decimals(_column(datasets["points"], "value"), percent=metric != "loss"),
+        decimals(_column(results if flattens else datasets["points"], "value"), percent=metric != "loss"),
         highest if flattens else None,
         lone=len(kept) == 1,
         with_estimates=bool(small),

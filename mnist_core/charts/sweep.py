@@ -131,6 +131,8 @@ def best_so_far_curve(points: Sequence[Mapping[str, Any]], plan: SweepPlan, axis
 def trial_curves(trials: Sequence[Trial], plan: SweepPlan) -> Any:
     """Draws the metric of every trial by epoch: pruned trials in gray, the best one in front of the others.
 
+    Failed trials are left out: values that diverged would flatten the curves of the others.
+
     Returns:
         An Altair chart.
     """
@@ -148,6 +150,7 @@ def trial_curves(trials: Sequence[Trial], plan: SweepPlan) -> Any:
             "what": "best" if best is not None and trial["trial"] == best_number else str(trial.get("state")),
         }
         for trial in best_last
+        if trial.get("state") != "failed"
         for epoch, value in trial["values"]
     ]
     axis = metric_axis((point["value"] for point in points), plan)

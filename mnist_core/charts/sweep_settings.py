@@ -181,7 +181,8 @@ def interpolate_surface(trials: Sequence[Trial], across: Dimension, up: Dimensio
         up: the setting on the vertical axis.
 
     Returns:
-        For each cell `across`, `up` and `value`; for a range also its other edge, `across2` or `up2`.
+        For each cell `across`, `up` and `value`; for a range also its other edge, `across2` or `up2`. No cell without a
+        trial.
     """
     known = [
         (
@@ -191,12 +192,14 @@ def interpolate_surface(trials: Sequence[Trial], across: Dimension, up: Dimensio
         )
         for trial in trials
     ]
+    if not known:
+        return []
     cells = []
     for column, x in _cells(across, "across"):
         for row, y in _cells(up, "up"):
             weights = [1 / ((x - trial_x) ** 2 + (y - trial_y) ** 2 + 1e-4) ** 1.5 for trial_x, trial_y, _ in known]
             total = sum(weight * value for weight, (_, _, value) in zip(weights, known, strict=True))
-            cells.append({**column, **row, "value": total / sum(weights)} if weights else {**column, **row})
+            cells.append({**column, **row, "value": total / sum(weights)})
     return cells
 
 

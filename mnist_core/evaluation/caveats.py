@@ -23,7 +23,7 @@ def mnist_caveats(card: Mapping[str, Any], mnist: Mnist) -> list[str]:
         caveats.append(
             f"The offline sample has only {len(mnist.y_test):,} test images, too few to tell two good models apart."
         )
-        if trained_on != "sample":
+        if trained_on != "sample" or card.get("taught"):  # a base model may have trained on the full MNIST
             caveats.append("They are training images of the full MNIST: a model that trained on it has seen them.")
     elif trained_on == "sample":
         caveats.append(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,27 +35,30 @@ def headline(counts: Counts, images: str) -> str:
     wrong = total - right
     if not wrong:
         return f"All {total:,} {images} are right."
-    pair = most_confused(counts)
-    confusion = "" if pair is None else f"; it confuses {pair[0]} and {pair[1]} most"
+    pairs = most_confused(counts)
+    confusion = f"; it confuses {pairs[0][0]} and {pairs[0][1]} most" if len(pairs) == 1 else ""
     return f"{share}: {wrong:,} {_are(wrong)} wrong{confusion}."
 
 
-def most_confused(counts: Counts) -> tuple[int, int] | None:
-    """The two digits that are taken for each other most often, the smaller first; None without such a mistake."""
+def most_confused(counts: Counts) -> list[tuple[int, int]]:
+    """The pairs of digits that are taken for each other most often, the smaller first; none without such a mistake."""
     both = counts[:, :NUM_CLASSES] + counts[:, :NUM_CLASSES].T
     upper = np.triu(both, 1)
     if not upper.any():
-        return None
-    first, second = np.unravel_index(int(upper.argmax()), upper.shape)
-    return int(first), int(second)
+        return []
+    return [(int(first), int(second)) for first, second in np.argwhere(upper == upper.max())]
 
 
 def confusion(counts: Counts) -> str:
     """`It confuses 4 and 9 most: 5 times it reads a 4 as a 9, 3 times a 9 as a 4.` Rejections are named at the end."""
-    pair, rejected = most_confused(counts), int(counts[:, NUM_CLASSES:].sum())
+    pairs, rejected = most_confused(counts), int(counts[:, NUM_CLASSES:].sum())
     sentences = []
-    if pair is not None:
-        first, second = pair
+    if len(pairs) > 1:
+        first, second = pairs[0]
+        times = int(counts[first, second] + counts[second, first])
+        sentences.append(f"It confuses {len(pairs)} pairs of digits most, each {_times(times)}.")
+    elif pairs:
+        first, second = pairs[0]
         ways = [(int(counts[a, b]), a, b) for a, b in ((first, second), (second, first)) if counts[a, b]]
         ways.sort(key=lambda way: -way[0])
         times, true, predicted = ways[0]
@@ -72,10 +75,18 @@ def confusion(counts: Counts) -> str:
 def weakest_digit(recall: NDArray[np.float64], support: NDArray[np.int64]) -> str:
     """`It recognizes 1 best (99.8%) and 9 worst (98.2%).` Digits without images do not count."""
     digits = np.flatnonzero(support)
-    best, worst = (int(digits[place]) for place in (recall[digits].argmax(), recall[digits].argmin()))
-    if recall[best] == recall[worst]:
-        return f"It recognizes each digit equally well ({recall[best]:.1%})."
-    return f"It recognizes {best} best ({recall[best]:.1%}) and {worst} worst ({recall[worst]:.1%})."
+    shown = {digit: f"{recall[digit]:.1%}" for digit in digits.tolist()}
+    best, worst = (shown[int(digits[place])] for place in (recall[digits].argmax(), recall[digits].argmin()))
+    if best == worst:
+        return f"It recognizes each digit equally well ({best})."
+    first, last = (_listed([digit for digit in shown if shown[digit] == end]) for end in (best, worst))
+    return f"It recognizes {first} best ({best}) and {last} worst ({worst})."
+
+
+def _listed(digits: Sequence[int]) -> str:
+    """`3`, `3 and 4`, `0, 3 and 4`."""
+    *before, last = map(str, digits)
+    return f"{', '.join(before)} and {last}" if before else last
 
 
 def worst_mistake(probabilities: NDArray[np.floating[Any]], labels: NDArray[np.integer[Any]]) -> str:
@@ -120,10 +131,11 @@ def robustness(curves: Mapping[str, Mapping[float, float]], unit: str) -> str:
 
     Args:
         curves: name of a model -> level -> accuracy, 0..1; none is empty.
-        unit: of the levels.
+        unit: of the levels; of two parts, only the first is named: `pixels, standard deviation`.
     """
+    short_unit = unit.partition(",")[0]
     lowest = {model: min(curve.items(), key=lambda point: point[1]) for model, curve in curves.items()}
-    parts = [f"at {level:g} {unit}, {model} keeps {accuracy:.1%}" for model, (level, accuracy) in lowest.items()]
+    parts = [f"at {level:g} {short_unit}, {model} keeps {accuracy:.1%}" for model, (level, accuracy) in lowest.items()]
     text = "; ".join(parts)
     return f"{text[:1].upper()}{text[1:]}."
 

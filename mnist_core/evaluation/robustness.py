@@ -170,7 +170,7 @@ DISTORTIONS: dict[str, Distortion] = {
     "contrast": Distortion("Contrast", "times as bright", (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 4), 1, contrast),
     "inversion": Distortion(
         "Inversion",
-        "share, 1 = black ink on white",
+        "of full inversion, 1 = black ink on white",
         (0, 0.2, 0.4, 0.5, 0.6, 0.8, 1),
         0,
         invert,

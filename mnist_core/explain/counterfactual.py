@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_core.constants import NOT_A_DIGIT, NUM_CLASSES
-from mnist_core.models.classifier import Classifier, Prediction
+from mnist_core.constants import NUM_CLASSES
+from mnist_core.models.classifier import Classifier
 
 MAX_PATCHES = 12
 """Patches of 2×2 of the 28×28 pixels. With more of them it would be another drawing."""
@@ -51,11 +51,6 @@ class Counterfactual:
         return self.classes[0] != self.classes[1]
 
 
-def predicted_class(prediction: Prediction) -> int:
-    """0..9 or NOT_A_DIGIT."""
-    return NOT_A_DIGIT if prediction.rejected else prediction.digit
-
-
 def find_counterfactual(
     classifier: Classifier, image: NDArray[np.uint8], max_patches: int = MAX_PATCHES
 ) -> Counterfactual:
@@ -83,7 +78,7 @@ def search_one_edit(
     classifier: Classifier, image: NDArray[np.uint8], edit: str, max_patches: int = MAX_PATCHES
 ) -> Counterfactual:
     """Like `find_counterfactual`, with one kind of edit only. `edit`: one of PATCH_VALUES."""
-    original = predicted_class(classifier.predict(image))
+    original = classifier.predict(image).label
     current, predicted, patches = image, original, list[tuple[int, int]]()
     while predicted == original and len(patches) < max_patches:
         candidates = _candidate_patches(current, edit)
@@ -93,7 +88,7 @@ def search_one_edit(
         best = int(_margins(classifier.probabilities(images), original).argmin())
         current = images[best]
         patches.append(candidates[best])
-        predicted = predicted_class(classifier.predict(current))
+        predicted = classifier.predict(current).label
     return Counterfactual(edit, tuple(patches), image, current, (original, predicted))
 
 

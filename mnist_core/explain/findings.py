@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.constants import NUM_CLASSES
+from mnist_core.models.classifier import REJECT_ABOVE
 from mnist_core.wording import plural
 
 VISIBLE_SHARE = 0.1
@@ -49,6 +50,8 @@ def channel(values: NDArray[np.float32]) -> str:
     """`Its largest value, 3.2, is at the top left.` `values`: (H, W) activations of one channel."""
     if not values.any():
         return "It is zero everywhere."
+    if values.min() == values.max():
+        return f"It is {values.max():.3g} everywhere."
     row, column = np.unravel_index(int(values.argmax()), values.shape)
     return f"Its largest value, {values.max():.3g}, is {region(int(row), int(column), len(values))}."
 
@@ -75,6 +78,8 @@ def attribution(values: NDArray[np.float32], output: int) -> str:
     """
     if not values.any():
         return f"No pixel speaks for {output_name(output)}."
+    if values.min() == values.max():
+        return f"All pixels speak equally {'for' if values.max() > 0 else 'against'} {output_name(output)}."
     for_it, against_it = (np.unravel_index(int(each.argmax()), values.shape) for each in (values, -values))
     size, sentences = len(values), []
     visible = VISIBLE_SHARE * float(np.abs(values).max())
@@ -123,5 +128,7 @@ def growth(moments: Sequence[str], probabilities: NDArray[np.float32]) -> str:
     since = int(unsure[-1]) + 1
     if since == len(moments):
         at_end = f"{probabilities[-1, final]:.0%}"
-        return f"It does not become more than {share} sure: at the end, the probability of {name} is {at_end}."
+        if probabilities[-1].sum() < 1 - REJECT_ABOVE:
+            return f"At the end, it rejects the image: the most probable digit, {final}, has {at_end}."
+        return f"At the end, it is not more than {share} sure: the probability of {name} is {at_end}."
     return f"It is more than {share} sure of {name} {moments[since]} and later."

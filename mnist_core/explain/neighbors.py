@@ -76,16 +76,17 @@ def write_descriptors(
         progress: called with the finished share, 0..1.
 
     Raises:
-        ModelError: the file cannot be written.
+        ModelError: the model's features are too many, or the file cannot be written.
     """
-    parts = []
+    descriptors = np.empty((len(images), layers.features(images[:1]).shape[1]), np.float16)
     for start in range(0, len(images), BATCH_SIZE):
-        parts.append(_normalize_rows(layers.penultimate(images[start : start + BATCH_SIZE])).astype(np.float16))
+        batch = slice(start, start + BATCH_SIZE)
+        descriptors[batch] = _normalize_rows(layers.features(images[batch]))
         progress(min(1.0, (start + BATCH_SIZE) / len(images)))
     try:
         make_folder(path.parent)
         delete_leftovers(path.parent)
-        write_array(path, np.concatenate(parts))
+        write_array(path, descriptors)
         for older in path.parent.glob("neighbours-*.npy"):
             if older != path:
                 with contextlib.suppress(OSError):  # Windows does not delete a file that is open

@@ -18,6 +18,8 @@ from mnist_core.models.select_graph import layers_graph, penultimate_graph
 
 BATCH = 64
 """Images per call of the interpreter."""
+MAX_FEATURES = 8192
+"""Numbers by which digits are compared. For the 60,000 training digits they take 1 GB as float16."""
 _NAME = re.compile(r"\d{3}_[A-Za-z0-9]+")
 
 
@@ -100,6 +102,20 @@ class ActivationModel:
         ready = fit_to_input(images, self.input_size)
         with self._lock:
             return self._penultimate_graph.run(ready, [self._penultimate_graph.output])[0].reshape(len(images), -1)
+
+    def features(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Computes what `penultimate` does, to compare thousands of digits.
+
+        Raises:
+            ModelError: the last Dense layer has more than MAX_FEATURES inputs, too many to keep for each digit.
+        """
+        width = self.penultimate(images[:1]).shape[1]
+        if width > MAX_FEATURES:
+            raise ModelError(
+                f"The last dense layer of this model has {width:,} inputs. Digits are compared by at most "
+                f"{MAX_FEATURES:,}: choose a model with a smaller layer before the last one."
+            )
+        return self.penultimate(images)
 
     def _penultimate_of_layers_graph(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         dense = [place for place, name in enumerate(self.names) if layer_kind(name) == "Dense"]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_core.constants import NUM_CLASSES
+from mnist_core.constants import NOT_A_DIGIT, NUM_CLASSES
 from mnist_core.errors import ModelError
 from mnist_core.files.read import MODEL_BYTES, read_file
 from mnist_core.models.select_graph import default_graph
@@ -52,6 +52,11 @@ class Prediction:
     def rejected(self) -> bool:
         """True if the image probably is not a digit."""
         return self.not_a_digit > REJECT_ABOVE
+
+    @property
+    def label(self) -> int:
+        """`digit`, or NOT_A_DIGIT if the image is rejected."""
+        return NOT_A_DIGIT if self.rejected else self.digit
 
 
 class Classifier:

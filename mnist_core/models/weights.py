@@ -138,4 +138,7 @@ def _hard_member(h5py: Any, group: Any, name: str, kind: type) -> Any:
 def _read_array(dataset: Any) -> NDArray[np.float32]:
     if dataset.external or dataset.is_virtual:
         raise ValueError("the array is stored in another file")
-    return np.asarray(dataset[()], np.float32)
+    array = np.asarray(dataset[()], np.float32)
+    if not np.isfinite(array).all():
+        raise ValueError("it has a weight that is not a finite number")
+    return array

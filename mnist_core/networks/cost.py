@@ -121,7 +121,7 @@ def megabytes(parameters: int) -> float:
 def format_count(count: int) -> str:
     """Formats a large count for display: `4.1 million`."""
     for size, name in ((10**9, "billion"), (10**6, "million"), (10**3, "thousand")):
-        if count >= size:
+        if count >= 0.9995 * size:  # which is written as 1
             return f"{count / size:.3g} {name}" if count / size < 100 else f"{count / size:.0f} {name}"
     return str(count)
 

@@ -8,6 +8,7 @@ A network without errors is one that `Architecture` accepts.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -32,6 +33,9 @@ from mnist_core.networks.layers import (
     format_shape,
     is_softmax,
 )
+
+SMALLEST_RANGE = 0.1
+"""Inputs that all are smaller are too small to learn from."""
 
 
 @dataclass(frozen=True)
@@ -160,7 +164,10 @@ def _scaling_hints(stack: Layers) -> Iterator[Issue]:
     if stack and not scaled and not isinstance(first, BatchNormalization):
         message = "Its input is pixels from 0 to 255. Networks learn faster from 0 to 1."
         yield Issue(0, message, False, (fixes.fix_scaling(stack),))
-    for index in scaled[1:]:
+    scales = [layer.scale for layer in stack if isinstance(layer, Rescaling)]
+    for count, index in enumerate(scaled[1:], 2):
+        if 255 * math.prod(scales[:count]) >= SMALLEST_RANGE:
+            continue
         message = "The pixels are rescaled twice, which makes them too small to learn from."
         yield Issue(index + 1, message, False, (fixes.fix_removing(stack, index),))
 

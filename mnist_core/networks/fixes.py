@@ -152,7 +152,8 @@ def fixes_for_parameters(stack: Layers, size: int) -> Iterator[Fix]:
     flatten = next((index for index, layer in enumerate(stack) if isinstance(layer, Flatten)), None)
     if flatten is not None and len(cost.layer_costs(stack, size)[flatten].input_shape) == 3:
         pooled = insert_layer(stack, flatten, MaxPooling2D())
-        if _count_parameters(pooled, size) <= MAX_PARAMETERS:
+        fits = len(cost.layer_costs(pooled, size)) == len(pooled)
+        if fits and _count_parameters(pooled, size) <= MAX_PARAMETERS:
             yield Fix("Insert MaxPooling2D before Flatten", pooled)
 
 

@@ -18,7 +18,18 @@ from mnist_core.errors import ArchitectureError
 from mnist_core.fields import name_errors, rule_violations
 from mnist_core.files.json_reader import parse_json
 from mnist_core.networks.architecture import MAX_LAYERS
-from mnist_core.networks.layers import ACTIVATIONS, LAYERS, Flatten, Layer, LeakyReLU, ReLU, Softmax
+from mnist_core.networks.layers import (
+    ACTIVATIONS,
+    LAYERS,
+    Dense,
+    Flatten,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling2D,
+    Layer,
+    LeakyReLU,
+    ReLU,
+    Softmax,
+)
 
 MAX_CHARACTERS = 1_000_000
 """Length limit. A network of MAX_LAYERS takes a fifth of it."""
@@ -71,6 +82,8 @@ _FIXED = {
     "moving_variance_initializer": "Ones",
 }
 """The only initializer, by setting, that Digit Lab has."""
+_FLAT_LAYERS = (Flatten, Dense, GlobalAveragePooling2D, GlobalMaxPooling2D)
+"""Layers that output a list."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +120,7 @@ def parse_keras_json(text: str) -> ParsedNetwork:
         items = items[1:]
     if len(items) > MAX_LAYERS:
         raise ArchitectureError(f"The model has {len(items):,} layers; at most {MAX_LAYERS} are allowed.")
-    layers = _parse_layers(items)
+    layers = _parse_layers(items, flat)
     if flat and not (layers and isinstance(layers[0], Flatten)):
         layers = (Flatten(), *layers)
     return ParsedNetwork(layers, size)
@@ -148,13 +161,17 @@ def _input_size(config: Mapping[str, Any]) -> tuple[int, bool]:
     raise ArchitectureError(f"The input of the model is {_short(shape)}; expected images of 28×28×1 or 56×56×1.")
 
 
-def _parse_layers(items: Sequence[Mapping[str, Any]]) -> tuple[Layer, ...]:
+def _parse_layers(items: Sequence[Mapping[str, Any]], flat: bool) -> tuple[Layer, ...]:
+    """Parses the layers of a model. `flat`: whether its input is a list."""
     layers: list[Layer] = []
     for position, item in enumerate(items, 1):
         name, config = item.get("class_name"), _config(item)
         if name == "Activation":
             layers = _add_activation(layers, config.get("activation"), position)
         elif isinstance(name, str) and name in LAYERS and item.get("registered_name") in (None, name):
+            flat = flat or any(isinstance(layer, _FLAT_LAYERS) for layer in layers)
+            if flat and config.get("axis") in (1, [1]):  # the last one of a list, as Keras 2 writes it
+                config["axis"] = -1
             layers.append(_parse_layer(name, config, position))
         else:
             raise ArchitectureError(

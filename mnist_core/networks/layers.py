@@ -54,7 +54,7 @@ def _slide(size: int, window: int, strides: int, padding: str) -> int:
     if padding == "same":
         return math.ceil(size / strides)
     if window > size:
-        raise ValueError(f"its window of {window} is larger than its input of {size}")
+        raise ValueError(f"has a window of {window}, larger than its input of {size}")
     return (size - window) // strides + 1
 
 

@@ -100,6 +100,13 @@ def test_settings_in_few_words(layer: Layer, words: str) -> None:
     assert network_diagram.describe_settings(layer) == words
 
 
+def test_all_settings_are_drawn() -> None:
+    layer = Conv2D(32, 3, 2, "same", "relu", False, "he_normal")
+    shown = texts(network_diagram.network_svg((layer,)))
+    parts = {part for line in shown for part in line.split(", ")}
+    assert {"32", "3×3", "stride 2", "no bias", "same", "relu", "he_normal"} <= parts
+
+
 def test_long_names_are_folded() -> None:
     shown = texts(network_diagram.network_svg(RECIPES["best"].settings.layers))
     assert max(map(len, shown)) <= 20

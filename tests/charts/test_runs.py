@@ -8,6 +8,7 @@ import pytest
 import streamlit as st
 
 from mnist_core.charts import runs as charts
+from mnist_core.charts.axes import decimals
 from pages.ui.shared import caches
 from tests.charts.shown import layers_shown
 
@@ -91,6 +92,8 @@ def test_a_loss_of_a_network_that_has_hardly_begun_does_not_flatten_the_curve() 
         value for row in rows for name, value in row.items() if name in ("loss", "val_loss")
     )
     assert huge[2].style["clip"] and huge[3].style["clip"]
+    shown = [value for row in rows for name, value in row.items() if name in ("loss", "val_loss")]
+    assert f".{decimals(shown)}f" in huge[0].encoding["y"]["axis"]["labelExpr"]
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.9])

@@ -38,6 +38,11 @@ def test_each_way_in_which_a_model_has_met_the_images_has_its_caveat() -> None:
         assert all(subject in sentence for subject, sentence in zip(subjects, sentences, strict=True)), sentences
 
 
+def test_a_base_model_may_have_seen_the_sample_that_a_fine_tuned_one_trained_on() -> None:
+    tuned = {**card("sample"), "taught": {"base": "default"}}
+    assert "has seen them" in caveats.mnist_caveats(tuned, mnist("sample"))[1]
+
+
 def test_the_notice_of_the_data_comes_first() -> None:
     data = replace(mnist("sample"), notice="No network.")
     assert caveats.mnist_caveats(card("sample"), data)[0] == "No network."

@@ -44,6 +44,7 @@ def test_headline(table: np.ndarray, expected: str) -> None:
             counts((8, 3, 2), (0, 10, 3)),
             "It confuses 3 and 8 most: twice it reads an 8 as a 3. It rejects 3 digits as “not a digit”.",
         ),
+        (counts((0, 8, 2), (4, 9, 1), (9, 4, 1)), "It confuses 2 pairs of digits most, each twice."),
         (counts((1, 10, 1)), "It rejects 1 digit as “not a digit”."),
         (counts(), "It confuses no two digits."),
     ],
@@ -56,6 +57,11 @@ def test_weakest_digit() -> None:
     recall, support = np.array([0.5, 0.998, 0.9, 0.982] + [0.99] * 6), np.array([0] + [5] * 9)
     assert findings.weakest_digit(recall, support) == "It recognizes 1 best (99.8%) and 2 worst (90.0%)."
     assert findings.weakest_digit(np.ones(10), support) == "It recognizes each digit equally well (100.0%)."
+    nearly = np.array([0.9981, 0.9984] * 5)
+    assert findings.weakest_digit(nearly, support + 5) == "It recognizes each digit equally well (99.8%)."
+    tied = np.array([1.0, 1.0, 1.0] + [0.95] * 6 + [0.9])
+    expected = "It recognizes 0, 1 and 2 best (100.0%) and 9 worst (90.0%)."
+    assert findings.weakest_digit(tied, support + 5) == expected
 
 
 def test_worst_mistake() -> None:
@@ -90,6 +96,11 @@ def test_coverage() -> None:
         "With a threshold of 90% it answers 97.50% of the time, with an accuracy of 99.91%: 1 mistake remains."
     )
     assert findings.coverage(rows, 0.9999) == "No threshold reaches an accuracy of 99.99%."
+
+
+def test_robustness_names_the_first_part_of_the_unit() -> None:
+    found = findings.robustness({"A": {0: 0.99, 4: 0.5}}, "pixels, standard deviation")
+    assert found == "At 4 pixels, A keeps 50.0%."
 
 
 def test_robustness() -> None:

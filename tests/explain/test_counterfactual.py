@@ -80,8 +80,8 @@ def test_counterfactuals_of_the_shipped_model_have_the_reported_classes(sample: 
     found = [counterfactual.find_counterfactual(classifier, image) for image in sample.x_test[:200:50]]
     assert any(change.changed_class for change in found)
     for change in found:
-        assert counterfactual.predicted_class(classifier.predict(change.before)) == change.classes[0]
-        assert counterfactual.predicted_class(classifier.predict(change.after)) == change.classes[1]
+        assert classifier.predict(change.before).label == change.classes[0]
+        assert classifier.predict(change.after).label == change.classes[1]
         assert change.changed_class == (change.classes[0] != change.classes[1])
         changed = {(int(row) // 2, int(column) // 2) for row, column in np.argwhere(change.before != change.after)}
         assert changed <= set(change.patches) and len(change.patches) <= counterfactual.MAX_PATCHES

@@ -35,6 +35,7 @@ def test_attribution() -> None:
     assert findings.attribution(values, 10) == expected
     values[2, 2] = 0
     assert findings.attribution(values, 7) == "The pixels in the middle speak most against a 7."
+    assert findings.attribution(np.full((28, 28), 0.5), 7) == "All pixels speak equally for a 7."
 
 
 def test_neighbors() -> None:
@@ -49,7 +50,12 @@ def test_growth() -> None:
     assert findings.growth(moments, read[[3, 2, 7]]) == "It is more than 50% sure of a 7 after 6 steps and later."
     assert findings.growth(moments, read[[7, 2, 7]]).endswith("after 6 steps and later.")
     assert findings.growth(moments, read[[7, 7, 7]]).endswith("at every moment, even before training.")
-    assert findings.growth(moments, 0.4 * read[[7, 7, 7]]).endswith("at the end, the probability of a 7 is 40%.")
+    rejected = "At the end, it rejects the image: the most probable digit, 7, has 40%."
+    assert findings.growth(moments, 0.4 * read[[7, 7, 7]]) == rejected
+    unsure = np.full((3, 10), 0.06, np.float32)
+    unsure[:, 7] = 0.1, 0.95, 0.46
+    expected = "At the end, it is not more than 50% sure: the probability of a 7 is 46%."
+    assert findings.growth(moments, unsure) == expected
 
 
 def test_channels_name_the_strongest_and_count_those_that_are_zero() -> None:
@@ -59,6 +65,7 @@ def test_channels_name_the_strongest_and_count_those_that_are_zero() -> None:
     assert findings.channels(values[..., 1:2]) == "Channel 0 has the largest value, 2.5."
     assert findings.channel(values[..., 1]) == "Its largest value, 2.5, is at the bottom left."
     assert findings.channel(values[..., 0]) == "It is zero everywhere."
+    assert findings.channel(np.full((1, 1), 2.5, np.float32)) == "It is 2.5 everywhere."
 
 
 def test_units_name_the_largest_and_count_those_that_are_zero() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from mnist_core.errors import ModelError
 from mnist_core.explain import neighbors
+from mnist_core.models import activations
 from mnist_core.models.activations import ActivationModel
 from mnist_core.models.classifier import DEFAULT_MODEL
 
@@ -39,6 +40,15 @@ def test_neighbors_match_a_brute_force_search(built: tuple[ActivationModel, Path
         expected = np.sort(cosines)[::-1][:10]
         np.testing.assert_allclose([each.similarity for each in found], expected, atol=1e-3)
         np.testing.assert_allclose([cosines[each.index] for each in found], expected, atol=1e-3)
+
+
+def test_a_model_with_too_many_features_is_refused(
+    built: tuple[ActivationModel, Path, list[float]], sample: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(activations, "MAX_FEATURES", 767)
+    with pytest.raises(ModelError, match="768 inputs.* at most 767"):
+        neighbors.write_descriptors(built[0], sample.x_train, tmp_path / "x.npy")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_training_digit_is_its_own_nearest_neighbor(

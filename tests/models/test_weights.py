@@ -35,6 +35,10 @@ def test_arrays_that_are_only_declared_cost_nothing(tmp_path: Path) -> None:
         tracemalloc.stop()
 
 
+def put_nan(dense: Any) -> None:
+    dense["vars/0"], dense["vars/1"] = np.full((784, 10), np.nan, np.float32), np.zeros(10, np.float32)
+
+
 def put_group(dense: Any) -> None:
     dense.create_group("vars/0")
 
@@ -56,6 +60,7 @@ def put_kernel(*shape: int) -> Callable[[Any], None]:
         (put_kernel(10, 784), r"weights of shape \(10, 784\) and \(10,\), expected \(784, 10\) and \(10,\)"),
         (put_kernel(7840), r"weights of shape \(7840,\) and \(10,\), expected"),
         (put_group, "0 is a Group, expected a Dataset"),
+        (put_nan, "not a finite number"),
         (put_array, "vars is a Dataset, expected a Group"),
     ],
 )

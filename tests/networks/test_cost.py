@@ -153,7 +153,15 @@ def test_megabytes_match_the_size_of_the_shipped_model() -> None:
 
 @pytest.mark.parametrize(
     ("count", "text"),
-    [(7, "7"), (1_500, "1.5 thousand"), (2_795_024, "2.8 million"), (123_400_000, "123 million"), (10**9, "1 billion")],
+    [
+        (7, "7"),
+        (1_500, "1.5 thousand"),
+        (2_795_024, "2.8 million"),
+        (123_400_000, "123 million"),
+        (999_499, "999 thousand"),
+        (999_500, "1 million"),
+        (10**9, "1 billion"),
+    ],
 )
 def test_large_counts_are_formatted_in_words(count: int, text: str) -> None:
     assert cost.format_count(count) == text

@@ -58,7 +58,7 @@ def can_be_trained(layers: tuple[Layer, ...], size: int = 28) -> bool:
         (
             (SCALE, MaxPooling2D(7), MaxPooling2D(5), Flatten(), END),
             3,
-            "window of 5 is larger",
+            "It has a window of 5, larger than",
             "Use a window of 4",
             (SCALE, MaxPooling2D(7), MaxPooling2D(4), Flatten(), END),
         ),
@@ -144,6 +144,7 @@ def test_an_activation_or_max_pooling_between_linear_layers_is_no_issue() -> Non
     for between in (ReLU(), MaxPooling2D()):
         assert diagnose.diagnose((SCALE, Conv2D(4, 3), between, Conv2D(4, 3, activation="relu"), Flatten(), END)) == ()
     assert diagnose.diagnose((BatchNormalization(), Flatten(), END)) == (), "it scales the pixels itself"
+    assert diagnose.diagnose((Rescaling(0.5), Rescaling(2 / 255), Flatten(), END)) == (), "together to 0..1"
 
 
 def test_recipes_have_no_issues_except_the_one_with_raw_pixels() -> None:
@@ -166,6 +167,12 @@ def test_a_network_with_too_many_parameters_can_be_made_smaller(layers: tuple[La
     assert issue.is_error and "at most 20,000,000" in issue.message
     assert issue.fixes and all(can_be_trained(fix.layers) for fix in issue.fixes)
     assert issue.fixes[0].layers[-1] == END
+
+
+def test_no_pooling_is_offered_where_there_is_a_single_pixel() -> None:
+    layers = (SCALE, Conv2D(8, 28), Flatten(), Dense(8192, "relu"), Dense(8192, "relu"), END)
+    titles = [fix.title for issue in diagnose.diagnose(layers) for fix in issue.fixes]
+    assert any("instead of 8,192" in title for title in titles) and "Insert MaxPooling2D before Flatten" not in titles
 
 
 def test_a_network_with_too_many_layers_can_be_shortened() -> None:

@@ -15,6 +15,7 @@ from mnist_core.networks.keras_model import build_model
 from mnist_core.networks.layers import (
     ACTIVATIONS,
     INITIALIZERS,
+    BatchNormalization,
     Conv2D,
     Dense,
     Flatten,
@@ -116,6 +117,14 @@ def test_the_json_of_keras_2_is_parsed() -> None:
     text = json.dumps({"class_name": "Sequential", "config": {"name": "x", "layers": layers}, "keras_version": "2.3"})
     parsed = keras_json_parser.parse_keras_json(text).layers
     assert parsed[:2] == (Conv2D(4, 3, activation="relu"), LeakyReLU(0.25)) and len(parsed) == 4
+
+
+def test_keras_2_normalizes_the_first_axis_of_a_list_and_no_rows_of_an_image() -> None:
+    normalization = layer("BatchNormalization", axis=[1], momentum=0.9)
+    parsed = keras_json_parser.parse_keras_json(sequential(layer("Flatten"), normalization)).layers
+    assert parsed == (Flatten(), BatchNormalization(momentum=0.9))
+    with pytest.raises(ArchitectureError, match="axis"):
+        keras_json_parser.parse_keras_json(sequential(layer("Conv2D", filters=4, kernel_size=3), normalization))
 
 
 def sequential(*items: Any) -> str:

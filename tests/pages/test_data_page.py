@@ -17,7 +17,7 @@ from mnist_core.constants import NOT_A_DIGIT
 from mnist_core.data.mnist import Mnist
 from mnist_core.explain import pca
 from mnist_core.models.activations import ActivationModel, NoActivationsError
-from mnist_core.models.classifier import DEFAULT_MODEL, Classifier
+from mnist_core.models.classifier import DEFAULT_MODEL, Classifier, Prediction
 from pages.ui.shared import analysis_caches, caches, model_menu, state
 from tests.pages.support import error_text
 from tests.support import ROOT
@@ -165,6 +165,9 @@ def test_a_prediction_past_the_tenth_output_is_not_a_digit(app: AppTest, monkeyp
         def probabilities(self, images: np.ndarray) -> np.ndarray:
             return np.eye(100, dtype=np.float32)[np.full(len(images), 42)]
 
+        def predict(self, image: np.ndarray) -> Prediction:
+            return Prediction(np.zeros(10, np.float32), 1.0)
+
     monkeypatch.setattr(caches, "classifier", lambda path: Large())
     opened(app, "browse")
     said = "\n".join(caption.value for caption in app.caption)
@@ -258,7 +261,7 @@ def fake_layers(monkeypatch: pytest.MonkeyPatch, uncached: None) -> Callable[[in
 
     def install(width: int) -> None:
         class FakeModel:
-            def penultimate(self, images: np.ndarray) -> np.ndarray:
+            def features(self, images: np.ndarray) -> np.ndarray:
                 return images.reshape(len(images), 28, 28).sum(axis=2)[:, 8 : 8 + width].astype(np.float32)
 
         monkeypatch.setattr(analysis_caches, "model_layers", lambda path: FakeModel())

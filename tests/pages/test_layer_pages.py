@@ -232,4 +232,4 @@ def test_layer_pictures_have_a_tile_for_each_channel() -> None:
     assert growth_charts.activation_grid(np.arange(20, dtype=np.float32), 0, 19).shape == (2 * 24, 16 * 24)
     chart = growth_charts.probability_curves(["before", "after"], np.eye(10, dtype=np.float32)[[3, 7]], 1)
     names = {row["digit"]: row["what"] for row in chart.data["values"]}
-    assert names[7] == "7, final prediction" and names[3] == "3, closest rival" and names[0] == "other digits"
+    assert names[7] == "7, most probable at the end" and names[3] == "3, closest rival" and names[0] == "other digits"

@@ -385,6 +385,29 @@ def test_every_chart_can_be_drawn(measure: str) -> None:
         assert json.dumps(chart.to_dict())
 
 
+def test_failed_trials_are_in_no_curve_and_no_surface_is_drawn_without_a_finished_trial() -> None:
+    searched, diverged = plan(), {**trial(9, 0.01, 32, 0.5, "failed"), "values": [[1, 0.1]]}
+    chart = sweep_charts.trial_curves([*TRIALS, diverged], searched)
+    assert {row["trial"] for row in chart.data["values"]} == {row["trial"] for row in TRIALS if row["values"]}
+    pruned = [{**row, "state": "pruned"} for row in TRIALS]
+    surface = sweep_settings_charts.contour_plot(pruned, searched, *searched.space).layer[0]
+    assert surface.data["values"] == []
+
+
+def test_losses_that_hardly_differ_have_labels_that_differ() -> None:
+    rows = [trial(0, 0.01, 32, 0.00040), trial(1, 0.02, 32, 0.00045)]
+    labels = parallel_coordinates(rows, plan(measure="loss")).to_dict()
+    texts = {row.get("text") for row in layers_data(labels) if "text" in row}
+    assert "0.00040" in texts and "0.00045" in texts
+
+
+def layers_data(chart: dict[str, Any]) -> list[dict[str, Any]]:
+    """All rows of the layers of a chart."""
+    found = [each.get("data", {}) for each in (chart, *chart["layer"])]
+    rows = [row for data in found for row in data.get("values", [])]
+    return rows + [row for data in chart.get("datasets", {}).values() for row in data]
+
+
 def test_places_on_an_axis() -> None:
     assert sweep_settings_charts.axis_position(parse_dimension("learning_rate=1e-4..1e-2:log"), 1e-3) == pytest.approx(
         0.5

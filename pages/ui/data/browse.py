@@ -195,9 +195,8 @@ def show_digit(split: str, choice: str) -> None:
 def prediction_in_words(choice: str, image: NDArray[np.uint8]) -> str:
     """What the model classifies a (28, 28) uint8 image as, and how the image fits its input if that is larger."""
     model = caches.classifier(model_menu.model_path(choice))
-    predicted = int(predicted_labels(model.probabilities(image[None]))[0])
     name = formatting.escape_markdown(model_menu.model_name(choice))
-    sentence = f"{name} classifies it as {prediction_label(predicted)}."
+    sentence = f"{name} classifies it as {prediction_label(model.predict(image).label)}."
     size = model.input_size
     if size == len(image):
         return sentence

@@ -116,10 +116,12 @@ def show_attribution(choice: str, image: Image) -> None:
     """
     folder = fine_tune.model_folder(choice)
     network = load_architecture(folder)
-    probabilities = caches.classifier(model_menu.model_path(choice)).probabilities(image[None])[0]
-    predicted = int(probabilities.argmax())
+    classifier = caches.classifier(model_menu.model_path(choice))
+    probabilities, predicted = classifier.probabilities(image[None])[0], classifier.predict(image).label
+    if predicted == NOT_A_DIGIT:  # of several outputs past the tenth, the most probable
+        predicted += int(probabilities[NUM_CLASSES:].argmax())
     method = method_menu()
-    digits = output_menu(probabilities)
+    digits = output_menu(probabilities, predicted)
     layer = None
     if method.needs_layer:
         layer = layer_menu(network)
@@ -148,14 +150,14 @@ def method_menu() -> AttributionMethod:
     return METHODS[str(name)]
 
 
-def output_menu(probabilities: NDArray[np.float32]) -> tuple[int, ...]:
+def output_menu(probabilities: NDArray[np.float32], predicted: int) -> tuple[int, ...]:
     """A menu of the outputs and a switch for all ten digits. Returns the outputs to explain.
 
     Args:
         probabilities: (C,) float32. Of several outputs past the tenth, the menu has the most probable.
+        predicted: the output of the prediction.
     """
     menu, switch = st.columns([1, 1], vertical_alignment="bottom")
-    predicted = int(probabilities.argmax())
     titles = {PREDICTED: f"the prediction, {prediction_label(min(predicted, NOT_A_DIGIT))}"}
     titles |= {digit: str(digit) for digit in range(NUM_CLASSES)}
     if len(probabilities) > NUM_CLASSES:

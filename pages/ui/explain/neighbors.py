@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from mnist_core.charts import digits as digit_charts
 from mnist_core.constants import NOT_A_DIGIT
-from mnist_core.data.labels import predicted_labels
 from mnist_core.explain import findings
 from mnist_core.explain.neighbors import nearest_neighbors
 from pages.ui.shared import analysis_caches, caches, figure, layer_outputs, model_menu
@@ -33,7 +32,7 @@ def show_neighbors(choice: str, image: NDArray[np.uint8]) -> None:
     neighbors = nearest_neighbors(descriptors, layers.penultimate(image[None])[0])
     indices = [neighbor.index for neighbor in neighbors]
     images, labels = mnist.x_train[indices], mnist.y_train[indices]
-    predicted = int(predicted_labels(caches.classifier(path).probabilities(image[None]))[0])
+    predicted = caches.classifier(path).predict(image).label
     expected = "".join(str(label if predicted == NOT_A_DIGIT else predicted) for label in labels)
     figure.show_picture(
         digit_charts.digit_grid(images, labels, expected, COLUMNS),

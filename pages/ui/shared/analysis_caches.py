@@ -121,10 +121,10 @@ def digit_map(choice: str, path: Path | None) -> DigitMap:
 
 
 def digit_map_features(images: Images, path: Path | None) -> NDArray[np.float32]:
-    """What a map is computed from, (N, F) float32. Raises ModelError if the model has no hidden layer."""
+    """What a map is computed from, (N, F) float32. Raises ModelError if the model has too many features."""
     if path is None:
         return pca.flatten_pixels(images)
-    return model_layers(path).penultimate(images)
+    return model_layers(path).features(images)
 
 
 def digit_map_images(choice: str) -> tuple[Images, Labels]:

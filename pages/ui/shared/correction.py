@@ -56,7 +56,6 @@ def _keep_drawing(drawing: Drawing, image: NDArray[np.uint8], label: int, predic
     """Saves the correction, unless it is the one saved last."""
     correction = (image.tobytes(), label)
     if st.session_state.get(state.LAST_CORRECTION) != correction:
-        predicted = NOT_A_DIGIT if prediction.rejected else prediction.digit
-        save_correction(image, label, predicted, drawing.strokes, drawing.brush or 0.0, visitor.owner_id())
+        save_correction(image, label, prediction.label, drawing.strokes, drawing.brush or 0.0, visitor.owner_id())
         st.session_state[state.LAST_CORRECTION] = correction
         feedback.confirm(f"Kept as {label_name(label)} on the Data page.")

@@ -58,7 +58,7 @@ def pick_digit() -> PickedDigit:
 
 def show_whether_wrong(digit: PickedDigit, reading: Prediction) -> None:
     """Says so if the model misreads a test digit."""
-    if digit.label is not None and (reading.rejected or reading.digit != digit.label):
+    if digit.label is not None and reading.label != digit.label:
         st.markdown(f":orange[:material/close: **Wrong: it is {output_name(digit.label)}.**]")
 
 

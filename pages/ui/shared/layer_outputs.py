@@ -161,8 +161,9 @@ def _block_html(block: BlockOutput, title: bool) -> str:
     """A `<figure>` of a block's channels. `title`: whether its caption names the block."""
     values = block.values
     grid, images = layer_charts.activation_grid(values), layer_charts.channel_images(values)
-    shown, channels = layer_charts.MAX_CHANNELS, values.shape[-1] if values.ndim == 3 else 1
-    note = f", the first {shown} shown" if channels > shown else ""
+    channels = values.shape[-1] if values.ndim == 3 else 1
+    shown = layer_charts.MAX_CHANNELS if values.ndim == 3 else layer_charts.MAX_UNITS
+    note = f", the first {shown:,} shown" if values.shape[-1] > shown else ""
     active = int((images.max(axis=(1, 2)) > 0).sum())
     alt = (
         f"Layer {block.title}: {plural(channels, 'image')} {images.shape[2]} pixels wide, {active} of them with a "

@@ -88,5 +88,5 @@ def _show_test_digit(run: Run, spec: RunSpec, card: dict[str, Any]) -> None:
         thumbnails.show_strip([(images[index], f"index {index}", f"label {labels[index]}")])
     with right:
         prediction_view.show_prediction(prediction)
-        is_right = not prediction.rejected and prediction.digit == int(labels[index])
+        is_right = prediction.label == labels[index]
         st.caption("Correct." if is_right else f"Wrong: it is {output_name(int(labels[index]))}.")
