@@ -170,7 +170,11 @@ def _text(name: str) -> str:
 
 def _path(name: str) -> Path | None:
     text = _text(name)
-    return Path(text).expanduser() if text else None
+    try:
+        return Path(text).expanduser() if text else None
+    except RuntimeError:
+        user = text.partition("/")[0]
+        raise SettingError(f"{name} is {text!r}, but this computer has no user {user}. Give a whole path.") from None
 
 
 def _parse(name: str, kind: click.ParamType[Any], expected: str, default: T) -> T:

@@ -122,7 +122,7 @@ def _digest(text: str) -> bytes:
 
 
 def _proof(token: str, admin: str) -> str:
-    return hmac.new(admin.encode(), token.encode(), hashlib.sha256).hexdigest()
+    return hmac.new(admin.encode(errors="surrogateescape"), token.encode(), hashlib.sha256).hexdigest()
 
 
 def parse_owner(owner: object) -> str:
@@ -184,6 +184,7 @@ def _reason(owner: str) -> str:
         return "has no owner, and only the administrator of this server may change it."
     if owner == UNKNOWN:
         return (
-            f"has an owner that cannot be read: its {OWNER_FILE} was changed by hand. Restore that file, or delete it."
+            "has an owner that cannot be read: the file with its owner was changed by hand. "
+            "Restore that file, or delete it."
         )
     return "belongs to somebody else: only its creator and the administrator may change it."

@@ -13,7 +13,8 @@ import multiprocessing
 import os
 import subprocess  # noqa: S404 - starts our own modules and scripts only
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -191,20 +192,42 @@ def run_module(module: str, *arguments: str, threads: int, timeout: float) -> su
 
 
 @contextlib.contextmanager
-def spawned_pool(processes: int, **options: Any) -> Iterator[ProcessPoolExecutor]:
+def spawned_pool(
+    processes: int, initializer: Callable[..., object] | None = None, arguments: tuple[Any, ...] = ()
+) -> Iterator[ProcessPoolExecutor]:
     """A pool of new processes, since a fork would copy threads that hold locks.
 
     They import only what they are given. Otherwise each would run the main program first, which in the web process is
-    a page.
+    a page. They end with this process, however it ends.
+
+    Args:
+        processes: how many.
+        initializer: called in each of them first.
+        arguments: of `initializer`.
     """
     main, stand_in = sys.modules["__main__"], ModuleType("__main__")
     sys.modules["__main__"] = stand_in
     try:
-        with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), **options) as pool:
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(processes, context, _start_in_pool, (initializer, *arguments)) as pool:
             yield pool
     finally:
         if sys.modules["__main__"] is stand_in:
             sys.modules["__main__"] = main
+
+
+def _start_in_pool(initializer: Callable[..., object] | None, *arguments: Any) -> None:
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
+    if initializer is not None:
+        initializer(*arguments)
+
+
+def _exit_with_parent() -> None:
+    """Ends this process when its parent is gone. A pool's process waits at a pipe that it keeps open itself."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def last_error_line(done: subprocess.CompletedProcess[str]) -> str:

@@ -49,6 +49,7 @@ from mnist_core.training.trainer import Trainer
 
 OUT_OF_MEMORY = "The machine ran out of memory. Try a smaller batch size or a smaller network."
 
+
 log = logging.getLogger("digitlab.worker")
 
 CLUSTER = "--cluster"
@@ -206,6 +207,10 @@ def _give_up(heartbeat: Heartbeat, message: str) -> None:
     _fail(heartbeat, message)
 
 
+class _StoppedError(Exception):
+    """A stop was requested while the images were downloaded or drawn."""
+
+
 def train_model(run: Run, heartbeat: Heartbeat, stop_requested: StopRequest) -> None:
     """Loads the data of a run, trains its model, tests it and saves it.
 
@@ -224,8 +229,14 @@ def train_model(run: Run, heartbeat: Heartbeat, stop_requested: StopRequest) -> 
 
     def show_message(message: str, share: float = 0.0) -> None:
         heartbeat.update(message=message, prepared=share)
+        if stop_requested():
+            raise _StoppedError
 
-    dataset = load_dataset(spec, show_message, thread_limit())
+    try:
+        dataset = load_dataset(spec, show_message, thread_limit())
+    except _StoppedError:
+        heartbeat.update(state="stopped", message="Stopped while the images were loaded.")
+        return
     check_batch_size(spec.settings, len(dataset.split.x_train))
     heartbeat.update(data=dataset.notice, message="Starting TensorFlow.", prepared=0.0)
     model = make_model(spec.settings, spec.seed)

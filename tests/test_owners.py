@@ -74,6 +74,11 @@ def test_the_administrator_changes_everything(admin: Visitor) -> None:
     assert all(owners.may_change(owner, admin) for owner in (ANN.owner, owners.NOBODY, owners.UNKNOWN))
 
 
+def test_an_administrators_token_may_be_any_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIGITLAB_ADMIN_TOKEN", "caf\udce9")
+    assert not Visitor(owners.new_token(), "proof").is_admin
+
+
 def test_a_proof_is_of_one_browser_and_one_token_of_the_administrator(
     admin: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -118,7 +123,7 @@ NONSENSE = [
 def test_an_owner_changed_by_hand_is_unknown(content: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "owner.json").write_text(content)
     assert owners.read_owner(tmp_path) == owners.UNKNOWN
-    with pytest.raises(NotOwnerError, match="owner.json was changed by hand"):
+    with pytest.raises(NotOwnerError, match="file with its owner was changed by hand"):
         owners.check_may_change(owners.read_owner(tmp_path), ANN)
     monkeypatch.setenv("DIGITLAB_ADMIN_TOKEN", "secret")
     assert owners.may_change(owners.read_owner(tmp_path), Visitor(ANN.token, owners.admin_proof(ANN.token, "secret")))

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from types import ModuleType
 
+import psutil
 import pytest
 
 from mnist_core.processes import (
@@ -21,7 +22,7 @@ from mnist_core.processes import (
     spawned_pool,
     start_module,
 )
-from tests.support import ROOT
+from tests.support import ROOT, wait_until
 
 IMPORT_KERAS = """
 import gc, os, sys
@@ -54,6 +55,22 @@ def test_spawned_processes_do_not_run_the_main_program(monkeypatch: pytest.Monke
     with spawned_pool(1) as pool:
         assert list(pool.map(abs, [-3])) == [3]
     assert sys.modules["__main__"] is page
+
+
+LEAVE_A_POOL = """
+import os, signal
+from mnist_core.processes import spawned_pool
+if __name__ == "__main__":
+    with spawned_pool(1) as pool:
+        print(pool.submit(os.getpid).result(), flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+def test_the_processes_of_a_pool_end_when_their_parent_is_killed() -> None:
+    printed = subprocess.run([sys.executable, "-c", LEAVE_A_POOL], cwd=ROOT, capture_output=True, text=True).stdout
+    wait_until(lambda: not psutil.pid_exists(int(printed)), "the end of the pool's process", 20)
 
 
 SECRETS = (

@@ -38,20 +38,22 @@ def pixel_values(summary: DatasetSummary) -> str:
 
 def mean_digits(summary: DatasetSummary) -> str:
     """`People agree most on the 1: its mean has the brightest pixel. They agree least on the 4.`"""
-    peaks = summary.means.reshape(len(summary.means), -1).max(axis=1)
-    most, least = int(peaks.argmax()), int(peaks.argmin())
+    digits = np.flatnonzero(summary.training)
+    peaks = summary.means[digits].reshape(len(digits), -1).max(axis=1)
+    most, least = int(digits[peaks.argmax()]), int(digits[peaks.argmin()])
     return f"People agree most on the {most}: its mean has the brightest pixel. They agree least on the {least}."
 
 
 def augmentations(image: NDArray[np.uint8], changed: Mapping[str, NDArray[np.uint8]]) -> str:
-    """`Rotation changes this digit most, wobble least.` Compares the mean change of a pixel at full strength.
+    """`Rotation changes this digit most, wobble least.` Compares the mean change of a pixel at the stronger end.
 
     Args:
         image: (28, 28) uint8, the digit.
         changed: name of an augmentation -> (N, 28, 28) uint8, the digit from one end of its range to the other.
     """
     change = {
-        name: float(np.abs(pictures[[0, -1]].astype(np.int16) - image).mean()) for name, pictures in changed.items()
+        name: float(np.abs(pictures[[0, -1]].astype(np.int16) - image).mean(axis=(1, 2)).max())
+        for name, pictures in changed.items()
     }
     most, least = max(change, key=change.__getitem__), min(change, key=change.__getitem__)
     if change[most] == 0:

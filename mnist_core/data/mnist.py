@@ -20,6 +20,7 @@ from mnist_core.config import keras_home, mnist_path
 from mnist_core.data.download import Progress, fetch
 from mnist_core.data.mnist_files import MNIST_KEYS, Array, format_error, read_arrays, read_sizes
 from mnist_core.errors import DataError, DownloadError
+from mnist_core.files.read import is_file
 
 MNIST_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
 """As in keras.datasets.mnist, so that Keras and this program share one cached file."""
@@ -98,8 +99,8 @@ def locate_mnist() -> Path | None:
 
 
 def mnist_available() -> bool:
-    """True if `load_mnist("full")` needs no download."""
-    return locate_mnist() is not None
+    """True if `load_mnist("full")` needs no download: it never downloads if DIGITLAB_MNIST names a file."""
+    return mnist_path() is not None or locate_mnist() is not None
 
 
 def mnist_cache_path() -> Path:
@@ -113,7 +114,7 @@ def read_mnist(path: str | os.PathLike[str]) -> Mnist:
     Raises:
         DataError: it is missing, broken or not MNIST. Names the file, what was found and what was expected.
     """
-    path = Path(path).expanduser()
+    path = Path(os.path.expanduser(path))  # noqa: PTH111 - pathlib raises RuntimeError for an unknown user
     arrays = read_arrays(path)
     sizes = len(arrays["y_train"]), len(arrays["y_test"])
     if sizes == FULL_SIZES:
@@ -152,7 +153,7 @@ def _read_configured(path: Path) -> Mnist:
 def _load_cached(progress: Progress | None) -> Mnist:
     """Reads Keras's cache, after a download if it is missing or broken; without network the offline sample."""
     cache, broken = mnist_cache_path(), None
-    if cache.exists():
+    if is_file(cache):
         try:
             return _read_full(cache)
         except DataError as error:

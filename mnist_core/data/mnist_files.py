@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import math
 import struct
 import zipfile
@@ -15,12 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.errors import DataError
-from mnist_core.files.read import open_file
+from mnist_core.files.read import is_file, is_folder, open_file
 
 MNIST_KEYS = ("x_train", "y_train", "x_test", "y_test")
 """The arrays of Keras's mnist.npz."""
 MAX_IMAGES = 1_000_000
 """A header that announces more images is refused before any memory is allocated for them."""
+MAX_NPY_HEADER = 10_000
+"""Bytes of the header of an array. That of MNIST has 118."""
 
 _IDX_NAMES = {
     "x_train": ("train-images", "idx3-ubyte"),
@@ -78,12 +81,12 @@ def _read_size(path: Path, images: str, labels: str) -> int:
 
 def _read_shape(path: Path, key: str) -> Shape:
     with _open_array(path, key) as stream:
-        return _read_idx_shape(stream) if path.is_dir() else _read_npy_shape(stream)
+        return _read_idx_shape(stream) if is_folder(path) else _read_npy_shape(stream)
 
 
 def _read_array(path: Path, key: str) -> Array:
     with _open_array(path, key) as stream:
-        array = _read_idx_array(stream) if path.is_dir() else np.lib.format.read_array(stream, allow_pickle=False)
+        array = _read_idx_array(stream) if is_folder(path) else np.lib.format.read_array(stream, allow_pickle=False)
         if stream.read(1):  # zipfile and gzip check their checksum only when they reach the very end
             raise ValueError("more bytes than the header announces")
     return np.asarray(array, np.uint8)
@@ -93,7 +96,7 @@ def _read_array(path: Path, key: str) -> Array:
 def _open_array(path: Path, key: str) -> Iterator[IO[bytes]]:
     """Opens the bytes of one array. Whatever goes wrong while they are read becomes a DataError."""
     try:
-        if path.is_dir():
+        if is_folder(path):
             with _open_idx(_find_idx_file(path, key)) as stream:
                 yield stream
         else:
@@ -114,7 +117,7 @@ def _open_array(path: Path, key: str) -> Iterator[IO[bytes]]:
 
 
 def _describe(path: Path, key: str) -> str:
-    return str(_find_idx_file(path, key)) if path.is_dir() else f"{path} ({key})"
+    return str(_find_idx_file(path, key)) if is_folder(path) else f"{path} ({key})"
 
 
 def _npz_member(archive: zipfile.ZipFile, key: str, path: Path) -> str:
@@ -129,8 +132,12 @@ def _read_npy_shape(stream: IO[bytes]) -> Shape:
     version = np.lib.format.read_magic(stream)
     if version not in ((1, 0), (2, 0)):  # 3 is for structured arrays only
         raise ValueError(f"version {version} of the .npy format")
-    header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, _, dtype = header(stream)
+    length = int.from_bytes(stream.read(2 if version == (1, 0) else 4), "little")
+    if length > MAX_NPY_HEADER:
+        raise ValueError(f"a header of {length:,} bytes")
+    header = stream.read(length)
+    of_version_1 = io.BytesIO(struct.pack("<H", length) + header)
+    shape, _, dtype = np.lib.format.read_array_header_1_0(of_version_1)
     if dtype != np.uint8:
         raise ValueError("a pickle, which is never read" if dtype.hasobject else f"numbers of type {dtype}")
     return tuple(shape)
@@ -139,7 +146,7 @@ def _read_npy_shape(stream: IO[bytes]) -> Shape:
 def _find_idx_file(folder: Path, key: str) -> Path:
     stem, kind = _IDX_NAMES[key]
     for name in (f"{stem}{mark}{kind}{end}" for mark in "-." for end in ("", ".gz")):
-        if (folder / name).is_file():
+        if is_file(folder / name):
             return folder / name
     raise format_error(folder, f"no {stem}-{kind} in it", f"{stem}-{kind} or {stem}.{kind}, with or without .gz")
 

@@ -31,6 +31,16 @@ def open_file(path: Path) -> BinaryIO:
     return file
 
 
+def is_folder(path: Path) -> bool:
+    """As `Path.is_dir`, but False where that raises an OSError: a folder may not be read, or the name is too long."""
+    return os.path.isdir(path)  # noqa: PTH112
+
+
+def is_file(path: Path) -> bool:
+    """As `Path.is_file`, but False where that raises an OSError."""
+    return os.path.isfile(path)  # noqa: PTH113
+
+
 def open_regular(path: Path, flags: int, mode: str, buffering: int = -1) -> Any:
     """Opens a path with flags of `os.open` and a mode of `open`. Raises OSError if it is no regular file."""
     number = os.open(path, flags, 0o666)

@@ -87,7 +87,7 @@ def make_mixture(
         return np.empty((0, 28, 28), np.uint8), np.empty(0, np.uint8)
     if len(chunks) == 1:  # made before a process has started
         return _make_chunk(chunks[0], seeds[0], digits)
-    with spawned_pool(processes, initializer=_keep_digits, initargs=(tuple(digits),)) as pool:
+    with spawned_pool(processes, _keep_digits, (tuple(digits),)) as pool:
         parts = []
         for part in pool.map(_make_chunk_in_pool, chunks, seeds):
             parts.append(part)

@@ -25,9 +25,10 @@ from mnist_core.data.mnist import mnist_cache_path
 from mnist_core.drawing.strokes import CANVAS_SIDE, Canvas, PenDigit, render_strokes
 from mnist_core.errors import DataError, DownloadError, SettingError
 from mnist_core.files.folders import make_folder
-from mnist_core.files.read import read_file
+from mnist_core.files.read import is_file, read_file
 from mnist_core.files.write import write_bytes
 from mnist_core.handwriting import lzw, pen_formats
+from mnist_core.wording import plural
 
 PEN_URL = "https://archive.ics.uci.edu/static/public/81/pen+based+recognition+of+handwritten+digits.zip"
 """UCI's archive of data set 81."""
@@ -63,7 +64,7 @@ def load_pen_digits(progress: Progress | None = None) -> tuple[PenDigit, ...]:
 def locate_pen_digits() -> Path | None:
     """Returns the file that `load_pen_digits()` would read without a download, or None. Takes milliseconds."""
     if path := pen_path():
-        return path if path.is_file() else None
+        return path if is_file(path) else None
     return pen_cache_path() if _is_genuine(pen_cache_path()) else None
 
 
@@ -97,7 +98,7 @@ def read_pen_digits(path: str | os.PathLike[str]) -> tuple[PenDigit, ...]:
     Raises:
         DataError: the file is missing, broken or something else. Names the file and the line.
     """
-    path = Path(path).expanduser()
+    path = Path(os.path.expanduser(path))  # noqa: PTH111 - pathlib raises RuntimeError for an unknown user
     try:
         content = read_file(path, MAX_BYTES)
     except OSError as error:
@@ -110,7 +111,7 @@ def _unpack(content: bytes, where: object) -> bytes:
     """Returns the content of an archive or a `.Z` file; anything else stays as it is."""
     try:
         if content[:4] == b"PK\3\4":
-            return _unpack(_read_member(content), where)
+            content = _read_member(content)
         return lzw.uncompress(content, MAX_BYTES) if content[:2] == lzw.MAGIC else content
     except DataError:
         raise
@@ -199,7 +200,10 @@ def split_writers(
     """
     writers = sorted({digit.writer for digit in digits})
     if not 0 < held_out < len(writers):
-        raise DataError(f"Cannot hold out {held_out} of {len(writers)} writers: expected from 1 to one less than all.")
+        raise DataError(
+            f"The pen digits are of {plural(len(writers), 'person', 'people')}, and {held_out} of them are to be "
+            f"held out, so at least {held_out + 1} people are needed. Set DIGITLAB_PEN to another file, or unset it."
+        )
     chosen = np.random.RandomState(seed).choice(writers, held_out, replace=False)
     evaluation_writers = set(chosen)
     return (
@@ -240,7 +244,7 @@ def draw_pen_digits(digits: Iterable[PenDigit], condition: str) -> Iterator[Canv
 
     Args:
         digits: the pen digits to draw.
-        condition: one of CONDITIONS.
+        condition: one of DRAWING_CONDITIONS.
 
     Raises:
         SettingError: there is no such condition.

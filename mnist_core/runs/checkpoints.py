@@ -43,6 +43,7 @@ class TrainingProgress:
         best_loss: lowest validation loss so far.
         best_epoch: number of finished epochs when it was reached.
         asked: counters in control.json that have been handled, name -> count.
+        data: number of the training images and a checksum of their labels; empty in a checkpoint of an earlier version.
     """
 
     epoch: int = 0
@@ -54,6 +55,7 @@ class TrainingProgress:
     best_loss: float = float("inf")
     best_epoch: int = 0
     asked: dict[str, int] = field(default_factory=dict)
+    data: str = ""
 
 
 def write_checkpoint(folder: Path, variables: Variables, progress: TrainingProgress, best: Variables) -> None:

@@ -175,7 +175,7 @@ def load_keras_model(architecture: Architecture, path: Path) -> Any:
     model = build_model(architecture)
     try:
         model.load_weights(path)
-    except (OSError, ValueError, KeyError, BadZipFile) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, BadZipFile) as error:  # NotImplementedError is a RuntimeError
         reason = " ".join(str(error).split())[:300]
         raise ModelError(f"{path} cannot be used ({reason}). Train the model again, or choose another.") from None
     return model

@@ -89,7 +89,7 @@ class Totals:
             batch_size: images per batch.
             seconds: how long training them took.
         """
-        self.loss += float(losses.sum()) * batch_size
+        self.loss += float(losses.sum(dtype=np.float64)) * batch_size
         self.correct += float(hits.sum())
         self.images += len(losses) * batch_size
         self.seconds += seconds

@@ -52,6 +52,7 @@ class ProgressWriter:
         shown = 0 if sweep_mark(run) else len(split.y_test)  # no run of a sweep sees the test images
         grid = probes.choose_probe_grid(split.x_test[:shown], split.y_test[:shown])
         self._probes = probes.ProbeRecorder(run, grid, predictor)
+        self._time_budget = settings.time_budget
         self._per_epoch = steps_per_epoch(len(split.x_train), settings)
         self._time_left = TimeLeftEstimator(self._per_epoch, len(split.x_validation) / settings.batch_size)
         self._reports, self._images_per_second = 0, 0.0
@@ -87,5 +88,12 @@ class ProgressWriter:
             epochs=epochs,
             images_per_second=speed,
             train_seconds=self._clock.train_seconds(),
-            seconds_left=self._time_left.seconds_left(steps),
+            seconds_left=self._seconds_left(steps),
         )
+
+    def _seconds_left(self, steps: int) -> float | None:
+        """Seconds until all steps are trained or the time budget is used up; None while there is no estimate."""
+        left = self._time_left.seconds_left(steps)
+        if left is None or not self._time_budget:
+            return left
+        return max(0.0, min(left, self._time_budget - self.elapsed))

@@ -52,6 +52,8 @@ EXPLODED = 4.0
 """The test ends when the smoothed loss exceeds this many times its minimum, as in fast.ai."""
 FELL = 0.9
 """Without a smoothed loss below this share of the first one, nothing was learned and no rate is suggested."""
+GREW = 1.1
+"""If the test ends early, the smoothed loss must have risen to this many times its minimum: else it may fall on."""
 SAFETY = 10.0
 """The suggested rate is the one with the lowest loss divided by this."""
 MAX_SECONDS = 90.0
@@ -181,9 +183,11 @@ def run_range_test(model: Any, settings: Settings, split: Split, seed: int) -> I
 
 
 def suggest_rate(points: Sequence[Point]) -> Suggestion | None:
-    """Suggests a learning rate; None if the loss has not fallen, or was still falling at the end."""
+    """Suggests a learning rate; None if the loss has not fallen, or the test ended before it clearly grew again."""
     lowest = _lowest(points)
     if lowest is None or lowest == len(points) - 1:
+        return None
+    if points[-1].step < STEPS and points[-1].smoothed < GREW * points[lowest].smoothed:
         return None
     two_digits = float(f"{points[lowest].rate / SAFETY:.1e}")
     return Suggestion(two_digits, points[lowest].rate)
@@ -237,7 +241,7 @@ def describe_result(points: Sequence[Point]) -> str:
     suggestion = suggest_rate(points)
     if suggestion is None and _lowest(points) is not None:
         return (
-            f"The test ended at a learning rate of {points[-1].rate:.1e}, where the loss was still falling, so there "
+            f"The test ended at a learning rate of {points[-1].rate:.1e}, before the loss had clearly grown, so there "
             "is no suggestion. Try a smaller network or smaller batches, and let the test run to its end."
         )
     if suggestion is None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import time
+import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 from mnist_core.data.splits import Split
+from mnist_core.errors import DataError
 from mnist_core.runs.checkpoints import (
     TrainingProgress,
     Variables,
@@ -59,6 +61,7 @@ class Trainer:
 
     Raises:
         RunError: the checkpoint cannot be read.
+        DataError: it is of a training on other images.
     """
 
     def __init__(
@@ -73,7 +76,8 @@ class Trainer:
     ) -> None:
         self._run, self._heartbeat, self._spec, self._model, self._split = run, heartbeat, spec, model, split
         settings = spec.settings
-        self._checkpoint = TrainingProgress(epochs=settings.epochs, learning_rate=settings.learning_rate)
+        data = "" if spec.base else _describe_data(split)  # people may correct more digits while a fine-tuning waits
+        self._checkpoint = TrainingProgress(epochs=settings.epochs, learning_rate=settings.learning_rate, data=data)
         self._best_weights: Variables = []
         self._pending: Variables = []
         """The variables of `_checkpoint` while it is not written yet."""
@@ -81,6 +85,8 @@ class Trainer:
         """When the last checkpoint was written, or the training began, as `time.monotonic`."""
         if has_checkpoint(run.path):
             self._checkpoint, self._best_weights = read_checkpoint(run.path, model)
+            _check_data(self._checkpoint.data, data)
+            self._checkpoint = replace(self._checkpoint, data=data)
         run.trim_metrics(self._checkpoint.step)
         delete_later_snapshots(run.path, Moment(self._checkpoint.epoch))
         self._clock = TrainingClock(self._checkpoint.elapsed, self._checkpoint.train_seconds)
@@ -121,6 +127,10 @@ class Trainer:
         return ending
 
     def _train_epochs(self, finished_epochs: int) -> Ending:
+        if finished_epochs and self._control.values.epochs <= self._checkpoint.epochs:  # nobody has added epochs
+            accuracies = [row["val_accuracy"] for row in self._run.metrics().rows if "val_accuracy" in row]
+            if limit := self._reached_limit((accuracies or [0.0])[-1], finished_epochs, self._checkpoint.elapsed):
+                return Ending("finished", limit)
         settings, seed, controls = self._spec.settings, self._spec.seed, self._control.values
         due = first_epoch_steps(steps_per_epoch(len(self._split.x_train), settings), settings.architecture.parameters)
         for report in loop.train(self._model, settings, self._split, seed, controls, finished_epochs, due):
@@ -129,7 +139,7 @@ class Trainer:
                 self._write_snapshot(Moment(0, report.step))
             if report.val_loss is not None:
                 self._take_checkpoint(report)
-            if limit := self._reached_limit(report):
+            if limit := self._reached_limit(report.val_accuracy, report.epoch, self._progress.elapsed):
                 return Ending("finished", limit)
             if not self._apply_control() and report.epoch < controls.epochs:
                 return self._stopped()
@@ -182,20 +192,25 @@ class Trainer:
         with contextlib.suppress(OSError):
             write_snapshot(self._run.path, moment, inference_weights(self._model))
 
-    def _reached_limit(self, report: Report) -> str:
-        """Returns which early-stopping limit this report reaches, as people read it; empty if none."""
+    def _reached_limit(self, val_accuracy: float | None, epoch: int, elapsed: float) -> str:
+        """Returns which early-stopping limit is reached, as people read it; empty if none.
+
+        Args:
+            val_accuracy: of the last report, if it has one.
+            epoch: finished epochs.
+            elapsed: seconds of training in that report, so that the curve shows why the training ended.
+        """
         settings, best_epoch = self._spec.settings, self._checkpoint.best_epoch
-        if report.val_accuracy is not None:
-            if settings.target_accuracy and report.val_accuracy >= settings.target_accuracy:
+        if val_accuracy is not None:
+            if settings.target_accuracy and val_accuracy >= settings.target_accuracy:
                 return f"Reached the target of {settings.target_accuracy:.2%} validation accuracy"
-            if settings.patience and report.epoch - best_epoch >= settings.patience:
+            if settings.patience and epoch - best_epoch >= settings.patience:
                 self._restore_best_weights()
                 return (
                     f"No lower validation loss for {settings.patience} epochs, so the weights of epoch {best_epoch} "
                     "are restored"
                 )
-        # Compare with the time in the last report, so that the curve shows why the training ended.
-        if settings.time_budget and self._progress.elapsed >= settings.time_budget:
+        if settings.time_budget and elapsed >= settings.time_budget:
             self._restore_best_weights()
             restored = f"; the weights of epoch {best_epoch} are restored" if self._best_weights else ""
             return f"The time budget of {settings.time_budget:g} seconds is used up{restored}"
@@ -205,3 +220,16 @@ class Trainer:
         """With patience: restores the weights of the epoch with the lowest validation loss."""
         if self._best_weights:
             restore_weights(self._model, self._best_weights)
+
+
+def _describe_data(split: Split) -> str:
+    return f"{len(split.y_train)} images, {zlib.crc32(split.y_train.tobytes()):08x}"
+
+
+def _check_data(before: str, now: str) -> None:
+    """Raises DataError if a training would be resumed on other images. Either text may be empty, which fits all."""
+    if before and now and before != now:
+        raise DataError(
+            f"This run trained on other images so far ({before}) than are here now ({now}): MNIST or the pen digits "
+            "were out of reach then, or are now. Restore that data and resume the run, or train it as a new run."
+        )

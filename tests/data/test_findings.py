@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from mnist_core.data import findings
@@ -33,6 +35,14 @@ def test_mean_digits_compares_their_brightest_pixels() -> None:
     data.means[1, 14, 14], data.means[4, 3, 3] = 250, 50
     said = findings.mean_digits(data)
     assert "agree most on the 1" in said and "agree least on the 4" in said
+    without_fours = replace(data, training=np.array([1] * 4 + [0] + [1] * 5))
+    assert "agree least on the 0" in findings.mean_digits(without_fours)
+
+
+def test_augmentations_are_compared_by_the_end_that_changes_more() -> None:
+    image, one, two = (np.full((28, 28), value, np.uint8) for value in (100, 101, 102))
+    changed = {"rotation": np.stack([one, image, one]), "wobble": np.stack([image, one, two])}
+    assert findings.augmentations(image, changed) == "Wobble changes this digit most, rotation least."
 
 
 def test_augmented_digits_counts_those_that_are_still_read() -> None:

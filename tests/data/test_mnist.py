@@ -281,7 +281,11 @@ def test_refuses_headers_that_announce_too_much_before_allocating(tmp_path: Path
             archive.writestr(f"{key}.npy", header.getvalue())
     folder = write_idx(tmp_path / "idx")
     (folder / "train-images-idx3-ubyte").write_bytes(struct.pack(">4B3I", 0, 0, 8, 3, 2_000_000_000, 28, 28))
+    with zipfile.ZipFile(tmp_path / "long.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+        for key in MNIST_KEYS:
+            archive.writestr(f"{key}.npy", b"\x93NUMPY\2\0" + struct.pack("<I", 50_000_000) + b" " * 50_000_000)
     tracemalloc.start()
+    assert "a header of 50,000,000 bytes" in refusal(tmp_path / "long.npz")
     for path in (tmp_path / "a.npz", folder):
         assert "(2000000000, 28, 28)" in refusal(path)
     peak = tracemalloc.get_traced_memory()[1]
@@ -362,7 +366,13 @@ def test_configured_path_comes_first(npz: Path, cache: Path, archive: bytes, mon
     mnist = load_mnist("full")
     assert equal(mnist, digits()) and mnist.name == "custom"
     assert "DIGITLAB_MNIST holds 12 training and 6 test digits" in mnist.notice
-    assert locate_mnist() is None and not mnist_available()
+    assert locate_mnist() is None and mnist_available()
+
+
+@pytest.mark.parametrize("path", ["/" + "x" * 5000, "~nobody-of-this-name/mnist.npz"])
+def test_a_path_that_the_system_refuses_is_like_one_that_does_not_exist(path: str) -> None:
+    with pytest.raises(DataError, match="cannot be used as MNIST"):
+        load_mnist(path)
 
 
 def test_configured_path_that_is_wrong_never_falls_back(

@@ -83,6 +83,12 @@ def test_the_probe_grid_has_six_of_each_digit_in_order() -> None:
     assert (wall.images[::6] == sample.x_test[firsts]).all()
 
 
+def test_predictions_that_are_no_numbers_are_left_out(run: Run) -> None:
+    probes.write_probes(run, [probes.new_probe(np.zeros((28, 28), np.uint8))])
+    recorder = make_recorder(run, lambda images: np.full((len(images), 10), np.nan, np.float32))
+    assert recorder.record(with_grid=True) == {}
+
+
 def make_recorder(run: Run, probabilities: Callable[[Any], Any], size: int = 28) -> probes.ProbeRecorder:
     grid = probes.ProbeGrid(np.zeros((60, size, size), np.uint8), np.repeat(np.arange(10), 6).astype(np.uint8))
     return probes.ProbeRecorder(run, grid, probabilities)

@@ -114,8 +114,10 @@ def test_an_explosion_stops_it(sample: Any) -> None:
 def test_a_loss_that_still_falls_where_the_test_ends_suggests_nothing() -> None:
     tested = points([2.3 - 0.05 * step for step in range(35)])
     assert suggest_rate(tested) is None
+    noisy = points([*(2.3 - 0.05 * step for step in range(35)), 0.65])
+    assert noisy[-1].smoothed > noisy[-2].smoothed and suggest_rate(noisy) is None, "one loss that rose is noise"
     assert (
-        f"at a learning rate of {tested[-1].rate:.1e}, where the loss was still falling"
+        f"at a learning rate of {tested[-1].rate:.1e}, before the loss had clearly grown"
         in rate_finder.describe_result(tested)
     )
 

@@ -20,6 +20,7 @@ import pytest
 
 from mnist_core import worker
 from mnist_core.browser.weights_file import read_header
+from mnist_core.data.mnist import load_mnist
 from mnist_core.errors import QueueFullError, RunError, TrainingError
 from mnist_core.jobs.lifecycle import conclude_run, resume_run
 from mnist_core.jobs.persistent_worker import PersistentWorker
@@ -33,9 +34,8 @@ from mnist_core.runs.run import Run
 from mnist_core.runs.snapshots import read_snapshot, snapshot_moments
 from mnist_core.runs.spec import RunSpec
 from mnist_core.runs.store import create_run
-from mnist_core.training import clock, estimate, live_snapshot, trainer
+from mnist_core.training import clock, dataset, estimate, live_snapshot, trainer
 from mnist_core.training.control_handler import ControlHandler
-from mnist_core.training.loop import Report
 from mnist_core.training.model import make_model
 from tests.support import wait_until
 
@@ -281,7 +281,7 @@ def test_checkpoints_of_short_epochs_are_rare_but_the_last_is_never_missing(monk
     monkeypatch.setattr(trainer, "CHECKPOINT_SECONDS", 1e6)
     written.clear()
     run = new_run()
-    monkeypatch.setattr(trainer.Trainer, "_reached_limit", lambda _, report: 1 / (3 * PER_EPOCH - report.step) and "")
+    monkeypatch.setattr(trainer.Trainer, "_reached_limit", lambda _, __, epoch, ___: 1 / (3 - epoch) and "")
     assert worker.main([str(run.path)]) == 1
     assert written == [3], "after an error, too"
 
@@ -292,8 +292,8 @@ def test_a_disk_that_is_full_at_the_end_does_not_hide_why_a_training_diverged(
     def refuse(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    def diverge(_: object, report: Report) -> str:
-        if report.epoch == 2:
+    def diverge(_: object, val_accuracy: float | None, epoch: int, elapsed: float) -> str:
+        if epoch == 2:
             raise TrainingError("Training diverged")
         return ""
 
@@ -451,6 +451,60 @@ def test_time_budget_restores_the_best_weights_if_there_is_patience(monkeypatch:
     message = finish(run)
     epoch, _ = min(validation_losses(run), key=lambda each: each[1])
     assert f"; the weights of epoch {epoch} are restored" in message
+
+
+@pytest.mark.usefixtures("keras")
+def test_a_limit_that_was_reached_before_an_interruption_still_ends_it() -> None:
+    run = new_run(epochs=60, target_accuracy=0.5)
+    finish(run)
+    epochs = run.status().epoch
+    run.write_status(replace(run.status(), state="interrupted"))
+    resume_run(Backend(), run)
+    assert "50.00%" in finish(run) and run.status().epoch == epochs
+    run.write_status(replace(run.status(), state="interrupted"))
+    resume_run(Backend(), run, epochs=61)
+    finish(run)
+    assert run.status().epoch == epochs + 1, "who asks for more epochs gets one"
+
+
+@pytest.mark.usefixtures("keras")
+def test_the_time_left_is_within_the_time_budget() -> None:
+    run, left = new_run(epochs=1000, time_budget=4.0), list[float | None]()
+    with training(run) as thread:
+        while thread.is_alive():
+            left.append(run.status().seconds_left)
+            time.sleep(0.02)
+    estimates = [seconds for seconds in left if seconds is not None]
+    assert estimates and max(estimates) < 4
+
+
+@pytest.mark.usefixtures("keras")
+def test_a_run_is_not_resumed_on_other_images(finished_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = finished_run.metrics()
+    resume_run(Backend(), finished_run, epochs=6)
+    small = load_mnist("sample")
+    other = replace(small, x_train=small.x_train[:3000], y_train=small.y_train[:3000])
+    monkeypatch.setattr(dataset, "load_mnist", lambda *_: other)
+    assert worker.main([str(finished_run.path)]) == 1
+    assert "trained on other images so far (3333 images" in finished_run.status().message
+    assert finished_run.metrics() == before
+    monkeypatch.undo()
+
+
+@pytest.mark.usefixtures("keras")
+def test_a_stop_is_heard_while_images_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    def draw(*arguments: Any) -> None:
+        show_message = arguments[-2]
+        run.update_control(stop=True)
+        for share in range(100):
+            show_message("Drawing digits.", share / 100)
+            time.sleep(0.01)
+        raise AssertionError("it was not stopped")
+
+    run = new_run()
+    monkeypatch.setattr(dataset, "_add_drawings", draw)
+    assert worker.main([str(run.path)]) == 0
+    assert (run.status().state, run.status().message) == ("stopped", "Stopped while the images were loaded.")
 
 
 class PausedError(Exception):
