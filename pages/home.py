@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
 from pages.ui.home.cards import show_cards
 from pages.ui.shared import (
@@ -43,12 +47,17 @@ def show_home() -> None:
                 st.info("Draw a digit from 0 to 9. A network reads it while you draw.")
             else:
                 caches.backend().prepare()  # whoever draws is likely to train next
-                model = caches.classifier(model_menu.model_path(model_menu.current_model()))
-                prediction_view.show_answer(model.predict(image), seen=image)
+                guard.render(partial(show_prediction, image))
     with details:
         show_cards(image)
     with pad:
         live_reading.show_live_reading(state.CANVAS, live_reading.models_in_browser([model_menu.current_model()]))
+
+
+def show_prediction(image: NDArray[np.uint8]) -> None:
+    """What the current model reads. `image`: (28, 28) uint8."""
+    model = caches.classifier(model_menu.model_path(model_menu.current_model()))
+    prediction_view.show_answer(model.predict(image), seen=image)
 
 
 navigation.ensure_app_ran()

@@ -100,11 +100,13 @@ def show_runs_page() -> None:
     show_history(rows)
     runs = run_menu(rows)
     if len(runs) == 1:
-        show_one_run(runs[0], by_id[runs[0].id])
+        guard.render(partial(show_one_run, runs[0], by_id[runs[0].id]))
     elif runs:
         show_delete_button(runs)
     if runs:
-        show_run_comparison(runs)
+        guard.render(partial(show_run_comparison, runs))
+    else:
+        state.restore_canvases()  # that of the comparison is hidden
     with st.expander("Import a run", icon=":material/upload:"):
         export.show_import()
     trash.show_trash()

@@ -126,6 +126,14 @@ class Run:
         """True once the model and its card are complete."""
         return self.model.is_file() and (self.path / "card.json").is_file()
 
+    @property
+    def has_reports(self) -> bool:
+        """True if metrics.jsonl is there and not empty."""
+        try:
+            return (self.path / "metrics.jsonl").stat().st_size > 0
+        except OSError:
+            return False
+
     def spec(self) -> RunSpec:
         """What the run trains. Raises RunError, with the file and the reason, if spec.json cannot be read."""
         path = self.path / "spec.json"

@@ -84,7 +84,7 @@ def test_a_sweep_runs_until_its_best_trial_reads_a_drawing(
     opened(page, f"{app_url}/sweep?mode=expert", "Sweeps")
     page.get_by_text("Custom sweep", exact=True).click()
     settled(page)
-    choose(page, "Base", f"your network: {network.name}")
+    choose(page, "Base", f"saved network: {network.name}")
     choose(page, "Data set", "offline sample")
     fill_in(page, "Trials", "2")
     fill_in(page, "Epochs per trial", "1")

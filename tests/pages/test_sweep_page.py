@@ -316,7 +316,7 @@ def test_a_saved_network_can_be_the_base(app: AppTest) -> None:
     kept = save_network("seven", (Flatten(), Dense(7, "relu"), Dense(10, "softmax")))
     opened(app)
     base = app.selectbox(key=state.SWEEP_BASE)
-    assert "your network: seven" in base.options
+    assert "saved network: seven" in base.options
     base.set_value(f"{NETWORK_PREFIX}{kept.id}").run()
     assert not app.exception and app.selectbox(key=state.SWEEP_BASE).value == f"{NETWORK_PREFIX}{kept.id}"
 

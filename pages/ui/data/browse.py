@@ -115,7 +115,7 @@ def filter_in_words(split: str, digit_filter: DigitFilter, choice: str) -> str:
         words.append(f"with the label {digit_filter.label}")
     if digit_filter.needs_predictions:
         verb = "misclassifies" if digit_filter.misclassified else "classifies"
-        words.append(f"that {formatting.escape_markdown(model_menu.model_name(choice))} {verb}")
+        words.append(f"that {model_menu.model_name(choice)} {verb}")
         if digit_filter.prediction is not None:
             words.append(f"as {prediction_label(digit_filter.prediction)}")
     return " ".join(words)
@@ -131,7 +131,7 @@ def show_digit_page(split: str, indices: NDArray[np.int64], predicted: NDArray[n
         title: the filter in words.
     """
     if not len(indices):
-        st.info(f"{title}: none. Choose another label, prediction or model.")
+        st.info(f"{formatting.escape_markdown(title)}: none. Choose another label, prediction or model.")
         return
     pages = browse.page_count(len(indices))
     st.session_state[state.BROWSED_PAGE] = min(st.session_state.get(state.BROWSED_PAGE, 1), pages)

@@ -15,7 +15,6 @@ from pages.ui.shared import (
     analysis_caches,
     caches,
     figure,
-    formatting,
     layer_outputs,
     model_menu,
     sketchpad,
@@ -47,7 +46,7 @@ def show_digit_map() -> None:
         if layer_outputs.open_model_layers(choice, "map_convert") is None:
             return
         path = model_menu.model_path(choice)
-        by = f"the last hidden layer of {formatting.escape_markdown(model_menu.model_name(choice))}"
+        by = f"the last hidden layer of {model_menu.model_name(choice)}"
     digit_map = analysis_caches.digit_map(caches.available_dataset(), path)
     image = last_drawing()
     show_map_chart(digit_map, by, None if image is None else mark_drawing(image, digit_map, path))

@@ -44,17 +44,17 @@ def show_drawings() -> None:
     with delete.popover(label, width="stretch", disabled=not mine):
         count = formatting.plural(len(mine), "drawing")
         st.write(f"This deletes {count} permanently. Models that were fine-tuned on them stay.")
-        if st.button("Delete them", type="primary"):
-            guard.try_action(lambda: delete_drawings(mine), True)
+        if guard.try_action(lambda: delete_drawings(mine), st.button("Delete them", type="primary")):
             st.rerun()
 
 
-def delete_drawings(drawings: list[Correction]) -> None:
-    """Deletes drawings permanently. Raises NotOwnerError at the first that another visitor owns."""
+def delete_drawings(drawings: list[Correction]) -> bool:
+    """Deletes drawings permanently. Raises NotOwnerError at the first that another visitor owns. Returns True."""
     for drawing in drawings:
         owners.check_may_change(drawing.owner, visitor.current_visitor(), "The drawing")
         delete_correction(drawing.name)
     feedback.confirm(f"{formatting.plural(len(drawings), 'drawing')} deleted.", ":material/delete:")
+    return True
 
 
 def show_drawing(drawing: Correction) -> None:
@@ -62,8 +62,8 @@ def show_drawing(drawing: Correction) -> None:
     label, predicted = correction.label_name(drawing.label), correction.label_name(drawing.predicted)
     thumbnails.show_strip([(drawing.image, label, f"classified as {predicted}")], 84)
     mine = owners.may_change(drawing.owner, visitor.current_visitor())
-    if st.button("Delete", key=f"delete-{drawing.name}", disabled=not mine):
-        guard.try_action(lambda: delete_drawings([drawing]), True)
+    pressed = st.button("Delete", key=f"delete-{drawing.name}", disabled=not mine)
+    if guard.try_action(lambda: delete_drawings([drawing]), pressed):
         st.rerun()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from mnist_core.drawing.uploads import decode_upload
-from pages.ui.shared import canvas_edits, guard, state, theme
+from pages.ui.shared import canvas_edits, formatting, guard, state, theme
 from pages.ui.shared.sketchpad import Drawing
 
 SOURCES = {"canvas": "Your drawing", "upload": "Uploaded picture"}
@@ -22,7 +22,7 @@ def show_upload() -> Drawing | None:
         image = guard.try_action(lambda: decode_upload(upload.getvalue()), True)
         if image is None:
             return None
-        st.image(image, caption=upload.name, width=theme.CANVAS_PIXELS)
+        st.image(image, caption=formatting.escape_markdown(upload.name), width=theme.CANVAS_PIXELS)
         return Drawing(image)
 
 

@@ -98,8 +98,9 @@ def show_gallery(model: EvaluatedModel, indices: NDArray[np.int64], key: str, ba
         st.info("No such images.")
         return
     pages = -(-len(indices) // PER_PAGE)
-    if st.session_state.get(f"{key}_page", 1) > pages:  # a page of another cell or model
-        st.session_state[f"{key}_page"] = 1
+    shown = indices.tobytes()
+    if st.session_state.get(f"{key}_shown") != shown:  # another cell or model: its first page
+        st.session_state[f"{key}_shown"], st.session_state[f"{key}_page"] = shown, 1
     with st.container(horizontal=True, vertical_alignment="bottom"):
         page = st.number_input(f"Page (1 to {pages:,})", 1, pages, key=f"{key}_page", width=160) if pages > 1 else 1
         st.download_button(

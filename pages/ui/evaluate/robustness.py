@@ -90,7 +90,7 @@ def robustness_model_menu(choice: str) -> list[str]:
         st.session_state[state.ROBUSTNESS_MODELS] = [option for option in preselected if option][:MAX_MODELS]
     existing = [option for option in st.session_state[state.ROBUSTNESS_MODELS] if option in options]
     st.session_state[state.ROBUSTNESS_MODELS] = existing
-    names = formatting.distinct({option: model_menu.model_name(option) for option in options})
+    names = formatting.distinct(model_menu.model_names(options))
     choices = st.multiselect(
         f"Models (up to {MAX_MODELS})",
         options,
@@ -106,9 +106,9 @@ def robustness_model_menu(choice: str) -> list[str]:
 
 def _best_run(cards: dict[str, dict[str, object]], augmented: bool) -> str | None:
     """The run with the highest validation accuracy among those trained with augmentation, or without."""
-    accuracies: dict[str, float] = {}
+    accuracies, rows = dict[str, float](), caches.model_rows(runs_dir())
     for run_id, card in cards.items():
-        row, settings = caches.model_rows(runs_dir()).get(run_id, {}), card.get("settings")
+        row, settings = rows.get(run_id, {}), card.get("settings")
         accuracy = row.get("val_accuracy")
         if not isinstance(accuracy, float) or not isinstance(settings, dict):
             continue

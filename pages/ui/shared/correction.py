@@ -31,6 +31,8 @@ def show_correction_form(drawing: Drawing, image: NDArray[np.uint8], prediction:
         image: the model's input, (28, 28) uint8.
         prediction: what the model took it for.
     """
+    if st.session_state.get(state.CORRECTED_IMAGE) != image.tobytes():  # another drawing: no label is chosen for it
+        st.session_state[state.CORRECTED_IMAGE], st.session_state[state.CORRECT_LABEL] = image.tobytes(), None
     with st.popover("Correct the prediction", icon=":material/edit:"):
         label = st.segmented_control(
             "What did you draw?", range(NOT_A_DIGIT + 1), format_func=label_name, key=state.CORRECT_LABEL

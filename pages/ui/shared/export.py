@@ -24,7 +24,7 @@ WEB_PAGE = (
 
 def show_export(run: Run) -> None:
     """A download button for each format. Nothing is computed before a click."""
-    has_reports, stands_alone = bool(run.metrics().rows), keras_files.stands_alone(run)
+    stands_alone = keras_files.stands_alone(run)
     too_large = _why_no_web_page(run)
     for index, (name, export_format) in enumerate(formats.FORMATS.items()):
         if index % COLUMNS == 0:
@@ -37,7 +37,7 @@ def show_export(run: Run) -> None:
             "application/zip" if zipped else export_format.mime,
             key=f"export_{name}_{run.id}",
             on_click="ignore",
-            disabled=not _is_available(run, name, has_reports) or (name == "html" and bool(too_large)),
+            disabled=not _is_available(run, name) or (name == "html" and bool(too_large)),
             width="stretch",
         )
     st.caption(formatting.escape_markdown(too_large) if too_large else WEB_PAGE)
@@ -54,12 +54,12 @@ def _why_no_web_page(run: Run) -> str:
     return ""
 
 
-def _is_available(run: Run, name: str, has_reports: bool) -> bool:
+def _is_available(run: Run, name: str) -> bool:
     if name in formats.MODEL_FILES:
         return (run.path / formats.MODEL_FILES[name]).is_file()
     if name == "script":
         return not run.spec().base  # a script cannot start from the weights of another run
-    return has_reports or name == "zip"
+    return run.has_reports or name == "zip"
 
 
 def show_import() -> Run | None:

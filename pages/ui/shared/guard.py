@@ -11,7 +11,7 @@ import streamlit as st
 from mnist_core.config import runs_dir
 from mnist_core.errors import DigitLabError
 from mnist_core.files.write_errors import explain_write_error
-from pages.ui.shared import feedback, formatting
+from pages.ui.shared import feedback, formatting, state
 
 log = logging.getLogger("digitlab.pages")
 
@@ -48,6 +48,8 @@ def render_fragment(part: Callable[[], None], every: float | None = None, key: s
 
     def guarded_part() -> None:
         nonlocal in_full_run
+        if not in_full_run:  # app.py does so in a full run
+            state.restore_hidden_widgets()
         render(part)
         if not in_full_run:  # otherwise app.py shows them, at its end
             feedback.show_confirmations()

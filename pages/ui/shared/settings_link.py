@@ -72,7 +72,7 @@ def fill_from_link(parameters: dict[str, str]) -> None:
     seed, data = settings.pop("seed", "0"), settings.pop("data", None)
     overrides = dict(parse_override(f"{name}={value}") for name, value in settings.items())
     filled = apply_overrides(recipes.find_recipe(recipe).settings, overrides)
-    if not seed.isdecimal() or int(seed) > MAX_SEED:
+    if not seed.isdecimal() or len(seed) > 20 or int(seed) > MAX_SEED:
         raise SettingError(f"The link's seed is {seed[:20]!r}. Expected a whole number from 0 to {MAX_SEED:,}.")
     if data is not None and data not in settings_form.DATA:
         raise SettingError(f"The link's data is {data!r}. Expected one of {', '.join(settings_form.DATA)}.")

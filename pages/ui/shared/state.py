@@ -5,6 +5,8 @@ Streamlit forgets a widget's value as soon as a page without that widget runs. K
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 
 _PERSISTENT: list[str] = []
@@ -45,6 +47,7 @@ MODEL = _persistent("model")
 SECOND_MODEL = _persistent("second_model")
 DRAW_SOURCE = "draw_source"  # "canvas" or "upload": what was used last, and is read
 CORRECT_LABEL = "correct_label"
+CORRECTED_IMAGE = "corrected_image"  # bytes of the image that the label is chosen for
 CONSENT = _persistent("consent")
 LAST_CORRECTION = "last_correction"  # (image bytes, label), so that a second click saves nothing twice
 
@@ -172,7 +175,7 @@ MAP_FEATURES = _persistent("map_features")  # pixels, or a model's last hidden l
 FINE_TUNED_MODEL = _persistent("fine_tuned_model")
 CORRECTIONS_PAGE = "corrections_page"
 
-_SWEEP_VALUES = "sweep_values_"
+_SWEEP_VALUES, _AUGMENTATION = "sweep_values_", "augmentation_"
 
 
 def restore_widgets(page: str) -> None:
@@ -181,16 +184,26 @@ def restore_widgets(page: str) -> None:
     Args:
         page: URL path of the page.
     """
-    saved = st.session_state.setdefault(SAVED_VALUES, {})
-    sweep_keys = {key for key in (*st.session_state, *saved) if str(key).startswith(_SWEEP_VALUES)}
-    for key in (*_PERSISTENT, *sweep_keys):
-        if key in st.session_state:
-            saved[key] = st.session_state[key]
-        if key in saved:
-            st.session_state[key] = saved[key]
+    for key, value in _save_widgets().items():
+        st.session_state[key] = value  # also one that is there: it stays, although its widget is on another page
     if st.session_state.get(PAGE) != page:
         st.session_state[PAGE] = page
         restore_canvases()
+
+
+def restore_hidden_widgets() -> None:
+    """Restores the widget values that Streamlit dropped when a fragment hid them. Call it before a fragment reruns."""
+    for key, value in _save_widgets().items():
+        if key not in st.session_state:
+            st.session_state[key] = value
+
+
+def _save_widgets() -> dict[str, Any]:
+    """Saves the persistent values that are there. Returns all that were saved so far, by key."""
+    saved: dict[str, Any] = st.session_state.setdefault(SAVED_VALUES, {})
+    named = {key for key in (*st.session_state, *saved) if str(key).startswith((_SWEEP_VALUES, _AUGMENTATION))}
+    saved |= {key: st.session_state[key] for key in (*_PERSISTENT, *named) if key in st.session_state}
+    return saved
 
 
 def restore_canvases() -> None:
@@ -247,7 +260,7 @@ def sweep_range_key(setting: str) -> str:
 
 def augmentation_key(name: str) -> str:
     """Key of the slider of one augmentation."""
-    return f"augmentation_{name}"
+    return f"{_AUGMENTATION}{name}"
 
 
 def layer_setting_key(layer: str, setting: str) -> str:

@@ -87,7 +87,7 @@ def _set_defaults() -> None:
 def show_base_menus() -> None:
     """What all trials have in common: the settings of a recipe, a saved network or a recent run; and the data."""
     titles = {name: f"{name} · {recipe.title}" for name, recipe in RECIPES.items()}
-    titles |= {f"{NETWORK_PREFIX}{network.id}": f"your network: {network.name}" for network in list_networks()}
+    titles |= {f"{NETWORK_PREFIX}{network.id}": f"saved network: {network.name}" for network in list_networks()}
     rows = [row for row in caches.run_history(runs_dir()) if row["recipe"] and not row["sweep"] and not row["taught"]]
     titles |= {row["run"]: f"run: {row['name']}" for row in rows[:MAX_RUNS_OFFERED]}
     titles = formatting.distinct(titles)

@@ -123,12 +123,16 @@ def _show_extension(sweep: Sweep, plan: SweepPlan, status: Status) -> None:
     if status.steps >= limit:
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        more = st.number_input("More trials", 1, 1000, 10, key=f"more_{sweep.id}", width=140)
+        key = f"more_{sweep.id}"
+        st.number_input("More trials", 1, 1000, 10, key=key, width=140)
+
+        def extend(**backend: Any) -> None:  # reads the number now: it may have been typed just before the click
+            resume_sweep(sweep, min(limit, status.steps + int(st.session_state[key])), **backend)
+
         st.button(
             "Extend",
             icon=":material/add:",
-            on_click=visitor.owner_callback(sweep.files, resume_sweep),
-            args=(sweep, min(limit, status.steps + int(more))),
+            on_click=visitor.owner_callback(sweep.files, extend),
             kwargs={"backend": cluster_status.chosen_backend()},
             disabled=visitor.is_locked(sweep.files),
         )

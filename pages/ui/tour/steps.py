@@ -103,7 +103,7 @@ def prepare_fine_tune() -> dict[str, str]:
 def _compare_text() -> str:
     compared = (
         "Two example runs of a small network differ in the learning rate"
-        if any(model_menu.model_name(run_id).startswith(examples.NAME) for run_id in _latest_runs())
+        if all(model_menu.model_name(run_id).startswith(examples.NAME) for run_id in _latest_runs())
         else "The two latest runs are compared"
     )
     return f"{compared}. Scroll down to their curves and the settings that differ, and draw a digit for both models."

@@ -41,7 +41,7 @@ def _show_current_run(run: Run, live: bool) -> None:
     show_probes(run, metrics.rows, live)
     if metrics.broken:
         st.caption(f"{metrics.broken:,} lines of metrics.jsonl could not be read and are left out.")
-    if run.has_model:
+    if run.has_model and not live:  # else it is of an earlier training
         show_result(run, spec)
 
 
