@@ -23,6 +23,27 @@ CLICK_CELL = """
 """
 
 
+def test_a_setting_of_a_view_is_kept_while_another_view_is_shown(chromium: Browser, app_url: str) -> None:
+    with chromium.new_context(viewport={"width": 1280, "height": 1000}) as browser:
+        page: Any = browser.new_page()
+        page.goto(f"{app_url}/explain")
+        views = page.get_by_role("radiogroup", name="View")
+        expect(views).to_be_visible(timeout=60 * SECONDS)
+        settled(page)
+        views.get_by_text("Attribution").click()
+        everything = page.get_by_role("switch", name="All ten digits")
+        expect(everything).to_be_attached(timeout=60 * SECONDS)
+        settled(page)
+        page.get_by_text("All ten digits").click()
+        expect(everything).to_be_checked(timeout=20 * SECONDS)
+        settled(page)
+        for view, shown in (("Layers", 0), ("Attribution", 1)):
+            views.get_by_text(view, exact=True).click()
+            expect(everything).to_have_count(shown, timeout=20 * SECONDS)
+            settled(page)
+        expect(everything).to_be_checked()
+
+
 def test_a_mistake_leads_from_the_matrix_into_the_layers(chromium: Browser, app_url: str) -> None:
     with chromium.new_context(viewport={"width": 1280, "height": 1000}) as browser:
         page: Any = browser.new_page()

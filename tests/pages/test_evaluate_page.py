@@ -188,6 +188,9 @@ def test_a_smaller_cell_starts_at_its_first_page(app: AppTest) -> None:
     assert 0 < len(numbers(app)) < 12 and not app.error and not app.exception
     app.selectbox(key=state.CONFUSION_CELL).select(("7", "7")).run()
     assert numbers(app) == before
+    app.number_input(key="cell_page").set_value(5).run()
+    app.selectbox(key=state.CONFUSION_CELL).select(("1", "1")).run()
+    assert app.number_input(key="cell_page").value == 1, "of a cell with as many pages, too"
 
 
 def test_the_confusion_matrix_shows_counts_or_percentages(app: AppTest) -> None:

@@ -25,6 +25,14 @@ def test_drawing_is_recognized_at_once(app: AppTest) -> None:
     assert 'data-digit="7"' in page_text(app) and not app.error and not app.exception
 
 
+def test_a_broken_model_leaves_the_cards(app: AppTest, trained_run: Run) -> None:
+    trained_run.model.write_bytes(b"nonsense")
+    app.session_state[state.MODEL] = trained_run.id
+    app.session_state[state.CANVAS] = drawing(*SEVEN)
+    app.run()
+    assert app.error and app.button(key="card_train") is not None and not app.exception
+
+
 def test_first_card_starts_a_run_that_the_bar_follows(app: AppTest, started: list[Run]) -> None:
     app.run()
     assert not bar_links(app)

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from mnist_core.errors import DrawingError
 from mnist_core.handwriting.corrections import list_corrections, save_correction
 from mnist_core.jobs import worker_pool
 from mnist_core.runs.run import Run
@@ -307,6 +308,14 @@ def test_correction_is_saved_once_with_its_strokes(app: AppTest) -> None:
     assert "Kept as 4" in app.success[0].value
 
 
+def test_another_drawing_has_no_label_yet(app: AppTest) -> None:
+    corrected(app, 4)
+    assert not button(app, "Keep drawing").disabled
+    app.session_state[state.CANVAS] = drawing(*ONE)
+    app.run()
+    assert app.segmented_control(key=state.CORRECT_LABEL).value is None and button(app, "Keep drawing").disabled
+
+
 def test_correction_is_not_saved_without_consent(app: AppTest) -> None:
     corrected(app, 4, agreed=False)
     assert button(app, "Keep drawing").disabled
@@ -336,6 +345,20 @@ def test_kept_drawings_are_listed_and_deleted_one_by_one(app: AppTest) -> None:
     assert toasts(app) == "1 drawing deleted."
     assert gone not in {drawing.name for drawing in list_corrections()}
     assert "Kept drawings: 2" in app.subheader[0].value
+
+
+@pytest.mark.parametrize("label", ["Delete", "Delete them"])
+def test_a_kept_drawing_that_cannot_be_deleted_says_why(
+    label: str, app: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(name: str) -> None:
+        raise DrawingError("The disk is on fire.")
+
+    keep_some(2)
+    open_page(app, "pages/data.py", view="kept")
+    monkeypatch.setattr("pages.ui.data.kept_drawings.delete_correction", refuse)
+    button(app, label).click().run()
+    assert "on fire" in error_text(app) and len(list_corrections()) == 2
 
 
 def test_all_kept_drawings_are_deleted(app: AppTest) -> None:

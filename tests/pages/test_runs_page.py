@@ -573,6 +573,14 @@ def test_markup_in_a_name_is_shown_literally(name: str, app: AppTest, two: list[
         assert not any(re.search(r"(?<!\\)[<\[\]$]", title) for title in titles), "all of it is escaped"
 
 
+def test_a_broken_run_that_is_selected_leaves_the_rest_of_the_page(
+    app: AppTest, two: list[Run], runs_root: Path
+) -> None:
+    (two[0].path / "spec.json").write_text("[1]")
+    open_page(app, "pages/runs.py", compare=two[0].id)
+    assert "spec.json cannot be read" in error_text(app) and "Import a run" in [each.label for each in app.expander]
+
+
 def test_a_broken_run_does_not_break_the_page(app: AppTest, two: list[Run], runs_root: Path) -> None:
     broken = runs_root / "20260103-000000-fast-cccc"
     shutil.copytree(two[0].path, broken)

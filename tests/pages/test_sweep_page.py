@@ -223,6 +223,10 @@ def test_a_running_sweep_is_paused_extended_and_stopped(app: AppTest) -> None:
     assert sweep.files.control() == {"paused": True}
     {button.label: button for button in app.button}["Extend"].click().run()
     assert sweep.files.control() == {"paused": False, "stop": False, "trials": 19}
+    app.number_input(key=f"more_{sweep.id}").set_value(50)
+    {button.label: button for button in app.button}["Extend"].click()
+    app.run()
+    assert sweep.files.control()["trials"] == 59, "typed just before the click"
     {button.label: button for button in app.button}["Stop"].click().run()
     assert sweep.files.control()["stop"] is True
     assert not app.exception

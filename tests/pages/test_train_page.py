@@ -180,6 +180,14 @@ def test_recent_runs_are_listed_and_redrawn_only_while_the_list_is_open(app: App
     assert listed() == [f"run={trained_run.id}"]
 
 
+def test_an_earlier_result_is_not_shown_while_a_run_trains_on(app: AppTest, trained_run: Run) -> None:
+    open_page(app, "pages/train.py", run=trained_run.id)
+    assert "Test accuracy" in [metric.label for metric in app.metric]
+    trained_run.write_status(stamp_status(replace(trained_run.status(), state="running")))
+    open_page(app, "pages/train.py", run=trained_run.id)
+    assert "Test accuracy" not in [metric.label for metric in app.metric] and not app.error
+
+
 def test_next_steps_of_an_ended_run_lead_to_its_model(app: AppTest, trained_run: Run) -> None:
     open_page(app, "pages/train.py", run=trained_run.id)
     links = {each.proto.label: (each.proto.page, each.proto.query_string) for each in app.get("page_link")}
@@ -194,6 +202,7 @@ BAD_LINKS = [
     ({"recipe": "fast", "seed": "-1"}, "'-1'"),
     ({"recipe": "fast", "data": "/etc/passwd"}, "/etc/passwd"),
     ({"recipe": "fast", "epochs": "9" * 5000}, "epochs"),
+    ({"recipe": "fast", "seed": "9" * 5000}, "Expected a whole number from 0 to"),
 ]
 
 

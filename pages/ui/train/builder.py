@@ -5,7 +5,7 @@ It is a fragment, so a change reruns nothing else on the page.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import streamlit as st
 
@@ -125,16 +125,16 @@ def show_layer_list(layers: Layers, rows: Sequence[LayerCost], issues: Sequence[
     )
     with st.container(horizontal=True):
         is_last, is_full = selected == len(layers) - 1, len(layers) >= MAX_LAYERS
-        _edit_button("Up", "arrow_upward", selected > 0, lambda now: edit.move_layer(now, selected, -1), selected - 1)
-        _edit_button("Down", "arrow_downward", not is_last, lambda now: edit.move_layer(now, selected, 1), selected + 1)
+        _edit_button("Up", "arrow_upward", selected > 0, edit.move_layer(layers, selected, -1), selected - 1)
+        _edit_button("Down", "arrow_downward", not is_last, edit.move_layer(layers, selected, 1), selected + 1)
         _edit_button(
             "Duplicate",
             "content_copy",
             not is_full,
-            lambda now: edit.insert_layer(now, selected, now[selected]),
+            edit.insert_layer(layers, selected, layers[selected]),
             selected + 1,
         )
-        _edit_button("Remove", "delete", True, lambda now: edit.remove_layer(now, selected), selected)
+        _edit_button("Remove", "delete", True, edit.remove_layer(layers, selected), selected)
     _show_add_menu(layers, selected + 1)
     return selected
 
@@ -149,14 +149,15 @@ def _layer_label(position: int, layer: Layer, rows: Sequence[LayerCost], issue: 
     return f":red[:material/error:] {text}" if issue.is_error else f":orange[:material/info:] {text}"
 
 
-def _edit_button(label: str, icon: str, enabled: bool, modify: Callable[[Layers], Layers], selected: int) -> None:
-    """A button that changes the layers, as they are when it is clicked, and selects one of them."""
+def _edit_button(label: str, icon: str, enabled: bool, changed: Layers, selected: int) -> None:
+    """A button that replaces the layers and selects one of them."""
     st.button(
         label,
         key=f"layer_{label.lower()}",
         icon=f":material/{icon}:",
         disabled=not enabled,
-        on_click=lambda: custom_network.replace_layers(modify(custom_network.current_layers()), selected),
+        on_click=custom_network.replace_layers,
+        args=(changed, selected),
     )
 
 
@@ -165,7 +166,7 @@ def _show_add_menu(layers: Layers, index: int) -> None:
 
     def add_layer() -> None:
         layer = edit.default_layer(st.session_state[state.NEW_LAYER])
-        custom_network.replace_layers(edit.insert_layer(custom_network.current_layers(), index, layer), index)
+        custom_network.replace_layers(edit.insert_layer(layers, index, layer), index)
 
     st.session_state.setdefault(state.NEW_LAYER, "Conv2D")
     with st.container(horizontal=True, vertical_alignment="bottom"):

@@ -56,7 +56,7 @@ def _show_setting(kind: str, name: str, rule: Any, value: Any, layers: Layers, s
         given = st.session_state[key]
         if given is None and name not in NONE_NAMES:  # an emptied input
             given = value
-        custom_network.replace_layers(edit.change_layer(custom_network.current_layers(), selected, **{name: given}))
+        custom_network.replace_layers(edit.change_layer(layers, selected, **{name: given}))
 
     if isinstance(rule, Choice) and set(rule.values) == {True, False}:
         st.toggle(title, key=key, on_change=change_setting)
