@@ -198,7 +198,7 @@ def spawned_pool(
     """A pool of new processes, since a fork would copy threads that hold locks.
 
     They import only what they are given. Otherwise each would run the main program first, which in the web process is
-    a page. They end with this process, however it ends.
+    a page. They end at once if an exception leaves the context, and with this process, however it ends.
 
     Args:
         processes: how many.
@@ -208,9 +208,15 @@ def spawned_pool(
     main, stand_in = sys.modules["__main__"], ModuleType("__main__")
     sys.modules["__main__"] = stand_in
     try:
-        context = multiprocessing.get_context("spawn")
+        context, earlier_children = multiprocessing.get_context("spawn"), set(multiprocessing.active_children())
         with ProcessPoolExecutor(processes, context, _start_in_pool, (initializer, *arguments)) as pool:
-            yield pool
+            try:
+                yield pool
+            except BaseException:  # nobody waits for the results any more
+                pool.shutdown(wait=False, cancel_futures=True)
+                for child in set(multiprocessing.active_children()) - earlier_children:
+                    child.terminate()
+                raise
     finally:
         if sys.modules["__main__"] is stand_in:
             sys.modules["__main__"] = main

@@ -57,6 +57,16 @@ def test_spawned_processes_do_not_run_the_main_program(monkeypatch: pytest.Monke
     assert sys.modules["__main__"] is page
 
 
+def test_an_exception_ends_the_processes_of_a_pool_at_once() -> None:
+    began = time.monotonic()
+    with pytest.raises(ZeroDivisionError), spawned_pool(1) as pool:
+        pid = pool.submit(os.getpid).result()
+        pool.submit(time.sleep, 600)
+        raise ZeroDivisionError
+    assert time.monotonic() - began < 60
+    wait_until(lambda: not psutil.pid_exists(pid), "the end of the pool's process", 20)
+
+
 LEAVE_A_POOL = """
 import os, signal
 from mnist_core.processes import spawned_pool

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, wait
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -35,6 +36,7 @@ VARIED_SHARE = 0.8
 """Share of the pen digits that are varied as if another hand had written them."""
 CHUNK = 500
 """Drawings per task and per random seed. Another value gives other drawings."""
+PROGRESS_SECONDS = 0.5
 
 PEN_DIGIT, DIGIT_FORM, NON_DIGIT = range(3)
 
@@ -75,7 +77,7 @@ def make_mixture(
         digits: the pen digits to draw. If empty, `mixture.pen_digits` counts as 0.
         seed: decides the drawings, whatever the number of processes.
         processes: how many processes work at once.
-        progress: called with the number of drawings made so far, and of all.
+        progress: called at least every PROGRESS_SECONDS with the number of drawings made so far, and of all.
 
     Returns:
         (N, 28, 28) uint8, ink bright, and (N,) uint8 labels, 0..9 or NOT_A_DIGIT.
@@ -88,10 +90,12 @@ def make_mixture(
     if len(chunks) == 1:  # made before a process has started
         return _make_chunk(chunks[0], seeds[0], digits)
     with spawned_pool(processes, _keep_digits, (tuple(digits),)) as pool:
-        parts = []
-        for part in pool.map(_make_chunk_in_pool, chunks, seeds):
-            parts.append(part)
-            progress(sum(len(labels) for _, labels in parts), len(kinds))
+        tasks = [pool.submit(_make_chunk_in_pool, *each) for each in zip(chunks, seeds, strict=True)]
+        waiting = set(tasks)
+        while waiting:
+            waiting = wait(waiting, PROGRESS_SECONDS, FIRST_COMPLETED).not_done
+            progress(min(len(kinds), CHUNK * (len(tasks) - len(waiting))), len(kinds))
+        parts = [task.result() for task in tasks]
     return np.concatenate([images for images, _ in parts]), np.concatenate([labels for _, labels in parts])
 
 

@@ -182,8 +182,8 @@ def _drawing_progress(show_message: ShowMessage) -> Progress:
     began = time.monotonic()
 
     def progress(done: int, total: int) -> None:
-        left = (time.monotonic() - began) / done * (total - done)
-        text = f"Drawing digits to train on (the first time only): {done:,} of {total:,}, about {left:.0f} s left."
-        show_message(text, done / total)
+        text = f"Drawing digits to train on (the first time only): {done:,} of {total:,}"
+        left = f", about {(time.monotonic() - began) / done * (total - done):.0f} s left" if done else ""
+        show_message(f"{text}{left}.", done / total)
 
     return progress
