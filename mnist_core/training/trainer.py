@@ -87,7 +87,8 @@ class Trainer:
             self._checkpoint, self._best_weights = read_checkpoint(run.path, model)
             _check_data(self._checkpoint.data, data)
             self._checkpoint = replace(self._checkpoint, data=data)
-        run.trim_metrics(self._checkpoint.step)
+        if run.has_reports:
+            run.trim_metrics(self._checkpoint.step)
         delete_later_snapshots(run.path, Moment(self._checkpoint.epoch))
         self._clock = TrainingClock(self._checkpoint.elapsed, self._checkpoint.train_seconds)
         self._control = ControlHandler(run, heartbeat, stop_requested, self._checkpoint)

@@ -114,6 +114,9 @@ def test_misread_drawing_is_kept_listed_and_deleted(page: Page) -> None:
     page.get_by_role("button", name="Correct the prediction").click()
     expect(page.get_by_role("button", name="Keep drawing")).to_be_visible(timeout=20 * SECONDS)
     expect(kept).to_have_count(0)  # what is drawn now is not kept
+    expect(page.get_by_role("button", name="Keep drawing")).to_be_disabled()  # and has no label yet
+    page.get_by_test_id("stPopoverBody").get_by_text("1", exact=True).click()
+    settled(page)
     page.get_by_role("button", name="Keep drawing").click()
     page.get_by_role("link", name="Kept drawings").click()
     for count in (2, 1):

@@ -159,7 +159,8 @@ def test_a_whole_number_grows_while_it_is_written_with_frames_around_its_digits_
             True,
         ),
         (
-            "window.Worker = undefined; const real = fetch; let failed = 0;"
+            "window.Worker = undefined; console.debug = () => window.noticed = true;"
+            " const real = fetch; let failed = 0;"
             " window.fetch = (url, options) => real(url, options).then((response) =>"
             " String(url).includes('.bin') && !failed++ ? new Response('', { status: 503 }) : response)",
             True,
@@ -174,6 +175,8 @@ def test_the_page_works_as_before_where_live_reading_fails(
     with draw_page(chromium, app_url, breakage, device_scale_factor=2) as (page, _):
         errors: list[str] = []
         page.on("pageerror", lambda error: errors.append(str(error)))
+        if "noticed" in breakage:
+            page.wait_for_function("window.noticed", timeout=PATIENCE)
         press_and_move(page, SEVEN[0])
         if is_live:
             expect(page.locator(LIVE_DIGIT)).to_have_text("7", timeout=PATIENCE)

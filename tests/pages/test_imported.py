@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -117,7 +118,7 @@ def test_the_space_of_an_owners_imports_is_limited(
     packed = pack_run(trained.run)
     first = unpack_run(io.BytesIO(packed), owner=ANN.owner)
     megabytes = import_budget.disk_bytes(first.path) / 1e6
-    monkeypatch.setenv("DIGITLAB_IMPORT_MB", str(int(1.9 * megabytes)))
+    monkeypatch.setenv("DIGITLAB_IMPORT_MB", str(math.ceil(megabytes)))
     before = sorted(runs_root.iterdir())
     with pytest.raises(RunError, match="Delete some"):
         unpack_run(io.BytesIO(packed), owner=ANN.owner)
