@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import operator
 from pathlib import Path
 
 from mnist_core.browser.weights_file import browser_model, read_header
@@ -70,10 +69,11 @@ def check_size(architecture: Architecture) -> None:
     rows = layer_costs(architecture.layers, architecture.input_size)
     cost, outputs = total_cost(rows), [math.prod(row.output_shape) for row in rows]
     windows = [getattr(layer, "pool_size", 0) ** 2 for layer in architecture.layers]
+    pooled = sum(count * window for count, window in zip(outputs, windows, strict=True))
     for value, limit, unit in (
         (cost.parameters, MAX_PARAMETERS, "parameters"),
         (cost.multiply_adds, MAX_MULTIPLY_ADDS, "multiplications per image"),
-        (sum(map(operator.mul, outputs, windows)), MAX_POOLED, "values to pool per image"),
+        (pooled, MAX_POOLED, "values to pool per image"),
         (sum(outputs), MAX_OUTPUTS, "outputs of its layers"),
     ):
         if value > limit:

@@ -81,7 +81,7 @@ def write_descriptors(
     descriptors = np.empty((len(images), layers.features(images[:1]).shape[1]), np.float16)
     for start in range(0, len(images), BATCH_SIZE):
         batch = slice(start, start + BATCH_SIZE)
-        descriptors[batch] = _normalize_rows(layers.features(images[batch]))
+        descriptors[batch] = _normalize_rows(layers.penultimate(images[batch]))
         progress(min(1.0, (start + BATCH_SIZE) / len(images)))
     try:
         make_folder(path.parent)

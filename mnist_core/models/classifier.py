@@ -38,6 +38,11 @@ class Prediction:
     probabilities: NDArray[np.float32]
     not_a_digit: float
 
+    @classmethod
+    def from_outputs(cls, outputs: NDArray[np.float32]) -> Prediction:
+        """The prediction that a row of `Classifier.probabilities` means."""
+        return cls(outputs[:NUM_CLASSES], float(outputs[NUM_CLASSES:].sum()))
+
     @property
     def digit(self) -> int:
         """The most probable digit, even if the image is rejected."""
@@ -103,8 +108,7 @@ class Classifier:
 
     def predict_all(self, images: NDArray[np.uint8]) -> list[Prediction]:
         """Classifies many images, as for `probabilities`."""
-        outputs = self.probabilities(images)
-        return [Prediction(row[:NUM_CLASSES], float(row[NUM_CLASSES:].sum())) for row in outputs]
+        return [Prediction.from_outputs(row) for row in self.probabilities(images)]
 
     def digit_probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Computes the probabilities of the ten digits, (N, 10) float32. `images`: as for `probabilities`."""

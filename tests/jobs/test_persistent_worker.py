@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -60,14 +60,19 @@ for folder in map(str.strip, sys.stdin):
 """Finishes every run at once."""
 
 
-def start_fake_worker(module: str, argument: str, *, threads: int, **options: Any) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-S", "-c", FAKE_WORKER], **options)
+def starting(script: str) -> Callable[..., subprocess.Popen[bytes]]:
+    """Stands for `start_module`: starts a script of these tests."""
+
+    def start(module: str, argument: str, *, threads: int, **options: Any) -> subprocess.Popen[bytes]:
+        return subprocess.Popen([sys.executable, "-S", "-c", script], **options)
+
+    return start
 
 
 def test_a_worker_that_was_killed_as_its_run_ended_gets_no_other_run(
     worker: PersistentWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(persistent_worker, "start_module", start_fake_worker)
+    monkeypatch.setattr(persistent_worker, "start_module", starting(FAKE_WORKER))
     first, second, third = (create_run(SPEC) for _ in range(3))
     train(worker, first)
     assignment = train(worker, second)
@@ -81,26 +86,20 @@ def test_a_worker_that_was_killed_as_its_run_ended_gets_no_other_run(
 def test_a_worker_that_dies_while_it_trains_ends_the_assignment(
     worker: PersistentWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def start(module: str, argument: str, *, threads: int, **options: Any) -> subprocess.Popen[bytes]:
-        return subprocess.Popen([sys.executable, "-S", "-c", "input(); raise SystemExit(3)"], **options)
-
-    monkeypatch.setattr(persistent_worker, "start_module", start)
+    monkeypatch.setattr(persistent_worker, "start_module", starting("input(); raise SystemExit(3)"))
     assert train(worker, create_run(SPEC)).returncode == 3
 
 
 def test_a_run_whose_folder_is_deleted_ends_the_assignment(
     worker: PersistentWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def start(module: str, argument: str, *, threads: int, **options: Any) -> subprocess.Popen[bytes]:
-        return subprocess.Popen([sys.executable, "-S", "-c", "input(); input()"], **options)
-
-    monkeypatch.setattr(persistent_worker, "start_module", start)
+    monkeypatch.setattr(persistent_worker, "start_module", starting("input(); input()"))
     run = create_run(SPEC)
     assignment = worker.take(run)
     assert assignment.poll() is None
     shutil.rmtree(run.path)
     assert assignment.poll() is not None
-    monkeypatch.setattr(persistent_worker, "start_module", start_fake_worker)
+    monkeypatch.setattr(persistent_worker, "start_module", starting(FAKE_WORKER))
     train(worker, next_run := create_run(SPEC))
     assert next_run.status().state == "finished"
 

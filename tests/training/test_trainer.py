@@ -488,7 +488,6 @@ def test_a_run_is_not_resumed_on_other_images(finished_run: Run, monkeypatch: py
     assert worker.main([str(finished_run.path)]) == 1
     assert "trained on other images so far (3333 images" in finished_run.status().message
     assert finished_run.metrics() == before
-    monkeypatch.undo()
 
 
 @pytest.mark.usefixtures("keras")

@@ -17,6 +17,7 @@ from mnist_core.evaluation.mistakes import prediction_label
 from mnist_core.explain import attribution, findings, occlusion
 from mnist_core.explain.attribution import Completeness
 from mnist_core.explain.gradient_client import Attribution
+from mnist_core.models.classifier import Prediction
 from mnist_core.networks.architecture import Architecture
 from mnist_core.runs.model_card import load_architecture
 from mnist_core.training import fine_tune
@@ -116,8 +117,8 @@ def show_attribution(choice: str, image: Image) -> None:
     """
     folder = fine_tune.model_folder(choice)
     network = load_architecture(folder)
-    classifier = caches.classifier(model_menu.model_path(choice))
-    probabilities, predicted = classifier.probabilities(image[None])[0], classifier.predict(image).label
+    probabilities = caches.classifier(model_menu.model_path(choice)).probabilities(image[None])[0]
+    predicted = Prediction.from_outputs(probabilities).label
     if predicted == NOT_A_DIGIT:  # of several outputs past the tenth, the most probable
         predicted += int(probabilities[NUM_CLASSES:].argmax())
     method = method_menu()

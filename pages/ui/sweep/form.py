@@ -197,9 +197,9 @@ def show_grid_size() -> None:
         points = search_space.grid_size(parse_space(_search_space_texts()))
     except DigitLabError:
         return
-    if points > search_space.MAX_GRID:
-        limit = f"{search_space.MAX_GRID:,}"
-        st.caption(f"The grid has {points:,} points, more than the limit of {limit}. Give fewer values, or use TPE.")
+    if points > (limit := search_space.MAX_GRID):
+        too_many = f"The grid has {points:,} points, more than the limit of {limit:,}."
+        st.caption(f"{too_many} Give fewer values, or use the TPE sampler.")
         return
     tried = min(points, st.session_state[state.SWEEP_TRIALS])
     count = "all of them" if tried == points else f"{tried:,} of them"
