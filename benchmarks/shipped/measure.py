@@ -19,8 +19,9 @@ import numpy as np
 from draw import draw_sets
 from scores import all_logits, letters_read_as, scores
 
+from mnist_core.data.labels import correct_mask
 from mnist_core.data.mnist import load_mnist
-from mnist_core.evaluation.significance import correct_mask, format_p_value, mcnemar
+from mnist_core.evaluation.significance import format_p_value, mcnemar
 from mnist_core.handwriting.letters import HELD_OUT_LETTER_WRITERS
 from mnist_core.handwriting.pen_digits import DRAWING_CONDITIONS, load_pen_digits, split_writers
 from mnist_core.models.classifier import Classifier

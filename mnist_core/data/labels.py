@@ -20,3 +20,16 @@ def predicted_labels(probabilities: NDArray[np.floating[Any]]) -> NDArray[np.uin
         (N,) uint8: 0..9, or NOT_A_DIGIT where an output past the tenth is the largest.
     """
     return np.asarray(probabilities.argmax(axis=1).clip(0, NOT_A_DIGIT), np.uint8)
+
+
+def correct_mask(probabilities: NDArray[np.floating[Any]], labels: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
+    """Returns which predictions are correct; a rejected image is not.
+
+    Args:
+        probabilities: (N, C), with C of 10 or more.
+        labels: (N,) 0..9.
+
+    Returns:
+        (N,) bool.
+    """
+    return np.asarray(predicted_labels(probabilities) == labels)

@@ -18,7 +18,6 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from mnist_core.constants import NUM_CLASSES
 from mnist_core.drawing.ink import FAINT, MIN_CONTRAST, Pixels, binarize, mean_stroke_width, to_ink
 from mnist_core.drawing.normalize import SPECK
 from mnist_core.drawing.segmentation import MAX_CUTS, MAX_WIDTH, Box, Line, Mask, Span, StrokeLine
@@ -107,9 +106,7 @@ def recognize_number(
 def _digit_part(line: Line, span: Span, scale: float) -> DigitPart:
     """A span as a digit, its box in pixels of a drawing `scale` times as large as the ink."""
     left, top, right, bottom = (round(edge * scale) for edge in line.boxes[span])
-    outputs = line.outputs[span]
-    prediction = Prediction(outputs[:NUM_CLASSES], float(outputs[NUM_CLASSES:].sum()))
-    return DigitPart((left, top, right, bottom), line.images[span], prediction)
+    return DigitPart((left, top, right, bottom), line.images[span], Prediction.from_outputs(line.outputs[span]))
 
 
 def _segment_ink(ink: Pixels, width: float, classifier: Classifier) -> Line | None:

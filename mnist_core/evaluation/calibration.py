@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_core.data.labels import correct_mask
+
 Probabilities = NDArray[np.floating[Any]]
 Labels = NDArray[np.integer[Any]]
 
@@ -44,7 +46,7 @@ def reliability_bins(probabilities: Probabilities, labels: Labels, bins: int = 1
         bins: of equal width, 1 or more.
     """
     confidence = probabilities.max(axis=1).astype(np.float64)
-    hits = probabilities.argmax(axis=1) == labels
+    hits = correct_mask(probabilities, labels)
     bin_of = np.minimum((confidence * bins).astype(np.int64), bins - 1)
     return [_bin(number / bins, (number + 1) / bins, confidence, hits, bin_of == number) for number in range(bins)]
 
@@ -101,7 +103,7 @@ def coverage_at_thresholds(
         labels: (N,) 0..9.
         thresholds: lowest accepted confidences, 0..1.
     """
-    confidence, hits = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    confidence, hits = probabilities.max(axis=1), correct_mask(probabilities, labels)
     return [_coverage(threshold, hits[confidence >= threshold], len(labels)) for threshold in thresholds]
 
 

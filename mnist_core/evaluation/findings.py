@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.constants import NOT_A_DIGIT, NUM_CLASSES
-from mnist_core.data.labels import predicted_labels
+from mnist_core.data.labels import correct_mask, predicted_labels
 from mnist_core.evaluation import mistakes
 from mnist_core.evaluation.calibration import Coverage
 from mnist_core.wording import plural
@@ -106,7 +106,7 @@ def worst_mistake(probabilities: NDArray[np.floating[Any]], labels: NDArray[np.i
 def calibration(probabilities: NDArray[np.floating[Any]], labels: NDArray[np.integer[Any]]) -> str:
     """Whether the model is more or less confident than it is right, on average."""
     confidence = float(probabilities.max(axis=1).astype(np.float64).mean())
-    accuracy = float((probabilities.argmax(axis=1) == labels).mean())
+    accuracy = float(correct_mask(probabilities, labels).mean())
     gap = confidence - accuracy
     if abs(gap) <= CALIBRATED_GAP:
         return f"It is about as confident as it is right: {confidence:.1%} and {accuracy:.1%}."

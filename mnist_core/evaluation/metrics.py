@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.constants import NUM_CLASSES
-from mnist_core.data.labels import predicted_labels
+from mnist_core.data.labels import correct_mask, predicted_labels
 from mnist_core.evaluation.calibration import calibration_error
 
 SMALLEST_PROBABILITY = 1e-7
@@ -102,13 +102,12 @@ def evaluate(probabilities: NDArray[np.floating[Any]], labels: NDArray[np.intege
     if len(labels) == 0 or len(labels) != len(probabilities):
         raise ValueError(f"Expected as many labels as probabilities; got {len(labels)} and {len(probabilities)}.")
     labels = labels.astype(np.int64)
-    predicted = probabilities.argmax(axis=1)
     true_probabilities = probabilities[np.arange(len(labels)), labels].astype(np.float64)
     confusion = confusion_matrix(probabilities, labels)[:, :NUM_CLASSES]
     support = np.bincount(labels, minlength=NUM_CLASSES)
     precision, recall, f1 = per_digit_scores(confusion, support)
     return Evaluation(
-        accuracy=float((predicted == labels).mean()),
+        accuracy=float(correct_mask(probabilities, labels).mean()),
         loss=float(-np.log(np.maximum(true_probabilities, SMALLEST_PROBABILITY)).mean()),
         confusion=confusion,
         precision=precision,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_core.constants import NOT_A_DIGIT, NUM_CLASSES
+from mnist_core.constants import NOT_A_DIGIT
 from mnist_core.data.labels import predicted_labels
 
 Probabilities = NDArray[np.floating[Any]]
@@ -47,21 +47,6 @@ def cell_indices(probabilities: Probabilities, labels: Labels, true: int, predic
     """
     indices = np.flatnonzero((labels == true) & (predicted_labels(probabilities) == predicted))
     return indices[np.argsort(-probabilities[indices].max(axis=1), kind="stable")]
-
-
-def top_predictions(probabilities: NDArray[np.floating[Any]], count: int = 3) -> list[tuple[str, float]]:
-    """Returns the most probable predictions for one image, the most probable first.
-
-    Args:
-        probabilities: (C,), 0..1. Outputs past the tenth are added up to one, "not a digit".
-        count: how many at most.
-
-    Returns:
-        Pairs of name and probability.
-    """
-    folded = np.append(probabilities[:NUM_CLASSES], probabilities[NUM_CLASSES:].sum())
-    order = np.argsort(-folded, kind="stable")[:count]
-    return [(prediction_label(int(prediction)), float(folded[prediction])) for prediction in order]
 
 
 def prediction_from_label(label: str) -> int:

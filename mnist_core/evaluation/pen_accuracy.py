@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_core.data.labels import correct_mask
 from mnist_core.drawing.normalize import normalize_drawing
 from mnist_core.drawing.strokes import PenDigit
 from mnist_core.handwriting.pen_digits import DRAWING_CONDITIONS, draw_pen_digits
@@ -37,7 +38,7 @@ def accuracy_by_condition(classifier: Classifier, digits: Sequence[PenDigit], pr
             )
         )
     return {
-        condition: float((classifier.probabilities(images[condition]).argmax(axis=1) == labels).mean())
+        condition: float(correct_mask(classifier.probabilities(images[condition]), labels).mean())
         for condition in DRAWING_CONDITIONS
     }
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.constants import NUM_CLASSES
+from mnist_core.data.labels import correct_mask
 from mnist_core.drawing.normalize import normalize_drawing
 from mnist_core.models.classifier import Classifier
 
@@ -206,7 +207,7 @@ def accuracy_at(classifier: Classifier, images: Images, labels: Labels, distorti
         level: usually one of its levels.
     """
     distorted = distortion.apply(images, level)
-    return float((classifier.probabilities(distorted).argmax(axis=1) == labels).mean())
+    return float(correct_mask(classifier.probabilities(distorted), labels).mean())
 
 
 def _normalize(fields: Images) -> Images:

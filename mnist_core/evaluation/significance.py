@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,20 +70,6 @@ def mcnemar(first: Mask, second: Mask) -> McNemarResult:
     p_value = (_binomial if exact else _chi_square)(only_first, only_second)
     both, neither = int((first & second).sum()), int((~first & ~second).sum())
     return McNemarResult(both, neither, only_first, only_second, p_value, exact)
-
-
-def correct_mask(probabilities: NDArray[np.floating[Any]], labels: NDArray[np.integer[Any]]) -> Mask:
-    """Returns which predictions are correct; a rejected image is not.
-
-    Args:
-        probabilities: (N, C), 0..1.
-        labels: (N,) 0..9.
-
-    Returns:
-        (N,) bool.
-    """
-    mask: Mask = probabilities.argmax(axis=1) == labels
-    return mask
 
 
 def format_p_value(p_value: float) -> str:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from mnist_core.browser.model_files import read_browser_model
 from mnist_core.constants import NOT_A_DIGIT
+from mnist_core.data.labels import correct_mask
 from mnist_core.errors import ModelError
 from mnist_core.evaluation.metrics import Evaluation, evaluate
 from mnist_core.evaluation.pen_accuracy import accuracy_by_condition
@@ -160,7 +161,7 @@ def _fine_tuning(base: str, after: Path, dataset: Dataset) -> dict[str, Any]:
     """
     before = Classifier(fine_tune.model_folder(base) / "model.tflite", threads=2)
     images, labels = fine_tune.corrections_to_arrays(dataset.corrections)
-    right = [int((model.probabilities(images).argmax(axis=1) == labels).sum()) for model in (before, Classifier(after))]
+    right = [int(correct_mask(model.probabilities(images), labels).sum()) for model in (before, Classifier(after))]
     return {
         "base": base,
         "drawings": len(labels),
@@ -176,4 +177,4 @@ def _test_accuracy(card: dict[str, Any], model: Classifier, dataset: Dataset) ->
     if isinstance(data, dict) and data.get("sha256") == dataset.mnist.sha256 and isinstance(accuracy, float):
         return accuracy
     split = dataset.split
-    return float((model.probabilities(split.x_test).argmax(axis=1) == split.y_test).mean())
+    return float(correct_mask(model.probabilities(split.x_test), split.y_test).mean())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from sklearn import metrics
 
 from mnist_core.evaluation import mistakes
@@ -42,18 +41,6 @@ def test_confusion_matrix_is_scikit_learns_and_its_cells_have_the_images_it_coun
             assert len(found) == table[true, answer]
             assert (labels[found] == true).all() and (read[found] == answer).all()
             assert (np.diff(probabilities[found].max(axis=1)) <= 0).all()
-
-
-def test_outputs_past_the_tenth_are_added_up() -> None:
-    probabilities = np.array([0.3, 0, 0, 0.25, 0, 0, 0, 0, 0, 0.05, 0.2, 0.2])
-    assert mistakes.top_predictions(probabilities) == [
-        ("not a digit", pytest.approx(0.4)),
-        ("0", pytest.approx(0.3)),
-        ("3", pytest.approx(0.25)),
-    ]
-    assert (
-        len(mistakes.top_predictions(np.eye(10)[7], 1)) == 1 and mistakes.top_predictions(np.eye(10)[7], 1)[0][0] == "7"
-    )
 
 
 def test_a_perfect_model_has_no_mistakes() -> None:

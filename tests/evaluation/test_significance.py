@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from mnist_core.evaluation.significance import EXACT_LIMIT, McNemarResult, correct_mask, format_p_value, mcnemar
+from mnist_core.data.labels import correct_mask
+from mnist_core.evaluation.significance import EXACT_LIMIT, McNemarResult, format_p_value, mcnemar
 
 
 def models(both: int, neither: int, only_first: int, only_second: int) -> tuple[np.ndarray, np.ndarray]:

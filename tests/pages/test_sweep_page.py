@@ -6,6 +6,7 @@ import json
 import math
 import shutil
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,7 +27,7 @@ from mnist_core.sweeps.plan import MEASURES, NETWORK_PREFIX, SweepPlan
 from mnist_core.sweeps.space_parser import parse_dimension, parse_space
 from mnist_core.sweeps.store import Sweep, create_sweep, list_sweeps
 from pages.ui.shared import state
-from pages.ui.sweep import form
+from pages.ui.sweep import form, menu
 from tests.pages.support import error_text
 from tests.support import ROOT
 
@@ -446,6 +447,23 @@ def test_the_map_between_trials_is_theirs_at_the_trials() -> None:
 
     assert at(0.1, 1e-3) == pytest.approx(0.2, abs=0.02) and at(0.8, 1e-3) == pytest.approx(0.8, abs=0.02)
     assert at(0.45, 1e-3) == pytest.approx(0.5, abs=0.05)
+
+
+def test_titles_in_the_menu_follow_each_sweep(runs_root: Path) -> None:
+    """A finished sweep is read once; what is extended, deleted or still running is read again."""
+    first, second = (made(TRIALS, Status(state="finished", step=9, steps=9), title=title) for title in ("one", "two"))
+    summaries = menu.summaries_by_id()
+    assert list(summaries) == [sweep.id for sweep in list_sweeps()] and summaries[first.id]["best"] == 0.96
+    assert menu.sweep_title(summaries[first.id]).endswith("9 of 9 trials · finished")
+    first.files.write_status(stamp_status(Status(state="running", step=9, steps=20)))
+    assert menu.sweep_title(menu.summaries_by_id()[first.id]).endswith("· running")
+    better = trial(9, 1e-2, 512, 0.99)
+    write_json(first.path / "trials.json", {"sweep": first.id, "trials": [*TRIALS, better]})
+    first.files.write_status(stamp_status(Status(state="stopped", step=10, steps=20)))
+    assert menu.sweep_title(menu.summaries_by_id()[first.id]).endswith("10 of 20 trials · stopped")
+    assert menu.summaries_by_id()[first.id]["best"] == 0.99
+    shutil.rmtree(second.path)
+    assert list(menu.summaries_by_id()) == [first.id]
 
 
 def test_importance_finds_the_setting_that_was_built_in() -> None:

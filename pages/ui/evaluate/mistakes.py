@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from mnist_core.charts import evaluation as evaluation_charts
 from mnist_core.charts.common import encode_csv, format_percent
 from mnist_core.constants import NUM_CLASSES
+from mnist_core.data.labels import predicted_labels
 from mnist_core.evaluation import findings, mistakes
 from pages.ui.evaluate.evaluated_model import EvaluatedModel
 from pages.ui.shared import digit_picker, figure, formatting, prediction_view, state, thumbnails
@@ -121,18 +122,22 @@ def show_gallery(model: EvaluatedModel, indices: NDArray[np.int64], key: str, ba
 
 def _csv_row(model: EvaluatedModel, index: int) -> dict[str, object]:
     probabilities = model.probabilities[index]
-    ((predicted, _),) = mistakes.top_predictions(probabilities, 1)
-    row: dict[str, object] = {"number": index, "digit": int(model.labels[index]), "read_as": predicted}
+    row: dict[str, object] = {"number": index, "digit": int(model.labels[index]), "read_as": _prediction(probabilities)}
     row |= {f"p{digit}": round(float(value), 6) for digit, value in enumerate(probabilities[:NUM_CLASSES])}
     if len(probabilities) > NUM_CLASSES:
         row["p_not_a_digit"] = round(float(probabilities[NUM_CLASSES:].sum()), 6)
     return row
 
 
+def _prediction(probabilities: NDArray[np.float32]) -> str:
+    """What the confusion matrix counts one image as: the name of its most probable output."""
+    return mistakes.prediction_label(int(predicted_labels(probabilities[None])[0]))
+
+
 def _show_image(model: EvaluatedModel, index: int, key: str, bars: bool) -> None:
     """One image with its label and prediction, a bar for each output if wanted, and a link to the Explain page."""
     probabilities = model.probabilities[index]
-    (predicted, confidence), *_ = mistakes.top_predictions(probabilities)
+    predicted, confidence = _prediction(probabilities), float(probabilities.max())
     text = f"{model.labels[index]} classified as {predicted}"
     is_wrong = predicted != str(model.labels[index])
     digits, not_a_digit = probabilities[:NUM_CLASSES], float(probabilities[NUM_CLASSES:].sum())

@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
+from mnist_core.data.labels import correct_mask
 from mnist_core.evaluation import significance
 from mnist_core.wording import plural
 from pages.ui.evaluate.evaluated_model import EvaluatedModel, evaluate_model
@@ -20,8 +21,8 @@ def show_model_comparison(model: EvaluatedModel) -> None:
         st.info("Choose a second model to compare with, or train one first.")
         return
     other = evaluate_model(choice, model.source)
-    correct = significance.correct_mask(model.probabilities, model.labels)
-    other_correct = significance.correct_mask(other.probabilities, other.labels)
+    correct = correct_mask(model.probabilities, model.labels)
+    other_correct = correct_mask(other.probabilities, other.labels)
     test = significance.mcnemar(correct, other_correct)
     sentence = formatting.escape_markdown(test.sentence(model.name, other.name))
     st.markdown(f"##### Is one significantly better?\n\n**{sentence}**")

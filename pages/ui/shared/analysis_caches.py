@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from mnist_core.charts import data as data_charts
 from mnist_core.config import runs_dir
+from mnist_core.data.labels import correct_mask
 from mnist_core.data.summary import DatasetSummary, summarize_dataset
 from mnist_core.errors import ModelError
 from mnist_core.evaluation import robustness
@@ -87,7 +88,7 @@ def uncentered_images(choice: str, preparation: str) -> tuple[NDArray[np.uint8],
 def uncentered_accuracy(path: Path, choice: str, preparation: str) -> float:
     """A model's accuracy, 0 to 1, on `uncentered_images(choice, preparation)`."""
     images, labels = uncentered_images(choice, preparation)
-    return float((caches.classifier(path).probabilities(images).argmax(axis=1) == labels).mean())
+    return float(correct_mask(caches.classifier(path).probabilities(images), labels).mean())
 
 
 @st.cache_resource(show_spinner="Counting pixels …", max_entries=2)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import streamlit as st
 
 from mnist_core.config import runs_dir
+from mnist_core.runs.status import FINAL_STATES
 from mnist_core.sweeps.store import Sweep, find_sweep, list_sweeps, summarize_sweep
-from pages.ui.shared import formatting, state
+from pages.ui.shared import caches, formatting, state
 
 MENU_KEY = "sweep_chosen"
 """Session key of the menu."""
@@ -37,7 +39,18 @@ def _open_chosen_sweep() -> None:
 
 def summaries_by_id() -> dict[str, dict[str, Any]]:
     """Sweep id -> its summary, newest first."""
-    return {row["sweep"]: row for row in map(summarize_sweep, list_sweeps(runs_dir()))}
+    return {sweep.id: _summary(sweep) for sweep in list_sweeps(runs_dir())}
+
+
+def _summary(sweep: Sweep) -> dict[str, Any]:
+    kept = _summary_of_version(sweep, caches.modified_ns(sweep.path))
+    return kept if kept["state"] in FINAL_STATES else summarize_sweep(sweep)
+
+
+@lru_cache(maxsize=2000)
+def _summary_of_version(sweep: Sweep, modified: int) -> dict[str, Any]:
+    """Its summary, as long as no file in its folder is replaced."""
+    return summarize_sweep(sweep)
 
 
 def sweep_titles(summaries: dict[str, dict[str, Any]]) -> dict[str, str]:
