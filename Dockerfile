@@ -1,5 +1,5 @@
 # docker build -t digit-lab .
-# docker run --rm -p 8501:8501 -v digit-lab-runs:/data/runs digit-lab        then open http://localhost:8501
+# docker run --rm --hostname digit-lab -p 8501:8501 -v digit-lab-runs:/data/runs digit-lab    then open http://localhost:8501
 #
 # By its digest, of all processors, the image cannot change. `docker buildx imagetools inspect python:3.12-slim` prints the
 # newest one; take it when the locks are renewed, for Debian's and Python's security fixes.

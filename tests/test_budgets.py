@@ -187,9 +187,11 @@ def test_the_oldest_ended_runs_without_a_star_are_offered() -> None:
     named = {run.id[:8]: run for run in list_runs()}
     update_label(named["20260102"], starred=True)
     usage = measure_usage()
-    offered = deletable_runs(usage, MINE, 1)
+    offered = deletable_runs(usage, MINE.owner, 1)
     assert ids(offered) == {named["20260101"].id}
-    assert ids(deletable_runs(usage, MINE, 10**9)) == {named["20260101"].id, named["20260105"].id}
+    assert ids(deletable_runs(usage, MINE.owner, 10**9)) == {named["20260101"].id, named["20260105"].id}
+    everybodys = {named[f"2026010{number}"].id for number in (1, 4, 5)}
+    assert ids(deletable_runs(usage, None, 10**9)) == everybodys
     assert len(list_runs()) == 5, "offered, not deleted"
 
 

@@ -28,7 +28,7 @@ from mnist_core.recipes.recipes import RECIPES
 from mnist_core.recipes.settings import OPTIMIZERS
 from mnist_core.runs.run import Run, write_stamped_status
 from mnist_core.runs.spec import make_spec
-from mnist_core.runs.status import Status
+from mnist_core.runs.status import Status, keep_alive
 from mnist_core.runs.store import create_run, find_run
 
 WAIT_POLL_SECONDS = 0.3
@@ -187,6 +187,7 @@ def _wait_for_slot(run: Run, slots: Slots) -> bool:
     try:
         while run.control().get("stop") is not True:
             time.sleep(WAIT_POLL_SECONDS)
+            keep_alive(run.path / "status.json")
             if slots.take(run):
                 return True
     finally:

@@ -147,28 +147,36 @@ def _check_room(owner: str) -> None:
             f"This server keeps {MAX_CORRECTIONS:,} drawings, which is the limit. Delete some on the Data page."
         )
     most = max_drawings_each()
-    if owner != owners.NOBODY and len(files) >= most and sum(_owner(path) == owner for path in files) >= most:
+    if (
+        owner != owners.NOBODY
+        and len(files) >= most
+        and sum(each.owner == owner for each in list_corrections()) >= most
+    ):
         raise DrawingError(
             f"You have kept {plural(most, 'drawing')}, which is the limit for one person. Delete some on the Data "
             "page, under Kept drawings; Download all saves them first."
         )
 
 
-@lru_cache(maxsize=MAX_CORRECTIONS)
-def _owner(path: Path) -> str:
-    """The owner of a correction, whose file never changes."""
-    return owners.parse_owner(read_json(path).get("owner"))
-
-
 def list_corrections() -> list[Correction]:
-    """Returns all corrections, newest first. Files that cannot be parsed are skipped."""
-    corrections = []
-    for path in _files():
-        try:
-            corrections.append(Correction.from_json(path.stem, read_json(path)))
-        except (KeyError, TypeError, ValueError, OverflowError):
-            continue
-    return corrections
+    """Returns all corrections, newest first. Files that cannot be parsed are skipped. Do not change the images."""
+    return [correction for path in _files() if (correction := _read_correction(path)) is not None]
+
+
+def _read_correction(path: Path) -> Correction | None:
+    try:
+        return _read_version(path, path.stat().st_mtime_ns)
+    except OSError:  # it was deleted a moment ago
+        return None
+
+
+@lru_cache(maxsize=2 * MAX_CORRECTIONS)
+def _read_version(path: Path, modified: int) -> Correction | None:
+    """The correction in a file as of this time; None if it cannot be parsed. A thousand take a second."""
+    try:
+        return Correction.from_json(path.stem, read_json(path))
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None
 
 
 def delete_correction(name: str) -> None:

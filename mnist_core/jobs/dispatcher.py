@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from mnist_core.jobs.local_queue import LocalJob, LocalQueue
 from mnist_core.jobs.slots import Slots
 from mnist_core.jobs.worker_pool import WorkerPool
 from mnist_core.runs.run import Run, write_stamped_status
-from mnist_core.runs.status import FINAL_STATES, Status
+from mnist_core.runs.status import FINAL_STATES, Status, keep_alive
 
 log = logging.getLogger("digitlab.jobs")
 
@@ -98,6 +99,11 @@ class Dispatcher:
         else:
             self._slots.assign(job.run, job.worker.pid)
 
+    def keep_alive(self) -> None:
+        """Renews the queued runs for other machines that share the storage: see `status.keep_alive`."""
+        for job in self._queue.turns():
+            keep_alive(job.run.path / "status.json")
+
     def update_idle_workers(self) -> None:
         """Starts or ends the workers that wait for a run."""
         self._pool.update_idle_workers(training=bool(self._queue.training()), waiting=bool(self._queue.turns()))
@@ -111,7 +117,8 @@ def _is_stopped(run: Run) -> bool:
 def _has_left(run: Run) -> bool:
     """True if a queued run has ended or trains elsewhere, because to others this process seemed to be gone."""
     status = run.status(grace=0)
-    return run.recorded_state in FINAL_STATES or (not status.final and status.pid not in (0, os.getpid()))
+    elsewhere = status.pid != 0 and (status.pid, status.host) != (os.getpid(), socket.gethostname())
+    return run.recorded_state in FINAL_STATES or (not status.final and elsewhere)
 
 
 def record_stop(run: Run) -> None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mnist_core import owners
-from mnist_core.errors import ClusterError, QueueFullError, RunError, SettingError
+from mnist_core.errors import DigitLabError, QueueFullError, RunError, SettingError
 from mnist_core.files.folders import delete_folder
 from mnist_core.files.read import read_tail
 from mnist_core.files.write import write_json
@@ -52,7 +52,7 @@ def start_run(backend: JobBackend, spec: RunSpec, owner: str = owners.NOBODY, ro
     run = create_run(spec, root, owner)
     try:
         backend.submit(run)
-    except (QueueFullError, ClusterError):
+    except (DigitLabError, OSError):
         delete_folder(run.path)
         raise
     return run
@@ -78,7 +78,7 @@ def resume_run(backend: JobBackend, run: Run, epochs: int | None = None) -> None
     undo = prepare_resume(run, epochs)
     try:
         backend.submit(run)
-    except (QueueFullError, ClusterError):
+    except (DigitLabError, OSError):
         undo()
         raise
 
@@ -109,7 +109,11 @@ def prepare_resume(run: Run, epochs: int | None = None) -> Callable[[], None]:
             slots.release(run)
             claims.fence(run)  # a worker that was cut off somewhere must not write to it again
             run.update_control(stop=False, paused=False, **({} if epochs is None else {"epochs": epochs}))
-            requeue(run)
+            try:
+                requeue(run)
+            except OSError:
+                write_json(run.path / "control.json", control)
+                raise
     except OSError as error:
         raise RunError(f"The run {run.id} cannot be resumed. {explain_write_error(error, run.path)}") from None
 

@@ -204,6 +204,8 @@ class LocalBackend:
         self._closed = True
         self._wake.set()
         self._thread.join()
+        with contextlib.suppress(OSError, RunError):
+            self._slots.stop_waiting()  # the other processes of this machine would wait for this one
 
     # From here on: the backend's thread.
 
@@ -220,6 +222,7 @@ class LocalBackend:
             self._dispatcher.collect_ended,
             self._dispatcher.enforce_stops,
             self._dispatcher.start_next,
+            self._dispatcher.keep_alive,
             self._dispatcher.update_idle_workers,
         )
         with self.lock:

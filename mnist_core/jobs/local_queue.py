@@ -96,8 +96,13 @@ class LocalQueue:
         return [(job, job.worker) for job in jobs if job.worker is not None and job.record_end is None]
 
     def free_slots(self) -> int:
-        """How many more runs may train."""
-        return max(0, self.slots - len(self.training()))
+        """How many more runs may train. As many paused ones as there are slots do not count: they need no core.
+
+        More of them do, because their workers take memory.
+        """
+        states = [job.run.recorded_state for job, _ in self.training()]
+        paused = states.count("paused")
+        return max(0, self.slots - (len(states) - min(paused, self.slots)))
 
     def turns(self, more: Sequence[LocalJob] = ()) -> list[LocalJob]:
         """The queued jobs in the order in which they will start. `more` are treated as if submitted last."""
@@ -111,9 +116,10 @@ class LocalQueue:
         return ids.index(run.id) + 1 if run.id in ids else 0
 
     def ahead(self, run: Run) -> list[Run]:
-        """The runs that are training, then those that start before this one."""
+        """The runs that are training and not paused, then those that start before this one."""
         waiting = [job.run for job in self.turns()]
-        return [job.run for job, _ in self.training()] + waiting[: max(0, self.position(run) - 1)]
+        training = [job.run for job, _ in self.training() if job.run.recorded_state != "paused"]
+        return training + waiting[: max(0, self.position(run) - 1)]
 
     def record_turn(self, job: LocalJob) -> None:
         """Notes that the owner of a job had a turn just now."""

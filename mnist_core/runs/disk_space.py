@@ -1,7 +1,7 @@
 """The disk space of runs, for each owner and in all: DIGITLAB_RUNS_MB_EACH and DIGITLAB_RUNS_MB.
 
 check_room(visitor.owner, root)          # before a run is made
-deletable_runs(usage, visitor)           # what the Runs page offers to delete; nothing is deleted without a click
+deletable_runs(usage, owner, wanted)     # what the Runs page offers to delete; nothing is deleted without a click
 
 The trash counts in all: it takes space for a day. An owner's own trash is deleted earlier, the oldest first, where its
 space is needed; nobody else's ever is.
@@ -19,7 +19,6 @@ from mnist_core import owners
 from mnist_core.config import runs_dir, runs_mb, runs_mb_each
 from mnist_core.errors import RunError
 from mnist_core.files.folders import delete_folder
-from mnist_core.owners import Visitor
 from mnist_core.runs.labels import read_label
 from mnist_core.runs.run import Run
 from mnist_core.runs.store import list_runs
@@ -109,12 +108,12 @@ def check_room(owner: str, root: Path | None = None) -> None:
             excess -= run.size
 
 
-def deletable_runs(usage: Usage, visitor: Visitor, wanted: int) -> list[Measured]:
-    """The oldest runs that the visitor may delete: ended, and without a star.
+def deletable_runs(usage: Usage, owner: str | None, wanted: int) -> list[Measured]:
+    """The oldest runs that have ended and have no star.
 
     Args:
         usage: of `measure_usage`.
-        visitor: an administrator may delete everybody's.
+        owner: whose runs; None for everybody's, which only an administrator may delete.
         wanted: as many runs as free these bytes.
     """
     chosen: list[Measured] = []
@@ -122,8 +121,7 @@ def deletable_runs(usage: Usage, visitor: Visitor, wanted: int) -> list[Measured
         if _sum(chosen) >= wanted:
             break
         run = Run(measured.path)
-        mine = measured.owner == visitor.owner or visitor.is_admin
-        if mine and run.status().state in DELETABLE_STATES and not read_label(run).starred:
+        if owner in (None, measured.owner) and run.status().state in DELETABLE_STATES and not read_label(run).starred:
             chosen.append(measured)
     return chosen
 

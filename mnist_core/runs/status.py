@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import socket
 import time
@@ -29,6 +30,8 @@ FINAL_STATES = ("finished", "stopped", "failed", "interrupted")
 STATES = ("queued", "running", "paused", "stopping", *FINAL_STATES)
 END_SECONDS = 2.0
 """For this long after the last heartbeat of a process on this machine, its parent may still record how it ended."""
+RENEW_SECONDS = 1.0
+"""How often a queued run is renewed."""
 STALE_SECONDS = 10.0
 """A process on another machine whose heartbeat is older than this counts as gone."""
 
@@ -98,6 +101,16 @@ def stamp_status(status: Status) -> Status:
     return replace(status, pid=pid, process=process_identity(pid), host=socket.gethostname(), heartbeat=time.time())
 
 
+def keep_alive(path: Path) -> None:
+    """Renews the time of a queued run's status.json: no worker does, and to other machines an old file looks abandoned.
+
+    Does nothing if the file is gone, or younger than RENEW_SECONDS.
+    """
+    with contextlib.suppress(OSError):
+        if abs(time.time() - path.stat().st_mtime) >= RENEW_SECONDS:
+            os.utime(path)
+
+
 def read_status(path: Path, grace: float = END_SECONDS) -> Status:
     """Reads a status.json. The state is `interrupted` when the process that wrote it is gone.
 
@@ -119,7 +132,9 @@ def read_status(path: Path, grace: float = END_SECONDS) -> Status:
         return status
     message = f"Its process is gone after {status.epoch} of {status.epochs} epochs."
     if status.state == "queued":
-        message = "Its server ended before its turn came. Resume it, or start the server, which takes over its queue."
+        message = "Its server ended before its turn came. Resume it."
+        if status.host == socket.gethostname():
+            message = "Its server ended before its turn came. Resume it, or start the server: it takes over its queue."
     if not value:
         message = "Its status.json is missing or cannot be read."
     return replace(status, state="interrupted", message=message, seconds_left=None)
@@ -129,7 +144,8 @@ def _is_abandoned(status: Status, path: Path, grace: float) -> bool:
     """True when the process is gone, or when it is on a machine that cannot be asked and its heartbeat is stale.
 
     The clocks of two machines may differ. For another machine's run, the file's time of change counts as well: it
-    comes from the clock of the storage that both share.
+    comes from the clock of the storage that both share. If that clock is wrong, too, what counts is whether this
+    process has seen the time change.
     """
     if status.final:
         return False
@@ -138,9 +154,25 @@ def _is_abandoned(status: Status, path: Path, grace: float) -> bool:
         return age >= grace and not _is_alive(status)
     if age < STALE_SECONDS:
         return False
-    with contextlib.suppress(OSError):
-        return not status.host or abs(time.time() - path.stat().st_mtime) >= STALE_SECONDS
-    return True
+    try:
+        modified = path.stat().st_mtime
+    except OSError:
+        return True
+    if not status.host:
+        return True
+    return abs(time.time() - modified) >= STALE_SECONDS and not _changes(path, modified)
+
+
+_last_changes: dict[Path, tuple[float, float]] = {}  # status.json -> its time, and when that was seen to change
+
+
+def _changes(path: Path, modified: float) -> bool:
+    """True if this process has seen the file's time change within STALE_SECONDS, by a clock that nobody sets."""
+    known, changed_at = _last_changes.get(path, (modified, -math.inf))
+    if modified != known:
+        changed_at = time.monotonic()
+    _last_changes[path] = (modified, changed_at)
+    return time.monotonic() - changed_at < STALE_SECONDS
 
 
 def _is_alive(status: Status) -> bool:

@@ -49,6 +49,19 @@ def test_newest_comes_first() -> None:
     assert found == sorted(found, reverse=True)
 
 
+def test_each_file_is_parsed_once_until_it_changes(runs_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [save_correction(image(), label, 0).name for label in (1, 2)]
+    list_corrections()
+    parse, parsed = corrections.Correction.from_json, list[str]()
+    monkeypatch.setattr(
+        corrections.Correction, "from_json", lambda name, value: parsed.append(name) or parse(name, value)
+    )
+    assert {each.name for each in list_corrections()} == set(names) and parsed == []
+    path = runs_root / "drawings" / f"{names[0]}.json"
+    path.write_text(path.read_text().replace('"label": 1', '"label": 5'))
+    assert {each.label for each in list_corrections()} == {5, 2} and parsed == [names[0]]
+
+
 def test_no_folder_is_no_drawings() -> None:
     assert list_corrections() == []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -13,24 +14,24 @@ import pytest
 
 from mnist_core.errors import QueueFullError, RunError
 from mnist_core.jobs import other_runs, worker_pool
-from mnist_core.jobs.lifecycle import requeue, resume_run
+from mnist_core.jobs.lifecycle import requeue, resume_run, start_run
 from mnist_core.jobs.local import LocalBackend
 from mnist_core.runs.checkpoints import CHECKPOINT_FILE
 from mnist_core.runs.run import Run
 from mnist_core.runs.spec import make_spec
 from mnist_core.runs.status import Status, stamp_status
-from mnist_core.runs.store import create_run
+from mnist_core.runs.store import create_run, list_runs
 
 
 class Backend:
     """Notes what is submitted."""
 
-    def __init__(self, full: bool = False) -> None:
-        self.full, self.submitted = full, list[str]()
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error, self.submitted = error, list[str]()
 
     def submit(self, run: Run) -> None:
-        if self.full:
-            raise QueueFullError("full")
+        if self.error is not None:
+            raise self.error
         self.submitted.append(run.id)
 
 
@@ -79,19 +80,31 @@ def test_a_run_on_a_full_disk_cannot_be_resumed_and_says_so(monkeypatch: pytest.
         raise OSError(28, "No space left on device")
 
     run = interrupted(with_checkpoint=True)
+    control = run.control()
     monkeypatch.setattr(Run, "write_status", refuse)
     with pytest.raises(RunError, match="is full"):
-        resume_run(Backend(), run)
-    assert run.recorded_state == "interrupted"
+        resume_run(Backend(), run, epochs=50)
+    assert run.recorded_state == "interrupted" and run.control() == control, "the next one trains as many as before"
 
 
+ERRORS = [QueueFullError("full"), RunError("locked for long"), OSError(errno.ENOSPC, "full")]
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_a_run_that_cannot_be_submitted_is_not_left_behind(error: Exception) -> None:
+    with pytest.raises(type(error)):
+        start_run(Backend(error), make_spec("fast", data="sample"))
+    assert list_runs() == []
+
+
+@pytest.mark.parametrize("error", ERRORS)
 @pytest.mark.parametrize("with_checkpoint", [True, False])
-def test_a_full_queue_leaves_a_run_as_it_was(with_checkpoint: bool) -> None:
+def test_a_run_that_cannot_be_submitted_again_is_as_it_was(with_checkpoint: bool, error: Exception) -> None:
     run = interrupted(with_checkpoint)
     before = run.status(), run.control(), run.metrics()
     assert before[2].rows
-    with pytest.raises(QueueFullError):
-        resume_run(Backend(full=True), run)
+    with pytest.raises(type(error)):
+        resume_run(Backend(error), run)
     assert (run.status(), run.control(), run.metrics()) == before
 
 

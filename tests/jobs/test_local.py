@@ -22,10 +22,12 @@ import pytest
 from mnist_core import config
 from mnist_core.config import max_queued, max_queued_each, max_running
 from mnist_core.errors import QueueFullError, RunError, SettingError
+from mnist_core.files.json_reader import read_json
 from mnist_core.jobs import dispatcher, local, slots, worker_pool
 from mnist_core.jobs.fair_queue import next_turns
 from mnist_core.jobs.lifecycle import conclude_run, prepare_resume, start_run
 from mnist_core.jobs.local import LocalBackend
+from mnist_core.jobs.slots import SLOTS_FILES, Slots
 from mnist_core.jobs.worker_process import AdoptedWorker
 from mnist_core.processes import cpu_count
 from mnist_core.runs.run import Run
@@ -172,6 +174,45 @@ def test_no_more_runs_train_at_once_than_there_are_slots(workers: Workers) -> No
     assert [final_status(run).state for run in made] == ["finished"] * 5
     assert workers.most_alive == 2 and workers.order == [run.id for run in made]
     assert workers.threads == [max(1, cpu_count() // 2)] * 5
+
+
+def test_a_paused_run_gives_its_turn_to_the_next(workers: Workers) -> None:
+    backend, made = workers.queue(running=1, queued=5), [make_run() for _ in range(3)]
+    for run in made:
+        backend.submit(run)
+    for run in made[:2]:
+        wait_until(started(run), "its worker, while the one before is paused")
+        run.write_status(replace(run.status(), state="paused"))
+        assert run.id not in {other.id for other in backend.ahead(made[2])}, "it may stay paused for hours"
+    backend.update()
+    assert workers.order == [run.id for run in made[:2]], "more paused runs than slots count: they take memory"
+    let_finish(made[0])
+    wait_until(started(made[2]), "the third worker")
+
+
+def test_queued_runs_look_alive_to_other_machines(workers: Workers) -> None:
+    backend, made = workers.queue(running=1), [make_run() for _ in range(2)]
+    for run in made:
+        backend.submit(run)
+    wait_until(started(made[0]), "the first worker")
+    status = made[1].path / "status.json"
+    os.utime(status, (0, 0))
+    backend.update()
+    assert time.time() - status.stat().st_mtime < 60
+
+
+def test_a_closed_backend_leaves_the_line(workers: Workers, runs_root: Path) -> None:
+    assert Slots(1).take(make_run())  # in the name of this process
+    backend, run = workers.queue(running=1), make_run()
+    backend.submit(run)
+
+    def waiting() -> list[str]:
+        return [pid for path in runs_root.glob(SLOTS_FILES) for pid in read_json(path).get("waiting", {})]
+
+    wait_until(lambda: waiting() == [str(os.getpid())], "its place in the line")
+    backend.close()
+    assert waiting() == []
+    backend.request_stop(run)
 
 
 def test_a_full_queue_refuses_and_takes_again_later(workers: Workers) -> None:

@@ -553,6 +553,29 @@ def test_scarce_disk_space_offers_the_oldest_runs_and_one_click_deletes_them(
     assert list(trashed_runs()) == [oldest.id]
 
 
+@pytest.mark.parametrize(
+    ("limit", "offered"), [("DIGITLAB_RUNS_MB_EACH", "Your oldest"), ("DIGITLAB_RUNS_MB", "Everybody's oldest")]
+)
+def test_an_administrator_is_offered_the_runs_of_others_only_where_all_runs_take_too_much(
+    limit: str, offered: str, app: AppTest, two: list[Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DIGITLAB_ADMIN_TOKEN", "secret")
+    admin = Visitor(BEN, owners.admin_proof(BEN, "secret"))
+    older, newer = sorted(two, key=lambda run: run.id)
+    owners.write_owner(older.path, Visitor(ANN).owner)
+    owners.write_owner(newer.path, admin.owner)
+    (newer.path / "log.txt").write_bytes(bytes(2_000_000))
+    monkeypatch.setenv(limit, "2")
+    st.cache_resource.clear()
+    app.session_state[state.VISITOR] = (admin.token, admin.proof)
+    open_page(app, "pages/runs.py")
+    assert any(each.value.startswith(offered) for each in app.caption)
+    app.button(key="delete_oldest").click().run()
+    assert not app.exception and not app.error
+    own_only = limit == "DIGITLAB_RUNS_MB_EACH"
+    assert list(trashed_runs()) == [newer.id] if own_only else older.id in trashed_runs()
+
+
 # bad input
 
 

@@ -244,6 +244,18 @@ def test_a_heartbeat_in_the_future_counts_as_stale(run: Run) -> None:
     assert run.status().state == "running", "another machine's clock may be ahead"
 
 
+def test_on_machines_with_other_clocks_a_change_that_was_seen_counts(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    an_hour_ago = time.time() - 3600
+    run.write_status(replace(stamp_status(Status("running", epochs=3)), heartbeat=an_hour_ago, host="another"))
+    status = run.path / "status.json"
+    os.utime(status, (an_hour_ago, an_hour_ago))
+    assert run.status().state == "interrupted", "nothing has been seen yet"
+    os.utime(status, (an_hour_ago + 1, an_hour_ago + 1))
+    assert [run.status().state for _ in range(2)] == ["running"] * 2
+    monkeypatch.setattr(status_module, "STALE_SECONDS", 0.0)
+    assert run.status().state == "interrupted", "it has not changed since"
+
+
 @pytest.mark.usefixtures("impatient")
 def test_stale_heartbeat_of_a_living_process_stays_as_it_was(run: Run) -> None:
     run.write_status(stamp_status(Status("running")))

@@ -1,9 +1,8 @@
-"""Data types for a cluster: what a run needs, what the cluster has, a job and its state.
+"""A cluster, as a web server sees it: what a run needs, what the cluster has, and the driver that trains runs there.
 
-jobs = client.connect("http://head:8265")
-jobs.submit(Job(name, run, number, needs))   # Ray queues and places `python -m mnist_core.worker RUN_DIR`
-jobs.state(name)                             # JobState("running")
-jobs.capacity()                              # Capacity: nodes, cores, busy cores, waiting jobs
+cluster = client.connect("http://head:8265")
+cluster.start_driver(driver_name())     # a Ray job: `python -m mnist_core.worker --cluster NAME`
+cluster.capacity()                      # Capacity: cores and GPUs of each node, busy cores, waiting jobs
 """
 
 from __future__ import annotations

@@ -9,8 +9,6 @@ job is withdrawn: no worker begins it, and one that trains it exits.
 
 from __future__ import annotations
 
-import contextlib
-import os
 import time
 from collections import Counter
 from collections.abc import Iterable
@@ -22,7 +20,7 @@ from mnist_core.files.folders import delete_file, make_folder
 from mnist_core.files.json_reader import read_json
 from mnist_core.files.write import write_json
 from mnist_core.jobs.fair_queue import next_turns
-from mnist_core.runs import claims
+from mnist_core.runs import claims, status
 from mnist_core.runs.run import Run, sweep_mark
 
 FOLDER = ".cluster"
@@ -115,8 +113,7 @@ def turns(waiting: Iterable[Hold], running: Iterable[Hold]) -> list[Hold]:
 
 
 def keep_alive(holds: Iterable[Hold]) -> None:
-    """Renews the time of queued runs' status.json: they have no worker that does, and an old file looks abandoned."""
+    """Renews the queued runs, see `status.keep_alive`."""
     for hold in holds:
         if hold.queued:
-            with contextlib.suppress(OSError):
-                os.utime(hold.run.path / "status.json")
+            status.keep_alive(hold.run.path / "status.json")

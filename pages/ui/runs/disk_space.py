@@ -22,25 +22,27 @@ def show_disk_space() -> None:
     usage = caches.disk_usage(runs_dir())
     mine, each = usage.of(visitor.owner_id()), runs_mb_each() * MEGABYTE
     total, most = usage.total, runs_mb() * MEGABYTE
-    if mine < SCARCE * each and total < SCARCE * most:
+    is_scarce = total >= SCARCE * most
+    if mine < SCARCE * each and not is_scarce:
         return
-    excess = int(max(mine - WANTED * each, total - WANTED * most))
-    offered = deletable_runs(usage, visitor.current_visitor(), excess)
+    everybodys = is_scarce and visitor.current_visitor().is_admin
+    excess = int(max(mine - WANTED * each, total - WANTED * most if is_scarce else 0))
+    offered = deletable_runs(usage, None if everybodys else visitor.owner_id(), excess)
     with st.expander("Disk space", icon=":material/hard_drive:", expanded=mine >= each or total >= most):
         st.write(
             f"Your runs use {mine / MEGABYTE:,.0f} of {each / MEGABYTE:,.0f} MB; all runs, including the trash, use "
             f"{total / MEGABYTE:,.0f} of {most / MEGABYTE:,.0f} MB. At the limit, no run can be started."
         )
-        _show_offer(offered)
+        _show_offer(offered, "Everybody's" if everybodys else "Your")
 
 
-def _show_offer(offered: list[Measured]) -> None:
+def _show_offer(offered: list[Measured], whose: str) -> None:
     """The runs, and the button that deletes them."""
     if not offered:
-        st.caption("None of your runs can be deleted here: each one is starred or has not ended.")
+        st.caption(f"{whose} runs cannot be deleted here: each one is starred or has not ended.")
         return
     runs = [Run(measured.path) for measured in offered]
-    st.caption("Your oldest runs that have ended and are not starred:")
+    st.caption(f"{whose} oldest runs that have ended and are not starred:")
     st.dataframe(
         [
             {"name": run_title(run), "created": formatting.run_time(run.id), "MB": measured.size / MEGABYTE}
