@@ -236,6 +236,11 @@ def _print_result(run: Run, json_output: bool) -> None:
         raise RunError(f"{run.id} {result['state']}: {result['message']}")
 
 
+def was_stopped(run: Run) -> bool:
+    """True if a stop was requested, even one that came too late, while the model was scored and saved."""
+    return run.status().state == "stopped" or run.control().get("stop") is True
+
+
 def validation_accuracies(run: Run) -> list[float]:
     """The validation accuracy at the end of each epoch, 0..1."""
     return [row["val_accuracy"] for row in run.metrics().rows if "val_accuracy" in row]
