@@ -27,6 +27,7 @@ from pathlib import Path
 from mnist_core.config import runs_dir, worker_hours
 from mnist_core.errors import DigitLabError
 from mnist_core.files.leftovers import delete_leftovers
+from mnist_core.files.read import is_folder
 from mnist_core.files.write import open_log, open_nowhere
 from mnist_core.files.write_errors import DISK_FULL
 from mnist_core.jobs.backend import GRACE_SECONDS
@@ -90,12 +91,13 @@ def main(arguments: list[str]) -> int:
         arguments: a run directory, WAIT or STAY; or CLUSTER and the name of a driver.
 
     Returns:
-        The exit status, of the last run if there were several: 0 finished or stopped, 1 failed, 2 wrong usage.
+        The exit status, of the last run if there were several: 0 finished or stopped, 1 failed, 2 wrong usage, 75
+        (claims.EXIT_STATUS) the run was given to another process, 76 (limits.EXIT_STATUS) too much memory or time.
     """
     if len(arguments) == 2 and arguments[0] == CLUSTER:
         serve_cluster(arguments[1])
         return 0
-    if len(arguments) != 1:
+    if len(arguments) != 1 or not (arguments[0] in (WAIT, STAY) or is_folder(Path(arguments[0]))):
         print(f"Usage: python -m mnist_core.worker RUN_DIR | {WAIT} | {STAY} | {CLUSTER} NAME", file=sys.stderr)
         return 2
     exit_status = 0

@@ -38,6 +38,7 @@ from mnist_core.sweeps.store import create_sweep, trial_mark
 from mnist_core.sweeps.trial_runs import TrialRuns
 from pages.ui.shared import upload_limits
 from pages.ui.shared.upload_limits import BoundedFileManager
+from tests.cli.calling import call_error
 
 MINE, OTHER = Visitor("a" * 43), Visitor("b" * 43)
 LAYERS = (Flatten(), Dense(10, "softmax"))
@@ -158,6 +159,14 @@ def test_without_room_nothing_is_resumed_and_a_running_sweep_starts_no_trial(mon
             start()
     assert (mine.recorded_state, sweep.status().state, len(list_runs())) == ("interrupted", "stopped", 2)
     prepare_resume(other)
+
+
+@pytest.mark.parametrize("command", ["train", "rate", "reproduce"])
+def test_without_room_the_command_line_trains_nothing(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = make_run(owners.NOBODY)
+    monkeypatch.setenv("DIGITLAB_RUNS_MB", "1")
+    assert "DIGITLAB_RUNS_MB" in call_error(command, "--data", "sample")
+    assert [run.id for run in list_runs()] == [made.id]
 
 
 def test_the_owners_own_trash_makes_room_and_nobody_elses(monkeypatch: pytest.MonkeyPatch) -> None:

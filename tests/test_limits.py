@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import runpy
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mnist_core import config, limits
 from mnist_core.errors import SettingError
+from mnist_core.export import measure, try_model
 from mnist_core.jobs.worker_process import start_worker
 from mnist_core.runs.spec import make_spec
 from mnist_core.runs.store import create_run
@@ -47,6 +52,18 @@ def test_a_process_within_its_limits_goes_on() -> None:
     with limits.limited(seconds=60):
         pass
     assert not [thread for thread in limits.threading.enumerate() if thread.name == "limits"]
+
+
+@pytest.mark.parametrize("helper", [measure, try_model])
+def test_helpers_that_open_models_end_even_if_their_parent_is_gone(
+    helper: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: dict[str, Any] = {}
+    monkeypatch.setattr(limits, "limited", lambda **options: contextlib.nullcontext(given.update(options)))
+    monkeypatch.setattr(sys, "argv", ["helper", str(tmp_path)])
+    with pytest.raises(SystemExit):
+        runpy.run_path(helper.__file__, run_name="__main__")
+    assert given["seconds"] == helper.MAX_SECONDS
 
 
 def test_limits_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

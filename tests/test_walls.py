@@ -247,7 +247,7 @@ OTHER_READERS = {
     "browser/bundle.py": "our own JavaScript",
     "export/html_page.py": "our own JavaScript",
     "export/try_model.py": "what `unzip` has just written",
-    "export/unzip.py": "the zip that is imported, and its entries",
+    "export/unzip.py": "the entries of the zip that is imported",
     "export/validate_binary.py": "what `unzip` has just written",
     "export/validate_json.py": "what `unzip` has just written",
     "files/folders.py": "our own examples",

@@ -382,6 +382,15 @@ def test_the_heartbeat_continues_without_updates(monkeypatch: pytest.MonkeyPatch
     assert run.status() == still, "no beat after the end"
 
 
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["no-run"], ["a", "b"]])
+def test_wrong_arguments_are_answered_with_the_usage(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert worker.main(arguments) == 2 and "Usage: " in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_stop_is_requested_by_file_or_by_signal(signals: None) -> None:
     run = create_run(make_spec("fast", {}, "sample"))
     stop_requested = worker.StopRequest(run)

@@ -111,6 +111,8 @@ def evaluate(model: str, data: str, record: bool, json_output: bool) -> None:
     if record:
         if click.get_current_context().get_parameter_source("data") is not ParameterSource.DEFAULT:
             raise SettingError("--record evaluates a run on the data that it was trained on: leave out --data.")
+        if model == "default":
+            raise SettingError("--record is for an imported run, and `default` is none: give --model RUN.")
         _record_scores(model, json_output)
         return
     from mnist_core.data.mnist import load_mnist

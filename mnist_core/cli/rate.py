@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from mnist_core import owners
 from mnist_core.cli.main import main
 from mnist_core.cli.options import data_option, json_option, recipe_option, seed_option
 from mnist_core.cli.output import print_json
@@ -15,6 +16,7 @@ from mnist_core.errors import RunError
 from mnist_core.files.folders import delete_folder
 from mnist_core.recipes.overrides import parse_override
 from mnist_core.recipes.settings import OPTIMIZERS
+from mnist_core.runs.disk_space import check_room
 from mnist_core.runs.run import Run
 from mnist_core.runs.spec import make_spec
 from mnist_core.runs.store import create_run
@@ -34,7 +36,9 @@ def rate(recipe: str, settings: tuple[str, ...], seed: int, data: str, json_outp
 
     overrides = {name: value for name, value in given.items() if value is not None}
     overrides |= dict(parse_override(text) for text in settings)
-    run = create_run(make_spec(recipe, overrides, data, seed), rate_finder.tests_folder())
+    spec = make_spec(recipe, overrides, data, seed)
+    check_room(owners.NOBODY)
+    run = create_run(spec, rate_finder.tests_folder())
     try:
         train_in_foreground(run)
         result = _result(run)

@@ -10,7 +10,7 @@ import click
 
 from mnist_core.charts.common import format_duration
 from mnist_core.cli.progress import on_signals, show_progress
-from mnist_core.cli.train import train_recipe, validation_accuracies
+from mnist_core.cli.train import train_recipe, validation_accuracies, was_stopped
 from mnist_core.data.mnist import Mnist
 from mnist_core.errors import RunError
 from mnist_core.reproduction.plain_keras import running_script
@@ -65,17 +65,19 @@ def _describe(planned: Planned) -> str:
 def _train(planned: Planned, mnist: Mnist, stopped: list[bool]) -> Training | None:
     """Trains to the end; None if a signal has stopped it. `stopped` is no longer empty after a signal."""
     began = monotonic()
-    scores = _train_ours(planned) if planned.trainer == OURS else _train_with_keras(planned, mnist, stopped)
+    scores = _train_ours(planned, stopped) if planned.trainer == OURS else _train_with_keras(planned, mnist, stopped)
     if scores is None:
         return None
     val_accuracy, test_accuracy = scores
     return Training(*planned.key(mnist), round(monotonic() - began, 1), test_accuracy, val_accuracy)
 
 
-def _train_ours(planned: Planned) -> tuple[tuple[float, ...], float] | None:
+def _train_ours(planned: Planned, stopped: list[bool]) -> tuple[tuple[float, ...], float] | None:
     spec = planned.spec
     run = train_recipe(spec.recipe, spec.overrides, spec.data, spec.seed)
     status = run.status()
+    if was_stopped(run):
+        stopped.append(True)
     if status.state == "stopped":
         return None
     if status.state != "finished":

@@ -12,10 +12,10 @@ from mnist_core.cli.main import main
 from mnist_core.cli.options import data_option, json_option, seed_option
 from mnist_core.cli.output import print_json, print_table, run_result
 from mnist_core.cli.repeat import repeat_trainings
-from mnist_core.cli.train import train_recipe, validation_accuracies
+from mnist_core.cli.train import train_recipe, validation_accuracies, was_stopped
 from mnist_core.config import runs_dir
 from mnist_core.data.mnist import load_mnist
-from mnist_core.errors import SettingError
+from mnist_core.errors import RunError, SettingError
 from mnist_core.recipes.recipe import Recipe
 from mnist_core.recipes.recipes import RECIPES, find_recipe
 from mnist_core.reproduction.comparison import measured_on, reproductions
@@ -76,16 +76,20 @@ def reproduce(
 def _reproduce_once(
     chosen: Sequence[Recipe], overrides: Mapping[str, Any], data: str, seed: int, json_output: bool
 ) -> None:
-    rows = []
+    """Raises RunError if a training has failed, once all others are printed."""
+    rows: list[dict[str, Any]] = []
     for recipe in chosen:
         run = train_recipe(recipe.name, overrides, data, seed)
         rows.append({"recipe": recipe.name, "parameters": recipe.parameters, **_comparison(recipe, run)})
-        if run.status().state == "stopped":  # Ctrl-C stops all of them
+        if was_stopped(run):  # Ctrl-C stops all of them
             break
     if json_output:
         print_json(rows)
     else:
         print_table(rows, ("recipe", "parameters", "published", "measured_on", "measured", "holds", "test_accuracy"))
+    failed = [row for row in rows if row["state"] not in ("finished", "stopped")]
+    if failed:
+        raise RunError(" ".join(f"{row['run']} {row['state']}: {row['message']}" for row in failed))
 
 
 def _comparison(recipe: Recipe, run: Run) -> dict[str, Any]:

@@ -62,6 +62,8 @@ from mnist_core.sweeps.store import Sweep
 def sweep(context: click.Context, /, json_output: bool, ready: str | None, base: str | None, **given: Any) -> None:
     """Searches for better settings: trains many trials, then retrains the best. Ctrl-C pauses the sweep."""
     if context.invoked_subcommand is not None:
+        if any(context.get_parameter_source(name) is ParameterSource.COMMANDLINE for name in context.params):
+            raise click.UsageError(f"Put the options after the command: sweep {context.invoked_subcommand} [OPTIONS].")
         return
     if (ready is None) == (base is None):
         raise SettingError("Give either --base NAME with --vary SETTING=VALUES, or --ready NAME.")

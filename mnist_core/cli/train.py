@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from mnist_core import owners
 from mnist_core.cli.main import main
 from mnist_core.cli.options import backend_option, data_option, json_option, recipe_option, seed_option
 from mnist_core.cli.output import print_json, print_table, run_result
@@ -26,6 +27,7 @@ from mnist_core.recipes.overrides import parse_override
 from mnist_core.recipes.recipe import Recipe
 from mnist_core.recipes.recipes import RECIPES
 from mnist_core.recipes.settings import OPTIMIZERS
+from mnist_core.runs.disk_space import check_room
 from mnist_core.runs.run import Run, write_stamped_status
 from mnist_core.runs.spec import make_spec
 from mnist_core.runs.status import Status, keep_alive
@@ -127,9 +129,13 @@ def _connect(backend: str) -> RayBackend | None:
 
 
 def train_recipe(recipe: str, overrides: Mapping[str, Any], data: str, seed: int, backend: str = "local") -> Run:
-    """Trains a new run to its end, with a progress bar. Raises as `make_spec` and `create_run` do."""
+    """Trains a new run to its end, with a progress bar. Raises as `make_spec`, `check_room` and `create_run` do."""
     spec, cluster = make_spec(recipe, overrides, data, seed), _connect(backend)
-    run = create_run(spec) if cluster is None else start_run(cluster, spec)
+    if cluster is None:
+        check_room(owners.NOBODY)
+        run = create_run(spec)
+    else:
+        run = start_run(cluster, spec)
     click.echo(f"{run.id}: {recipe}, seed {seed}. Ctrl-C stops it and keeps the model.", err=True)
     _train_with_progress(run, cluster)
     return run
@@ -229,6 +235,11 @@ def _print_result(run: Run, json_output: bool) -> None:
         click.echo(result["message"], err=True)
     if result["state"] not in ("finished", "stopped"):
         raise RunError(f"{run.id} {result['state']}: {result['message']}")
+
+
+def was_stopped(run: Run) -> bool:
+    """True if a stop was requested, even one that came too late, while the model was scored and saved."""
+    return run.status().state == "stopped" or run.control().get("stop") is True
 
 
 def validation_accuracies(run: Run) -> list[float]:

@@ -102,22 +102,24 @@ def write_export(
         precision: as for `export_run`.
 
     Returns:
-        The written files, `path` first.
+        The written files, `path` first. A data file that exists with the same content is not written.
 
     Raises:
-        RunError: a file exists already or cannot be written; and as `export_run`.
+        RunError: a file exists already or cannot be written, or a script would get the name of its data file; and as
+            `export_run`.
     """
     _format(name)
     if not overwrite:
-        _refuse_existing(path)  # before anything is computed
+        _refuse_existing(path, "Choose another name")  # before anything is computed
     contents = (
         {path: export_run(run, name, precision)}
         if name != "script"
         else _script_paths(path, keras_files.script_files(run))
     )
+    contents = {target: each for target, each in contents.items() if target == path or not _has_content(target, each)}
     for target in contents:
         if not overwrite:
-            _refuse_existing(target)
+            _refuse_existing(target, "Choose another name" if target == path else "Choose another folder")
     for target, each in contents.items():
         try:
             write_bytes(target, each)
@@ -127,13 +129,22 @@ def write_export(
     return list(contents)
 
 
-def _refuse_existing(path: Path) -> None:
+def _refuse_existing(path: Path, fix: str) -> None:
     if os.path.lexists(path):
-        raise RunError(f"{path} exists already. Choose another name, or replace it with --force.")
+        raise RunError(f"{path} exists already. {fix}, or replace it with --force.")
+
+
+def _has_content(path: Path, content: bytes) -> bool:
+    try:
+        return read_file(path, len(content)) == content
+    except OSError:
+        return False
 
 
 def _script_paths(path: Path, files: Mapping[str, bytes]) -> dict[Path, bytes]:
     """Path -> content: the script under the given path, its data files in the same folder."""
+    if path.name in files and path.name != keras_script.SCRIPT_FILE:
+        raise RunError(f"{path.name} is the name of a data file of the script. Choose another name, such as train.py.")
     return {path if name == keras_script.SCRIPT_FILE else path.with_name(name): value for name, value in files.items()}
 
 

@@ -22,6 +22,7 @@ from mnist_core.handwriting.mixture import ASSUMED_NON_DIGIT_SHARE
 from mnist_core.networks.layers import Conv2D, Dense, DepthwiseConv2D, Layer, biased_output
 from mnist_core.recipes.settings import Settings
 from mnist_core.runs.card import trained_on
+from mnist_core.runs.reports import check_report
 from mnist_core.runs.run import Run
 from mnist_core.runs.spec import OWN, RunSpec
 
@@ -116,8 +117,8 @@ def _manual_changes(run: Run) -> list[str]:
     """What was changed during the run, which the script does not repeat; at most three changes."""
     changes = [
         f"    {report['changed']['learning_rate']:g} from step {report['step']}"
-        for report in run.metrics().rows
-        if isinstance(report.get("changed"), dict) and "learning_rate" in report["changed"]
+        for row in run.metrics().rows
+        if (report := check_report(row)) is not None and "learning_rate" in report.get("changed", {})
     ]
     if not changes:
         return []

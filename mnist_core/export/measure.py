@@ -74,5 +74,5 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    with limited(megabytes=MEMORY_MB):
+    with limited(seconds=MAX_SECONDS, megabytes=MEMORY_MB):  # even if its parent is gone
         sys.exit(main(sys.argv[1:]))

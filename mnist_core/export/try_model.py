@@ -192,5 +192,5 @@ CHECKS: dict[str, Callable[[Path, Architecture], None]] = {
 """File of a run -> what opens it."""
 
 if __name__ == "__main__":
-    with limited():
+    with limited(seconds=MAX_SECONDS):  # even if its parent is gone
         sys.exit(main(sys.argv[1:]))

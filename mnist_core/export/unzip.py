@@ -13,6 +13,7 @@ from typing import IO
 
 from mnist_core.errors import RunError
 from mnist_core.files.folders import make_folder
+from mnist_core.files.read import open_file
 from mnist_core.files.write import create_file
 from mnist_core.runs.checkpoints import CHECKPOINT_FILE
 from mnist_core.runs.store import is_run_id
@@ -83,7 +84,7 @@ def extract(source: Path | IO[bytes], folder: Path) -> str:
         OSError: the files cannot be written.
     """
     with contextlib.ExitStack() as stack:
-        file = stack.enter_context(source.open("rb")) if isinstance(source, Path) else source
+        file = stack.enter_context(_open_zip(source)) if isinstance(source, Path) else source
         size = _check_directory(file)
         try:
             archive = stack.enter_context(zipfile.ZipFile(file))
@@ -93,6 +94,13 @@ def extract(source: Path | IO[bytes], folder: Path) -> str:
             why = str(error)[:200] or type(error).__name__  # zipfile quotes a name of any length
             raise RunError(f"The zip is damaged: {why}. Export the run again.") from None
     return run_id
+
+
+def _open_zip(path: Path) -> IO[bytes]:
+    try:
+        return open_file(path)
+    except OSError as error:
+        raise RunError(f"The zip cannot be read: {error}.") from None
 
 
 def _check_directory(file: IO[bytes]) -> int:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from mnist_core.data.augmentation import AUGMENTATIONS
 from mnist_core.data.splits import SPLITS
 from mnist_core.errors import SettingError
-from mnist_core.fields import Choice, Integer, Number, allowed, rule_violations
+from mnist_core.fields import Choice, Integer, Number, allowed, rule_of, rule_violations
 from mnist_core.handwriting.mixture import MIXTURES
 from mnist_core.networks.architecture import Architecture
 from mnist_core.networks.bulk_edits import dropout_rate, normalization_momentum, shared_initializer
@@ -98,6 +98,9 @@ class Settings:
     def __post_init__(self) -> None:
         for violation in rule_violations(self):
             raise SettingError(f"Invalid settings: {violation}.")
+        for declared in fields(self):
+            if isinstance(rule_of(declared), Number):  # Keras refuses a learning rate of 1, but not of 1.0
+                object.__setattr__(self, declared.name, float(getattr(self, declared.name)))
         if self.uncentered and self.drawings != "none":
             raise SettingError("drawings are 28×28 and cannot be mixed with uncentered digits: set drawings to none.")
         if self.label_smoothing and self.loss not in SMOOTHED_LOSSES:

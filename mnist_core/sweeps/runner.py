@@ -214,7 +214,9 @@ class SweepRunner:
     def _finish(self) -> None:
         best = self._study.best()
         if best is None:
-            raise SweepError("No trial has finished, so there is no best trial. The table of trials says why.")
+            failed = [trial for trial in self._study.ended if trial.state == "failed"]
+            why = describe_failures(failed) if failed else "All were stopped early."
+            raise SweepError(f"No trial has finished, so there is no best trial. {why}")
         value = format(best.value or 0, self._plan.value_format)
         measure, settings = MEASURES[self._plan.measure], settings_text(best.settings)
         message = f"Trial {best.number} is the best: {measure} {value} with {settings}."

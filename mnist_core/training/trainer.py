@@ -202,9 +202,11 @@ class Trainer:
             elapsed: seconds of training in that report, so that the curve shows why the training ended.
         """
         settings, best_epoch = self._spec.settings, self._checkpoint.best_epoch
+        restored = f"; the weights of epoch {best_epoch} are restored" if self._best_weights else ""
         if val_accuracy is not None:
             if settings.target_accuracy and val_accuracy >= settings.target_accuracy:
-                return f"Reached the target of {settings.target_accuracy:.2%} validation accuracy"
+                self._restore_best_weights()
+                return f"Reached the target of {settings.target_accuracy:.2%} validation accuracy{restored}"
             if settings.patience and epoch - best_epoch >= settings.patience:
                 self._restore_best_weights()
                 return (
@@ -213,7 +215,6 @@ class Trainer:
                 )
         if settings.time_budget and elapsed >= settings.time_budget:
             self._restore_best_weights()
-            restored = f"; the weights of epoch {best_epoch} are restored" if self._best_weights else ""
             return f"The time budget of {settings.time_budget:g} seconds is used up{restored}"
         return ""
 

@@ -57,6 +57,7 @@ def test_evaluate_refuses_runs_without_a_model_and_missing_data(tmp_path: Path) 
     run = create_run(make_spec("fast"))
     assert str(run.model) in call_error("evaluate", "--model", run.id, "--data", "sample")
     assert str(tmp_path / "nothing.npz") in call_error("evaluate", "--data", tmp_path / "nothing.npz")
+    assert "--model RUN" in call_error("evaluate", "--record")
 
 
 @pytest.fixture(scope="session")

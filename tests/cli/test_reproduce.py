@@ -68,7 +68,9 @@ class Trainers:
         self.trained: list[tuple[str, int]] = []
         self.interrupt: Callable[[], object] = lambda: None
         self.state = "finished"
+        self.stop_requested = False
         monkeypatch.setattr(repeat, "train_recipe", self._train_recipe)
+        monkeypatch.setattr(cli_reproduce, "train_recipe", self._train_recipe)
         monkeypatch.setattr(repeat, "running_script", self._running_script)
         monkeypatch.setattr(cli_reproduce, "load_mnist", lambda _: sample)
 
@@ -79,6 +81,8 @@ class Trainers:
             run.append_metrics({"step": 1, "val_accuracy": accuracy})
         run.write_card({"test_accuracy": 0.95})
         run.write_status(stamp_status(Status(self.state, "Why.")))
+        if self.stop_requested:
+            run.update_control(stop=True)
         self.trained.append(("digitlab", seed))
         return run
 
@@ -150,6 +154,25 @@ def test_a_stopped_run_ends_the_command_with_what_is_there(trainers: Trainers) -
     assert result.exit_code == 0
     assert "96.00 (1)" in result.stdout and "Stopped. The same command continues" in result.stderr
     assert len(trainers.trained) == 3, "the stopped run is the last one"
+
+
+@pytest.mark.parametrize("seeds", [(), ("--seeds", "2")])
+def test_a_stop_while_the_model_is_saved_ends_the_command(trainers: Trainers, seeds: tuple[str, ...]) -> None:
+    trainers.stop_requested = True
+    result = call("reproduce", "singh-mlp", "fast", "--data", "sample", *seeds)
+    assert result.exit_code == 0 and trainers.trained == ALL[:1]
+    assert "96.00 (1)" in result.stdout if seeds else "0.9600" in result.stdout
+
+
+def test_a_failed_training_is_named_after_the_table(trainers: Trainers) -> None:
+    trainers.state = "failed"
+    result = call("reproduce", "singh-mlp", "fast", "--data", "sample")
+    assert result.exit_code == 2 and [line.split()[0] for line in result.stdout.splitlines()] == [
+        "recipe",
+        "singh-mlp",
+        "fast",
+    ]
+    assert all(f"{run.id} failed: Why." in result.stderr for run in list_runs())
 
 
 @pytest.mark.slow

@@ -244,6 +244,17 @@ def test_every_setting_of_the_train_page_has_an_option(monkeypatch: pytest.Monke
         assert getattr(spec.settings, name) == value
 
 
+@pytest.mark.parametrize(("given", "stored"), [("sample", "sample"), ("a.npz", "{}/a.npz"), ("../b", "{}/../b")])
+def test_a_run_stores_the_absolute_path_of_its_data(
+    given: str, stored: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(train, "train_in_foreground", lambda _: None)
+    call("train", "--recipe", "fast", "--data", given)
+    (run,) = list_runs()
+    assert run.spec().data == stored.format(tmp_path)
+
+
 def test_no_setting_of_the_train_page_lacks_an_option() -> None:
     names = {name for name, _ in OPTIONS.values()} | {"recipe", "seed", "data"}
     assert names >= {*settings_form.BASIC_KEYS, state.AUGMENTATION, state.RECIPE, state.SEED, state.DATA}

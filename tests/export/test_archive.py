@@ -98,6 +98,12 @@ def test_a_zip_can_be_given_by_its_path(trained: Trained, tmp_path: Path) -> Non
     assert unpack_run(tmp_path / "run.zip").spec() == trained.run.spec()
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes on this system")
+def test_a_pipe_in_the_place_of_the_zip_is_refused_and_not_waited_for(tmp_path: Path, runs_root: Path) -> None:
+    os.mkfifo(tmp_path / "run.zip")
+    refused(tmp_path / "run.zip", "expected a file", runs_root)
+
+
 def test_a_run_gets_a_new_id_each_time(trained: Trained) -> None:
     packed = pack_run(trained.run)
     found = [unpack_run(io.BytesIO(packed)).id for _ in range(3)]

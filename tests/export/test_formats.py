@@ -128,6 +128,21 @@ def test_existing_data_files_of_a_script_are_not_replaced_either(trained: Traine
     assert [path.name for path in written] == ["a.py", "mnist.npz"]
 
 
+def test_scripts_with_the_same_data_file_share_it(trained: Trained, tmp_path: Path) -> None:
+    formats.write_export(trained.run, "script", tmp_path / "a.py")
+    assert formats.write_export(trained.run, "script", tmp_path / "b.py") == [tmp_path / "b.py"]
+    (tmp_path / "mnist.npz").write_bytes(b"somebody's")
+    with pytest.raises(RunError, match=r"mnist\.npz exists already. Choose another folder"):
+        formats.write_export(trained.run, "script", tmp_path / "c.py")
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_script_is_not_named_like_its_data_file(trained: Trained, tmp_path: Path, overwrite: bool) -> None:
+    with pytest.raises(RunError, match="train.py"):
+        formats.write_export(trained.run, "script", tmp_path / "mnist.npz", overwrite)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_exported_files_are_named_after_the_run(trained: Trained) -> None:
     assert (
         formats.export_filename(Run(Path("/x/20260101-000000-fast-1234")), "script") == "20260101-000000-fast-1234.py"

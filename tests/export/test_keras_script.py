@@ -305,6 +305,15 @@ def test_the_script_mentions_manual_changes_of_the_learning_rate() -> None:
     assert "0.02 from step 7" in keras_script.script_source(run)
 
 
+def test_damaged_reports_are_no_changes_of_the_learning_rate() -> None:
+    run = create_run(make_spec("fast"))
+    source = keras_script.script_source(run)
+    for rate, step in (("x", 1), (None, 1), (0.02, None), (0.02, 'a"""\nimport os\n"""')):
+        run.append_metrics({"step": step, "changed": {"learning_rate": rate}})
+    run.append_metrics({"changed": {"learning_rate": 0.02}})
+    assert keras_script.script_source(run) == source
+
+
 def test_a_fine_tuned_model_has_no_script() -> None:
     spec = replace(make_spec("fast"), base=fine_tune.SHIPPED_MODEL)
     with pytest.raises(RunError, match="from scratch"):

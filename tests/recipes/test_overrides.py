@@ -38,6 +38,11 @@ def test_an_override_changes_only_its_setting() -> None:
     assert FAST.epochs == 1
 
 
+def test_whole_numbers_are_floats_where_a_setting_is_a_number() -> None:
+    changed = apply_overrides(FAST, {"learning_rate": 1, "time_budget": 60, "epochs": 3})
+    assert repr((changed.learning_rate, changed.time_budget, changed.epochs)) == "(1.0, 60.0, 3)"
+
+
 def test_overriding_dropout_changes_the_layers() -> None:
     changed = apply_overrides(FAST, {"dropout": 0.4})
     assert changed.dropout == 0.4 and FAST.dropout == 0

@@ -496,7 +496,7 @@ def test_failures_under_an_earlier_process_do_not_abort_a_resumed_sweep() -> Non
 
 def test_a_sweep_of_which_no_trial_has_finished_has_no_best() -> None:
     sweep = create_sweep(make_plan_of_tiny("learning_rate=0.01,0.02", sampler="grid", trials=2))
-    with pytest.raises(SweepError):
+    with pytest.raises(SweepError, match="nan at step 7"):
         run_sweep_here(sweep, InstantBackend(lambda _: None))
     assert sweep.retrained_best() == {}
 

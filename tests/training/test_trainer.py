@@ -21,6 +21,7 @@ import pytest
 from mnist_core import worker
 from mnist_core.browser.weights_file import read_header
 from mnist_core.data.mnist import load_mnist
+from mnist_core.data.splits import split_mnist
 from mnist_core.errors import QueueFullError, RunError, TrainingError
 from mnist_core.jobs.lifecycle import conclude_run, resume_run
 from mnist_core.jobs.persistent_worker import PersistentWorker
@@ -34,9 +35,10 @@ from mnist_core.runs.run import Run
 from mnist_core.runs.snapshots import read_snapshot, snapshot_moments
 from mnist_core.runs.spec import RunSpec
 from mnist_core.runs.store import create_run
-from mnist_core.training import clock, dataset, estimate, live_snapshot, trainer
+from mnist_core.training import clock, dataset, estimate, live_snapshot, loop, trainer
 from mnist_core.training.control_handler import ControlHandler
 from mnist_core.training.model import make_model
+from mnist_core.training.trainer import Trainer
 from tests.support import wait_until
 
 SMALL = (
@@ -418,7 +420,6 @@ def test_patience_ends_it_and_restores_the_best_epoch(sample: Any) -> None:
     losses = [loss for _, loss in validation_losses(run)]
     best = int(np.argmin(losses)) + 1
     assert len(losses) == best + 2 and f"epoch {best} " in message
-    from mnist_core.data.splits import split_mnist
     from mnist_core.models.classifier import Classifier
 
     parts = split_mnist(sample, SETTINGS.split)
@@ -433,6 +434,25 @@ def test_target_accuracy_ends_it() -> None:
     assert "50.00%" in finish(run)
     accuracies = [row["val_accuracy"] for row in run.metrics().rows if "val_accuracy" in row]
     assert accuracies[-1] >= 0.5 > max([0, *accuracies[:-1]])
+
+
+@pytest.mark.usefixtures("keras")
+def test_target_accuracy_restores_the_best_weights_if_there_is_patience(
+    sample: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = new_run(epochs=60, patience=50, target_accuracy=0.5, weight_averaging=0.0)
+    model = make_model(run.spec().settings, 3)
+    bias = model.layers[-1].bias
+
+    def train(*_: object) -> Iterator[loop.Report]:
+        for epoch, loss, accuracy in ((1, 0.8, 0.4), (2, 0.9, 0.6)):
+            bias.assign(np.full(10, epoch, np.float32))
+            yield loop.Report(PER_EPOCH * epoch, epoch, 1.0, 0.5, 0.01, 200, 1.0, loss, accuracy)
+
+    monkeypatch.setattr(loop, "train", train)
+    ending = Trainer(run, Heartbeat(run), lambda: False, run.spec(), model, split_mnist(sample, "last-sixth")).train()
+    assert ending.state == "finished" and "50.00%" in ending.reason and "epoch 1 " in ending.reason
+    assert bias.numpy().tolist() == [1.0] * 10
 
 
 @pytest.mark.usefixtures("keras")
