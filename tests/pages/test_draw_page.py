@@ -95,6 +95,17 @@ def test_undo_brings_a_cleared_drawing_back(page: AppTest) -> None:
     assert 'data-digit="1"' in page_text(page)
 
 
+def test_canvas_that_quick_changes_of_a_setting_remove_comes_back_with_its_drawing(page: AppTest) -> None:
+    initial = state.initial_drawing_key(state.CANVAS)
+    draw(page, *ONE)
+    assert not page.session_state[initial]
+    page.slider(key=state.BRUSH).set_value(21).run()
+    assert len(page.session_state[initial]["objects"]) == 1
+    draw(page, *SEVEN)
+    page.toggle(key=state.PLAIN).set_value(True).run()
+    assert len(page.session_state[initial]["objects"]) == 2
+
+
 def test_example_is_read_as_some_digit(page: AppTest) -> None:
     button(page, "Draw one for me").click().run()
     assert "lab-answer" in page_text(page)

@@ -124,9 +124,13 @@ def _show_answer(bench: Workbench, drawing: Drawing | None) -> None:
 def _show_preparation(is_number: bool) -> None:
     """The brush, and the switch for plain resize."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.slider("Brush width", 6, 40, key=state.BRUSH, help="In pixels. The canvas is 280 pixels high.")
+        # Quick changes interrupt reruns, which can take the canvas off the page: it comes back with its drawing.
+        restore = state.restore_canvases
+        what = "In pixels. The canvas is 280 pixels high."
+        st.slider("Brush width", 6, 40, key=state.BRUSH, help=what, on_change=restore)
         if not is_number:
-            st.toggle("Plain resize", key=state.PLAIN, help="Only shrinks the drawing to 28×28 pixels.")
+            what = "Only shrinks the drawing to 28×28 pixels."
+            st.toggle("Plain resize", key=state.PLAIN, help=what, on_change=restore)
 
 
 def _show_tools(bench: Workbench, reading: Reading, details: DeltaGenerator, heading: DeltaGenerator) -> None:
