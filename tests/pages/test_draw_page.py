@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from types import SimpleNamespace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -93,6 +94,15 @@ def test_undo_brings_a_cleared_drawing_back(page: AppTest) -> None:
     button(page, "Clear").click().run()
     button(page, "Undo").click().run()
     assert 'data-digit="1"' in page_text(page)
+
+
+def test_undo_leaves_strokes_of_two_brush_widths(page: AppTest) -> None:
+    sent: Any = drawing(*SEVEN, BAR)
+    sent["drawing"]["raw"]["objects"][1]["strokeWidth"] = 32
+    page.session_state[state.CANVAS] = sent
+    page.run()
+    button(page, "Undo").click().run()
+    assert 'data-digit="7"' in page_text(page)
 
 
 def test_canvas_that_quick_changes_of_a_setting_remove_comes_back_with_its_drawing(page: AppTest) -> None:
