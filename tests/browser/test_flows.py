@@ -98,15 +98,16 @@ def test_number_is_read_on_a_phone(page: Page) -> None:
 
 
 def test_misread_drawing_is_kept_listed_and_deleted(page: Page) -> None:
-    draw(page, ROUND_HAND[7][1])
-    settled(page)
+    for stroke in ROUND_HAND[4][1]:
+        draw(page, [stroke])
+        settled(page)
     page.get_by_role("button", name="Correct the prediction").click()
-    page.get_by_test_id("stPopoverBody").get_by_text("4", exact=True).click()
+    page.get_by_test_id("stPopoverBody").get_by_text("9", exact=True).click()
     settled(page)
     page.get_by_text("Keep this drawing on this server").click()
     settled(page)
     page.get_by_role("button", name="Keep drawing").click()
-    kept = page.get_by_text("Kept as 4. You can")
+    kept = page.get_by_text("Kept as 9. You can")
     expect(kept).to_be_visible(timeout=20 * SECONDS)
     page.keyboard.press("Escape")
     draw(page, [[(40, 40), (60, 40)]])

@@ -102,8 +102,8 @@ def _show_stroke(bench: Workbench, places: Places, models: list[live_reading.Liv
 
 def _notice_stroke(bench: Workbench) -> None:
     """Reruns all of the workbench if a stroke changes more of it than its answer."""
-    if bench.reading and correction.is_kept(bench.reading.image):
-        st.rerun(FRAGMENT)  # what is drawn now is not kept
+    if correction.has_label():
+        st.rerun(FRAGMENT)  # what is drawn now has none, and is not kept
     sketchpad.rerun_if_emptied_or_begun(bench.canvas, FRAGMENT)
 
 
@@ -116,6 +116,7 @@ def _show_answer(bench: Workbench, drawing: Drawing | None) -> None:
     bench.reading = read(drawing, bench.choices)
     if bench.reading:
         st.html(PictureHtml(bench.reading.answer))
+        correction.follow_drawing(bench.reading.image)
     else:
         what = "Write a number" if bench.is_number else "Draw a digit"
         st.info(f"There is no ink. {what}, or upload an image of one.")
