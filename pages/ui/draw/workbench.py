@@ -87,7 +87,7 @@ def _show_stroke(bench: Workbench, places: Places, models: list[live_reading.Liv
         drawn = sketchpad.show_canvas(bench.canvas, width, lambda: _notice_stroke(bench))
     bench.reading = None
     with places.answer:
-        drawing = select_drawing(bench.canvas, drawn, bench.upload)
+        drawing = select_drawing(bench.canvas, drawn, bench.upload, lambda: st.rerun(FRAGMENT))
         guard.render(lambda: _show_answer(bench, drawing))
     with places.details:
         if bench.reading:
