@@ -132,5 +132,12 @@ def test_after_the_training_it_is_the_finished_model(app: AppTest, trained_run: 
     assert "The trained network reads your drawing" in page_text(app)
 
 
+def test_the_network_reads_a_drawing_of_another_brush(app: AppTest, trained_run: Run) -> None:
+    app.session_state[state.PROBE_CANVAS] = drawing(*ONE)
+    app.session_state[state.BRUSH] = 30  # the stroke's is 20
+    train_page(app, trained_run)
+    assert told(app)["strokes"] == 1 and told(app)["brush"] == 20
+
+
 def test_the_script_is_small() -> None:
     assert len(bundle("live_reading.js").encode()) < PAGE_WEIGHT
