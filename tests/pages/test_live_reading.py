@@ -71,7 +71,11 @@ def test_a_network_that_is_too_large_is_read_on_the_server_only(page: AppTest, m
     def too_large(choice: str) -> str:
         raise ModelError("Too large: it runs on the server only.")
 
+    assert "while you draw" in page.info[0].value
     monkeypatch.setattr(browser_model, "model_url", too_large)
+    for name in ("pages/home.py", "pages/draw.py"):
+        open_page(page, name)
+        assert "when you lift the pen" in page.info[0].value
     page.session_state[state.CANVAS] = drawing(*ONE)
     page.run()
     assert told(page)["models"] == [] and 'data-digit="1"' in page_text(page)
