@@ -35,6 +35,7 @@ def show_home() -> None:
             drawing = sketchpad.show_canvas(state.CANVAS, theme.CANVAS_PIXELS)
         with buttons:
             sketchpad.show_buttons(state.CANVAS, examples=True)
+        models = live_reading.models_in_browser([model_menu.current_model()])
     with answer:
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             st.title("Digit Lab", width="content")
@@ -44,14 +45,15 @@ def show_home() -> None:
         with st.container(key="home_answer"):
             live_reading.show_place(state.CANVAS, "answer")
             if image is None:
-                st.info("Draw a digit from 0 to 9. A network reads it while you draw.")
+                when = "while you draw" if models else "when you lift the pen"
+                st.info(f"Draw a digit from 0 to 9. A network reads it {when}.")
             else:
                 caches.backend().prepare()  # whoever draws is likely to train next
                 guard.render(partial(show_prediction, image))
     with details:
         show_cards(image)
     with pad:
-        live_reading.show_live_reading(state.CANVAS, live_reading.models_in_browser([model_menu.current_model()]))
+        live_reading.show_live_reading(state.CANVAS, models)
 
 
 def show_prediction(image: NDArray[np.uint8]) -> None:

@@ -13,6 +13,7 @@ export function startPage() {
   const reader = new Reader({
     onAnswer: ({ blank, answers, stages, milliseconds, error }) => {
       if (error) showProblem(`The drawing cannot be read. ${error}`);
+      else element("problem").hidden = true;
       if (blank || pad.isBlank) return; // cleared meanwhile
       view.show(answers[0], null, milliseconds);
       for (const canvas of stageCanvases) {
@@ -22,7 +23,7 @@ export function startPage() {
       showBlank(false);
     },
     onModel: ({ error }) => {
-      if (error) showProblem(`The model in this file cannot be used. ${error} Get the file again.`);
+      if (error) showModelProblem(error);
     },
   });
 
@@ -39,11 +40,19 @@ export function startPage() {
   });
 
   element("problem").hidden = true; // it says so where this script does not run
-  reader.loadModel({ buffer: fromBase64(element("model").textContent) });
+  try {
+    reader.loadModel({ buffer: fromBase64(element("model").textContent) });
+  } catch (error) {
+    showModelProblem(error.message);
+  }
 
   function showBlank(blank) {
     document.body.classList.toggle("blank", blank);
     if (blank) for (const canvas of stageCanvases) canvas.width = canvas.width; // which clears it
+  }
+
+  function showModelProblem(error) {
+    showProblem(`The model in this file cannot be used. ${error} Get the file again.`);
   }
 
   function showProblem(text) {

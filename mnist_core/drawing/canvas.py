@@ -14,6 +14,8 @@ from mnist_core.fields import is_number
 MAX_POINTS = 10_000
 """Most points of one drawing; drawing for a minute makes 3,000."""
 
+MAX_WIDTHS = 40
+"""Most brush widths of one drawing; the page offers 35."""
 MAX_WIDTH = 1000.0
 """Largest brush width that is believed, in pixels; the page offers 6 to 40."""
 MAX_COORDINATE = 1e6
@@ -32,9 +34,8 @@ def parse_brush_width(json_data: Mapping[str, Any] | None) -> float | None:
         json_data: of the canvas, as the drawing library Fabric.js writes it:
             `{"objects": [{"type": "path", "strokeWidth": 20, "path": […]}, …]}`. Anything else in it is ignored.
     """
-    widths = {_number(drawn.get("strokeWidth")) for drawn in _paths(json_data)}
-    width = widths.pop() if len(widths) == 1 else None
-    return width if width is not None and 0 < width <= MAX_WIDTH else None
+    widths = {_width(drawn) for drawn in _paths(json_data)}
+    return widths.pop() if len(widths) == 1 else None
 
 
 def parse_strokes(json_data: Mapping[str, Any] | None) -> Strokes:
@@ -51,6 +52,22 @@ def parse_strokes(json_data: Mapping[str, Any] | None) -> Strokes:
             parsed.append(points)
             left -= len(points)
     return tuple(parsed)
+
+
+def parse_strokes_by_width(json_data: Mapping[str, Any] | None) -> dict[float, Strokes]:
+    """Returns the strokes of each brush width in pixels of the canvas.
+
+    Args:
+        json_data: as for `parse_brush_width`. Strokes without a valid width are left out, and so are those of other
+            widths than the first MAX_WIDTHS.
+    """
+    by_width: dict[float, list[Mapping[str, Any]]] = {}
+    for drawn in _paths(json_data):
+        width = _width(drawn)
+        if width is not None and (width in by_width or len(by_width) < MAX_WIDTHS):
+            by_width.setdefault(width, []).append(drawn)
+    parsed = {width: parse_strokes({"objects": same}) for width, same in by_width.items()}
+    return {width: strokes for width, strokes in parsed.items() if strokes}
 
 
 def strokes_to_json(strokes: Sequence[ArrayLike], width: float, color: str) -> dict[str, Any]:
@@ -105,6 +122,12 @@ def _points(path: Any) -> NDArray[np.float32]:
             break
     distinct = [point for index, point in enumerate(points) if index == 0 or point != points[index - 1]]
     return np.array(distinct, np.float32).reshape(-1, 2)
+
+
+def _width(drawn: Mapping[str, Any]) -> float | None:
+    """Returns the brush width of a path, or None if it is none."""
+    width = _number(drawn.get("strokeWidth"))
+    return width if width is not None and 0 < width <= MAX_WIDTH else None
 
 
 def _number(value: Any) -> float | None:

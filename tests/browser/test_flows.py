@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from playwright.sync_api import Browser, Error, Locator, Page, expect
 
@@ -84,6 +86,20 @@ def test_drawn_digits_are_read(page: Page) -> None:
     assert answers == [digit for digit, _ in drawn]
 
 
+def test_tools_are_those_of_what_is_read_a_drawing_or_an_upload(page: Page) -> None:
+    paper = np.full((300, 300), 255, np.uint8)
+    cv2.line(paper, (150, 60), (150, 240), 0, 18)
+    png = cv2.imencode(".png", paper)[1].tobytes()
+    page.get_by_text("Upload a picture").click()
+    page.locator("input[type=file]").set_input_files({"name": "one.png", "mimeType": "image/png", "buffer": png})
+    tools = page.get_by_role("button", name="Correct the prediction")
+    sources = page.get_by_role("radiogroup").filter(has_text="Uploaded picture")
+    assert read(page) == 1
+    for source, count in (("Your drawing", 0), ("Uploaded picture", 1)):
+        sources.get_by_text(source, exact=True).click()
+        expect(tools).to_have_count(count, timeout=20 * SECONDS)
+
+
 def test_number_is_read_on_a_phone(page: Page) -> None:
     page.set_viewport_size({"width": 390, "height": 900})
     page.get_by_text("A whole number").click()
@@ -98,15 +114,16 @@ def test_number_is_read_on_a_phone(page: Page) -> None:
 
 
 def test_misread_drawing_is_kept_listed_and_deleted(page: Page) -> None:
-    draw(page, ROUND_HAND[7][1])
-    settled(page)
+    for stroke in ROUND_HAND[4][1]:
+        draw(page, [stroke])
+        settled(page)
     page.get_by_role("button", name="Correct the prediction").click()
-    page.get_by_test_id("stPopoverBody").get_by_text("4", exact=True).click()
+    page.get_by_test_id("stPopoverBody").get_by_text("9", exact=True).click()
     settled(page)
     page.get_by_text("Keep this drawing on this server").click()
     settled(page)
     page.get_by_role("button", name="Keep drawing").click()
-    kept = page.get_by_text("Kept as 4. You can")
+    kept = page.get_by_text("Kept as 9. You can")
     expect(kept).to_be_visible(timeout=20 * SECONDS)
     page.keyboard.press("Escape")
     draw(page, [[(40, 40), (60, 40)]])

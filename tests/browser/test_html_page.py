@@ -45,6 +45,16 @@ ATTACKS = """async (address) => {
   form.submit();
 }"""
 
+FAILING_WORKER = """window.Worker = class {
+  postMessage({ type }) {
+    const error = type === "read" && window.isFailing ? "Failing on purpose." : null;
+    const reply = { type: type === "read" ? "answer" : type, slot: 0, blank: true, answers: [], stages: [], error };
+    setTimeout(() => this.onmessage({ data: reply }));
+  }
+  terminate() {}
+};"""
+"""A worker that finds no ink, or fails while window.isFailing."""
+
 
 @pytest.fixture(scope="module")
 def shipped_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -140,6 +150,14 @@ def test_without_workers_the_page_itself_reads(chromium: Browser, shipped_page: 
         assert unwanted == []
 
 
+def test_a_problem_is_shown_until_a_drawing_is_read(chromium: Browser, shipped_page: Path) -> None:
+    with opened(chromium, shipped_page, FAILING_WORKER) as (page, _):
+        for is_failing in (True, False):
+            page.evaluate("(is_failing) => { window.isFailing = is_failing; }", is_failing)
+            draw_by_mouse(page, ROUND_HAND[1][1])
+            expect(page.locator("#problem")).to_be_visible(visible=is_failing)
+
+
 def test_a_finger_draws_on_a_phone(chromium: Browser, shipped_page: Path) -> None:
     phone = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True, "device_scale_factor": 3}
     with opened(chromium, shipped_page, offline=True, color_scheme="dark", **phone) as (page, unwanted):
@@ -159,6 +177,7 @@ def test_a_finger_draws_on_a_phone(chromium: Browser, shipped_page: Path) -> Non
     ("damage", "says"),
     [
         (lambda content: content.replace(b'id="model">RExBQgE', b'id="model">RExBQgI'), "format 2"),
+        (lambda content: content.replace(b'id="model">RExBQgE', b'id="model">RExB!!!'), "cannot be used"),
         (lambda content: content[: len(content) // 2], "may be incomplete"),
     ],
 )

@@ -67,6 +67,14 @@ def test_impossible_brush_is_not_known(width: Any) -> None:
     assert canvas.parse_brush_width(sent(path(["M", 1, 1], width=width))) is None
 
 
+def test_strokes_are_grouped_by_their_valid_widths() -> None:
+    drawn = [path(["M", place, 1], width=width) for place, width in enumerate([20, 8, -3, 20.0, None])]
+    found = canvas.parse_strokes_by_width(sent(*drawn, path(width=8)))
+    assert {width: [stroke[0, 0] for stroke in strokes] for width, strokes in found.items()} == {20: [0, 3], 8: [1]}
+    many = [path(["M", 1, 1], width=1 + place) for place in range(2 * canvas.MAX_WIDTHS)]
+    assert len(canvas.parse_strokes_by_width(sent(*many))) == canvas.MAX_WIDTHS
+
+
 @pytest.mark.parametrize("change", [{"scaleX": 2}, {"scaleY": 0.5}, {"angle": 30}, {"skewX": 1}])
 def test_stroke_that_was_edited_tells_nothing(change: dict[str, float]) -> None:
     """The canvas's toolbar lets people stretch and turn a stroke: its numbers are then of before."""
@@ -95,5 +103,6 @@ def test_nonsense_never_raises(value: Any) -> None:
     ):
         for stroke in canvas.parse_strokes(something):
             assert stroke.ndim == 2 and stroke.shape[1] == 2 and len(stroke) and np.isfinite(stroke).all()
+        assert all(0 < width <= canvas.MAX_WIDTH for width in canvas.parse_strokes_by_width(something))
         width = canvas.parse_brush_width(something)
         assert width is None or 0 < width <= canvas.MAX_WIDTH

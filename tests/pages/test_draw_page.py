@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from types import SimpleNamespace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,8 +15,9 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime.scriptrunner import ScriptRunContext
 from streamlit.testing.v1 import AppTest
 
+from mnist_core.drawing.whole_numbers import DigitPart, WholeNumber
 from mnist_core.models.classifier import Prediction
-from pages.ui.shared import canvas_edits, model_menu, prediction_view, state
+from pages.ui.shared import canvas_edits, model_menu, prediction_view, state, theme
 from tests.pages.support import ONE, SEVEN, button, canvas_state, drawing, open_page, page_text
 
 BAR = (20, 20, 260, 20)
@@ -95,6 +98,26 @@ def test_undo_brings_a_cleared_drawing_back(page: AppTest) -> None:
     assert 'data-digit="1"' in page_text(page)
 
 
+def test_undo_leaves_strokes_of_two_brush_widths(page: AppTest) -> None:
+    sent: Any = drawing(*SEVEN, BAR)
+    sent["drawing"]["raw"]["objects"][1]["strokeWidth"] = 32
+    page.session_state[state.CANVAS] = sent
+    page.run()
+    button(page, "Undo").click().run()
+    assert 'data-digit="7"' in page_text(page)
+
+
+def test_canvas_that_quick_changes_of_a_setting_remove_comes_back_with_its_drawing(page: AppTest) -> None:
+    initial = state.initial_drawing_key(state.CANVAS)
+    draw(page, *ONE)
+    assert not page.session_state[initial]
+    page.slider(key=state.BRUSH).set_value(21).run()
+    assert len(page.session_state[initial]["objects"]) == 1
+    draw(page, *SEVEN)
+    page.toggle(key=state.PLAIN).set_value(True).run()
+    assert len(page.session_state[initial]["objects"]) == 2
+
+
 def test_example_is_read_as_some_digit(page: AppTest) -> None:
     button(page, "Draw one for me").click().run()
     assert "lab-answer" in page_text(page)
@@ -129,6 +152,35 @@ def test_model_without_the_eleventh_output_has_ten_bars() -> None:
     uniform = np.full(10, 0.1, np.float32)
     assert "not a digit" not in prediction_view.probability_bars(uniform)
     assert "not a digit" in prediction_view.probability_bars(uniform * 0.5, 0.5)
+
+
+ONE_DIGIT = WholeNumber(
+    (DigitPart((18, 8, 26, 32), np.zeros((28, 28), np.uint8), Prediction(np.eye(10, dtype=np.float32)[1], 0.0)),)
+)
+
+
+def framed(number: WholeNumber, upload: np.ndarray) -> np.ndarray:
+    """The picture with frames around the digits, as the page shows it."""
+    shown = prediction_view.parts_html(number, upload)
+    png = base64.b64decode(re.findall(r'class="lab-boxes".*?base64,([^"]+)"', shown)[0])
+    return np.asarray(cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR))
+
+
+@pytest.mark.parametrize("channels", [(), (3,), (4,)])
+def test_a_frame_is_drawn_into_a_copy_of_every_type_of_picture(channels: tuple[int, ...]) -> None:
+    upload = np.full((40, 60, *channels), 255, np.uint8)
+    assert framed(ONE_DIGIT, upload)[7, 20].tolist() == list(theme.FRAME[::-1])
+    assert (upload == 255).all()
+
+
+@pytest.mark.parametrize(("ink", "paper"), [(0, 255), (255, 0)])
+def test_ink_of_a_transparent_upload_is_seen_between_the_frames(ink: int, paper: int) -> None:
+    upload = np.zeros((40, 60, 4), np.uint8)
+    upload[10:30, 20:24] = ink, ink, ink, 255
+    upload[10:30, 24] = ink, ink, ink, 51  # a soft edge
+    pixels = framed(ONE_DIGIT, upload)
+    assert pixels[20, 22].tolist() == [ink] * 3 and pixels[2, 2].tolist() == [paper] * 3
+    assert pixels[20, 24].tolist() == [(ink * 51 + paper * 204) // 255] * 3
 
 
 def test_prediction_in_words_names_what_it_is() -> None:

@@ -71,7 +71,11 @@ def test_a_network_that_is_too_large_is_read_on_the_server_only(page: AppTest, m
     def too_large(choice: str) -> str:
         raise ModelError("Too large: it runs on the server only.")
 
+    assert "while you draw" in page.info[0].value
     monkeypatch.setattr(browser_model, "model_url", too_large)
+    for name in ("pages/home.py", "pages/draw.py"):
+        open_page(page, name)
+        assert "when you lift the pen" in page.info[0].value
     page.session_state[state.CANVAS] = drawing(*ONE)
     page.run()
     assert told(page)["models"] == [] and 'data-digit="1"' in page_text(page)
@@ -130,6 +134,13 @@ def test_after_the_training_it_is_the_finished_model(app: AppTest, trained_run: 
     (model,) = told(app)["models"]
     assert model["id"] == trained_run.id and model["url"].endswith(".bin")
     assert "The trained network reads your drawing" in page_text(app)
+
+
+def test_the_network_reads_a_drawing_of_another_brush(app: AppTest, trained_run: Run) -> None:
+    app.session_state[state.PROBE_CANVAS] = drawing(*ONE)
+    app.session_state[state.BRUSH] = 30  # the stroke's is 20
+    train_page(app, trained_run)
+    assert told(app)["strokes"] == 1 and told(app)["brush"] == 20
 
 
 def test_the_script_is_small() -> None:

@@ -308,6 +308,15 @@ def test_correction_is_saved_once_with_its_strokes(app: AppTest) -> None:
     assert "Kept as 4" in app.success[0].value
 
 
+def test_another_label_for_a_kept_drawing_replaces_the_first(app: AppTest) -> None:
+    corrected(app, 3)
+    for label in (3, 7, 3):
+        app.segmented_control(key=state.CORRECT_LABEL).set_value(label).run()
+        button(app, "Keep drawing").click().run()
+        assert [kept.label for kept in list_corrections()] == [label]
+    assert "Kept as 3" in app.success[0].value
+
+
 def test_another_drawing_has_no_label_yet(app: AppTest) -> None:
     corrected(app, 4)
     assert not button(app, "Keep drawing").disabled

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from mnist_core.drawing.uploads import decode_upload
@@ -30,13 +32,16 @@ def _select_upload() -> None:
     st.session_state[state.DRAW_SOURCE] = "upload"
 
 
-def select_drawing(canvas: str, drawn: Drawing | None, upload: Drawing | None) -> Drawing | None:
+def select_drawing(
+    canvas: str, drawn: Drawing | None, upload: Drawing | None, on_change: Callable[[], None]
+) -> Drawing | None:
     """Returns what was used last, canvas or upload. If there is an upload, says which it is and offers the other.
 
     Args:
         canvas: key of the canvas.
         drawn: what is on it.
         upload: the uploaded picture.
+        on_change: called when the visitor chooses the other.
     """
     strokes = canvas_edits.drawn_objects(canvas)
     if strokes != st.session_state.get(state.seen_drawing_key(canvas), []):
@@ -45,6 +50,11 @@ def select_drawing(canvas: str, drawn: Drawing | None, upload: Drawing | None) -
     if upload is None:
         return drawn
     source = st.segmented_control(
-        "Predict", list(SOURCES), format_func=SOURCES.__getitem__, key=state.DRAW_SOURCE, required=True
+        "Predict",
+        list(SOURCES),
+        format_func=SOURCES.__getitem__,
+        key=state.DRAW_SOURCE,
+        required=True,
+        on_change=on_change,
     )
     return upload if source == "upload" else drawn

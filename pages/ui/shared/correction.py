@@ -7,7 +7,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from mnist_core.constants import NOT_A_DIGIT
-from mnist_core.handwriting.corrections import save_correction
+from mnist_core.handwriting.corrections import Correction, delete_correction, save_correction
 from mnist_core.models.classifier import Prediction
 from pages.ui.shared import feedback, guard, state, visitor
 from pages.ui.shared.sketchpad import Drawing
@@ -42,22 +42,38 @@ def show_correction_form(drawing: Drawing, image: NDArray[np.uint8], prediction:
         if label is None:
             return
         guard.try_action(lambda: _keep_drawing(drawing, image, label, prediction), pressed and agreed)
-        if st.session_state.get(state.LAST_CORRECTION) == (image.tobytes(), label):
+        if (kept := _last_correction(image)) and kept.label == label:
             st.success(f"Kept as {label_name(label)}. You can delete it or fine-tune a model on it on the Data page.")
             st.page_link(
                 "pages/data.py", label="Kept drawings", icon=":material/database:", query_params={"view": "kept"}
             )
 
 
-def is_kept(image: NDArray[np.uint8]) -> bool:
-    """Whether the last drawing that this session kept is this one, (28, 28) uint8."""
-    return bool((st.session_state.get(state.LAST_CORRECTION) or [b""])[0] == image.tobytes())
+def has_label() -> bool:
+    """Whether a label is chosen in the form, which another stroke takes back."""
+    return st.session_state.get(state.CORRECT_LABEL) is not None
+
+
+def follow_drawing(image: NDArray[np.uint8]) -> None:
+    """Lets the next chosen label be that of this image, (28, 28) uint8. Call it when a stroke changes the image."""
+    if not has_label():
+        st.session_state[state.CORRECTED_IMAGE] = image.tobytes()
+
+
+def _last_correction(image: NDArray[np.uint8]) -> Correction | None:
+    """What this session kept last, if it is this image."""
+    last: Correction | None = st.session_state.get(state.LAST_CORRECTION)
+    return last if last and np.array_equal(last.image, image) else None
 
 
 def _keep_drawing(drawing: Drawing, image: NDArray[np.uint8], label: int, prediction: Prediction) -> None:
-    """Saves the correction, unless it is the one saved last."""
-    correction = (image.tobytes(), label)
-    if st.session_state.get(state.LAST_CORRECTION) != correction:
-        save_correction(image, label, prediction.label, drawing.strokes, drawing.brush or 0.0, visitor.owner_id())
-        st.session_state[state.LAST_CORRECTION] = correction
-        feedback.confirm(f"Kept as {label_name(label)} on the Data page.")
+    """Saves the correction, unless it is the one saved last. Another label for the same image replaces it."""
+    last = _last_correction(image)
+    if last and last.label == label:
+        return
+    st.session_state[state.LAST_CORRECTION] = save_correction(
+        image, label, prediction.label, drawing.strokes, drawing.brush or 0.0, visitor.owner_id()
+    )
+    feedback.confirm(f"Kept as {label_name(label)} on the Data page.")
+    if last:
+        delete_correction(last.name)

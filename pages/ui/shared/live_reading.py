@@ -100,15 +100,24 @@ def show_state(canvas: str, models: Sequence[LiveModel], keep: bool = False) -> 
     knows = {
         "canvas": canvas_edits.widget_key(canvas),
         "strokes": len(canvas_edits.drawn_objects(canvas)),
-        "brush": _brush(canvas),
+        "brush": _brush(canvas, keep),
         "models": [asdict(model) for model in models],
         "keep": keep,
     }
     st.html(f'<div class="lab-live-state" data-state="{html.escape(json.dumps(knows))}"></div>')
 
 
-def _brush(canvas: str) -> float | None:
-    """Width of the brush; None if strokes on the canvas have another."""
+def _brush(canvas: str, keep: bool) -> float | None:
+    """Width of the brush; None if strokes on the canvas have another and the server reads them.
+
+    Args:
+        canvas: key of the canvas.
+        keep: the server does not read them: the width is then that of the strokes, if it is one.
+    """
     brush = canvas_edits.brush_width()
-    drawing = st.session_state.get(state.drawing_key(canvas))
-    return brush if not canvas_edits.drawn_objects(canvas) or parse_brush_width(drawing) == brush else None
+    if not canvas_edits.drawn_objects(canvas):
+        return brush
+    drawn = parse_brush_width(st.session_state.get(state.drawing_key(canvas)))
+    if keep:
+        return drawn or brush
+    return brush if drawn == brush else None

@@ -156,10 +156,24 @@ def _digit_caption(reading: Prediction) -> tuple[str, str]:
 
 def _with_boxes(number: WholeNumber, drawing: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The drawing with a frame around each digit, (H, W, 3) uint8."""
-    framed = np.ascontiguousarray(np.broadcast_to(np.atleast_3d(drawing)[..., :3], (*drawing.shape[:2], 3)))
+    framed = np.array(np.broadcast_to(_on_paper(np.atleast_3d(drawing)), (*drawing.shape[:2], 3)), order="C")
     width = max(1, drawing.shape[0] // 140)
     for part in number.parts:
         left, top, right, bottom = part.box
         color = theme.REJECTED if part.prediction.rejected else theme.FRAME
         cv2.rectangle(framed, (left - width, top - width), (right - 1 + width, bottom - 1 + width), color, width)
     return framed
+
+
+def _on_paper(drawing: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A drawing without its transparency, (H, W, 1 or 3) uint8: on white, or on black if its ink is light.
+
+    Args:
+        drawing: (H, W, 1), (H, W, 3) or (H, W, 4) uint8.
+    """
+    colors, alpha = drawing[..., :3], drawing[..., 3:]
+    if alpha.size == 0 or alpha.min() == 255:
+        return colors
+    ink = colors.astype(np.uint16) * alpha
+    paper = 0 if ink.sum() > 128 * 3 * alpha.sum() else 255
+    return ((ink + np.uint16(paper) * (255 - alpha)) // 255).astype(np.uint8)

@@ -140,17 +140,22 @@ def drawing_from_strokes(sent: dict[str, Any] | None, width: int) -> Drawing | N
         width: of the canvas, in pixels.
 
     Returns:
-        The drawing; None if there are no strokes or their widths differ.
+        The drawing; None if there are no strokes. Each stroke has its own width, and `brush` is None if they differ.
     """
-    strokes, brush = canvas.parse_strokes(sent), canvas.parse_brush_width(sent)
-    if not strokes or brush is None:
-        return None
+    image = np.zeros((theme.CANVAS_PIXELS, width), np.uint8)
+    by_width = canvas.parse_strokes_by_width(sent)
+    for brush, strokes in by_width.items():
+        image = np.maximum(image, _rendered(strokes, brush, width))
+    return Drawing(image, canvas.parse_strokes(sent), canvas.parse_brush_width(sent)) if by_width else None
+
+
+def _rendered(strokes: Strokes, brush: float, width: int) -> NDArray[np.uint8]:
+    """Strokes of one width where they are on the canvas, (280, width) uint8, ink bright."""
     points = np.concatenate(strokes)
     low, high = points.min(axis=0), points.max(axis=0)
     center = float(low[0] + high[0]) / 2, float(low[1] + high[1]) / 2
     size = max(float((high - low).max()), 1e-3)  # a dot has size 0
-    image = render_strokes(strokes, brush, size, center, max(width, theme.CANVAS_PIXELS))
-    return Drawing(image[: theme.CANVAS_PIXELS, :width], strokes, brush)
+    return render_strokes(strokes, brush, size, center, max(width, theme.CANVAS_PIXELS))[: theme.CANVAS_PIXELS, :width]
 
 
 def normalized_digit(drawing: Drawing | None) -> NDArray[np.uint8] | None:

@@ -49,7 +49,7 @@ DRAW_SOURCE = "draw_source"  # "canvas" or "upload": what was used last, and is 
 CORRECT_LABEL = "correct_label"
 CORRECTED_IMAGE = "corrected_image"  # bytes of the image that the label is chosen for
 CONSENT = _persistent("consent")
-LAST_CORRECTION = "last_correction"  # (image bytes, label), so that a second click saves nothing twice
+LAST_CORRECTION = "last_correction"  # so that a second click saves nothing twice, and another label replaces it
 
 # Train: the run that is shown. Keys of settings are the settings' own names
 RUN = "run"  # run id
