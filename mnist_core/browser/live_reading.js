@@ -45,7 +45,8 @@ class LiveReading {
     this.late = 0;
     this.frame = 0;
     const listen = { capture: true, passive: true, signal: (this.ending = new AbortController()).signal };
-    for (const name of ["pointerover", "pointerdown", "pointermove", "pointerup", "pointercancel"]) {
+    const ends = ["pointerup", "pointercancel", "lostpointercapture"];
+    for (const name of ["pointerover", "pointerdown", "pointermove", ...ends]) {
       document.addEventListener(name, this.guarded(this[name]), listen);
     }
     this.observer = new MutationObserver(this.guarded(this.update));
@@ -97,6 +98,7 @@ class LiveReading {
   pointerdown(event) {
     const { models, strokes } = this.state;
     if (!models.length || !event.isPrimary || event.button !== 0 || !this.isOnPaper(event)) return;
+    if (this.pen !== null && this.pen !== event.pointerId) return; // a palm while a pen draws
     this.prepare();
     clearTimeout(this.late);
     this.pen = event.pointerId;
@@ -124,6 +126,11 @@ class LiveReading {
   }
 
   pointercancel(event) {
+    this.pointerup(event);
+  }
+
+  /** A touch ends so if its canvas is replaced. */
+  lostpointercapture(event) {
     this.pointerup(event);
   }
 

@@ -56,7 +56,7 @@ def test_each_of_two_canvases_is_read_by_its_own_model(chromium: Browser) -> Non
         page = browser.new_page()
         errors: list[str] = []
         page.on("pageerror", lambda error: errors.append(str(error)))
-        page.set_content("".join(PLACES.format(key=key) for key in models))
+        page.set_content("<style>body {margin: 0}</style>" + "".join(PLACES.format(key=key) for key in models))
         script = SCRIPT.replace("MODELS", json.dumps(models))
         page.evaluate(f"(() => {{ {bundle('live_reading.js')} {script} }})()")
 
@@ -71,8 +71,18 @@ def test_each_of_two_canvases_is_read_by_its_own_model(chromium: Browser) -> Non
             for x, y in points[1:]:
                 page.mouse.move(box["x"] + x, box["y"] + y, steps=4)
 
+        def touch(name: str, pointer: int) -> None:
+            """Sends an event of another pointer than the mouse, at the first point of `upright`."""
+            place = dict(zip(("clientX", "clientY"), upright[0], strict=True))
+            options = {"bubbles": True, "isPrimary": True, "button": 0, "pointerId": pointer} | place
+            page.locator(".st-key-one_paper canvas").dispatch_event(name, options)
+
         upright, level = [(140.0, 40.0), (140.0, 240.0)], [(40.0, 140.0), (240.0, 140.0)]
-        draw("one", *upright)
+        touch("pointerdown", 70)
+        touch("lostpointercapture", 70)  # that finger draws no more
+        draw("one", *upright[:1])
+        touch("pointerdown", 77)  # a palm
+        page.mouse.move(*upright[1], steps=4)
         expect(page.locator(shown("one"))).to_have_text("1")
         expect(page.locator(shown("other"))).to_have_count(0)
         page.mouse.up()
