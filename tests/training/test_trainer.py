@@ -489,13 +489,13 @@ def test_a_limit_that_was_reached_before_an_interruption_still_ends_it() -> None
 
 @pytest.mark.usefixtures("keras")
 def test_the_time_left_is_within_the_time_budget() -> None:
-    run, left = new_run(epochs=1000, time_budget=4.0), list[float | None]()
+    run, left = new_run(epochs=1000, time_budget=20.0), list[float | None]()
     with training(run) as thread:
-        while thread.is_alive():
+        while thread.is_alive() and sum(seconds is not None for seconds in left) < 5:
             left.append(run.status().seconds_left)
             time.sleep(0.02)
     estimates = [seconds for seconds in left if seconds is not None]
-    assert estimates and max(estimates) < 4
+    assert estimates and max(estimates) < 20
 
 
 @pytest.mark.usefixtures("keras")
