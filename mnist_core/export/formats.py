@@ -102,7 +102,8 @@ def write_export(
         precision: as for `export_run`.
 
     Returns:
-        The written files, `path` first. A data file that exists with the same content is not written.
+        The written files, `path` first. Without `overwrite`, a data file that exists with the same content is not
+        written.
 
     Raises:
         RunError: a file exists already or cannot be written, or a script would get the name of its data file; and as
@@ -116,9 +117,9 @@ def write_export(
         if name != "script"
         else _script_paths(path, keras_files.script_files(run))
     )
-    contents = {target: each for target, each in contents.items() if target == path or not _has_content(target, each)}
-    for target in contents:
-        if not overwrite:
+    if not overwrite:
+        contents = {file: each for file, each in contents.items() if file == path or not _has_content(file, each)}
+        for target in contents:
             _refuse_existing(target, "Choose another name" if target == path else "Choose another folder")
     for target, each in contents.items():
         try:
