@@ -30,7 +30,7 @@ from mnist_core.recipes.settings import OPTIMIZERS
 from mnist_core.runs.disk_space import check_room
 from mnist_core.runs.run import Run, write_stamped_status
 from mnist_core.runs.spec import make_spec
-from mnist_core.runs.status import Status, keep_alive
+from mnist_core.runs.status import Status
 from mnist_core.runs.store import create_run, find_run
 
 WAIT_POLL_SECONDS = 0.3
@@ -193,7 +193,7 @@ def _wait_for_slot(run: Run, slots: Slots) -> bool:
     try:
         while run.control().get("stop") is not True:
             time.sleep(WAIT_POLL_SECONDS)
-            keep_alive(run.path / "status.json")
+            run.keep_alive()
             if slots.take(run):
                 return True
     finally:

@@ -17,7 +17,7 @@ from mnist_core.jobs.local_queue import LocalJob, LocalQueue
 from mnist_core.jobs.slots import Slots
 from mnist_core.jobs.worker_pool import WorkerPool
 from mnist_core.runs.run import Run, write_stamped_status
-from mnist_core.runs.status import FINAL_STATES, Status, keep_alive
+from mnist_core.runs.status import FINAL_STATES, Status
 
 log = logging.getLogger("digitlab.jobs")
 
@@ -100,9 +100,9 @@ class Dispatcher:
             self._slots.assign(job.run, job.worker.pid)
 
     def keep_alive(self) -> None:
-        """Renews the queued runs for other machines that share the storage: see `status.keep_alive`."""
+        """Renews the queued runs for other machines that share the storage: see `Run.keep_alive`."""
         for job in self._queue.turns():
-            keep_alive(job.run.path / "status.json")
+            job.run.keep_alive()
 
     def update_idle_workers(self) -> None:
         """Starts or ends the workers that wait for a run."""

@@ -42,9 +42,11 @@ everything that a crash or a text editor can leave behind; only a missing or bro
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -62,6 +64,8 @@ from mnist_core.runs.card import check_card
 from mnist_core.runs.spec import RunSpec
 from mnist_core.runs.status import END_SECONDS, Status, read_status, stamp_status
 
+RENEW_SECONDS = 1.0
+"""How often a queued run is renewed."""
 METRICS_BYTES = 200_000_000
 """Largest metrics.jsonl. A day of training writes 50 MB."""
 SWEEP_MARK = "sweep.json"
@@ -170,6 +174,16 @@ class Run:
     def write_status(self, status: Status) -> None:
         """Replaces status.json."""
         write_json(self.path / "status.json", asdict(status), durable=False)
+
+    def keep_alive(self) -> None:
+        """Renews the time of status.json while the run is queued: to other machines, an old file looks abandoned.
+
+        Does nothing if the file is gone, or younger than RENEW_SECONDS.
+        """
+        path = self.path / "status.json"
+        with contextlib.suppress(OSError):
+            if abs(time.time() - path.stat().st_mtime) >= RENEW_SECONDS:
+                os.utime(path)
 
     def metrics(self, seen: Metrics | None = None) -> Metrics:
         """Reads all reports. For workers and exports: pages use `sampled_metrics`.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import os
 import socket
@@ -30,8 +29,6 @@ FINAL_STATES = ("finished", "stopped", "failed", "interrupted")
 STATES = ("queued", "running", "paused", "stopping", *FINAL_STATES)
 END_SECONDS = 2.0
 """For this long after the last heartbeat of a process on this machine, its parent may still record how it ended."""
-RENEW_SECONDS = 1.0
-"""How often a queued run is renewed."""
 STALE_SECONDS = 10.0
 """A process on another machine whose heartbeat is older than this counts as gone."""
 
@@ -99,16 +96,6 @@ def stamp_status(status: Status) -> Status:
     """Adds this process's id, host and the current time."""
     pid = os.getpid()
     return replace(status, pid=pid, process=process_identity(pid), host=socket.gethostname(), heartbeat=time.time())
-
-
-def keep_alive(path: Path) -> None:
-    """Renews the time of a queued run's status.json: no worker does, and to other machines an old file looks abandoned.
-
-    Does nothing if the file is gone, or younger than RENEW_SECONDS.
-    """
-    with contextlib.suppress(OSError):
-        if abs(time.time() - path.stat().st_mtime) >= RENEW_SECONDS:
-            os.utime(path)
 
 
 def read_status(path: Path, grace: float = END_SECONDS) -> Status:

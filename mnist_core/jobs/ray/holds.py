@@ -20,7 +20,7 @@ from mnist_core.files.folders import delete_file, make_folder
 from mnist_core.files.json_reader import read_json
 from mnist_core.files.write import write_json
 from mnist_core.jobs.fair_queue import next_turns
-from mnist_core.runs import claims, status
+from mnist_core.runs import claims
 from mnist_core.runs.run import Run, sweep_mark
 
 FOLDER = ".cluster"
@@ -113,7 +113,7 @@ def turns(waiting: Iterable[Hold], running: Iterable[Hold]) -> list[Hold]:
 
 
 def keep_alive(holds: Iterable[Hold]) -> None:
-    """Renews the queued runs, see `status.keep_alive`."""
+    """Renews the queued runs, see `Run.keep_alive`."""
     for hold in holds:
         if hold.queued:
-            status.keep_alive(hold.run.path / "status.json")
+            hold.run.keep_alive()

@@ -39,7 +39,7 @@ def show_disk_space() -> None:
 def _show_offer(offered: list[Measured], whose: str) -> None:
     """The runs, and the button that deletes them."""
     if not offered:
-        st.caption(f"{whose} runs cannot be deleted here: each one is starred or has not ended.")
+        st.caption("No run can be deleted here: each one is starred or has not ended.")
         return
     runs = [Run(measured.path) for measured in offered]
     st.caption(f"{whose} oldest runs that have ended and are not starred:")
