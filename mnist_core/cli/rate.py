@@ -14,7 +14,7 @@ from mnist_core.cli.output import print_json
 from mnist_core.cli.train import train_in_foreground
 from mnist_core.errors import RunError
 from mnist_core.files.folders import delete_folder
-from mnist_core.recipes.overrides import parse_override
+from mnist_core.recipes.overrides import add_overrides
 from mnist_core.recipes.settings import OPTIMIZERS
 from mnist_core.runs.disk_space import check_room
 from mnist_core.runs.run import Run
@@ -34,8 +34,7 @@ def rate(recipe: str, settings: tuple[str, ...], seed: int, data: str, json_outp
     """Finds a learning rate with a range test of a few seconds and prints it."""
     from mnist_core.training import rate_finder
 
-    overrides = {name: value for name, value in given.items() if value is not None}
-    overrides |= dict(parse_override(text) for text in settings)
+    overrides = add_overrides({name: value for name, value in given.items() if value is not None}, settings)
     spec = make_spec(recipe, overrides, data, seed)
     check_room(owners.NOBODY)
     run = create_run(spec, rate_finder.tests_folder())

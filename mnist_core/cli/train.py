@@ -23,7 +23,7 @@ from mnist_core.jobs.lifecycle import conclude_run, prepare_resume, resume_run, 
 from mnist_core.jobs.ray.backend import RayBackend
 from mnist_core.jobs.slots import Slots, release
 from mnist_core.networks.library import resolve_network
-from mnist_core.recipes.overrides import parse_override
+from mnist_core.recipes.overrides import add_overrides
 from mnist_core.recipes.recipe import Recipe
 from mnist_core.recipes.recipes import RECIPES
 from mnist_core.recipes.settings import OPTIMIZERS
@@ -100,7 +100,7 @@ def train(
     overrides = {name: value for name, value in given.items() if value is not None}
     if augmentation is not None:
         overrides["augmentation"] = "hand" if augmentation else "none"
-    overrides |= dict(parse_override(text) for text in settings)
+    overrides = add_overrides(overrides, settings)
     if network is not None:
         overrides = {**resolve_network(network).overrides, **overrides}
     _print_result(train_recipe(recipe, overrides, data, seed, backend or routing.default_backend()), json_output)

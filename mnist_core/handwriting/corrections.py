@@ -108,6 +108,7 @@ def save_correction(
     strokes: Strokes = (),
     width: float = 0.0,
     owner: str = owners.NOBODY,
+    replaces: str | None = None,
 ) -> Correction:
     """Stores a drawing with its true label. Call it only after the person has agreed.
 
@@ -118,30 +119,34 @@ def save_correction(
         strokes: the pen's path in pixels of the canvas, if known.
         width: brush width in pixels of the canvas; 0 if unknown.
         owner: the browser that drew it.
+        replaces: name of a correction to delete once this one is stored; it does not count toward the limits.
 
     Raises:
-        DrawingError: the image or label is invalid, there are MAX_CORRECTIONS already, the owner has kept as many as
-            one may, or the folder is not writable.
+        DrawingError: the image, label or name is invalid, there are MAX_CORRECTIONS already, the owner has kept as many
+            as one may, or the folder is not writable.
     """
     if image.shape != (28, 28) or image.dtype != np.uint8:
         raise DrawingError(f"Expected a (28, 28) uint8 image; got {image.shape} {image.dtype}.")
     if not 0 <= label <= NOT_A_DIGIT:
         raise DrawingError(f"Expected a digit from 0 to 9, or {NOT_A_DIGIT} for not a digit; got {label}.")
+    replaced = _file(replaces) if replaces is not None else None
     name = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(4)}"
     drawing = Correction(name, label, image, strokes, width, predicted, owner)
     try:
         make_folder(corrections_dir())
         with locked(runs_dir()):  # two browser tabs at once do not both fit
-            _check_room(owner)
-            write_json(corrections_dir() / f"{name}.json", drawing.to_json())
+            _check_room(owner, replaces)
+            write_json(_file(name), drawing.to_json())
+            if replaced:
+                delete_file(replaced)
     except OSError as error:
         raise DrawingError(f"The correction cannot be saved. {explain_write_error(error, corrections_dir())}") from None
     return drawing
 
 
-def _check_room(owner: str) -> None:
-    """Checks that the owner may keep another drawing. NOBODY has no limit of its own."""
-    files = _files()
+def _check_room(owner: str, replaces: str | None) -> None:
+    """Checks that the owner may keep another drawing, without the replaced one. NOBODY has no limit of its own."""
+    files = [path for path in _files() if path.stem != replaces]
     if len(files) >= MAX_CORRECTIONS:
         raise DrawingError(
             f"This server keeps {MAX_CORRECTIONS:,} drawings, which is the limit. Delete some on the Data page."
@@ -150,7 +155,7 @@ def _check_room(owner: str) -> None:
     if (
         owner != owners.NOBODY
         and len(files) >= most
-        and sum(each.owner == owner for each in list_corrections()) >= most
+        and sum(each.owner == owner for each in list_corrections() if each.name != replaces) >= most
     ):
         raise DrawingError(
             f"You have kept {plural(most, 'drawing')}, which is the limit for one person. Delete some on the Data "
@@ -185,12 +190,18 @@ def delete_correction(name: str) -> None:
     Raises:
         DrawingError: no correction can have this name (so it is not used as a path), or the file cannot be deleted.
     """
-    if not _NAME.fullmatch(name):
-        raise DrawingError(f"{name[:80]!r} is not the name of a correction.")
+    path = _file(name)
     try:
-        delete_file(corrections_dir() / f"{name}.json")
+        delete_file(path)
     except OSError as error:
         raise DrawingError(f"{name} cannot be deleted. {explain_write_error(error, corrections_dir())}") from None
+
+
+def _file(name: str) -> Path:
+    """The file of a correction. Raises DrawingError if none can have this name."""
+    if not _NAME.fullmatch(name):
+        raise DrawingError(f"{name[:80]!r} is not the name of a correction.")
+    return corrections_dir() / f"{name}.json"
 
 
 def archive_corrections(drawings: Iterable[Correction]) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, replace
 from typing import Any
 
@@ -84,6 +84,21 @@ def overrides_for(settings: Settings, base: Settings) -> dict[str, Any]:
         return changed
     scalars = {name: value for name, value in changed.items() if name not in _LAYER_RULES}
     return {LAYERS_KEY: layers_to_json(settings.layers), **scalars}
+
+
+def add_overrides(overrides: Mapping[str, Any], texts: Iterable[str]) -> dict[str, Any]:
+    """Adds settings of the form `KEY=VALUE` to those of other options.
+
+    Raises:
+        SettingError: as in `parse_override`, or a setting is given twice.
+    """
+    merged = dict(overrides)
+    for text in texts:
+        name, value = parse_override(text)
+        if name in merged:
+            raise SettingError(f"{name} is given twice: {merged[name]} and {value}. Give it once.")
+        merged[name] = value
+    return merged
 
 
 def parse_override(text: str) -> tuple[str, Any]:

@@ -88,6 +88,22 @@ def test_too_many_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(list_corrections()) == 2
 
 
+@pytest.mark.parametrize("limit", ["MAX_CORRECTIONS", "DIGITLAB_MAX_DRAWINGS_EACH"])
+def test_another_label_fits_at_the_limit(limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if limit == "MAX_CORRECTIONS":
+        monkeypatch.setattr(corrections, limit, 2)
+    else:
+        monkeypatch.setenv(limit, "2")
+    first, second = (save_correction(image(), label, 0, owner="a" * 64) for label in (1, 2))
+    save_correction(image(), 7, 0, owner="a" * 64, replaces=second.name)
+    assert sorted(each.label for each in list_corrections()) == [1, 7]
+    with pytest.raises(DrawingError, match="limit"):
+        save_correction(image(), 8, 0, owner="a" * 64, replaces=second.name)  # it is gone already
+    with pytest.raises(DrawingError, match="not the name"):
+        save_correction(image(), 8, 0, owner="a" * 64, replaces="../../etc")
+    assert first.name in {each.name for each in list_corrections()}
+
+
 def test_folder_that_cannot_be_written_is_said(runs_root: Path) -> None:
     runs_root.mkdir(parents=True)
     (runs_root / "drawings").write_text("a file in its place")

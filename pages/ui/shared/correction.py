@@ -7,7 +7,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from mnist_core.constants import NOT_A_DIGIT
-from mnist_core.handwriting.corrections import Correction, delete_correction, save_correction
+from mnist_core.handwriting.corrections import Correction, save_correction
 from mnist_core.models.classifier import Prediction
 from pages.ui.shared import feedback, guard, state, visitor
 from pages.ui.shared.sketchpad import Drawing
@@ -72,8 +72,12 @@ def _keep_drawing(drawing: Drawing, image: NDArray[np.uint8], label: int, predic
     if last and last.label == label:
         return
     st.session_state[state.LAST_CORRECTION] = save_correction(
-        image, label, prediction.label, drawing.strokes, drawing.brush or 0.0, visitor.owner_id()
+        image,
+        label,
+        prediction.label,
+        drawing.strokes,
+        drawing.brush or 0.0,
+        visitor.owner_id(),
+        replaces=last.name if last else None,
     )
     feedback.confirm(f"Kept as {label_name(label)} on the Data page.")
-    if last:
-        delete_correction(last.name)
