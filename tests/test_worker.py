@@ -129,6 +129,8 @@ def test_card_has_all_keys(trained: Trained) -> None:
         "base",
         "taught",
         "changed_while_training",
+        "val_accuracy",
+        "val_loss",
     } == set(card)
     assert (card["recipe"], card["overrides"], card["seed"], card["epochs_trained"]) == ("fast", {"epochs": 2}, 1, 2)
     assert (card["parameters"], card["input_size"]) == (107_482, 28)

@@ -71,7 +71,7 @@ def compare(run_ids: tuple[str, ...], json_output: bool) -> None:
     if len(compared) < 2:
         raise RunError("1 run was given. Give at least two different runs to compare.")
     specs = [run.spec() for run in compared]
-    table = settings_table(specs, [live_changes(run, spec) for run, spec in zip(compared, specs, strict=True)])
+    table = settings_table(specs, [live_changes(run.sampled_metrics().rows) for run in compared])
     settings = {row["setting"]: row["values"] for row in table if row["differs"]}
     rows = []
     for index, run in enumerate(compared):

@@ -88,7 +88,7 @@ def prepare_resume(run: Run, epochs: int | None = None) -> Callable[[], None]:
 
     Args:
         run: ended.
-        epochs: to train in all; by default as before.
+        epochs: to train in all; by default as before. If the run has finished, its early-stopping limits start over.
 
     Returns:
         What makes the run as it was.
@@ -108,7 +108,10 @@ def prepare_resume(run: Run, epochs: int | None = None) -> Callable[[], None]:
             check_room(owners.read_owner(run.path), run.path.parent)
             slots.release(run)
             claims.fence(run)  # a worker that was cut off somewhere must not write to it again
-            run.update_control(stop=False, paused=False, **({} if epochs is None else {"epochs": epochs}))
+            requested = {"epochs": epochs} if epochs is not None else {}
+            if epochs is not None and (status.state == "finished" or epochs > status.epochs):
+                requested["extended_epoch"] = status.epoch
+            run.update_control(stop=False, paused=False, **requested)
             try:
                 requeue(run)
             except OSError:

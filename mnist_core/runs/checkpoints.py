@@ -42,6 +42,8 @@ class TrainingProgress:
         elapsed: seconds since the training began, without pauses and interruptions.
         best_loss: lowest validation loss so far.
         best_epoch: number of finished epochs when it was reached.
+        extended_epoch: finished epochs when more were requested of the training after it had ended; 0 if none were.
+        extended_elapsed: likewise, its elapsed seconds.
         asked: counters in control.json that have been handled, name -> count.
         data: number of the training images and a checksum of their labels; empty in a checkpoint of an earlier version.
     """
@@ -54,6 +56,8 @@ class TrainingProgress:
     elapsed: float = 0.0
     best_loss: float = float("inf")
     best_epoch: int = 0
+    extended_epoch: int = 0
+    extended_elapsed: float = 0.0
     asked: dict[str, int] = field(default_factory=dict)
     data: str = ""
 

@@ -9,21 +9,29 @@ from mnist_core.networks.architecture import LAYERS_KEY
 from mnist_core.networks.keras_model import layer_source
 from mnist_core.networks.layers import format_shape
 from mnist_core.recipes.overrides import setting_rules
-from mnist_core.runs.control import Control
-from mnist_core.runs.run import Run
+from mnist_core.runs.reports import Report
 from mnist_core.runs.spec import RunSpec
 
-
-def live_changes(run: Run, spec: RunSpec) -> dict[str, float]:
-    """Settings that the user changed while the run trained, with their latest value: `learning_rate` and `epochs`."""
-    control = Control.from_json(run.control())
-    requested = {"learning_rate": control.learning_rate, "epochs": control.epochs}
-    return {
-        name: value for name, value in requested.items() if value is not None and value != getattr(spec.settings, name)
-    }
+LiveChanges = Mapping[str, Sequence[float]]
+"""Setting -> its values, one after the other, that the user gave it while the run trained."""
+LIVE_SETTINGS = ("learning_rate", "epochs")
+"""Settings that can be changed while a run trains."""
+SHOWN_CHANGES = 4
+"""Values of one setting that are named; of more, the first and the last ones."""
 
 
-def describe_changes(spec: RunSpec, live: Mapping[str, float] | None = None) -> str:
+def live_changes(reports: Sequence[Report]) -> LiveChanges:
+    """What the user changed while a run trained, as its worker applied it.
+
+    Args:
+        reports: of the run, as `check_report` returns them.
+    """
+    changes = [report["changed"] for report in reports if "changed" in report]
+    by_setting = {name: [change[name] for change in changes if name in change] for name in LIVE_SETTINGS}
+    return {name: values for name, values in by_setting.items() if values}
+
+
+def describe_changes(spec: RunSpec, live: LiveChanges | None = None) -> str:
     """What differs from the recipe: `epochs 3, dropout 0.2, learning_rate 0.0003 while training, seed 7`.
 
     Args:
@@ -37,9 +45,17 @@ def describe_changes(spec: RunSpec, live: Mapping[str, float] | None = None) -> 
     return ", ".join(parts)
 
 
-def describe_live_changes(live: Mapping[str, float]) -> list[str]:
-    """What was changed during the training, `learning_rate 0.0003 while training` each."""
-    return [f"{name} {value:g} while training" for name, value in live.items()]
+def describe_live_changes(live: LiveChanges) -> list[str]:
+    """What was changed during the training, `learning_rate 0.1, then 0.0003 while training` each."""
+    return [f"{name} {_values_text(values)} while training" for name, values in live.items()]
+
+
+def _values_text(values: Sequence[float]) -> str:
+    """The values of a setting one after the other: `0.1, then 0.0003`."""
+    texts = [f"{value:g}" for value in values]
+    if len(texts) > SHOWN_CHANGES:
+        texts = [texts[0], "…", *texts[2 - SHOWN_CHANGES :]]
+    return ", then ".join(texts)
 
 
 def describe_overrides(spec: RunSpec) -> list[str]:
@@ -60,7 +76,7 @@ def describe_network(spec: RunSpec) -> str:
     return f"{len(network.layers)} layers, {network.parameters:,} parameters: {layers}"
 
 
-def settings_table(specs: Sequence[RunSpec], live: Sequence[Mapping[str, float]] = ()) -> list[dict[str, Any]]:
+def settings_table(specs: Sequence[RunSpec], live: Sequence[LiveChanges] = ()) -> list[dict[str, Any]]:
     """Puts the settings of several runs side by side.
 
     Args:
@@ -86,10 +102,10 @@ def settings_table(specs: Sequence[RunSpec], live: Sequence[Mapping[str, float]]
     return [{"setting": name, "differs": len(set(values)) > 1, "values": values} for name, values in rows]
 
 
-def _setting_text(spec: RunSpec, live: Mapping[str, float], name: str) -> str:
-    """The value of a setting, and the one that it was changed to during the training: `0.003, then 0.001`."""
+def _setting_text(spec: RunSpec, live: LiveChanges, name: str) -> str:
+    """The value of a setting, and those that it was changed to during the training: `0.003, then 0.001`."""
     text = _to_text(getattr(spec.settings, name))
-    return f"{text}, then {live[name]:g}" if name in live else text
+    return f"{text}, then {_values_text(live[name])}" if name in live else text
 
 
 def _to_text(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from mnist_core.runs.card import trained_on
 from mnist_core.runs.comparison import describe_changes, live_changes
 from mnist_core.runs.imports import read_import
 from mnist_core.runs.labels import MAX_NAME, read_label, run_title
-from mnist_core.runs.reports import kept_report
+from mnist_core.runs.reports import Report, kept_report
 from mnist_core.runs.run import Run, sweep_mark
 from mnist_core.runs.spec import RunSpec
 from mnist_core.runs.store import list_runs
@@ -48,7 +49,7 @@ CLAIMED, MEASURED = "claimed", "measured"
 MAX_NUMBER = 1e12
 """Larger numbers in a run's files are taken for a mistake."""
 
-_ROW_VERSION = f"5 {' '.join(COLUMNS)}"
+_ROW_VERSION = f"6 {' '.join(COLUMNS)}"
 """Version of the rows in the index. Raise the number when a column changes its meaning."""
 
 
@@ -68,17 +69,17 @@ def history_row(run: Run) -> dict[str, Any]:
         spec: RunSpec | None = run.spec()
     except RunError:
         spec = None
-    mark = read_import(run.path)
+    reports, mark = _reports(run), read_import(run.path)
     measured = mark.measured if mark else {}
     return {
         "run": run.id,
         **asdict(label),
         "name": run_title(run, label),
         "recipe": spec.kind if spec else None,
-        "changed": describe_changes(spec, live_changes(run, spec)) if spec else None,
+        "changed": describe_changes(spec, live_changes(reports)) if spec else None,
         "data": measured.get("data") or trained_on(card)[:MAX_NAME] or (spec.data if spec else None),
         "epochs": status.epoch if status.final else status.epochs,
-        "val_accuracy": measured.get("val_accuracy", _validation_accuracy(run, spec)),
+        "val_accuracy": measured.get("val_accuracy", _validation_accuracy(card, reports, spec)),
         "test_accuracy": _number_or_none({**card, **measured}.get("test_accuracy"), 1.0),
         "test_loss": _number_or_none({**card, **measured}.get("test_loss")),
         "parameters": spec.settings.architecture.parameters if spec else None,
@@ -107,13 +108,17 @@ def _describe_trial(run: Run) -> str | None:
     return f"{mark['sweep'][:MAX_NAME]} trial {mark['trial']}" + (", winner" if mark["part"] else "")
 
 
-def _validation_accuracy(run: Run, spec: RunSpec | None) -> float | None:
+def _reports(run: Run) -> Sequence[Report]:
     try:
-        rows = run.sampled_metrics().rows
+        return run.sampled_metrics().rows
     except RunError:  # a folder or a pipe has taken the file's place
-        return None
-    report = kept_report(rows, spec.settings.patience if spec else 0)
-    return None if report is None else _number_or_none(report["val_accuracy"], 1.0)
+        return ()
+
+
+def _validation_accuracy(card: Mapping[str, Any], reports: Sequence[Report], spec: RunSpec | None) -> float | None:
+    """That of the model; without a model, or if an earlier version has written its card, that of the last epochs."""
+    kept = kept_report(reports, spec.settings.patience if spec else 0) or {}
+    return _number_or_none(card.get("val_accuracy", kept.get("val_accuracy")), 1.0)
 
 
 def _number_or_none(value: Any, limit: float = MAX_NUMBER) -> float | None:

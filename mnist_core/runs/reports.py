@@ -90,7 +90,7 @@ def chart_rows(rows: Sequence[Mapping[str, Any]], steps_per_epoch: float) -> lis
 
 
 def kept_report(rows: Sequence[Report], patience: int) -> Report | None:
-    """The report with the validation results of the model that the training kept; None before the first validation.
+    """The report about the model that a training keeps at the end of an epoch; None before the first validation.
 
     That is the model of the last epoch, or, with patience, the model with the lowest validation loss.
     """

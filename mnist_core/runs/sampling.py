@@ -1,7 +1,8 @@
 """Reads a bounded part of a metrics.jsonl, for lists and charts: a file of 30 MB costs no more than one of 2 MB.
 
 A file of up to WHOLE_BYTES is read as a whole. Of a larger one are read the first and last reports, reports at even
-distances between them, and every report with validation results, since each is a dot on a curve.
+distances between them, and every report with validation results, since each is a dot on a curve, or with a change by
+the user.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ SAMPLED_LINES = 1_000
 SAMPLED_BYTES = 1_000_000
 """Total length of the lines that are read at even distances."""
 _CHUNK = 1 << 20
-_VALIDATED = b'"val_loss"'
+_VALIDATED, _CHANGED = b'"val_loss"', b'"changed"'
 
 Report = dict[str, Any]
 
@@ -45,10 +46,10 @@ def sample_reports(file: BinaryIO, start: int) -> tuple[list[Report], int, int]:
         rows, length, broken = parse_lines(file.read(size - start))
         reports = [report for row in rows if (report := check_report(row)) is not None]
         return reports, start + length, broken + len(rows) - len(reports)
-    validations, end = _scan(file, start)
+    validations, end = _scan(file, start, _VALIDATED)
     if end == start:
         return [], start, 0
-    places = validations | _even_places(file, start, end)
+    places = validations | _scan(file, start, _CHANGED)[0] | _even_places(file, start, end)
     reports, broken = [], 0
     for place in sorted(places):
         row = parse_line(_line_at(file, place))
@@ -61,12 +62,18 @@ def sample_reports(file: BinaryIO, start: int) -> tuple[list[Report], int, int]:
 
 
 def thin_out(reports: Sequence[Report]) -> tuple[Report, ...]:
-    """Keeps at most MAX_REPORTS and MAX_VALIDATIONS reports, evenly spaced, with the first and the last."""
+    """Keeps at most MAX_REPORTS and MAX_VALIDATIONS reports, evenly spaced, with the first and the last.
+
+    MAX_REPORTS with changes by the user come on top.
+    """
     if len(reports) <= min(MAX_REPORTS, MAX_VALIDATIONS):
         return tuple(reports)
+    validated = {index for index, report in enumerate(reports) if _is_validated(report)}
+    others = set(range(len(reports))) - validated
+    changed = {index for index in others if "changed" in reports[index]}
     kept: set[int] = set()
-    for validated, limit in ((False, MAX_REPORTS), (True, MAX_VALIDATIONS)):
-        indices = [index for index, report in enumerate(reports) if _is_validated(report) == validated]
+    for group, limit in ((others, MAX_REPORTS), (validated, MAX_VALIDATIONS), (changed, MAX_REPORTS)):
+        indices = sorted(group)
         kept |= {indices[place] for place in _even(len(indices), limit)}
     return tuple(reports[index] for index in sorted(kept))
 
@@ -82,8 +89,8 @@ def _even(count: int, limit: int) -> list[int]:
     return [round(place * (count - 1) / (limit - 1)) for place in range(limit)]
 
 
-def _scan(file: BinaryIO, start: int) -> tuple[set[int], int]:
-    """Where lines with validation results begin, and where the last complete line ends.
+def _scan(file: BinaryIO, start: int, key: bytes) -> tuple[set[int], int]:
+    """Where lines with a key begin, and where the last complete line ends.
 
     When there are too many, every second is left out, then every second of the rest.
     """
@@ -94,7 +101,7 @@ def _scan(file: BinaryIO, start: int) -> tuple[set[int], int]:
     while chunk := file.read(_CHUNK):
         text = overlap + chunk
         offset = position - len(overlap)
-        at, searched = text.find(_VALIDATED), 0
+        at, searched = text.find(key), 0
         while at >= 0:
             before = text.rfind(b"\n", searched, at)
             line = offset + before + 1 if before >= 0 else begin
@@ -104,11 +111,11 @@ def _scan(file: BinaryIO, start: int) -> tuple[set[int], int]:
                     places, spacing = places[::2], 2 * spacing
             seen += 1
             searched = text.find(b"\n", at)  # the next line: once a line is enough, however long it is
-            at = text.find(_VALIDATED, searched) if searched >= 0 else -1
+            at = text.find(key, searched) if searched >= 0 else -1
         if (last := chunk.rfind(b"\n")) >= 0:
             begin = end = position + last + 1
         position += len(chunk)
-        overlap = text[-len(_VALIDATED) + 1 :]
+        overlap = text[-len(key) + 1 :]
     return {places[place] for place in _even(len(places), MAX_VALIDATIONS) if places[place] < end}, end
 
 

@@ -41,8 +41,9 @@ MAX_DIFFERENCE = 1e-3
 def finish_run(run: Run, status: Status, spec: RunSpec, model: Any, dataset: Dataset, processes: int = 1) -> Evaluation:
     """Tests, saves and converts the Keras model, checks that both models agree, and writes the card.
 
-    A sweep looks at the test images once, for its best model (`sweeps/final_test.py`). So the model of a sweep's run is
-    scored on the validation images instead.
+    Every model is scored on the validation images: a training that ended within an epoch has no report about it. A
+    sweep looks at the test images once, for its best model (`sweeps/final_test.py`), so the models of its runs are
+    not tested.
 
     Args:
         run: whose files are written.
@@ -61,19 +62,19 @@ def finish_run(run: Run, status: Status, spec: RunSpec, model: Any, dataset: Dat
     """
     split, trained = dataset.split, _network_to_keep(model, spec, dataset.non_digit_share)
     in_sweep = bool(sweep_mark(run))
-    images, labels = (split.x_validation, split.y_validation) if in_sweep else (split.x_test, split.y_test)
-    probabilities = predict(trained, images)
-    evaluation = evaluate(probabilities, labels)
+    images, probabilities = split.x_validation, predict(trained, split.x_validation)
+    evaluation = evaluate(probabilities, split.y_validation)
+    scores = {"val_accuracy": evaluation.accuracy, "val_loss": evaluation.loss}
+    if not in_sweep:
+        if split.x_test is not images:  # some recipes validate on the test images
+            evaluation = evaluate(predict(trained, split.x_test), split.y_test)
+        scores |= evaluation.test_scores()
     with replacing(run.path / "model.keras") as temporary:
         trained.save(temporary)
     with contextlib.suppress(ModelError):  # the network is too large for a browser
         read_browser_model(run.path)
     content = convert.convert(trained, spec.settings.architecture)
     agreement = save_converted_model(run.model, content, images[:AGREEMENT_IMAGES], probabilities[:AGREEMENT_IMAGES])
-    if in_sweep:
-        scores = {"val_accuracy": evaluation.accuracy, "val_loss": evaluation.loss}
-    else:
-        scores = evaluation.test_scores()
     pens, accuracy = dataset.pens, {}
     if pens.measure and not in_sweep:
         accuracy = accuracy_by_condition(Classifier(run.model), pens.measure, processes)
@@ -141,7 +142,7 @@ def _card(run: Run, status: Status, spec: RunSpec, dataset: Dataset, agreement: 
         "parameters": spec.settings.architecture.parameters,
         "input_size": spec.settings.architecture.input_size,
         "epochs_trained": status.epochs_trained,
-        "changed_while_training": live_changes(run, spec),
+        "changed_while_training": live_changes(run.metrics().rows),
         "train_seconds": status.train_seconds,
         "images_per_second": status.images_per_second,
         "litert": agreement,

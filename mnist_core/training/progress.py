@@ -35,6 +35,7 @@ class ProgressWriter:
 
     Attributes:
         elapsed: seconds at the last report, as `TrainingClock.elapsed`.
+        time_limit: of these seconds, how many there can be at most; None without a limit.
     """
 
     def __init__(
@@ -52,11 +53,11 @@ class ProgressWriter:
         shown = 0 if sweep_mark(run) else len(split.y_test)  # no run of a sweep sees the test images
         grid = probes.choose_probe_grid(split.x_test[:shown], split.y_test[:shown])
         self._probes = probes.ProbeRecorder(run, grid, predictor)
-        self._time_budget = settings.time_budget
         self._per_epoch = steps_per_epoch(len(split.x_train), settings)
         self._time_left = TimeLeftEstimator(self._per_epoch, len(split.x_validation) / settings.batch_size)
         self._reports, self._images_per_second = 0, 0.0
         self.elapsed = 0.0
+        self.time_limit: float | None = None
 
     def write(self, report: Report) -> None:
         """Writes one report."""
@@ -94,6 +95,6 @@ class ProgressWriter:
     def _seconds_left(self, steps: int) -> float | None:
         """Seconds until all steps are trained or the time budget is used up; None while there is no estimate."""
         left = self._time_left.seconds_left(steps)
-        if left is None or not self._time_budget:
+        if left is None or self.time_limit is None:
             return left
-        return max(0.0, min(left, self._time_budget - self.elapsed))
+        return max(0.0, min(left, self.time_limit - self.elapsed))

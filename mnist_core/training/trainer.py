@@ -20,6 +20,7 @@ from mnist_core.runs.checkpoints import (
     restore_weights,
     write_checkpoint,
 )
+from mnist_core.runs.control import Control
 from mnist_core.runs.heartbeat import Heartbeat
 from mnist_core.runs.run import Run
 from mnist_core.runs.snapshots import Moment, delete_later_snapshots, first_epoch_steps, write_snapshot
@@ -34,6 +35,7 @@ from mnist_core.training.loop import Report
 from mnist_core.training.predict import make_predictor
 from mnist_core.training.progress import ProgressWriter
 from mnist_core.training.weights import inference_weights
+from mnist_core.wording import plural
 
 CHECKPOINT_SECONDS = 2
 """Minimum seconds between two checkpoints; a pause and the end of a training always write one. Writing takes 0.05
@@ -81,6 +83,8 @@ class Trainer:
         self._best_weights: Variables = []
         self._pending: Variables = []
         """The variables of `_checkpoint` while it is not written yet."""
+        self._target = settings.target_accuracy
+        """Validation accuracy that ends the training; 0 if none does."""
         self._last_write = time.monotonic()
         """When the last checkpoint was written, or the training began, as `time.monotonic`."""
         if has_checkpoint(run.path):
@@ -118,6 +122,7 @@ class Trainer:
             self._write_snapshot(Moment(0))
         if not self._apply_control():
             return self._stopped()
+        self._extend()
         try:
             ending = self._train_epochs(begin.epoch)
         except BaseException:
@@ -128,10 +133,10 @@ class Trainer:
         return ending
 
     def _train_epochs(self, finished_epochs: int) -> Ending:
-        if finished_epochs and self._control.values.epochs <= self._checkpoint.epochs:  # nobody has added epochs
-            accuracies = [row["val_accuracy"] for row in self._run.metrics().rows if "val_accuracy" in row]
-            if limit := self._reached_limit((accuracies or [0.0])[-1], finished_epochs, self._checkpoint.elapsed):
-                return Ending("finished", limit)
+        if finished_epochs:
+            accuracy = (self._accuracies() or [0.0])[-1]
+            if limit := self._reached_limit(accuracy, finished_epochs, self._checkpoint.elapsed):
+                return self._ended("finished", limit)
         settings, seed, controls = self._spec.settings, self._spec.seed, self._control.values
         due = first_epoch_steps(steps_per_epoch(len(self._split.x_train), settings), settings.architecture.parameters)
         for report in loop.train(self._model, settings, self._split, seed, controls, finished_epochs, due):
@@ -141,11 +146,28 @@ class Trainer:
             if report.val_loss is not None:
                 self._take_checkpoint(report)
             if limit := self._reached_limit(report.val_accuracy, report.epoch, self._progress.elapsed):
-                return Ending("finished", limit)
+                return self._ended("finished", limit)
             if not self._apply_control() and report.epoch < controls.epochs:
                 return self._stopped()
-        self._restore_best_weights()
-        return Ending("finished", "Finished")
+        return self._ended("finished", "Finished")
+
+    def _extend(self) -> None:
+        """Lets the early-stopping limits count from here if more epochs were requested of a training that had ended.
+
+        A target that it has reached before does not end it again.
+        """
+        settings, checkpoint = self._spec.settings, self._checkpoint
+        if checkpoint.epoch == Control.from_json(self._run.control()).extended_epoch:
+            checkpoint = replace(checkpoint, extended_epoch=checkpoint.epoch, extended_elapsed=checkpoint.elapsed)
+            self._checkpoint = checkpoint
+        if settings.time_budget:
+            self._progress.time_limit = checkpoint.extended_elapsed + settings.time_budget
+        best_before = max(self._accuracies()[: checkpoint.extended_epoch], default=0.0)
+        self._target = settings.target_accuracy if best_before < settings.target_accuracy else 0.0
+
+    def _accuracies(self) -> list[float]:
+        """The validation accuracy of each epoch so far."""
+        return [row["val_accuracy"] for row in self._run.metrics().rows if "val_accuracy" in row]
 
     def _apply_control(self) -> bool:
         self._live.update(self._heartbeat.status.step)
@@ -157,7 +179,18 @@ class Trainer:
         self._live.update(self._heartbeat.status.step, paused=True)
 
     def _stopped(self) -> Ending:
-        return Ending("stopped", f"Stopped in epoch {self._heartbeat.status.epoch + 1}")
+        return self._ended("stopped", f"Stopped in epoch {self._heartbeat.status.epoch + 1}{self._restored}")
+
+    def _ended(self, state: str, reason: str) -> Ending:
+        """Ends the training. With patience, restores the weights of the epoch with the lowest validation loss."""
+        if self._best_weights:
+            restore_weights(self._model, self._best_weights)
+        return Ending(state, reason)
+
+    @property
+    def _restored(self) -> str:
+        """The end of a reason: which weights are restored."""
+        return f"; the weights of epoch {self._checkpoint.best_epoch} are restored" if self._best_weights else ""
 
     def _take_checkpoint(self, report: Report) -> None:
         """Takes a checkpoint and a snapshot at the end of an epoch."""
@@ -201,27 +234,16 @@ class Trainer:
             epoch: finished epochs.
             elapsed: seconds of training in that report, so that the curve shows why the training ended.
         """
-        settings, best_epoch = self._spec.settings, self._checkpoint.best_epoch
-        restored = f"; the weights of epoch {best_epoch} are restored" if self._best_weights else ""
+        settings, checkpoint = self._spec.settings, self._checkpoint
         if val_accuracy is not None:
-            if settings.target_accuracy and val_accuracy >= settings.target_accuracy:
-                self._restore_best_weights()
-                return f"Reached the target of {settings.target_accuracy:.2%} validation accuracy{restored}"
-            if settings.patience and epoch - best_epoch >= settings.patience:
-                self._restore_best_weights()
-                return (
-                    f"No lower validation loss for {settings.patience} epochs, so the weights of epoch {best_epoch} "
-                    "are restored"
-                )
-        if settings.time_budget and elapsed >= settings.time_budget:
-            self._restore_best_weights()
-            return f"The time budget of {settings.time_budget:g} seconds is used up{restored}"
+            if self._target and val_accuracy >= self._target:
+                return f"Reached the target of {self._target:.2%} validation accuracy{self._restored}"
+            since = max(checkpoint.best_epoch, checkpoint.extended_epoch)
+            if settings.patience and epoch - since >= settings.patience:
+                return f"No lower validation loss for {plural(settings.patience, 'epoch')}{self._restored}"
+        if settings.time_budget and elapsed - checkpoint.extended_elapsed >= settings.time_budget:
+            return f"The time budget of {settings.time_budget:g} seconds is used up{self._restored}"
         return ""
-
-    def _restore_best_weights(self) -> None:
-        """With patience: restores the weights of the epoch with the lowest validation loss."""
-        if self._best_weights:
-            restore_weights(self._model, self._best_weights)
 
 
 def _describe_data(split: Split) -> str:

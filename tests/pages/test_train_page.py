@@ -150,7 +150,7 @@ def test_run_without_reports_promises_curves_only_while_it_can_have_some(app: Ap
 
 
 def test_learning_rate_changed_while_training_is_shown_with_the_run(app: AppTest, trained_run: Run) -> None:
-    trained_run.update_control(learning_rate=0.0003)
+    trained_run.append_metrics({**trained_run.metrics().rows[-1], "changed": {"learning_rate": 0.0003}})
     app.session_state[state.RUN_SETTINGS_OPEN] = True
     open_page(app, "pages/train.py", run=trained_run.id)
     assert "learning\\_rate 0.0003 while training" in page_text(app)

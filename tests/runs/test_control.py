@@ -11,8 +11,9 @@ from mnist_core.runs.store import create_run
 
 def test_valid_requests_are_kept() -> None:
     content = {"stop": True, "paused": True, "learning_rate": 0.1, "epochs": 7, "batches": 2, "whole_epochs": 1}
-    assert Control.from_json(content) == Control(True, True, 0.1, 7, 2, 1)
-    assert Control.from_json({}) == Control(False, False, None, None, 0, 0)
+    content["extended_epoch"] = 3
+    assert Control.from_json(content) == Control(True, True, 0.1, 7, 3, 2, 1)
+    assert Control.from_json({}) == Control(False, False, None, None, 0, 0, 0)
 
 
 def test_invalid_values_are_ignored_one_by_one() -> None:
@@ -21,6 +22,7 @@ def test_invalid_values_are_ignored_one_by_one() -> None:
         "paused": ["yes", 1, None, []],
         "learning_rate": [-1, 0, "0.1", None, True, float("nan"), float("inf"), [0.1]],
         "epochs": [2.5, 0, -1, "3", None, True, float("nan")],
+        "extended_epoch": [-1, 1.5, "1", None, True, [1]],
         "batches": [-3, 1.5, "1", None, True, [1]],
         "whole_epochs": [-3, 1.5, "1", None, True, {}],
         "more": [{"x": [1]}],

@@ -19,7 +19,7 @@ from mnist_core.networks.architecture import layers_to_json
 from mnist_core.networks.layers import Dense, Flatten
 from mnist_core.recipes.recipes import RECIPES
 from mnist_core.runs import history, ranking
-from mnist_core.runs.comparison import live_changes, settings_table
+from mnist_core.runs.comparison import describe_live_changes, live_changes, settings_table
 from mnist_core.runs.labels import MAX_NAME, Label, read_label, run_title, update_label
 from mnist_core.runs.names import memorable_name
 from mnist_core.runs.run import Run
@@ -63,13 +63,32 @@ def test_row_has_the_figures_of_the_card(finished: Run) -> None:
 
 def test_changes_during_the_training_are_among_the_changes() -> None:
     run = new_run(epochs=3)
-    run.update_control(learning_rate=0.0003, epochs=3, paused=True)
-    assert history.history_row(run)["changed"] == "epochs 3, learning_rate 0.0003 while training"
+    run.update_control(learning_rate=0.5, epochs=1)  # requested; the training has not applied it
+    assert history.history_row(run)["changed"] == "epochs 3"
+    for step, changed in enumerate(({"learning_rate": 0.1}, {}, {"learning_rate": 0.01, "epochs": 4})):
+        run.append_metrics({"step": step, **({"changed": changed} if changed else {})})
+    words = "epochs 3, learning_rate 0.1, then 0.01 while training, epochs 4 while training"
+    assert history.history_row(run)["changed"] == words
     stop(run)
-    assert history.history_rows()[0]["changed"] == "epochs 3, learning_rate 0.0003 while training"
-    spec = run.spec()
-    rows = {row["setting"]: row for row in settings_table([spec, spec], [live_changes(run, spec), {}])}
-    assert rows["learning_rate"]["values"] == ["0.01, then 0.0003", "0.01"] and rows["learning_rate"]["differs"]
+    assert history.history_rows()[0]["changed"] == words
+    spec, live = run.spec(), live_changes(run.metrics().rows)
+    rows = {row["setting"]: row for row in settings_table([spec, spec], [live, {}])}
+    assert rows["learning_rate"]["values"] == ["0.01, then 0.1, then 0.01", "0.01"] and rows["learning_rate"]["differs"]
+
+
+def test_of_many_changes_the_first_and_the_last_are_named() -> None:
+    assert describe_live_changes({"epochs": range(10)}) == ["epochs 0, then …, then 8, then 9 while training"]
+    assert describe_live_changes({"epochs": range(4)}) == ["epochs 0, then 1, then 2, then 3 while training"]
+
+
+def test_the_validation_accuracy_is_that_of_the_card(finished: Run) -> None:
+    """Of a training that ended within an epoch, no report is about the model."""
+    finished.write_card({**finished.card(), "val_accuracy": 0.125})
+    assert history.history_row(finished)["val_accuracy"] == 0.125
+    card = finished.card()
+    del card["val_accuracy"]  # as earlier versions wrote it
+    finished.write_card(card)
+    assert history.history_row(finished)["val_accuracy"] == finished.metrics().rows[-1]["val_accuracy"]
 
 
 def test_a_run_without_a_model_has_a_row() -> None:
@@ -116,7 +135,9 @@ def test_a_run_whose_reports_cannot_be_read_has_a_row(finished: Run) -> None:
     (finished.path / "metrics.jsonl").unlink()
     (finished.path / "metrics.jsonl").mkdir()
     (row,) = history.history_rows()
-    assert row["run"] == finished.id and row["val_accuracy"] is None
+    assert row["run"] == finished.id and row["val_accuracy"] == finished.card()["val_accuracy"]
+    (finished.path / "card.json").unlink()
+    assert history.history_row(finished)["val_accuracy"] is None
 
 
 def test_name_star_and_note_are_kept() -> None:

@@ -16,6 +16,10 @@ from mnist_core.runs.reports import check_report
 from mnist_core.runs.run import Metrics, Run
 
 
+CHANGED_EVERY = 5_003
+"""Steps between two changes by the user, which never fall on the end of an epoch."""
+
+
 def write_reports(folder: Path, count: int, per_epoch: int) -> list[dict[str, object]]:
     """Reports whose loss falls as 1/step; each epoch ends with validation results."""
     rows: list[dict[str, object]] = []
@@ -28,6 +32,8 @@ def write_reports(folder: Path, count: int, per_epoch: int) -> list[dict[str, ob
         }
         if step % per_epoch == 0:
             row |= {"val_loss": 2 / step, "val_accuracy": 1 - 1 / step}
+        if step % CHANGED_EVERY == 0:
+            row["changed"] = {"learning_rate": 1 / step}
         rows.append(row)
     (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return rows
@@ -38,13 +44,14 @@ def test_a_small_file_is_read_as_a_whole(tmp_path: Path) -> None:
     assert Run(tmp_path).sampled_metrics().rows == tuple(check_report(row) for row in rows)
 
 
-def test_a_sample_has_the_first_the_last_and_every_validation(tmp_path: Path) -> None:
+def test_a_sample_has_the_first_the_last_every_validation_and_every_change(tmp_path: Path) -> None:
     rows = write_reports(tmp_path, 60_000, 250)
     assert (tmp_path / "metrics.jsonl").stat().st_size > 3 * sampling.WHOLE_BYTES
     metrics = Run(tmp_path).sampled_metrics()
     steps = [row["step"] for row in metrics.rows]
     assert steps[0] == 1 and steps[-1] == 60_000 and steps == sorted(set(steps))
     assert [row["step"] for row in metrics.rows if "val_loss" in row] == list(range(250, 60_001, 250))
+    assert [row["step"] for row in metrics.rows if "changed" in row] == list(range(5_003, 60_001, 5_003))
     assert all(row == check_report(rows[row["step"] - 1]) for row in metrics.rows)
     gaps = np.diff(steps)
     assert gaps.max() < 200, "the sample has no hole"

@@ -31,6 +31,7 @@ from mnist_core.recipes.settings import Settings
 from mnist_core.runs.checkpoints import CHECKPOINT_FILE, TrainingProgress, Variables, read_checkpoint
 from mnist_core.runs.control import Control
 from mnist_core.runs.heartbeat import Heartbeat
+from mnist_core.runs.history import history_row
 from mnist_core.runs.run import Run
 from mnist_core.runs.snapshots import read_snapshot, snapshot_moments
 from mnist_core.runs.spec import RunSpec
@@ -456,6 +457,57 @@ def test_target_accuracy_restores_the_best_weights_if_there_is_patience(
 
 
 @pytest.mark.usefixtures("keras")
+@pytest.mark.parametrize("patience", [0, 50])
+def test_the_card_scores_the_model_of_a_training_that_is_stopped_within_an_epoch(patience: int, sample: Any) -> None:
+    """With patience, a stop restores the best weights, too."""
+    run = new_run(epochs=60, patience=patience, learning_rate=0.3, schedule="constant", weight_averaging=0.0)
+    run.update_control(paused=True, whole_epochs=4)
+    with training(run) as thread:
+        wait_until(lambda: run.status().epoch == 4, "four epochs")
+        run.update_control(batches=5)
+        wait_until(lambda: run.status().step == 4 * PER_EPOCH + 5, "five batches more")
+        run.update_control(stop=True)
+        thread.join(60)
+    from mnist_core.models.classifier import Classifier
+
+    parts, card = split_mnist(sample, SETTINGS.split), run.card()
+    probabilities = Classifier(run.model).probabilities(parts.x_validation)
+    accuracy = (probabilities.argmax(1) == parts.y_validation).mean()
+    assert card["val_accuracy"] == history_row(run)["val_accuracy"] == pytest.approx(accuracy, abs=1e-3)
+    losses = validation_losses(run)
+    best, least = min(losses, key=lambda each: each[1])
+    restored = f"; the weights of epoch {best} are restored" if patience else ""
+    assert f"Stopped in epoch 5{restored}: " in run.status().message
+    if patience:
+        assert card["val_loss"] == pytest.approx(least, rel=1e-3)
+    else:
+        assert all(abs(card["val_loss"] / loss - 1) > 1e-3 for _, loss in losses), "the model of no epoch's end"
+
+
+@pytest.mark.usefixtures("keras")
+@pytest.mark.parametrize("limit", [{"patience": 2}, {"target_accuracy": 0.4}, {"time_budget": 2.5}])
+def test_requested_epochs_are_trained_whatever_limit_was_reached(
+    limit: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = new_run(epochs=30, learning_rate=0.03, schedule="constant", **limit)
+    monkeypatch.setattr(clock, "time", SimpleNamespace(perf_counter=lambda: float(len(validation_losses(run)))))
+    finish(run)
+    before = run.status().epoch
+    assert 0 < before < 30
+    resume_run(Backend(), run)
+    finish(run)
+    assert run.status().epoch == before, "nobody has requested epochs: the limit still holds"
+    resume_run(Backend(), run, epochs=30)
+    message, epochs = finish(run), run.status().epoch
+    if "target_accuracy" in limit:
+        assert epochs == 30 and message.startswith("Finished")
+    elif "time_budget" in limit:
+        assert epochs == before + 3 and "2.5 seconds" in message
+    else:
+        assert epochs >= before + 2
+
+
+@pytest.mark.usefixtures("keras")
 def test_time_budget_ends_it() -> None:
     run = new_run(epochs=1000, time_budget=2.0)
     assert "2 seconds" in finish(run)
@@ -483,8 +535,8 @@ def test_a_limit_that_was_reached_before_an_interruption_still_ends_it() -> None
     assert "50.00%" in finish(run) and run.status().epoch == epochs
     run.write_status(replace(run.status(), state="interrupted"))
     resume_run(Backend(), run, epochs=61)
-    finish(run)
-    assert run.status().epoch == epochs + 1, "who asks for more epochs gets one"
+    assert finish(run).startswith("Finished")
+    assert run.status().epoch == 61, "a target that was reached does not end what is added"
 
 
 @pytest.mark.usefixtures("keras")

@@ -11,7 +11,7 @@ from mnist_core.charts import evaluation as evaluation_charts
 from mnist_core.charts import runs as run_charts
 from mnist_core.evaluation import findings
 from mnist_core.runs import findings as run_findings
-from mnist_core.runs.comparison import live_changes, settings_table
+from mnist_core.runs.comparison import settings_table
 from mnist_core.runs.imports import read_import
 from mnist_core.runs.labels import run_title
 from mnist_core.runs.run import Run
@@ -94,7 +94,7 @@ def show_settings(runs: list[Run]) -> None:
     specs = [spec for run in runs if (spec := guard.try_action(run.spec, True)) is not None]
     if len(specs) != len(runs):
         return
-    live = [live_changes(run, spec) for run, spec in zip(runs, specs, strict=True)]
+    live = [caches.live_changes(run) for run in runs]
     rows, names = settings_table(specs, live), unique_names(runs)
     if len(runs) > 1 or mode.is_expert():
         st.subheader("Settings")

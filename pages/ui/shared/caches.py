@@ -24,7 +24,7 @@ from mnist_core.config import runs_dir
 from mnist_core.data.augmentation import AUGMENTATIONS, augment
 from mnist_core.data.mnist import DATA_SETS, Mnist, load_mnist, mnist_available
 from mnist_core.data.splits import split_mnist, uncenter_test_images
-from mnist_core.errors import DataError, DigitLabError
+from mnist_core.errors import DataError, DigitLabError, RunError
 from mnist_core.files.leftovers import delete_leftovers
 from mnist_core.jobs import routing
 from mnist_core.jobs.backend import JobBackend
@@ -32,7 +32,7 @@ from mnist_core.jobs.local import LocalBackend
 from mnist_core.jobs.routing import RoutingBackend
 from mnist_core.models.classifier import Classifier
 from mnist_core.processes import cpu_count
-from mnist_core.runs import history, reports
+from mnist_core.runs import comparison, history, reports
 from mnist_core.runs.disk_space import Usage, measure_usage
 from mnist_core.runs.probes import ProbeGrid, read_probe_grid
 from mnist_core.runs.run import Run
@@ -174,6 +174,15 @@ def _reports_version(run: Run) -> tuple[str, int, int, float]:
 def comparable_reports(run: Run) -> list[dict[str, float]]:
     """The reports of a run as `reports.chart_rows` returns them."""
     return reports.chart_rows(run.sampled_metrics().rows, _steps_per_epoch(run))
+
+
+@st.cache_resource(show_spinner=False, max_entries=20, hash_funcs={Run: _reports_version})
+def live_changes(run: Run) -> comparison.LiveChanges:
+    """What the user changed while a run trained; nothing if its reports cannot be read."""
+    try:
+        return comparison.live_changes(run.sampled_metrics().rows)
+    except RunError:
+        return {}
 
 
 def learning_curve(run: Run, rows: Sequence[Mapping[str, Any]], measure: str, steps_per_epoch: float) -> dict[str, Any]:

@@ -37,7 +37,7 @@ def _show_current_run(run: Run, live: bool) -> None:
         run_controls.show_live_settings(run, spec.settings, status)
     else:
         run_controls.show_resume(run, status)
-    show_run_settings(run, spec)
+    show_run_settings(spec, metrics.rows)
     show_probes(run, metrics.rows, live)
     if metrics.broken:
         st.caption(f"{metrics.broken:,} lines of metrics.jsonl could not be read and are left out.")

@@ -30,7 +30,7 @@ def show_run_bar(run: Run, spec: RunSpec, status: Status, rows: Sequence[dict[st
         kind = formatting.escape_markdown(spec.kind)
         badges = state_badge(status.state) + import_badge(run)
         st.markdown(f"#### {kind}{', fine-tuned' if spec.base else ''} {badges}")
-        changes = [*describe_overrides(spec), *describe_live_changes(live_changes(run, spec))]
+        changes = [*describe_overrides(spec), *describe_live_changes(live_changes(rows))]
         described = f"{run_title(run)} · {', '.join(changes) or 'the settings of the recipe'}"
         st.caption(formatting.escape_markdown(f"{described} · seed {spec.seed} · {status.data or spec.data}"))
         if status.step:
