@@ -20,8 +20,8 @@
       model.bin        its weights for browsers (`browser/weights_file`). Made again from model.keras if it is missing
                        or of another model. Never exported
       model.tflite     the same model, converted for the web process
-      card.json        the model card: test accuracy, loss, confusion matrix. Written last: the model is complete.
-                       The card of a sweep's trial has validation scores instead
+      card.json        the model card: validation and test accuracy, loss, confusion matrix. Written last: the model is
+                       complete. A sweep's trial has no test scores
       events/          the reports, for TensorBoard
       log.txt          what the worker printed
 
@@ -274,7 +274,7 @@ class Run:
             ) from None
 
     def card(self) -> dict[str, Any]:
-        """The model card: test accuracy, loss, confusion matrix and more; empty while there is no model.
+        """The model card: validation and test scores, confusion matrix and more; empty while there is no model.
 
         A sweep looks at the test images once, for its best model. Earlier versions tested every trial: those scores
         are left out.

@@ -15,7 +15,6 @@ from mnist_core.runs import sampling
 from mnist_core.runs.reports import check_report
 from mnist_core.runs.run import Metrics, Run
 
-
 CHANGED_EVERY = 5_003
 """Steps between two changes by the user, which never fall on the end of an epoch."""
 
