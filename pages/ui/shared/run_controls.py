@@ -147,7 +147,9 @@ def show_resume(run: Run, status: Status) -> None:
         "Train longer" if status.state == "finished" else "Resume" if from_checkpoint else "Start over",
         key="continue",
         width="stretch",
-        help="Continues from its last checkpoint, the end of an epoch."
+        help="Continues from its last checkpoint, the end of an epoch; the limits of early stopping start over."
+        if from_checkpoint and status.state == "finished"
+        else "Continues from its last checkpoint, the end of an epoch."
         if from_checkpoint
         else "It ended before its first checkpoint, so there is nothing to continue from.",
         disabled=visitor.is_locked(run),
