@@ -121,6 +121,10 @@ def test_empty_network_can_get_a_layer(built: AppTest) -> None:
     assert "no layers yet" in error_text(built)
     press(built, "layer_add")
     assert len(layers(built)) == 1
+    press(built, "network_undo")
+    assert layers(built) == ()
+    press(built, "network_undo")
+    assert layers(built) == SMALL[:1]
 
 
 def test_network_with_an_error_cannot_be_trained(built: AppTest) -> None:
