@@ -133,6 +133,13 @@ def test_expander_names_the_changed_settings(app: AppTest) -> None:
     assert any(fold.label == "Advanced settings: warm up, weight averaging" for fold in app.expander)
 
 
+def test_early_stopping_shows_all_digits(app: AppTest) -> None:
+    app.session_state[state.EARLY_STOPPING_OPEN] = True
+    open_page(app, "pages/train.py", time_budget="0.4", target_accuracy="0.9925")
+    for key, shown in ((state.TIME_BUDGET, "0.4"), (state.TARGET_ACCURACY, "0.9925")):
+        assert control(app, key).proto.format % control(app, key).value == shown
+
+
 def test_schedule_is_drawn(app: AppTest) -> None:
     open_advanced(app, recipe="fleming-cnn", schedule="step", decay_epochs="2", decay_factor="0.1")
     assert "Learning rate by epoch" in page_text(app)

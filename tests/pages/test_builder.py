@@ -15,7 +15,7 @@ from mnist_core.errors import RunError
 from mnist_core.export import keras_script, validate
 from mnist_core.networks import edit, share_link
 from mnist_core.networks.architecture import layers_to_json
-from mnist_core.networks.layers import LAYERS, Dense, Dropout, Flatten, Rescaling
+from mnist_core.networks.layers import LAYERS, BatchNormalization, Dense, Dropout, Flatten, Rescaling
 from mnist_core.networks.library import list_networks, save_network
 from mnist_core.recipes.overrides import apply_overrides
 from mnist_core.recipes.recipes import DEFAULT_RECIPE, RECIPES
@@ -125,6 +125,13 @@ def test_empty_network_can_get_a_layer(built: AppTest) -> None:
     assert layers(built) == ()
     press(built, "network_undo")
     assert layers(built) == SMALL[:1]
+
+
+def test_momentum_close_to_one_is_not_shown_as_one(built: AppTest) -> None:
+    built.session_state[state.CUSTOM_LAYERS] = (*SMALL[:2], BatchNormalization(0.99999), SMALL[3])
+    built.run()
+    momentum = built.number_input(key=state.layer_setting_key("BatchNormalization", "momentum"))
+    assert momentum.proto.format % momentum.value == "0.99999"
 
 
 def test_network_with_an_error_cannot_be_trained(built: AppTest) -> None:

@@ -159,14 +159,14 @@ def _show_early_stopping() -> None:
             help="Then training stops and the best epoch is restored. 0: off.",
         )
         st.number_input(
-            "Time budget in seconds", 0.0, 1e6, step=10.0, format="%.0f", key=state.TIME_BUDGET, help="0: no limit."
+            "Time budget in seconds", 0.0, 1e6, step=10.0, format="%g", key=state.TIME_BUDGET, help="0: no limit."
         )
         st.number_input(
             "Target validation accuracy, 0 to 1",
             0.0,
             1.0,
             step=0.005,
-            format="%.3f",
+            format="%g",
             key=state.TARGET_ACCURACY,
             help="Training stops once it is reached. 0: off.",
         )

@@ -75,4 +75,4 @@ def _show_setting(kind: str, name: str, rule: Any, value: Any, layers: Layers, s
         st.session_state[key] = float(value)
         step = 0.001 if 0 < value < 0.05 else 0.05  # the scale of the pixels is 1/255
         low, high = float(rule.low), float(rule.high)
-        st.number_input(title, low, high, step=step, format="%.4g", key=key, on_change=change_setting)
+        st.number_input(title, low, high, step=step, format="%.6g", key=key, on_change=change_setting)
