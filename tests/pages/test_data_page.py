@@ -234,6 +234,13 @@ def test_a_slider_changes_only_its_own_row(app: AppTest) -> None:
     assert {row["change"] for row in after if row["change"].startswith("rotation")} == {"rotation ±40°"}
 
 
+def test_augmentation_sliders_can_return_to_the_strengths_used_in_training(app: AppTest) -> None:
+    opened(app, "augmentation")
+    for slider in app.slider:
+        steps = slider.value / slider.step
+        assert steps == pytest.approx(round(steps)), slider.label
+
+
 def drawn(app: AppTest, *points: tuple[int, int]) -> None:
     """As if somebody had drawn one stroke on the Draw page."""
     path = [["M", *points[0]], *(["L", *point] for point in points[1:])]
