@@ -92,6 +92,10 @@ def run_curves(curves: Mapping[str, Sequence[Report]], metric: str) -> str:
     first, value = ranked[0], _format(best[ranked[0]], metric)
     if len(ranked) == 1:
         return f"The best {title} of {first} is {value}."
+    equal = [name for name in ranked if _format(best[name], metric) == value]
+    if len(equal) > 1:
+        others = equal[1] if len(equal) == 2 else f"{len(equal) - 1} other runs"
+        return f"{first} and {others} have the same best {title}, {value}."
     return f"{first} has the best {title}, {value}; next is {ranked[1]}: {_format(best[ranked[1]], metric)}."
 
 

@@ -69,6 +69,15 @@ def test_run_curves_name_the_best_run_and_the_next() -> None:
     assert "No run" in findings.run_curves({"c": []}, "loss")
 
 
+def test_run_curves_do_not_rank_runs_that_are_equal_as_shown() -> None:
+    curves = {"a": [{"val_accuracy": 0.9801}], "b": [{"val_accuracy": 0.98}], "c": [{"val_accuracy": 0.9}]}
+    assert findings.run_curves(curves, "val_accuracy") == "a and b have the same best validation accuracy, 98.0%."
+    more = {**curves, "d": curves["b"]}
+    assert (
+        findings.run_curves(more, "val_accuracy") == "a and 2 other runs have the same best validation accuracy, 98.0%."
+    )
+
+
 def test_accuracy_against_cost_names_the_best_run_and_a_cheaper_one_that_is_about_as_good() -> None:
     rows = [
         {"name": "large", "val_accuracy": 0.99, "parameters": 100_000},
