@@ -199,6 +199,17 @@ def test_changes_of_the_form_since_the_range_test_are_named(app: AppTest, starte
     assert "Changed since this test: optimizer" in page_text(app)
 
 
+def test_every_change_that_affects_the_range_test_is_named(app: AppTest, started: list[Run]) -> None:
+    run_range_test(app, started)
+    app.session_state[state.GRADIENT_CLIPPING] = 1.0
+    app.session_state[state.AUGMENTATION] = True
+    app.session_state[state.DATA] = "full"
+    for key, value in ((state.EPOCHS, 7), (state.LEARNING_RATE, 0.03), (state.SCHEDULE, "cosine"), (state.PATIENCE, 2)):
+        app.session_state[key] = value
+    app.run()
+    assert "Changed since this test: gradient clipping, augmentation, data set. " in page_text(app)
+
+
 def test_failed_range_test_shows_its_error(app: AppTest, started: list[Run]) -> None:
     test = run_range_test(app, started)
     test.write_status(replace(test.status(), state="failed", message="The disk is full."))
