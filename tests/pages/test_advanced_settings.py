@@ -113,7 +113,14 @@ def test_settings_without_effect_are_not_in_the_run(app: AppTest, started: list[
     control(app, state.LOSS).select("squared-error").run()
     assert not app.error
     button(app, "Train").click().run()
-    assert dict(started[0].spec().overrides) == {"learning_rate": 0.001, "loss": "squared-error"}
+    assert dict(started[0].spec().overrides) == {"loss": "squared-error"}
+
+
+def test_optimizer_brings_its_usual_learning_rate_and_that_of_the_recipe_the_recipes(app: AppTest) -> None:
+    open_page(app, "pages/train.py", recipe="fast")
+    for optimizer, rate in (("SGD", 0.01), ("RMSprop", 0.001), ("Adam", 0.01), ("AdamW", 0.001)):
+        app.selectbox(key=state.OPTIMIZER).select(optimizer).run()
+        assert app.select_slider(key=state.LEARNING_RATE).value == rate, optimizer
 
 
 def test_they_survive_a_change_of_page_and_a_closed_expander(app: AppTest, started: list[Run]) -> None:

@@ -178,8 +178,10 @@ def _with_current(values: tuple[float, ...], key: str) -> list[float]:
 
 
 def _set_usual_learning_rate() -> None:
-    """Sets the learning rate that is usual for the selected optimizer."""
-    st.session_state[state.LEARNING_RATE] = OPTIMIZERS[st.session_state[state.OPTIMIZER]]
+    """Sets the usual learning rate of the selected optimizer; for the recipe's optimizer that of the recipe."""
+    base, optimizer = recipes.find_recipe(st.session_state[state.RECIPE]).settings, st.session_state[state.OPTIMIZER]
+    rate = base.learning_rate if optimizer == base.optimizer else OPTIMIZERS[optimizer]
+    st.session_state[state.LEARNING_RATE] = rate
 
 
 def recipe_title(name: str) -> str:
