@@ -153,6 +153,13 @@ def test_schedule_is_drawn(app: AppTest) -> None:
     assert any(chart.proto.alt.startswith("Learning rate by epoch") for chart in app.get("vega_lite_chart"))
 
 
+def test_schedule_is_described_by_the_steps_of_the_training(app: AppTest) -> None:
+    open_advanced(app, recipe="fast", data="sample")
+    (alt,) = [chart.proto.alt for chart in app.get("vega_lite_chart") if "schedule" in chart.proto.alt]
+    assert "peaks at 0.0099 and ends at 0.00015" in alt
+    assert "rises to 0.0099 in the first 0.2 epochs and ends at 0.00015" in page_text(app)
+
+
 # the learning-rate finder
 
 CURVE = [2.3] * 60 + [2.0 - 0.09 * step for step in range(20)] + [0.3 + 0.5 * step for step in range(10)]

@@ -92,16 +92,19 @@ def test_accuracy_against_cost_names_the_best_run_and_a_cheaper_one_that_is_abou
 
 
 @pytest.mark.parametrize(
-    ("rates", "said"),
+    ("rates", "warm_up_epochs", "said"),
     [
-        ([0.01, 0.01], "stays at 0.01"),
-        ([0.01, 0.005, 0.001], "starts at 0.01 and ends at 0.001"),
-        ([0.0, 0.005, 0.01, 0.001], "rises to 0.01 in the first 2 epochs and ends at 0.001"),
-        ([0.0, 0.01, 0.005, 0.001], "rises to 0.01 in the first epoch and ends at 0.001"),
+        ((0.01, 0.01, 0.01), 0, "stays at 0.01"),
+        ((0.01, 0.01, 0.001), 0, "starts at 0.01 and ends at 0.001"),
+        ((0.0, 0.01, 0.001), 2, "rises to 0.01 in the first 2 epochs and ends at 0.001"),
+        ((0.0, 0.01, 0.001), 1, "rises to 0.01 in the first epoch and ends at 0.001"),
+        ((0.0, 0.01, 0.01), 0.25, "rises to 0.01 in the first 0.25 epochs and stays at 0.01"),
     ],
 )
-def test_learning_rates_say_how_they_start_and_end(rates: list[float], said: str) -> None:
-    assert said in findings.learning_rates(rates, 4)
+def test_learning_rates_say_how_they_start_and_end(
+    rates: tuple[float, float, float], warm_up_epochs: float, said: str
+) -> None:
+    assert said in findings.learning_rates(*rates, warm_up_epochs)
 
 
 def test_range_test_names_both_rates() -> None:
