@@ -135,6 +135,22 @@ def test_they_survive_a_change_of_page_and_a_closed_expander(app: AppTest, start
     assert dict(started[0].spec().overrides) == {"gradient_clipping": 2.0}
 
 
+def test_emptied_fields_keep_their_values(app: AppTest) -> None:
+    given = {
+        state.GRADIENT_CLIPPING: "1.5",
+        state.DECAY_EPOCHS: "3",
+        state.DECAY_FACTOR: "0.123456789",
+        state.SEED: "7",
+    }
+    open_advanced(app, schedule="step", **given)
+    for key, value in given.items():
+        control(app, key).set_value(None).run()
+        assert app.session_state[key] == control(app, key).value == float(value)
+    control(app, state.SEED).set_value(8).run()
+    control(app, state.SEED).set_value(None).run()
+    assert app.session_state[state.SEED] == 8
+
+
 def test_expander_names_the_changed_settings(app: AppTest) -> None:
     open_page(app, "pages/train.py", recipe="fast", weight_averaging="0.9", warm_up="0.1")
     assert any(fold.label == "Advanced settings: warm up, weight averaging" for fold in app.expander)

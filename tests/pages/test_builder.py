@@ -90,6 +90,14 @@ def test_settings_of_a_layer_are_changed_and_undone(built: AppTest) -> None:
     assert built.number_input(key=state.layer_setting_key("Dense", "units")).value == 16, "the form goes back too"
 
 
+def test_emptied_field_of_a_layer_keeps_its_value(built: AppTest) -> None:
+    built.number_input(key=state.layer_setting_key("Dense", "units")).set_value(None).run()
+    assert layers(built) == SMALL
+    built.radio(key=state.SELECTED_LAYER).set_value(0).run()
+    built.number_input(key=state.layer_setting_key("Rescaling", "scale")).set_value(None).run()
+    assert layers(built) == SMALL
+
+
 @pytest.mark.slow
 def test_every_type_of_layer_can_be_added_and_has_its_settings(built: AppTest) -> None:
     for kind in LAYERS:

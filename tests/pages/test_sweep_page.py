@@ -286,6 +286,8 @@ def test_the_form_becomes_the_plan_of_the_sweep(app: AppTest, monkeypatch: pytes
     app.session_state[state.SWEEP_TRIALS] = 7
     app.session_state[state.sweep_values_key("batch_size")] = "16,64"
     opened(app)
+    for key in (state.SWEEP_TRIALS, state.SWEEP_EPOCHS):
+        app.number_input(key=key).set_value(None).run()  # emptied: it keeps its value
     {button.label: button for button in app.button}["Start sweep"].click().run()
     assert not app.error and not app.exception
     (sweep,) = started

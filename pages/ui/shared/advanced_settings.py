@@ -212,6 +212,7 @@ def _show_number(column: DeltaGenerator, base: Settings, key: str, label: str, s
         label,
         kind(rule.low),
         kind(rule.high),
+        st.session_state[key],  # as the default, too: what an emptied input goes back to
         step=kind(step),
         format="%d" if kind is int else "%g",
         key=key,

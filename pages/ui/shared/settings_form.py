@@ -100,7 +100,14 @@ def show_settings_form() -> None:
         disabled=custom_network.is_enabled(),
     )
     left.selectbox("Optimizer", list(OPTIMIZERS), key=state.OPTIMIZER, on_change=_set_usual_learning_rate)
-    right.number_input("Seed", 0, MAX_SEED, key=state.SEED, help="The same seed and settings give the same model.")
+    right.number_input(
+        "Seed",
+        0,
+        MAX_SEED,
+        st.session_state[state.SEED],  # as the default, too: what an emptied input goes back to
+        key=state.SEED,
+        help="The same seed and settings give the same model.",
+    )
     st.selectbox("Data set", list(DATA), format_func=DATA.__getitem__, key=state.DATA)
     st.toggle("Augmentation", key=state.AUGMENTATION, help="Train on rotated, slanted, stretched and distorted copies.")
     _show_early_stopping()

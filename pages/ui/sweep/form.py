@@ -160,18 +160,20 @@ def show_search_settings() -> None:
     )
     st.caption(SAMPLERS[st.session_state[state.SWEEP_SAMPLER]][1])
     trials, epochs = st.columns(2)
-    trials.number_input("Trials", 1, MAX_TRIALS, key=state.SWEEP_TRIALS)
+    # The values are the defaults, too: what an emptied input goes back to.
+    trials.number_input("Trials", 1, MAX_TRIALS, st.session_state[state.SWEEP_TRIALS], key=state.SWEEP_TRIALS)
     epochs.number_input(
         "Epochs per trial",
         1,
         1000,
+        st.session_state[state.SWEEP_EPOCHS],
         key=state.SWEEP_EPOCHS,
         disabled=_epochs_vary(),
         help="The number of epochs is one of the settings to vary." if _epochs_vary() else None,
     )
     metric, seed = st.columns(2)
     metric.selectbox("Metric", list(MEASURES), format_func=MEASURES.__getitem__, key=state.SWEEP_MEASURE)
-    seed.number_input("Seed", 0, MAX_SEED, key=state.SWEEP_SEED)
+    seed.number_input("Seed", 0, MAX_SEED, st.session_state[state.SWEEP_SEED], key=state.SWEEP_SEED)
     st.toggle(
         "Prune bad trials",
         key=state.SWEEP_PRUNE,
