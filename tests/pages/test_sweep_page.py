@@ -297,6 +297,11 @@ def test_the_form_becomes_the_plan_of_the_sweep(app: AppTest, monkeypatch: pytes
     assert found.base.data == "sample" and found.base.settings.epochs == 2
 
 
+def test_custom_data_set_is_named(app: AppTest, custom_data: Path) -> None:
+    opened(app)
+    assert app.selectbox(key=state.SWEEP_DATA).options[0] == f"{custom_data.name}, set by DIGITLAB_MNIST"
+
+
 def test_bad_values_are_reported_when_the_sweep_is_started(app: AppTest) -> None:
     opened(app)
     for values, expected in (
