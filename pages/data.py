@@ -24,8 +24,9 @@ VIEWS = {
 def show_data_source() -> None:
     """Which data set the page shows: the full MNIST or the offline sample."""
     mnist = caches.mnist(caches.available_dataset())
-    full = f"{len(mnist.x_train):,} training and {len(mnist.x_test):,} test digits"
-    st.caption(f"MNIST: {formatting.escape_markdown(mnist.source) if mnist.name == 'sample' else full}.")
+    sizes = f"{len(mnist.x_train):,} training and {len(mnist.x_test):,} test digits"
+    source = mnist.source if mnist.name == "sample" else sizes
+    st.caption(formatting.escape_markdown(f"{caches.custom_dataset() or 'MNIST'}: {source}."))
 
 
 navigation.ensure_app_ran()

@@ -19,6 +19,9 @@ from pages.ui.runs.leaderboard import show_leaderboard
 from pages.ui.runs.run_detail import show_one_run
 from pages.ui.shared import caches, export, guard, navigation, state, visitor
 
+MAX_MISSING_NAMED = 5
+"""How many runs of a link that are not there have a message of their own."""
+
 
 def select_linked_runs(known: Collection[str]) -> None:
     """Selects the runs that the address names, `?compare=ID,ID`, and drops selected runs that no longer exist.
@@ -30,12 +33,19 @@ def select_linked_runs(known: Collection[str]) -> None:
     """
     linked = st.query_params.get("compare")
     if linked is not None and linked != st.session_state.get(state.LINKED_COMPARISON):
-        ids = dict.fromkeys(linked.split(","))
-        st.session_state[state.COMPARED] = [
-            run_id for run_id in ids if guard.try_action(partial(find_linked_run, run_id), True)
-        ]
+        ids = [run_id for run_id in dict.fromkeys(linked.split(",")) if run_id]
+        st.session_state[state.COMPARED] = ids
+        show_missing_runs([run_id for run_id in ids if run_id not in known])
     selected = st.session_state.get(state.COMPARED, [])
     st.session_state[state.COMPARED] = [run_id for run_id in selected if run_id in known]
+
+
+def show_missing_runs(ids: list[str]) -> None:
+    """Says why the first few of these runs cannot be compared, and how many more there are."""
+    for run_id in ids[:MAX_MISSING_NAMED]:
+        guard.try_action(partial(find_linked_run, run_id), True)
+    if len(ids) > MAX_MISSING_NAMED:
+        st.error(f"This link names {len(ids) - MAX_MISSING_NAMED:,} more runs that are not here.")
 
 
 def find_linked_run(run_id: str) -> Run:

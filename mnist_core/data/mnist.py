@@ -147,7 +147,9 @@ def _read_configured(path: Path) -> Mnist:
         raise DataError(f"{error} The path comes from DIGITLAB_MNIST: correct it, or unset it.") from error
     if mnist.name == "full":
         return mnist
-    return replace(mnist, notice=f"DIGITLAB_MNIST holds {mnist.source}: not the full 60,000 and 10,000.")
+    sizes = f"{len(mnist.y_train):,} training and {len(mnist.y_test):,} test digits"
+    notice = f"DIGITLAB_MNIST holds {sizes}, {path.name}: not the full 60,000 and 10,000."  # pages show it: no folders
+    return replace(mnist, notice=notice)
 
 
 def _load_cached(progress: Progress | None) -> Mnist:

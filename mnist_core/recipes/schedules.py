@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -40,6 +41,20 @@ def learning_rates(settings: Settings, steps: int, first: int = 0, count: int | 
 def warm_up_share(settings: Settings) -> float:
     """Returns the share of all steps, 0..1, in which the rate rises."""
     return settings.warm_up or (ONE_CYCLE_WARM_UP if settings.schedule == "one-cycle" else 0.0)
+
+
+def rate_extremes(settings: Settings, steps: int) -> tuple[float, float, float]:
+    """Computes the learning rates of the first step, at the peak and of the last step, and no others.
+
+    Args:
+        settings: as `learning_rates` takes them.
+        steps: number of steps in all epochs, at least 1.
+    """
+    after_rise = min(math.ceil(warm_up_share(settings) * steps), steps - 1)
+    before = max(after_rise - 1, 0)
+    peak = learning_rates(settings, steps, before, after_rise - before + 1).max()
+    first, last = learning_rates(settings, steps, 0, 1)[0], learning_rates(settings, steps, steps - 1, 1)[0]
+    return float(first), float(peak), float(last)
 
 
 def _constant(settings: Settings, position: Positions, warm_up: float) -> Positions:

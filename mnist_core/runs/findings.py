@@ -92,6 +92,10 @@ def run_curves(curves: Mapping[str, Sequence[Report]], metric: str) -> str:
     first, value = ranked[0], _format(best[ranked[0]], metric)
     if len(ranked) == 1:
         return f"The best {title} of {first} is {value}."
+    equal = [name for name in ranked if _format(best[name], metric) == value]
+    if len(equal) > 1:
+        others = equal[1] if len(equal) == 2 else f"{len(equal) - 1} other runs"
+        return f"{first} and {others} have the same best {title}, {value}."
     return f"{first} has the best {title}, {value}; next is {ranked[1]}: {_format(best[ranked[1]], metric)}."
 
 
@@ -118,20 +122,19 @@ def accuracy_against_cost(rows: Sequence[Mapping[str, Any]], cost: str) -> str:
     return f"{sentence} {cheapest['name']} is within {100 * CLOSE_ACCURACY:g} points with {share}% {what}."
 
 
-def learning_rates(rates: Sequence[float], epochs: int) -> str:
+def learning_rates(first: float, peak: float, last: float, warm_up_epochs: float) -> str:
     """`The learning rate rises to 0.01 in the first 1.5 epochs and ends at 0.0001.`
 
     Args:
-        rates: at evenly spaced points of the training.
-        epochs: length of the training.
+        first, peak, last: learning rates of the first step, at the peak, and of the last step.
+        warm_up_epochs: epochs in which the rate rises to its peak.
     """
-    first, peak, last = float(rates[0]), float(max(rates)), float(rates[-1])
-    if peak == min(rates):
+    if first == peak == last:
         return f"The learning rate stays at {first:.2g}."
     ends = f"ends at {last:.2g}" if last < peak else f"stays at {peak:.2g}"
     if first == peak:
         return f"The learning rate starts at {first:.2g} and {ends}."
-    when = f"{[float(rate) for rate in rates].index(peak) * epochs / len(rates):.3g}"
+    when = f"{warm_up_epochs:.3g}"
     period = "epoch" if when == "1" else f"{when} epochs"
     return f"The learning rate rises to {peak:.2g} in the first {period} and {ends}."
 

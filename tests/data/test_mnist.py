@@ -365,7 +365,7 @@ def test_configured_path_comes_first(npz: Path, cache: Path, archive: bytes, mon
     monkeypatch.setenv("DIGITLAB_MNIST", str(npz))
     mnist = load_mnist("full")
     assert equal(mnist, digits()) and mnist.name == "custom"
-    assert "DIGITLAB_MNIST holds 12 training and 6 test digits" in mnist.notice
+    assert f"DIGITLAB_MNIST holds 12 training and 6 test digits, {npz.name}:" in mnist.notice
     assert locate_mnist() is None and mnist_available()
 
 

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
 import streamlit as st
 from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
+from mnist_core.data.mnist import Mnist
 from mnist_core.jobs.local import LocalBackend
 from mnist_core.runs.run import Run
 from pages.ui.shared import state
@@ -35,6 +37,16 @@ def app() -> AppTest:
     app = AppTest.from_file(str(APP), default_timeout=60)
     app.session_state[state.EXPERT] = True
     return app
+
+
+@pytest.fixture
+def custom_data(tmp_path: Path, sample: Mnist, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data set of other sizes than MNIST's in DIGITLAB_MNIST: 1,200 training and 200 test digits."""
+    path = tmp_path / "custom.npz"
+    sizes = {"x_train": 1200, "y_train": 1200, "x_test": 200, "y_test": 200}
+    np.savez(path, **{key: getattr(sample, key)[:size] for key, size in sizes.items()})
+    monkeypatch.setenv("DIGITLAB_MNIST", str(path))
+    return path
 
 
 @pytest.fixture

@@ -113,7 +113,14 @@ def test_settings_without_effect_are_not_in_the_run(app: AppTest, started: list[
     control(app, state.LOSS).select("squared-error").run()
     assert not app.error
     button(app, "Train").click().run()
-    assert dict(started[0].spec().overrides) == {"learning_rate": 0.001, "loss": "squared-error"}
+    assert dict(started[0].spec().overrides) == {"loss": "squared-error"}
+
+
+def test_optimizer_brings_its_usual_learning_rate_and_that_of_the_recipe_the_recipes(app: AppTest) -> None:
+    open_page(app, "pages/train.py", recipe="fast")
+    for optimizer, rate in (("SGD", 0.01), ("RMSprop", 0.001), ("Adam", 0.01), ("AdamW", 0.001)):
+        app.selectbox(key=state.OPTIMIZER).select(optimizer).run()
+        assert app.select_slider(key=state.LEARNING_RATE).value == rate, optimizer
 
 
 def test_they_survive_a_change_of_page_and_a_closed_expander(app: AppTest, started: list[Run]) -> None:
@@ -128,15 +135,45 @@ def test_they_survive_a_change_of_page_and_a_closed_expander(app: AppTest, start
     assert dict(started[0].spec().overrides) == {"gradient_clipping": 2.0}
 
 
+def test_emptied_fields_keep_their_values(app: AppTest) -> None:
+    given = {
+        state.GRADIENT_CLIPPING: "1.5",
+        state.DECAY_EPOCHS: "3",
+        state.DECAY_FACTOR: "0.123456789",
+        state.SEED: "7",
+    }
+    open_advanced(app, schedule="step", **given)
+    for key, value in given.items():
+        control(app, key).set_value(None).run()
+        assert app.session_state[key] == control(app, key).value == float(value)
+    control(app, state.SEED).set_value(8).run()
+    control(app, state.SEED).set_value(None).run()
+    assert app.session_state[state.SEED] == 8
+
+
 def test_expander_names_the_changed_settings(app: AppTest) -> None:
     open_page(app, "pages/train.py", recipe="fast", weight_averaging="0.9", warm_up="0.1")
     assert any(fold.label == "Advanced settings: warm up, weight averaging" for fold in app.expander)
+
+
+def test_early_stopping_shows_all_digits(app: AppTest) -> None:
+    app.session_state[state.EARLY_STOPPING_OPEN] = True
+    open_page(app, "pages/train.py", time_budget="0.4", target_accuracy="0.9925")
+    for key, shown in ((state.TIME_BUDGET, "0.4"), (state.TARGET_ACCURACY, "0.9925")):
+        assert control(app, key).proto.format % control(app, key).value == shown
 
 
 def test_schedule_is_drawn(app: AppTest) -> None:
     open_advanced(app, recipe="fleming-cnn", schedule="step", decay_epochs="2", decay_factor="0.1")
     assert "Learning rate by epoch" in page_text(app)
     assert any(chart.proto.alt.startswith("Learning rate by epoch") for chart in app.get("vega_lite_chart"))
+
+
+def test_schedule_is_described_by_the_steps_of_the_training(app: AppTest) -> None:
+    open_advanced(app, recipe="fast", data="sample")
+    (alt,) = [chart.proto.alt for chart in app.get("vega_lite_chart") if "schedule" in chart.proto.alt]
+    assert "peaks at 0.0099 and ends at 0.00015" in alt
+    assert "rises to 0.0099 in the first 0.2 epochs and ends at 0.00015" in page_text(app)
 
 
 # the learning-rate finder
@@ -190,6 +227,17 @@ def test_changes_of_the_form_since_the_range_test_are_named(app: AppTest, starte
     assert "Changed since this test" not in page_text(app)
     app.selectbox(key=state.OPTIMIZER).select("SGD").run()
     assert "Changed since this test: optimizer" in page_text(app)
+
+
+def test_every_change_that_affects_the_range_test_is_named(app: AppTest, started: list[Run]) -> None:
+    run_range_test(app, started)
+    app.session_state[state.GRADIENT_CLIPPING] = 1.0
+    app.session_state[state.AUGMENTATION] = True
+    app.session_state[state.DATA] = "full"
+    for key, value in ((state.EPOCHS, 7), (state.LEARNING_RATE, 0.03), (state.SCHEDULE, "cosine"), (state.PATIENCE, 2)):
+        app.session_state[key] = value
+    app.run()
+    assert "Changed since this test: gradient clipping, augmentation, data set. " in page_text(app)
 
 
 def test_failed_range_test_shows_its_error(app: AppTest, started: list[Run]) -> None:

@@ -15,7 +15,7 @@ from mnist_core.errors import RunError
 from mnist_core.export import keras_script, validate
 from mnist_core.networks import edit, share_link
 from mnist_core.networks.architecture import layers_to_json
-from mnist_core.networks.layers import LAYERS, Dense, Dropout, Flatten, Rescaling
+from mnist_core.networks.layers import LAYERS, BatchNormalization, Dense, Dropout, Flatten, Rescaling
 from mnist_core.networks.library import list_networks, save_network
 from mnist_core.recipes.overrides import apply_overrides
 from mnist_core.recipes.recipes import DEFAULT_RECIPE, RECIPES
@@ -90,6 +90,14 @@ def test_settings_of_a_layer_are_changed_and_undone(built: AppTest) -> None:
     assert built.number_input(key=state.layer_setting_key("Dense", "units")).value == 16, "the form goes back too"
 
 
+def test_emptied_field_of_a_layer_keeps_its_value(built: AppTest) -> None:
+    built.number_input(key=state.layer_setting_key("Dense", "units")).set_value(None).run()
+    assert layers(built) == SMALL
+    built.radio(key=state.SELECTED_LAYER).set_value(0).run()
+    built.number_input(key=state.layer_setting_key("Rescaling", "scale")).set_value(None).run()
+    assert layers(built) == SMALL
+
+
 @pytest.mark.slow
 def test_every_type_of_layer_can_be_added_and_has_its_settings(built: AppTest) -> None:
     for kind in LAYERS:
@@ -121,6 +129,17 @@ def test_empty_network_can_get_a_layer(built: AppTest) -> None:
     assert "no layers yet" in error_text(built)
     press(built, "layer_add")
     assert len(layers(built)) == 1
+    press(built, "network_undo")
+    assert layers(built) == ()
+    press(built, "network_undo")
+    assert layers(built) == SMALL[:1]
+
+
+def test_momentum_close_to_one_is_not_shown_as_one(built: AppTest) -> None:
+    built.session_state[state.CUSTOM_LAYERS] = (*SMALL[:2], BatchNormalization(0.99999), SMALL[3])
+    built.run()
+    momentum = built.number_input(key=state.layer_setting_key("BatchNormalization", "momentum"))
+    assert momentum.proto.format % momentum.value == "0.99999"
 
 
 def test_network_with_an_error_cannot_be_trained(built: AppTest) -> None:

@@ -224,6 +224,13 @@ def test_statistics_show_balance_hashes_and_license(app: AppTest, sample: Mnist)
     assert ", ".join(map(str, sample.y_train[:10])) in pictures
 
 
+def test_statistics_of_a_custom_data_set_name_its_file_only(app: AppTest, custom_data: Path) -> None:
+    opened(app, "figures")
+    said = "\n".join([titles(app), *(each.value for each in (*app.warning, *app.caption))]).replace("\\", "")
+    assert f"Loaded from {custom_data.name}, set by DIGITLAB_MNIST" in said and "1,200 training and 200 test" in said
+    assert "downloads" not in said and "comes with the app" not in said and str(custom_data.parent) not in said
+
+
 def test_a_slider_changes_only_its_own_row(app: AppTest) -> None:
     opened(app, "augmentation")
     before = rows(charts(app)[0])
@@ -232,6 +239,13 @@ def test_a_slider_changes_only_its_own_row(app: AppTest) -> None:
     changed = {row["change"].split()[0] for row, old in zip(after, before, strict=True) if row["image"] != old["image"]}
     assert changed == {"rotation"}
     assert {row["change"] for row in after if row["change"].startswith("rotation")} == {"rotation ±40°"}
+
+
+def test_augmentation_sliders_can_return_to_the_strengths_used_in_training(app: AppTest) -> None:
+    opened(app, "augmentation")
+    for slider in app.slider:
+        steps = slider.value / slider.step
+        assert steps == pytest.approx(round(steps)), slider.label
 
 
 def drawn(app: AppTest, *points: tuple[int, int]) -> None:

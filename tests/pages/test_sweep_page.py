@@ -286,6 +286,8 @@ def test_the_form_becomes_the_plan_of_the_sweep(app: AppTest, monkeypatch: pytes
     app.session_state[state.SWEEP_TRIALS] = 7
     app.session_state[state.sweep_values_key("batch_size")] = "16,64"
     opened(app)
+    for key in (state.SWEEP_TRIALS, state.SWEEP_EPOCHS):
+        app.number_input(key=key).set_value(None).run()  # emptied: it keeps its value
     {button.label: button for button in app.button}["Start sweep"].click().run()
     assert not app.error and not app.exception
     (sweep,) = started
@@ -293,6 +295,11 @@ def test_the_form_becomes_the_plan_of_the_sweep(app: AppTest, monkeypatch: pytes
     assert (found.base.recipe, found.sampler, found.trials) == ("lesson08-mlp", "random", 7)
     assert [str(vary) for vary in found.space] == ["learning_rate=0.0001..0.1:log", "batch_size=16,64"]
     assert found.base.data == "sample" and found.base.settings.epochs == 2
+
+
+def test_custom_data_set_is_named(app: AppTest, custom_data: Path) -> None:
+    opened(app)
+    assert app.selectbox(key=state.SWEEP_DATA).options[0] == f"{custom_data.name}, set by DIGITLAB_MNIST"
 
 
 def test_bad_values_are_reported_when_the_sweep_is_started(app: AppTest) -> None:

@@ -91,6 +91,29 @@ def test_simple_mode_names_the_settings_of_a_link_that_it_does_not_show(simple: 
     assert simple.number_input(key=state.SEED).value == 7 and not simple.radio
 
 
+def test_custom_data_set_is_named_and_nothing_is_promised_for_it(app: AppTest, custom_data: Path) -> None:
+    open_page(app, "pages/train.py")
+    menu = app.selectbox(key=state.DATA)
+    assert menu.value == "full" and menu.options[0] == f"{custom_data.name}, set by DIGITLAB_MNIST"
+    app.session_state[state.EXPERT] = False
+    app.run()
+    assert not any(app.radio[0].proto.captions)
+    app.session_state[state.DATA] = "sample"
+    app.run()
+    assert any("about" in caption for caption in app.radio[0].proto.captions)
+
+
+def test_data_that_the_form_cannot_open_is_replaced_with_a_note(app: AppTest, started: list[Run]) -> None:
+    run = create_run(make_spec("fast", {"epochs": 2}, "/data/letters.npz"))
+    open_page(app, "pages/train.py", like=run.id)
+    note = "trained on its own data, which this form cannot open"
+    assert app.selectbox(key=state.DATA).value == "full" and note in page_text(app)
+    app.selectbox(key=state.DATA).select("sample").run()
+    assert note not in page_text(app)
+    open_page(app, "pages/train.py", like=create_run(make_spec("fast", {}, "full")).id)
+    assert app.selectbox(key=state.DATA).value == "full" and note not in page_text(app)
+
+
 def test_link_without_a_recipe_changes_the_default_one(app: AppTest, started: list[Run]) -> None:
     open_page(app, "pages/train.py", data="sample", epochs="4")
     assert (app.selectbox(key=state.RECIPE).value, app.slider(key=state.EPOCHS).value) == ("fast", 4)

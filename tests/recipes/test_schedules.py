@@ -112,6 +112,13 @@ def test_rates_are_between_zero_and_the_peak() -> None:
         assert (rates >= 0).all() and rates[0] > 0 and rates.max() <= np.float32(0.01)
 
 
+def test_rate_extremes_are_those_of_all_steps() -> None:
+    for name, warm_up, steps in itertools.product(SCHEDULES, (0.0, 0.001, 0.37, 0.85, 0.9), (1, 2, 3, 10, 11, 1000)):
+        settings = replace(SETTINGS, schedule=name, warm_up=warm_up, decay_factor=0.001)
+        rates = learning_rates(settings, steps)
+        assert schedules.rate_extremes(settings, steps) == (rates[0], rates.max(), rates[-1]), (name, warm_up, steps)
+
+
 @pytest.mark.parametrize("warm_up", [0.0, 0.1, 0.25])
 @pytest.mark.parametrize("name", ["step", "exponential", "cosine"])
 def test_schedules_match_those_of_keras(keras: Any, name: str, warm_up: float) -> None:

@@ -69,6 +69,15 @@ def test_run_curves_name_the_best_run_and_the_next() -> None:
     assert "No run" in findings.run_curves({"c": []}, "loss")
 
 
+def test_run_curves_do_not_rank_runs_that_are_equal_as_shown() -> None:
+    curves = {"a": [{"val_accuracy": 0.9801}], "b": [{"val_accuracy": 0.98}], "c": [{"val_accuracy": 0.9}]}
+    assert findings.run_curves(curves, "val_accuracy") == "a and b have the same best validation accuracy, 98.0%."
+    more = {**curves, "d": curves["b"]}
+    assert (
+        findings.run_curves(more, "val_accuracy") == "a and 2 other runs have the same best validation accuracy, 98.0%."
+    )
+
+
 def test_accuracy_against_cost_names_the_best_run_and_a_cheaper_one_that_is_about_as_good() -> None:
     rows = [
         {"name": "large", "val_accuracy": 0.99, "parameters": 100_000},
@@ -83,16 +92,19 @@ def test_accuracy_against_cost_names_the_best_run_and_a_cheaper_one_that_is_abou
 
 
 @pytest.mark.parametrize(
-    ("rates", "said"),
+    ("rates", "warm_up_epochs", "said"),
     [
-        ([0.01, 0.01], "stays at 0.01"),
-        ([0.01, 0.005, 0.001], "starts at 0.01 and ends at 0.001"),
-        ([0.0, 0.005, 0.01, 0.001], "rises to 0.01 in the first 2 epochs and ends at 0.001"),
-        ([0.0, 0.01, 0.005, 0.001], "rises to 0.01 in the first epoch and ends at 0.001"),
+        ((0.01, 0.01, 0.01), 0, "stays at 0.01"),
+        ((0.01, 0.01, 0.001), 0, "starts at 0.01 and ends at 0.001"),
+        ((0.0, 0.01, 0.001), 2, "rises to 0.01 in the first 2 epochs and ends at 0.001"),
+        ((0.0, 0.01, 0.001), 1, "rises to 0.01 in the first epoch and ends at 0.001"),
+        ((0.0, 0.01, 0.01), 0.25, "rises to 0.01 in the first 0.25 epochs and stays at 0.01"),
     ],
 )
-def test_learning_rates_say_how_they_start_and_end(rates: list[float], said: str) -> None:
-    assert said in findings.learning_rates(rates, 4)
+def test_learning_rates_say_how_they_start_and_end(
+    rates: tuple[float, float, float], warm_up_epochs: float, said: str
+) -> None:
+    assert said in findings.learning_rates(*rates, warm_up_epochs)
 
 
 def test_range_test_names_both_rates() -> None:

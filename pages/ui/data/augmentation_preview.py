@@ -19,6 +19,16 @@ RANDOM_DRAWS = 20
 COLUMNS = 10
 TRAINING_AUGMENTATION = augmentation.AUGMENTATIONS["hand"]
 """Where the sliders start."""
+SLIDER_STEPS = {
+    "rotation": 1.0,
+    "slant": 0.01,
+    "scale": 0.01,
+    "stretch": 0.01,
+    "shift": 0.1,
+    "wobble": 0.05,
+    "thickness": 0.02,
+}
+"""Step of each slider. The values of TRAINING_AUGMENTATION are multiples of it, so that they can be chosen again."""
 
 
 def show_augmentation_preview() -> None:
@@ -50,7 +60,7 @@ def choose_strengths() -> augmentation.Augmentation:
         st.session_state.setdefault(state.augmentation_key(name), float(getattr(TRAINING_AUGMENTATION, name)))
         unit = AUGMENTATION_UNITS[name].strip()
         label = f"{name.capitalize()} ({unit})" if unit else name.capitalize()
-        st.slider(label, 0.0, limit, step=limit / 60, key=state.augmentation_key(name))
+        st.slider(label, 0.0, limit, step=SLIDER_STEPS[name], key=state.augmentation_key(name))
     return augmentation.Augmentation(
         **{name: st.session_state[state.augmentation_key(name)] for name in PREVIEW_LIMITS}
     )

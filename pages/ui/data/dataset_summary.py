@@ -106,7 +106,9 @@ def show_source(mnist: Mnist) -> None:
     """Source, license and hashes of the images."""
     st.markdown("##### Sources and licenses")
     file = locate_mnist()
-    if file:
+    if mnist.name == "custom":
+        location = f"Loaded from {formatting.escape_markdown(caches.custom_dataset())}, set by DIGITLAB_MNIST."
+    elif file:
         location = f"Loaded from {formatting.escape_markdown(file.name)}."
     else:
         location = (

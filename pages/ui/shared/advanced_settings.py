@@ -17,10 +17,12 @@ from mnist_core.recipes.overrides import LAYER_SETTINGS, setting_rules
 from mnist_core.recipes.relevance import is_relevant
 from mnist_core.recipes.settings import LOSSES, SCHEDULES, Settings
 from mnist_core.runs import findings
+from mnist_core.training import time_model
+from mnist_core.training.batches import steps_per_epoch
 from pages.ui.shared import custom_network, figure, formatting, guard, state
 
 SCHEDULE_POINTS = 400
-"""Points of the drawn schedule."""
+"""Most points of the drawn schedule."""
 
 KEYS = (
     state.SCHEDULE,
@@ -105,13 +107,16 @@ def _show_schedule(base: Settings) -> None:
 
 
 def _show_schedule_curve(settings: Settings) -> None:
-    rates = schedules.learning_rates(settings, SCHEDULE_POINTS)
+    images = time_model.training_images(settings, st.session_state[state.DATA])
+    steps = settings.epochs * steps_per_epoch(images, settings)
+    first, peak, last = schedules.rate_extremes(settings, steps)
     alt = (
-        f"Learning rate by epoch, {settings.schedule} schedule: starts at {rates[0]:.2g}, peaks at {rates.max():.2g} "
-        f"and ends at {rates[-1]:.2g} after epoch {settings.epochs}"
+        f"Learning rate by epoch, {settings.schedule} schedule: starts at {first:.2g}, peaks at {peak:.2g} "
+        f"and ends at {last:.2g} after epoch {settings.epochs}"
     )
+    rates = schedules.learning_rates(settings, min(steps, SCHEDULE_POINTS))
     chart = rate_charts.schedule_curve(rates, settings.epochs)
-    finding = findings.learning_rates(rates.tolist(), settings.epochs)
+    finding = findings.learning_rates(first, peak, last, schedules.warm_up_share(settings) * settings.epochs)
     figure.show_chart(chart, "Learning rate by epoch", alt, "schedule", "schedule_chart", finding=finding)
 
 
@@ -207,6 +212,7 @@ def _show_number(column: DeltaGenerator, base: Settings, key: str, label: str, s
         label,
         kind(rule.low),
         kind(rule.high),
+        st.session_state[key],  # as the default, too: what an emptied input goes back to
         step=kind(step),
         format="%d" if kind is int else "%g",
         key=key,

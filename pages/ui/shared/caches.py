@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from mnist_core.charts import digits as digit_charts
 from mnist_core.charts import runs as run_charts
 from mnist_core.charts.common import encode_png
-from mnist_core.config import runs_dir
+from mnist_core.config import mnist_path, runs_dir
 from mnist_core.data.augmentation import AUGMENTATIONS, augment
-from mnist_core.data.mnist import DATA_SETS, Mnist, load_mnist, mnist_available
+from mnist_core.data.mnist import DATA_SETS, Mnist, load_mnist, locate_mnist, mnist_available
 from mnist_core.data.splits import split_mnist, uncenter_test_images
 from mnist_core.errors import DataError, DigitLabError, RunError
 from mnist_core.files.leftovers import delete_leftovers
@@ -253,6 +253,24 @@ def mnist(choice: str) -> Mnist:
 def available_dataset() -> str:
     """`full` if the full MNIST is on this computer, else `sample`. Downloads nothing."""
     return "full" if mnist_available() else "sample"
+
+
+def custom_dataset() -> str:
+    """Name of the file in DIGITLAB_MNIST, which `full` stands for, if it is not the full MNIST; otherwise empty."""
+    path = mnist_path()
+    return "" if path is None or _is_full_mnist(path) else path.name
+
+
+@st.cache_data(show_spinner=False, max_entries=4, hash_funcs=FILE_VERSION)
+def _is_full_mnist(path: Path) -> bool:
+    return locate_mnist() == path
+
+
+def dataset_titles() -> dict[str, str]:
+    """Data set -> its name on the page."""
+    custom = custom_dataset()
+    full = f"{custom}, set by DIGITLAB_MNIST" if custom else "MNIST, all 70,000 digits"
+    return {"full": full, "sample": "offline sample, 5,000 digits"}
 
 
 @st.cache_data(show_spinner=False)

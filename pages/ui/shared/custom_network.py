@@ -35,10 +35,10 @@ def replace_layers(layers: Sequence[Layer], selected: int | None = None) -> None
         layers: the new ones.
         selected: index of the layer to select; by default the selection stays, as far as there is such a layer.
     """
-    before = current_layers() if state.CUSTOM_LAYERS in st.session_state else ()
+    before = current_layers() if state.CUSTOM_LAYERS in st.session_state else None
     if tuple(layers) != before:
         history = st.session_state.get(state.CUSTOM_UNDO, ())
-        st.session_state[state.CUSTOM_UNDO] = (*history, before)[-MAX_UNDO:] if before else history
+        st.session_state[state.CUSTOM_UNDO] = history if before is None else (*history, before)[-MAX_UNDO:]
         st.session_state[state.CUSTOM_LAYERS] = tuple(layers)
     wanted = st.session_state.get(state.SELECTED_LAYER) if selected is None else selected
     last = max(0, len(layers) - 1)

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from mnist_core.data.mnist import mnist_available
+from mnist_core.data.mnist import DATA_SETS, mnist_available
 from mnist_core.errors import DigitLabError, RunError
 from mnist_core.networks.architecture import LAYERS_KEY, layers_to_json
 from mnist_core.recipes import recipes
@@ -16,15 +16,13 @@ from mnist_core.recipes.recipe import Recipe
 from mnist_core.recipes.settings import OPTIMIZERS, Settings
 from mnist_core.runs.spec import MAX_SEED, RunSpec, make_spec
 from mnist_core.runs.store import find_run
-from pages.ui.shared import advanced_settings, custom_network, formatting, state
+from pages.ui.shared import advanced_settings, caches, custom_network, formatting, state
 from pages.ui.shared.advanced_settings import show_advanced_settings
 from pages.ui.shared.run_controls import LEARNING_RATES, MAX_EPOCHS
 
 MAX_SLIDER_EPOCHS = 50
 """Upper end of the Epochs slider, unless the recipe trains for more than half of it."""
 BATCH_SIZES = (8, 16, 32, 64, 100, 128, 200, 256, 512, 1024, 2048)
-DATA = {"full": "MNIST, all 70,000 digits", "sample": "offline sample, 5,000 digits"}
-"""Data set -> its name on the page."""
 
 BASIC_KEYS = (
     state.EPOCHS,
@@ -60,6 +58,7 @@ def fill_from_settings(settings: Settings) -> None:
         st.session_state[key] = advanced_settings.to_control_value(key, getattr(settings, key))
     st.session_state[state.MAX_EPOCHS] = min(MAX_EPOCHS, max(MAX_SLIDER_EPOCHS, 2 * settings.epochs))
     st.session_state[state.AUGMENTATION] = settings.augmentation != "none"
+    st.session_state[state.DATA_REPLACED] = False
     base = recipes.find_recipe(st.session_state[state.RECIPE]).settings
     with_widget = (*BASIC_KEYS, *advanced_settings.KEYS, "augmentation", LAYERS_KEY)  # the builder changes the network
     st.session_state[state.CARRIED_SETTINGS] = {
@@ -76,8 +75,9 @@ def fill_from_run(run_id: str) -> None:
             + ("it was fine-tuned." if spec.base else f"there is no recipe {spec.recipe} anymore.")
         )
     st.session_state[state.RECIPE], st.session_state[state.SEED] = spec.recipe, spec.seed
-    st.session_state[state.DATA] = spec.data if spec.data in DATA else "full"
+    st.session_state[state.DATA] = spec.data if spec.data in DATA_SETS else "full"
     fill_from_settings(spec.settings)
+    st.session_state[state.DATA_REPLACED] = spec.data not in DATA_SETS
     custom_network.take_from_run(spec.settings, recipes.find_recipe(spec.recipe).settings)
 
 
@@ -100,8 +100,16 @@ def show_settings_form() -> None:
         disabled=custom_network.is_enabled(),
     )
     left.selectbox("Optimizer", list(OPTIMIZERS), key=state.OPTIMIZER, on_change=_set_usual_learning_rate)
-    right.number_input("Seed", 0, MAX_SEED, key=state.SEED, help="The same seed and settings give the same model.")
-    st.selectbox("Data set", list(DATA), format_func=DATA.__getitem__, key=state.DATA)
+    right.number_input(
+        "Seed",
+        0,
+        MAX_SEED,
+        st.session_state[state.SEED],  # as the default, too: what an emptied input goes back to
+        key=state.SEED,
+        help="The same seed and settings give the same model.",
+    )
+    titles = caches.dataset_titles()
+    st.selectbox("Data set", list(titles), format_func=titles.__getitem__, key=state.DATA)
     st.toggle("Augmentation", key=state.AUGMENTATION, help="Train on rotated, slanted, stretched and distorted copies.")
     _show_early_stopping()
     show_advanced_settings(recipe.settings, form_settings)
@@ -132,8 +140,13 @@ def show_sliders(left: DeltaGenerator, right: DeltaGenerator) -> None:
 
 
 def show_data_note() -> None:
-    """Says that MNIST will be downloaded, if it will."""
-    if st.session_state[state.DATA] == "full" and not mnist_available():
+    """Says that the data set replaces that of the run whose settings these are, and that it will be downloaded."""
+    if st.session_state[state.DATA] != "full":
+        return
+    if st.session_state[state.DATA_REPLACED]:
+        title = formatting.escape_markdown(caches.dataset_titles()["full"])
+        st.caption(f"That run was trained on its own data, which this form cannot open. Data set here: {title}.")
+    if not mnist_available():
         st.caption(
             "MNIST is not on this computer yet, so it is downloaded first (11 MB). Without a network connection, the "
             "offline sample is used."
@@ -159,14 +172,14 @@ def _show_early_stopping() -> None:
             help="Then training stops and the best epoch is restored. 0: off.",
         )
         st.number_input(
-            "Time budget in seconds", 0.0, 1e6, step=10.0, format="%.0f", key=state.TIME_BUDGET, help="0: no limit."
+            "Time budget in seconds", 0.0, 1e6, step=10.0, format="%g", key=state.TIME_BUDGET, help="0: no limit."
         )
         st.number_input(
             "Target validation accuracy, 0 to 1",
             0.0,
             1.0,
             step=0.005,
-            format="%.3f",
+            format="%g",
             key=state.TARGET_ACCURACY,
             help="Training stops once it is reached. 0: off.",
         )
@@ -178,8 +191,10 @@ def _with_current(values: tuple[float, ...], key: str) -> list[float]:
 
 
 def _set_usual_learning_rate() -> None:
-    """Sets the learning rate that is usual for the selected optimizer."""
-    st.session_state[state.LEARNING_RATE] = OPTIMIZERS[st.session_state[state.OPTIMIZER]]
+    """Sets the usual learning rate of the selected optimizer; for the recipe's optimizer that of the recipe."""
+    base, optimizer = recipes.find_recipe(st.session_state[state.RECIPE]).settings, st.session_state[state.OPTIMIZER]
+    rate = base.learning_rate if optimizer == base.optimizer else OPTIMIZERS[optimizer]
+    st.session_state[state.LEARNING_RATE] = rate
 
 
 def recipe_title(name: str) -> str:

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
+from mnist_core.data.mnist import DATA_SETS
 from mnist_core.errors import DigitLabError, SettingError
 from mnist_core.networks import share_link
 from mnist_core.networks.architecture import LAYERS_KEY
@@ -74,8 +75,8 @@ def fill_from_link(parameters: dict[str, str]) -> None:
     filled = apply_overrides(recipes.find_recipe(recipe).settings, overrides)
     if not seed.isdecimal() or len(seed) > 20 or int(seed) > MAX_SEED:
         raise SettingError(f"The link's seed is {seed[:20]!r}. Expected a whole number from 0 to {MAX_SEED:,}.")
-    if data is not None and data not in settings_form.DATA:
-        raise SettingError(f"The link's data is {data!r}. Expected one of {', '.join(settings_form.DATA)}.")
+    if data is not None and data not in DATA_SETS:
+        raise SettingError(f"The link's data is {data!r}. Expected one of {', '.join(DATA_SETS)}.")
     st.session_state[state.RECIPE], st.session_state[state.SEED] = recipe, int(seed)
     if data is not None:
         st.session_state[state.DATA] = data

@@ -88,6 +88,7 @@ LABEL_SMOOTHING = _persistent("label_smoothing")
 KERNEL_INITIALIZER = _persistent("kernel_initializer")
 NORMALIZATION_MOMENTUM = _persistent("batch_normalization_momentum")
 CARRIED_SETTINGS = _persistent("carried_settings")  # settings of a run that the form has no widget for
+DATA_REPLACED = "data_replaced"  # whether the data set stands for that of a run, which the form cannot open
 ADVANCED_OPEN = _persistent("advanced_open")
 EARLY_STOPPING_OPEN = _persistent("early_stopping_open")
 RATE_FINDER_OPEN = _persistent("rate_finder_open")

@@ -20,7 +20,6 @@ from mnist_core.sweeps.search_space import Dimension, Values
 from mnist_core.sweeps.space_parser import parse_dimension, parse_space
 from mnist_core.sweeps.store import Sweep, create_sweep
 from pages.ui.shared import caches, cluster_status, formatting, guard, mode, state, visitor
-from pages.ui.shared.settings_form import DATA
 
 MAX_RUNS_OFFERED = 30
 """The number of newest runs to offer as a base."""
@@ -69,7 +68,8 @@ def _show_preset(preset: Preset) -> None:
         st.markdown(f"**{preset.title}**")
         st.write(preset.story)
         plan = preset.plan()
-        st.caption(f"{plan.trials:,} trials of {plan.base.settings.epochs:,} epochs each · {DATA[plan.base.data]}")
+        data = formatting.escape_markdown(caches.dataset_titles()[plan.base.data])
+        st.caption(f"{plan.trials:,} trials of {plan.base.settings.epochs:,} epochs each · {data}")
 
 
 def _set_defaults() -> None:
@@ -94,7 +94,8 @@ def show_base_menus() -> None:
     if st.session_state[state.SWEEP_BASE] not in titles:
         st.session_state[state.SWEEP_BASE] = "fast"
     st.selectbox("Base: recipe, network or run", list(titles), format_func=titles.__getitem__, key=state.SWEEP_BASE)
-    st.selectbox("Data set", list(DATA), format_func=DATA.__getitem__, key=state.SWEEP_DATA)
+    data = caches.dataset_titles()
+    st.selectbox("Data set", list(data), format_func=data.__getitem__, key=state.SWEEP_DATA)
 
 
 def show_search_space() -> None:
@@ -160,18 +161,20 @@ def show_search_settings() -> None:
     )
     st.caption(SAMPLERS[st.session_state[state.SWEEP_SAMPLER]][1])
     trials, epochs = st.columns(2)
-    trials.number_input("Trials", 1, MAX_TRIALS, key=state.SWEEP_TRIALS)
+    # The values are the defaults, too: what an emptied input goes back to.
+    trials.number_input("Trials", 1, MAX_TRIALS, st.session_state[state.SWEEP_TRIALS], key=state.SWEEP_TRIALS)
     epochs.number_input(
         "Epochs per trial",
         1,
         1000,
+        st.session_state[state.SWEEP_EPOCHS],
         key=state.SWEEP_EPOCHS,
         disabled=_epochs_vary(),
         help="The number of epochs is one of the settings to vary." if _epochs_vary() else None,
     )
     metric, seed = st.columns(2)
     metric.selectbox("Metric", list(MEASURES), format_func=MEASURES.__getitem__, key=state.SWEEP_MEASURE)
-    seed.number_input("Seed", 0, MAX_SEED, key=state.SWEEP_SEED)
+    seed.number_input("Seed", 0, MAX_SEED, st.session_state[state.SWEEP_SEED], key=state.SWEEP_SEED)
     st.toggle(
         "Prune bad trials",
         key=state.SWEEP_PRUNE,

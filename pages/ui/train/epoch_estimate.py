@@ -9,11 +9,13 @@ from mnist_core.config import max_running
 from mnist_core.processes import cpu_count
 from mnist_core.recipes.settings import Settings
 from mnist_core.training import time_model
-from pages.ui.shared import guard, state
+from pages.ui.shared import caches, guard, state
 
 
 def show_epoch_estimate(settings: Settings | None) -> None:
     """One line. `settings`: what would be trained; None if it cannot be trained."""
+    if st.session_state[state.DATA] == "full" and caches.custom_dataset():
+        return  # the time model counts the images of MNIST
     model = time_model.read_time_model()
     if model is None:
         _offer_measurement()

@@ -47,16 +47,16 @@ def _description(layer: Layer) -> str:
 
 
 def _show_setting(kind: str, name: str, rule: Any, value: Any, layers: Layers, selected: int) -> None:
-    """A widget for one setting, by the values that its rule allows."""
+    """A widget for one setting, by the values that its rule allows.
+
+    The value of a number is its default, too: what an emptied input goes back to.
+    """
     key = state.layer_setting_key(kind, name)
     title = formatting.escape_markdown(TITLES.get(name, name.replace("_", " ")))
     st.session_state[key] = value
 
     def change_setting() -> None:
-        given = st.session_state[key]
-        if given is None and name not in NONE_NAMES:  # an emptied input
-            given = value
-        custom_network.replace_layers(edit.change_layer(layers, selected, **{name: given}))
+        custom_network.replace_layers(edit.change_layer(layers, selected, **{name: st.session_state[key]}))
 
     if isinstance(rule, Choice) and set(rule.values) == {True, False}:
         st.toggle(title, key=key, on_change=change_setting)
@@ -70,9 +70,9 @@ def _show_setting(kind: str, name: str, rule: Any, value: Any, layers: Layers, s
             format_func=lambda choice: none_name if choice is None else str(choice),
         )
     elif isinstance(rule, Integer):
-        st.number_input(title, rule.low, rule.high, step=1, key=key, on_change=change_setting)
+        st.number_input(title, rule.low, rule.high, value, step=1, key=key, on_change=change_setting)
     else:
-        st.session_state[key] = float(value)
+        st.session_state[key] = current = float(value)
         step = 0.001 if 0 < value < 0.05 else 0.05  # the scale of the pixels is 1/255
         low, high = float(rule.low), float(rule.high)
-        st.number_input(title, low, high, step=step, format="%.4g", key=key, on_change=change_setting)
+        st.number_input(title, low, high, current, step=step, format="%.6g", key=key, on_change=change_setting)

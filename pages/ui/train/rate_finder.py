@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 
 import streamlit as st
 
 from mnist_core.charts import rates as rate_charts
 from mnist_core.errors import RunNotFoundError
 from mnist_core.jobs.lifecycle import start_run
+from mnist_core.recipes.settings import Settings
 from mnist_core.runs import findings
 from mnist_core.runs.run import Run
 from mnist_core.runs.status import Status
@@ -18,8 +19,18 @@ from mnist_core.training.rate_finder import Point, Suggestion
 from pages.ui.shared import caches, feedback, figure, formatting, guard, settings_form, state, visitor
 
 REDRAW_SECONDS = 0.5
-COMPARED_SETTINGS = ("optimizer", "batch_size", "loss", "momentum", "layers")
-"""Settings whose change makes the result of a test obsolete."""
+UNUSED_SETTINGS = (
+    "learning_rate",
+    "schedule",
+    "warm_up",
+    "decay_factor",
+    "decay_epochs",
+    "epochs",
+    "patience",
+    "time_budget",
+    "target_accuracy",
+)
+"""Settings that a test does not use. A change of any other makes its result obsolete."""
 
 
 def show_rate_finder() -> None:
@@ -106,8 +117,11 @@ def _use_rate(rate: float) -> None:
 
 def _show_obsolete_note(test: Run) -> None:
     """Lists what has changed in the form since the test."""
-    now, then = settings_form.form_settings(), test.spec().settings
-    changed = [name.replace("_", " ") for name in COMPARED_SETTINGS if getattr(now, name) != getattr(then, name)]
+    now, then = settings_form.form_spec(), test.spec()
+    compared = [field.name for field in fields(Settings) if field.name not in UNUSED_SETTINGS]
+    changed = [name for name in compared if getattr(now.settings, name) != getattr(then.settings, name)]
+    if now.data != then.data:
+        changed.append("data set")
     if changed:
-        names = formatting.escape_markdown(", ".join(changed))
+        names = formatting.escape_markdown(", ".join(changed).replace("_", " "))
         st.caption(f"Changed since this test: {names}. Test again with these settings.")
