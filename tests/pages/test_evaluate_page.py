@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
@@ -25,7 +26,7 @@ from mnist_core.runs.spec import make_spec
 from mnist_core.runs.store import create_run
 from pages.ui.evaluate import evaluated_model, robustness
 from pages.ui.shared import analysis_caches, caches, model_menu, state
-from tests.pages.support import error_text, page_text
+from tests.pages.support import chart, click_chart, error_text, page_text
 from tests.support import ROOT, Trained
 
 PAGE = "pages/evaluate.py"
@@ -175,6 +176,29 @@ def test_a_cell_of_the_confusion_matrix_shows_its_images(app: AppTest, trained_r
         assert set(numbers(app)) <= expected and len(numbers(app)) == min(12, len(expected))
     assert app.number_input(key="cell_page").max == -(-len(expected) // 12)
     assert not app.error and not app.exception
+
+
+def framed(app: AppTest) -> list[tuple[str, str]]:
+    """The cells with a frame."""
+    (rows,) = (dataset.data.data for dataset in chart(app, "confusion_cells").datasets)
+    table = pa.ipc.open_stream(rows).read_all().to_pylist()
+    return [(row["true"], row["read"]) for row in table if row.get("chosen")]
+
+
+def test_a_cell_that_is_clicked_and_then_left_in_the_menu_can_be_clicked_again(app: AppTest) -> None:
+    opened(app, "confusion")
+    menu = app.selectbox(key=state.CONFUSION_CELL)
+    assert framed(app) == [menu.value], "the cell whose images are shown"
+    click_chart(app, "confusion_cells", "clicked", true="9", read="9")
+    assert app.selectbox(key=state.CONFUSION_CELL).value == ("9", "9") and framed(app) == [("9", "9")]
+    with_selection = chart(app, "confusion_cells").id
+    app.run()
+    assert chart(app, "confusion_cells").id == with_selection, "it is not drawn anew for nothing"
+    app.selectbox(key=state.CONFUSION_CELL).select(("3", "3")).run()
+    assert framed(app) == [("3", "3")]
+    assert chart(app, "confusion_cells").id != with_selection, "it starts over, without a selection"
+    click_chart(app, "confusion_cells", "clicked", true="9", read="9")
+    assert app.selectbox(key=state.CONFUSION_CELL).value == ("9", "9") and not app.error and not app.exception
 
 
 def test_a_smaller_cell_starts_at_its_first_page(app: AppTest) -> None:

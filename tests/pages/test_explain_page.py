@@ -24,7 +24,7 @@ from mnist_core.runs.status import Status
 from mnist_core.runs.store import create_run
 from pages.ui.shared import state
 from tests.models.test_activations import randomized_model
-from tests.pages.support import APP, SEVEN, drawing, open_page, page_text
+from tests.pages.support import APP, SEVEN, chart, click_chart, drawing, open_page, page_text
 from tests.support import Trained
 
 SHIPPED_BLOCKS = 12
@@ -144,6 +144,26 @@ def test_a_unit_that_another_layer_lacks_is_moved_inside(app: AppTest) -> None:
     app.button(key="wall_choose_8").click().run()
     assert not app.error and not app.exception
     assert app.session_state[state.EXPLAINED_ROW] == 3
+
+
+def test_a_unit_that_is_clicked_and_then_left_in_a_field_can_be_clicked_again(app: AppTest) -> None:
+    at(app, "layers")
+    for figure, row, key in (
+        ("channels", {"channel": 5}, state.EXPLAINED_CHANNEL),
+        ("channel", {"row": 4, "column": 6}, state.EXPLAINED_ROW),
+        ("units", {"unit": 2}, state.EXPLAINED_CHANNEL),
+    ):
+        if figure == "units":
+            app.button(key="wall_choose_11").click().run()
+        click_chart(app, figure, "clicked", **row)
+        clicked, with_selection = app.session_state[key], chart(app, figure).id
+        assert clicked == next(iter(row.values()))
+        app.run()
+        assert chart(app, figure).id == with_selection
+        app.number_input(key=key).set_value(3).run()
+        assert chart(app, figure).id != with_selection, "it starts over, without a selection"
+        click_chart(app, figure, "clicked", **row)
+        assert app.session_state[key] == clicked and not app.error and not app.exception
 
 
 @pytest.mark.parametrize("recipe", ["lesson08-uncentered-cnn", "lesson08-uncentered-mlp", "singh-mlp", "brownlee-cnn"])
