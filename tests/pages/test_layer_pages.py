@@ -17,6 +17,7 @@ from streamlit.testing.v1 import AppTest
 from mnist_core.charts import attribution as attribution_charts
 from mnist_core.charts import growth as growth_charts
 from mnist_core.explain.gradient_client import GradientClient
+from mnist_core.models.classifier import Classifier
 from mnist_core.runs.run import Run
 from mnist_core.runs.snapshots import Moment, snapshot_moments, write_snapshot
 from pages.ui.explain import attribution, growth
@@ -172,6 +173,20 @@ def test_occlusion_is_the_default_and_needs_no_tensorflow(app: AppTest, monkeypa
     app.session_state[state.ATTRIBUTION_METHOD] = next(iter(attribution.METHODS))
     page = shown(opened(app, "reasons"))
     assert "Occlusion: what speaks for a " in page
+
+
+def test_one_reading_of_the_occluded_images_serves_every_digit_and_rerun(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, whole = list[int](), Classifier.probabilities
+    monkeypatch.setattr(
+        Classifier, "probabilities", lambda model, images: read.append(len(images)) or whole(model, images)
+    )
+    app.session_state[state.ATTRIBUTION_METHOD] = "occlusion"
+    opened(app, "reasons")
+    choose(app, state.ATTRIBUTION_DIGIT, 3)
+    assert shown(choose(app, state.ATTRIBUTION_ALL, True)).count("strongest for a") == 10
+    assert [count for count in read if count > 1] == [170], "the image and 169 with an erased patch"
 
 
 def test_teal_speaks_for_and_orange_against() -> None:

@@ -60,9 +60,8 @@ class AttributionMethod:
 
 def attribute_by_occlusion(folder: Path, image: Image, digits: Sequence[int], layer: int | None) -> Attribution:
     """Occlusion maps, computed with LiteRT in this process: without gradients, and without TensorFlow."""
-    classifier = caches.classifier(folder / "model.tflite")
-    maps = [occlusion.occlusion_map(classifier, image, digit) for digit in digits]
-    return Attribution(np.stack([occlusion.upsample_occlusion(values) for values in maps]))
+    maps = analysis_caches.occlusion_maps(folder / "model.tflite", image)
+    return Attribution(np.stack([occlusion.upsample_occlusion(maps[digit]) for digit in digits]))
 
 
 def attribute_by_gradients(
