@@ -21,6 +21,7 @@ from mnist_core.evaluation import mistakes
 from mnist_core.evaluation import robustness as distortions
 from mnist_core.evaluation.robustness import Distortion
 from mnist_core.models.classifier import DEFAULT_MODEL, Classifier
+from mnist_core.runs.labels import update_label
 from mnist_core.runs.run import Run
 from mnist_core.runs.spec import make_spec
 from mnist_core.runs.store import create_run
@@ -292,6 +293,31 @@ def test_accuracy_on_distorted_digits_is_measured_and_drawn(app: AppTest, traine
     app.selectbox(key=state.DISTORTION).select("contrast").run()
     assert len(app.get("vega_lite_chart")) == 1 and not app.info
     assert not app.error and not app.exception
+
+
+@pytest.fixture
+def namesakes() -> list[str]:
+    """Ids of two runs with the same name, recipe and validation accuracy."""
+    runs = [create_run(make_spec("fast", data="sample")) for _ in range(2)]
+    for run in runs:
+        run.append_metrics({"step": 5, "epoch": 1, "val_loss": 1.0, "val_accuracy": 0.9})
+        run.write_card({})
+        run.model.write_bytes(DEFAULT_MODEL.read_bytes())
+        update_label(run, name="lesson")
+    return [run.id for run in runs]
+
+
+def test_models_of_the_same_name_have_a_curve_and_a_row_each(
+    app: AppTest, namesakes: list[str], few_levels: None
+) -> None:
+    opened(app, "spoilt", **{state.ROBUSTNESS_MODELS: namesakes})
+    button(app, "Measure this one").click().run()
+    (finding,) = [text.value for text in app.markdown if text.value.startswith("At ")]
+    assert all(re.search(f"lesson · .*% · {run_id[-4:]} keeps", finding) for run_id in namesakes)
+    button(app, "Test on uncentered digits").click().run()
+    assert app.dataframe[0].value["model"].nunique() == 2
+    opened(app, "other", **{state.MODEL: namesakes[0], state.COMPARED_MODEL: namesakes[1]})
+    assert app.dataframe[0].value["model"].nunique() == 2 and not app.error and not app.exception
 
 
 def test_a_stopped_measurement_keeps_what_it_has_measured(app: AppTest, few_levels: None, monkeypatch: Any) -> None:
