@@ -14,6 +14,7 @@ from streamlit.delta_generator import DeltaGenerator
 from streamlit.testing.v1 import AppTest
 
 from mnist_core.explain.blocks import fold_layers
+from mnist_core.explain.counterfactual import Counterfactual
 from mnist_core.files.write import write_json
 from mnist_core.models import convert
 from mnist_core.models.activations import ActivationModel
@@ -279,6 +280,17 @@ def test_a_counterfactual_is_shown_before_and_after(app: AppTest) -> None:
     assert not app.error
     text = page_text(app)
     assert re.search(r"From \d to (\d|not a digit): \d+ patch", text) or "No counterfactual found" in text
+
+
+def test_a_search_without_a_counterfactual_does_not_say_how_sure_the_model_is(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be unsure: the search is greedy and its patches are few."""
+    blank = np.zeros((28, 28), np.uint8)
+    unchanged = Counterfactual("erase", (), blank, blank, (7, 7))
+    monkeypatch.setattr("pages.ui.shared.analysis_caches.find_counterfactual", lambda path, image: unchanged)
+    (info,) = at(app, "mind").info
+    assert "stays 7" in info.value and "sure" not in info.value
 
 
 def test_ten_nearest_neighbors_are_listed_and_their_descriptors_saved(
