@@ -42,6 +42,12 @@ def test_guides_say_which_way_overfitting_shows() -> None:
     assert CURVE_GUIDES == {"loss": "loss curves", "accuracy": "accuracy curves"}
 
 
+def test_the_interval_is_of_the_accuracy_on_all_images() -> None:
+    """Another sample's accuracy is within a Wilson interval of 95% in only 83 of 100 cases."""
+    text = GUIDES["headline figures"].text
+    assert "contain the model's accuracy on all images" in text and "On other images" not in text
+
+
 def test_a_chart_has_a_finding_and_a_menu_and_without_data_it_is_a_sentence() -> None:
     def show() -> None:
         from mnist_core.charts import runs as run_charts

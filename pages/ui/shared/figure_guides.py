@@ -261,10 +261,10 @@ GUIDES = {
     ),
     # Evaluate
     "headline figures": Guide(
-        "**Accuracy** is the share read correctly. On other images of this kind it would be within the **interval** 95 "
-        "times in 100, so two models with widely overlapping intervals may be equally good. **Loss** also punishes "
-        "confident mistakes. **Top-2**: the truth is among the two most probable digits. **Calibration error**: how "
-        "far the confidence is from the share that is correct.",
+        "**Accuracy** is the share read correctly. 95 of 100 **intervals** made this way contain the model's accuracy "
+        "on all images of this kind, so two models with widely overlapping intervals may be equally good. **Loss** "
+        "also punishes confident mistakes. **Top-2**: the truth is among the two most probable digits. **Calibration "
+        "error**: how far the confidence is from the share that is correct.",
         "Wilson score interval",
         "https://doi.org/10.1080/01621459.1927.10502953",
     ),
