@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mnist_core.constants import NOT_A_DIGIT, NUM_CLASSES
 from mnist_core.data.labels import correct_mask, predicted_labels
 from mnist_core.evaluation import mistakes
-from mnist_core.evaluation.calibration import Coverage
+from mnist_core.evaluation.calibration import Coverage, calibration_error
 from mnist_core.wording import plural
 
 Counts = NDArray[np.int64]
@@ -20,7 +20,10 @@ Counts = NDArray[np.int64]
 SURE = 0.9
 """A mistake with more confidence than this counts as a confident one."""
 CALIBRATED_GAP = 0.005
-"""Mean gap of confidence and accuracy, up to which a model counts as calibrated."""
+"""Difference of mean confidence and accuracy, up to which they count as equal."""
+CALIBRATED_ERROR = 0.03
+"""Expected calibration error up to which a model counts as calibrated: by chance, one has 1 or 2 points on 1,000
+images."""
 
 
 def headline(counts: Counts, images: str) -> str:
@@ -108,8 +111,14 @@ def calibration(probabilities: NDArray[np.floating[Any]], labels: NDArray[np.int
     confidence = float(probabilities.max(axis=1).astype(np.float64).mean())
     accuracy = float(correct_mask(probabilities, labels).mean())
     gap = confidence - accuracy
-    if abs(gap) <= CALIBRATED_GAP:
+    error = calibration_error(probabilities, labels)
+    if abs(gap) <= CALIBRATED_GAP and error <= CALIBRATED_ERROR:
         return f"It is about as confident as it is right: {confidence:.1%} and {accuracy:.1%}."
+    if abs(gap) <= CALIBRATED_GAP:
+        return (
+            f"On average it is as confident as it is right ({confidence:.1%} and {accuracy:.1%}), but only because "
+            f"over- and underconfidence cancel out: its calibration error is {100 * error:.1f} points."
+        )
     kind = "overconfident" if gap > 0 else "underconfident"
     return f"It is {kind}: {confidence:.1%} confident on average, and right {accuracy:.1%} of the time."
 

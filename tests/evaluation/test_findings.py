@@ -90,6 +90,15 @@ def test_calibration() -> None:
     assert findings.calibration(probabilities, right).startswith("It is about as confident as it is right")
 
 
+def test_overconfidence_does_not_make_up_for_underconfidence() -> None:
+    probabilities = np.repeat([[0.6, 0.4], [1.0, 0.0]], 5, axis=0)
+    labels = np.array([0] * 5 + [0, 0, 0, 1, 1])  # right in all cases at 60%, in three of five at 100%
+    assert findings.calibration(probabilities, labels) == (
+        "On average it is as confident as it is right (80.0% and 80.0%), but only because over- and underconfidence "
+        "cancel out: its calibration error is 40.0 points."
+    )
+
+
 def test_coverage() -> None:
     rows = [Coverage(0.0, 1.0, 0.99, 12), Coverage(0.9, 0.975, 0.9991, 1), Coverage(1.0, 0.0, None, 0)]
     assert findings.coverage(rows, 0.999) == (
