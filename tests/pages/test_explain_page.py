@@ -330,6 +330,14 @@ def test_the_address_names_the_view(page: str, app: AppTest) -> None:
     assert app.session_state[key] == first and not app.error, "an unknown view"
     app.query_params["view"] = second
     app.run()
+def test_a_digit_for_which_the_last_hidden_layer_is_all_zeros_has_no_neighbors(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ActivationModel, "penultimate", lambda model, images: np.zeros((len(images), 9), np.float32))
+    app = at(app, "neighbours")
+    assert "all zeros" in app.info[0].value and not app.dataframe and not app.error
+
+
     assert app.session_state[key] == second and not app.error
     app.segmented_control(key=key).set_value(third).run()
     assert app.query_params["view"] == third and app.session_state[key] == third

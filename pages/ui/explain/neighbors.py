@@ -30,6 +30,12 @@ def show_neighbors(choice: str, image: NDArray[np.uint8]) -> None:
     path, data = model_menu.model_path(choice), caches.available_dataset()
     descriptors, mnist = analysis_caches.training_descriptors(choice, path, data), caches.mnist(data)
     neighbors = nearest_neighbors(descriptors, layers.penultimate(image[None])[0])
+    if not neighbors:
+        st.info(
+            "The last hidden layer is all zeros for this digit, so it cannot be compared with others. Choose another "
+            "digit or model."
+        )
+        return
     indices = [neighbor.index for neighbor in neighbors]
     images, labels = mnist.x_train[indices], mnist.y_train[indices]
     predicted = caches.classifier(path).predict(image).label
