@@ -59,4 +59,4 @@ def show_neighbors(choice: str, image: NDArray[np.uint8]) -> None:
         for rank, (neighbor, label) in enumerate(zip(neighbors, labels, strict=True), 1)
     ]
     figure.show_table(rows, f"Nearest of {len(mnist.x_train):,} training digits", "neighbors", "neighbours_table")
-    st.caption(f"Compared by the {descriptors.shape[1]:,} inputs of the last dense layer.")
+    st.caption(f"Compared by the {descriptors.shape[1]:,} inputs of {layers.compared_layer}.")
