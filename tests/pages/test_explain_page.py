@@ -138,6 +138,24 @@ def test_the_computation_of_a_value_ends_in_that_value(app: AppTest, sample: Any
         assert float(computed) == pytest.approx(float(value), abs=1e-4, rel=1e-3), name
 
 
+def test_each_way_to_compute_a_unit_has_its_own_guide() -> None:
+    def show() -> None:
+        import numpy as np
+
+        from mnist_core.explain.arithmetic import UnitArithmetic
+        from pages.ui.explain.arithmetic import show_largest_shares, show_patch
+
+        window = np.ones((3, 3, 1), np.float32)
+        show_patch(UnitArithmetic("max pooling", (("maximum", 1.0),), patch=window, box=(0, 0, 3, 3)), (9, 9, 1))
+        show_largest_shares(UnitArithmetic("softmax", (("output", 0.9),), terms=((2.0, 0.9), (0.0, 0.1))))
+
+    pooling, softmax = (
+        text.value for text in AppTest.from_function(show, default_timeout=30).run().markdown if "\n\n*[" in text.value
+    )
+    assert "**Max pooling** passes on its largest number" in pooling and "Middle" not in pooling
+    assert "sum to 1" in softmax and "weight" not in softmax
+
+
 def test_a_unit_that_another_layer_lacks_is_moved_inside(app: AppTest) -> None:
     app.session_state[state.EXPLAINED_ROW] = app.session_state[state.EXPLAINED_COLUMN] = 25
     app = at(app, "layers")
@@ -312,6 +330,14 @@ def test_ten_nearest_neighbors_are_listed_and_their_descriptors_saved(
     assert not app.error and kept.stat().st_mtime_ns == made_at and np.load(kept).shape == (4000, 768)
 
 
+def test_a_digit_for_which_the_last_hidden_layer_is_all_zeros_has_no_neighbors(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ActivationModel, "penultimate", lambda model, images: np.zeros((len(images), 9), np.float32))
+    app = at(app, "neighbours")
+    assert "all zeros" in app.info[0].value and not app.dataframe and not app.error
+
+
 VIEWS_OF = {
     "explain": (state.EXPLAIN_VIEW, ("layers", "beside", "mind")),
     "evaluate": (state.EVALUATED_VIEW, ("confusion", "sure", "worst")),
@@ -330,14 +356,6 @@ def test_the_address_names_the_view(page: str, app: AppTest) -> None:
     assert app.session_state[key] == first and not app.error, "an unknown view"
     app.query_params["view"] = second
     app.run()
-def test_a_digit_for_which_the_last_hidden_layer_is_all_zeros_has_no_neighbors(
-    app: AppTest, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(ActivationModel, "penultimate", lambda model, images: np.zeros((len(images), 9), np.float32))
-    app = at(app, "neighbours")
-    assert "all zeros" in app.info[0].value and not app.dataframe and not app.error
-
-
     assert app.session_state[key] == second and not app.error
     app.segmented_control(key=key).set_value(third).run()
     assert app.query_params["view"] == third and app.session_state[key] == third

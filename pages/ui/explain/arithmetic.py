@@ -159,7 +159,7 @@ def show_patch(unit: UnitArithmetic) -> None:
         picture_equation(pictures),
         title,
         f"{area}: {array_in_words(pictures[0])}{filter_in_words}",
-        "patch and filter",
+        "patch" if kernel is None else "patch and filter",
         "patch",
     )
     st.caption(f"{area}.")
@@ -221,7 +221,7 @@ def show_largest_shares(unit: UnitArithmetic) -> None:
         {"output": int(index), "input": f"{unit.terms[index][0]:z.4g}", "share": f"{unit.terms[index][1]:z.4g}"}
         for index in order
     ]
-    figure.show_table(rows, "The largest shares", "contributions", "terms")
+    figure.show_table(rows, "The largest shares", "largest shares", "terms")
 
 
 def show_largest_terms(unit: UnitArithmetic) -> None:
