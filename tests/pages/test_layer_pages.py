@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 
 from mnist_core.charts import attribution as attribution_charts
 from mnist_core.charts import growth as growth_charts
-from mnist_core.explain.gradient_client import GradientClient
+from mnist_core.explain.gradient_client import GradientClient, SnapshotHistory
 from mnist_core.models.classifier import Classifier
 from mnist_core.runs.run import Run
 from mnist_core.runs.snapshots import Moment, snapshot_moments, write_snapshot
@@ -243,6 +243,20 @@ def test_snapshots_of_another_network_raise(helper: GradientClient, trained: Tra
 
 def test_layer_pictures_have_a_tile_for_each_channel() -> None:
     wall = growth_charts.activation_grid(np.ones((7, 7, 10), np.float32), 0.0, 1.0)
+def test_gaps_are_counted_by_epochs_and_by_the_channels_of_the_layer() -> None:
+    from mnist_core.networks.architecture import Architecture
+    from mnist_core.networks.layers import Dense, Flatten
+
+    network = Architecture((Flatten(), Dense(64), Dense(65), Dense(10, "softmax")), 28)
+    nothing = np.zeros(0, np.float32)
+    moments = (Moment(0), *(Moment(epoch) for epoch in range(2, 27, 2)))
+    history = SnapshotHistory(moments, nothing, np.zeros((14, 64), np.float32), nothing, nothing)
+    (epochs,) = growth.sentences_on_gaps(history, network, 1)
+    assert "Of 26 epochs, 13 have a snapshot" in epochs, "before training is no epoch"
+    _, channels = growth.sentences_on_gaps(history, network, 2)
+    assert "first 64 of 65" in channels
+
+
     assert wall.shape == (2 * 60, 8 * 60)
     assert growth_charts.activation_grid(np.arange(20, dtype=np.float32), 0, 19).shape == (2 * 24, 16 * 24)
     chart = growth_charts.probability_curves(["before", "after"], np.eye(10, dtype=np.float32)[[3, 7]], 1)
