@@ -34,10 +34,11 @@ def headline(counts: Counts, images: str) -> str:
         images: what the digits are called, in the plural.
     """
     total, right = int(counts.sum()), int(np.trace(counts))
-    share = f"{right / total:.2%} of {total:,} {images} are right"
     wrong = total - right
     if not wrong:
         return f"All {total:,} {images} are right."
+    decimals = next(count for count in range(2, 20) if float(f"{100 * right / total:.{count}f}") < 100)
+    share = f"{right / total:.{decimals}%} of {total:,} {images} are right"
     pairs = most_confused(counts)
     confusion = f"; it confuses {pairs[0][0]} and {pairs[0][1]} most" if len(pairs) == 1 else ""
     return f"{share}: {wrong:,} {_are(wrong)} wrong{confusion}."

@@ -25,6 +25,10 @@ def counts(*mistakes: tuple[int, int, int], right: int = 10) -> np.ndarray:
             counts((4, 9, 3), (9, 4, 2), (3, 8, 4), right=99),
             "99.10% of 999 test digits are right: 9 are wrong; it confuses 4 and 9 most.",
         ),
+        (
+            counts((2, 9, 1), right=3000),
+            "99.997% of 30,001 test digits are right: 1 is wrong; it confuses 2 and 9 most.",
+        ),
         (counts((2, 10, 1)), "99.01% of 101 test digits are right: 1 is wrong."),
         (counts(), "All 100 test digits are right."),
     ],
