@@ -121,11 +121,13 @@ def choose_in_feature_maps(name: str, values: NDArray[np.float32]) -> tuple[int,
     thumbnails, enlarged = st.columns([1, 1], gap="large")
     with thumbnails, st.container(width=MAX_CHART_PIXELS):
         strongest = int(values.max(axis=(0, 1)).argmax())
+        shown = layer_charts.clickable_range(channels, channel)
+        names = "All channels" if len(shown) == channels else f"Channels {shown[0]:,} to {shown[-1]:,}"
         key = chart_clicks.widget_key("channels", {"channel": channel})
         figure.show_chart(
             layer_charts.clickable_channels(values, channel),
-            f"All channels of {layer_outputs.layer_title(name)}: click one",
-            f"{plural(channels, 'small picture')} of {rows} by {columns}; channel {strongest} has the largest value, "
+            f"{names} of {layer_outputs.layer_title(name)}: click one",
+            f"{plural(len(shown), 'small picture')} of {rows} by {columns}; channel {strongest} has the largest value, "
             f"{values.max():.3g}. Channel {channel} is chosen.",
             "channels",
             "channels",

@@ -195,8 +195,8 @@ GUIDES = {
         "https://arxiv.org/abs/1311.2901",
     ),
     "channels": Guide(
-        "All channels of the selected layer on one scale. Click one to enlarge it. A black channel did not find what "
-        "it looks for in this digit.",
+        "The channels of the selected layer on one scale, at most 256 at a time. Click one to enlarge it. A black "
+        "channel did not find what it looks for in this digit.",
         "feature map",
         "https://keras.io/api/layers/convolution_layers/convolution2d/",
     ),
