@@ -194,7 +194,7 @@ def test_a_cell_that_is_clicked_and_then_left_in_the_menu_can_be_clicked_again(a
     assert app.selectbox(key=state.CONFUSION_CELL).value == ("9", "9") and framed(app) == [("9", "9")]
     with_selection = chart(app, "confusion_cells").id
     app.run()
-    assert chart(app, "confusion_cells").id == with_selection, "it is not drawn anew for nothing"
+    assert chart(app, "confusion_cells").id == with_selection, "it does not start over for nothing"
     app.selectbox(key=state.CONFUSION_CELL).select(("3", "3")).run()
     assert framed(app) == [("3", "3")]
     assert chart(app, "confusion_cells").id != with_selection, "it starts over, without a selection"
