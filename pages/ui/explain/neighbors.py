@@ -10,7 +10,7 @@ from mnist_core.charts import digits as digit_charts
 from mnist_core.constants import NOT_A_DIGIT
 from mnist_core.explain import findings
 from mnist_core.explain.neighbors import nearest_neighbors
-from pages.ui.shared import analysis_caches, caches, figure, layer_outputs, model_menu
+from pages.ui.shared import analysis_caches, caches, figure, formatting, layer_outputs, model_menu
 
 COLUMNS = 5
 PIXELS = 100
@@ -59,4 +59,5 @@ def show_neighbors(choice: str, image: NDArray[np.uint8]) -> None:
         for rank, (neighbor, label) in enumerate(zip(neighbors, labels, strict=True), 1)
     ]
     figure.show_table(rows, f"Nearest of {len(mnist.x_train):,} training digits", "neighbors", "neighbours_table")
-    st.caption(f"Compared by the {descriptors.shape[1]:,} inputs of {layers.compared_layer}.")
+    layer = formatting.escape_markdown(layers.compared_layer)
+    st.caption(f"Compared by the {descriptors.shape[1]:,} inputs of {layer}.")
