@@ -23,7 +23,7 @@ from mnist_core.evaluation.metrics import evaluate
 from mnist_core.explain import neighbors
 from mnist_core.explain.counterfactual import find_counterfactual
 from mnist_core.explain.gradient_client import GradientClient
-from mnist_core.explain.occlusion import occlusion_map
+from mnist_core.explain.occlusion import occlusion_maps
 from mnist_core.models.activations import ActivationModel
 from mnist_core.models.classifier import DEFAULT_MODEL, Classifier
 from mnist_core.processes import cpu_count
@@ -50,7 +50,7 @@ def look(images: Any) -> None:
             layer_charts.fast_data_url(layer_charts.activation_grid(values[0]))
 
     results.figure("activations of every layer, as pictures", milliseconds(activations, images), "ms", "≤ 100")
-    taken = milliseconds(lambda image: occlusion_map(classifier, image, 3), images)
+    taken = milliseconds(lambda image: occlusion_maps(classifier, image), images)
     results.figure("occlusion, 169 patches in one batch", taken, "ms")
     results.figure("counterfactual", milliseconds(lambda image: find_counterfactual(classifier, image), images), "ms")
 

@@ -23,8 +23,6 @@ EMPTY = "rgba(128, 128, 128, 0.1)"
 
 ACCURACY_SERIES = "accuracy of accepted predictions"
 ACCEPTED_SERIES = "accepted predictions"
-CELL_SELECTION = "cell"
-"""Name of the selection that a click on a cell makes."""
 
 
 def confusion_matrix(table: NDArray[np.int64]) -> Any:
@@ -43,21 +41,24 @@ def confusion_matrix(table: NDArray[np.int64]) -> Any:
     return alt.layer(tiles, text, data={"values": cells}).properties(height=320)
 
 
-def clickable_confusion_matrix(table: NDArray[np.int64], shares: bool) -> Any:
+def clickable_confusion_matrix(table: NDArray[np.int64], shares: bool, chosen: tuple[str, str] | None = None) -> Any:
     """Draws a confusion matrix to click on.
 
     Args:
         table: as in `confusion_matrix`.
         shares: whether cells show percentages of the true digit's images instead of counts.
+        chosen: `true` and `read` of the cell to frame.
 
     Returns:
-        An Altair chart. Its selection CELL_SELECTION contains `true` and `read` of the clicked cell.
+        An Altair chart. Its selection `clicked` contains `true` and `read` of the clicked cell.
     """
     import altair as alt
 
-    clicked = alt.selection_point(name=CELL_SELECTION, fields=["true", "read"], on="click", toggle=False)
-    stroke = alt.condition(clicked, alt.value(COLORS["third"]), alt.value("transparent"), empty=False)
+    clicked = alt.selection_point(name="clicked", fields=["true", "read"], on="click", toggle=False, empty=False)
+    stroke = alt.condition("datum.chosen", alt.value(COLORS["third"]), alt.value("transparent"))
     tiles, text, cells = _confusion_layers(table, shares)
+    for cell in cells:
+        cell["chosen"] = (cell["true"], cell["read"]) == chosen
     tiles = tiles.encode(stroke=stroke).add_params(clicked)
     return alt.layer(tiles, text, data={"values": cells}).properties(height=440)
 

@@ -38,6 +38,8 @@ MAX_CHANNELS = 32
 MAX_UNITS = 1024
 """Units of a layer that outputs a list, in one picture or chart."""
 CHANNELS_PER_ROW = 8
+MAX_THUMBNAILS = 256
+"""Channels in a chart to click on: each takes up to half a millisecond to draw."""
 HISTOGRAM_BINS = 40
 CHOSEN_COLOR = "#f2b632"
 
@@ -101,8 +103,14 @@ def fast_data_url(image: Image) -> str:
     return "data:image/png;base64," + base64.b64encode(content.tobytes()).decode("ascii")
 
 
+def clickable_range(channels: int, chosen: int) -> range:
+    """The channels in `clickable_channels`: of more than MAX_THUMBNAILS, the MAX_THUMBNAILS with the chosen one."""
+    first = chosen // MAX_THUMBNAILS * MAX_THUMBNAILS
+    return range(first, min(first + MAX_THUMBNAILS, channels))
+
+
 def clickable_channels(values: NDArray[np.float32], chosen: int) -> Any:
-    """Draws thumbnails of a layer's channels to click on.
+    """Draws thumbnails of a layer's channels to click on, those of `clickable_range`.
 
     Args:
         values: (H, W, C) float32.
@@ -112,18 +120,20 @@ def clickable_channels(values: NDArray[np.float32], chosen: int) -> Any:
         An Altair chart. Its selection `clicked` contains the `channel`.
     """
     scale = max(1, 56 // values.shape[1])
-    thumbnails = colorize(channel_images(values), largest_magnitude(values)).repeat(scale, axis=1).repeat(scale, axis=2)
+    shown = clickable_range(values.shape[2], chosen)
+    images = channel_images(values)[shown.start : shown.stop]
+    thumbnails = colorize(images, largest_magnitude(values)).repeat(scale, axis=1).repeat(scale, axis=2)
     largest = values.max(axis=(0, 1)).tolist()
     rows = [
         {
             "channel": channel,
-            "column": channel % CHANNELS_PER_ROW,
-            "row": channel // CHANNELS_PER_ROW,
+            "column": place % CHANNELS_PER_ROW,
+            "row": place // CHANNELS_PER_ROW,
             "chosen": channel == chosen,
             "largest": round(largest[channel], 4),
             "picture": fast_data_url(thumbnail),
         }
-        for channel, thumbnail in enumerate(thumbnails)
+        for place, (channel, thumbnail) in enumerate(zip(shown, thumbnails, strict=True))
     ]
     chart = _channels_template().copy(deep=False)
     chart.data = {"values": rows}

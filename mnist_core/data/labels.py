@@ -11,7 +11,10 @@ from mnist_core.constants import NOT_A_DIGIT
 
 
 def predicted_labels(probabilities: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
-    """Returns the most probable label of each image.
+    """Returns the label of each image's largest output.
+
+    Evaluations count by it. `classifier.Prediction` has another rule: it rejects an image if the outputs past the tenth
+    sum to more than REJECT_ABOVE, whichever output is the largest.
 
     Args:
         probabilities: (N, C), one row per image, with C of 10 or more.

@@ -7,6 +7,7 @@ from typing import Any
 
 from mnist_core.constants import NUM_CLASSES
 from mnist_core.data.mnist import Mnist
+from mnist_core.models.classifier import REJECT_ABOVE
 
 
 def mnist_caveats(card: Mapping[str, Any], mnist: Mnist) -> list[str]:
@@ -58,6 +59,10 @@ def input_caveats(input_size: int, outputs: int) -> list[str]:
     if outputs > NUM_CLASSES:
         caveats.append(
             f"The model has {outputs} outputs: the ones past the tenth mean “not a digit” and count as mistakes here."
+        )
+        caveats.append(
+            "The largest output counts here; the Draw page rejects a drawing if those outputs sum to more than "
+            f"{REJECT_ABOVE:.0%}."
         )
     return caveats
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mnist_core.constants import NOT_A_DIGIT, NUM_CLASSES
 from mnist_core.data.labels import correct_mask, predicted_labels
 from mnist_core.evaluation import mistakes
-from mnist_core.evaluation.calibration import Coverage
+from mnist_core.evaluation.calibration import Coverage, calibration_error
 from mnist_core.wording import plural
 
 Counts = NDArray[np.int64]
@@ -20,7 +20,10 @@ Counts = NDArray[np.int64]
 SURE = 0.9
 """A mistake with more confidence than this counts as a confident one."""
 CALIBRATED_GAP = 0.005
-"""Mean gap of confidence and accuracy, up to which a model counts as calibrated."""
+"""Difference of mean confidence and accuracy, up to which they count as equal."""
+CALIBRATED_ERROR = 0.03
+"""Expected calibration error up to which a model counts as calibrated: by chance, one has 1 or 2 points on 1,000
+images."""
 
 
 def headline(counts: Counts, images: str) -> str:
@@ -31,10 +34,11 @@ def headline(counts: Counts, images: str) -> str:
         images: what the digits are called, in the plural.
     """
     total, right = int(counts.sum()), int(np.trace(counts))
-    share = f"{right / total:.2%} of {total:,} {images} are right"
     wrong = total - right
     if not wrong:
         return f"All {total:,} {images} are right."
+    decimals = next(count for count in range(2, 20) if float(f"{100 * right / total:.{count}f}") < 100)
+    share = f"{right / total:.{decimals}%} of {total:,} {images} are right"
     pairs = most_confused(counts)
     confusion = f"; it confuses {pairs[0][0]} and {pairs[0][1]} most" if len(pairs) == 1 else ""
     return f"{share}: {wrong:,} {_are(wrong)} wrong{confusion}."
@@ -108,8 +112,14 @@ def calibration(probabilities: NDArray[np.floating[Any]], labels: NDArray[np.int
     confidence = float(probabilities.max(axis=1).astype(np.float64).mean())
     accuracy = float(correct_mask(probabilities, labels).mean())
     gap = confidence - accuracy
-    if abs(gap) <= CALIBRATED_GAP:
+    error = calibration_error(probabilities, labels)
+    if abs(gap) <= CALIBRATED_GAP and error <= CALIBRATED_ERROR:
         return f"It is about as confident as it is right: {confidence:.1%} and {accuracy:.1%}."
+    if abs(gap) <= CALIBRATED_GAP:
+        return (
+            f"On average it is as confident as it is right ({confidence:.1%} and {accuracy:.1%}), but only because "
+            f"over- and underconfidence cancel out: its calibration error is {100 * error:.1f} points."
+        )
     kind = "overconfident" if gap > 0 else "underconfident"
     return f"It is {kind}: {confidence:.1%} confident on average, and right {accuracy:.1%} of the time."
 

@@ -119,6 +119,9 @@ def nearest_neighbors(descriptors: NDArray[np.float16], query: NDArray[np.float3
         query: (W,) float32, the penultimate layer's output for the given digit.
         count: how many to return.
 
+    Returns:
+        An empty list if `query` is all zeros: it has no direction to compare.
+
     Raises:
         ModelError: the descriptors are of another model.
     """
@@ -126,6 +129,8 @@ def nearest_neighbors(descriptors: NDArray[np.float16], query: NDArray[np.float3
         raise ModelError(
             f"The file has {descriptors.shape[1]} numbers for each digit, the model has {len(query)}. Delete the file."
         )
+    if not query.any():
+        return []
     direction = _normalize_rows(query[None])[0]
     parts = [
         descriptors[start : start + SEARCH_BATCH_SIZE].astype(np.float32) @ direction

@@ -8,33 +8,30 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_core.errors import ModelError
 from mnist_core.models.classifier import Classifier
 
 PATCHES_PER_SIDE = 13
 """Patches of 4×4 pixels at a stride of 2, along 28 pixels."""
 
 
-def occlusion_map(classifier: Classifier, image: NDArray[np.uint8], digit: int) -> NDArray[np.float32]:
-    """Measures how much the probability of a digit drops for each erased patch.
+def occlusion_maps(classifier: Classifier, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Measures how much the probability of each output drops for each erased patch.
 
     Args:
         classifier: the model.
         image: (28, 28) uint8, or (size, size) as the model takes it, ink bright.
-        digit: index of one of the model's outputs.
 
     Returns:
-        (13, 13) float32, -1..1: positive where the digit needs the erased ink, negative where that ink spoke against
-        it. Entry (r, c) is of the patch whose top left pixel is (2r, 2c) of 28×28.
+        (C, 13, 13) float32, -1..1, a map for each of the model's C outputs: positive where the digit needs the erased
+        ink, negative where that ink spoke against it. Entry (r, c) of a map is of the patch whose top left pixel is
+        (2r, 2c) of 28×28.
 
     Raises:
-        ModelError: the image has another shape or dtype, or the model has no such output.
+        ModelError: the image has another shape or dtype.
     """
     probabilities = classifier.probabilities(np.concatenate([image[None], occluded_images(image)]))
-    if not 0 <= digit < probabilities.shape[1]:
-        raise ModelError(f"This model has outputs from 0 to {probabilities.shape[1] - 1}, and no output {digit}.")
-    drop = probabilities[0, digit] - probabilities[1:, digit]
-    return np.asarray(drop.reshape(PATCHES_PER_SIDE, PATCHES_PER_SIDE), np.float32)
+    drops = (probabilities[0] - probabilities[1:]).T
+    return np.asarray(drops.reshape(-1, PATCHES_PER_SIDE, PATCHES_PER_SIDE), np.float32)
 
 
 def occluded_images(image: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -89,7 +89,7 @@ class ActivationModel:
         return dict(zip(self.names, self._run(images, list(self.names)), strict=True))
 
     def penultimate(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Computes the input of the last Dense layer: the features from which the model decides.
+        """Computes the input of the last Dense layer, or of the last layer without one: what the model decides by.
 
         Args:
             images: as for `outputs`.
@@ -103,19 +103,28 @@ class ActivationModel:
         with self._lock:
             return self._penultimate_graph.run(ready, [self._penultimate_graph.output])[0].reshape(len(images), -1)
 
+    @property
+    def compared_layer(self) -> str:
+        """The layer whose input `penultimate` returns, in words."""
+        return "the last dense layer" if self._has_dense else "the last layer"
+
     def features(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Computes what `penultimate` does, to compare thousands of digits.
 
         Raises:
-            ModelError: the last Dense layer has more than MAX_FEATURES inputs, too many to keep for each digit.
+            ModelError: `compared_layer` has more than MAX_FEATURES inputs, too many to keep for each digit.
         """
         width = self.penultimate(images[:1]).shape[1]
         if width > MAX_FEATURES:
             raise ModelError(
-                f"The last dense layer of this model has {width:,} inputs. Digits are compared by at most "
+                f"In this model, {self.compared_layer} has {width:,} inputs. Digits are compared by at most "
                 f"{MAX_FEATURES:,}: choose a model with a smaller layer before the last one."
             )
         return self.penultimate(images)
+
+    @property
+    def _has_dense(self) -> bool:
+        return any(layer_kind(name) == "Dense" for name in self.names)
 
     def _penultimate_of_layers_graph(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         dense = [place for place, name in enumerate(self.names) if layer_kind(name) == "Dense"]

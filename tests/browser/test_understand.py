@@ -74,3 +74,46 @@ def test_a_mistake_leads_from_the_matrix_into_the_layers(chromium: Browser, app_
         expect(page.get_by_role("heading", name=title)).to_be_visible(timeout=20 * SECONDS)
         captions = page.locator(".lab-pipeline figcaption b")
         expect(captions).to_have_text([*["Input", "Filter", "Product"] * 3, "Sum", "BN", "ReLU"])
+
+
+CLICK_CHANNEL = """
+(chart, channel) => {
+  const frames = [...chart.querySelectorAll(".mark-rect path")];
+  const box = frames.find(({__data__}) => __data__.datum.channel === channel).getBoundingClientRect();
+  return [box.x + box.width / 2, box.y + box.height / 2];
+}
+"""
+
+
+def test_what_was_clicked_can_be_clicked_again_after_another_choice(chromium: Browser, app_url: str) -> None:
+    with chromium.new_context(viewport={"width": 1280, "height": 1000}) as browser:
+        page: Any = browser.new_page()
+        page.goto(f"{app_url}/evaluate")
+        matrix = page.locator(".st-key-figure_confusion_cells [data-testid=stVegaLiteChart]")
+        expect(matrix.locator("svg.marks")).to_be_visible(timeout=60 * SECONDS)
+        settled(page)
+        menu = page.get_by_role("combobox", name="Images of a cell")
+        for _ in range(2):
+            page.mouse.click(*matrix.evaluate(CLICK_CELL, ["9", "9"]))
+            expect(menu).to_have_value("9 classified as 9", timeout=20 * SECONDS)
+            settled(page)
+            menu.click()
+            page.get_by_role("option", name="3 classified as 3").click()
+            expect(menu).to_have_value("3 classified as 3", timeout=20 * SECONDS)
+            settled(page)
+            expect(matrix.locator("svg.marks")).to_be_visible()
+
+        page.goto(f"{app_url}/explain?view=layers")
+        channels = page.locator(".st-key-figure_channels [data-testid=stVegaLiteChart]")
+        expect(channels.locator("svg.marks")).to_be_visible(timeout=60 * SECONDS)
+        settled(page)
+        field = page.get_by_role("spinbutton", name=re.compile("Channel"))
+        for _ in range(2):
+            channels.scroll_into_view_if_needed()
+            page.mouse.click(*channels.evaluate(CLICK_CHANNEL, 5))
+            expect(field).to_have_value("5", timeout=20 * SECONDS)
+            settled(page)
+            field.fill("3")
+            field.press("Enter")
+            settled(page)
+            expect(channels.locator("svg.marks")).to_be_visible()

@@ -64,6 +64,14 @@ def test_charts_hold_what_they_were_given_and_share_nothing() -> None:
     assert [bar["value"] for bar in bars] == [1, 2]
 
 
+def test_a_wide_layer_shows_the_thumbnails_around_the_chosen_channel() -> None:
+    values = np.arange(700, dtype=np.float32).reshape(1, 1, 700)
+    rows = layer_charts.clickable_channels(values, 300).data["values"]
+    assert [row["channel"] for row in rows] == list(range(256, 512)) and rows[0]["row"] == rows[0]["column"] == 0
+    assert [row["channel"] for row in rows if row["chosen"]] == [300] and rows[44]["largest"] == 300
+    assert len(layer_charts.clickable_channels(values, 699).data["values"]) == 700 - 512
+
+
 def test_histograms_count_every_weight() -> None:
     generator = np.random.default_rng(0)
     weights = {"1 · Conv2D": generator.normal(0, 1, (3, 3, 1, 8)), "2 · Dense": generator.normal(0, 0.1, (72, 10))}

@@ -57,8 +57,9 @@ def test_cards_that_lack_keys_have_no_caveats_about_training() -> None:
 
 def test_unusual_inputs_and_outputs_have_caveats() -> None:
     assert caveats.input_caveats(28, 10) == []
-    large, many = caveats.input_caveats(56, 100)
+    large, many, rule = caveats.input_caveats(56, 100)
     assert "56×56" in large and "100 outputs" in many
+    assert "largest output" in rule and "more than 50%" in rule
 
 
 def test_writers_that_the_model_trained_on_are_counted() -> None:

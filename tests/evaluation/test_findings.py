@@ -25,6 +25,10 @@ def counts(*mistakes: tuple[int, int, int], right: int = 10) -> np.ndarray:
             counts((4, 9, 3), (9, 4, 2), (3, 8, 4), right=99),
             "99.10% of 999 test digits are right: 9 are wrong; it confuses 4 and 9 most.",
         ),
+        (
+            counts((2, 9, 1), right=3000),
+            "99.997% of 30,001 test digits are right: 1 is wrong; it confuses 2 and 9 most.",
+        ),
         (counts((2, 10, 1)), "99.01% of 101 test digits are right: 1 is wrong."),
         (counts(), "All 100 test digits are right."),
     ],
@@ -88,6 +92,15 @@ def test_calibration() -> None:
     right[:3], right[3:] = 0, 0
     right[:2] = 1
     assert findings.calibration(probabilities, right).startswith("It is about as confident as it is right")
+
+
+def test_overconfidence_does_not_make_up_for_underconfidence() -> None:
+    probabilities = np.repeat([[0.6, 0.4], [1.0, 0.0]], 5, axis=0)
+    labels = np.array([0] * 5 + [0, 0, 0, 1, 1])  # right in all cases at 60%, in three of five at 100%
+    assert findings.calibration(probabilities, labels) == (
+        "On average it is as confident as it is right (80.0% and 80.0%), but only because over- and underconfidence "
+        "cancel out: its calibration error is 40.0 points."
+    )
 
 
 def test_coverage() -> None:

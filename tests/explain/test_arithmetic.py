@@ -193,3 +193,12 @@ def test_no_number_on_the_page_is_a_negative_zero() -> None:
     assert array_in_words(np.array([[-0.001, -0.0], [0.004, -1.0]], np.float32)) == "0.00 0.00 / 0.00 -1.00"
     unit = arithmetic.UnitArithmetic("rectifier", (("input", -0.0), ("output", -0.0)))
     assert computation_in_one_line(unit) == "output = 0"
+
+
+def test_a_patch_that_reaches_beyond_the_input_is_described_by_what_it_sees() -> None:
+    from pages.ui.explain.arithmetic import patch_area
+
+    assert patch_area((0, 2, 3, 5), (9, 5, 4), "zeros") == "Rows 0 to 2 and columns 2 to 4 of the previous layer"
+    assert patch_area((-1, 7, 2, 10), (9, 9, 4), "zeros") == (
+        "Rows 0 to 1 and columns 7 to 8 of the previous layer, and the zeros around it"
+    )

@@ -67,6 +67,7 @@ def test_neighbors_match_cosines_worked_out_by_hand() -> None:
     found = neighbors.nearest_neighbors(described, np.array([0, 5], np.float32), 2)
     assert [each.index for each in found] == [1, 2]
     assert [each.similarity for each in found] == pytest.approx([1, 0.8], abs=1e-3)
+    assert neighbors.nearest_neighbors(described, np.zeros(2, np.float32)) == [], "zeros have no direction"
     with pytest.raises(ModelError, match=r"2 numbers.*3"):
         neighbors.nearest_neighbors(described, np.zeros(3, np.float32))
 

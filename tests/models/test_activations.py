@@ -126,6 +126,7 @@ def test_the_last_dense_layer_matches_keras(converted: tuple[Architecture, Any, 
     expected = keras_outputs(model, images)[last - 1].reshape(70, -1)
     activations = ActivationModel(path, 2)
     features = activations.penultimate(images)
+    assert activations.compared_layer == ("the last dense layer" if "Dense" in kinds else "the last layer")
     assert features.dtype == np.float32
     scale = max(1.0, float(np.abs(expected).max()))
     np.testing.assert_allclose(features / scale, expected / scale, atol=1e-4)
@@ -133,6 +134,16 @@ def test_the_last_dense_layer_matches_keras(converted: tuple[Architecture, Any, 
     softmax = np.exp(logits - logits.max(axis=1, keepdims=True))
     softmax /= softmax.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(softmax, Classifier(path).probabilities(images[:5]), atol=1e-4)
+
+
+def test_a_network_without_dense_layers_is_compared_by_its_last_layer(monkeypatch: pytest.MonkeyPatch) -> None:
+    activations = ActivationModel(DEFAULT_MODEL)
+    assert activations.compared_layer == "the last dense layer"
+    activations.names = (*activations.names[:-1], f"{len(activations.names):03}_Softmax")
+    assert activations.compared_layer == "the last layer"
+    monkeypatch.setattr("mnist_core.models.activations.MAX_FEATURES", 9)
+    with pytest.raises(ModelError, match="the last layer has 768 inputs.* at most 9"):
+        activations.features(np.zeros((1, 28, 28), np.uint8))
 
 
 def test_probabilities_are_bit_for_bit_those_of_a_plain_conversion(

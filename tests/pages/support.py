@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import base64
+import json
+import re
 from typing import Any
 
 import cv2
 import numpy as np
+from streamlit.proto.WidgetStates_pb2 import WidgetState
 from streamlit.testing.v1 import AppTest
 
 from pages.ui.shared.formatting import WORD_JOINER
@@ -59,6 +62,18 @@ def toasts(app: AppTest) -> str:
 def button(app: AppTest, label: str) -> Any:
     """The first button with a label."""
     return next(button for button in app.button if button.label == label)
+
+
+def chart(app: AppTest, figure: str) -> Any:
+    """The message of the chart of a figure, of a key that is or starts with `figure`."""
+    return next(each.proto for each in app.get("vega_lite_chart") if re.search(rf"-{figure}(_\d+)?$", each.proto.id))
+
+
+def click_chart(app: AppTest, figure: str, selection: str, **row: object) -> AppTest:
+    """Sends what the browser sends after a click on a chart: the row as its selection, if that is another one."""
+    states, content = app._tree.get_widget_states(), json.dumps({"selection": {selection: [row]}})
+    states.widgets.append(WidgetState(id=chart(app, figure).id, string_value=content))
+    return app._run(states)
 
 
 def drawing(*lines: tuple[int, int, int, int], width: int = 280) -> dict[str, object]:

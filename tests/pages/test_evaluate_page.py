@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
@@ -20,12 +21,13 @@ from mnist_core.evaluation import mistakes
 from mnist_core.evaluation import robustness as distortions
 from mnist_core.evaluation.robustness import Distortion
 from mnist_core.models.classifier import DEFAULT_MODEL, Classifier
+from mnist_core.runs.labels import update_label
 from mnist_core.runs.run import Run
 from mnist_core.runs.spec import make_spec
 from mnist_core.runs.store import create_run
 from pages.ui.evaluate import evaluated_model, robustness
 from pages.ui.shared import analysis_caches, caches, model_menu, state
-from tests.pages.support import error_text, page_text
+from tests.pages.support import chart, click_chart, error_text, page_text
 from tests.support import ROOT, Trained
 
 PAGE = "pages/evaluate.py"
@@ -177,6 +179,29 @@ def test_a_cell_of_the_confusion_matrix_shows_its_images(app: AppTest, trained_r
     assert not app.error and not app.exception
 
 
+def framed(app: AppTest) -> list[tuple[str, str]]:
+    """The cells with a frame."""
+    (rows,) = (dataset.data.data for dataset in chart(app, "confusion_cells").datasets)
+    table = pa.ipc.open_stream(rows).read_all().to_pylist()
+    return [(row["true"], row["read"]) for row in table if row.get("chosen")]
+
+
+def test_a_cell_that_is_clicked_and_then_left_in_the_menu_can_be_clicked_again(app: AppTest) -> None:
+    opened(app, "confusion")
+    menu = app.selectbox(key=state.CONFUSION_CELL)
+    assert framed(app) == [menu.value], "the cell whose images are shown"
+    click_chart(app, "confusion_cells", "clicked", true="9", read="9")
+    assert app.selectbox(key=state.CONFUSION_CELL).value == ("9", "9") and framed(app) == [("9", "9")]
+    with_selection = chart(app, "confusion_cells").id
+    app.run()
+    assert chart(app, "confusion_cells").id == with_selection, "it does not start over for nothing"
+    app.selectbox(key=state.CONFUSION_CELL).select(("3", "3")).run()
+    assert framed(app) == [("3", "3")]
+    assert chart(app, "confusion_cells").id != with_selection, "it starts over, without a selection"
+    click_chart(app, "confusion_cells", "clicked", true="9", read="9")
+    assert app.selectbox(key=state.CONFUSION_CELL).value == ("9", "9") and not app.error and not app.exception
+
+
 def test_a_smaller_cell_starts_at_its_first_page(app: AppTest) -> None:
     opened(app, "confusion")
     small = app.selectbox(key=state.CONFUSION_CELL).value
@@ -268,6 +293,31 @@ def test_accuracy_on_distorted_digits_is_measured_and_drawn(app: AppTest, traine
     app.selectbox(key=state.DISTORTION).select("contrast").run()
     assert len(app.get("vega_lite_chart")) == 1 and not app.info
     assert not app.error and not app.exception
+
+
+@pytest.fixture
+def namesakes() -> list[str]:
+    """Ids of two runs with the same name, recipe and validation accuracy."""
+    runs = [create_run(make_spec("fast", data="sample")) for _ in range(2)]
+    for run in runs:
+        run.append_metrics({"step": 5, "epoch": 1, "val_loss": 1.0, "val_accuracy": 0.9})
+        run.write_card({})
+        run.model.write_bytes(DEFAULT_MODEL.read_bytes())
+        update_label(run, name="lesson")
+    return [run.id for run in runs]
+
+
+def test_models_of_the_same_name_have_a_curve_and_a_row_each(
+    app: AppTest, namesakes: list[str], few_levels: None
+) -> None:
+    opened(app, "spoilt", **{state.ROBUSTNESS_MODELS: namesakes})
+    button(app, "Measure this one").click().run()
+    (finding,) = [text.value for text in app.markdown if text.value.startswith("At ")]
+    assert all(re.search(f"lesson · .*% · {run_id[-4:]} keeps", finding) for run_id in namesakes)
+    button(app, "Test on uncentered digits").click().run()
+    assert app.dataframe[0].value["model"].nunique() == 2
+    opened(app, "other", **{state.MODEL: namesakes[0], state.COMPARED_MODEL: namesakes[1]})
+    assert app.dataframe[0].value["model"].nunique() == 2 and not app.error and not app.exception
 
 
 def test_a_stopped_measurement_keeps_what_it_has_measured(app: AppTest, few_levels: None, monkeypatch: Any) -> None:

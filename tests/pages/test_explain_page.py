@@ -14,6 +14,7 @@ from streamlit.delta_generator import DeltaGenerator
 from streamlit.testing.v1 import AppTest
 
 from mnist_core.explain.blocks import fold_layers
+from mnist_core.explain.counterfactual import Counterfactual
 from mnist_core.files.write import write_json
 from mnist_core.models import convert
 from mnist_core.models.activations import ActivationModel
@@ -24,7 +25,7 @@ from mnist_core.runs.status import Status
 from mnist_core.runs.store import create_run
 from pages.ui.shared import state
 from tests.models.test_activations import randomized_model
-from tests.pages.support import APP, SEVEN, drawing, open_page, page_text
+from tests.pages.support import APP, SEVEN, chart, click_chart, drawing, open_page, page_text
 from tests.support import Trained
 
 SHIPPED_BLOCKS = 12
@@ -137,6 +138,24 @@ def test_the_computation_of_a_value_ends_in_that_value(app: AppTest, sample: Any
         assert float(computed) == pytest.approx(float(value), abs=1e-4, rel=1e-3), name
 
 
+def test_each_way_to_compute_a_unit_has_its_own_guide() -> None:
+    def show() -> None:
+        import numpy as np
+
+        from mnist_core.explain.arithmetic import UnitArithmetic
+        from pages.ui.explain.arithmetic import show_largest_shares, show_patch
+
+        window = np.ones((3, 3, 1), np.float32)
+        show_patch(UnitArithmetic("max pooling", (("maximum", 1.0),), patch=window, box=(0, 0, 3, 3)), (9, 9, 1))
+        show_largest_shares(UnitArithmetic("softmax", (("output", 0.9),), terms=((2.0, 0.9), (0.0, 0.1))))
+
+    pooling, softmax = (
+        text.value for text in AppTest.from_function(show, default_timeout=30).run().markdown if "\n\n*[" in text.value
+    )
+    assert "**Max pooling** passes on its largest number" in pooling and "Middle" not in pooling
+    assert "sum to 1" in softmax and "weight" not in softmax
+
+
 def test_a_unit_that_another_layer_lacks_is_moved_inside(app: AppTest) -> None:
     app.session_state[state.EXPLAINED_ROW] = app.session_state[state.EXPLAINED_COLUMN] = 25
     app = at(app, "layers")
@@ -144,6 +163,26 @@ def test_a_unit_that_another_layer_lacks_is_moved_inside(app: AppTest) -> None:
     app.button(key="wall_choose_8").click().run()
     assert not app.error and not app.exception
     assert app.session_state[state.EXPLAINED_ROW] == 3
+
+
+def test_a_unit_that_is_clicked_and_then_left_in_a_field_can_be_clicked_again(app: AppTest) -> None:
+    at(app, "layers")
+    for figure, row, key in (
+        ("channels", {"channel": 5}, state.EXPLAINED_CHANNEL),
+        ("channel", {"row": 4, "column": 6}, state.EXPLAINED_ROW),
+        ("units", {"unit": 2}, state.EXPLAINED_CHANNEL),
+    ):
+        if figure == "units":
+            app.button(key="wall_choose_11").click().run()
+        click_chart(app, figure, "clicked", **row)
+        clicked, with_selection = app.session_state[key], chart(app, figure).id
+        assert clicked == next(iter(row.values()))
+        app.run()
+        assert chart(app, figure).id == with_selection
+        app.number_input(key=key).set_value(3).run()
+        assert chart(app, figure).id != with_selection, "it starts over, without a selection"
+        click_chart(app, figure, "clicked", **row)
+        assert app.session_state[key] == clicked and not app.error and not app.exception
 
 
 @pytest.mark.parametrize("recipe", ["lesson08-uncentered-cnn", "lesson08-uncentered-mlp", "singh-mlp", "brownlee-cnn"])
@@ -261,6 +300,17 @@ def test_a_counterfactual_is_shown_before_and_after(app: AppTest) -> None:
     assert re.search(r"From \d to (\d|not a digit): \d+ patch", text) or "No counterfactual found" in text
 
 
+def test_a_search_without_a_counterfactual_does_not_say_how_sure_the_model_is(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be unsure: the search is greedy and its patches are few."""
+    blank = np.zeros((28, 28), np.uint8)
+    unchanged = Counterfactual("erase", (), blank, blank, (7, 7))
+    monkeypatch.setattr("pages.ui.shared.analysis_caches.find_counterfactual", lambda path, image: unchanged)
+    (info,) = at(app, "mind").info
+    assert "stays 7" in info.value and "sure" not in info.value
+
+
 def test_ten_nearest_neighbors_are_listed_and_their_descriptors_saved(
     app: AppTest, runs_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -278,6 +328,14 @@ def test_ten_nearest_neighbors_are_listed_and_their_descriptors_saved(
     st.cache_resource.clear()
     app.run()
     assert not app.error and kept.stat().st_mtime_ns == made_at and np.load(kept).shape == (4000, 768)
+
+
+def test_a_digit_for_which_the_last_hidden_layer_is_all_zeros_has_no_neighbors(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ActivationModel, "penultimate", lambda model, images: np.zeros((len(images), 9), np.float32))
+    app = at(app, "neighbours")
+    assert "all zeros" in app.info[0].value and not app.dataframe and not app.error
 
 
 VIEWS_OF = {

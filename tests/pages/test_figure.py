@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from mnist_core.charts import runs as run_charts
 from mnist_core.charts.common import encode_csv
+from mnist_core.charts.evaluation import ACCEPTED_SERIES, ACCURACY_SERIES
 from mnist_core.runs.run import Run
 from pages.ui.shared import caches, state
 from pages.ui.shared.figure_guides import CURVE_GUIDES, GUIDES
@@ -40,6 +41,17 @@ def test_guides_say_which_way_overfitting_shows() -> None:
     assert "higher is better" in accuracy and "training accuracy rises while validation accuracy falls" in accuracy
     assert "lower is better" in loss and "training loss falls while validation loss rises" in loss
     assert CURVE_GUIDES == {"loss": "loss curves", "accuracy": "accuracy curves"}
+
+
+def test_the_interval_is_of_the_accuracy_on_all_images() -> None:
+    """Another sample's accuracy is within a Wilson interval of 95% in only 83 of 100 cases."""
+    text = GUIDES["headline figures"].text
+    assert "contain the model's accuracy on all images" in text and "On other images" not in text
+
+
+def test_the_guide_to_thresholds_uses_the_words_of_the_legend() -> None:
+    text = GUIDES["accuracy by threshold"].text.lower()
+    assert f"**{ACCURACY_SERIES}**" in text and f"**{ACCEPTED_SERIES}**" in text
 
 
 def test_a_chart_has_a_finding_and_a_menu_and_without_data_it_is_a_sentence() -> None:

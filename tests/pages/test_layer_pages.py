@@ -16,11 +16,12 @@ from streamlit.testing.v1 import AppTest
 
 from mnist_core.charts import attribution as attribution_charts
 from mnist_core.charts import growth as growth_charts
-from mnist_core.explain.gradient_client import GradientClient
+from mnist_core.explain.gradient_client import GradientClient, SnapshotHistory
+from mnist_core.models.classifier import Classifier
 from mnist_core.runs.run import Run
 from mnist_core.runs.snapshots import Moment, snapshot_moments, write_snapshot
 from pages.ui.explain import attribution, growth
-from pages.ui.shared import analysis_caches, state
+from pages.ui.shared import analysis_caches, caches, state
 from tests.support import Trained
 
 APP = Path(__file__).parents[2] / "app.py"
@@ -108,6 +109,34 @@ def test_the_eleventh_output_is_explained_under_its_name(app: AppTest) -> None:
     assert "what speaks for “not a digit”" in shown(app) and not app.error and not app.exception
 
 
+class TwoRejections:
+    """Stands in for a model of 12 outputs: an image of an odd sum is output 10, another output 11."""
+
+    input_size = 28
+    predict, predict_all = Classifier.predict, Classifier.predict_all
+
+    def __init__(self, path: Path, threads: int = 1) -> None:
+        pass
+
+    def probabilities(self, images: np.ndarray) -> np.ndarray:
+        return np.eye(12, dtype=np.float32)[11 - images.sum(axis=(1, 2)) % 2]
+
+
+def test_not_a_digit_stays_chosen_when_another_of_several_outputs_rejects(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch, sample: Any
+) -> None:
+    monkeypatch.setattr(caches, "Classifier", TwoRejections)
+    app.session_state[state.ATTRIBUTION_METHOD] = "occlusion"
+    odd = sample.x_test.sum(axis=(1, 2)) % 2 == 1
+    app.session_state[state.EXPLAINED_INDEX] = int(odd.argmax())
+    opened(app, "reasons")
+    app.selectbox(key=state.ATTRIBUTION_DIGIT).set_value(10).run()
+    app.session_state[state.EXPLAINED_INDEX] = int(odd.argmin())
+    app.run()
+    assert app.selectbox(key=state.ATTRIBUTION_DIGIT).value == 10 and not app.error and not app.exception
+    assert "what speaks for “not a digit”" in shown(app)
+
+
 def test_grad_cam_works_for_any_convolution(app: AppTest) -> None:
     opened(app, "reasons")
     choose(app, state.ATTRIBUTION_METHOD, "grad_cam")
@@ -174,6 +203,20 @@ def test_occlusion_is_the_default_and_needs_no_tensorflow(app: AppTest, monkeypa
     assert "Occlusion: what speaks for a " in page
 
 
+def test_one_reading_of_the_occluded_images_serves_every_digit_and_rerun(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, whole = list[int](), Classifier.probabilities
+    monkeypatch.setattr(
+        Classifier, "probabilities", lambda model, images: read.append(len(images)) or whole(model, images)
+    )
+    app.session_state[state.ATTRIBUTION_METHOD] = "occlusion"
+    opened(app, "reasons")
+    choose(app, state.ATTRIBUTION_DIGIT, 3)
+    assert shown(choose(app, state.ATTRIBUTION_ALL, True)).count("strongest for a") == 10
+    assert [count for count in read if count > 1] == [170], "the image and 169 with an erased patch"
+
+
 def test_teal_speaks_for_and_orange_against() -> None:
     maps = np.zeros((28, 28), np.float32)
     maps[3, 4], maps[5, 6], maps[7, 8] = 2.0, -2.0, 1.0
@@ -198,6 +241,20 @@ def test_the_slider_selects_an_epoch(app: AppTest, run: Run) -> None:
     assert "Prediction after 2 steps" in shown(choose(app, state.GROWTH_MOMENT, "after 2 steps"))
     next(button for button in app.button if button.label == "Play").click().run()
     assert not app.exception and "Prediction after 2 epochs" in shown(app)
+
+
+def test_gaps_are_counted_by_epochs_and_by_the_channels_of_the_layer() -> None:
+    from mnist_core.networks.architecture import Architecture
+    from mnist_core.networks.layers import Dense, Flatten
+
+    network = Architecture((Flatten(), Dense(64), Dense(65), Dense(10, "softmax")), 28)
+    nothing = np.zeros(0, np.float32)
+    moments = (Moment(0), *(Moment(epoch) for epoch in range(2, 27, 2)))
+    history = SnapshotHistory(moments, nothing, np.zeros((14, 64), np.float32), nothing, nothing)
+    (epochs,) = growth.sentences_on_gaps(history, network, 1)
+    assert "Of 26 epochs, 13 have a snapshot" in epochs, "before training is no epoch"
+    _, channels = growth.sentences_on_gaps(history, network, 2)
+    assert "first 64 of 65" in channels
 
 
 def test_the_last_snapshot_predicts_as_the_model_does(helper: GradientClient, trained: Trained, sample: Any) -> None:

@@ -98,4 +98,4 @@ def _classifiers(choices: list[str]) -> list[Classifier]:
 
 def _title(choice: str, choices: list[str]) -> str:
     """The name of a model if there are several, otherwise empty."""
-    return model_menu.model_name(choice) if len(choices) > 1 else ""
+    return model_menu.distinct_names(choices)[choice] if len(choices) > 1 else ""

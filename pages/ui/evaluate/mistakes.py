@@ -14,14 +14,14 @@ from mnist_core.constants import NUM_CLASSES
 from mnist_core.data.labels import predicted_labels
 from mnist_core.evaluation import findings, mistakes
 from pages.ui.evaluate.evaluated_model import EvaluatedModel
-from pages.ui.shared import digit_picker, figure, formatting, prediction_view, state, thumbnails
+from pages.ui.shared import chart_clicks, digit_picker, figure, formatting, prediction_view, state, thumbnails
 
 PER_PAGE = 12
 """Images on a page of a gallery."""
-CHART_KEY = "confusion_cells"
-
 Cell = tuple[str, str]
 """True digit and prediction, as the chart names them."""
+CELL_FIELDS = ("true", "read")
+"""The chart's fields of a cell."""
 
 
 def show_confusion_matrix(model: EvaluatedModel) -> None:
@@ -31,24 +31,27 @@ def show_confusion_matrix(model: EvaluatedModel) -> None:
     if st.session_state.get(state.CONFUSION_CELL) not in titles:
         st.session_state[state.CONFUSION_CELL] = next(iter(titles))
     wrong = int(counts.sum() - np.trace(counts))
+    cell: Cell = st.session_state[state.CONFUSION_CELL]
+    key = chart_clicks.widget_key("confusion_cells", dict(zip(CELL_FIELDS, cell, strict=True)))
     most_frequent = next((title for (true, predicted), title in titles.items() if true != predicted), "none")
     matrix, images = st.columns([3, 2], gap="medium")
     with matrix:
         figure.show_chart(
-            evaluation_charts.clickable_confusion_matrix(counts, bool(st.session_state.get(state.CONFUSION_SHARES))),
+            evaluation_charts.clickable_confusion_matrix(
+                counts, bool(st.session_state.get(state.CONFUSION_SHARES)), cell
+            ),
             "Confusion matrix: click a cell to see its images",
             f"Confusion matrix of {model.name}: {wrong} of {counts.sum()} images are misclassified, most often "
             f"{most_frequent}.",
             "confusion cells",
-            CHART_KEY,
-            on_select=lambda: _choose_clicked_cell(titles),
+            "confusion_cells",
+            on_select=lambda: _choose_clicked_cell(key, titles),
             finding=findings.confusion(counts),
+            widget_key=key,
         )
         st.toggle("Show percentages of each digit", key=state.CONFUSION_SHARES)
     with images:
-        cell: Cell = st.selectbox(
-            "Images of a cell", list(titles), key=state.CONFUSION_CELL, format_func=titles.__getitem__
-        )
+        st.selectbox("Images of a cell", list(titles), key=state.CONFUSION_CELL, format_func=titles.__getitem__)
         true, predicted = (mistakes.prediction_from_label(name) for name in cell)
         indices = mistakes.cell_indices(model.probabilities, model.labels, true, predicted)
         show_gallery(model, indices, "cell", bars=False)
@@ -68,13 +71,12 @@ def _cell_titles(counts: NDArray[np.int64]) -> dict[Cell, str]:
     return {(true, predicted): f"{true} classified as {predicted}" for true, predicted in names}
 
 
-def _choose_clicked_cell(titles: dict[Cell, str]) -> None:
-    """Callback: chooses the clicked cell in the menu, which works without a mouse, too."""
-    points = st.session_state[CHART_KEY].selection.get(evaluation_charts.CELL_SELECTION) or []
-    for point in points:
-        cell = str(point.get("true")), str(point.get("read"))
-        if cell in titles:
-            st.session_state[state.CONFUSION_CELL] = cell
+def _choose_clicked_cell(key: str, titles: dict[Cell, str]) -> None:
+    """Callback: chooses the clicked cell in the menu, which works without a mouse, too. `key`: of the chart."""
+    row = chart_clicks.clicked_row(key)
+    cell = str(row.get("true")), str(row.get("read"))
+    if cell in titles:
+        st.session_state[state.CONFUSION_CELL] = cell
 
 
 def show_worst_mistakes(model: EvaluatedModel) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
@@ -20,7 +22,9 @@ def show_model_comparison(model: EvaluatedModel) -> None:
     if choice == model_menu.NO_MODEL:
         st.info("Choose a second model to compare with, or train one first.")
         return
-    other = evaluate_model(choice, model.source)
+    names = model_menu.distinct_names([model.choice, choice])
+    model = replace(model, name=names[model.choice])
+    other = replace(evaluate_model(choice, model.source), name=names[choice])
     correct = correct_mask(model.probabilities, model.labels)
     other_correct = correct_mask(other.probabilities, other.labels)
     test = significance.mcnemar(correct, other_correct)

@@ -16,7 +16,7 @@ from mnist_core.evaluation import findings
 from mnist_core.evaluation.metrics import wilson_interval
 from mnist_core.evaluation.robustness import DISTORTIONS, PREPARATIONS, preparations_for
 from pages.ui.evaluate.evaluated_model import EvaluatedModel
-from pages.ui.shared import analysis_caches, caches, figure, formatting, model_menu, state, thumbnails
+from pages.ui.shared import analysis_caches, caches, figure, model_menu, state, thumbnails
 
 MAX_MODELS = 3
 SLICE_SECONDS = 1.0
@@ -90,7 +90,7 @@ def robustness_model_menu(choice: str) -> list[str]:
         st.session_state[state.ROBUSTNESS_MODELS] = [option for option in preselected if option][:MAX_MODELS]
     existing = [option for option in st.session_state[state.ROBUSTNESS_MODELS] if option in options]
     st.session_state[state.ROBUSTNESS_MODELS] = existing
-    names = formatting.distinct(model_menu.model_names(options))
+    names = model_menu.distinct_names(options)
     choices = st.multiselect(
         f"Models (up to {MAX_MODELS})",
         options,
@@ -193,7 +193,8 @@ def measure_slice(steps: list[Step]) -> None:
 
 def show_robustness_curves(choices: list[str], name: str) -> None:
     """Accuracy by level of a distortion, a curve for each model, as far as measured."""
-    measured = {model_menu.model_name(choice): _curve(choice, name) for choice in choices if _curve(choice, name)}
+    names = model_menu.distinct_names(choices)
+    measured = {names[choice]: _curve(choice, name) for choice in choices if _curve(choice, name)}
     if not measured:
         if state.ROBUSTNESS_JOB not in st.session_state:
             st.info("Not measured yet. One distortion takes a few seconds per model, all of them a minute or two.")
@@ -221,16 +222,18 @@ def show_uncentered_accuracy(choices: list[str]) -> None:
         "finds the digit."
     )
     pressed = st.button("Test on uncentered digits", type="primary")
-    rows = [row for choice in choices for row in _uncentered_rows(choice, measure=pressed)]
+    names = model_menu.distinct_names(choices)
+    rows = [row for choice in choices for row in _uncentered_rows(choice, names[choice], measure=pressed)]
     if rows:
         figure.show_table(rows, "Accuracy on uncentered digits", "uncentered accuracy", "anywhere")
 
 
-def _uncentered_rows(choice: str, measure: bool) -> list[dict[str, Any]]:
+def _uncentered_rows(choice: str, model: str, measure: bool) -> list[dict[str, Any]]:
     """A row for each way of converting the field.
 
     Args:
         choice: of model_menu.select_model.
+        model: its name.
         measure: False for only those that have been measured already.
     """
     path, data, rows = model_menu.model_path(choice), caches.available_dataset(), []
@@ -244,7 +247,7 @@ def _uncentered_rows(choice: str, measure: bool) -> list[dict[str, Any]]:
         low, high = wilson_interval(int(np.rint(curve[0] * images)), images)
         rows.append(
             {
-                "model": model_menu.model_name(choice),
+                "model": model,
                 "input": PREPARATIONS[way][0],
                 "accuracy": f"{curve[0]:.1%}",
                 "95% interval": f"{100 * low:.1f} – {high:.1%}",

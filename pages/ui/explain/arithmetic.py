@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mnist_core.charts import layers as layer_charts
 from mnist_core.explain import arithmetic
-from mnist_core.explain.arithmetic import UnitArithmetic
+from mnist_core.explain.arithmetic import Box, UnitArithmetic
 from mnist_core.networks.layers import Dropout, SpatialDropout2D
 from pages.ui.explain.pipeline import Part
 from pages.ui.shared import figure, formatting
@@ -80,7 +80,7 @@ def show_unit_arithmetic(parts: Sequence[Part], before: NDArray[np.float32], pla
         figure.show_table(steps, chain_in_one_line(units), "arithmetic", "arithmetic")
     with right:
         if unit.patch is not None:
-            show_patch(unit)
+            show_patch(unit, before.shape)
         elif unit.operation == "softmax":
             show_largest_shares(unit)
         elif unit.terms:
@@ -139,8 +139,13 @@ def computation_in_one_line(unit: UnitArithmetic) -> str:
     return text if last == "weighted sum" else f"{text} = {values[last]}"
 
 
-def show_patch(unit: UnitArithmetic) -> None:
-    """The patch that a unit sees and its filter, in the channel that contributes most; and a table of channels."""
+def show_patch(unit: UnitArithmetic, input_shape: tuple[int, ...]) -> None:
+    """The patch that a unit sees and its filter, in the channel that contributes most; and a table of channels.
+
+    Args:
+        unit: of a convolution or pooling.
+        input_shape: (H, W, C) of the layer's input.
+    """
     patch, kernel, box = unit.patch, unit.kernel, unit.box
     if patch is None or box is None:
         return
@@ -153,13 +158,13 @@ def show_patch(unit: UnitArithmetic) -> None:
         title = "Patch × filter"
     if patch.shape[2] > 1:
         title += f", in channel {channel} of {patch.shape[2]}, which contributes most"
-    area = f"Rows {box[0]} to {box[2] - 1} and columns {box[1]} to {box[3] - 1} of the previous layer"
+    area = patch_area(box, input_shape, "padding" if kernel is None else "zeros")
     filter_in_words = "" if kernel is None else f"; filter: {array_in_words(pictures[1])}"
     figure.show_picture(
         picture_equation(pictures),
         title,
         f"{area}: {array_in_words(pictures[0])}{filter_in_words}",
-        "patch and filter",
+        "patch" if kernel is None else "patch and filter",
         "patch",
     )
     st.caption(f"{area}.")
@@ -169,6 +174,20 @@ def show_patch(unit: UnitArithmetic) -> None:
         figure.show_table(
             rows, f"Channels that contribute most ({len(rows)} of {len(sums)})", "contributions", "by_channel"
         )
+
+
+def patch_area(box: Box, input_shape: tuple[int, ...], padding: str) -> str:
+    """`Rows 0 to 1 and columns 4 to 6 of the previous layer, and the zeros around it`.
+
+    Args:
+        box: of the patch; it may reach beyond the input.
+        input_shape: (H, W, C).
+        padding: what is around the input.
+    """
+    top, left = max(box[0], 0), max(box[1], 0)
+    bottom, right = min(box[2], input_shape[0]), min(box[3], input_shape[1])
+    area = f"Rows {top} to {bottom - 1} and columns {left} to {right - 1} of the previous layer"
+    return area if (top, left, bottom, right) == box else f"{area}, and the {padding} around it"
 
 
 def array_in_words(values: NDArray[np.float32]) -> str:
@@ -221,7 +240,7 @@ def show_largest_shares(unit: UnitArithmetic) -> None:
         {"output": int(index), "input": f"{unit.terms[index][0]:z.4g}", "share": f"{unit.terms[index][1]:z.4g}"}
         for index in order
     ]
-    figure.show_table(rows, "The largest shares", "contributions", "terms")
+    figure.show_table(rows, "The largest shares", "largest shares", "terms")
 
 
 def show_largest_terms(unit: UnitArithmetic) -> None:

@@ -60,9 +60,8 @@ class AttributionMethod:
 
 def attribute_by_occlusion(folder: Path, image: Image, digits: Sequence[int], layer: int | None) -> Attribution:
     """Occlusion maps, computed with LiteRT in this process: without gradients, and without TensorFlow."""
-    classifier = caches.classifier(folder / "model.tflite")
-    maps = [occlusion.occlusion_map(classifier, image, digit) for digit in digits]
-    return Attribution(np.stack([occlusion.upsample_occlusion(values) for values in maps]))
+    maps = analysis_caches.occlusion_maps(folder / "model.tflite", image)
+    return Attribution(np.stack([occlusion.upsample_occlusion(maps[digit]) for digit in digits]))
 
 
 def attribute_by_gradients(
@@ -119,8 +118,8 @@ def show_attribution(choice: str, image: Image) -> None:
     network = load_architecture(folder)
     probabilities = caches.classifier(model_menu.model_path(choice)).probabilities(image[None])[0]
     predicted = Prediction.from_outputs(probabilities).label
-    if predicted == NOT_A_DIGIT:  # of several outputs past the tenth, the most probable
-        predicted += int(probabilities[NUM_CLASSES:].argmax())
+    if predicted == NOT_A_DIGIT:
+        predicted = most_probable_rejection(probabilities)
     method = method_menu()
     digits = output_menu(probabilities, predicted)
     layer = None
@@ -155,14 +154,14 @@ def output_menu(probabilities: NDArray[np.float32], predicted: int) -> tuple[int
     """A menu of the outputs and a switch for all ten digits. Returns the outputs to explain.
 
     Args:
-        probabilities: (C,) float32. Of several outputs past the tenth, the menu has the most probable.
+        probabilities: (C,) float32. Of several outputs past the tenth, "not a digit" is the most probable.
         predicted: the output of the prediction.
     """
     menu, switch = st.columns([1, 1], vertical_alignment="bottom")
     titles = {PREDICTED: f"the prediction, {prediction_label(min(predicted, NOT_A_DIGIT))}"}
     titles |= {digit: str(digit) for digit in range(NUM_CLASSES)}
     if len(probabilities) > NUM_CLASSES:
-        titles[NUM_CLASSES + int(probabilities[NUM_CLASSES:].argmax())] = prediction_label(NOT_A_DIGIT)
+        titles[NOT_A_DIGIT] = prediction_label(NOT_A_DIGIT)
     if st.session_state.get(state.ATTRIBUTION_DIGIT) not in titles:
         st.session_state[state.ATTRIBUTION_DIGIT] = PREDICTED
     chosen = int(
@@ -170,7 +169,14 @@ def output_menu(probabilities: NDArray[np.float32], predicted: int) -> tuple[int
     )
     if switch.toggle("All ten digits", key=state.ATTRIBUTION_ALL):
         return tuple(range(NUM_CLASSES))
+    if chosen == NOT_A_DIGIT:
+        return (most_probable_rejection(probabilities),)
     return (predicted if chosen == PREDICTED else chosen,)
+
+
+def most_probable_rejection(probabilities: NDArray[np.float32]) -> int:
+    """Index of the largest of the outputs past the tenth. `probabilities`: (C,), C above 10."""
+    return NUM_CLASSES + int(probabilities[NUM_CLASSES:].argmax())
 
 
 def layer_menu(network: Architecture) -> int | None:

@@ -30,7 +30,7 @@ def show_counterfactual(choice: str, image: NDArray[np.uint8]) -> None:
     if not change.changed_class:
         st.info(
             f"No counterfactual found: the prediction stays {before} when up to {MAX_PATCHES} patches of 2×2 pixels "
-            "are erased, or as many drawn next to the ink. The model is sure of this digit."
+            "are erased, or as many drawn next to the ink."
         )
         return
     patches = f"{plural(len(change.patches), 'patch', 'patches')} of 2×2 pixels {PARTICIPLES[change.edit]}"

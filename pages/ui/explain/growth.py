@@ -56,7 +56,8 @@ def show_growth(choice: str, image: Image) -> None:
         show_moment(history, index, layer_titles(network)[layer])
     show_probability_curves(history, index)
     show_filters(history, network)
-    show_notes(history, network)
+    if notes := sentences_on_gaps(history, network, layer):
+        st.caption(" ".join(notes))
 
 
 def why_no_snapshots(choice: str) -> str:
@@ -195,18 +196,19 @@ def show_filters(history: SnapshotHistory, network: Architecture) -> None:
     )
 
 
-def show_notes(history: SnapshotHistory, network: Architecture) -> None:
-    """Which snapshots and channels are missing, and why."""
+def sentences_on_gaps(history: SnapshotHistory, network: Architecture, layer: int) -> list[str]:
+    """Which snapshots and channels are missing, and why. `layer`: index of the layer that is shown."""
     epochs = [moment.epoch for moment in history.moments if not moment.step]
-    saved, last = len(epochs), epochs[-1]
+    last = epochs[-1]
     notes = []
     if epochs[0]:
         notes.append("The first epochs were trained before Digit Lab saved snapshots.")
-    if saved < last + 1 - epochs[0]:
+    if len(epochs) < last + 1 - epochs[0]:
         limit = max_snapshots(BYTES_PER_WEIGHT * network.parameters)
         reason = "" if limit == MAX_SNAPSHOTS else f" because the network is large ({network.parameters:,} weights)"
-        notes.append(f"{saved} snapshots at the ends of {last} epochs are kept: at most {limit}{reason}.")
-    if history.activations.shape[-1] == MAX_CHANNELS:
-        notes.append(f"Only the first {MAX_CHANNELS} channels or units are shown.")
-    if notes:
-        st.caption(" ".join(notes))
+        kept = sum(epoch > 0 for epoch in epochs)
+        notes.append(f"Of {last} epochs, {kept} have a snapshot: at most {limit} snapshots are kept{reason}.")
+    channels = network.summary()[layer].output_shape[-1]
+    if channels > MAX_CHANNELS:
+        notes.append(f"Only the first {MAX_CHANNELS} of {channels:,} channels or units are shown.")
+    return notes

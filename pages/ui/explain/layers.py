@@ -16,7 +16,7 @@ from mnist_core.training.fine_tune import model_folder
 from mnist_core.wording import plural
 from pages.ui.explain.arithmetic import show_unit_arithmetic
 from pages.ui.explain.pipeline import Part, show_pipeline
-from pages.ui.shared import analysis_caches, figure, formatting, layer_outputs, mode, state
+from pages.ui.shared import analysis_caches, chart_clicks, figure, formatting, layer_outputs, mode, state
 from pages.ui.shared.layer_outputs import BlockOutput
 
 MAX_CHART_PIXELS = 560
@@ -121,10 +121,13 @@ def choose_in_feature_maps(name: str, values: NDArray[np.float32]) -> tuple[int,
     thumbnails, enlarged = st.columns([1, 1], gap="large")
     with thumbnails, st.container(width=MAX_CHART_PIXELS):
         strongest = int(values.max(axis=(0, 1)).argmax())
+        shown = layer_charts.clickable_range(channels, channel)
+        names = "All channels" if len(shown) == channels else f"Channels {shown[0]:,} to {shown[-1]:,}"
+        key = chart_clicks.widget_key("channels", {"channel": channel})
         figure.show_chart(
             layer_charts.clickable_channels(values, channel),
-            f"All channels of {layer_outputs.layer_title(name)}: click one",
-            f"{plural(channels, 'small picture')} of {rows} by {columns}; channel {strongest} has the largest value, "
+            f"{names} of {layer_outputs.layer_title(name)}: click one",
+            f"{plural(len(shown), 'small picture')} of {rows} by {columns}; channel {strongest} has the largest value, "
             f"{values.max():.3g}. Channel {channel} is chosen.",
             "channels",
             "channels",
@@ -132,12 +135,14 @@ def choose_in_feature_maps(name: str, values: NDArray[np.float32]) -> tuple[int,
                 {"channel": number, "largest": float(picture.max()), "mean": float(picture.mean())}
                 for number, picture in enumerate(layer_charts.channel_images(values))
             ],
-            partial(_choose_clicked, "channels", {"channel": state.EXPLAINED_CHANNEL}),
+            partial(_choose_clicked, key, {"channel": state.EXPLAINED_CHANNEL}),
             finding=findings.channels(values),
+            widget_key=key,
         )
         show_index_fields({"Channel": (state.EXPLAINED_CHANNEL, channels)})
     with enlarged, st.container(width=MAX_CHART_PIXELS):
         picture = values[..., channel]
+        key = chart_clicks.widget_key("channel", {"row": row, "column": column})
         figure.show_chart(
             layer_charts.clickable_channel(picture, layer_charts.largest_magnitude(values), (row, column)),
             f"Channel {channel}: click a unit",
@@ -145,10 +150,9 @@ def choose_in_feature_maps(name: str, values: NDArray[np.float32]) -> tuple[int,
             f"column {column} is chosen: {picture[row, column]:.4g}.",
             "channel",
             "channel",
-            on_select=partial(
-                _choose_clicked, "channel", {"row": state.EXPLAINED_ROW, "column": state.EXPLAINED_COLUMN}
-            ),
+            on_select=partial(_choose_clicked, key, {"row": state.EXPLAINED_ROW, "column": state.EXPLAINED_COLUMN}),
             finding=findings.channel(picture),
+            widget_key=key,
         )
         show_index_fields({"Row": (state.EXPLAINED_ROW, rows), "Column": (state.EXPLAINED_COLUMN, columns)})
     return row, column, channel
@@ -162,6 +166,7 @@ def choose_in_vector(name: str, values: NDArray[np.float32]) -> tuple[int]:
         values: (W,) float32, its activations.
     """
     unit = index_within(state.EXPLAINED_CHANNEL, len(values))
+    key = chart_clicks.widget_key("units", {"unit": unit})
     figure.show_chart(
         layer_charts.clickable_bars(values.tolist(), "unit", "value", unit),
         f"Output of {layer_outputs.layer_title(name)}: click a unit",
@@ -169,8 +174,9 @@ def choose_in_vector(name: str, values: NDArray[np.float32]) -> tuple[int]:
         f"{unit} is chosen: {values[unit]:.4g}.",
         "units",
         "units",
-        on_select=partial(_choose_clicked, "units", {"unit": state.EXPLAINED_CHANNEL}),
+        on_select=partial(_choose_clicked, key, {"unit": state.EXPLAINED_CHANNEL}),
         finding=findings.units(values),
+        widget_key=key,
     )
     show_index_fields({"Unit": (state.EXPLAINED_CHANNEL, len(values))})
     return (unit,)
@@ -193,10 +199,8 @@ def _choose_clicked(chart: str, keys: dict[str, str]) -> None:
     """Callback: stores what was clicked in a chart. A click next to everything changes nothing.
 
     Args:
-        chart: session key of the chart.
+        chart: of chart_clicks.widget_key.
         keys: field of the clicked row -> session key.
     """
-    clicked = st.session_state[chart]["selection"].get("clicked") or []
-    for field, key in keys.items():
-        if clicked and field in clicked[0]:
-            st.session_state[key] = int(clicked[0][field])
+    row = chart_clicks.clicked_row(chart)
+    st.session_state.update({key: int(row[field]) for field, key in keys.items() if field in row})

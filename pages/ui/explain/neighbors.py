@@ -10,7 +10,7 @@ from mnist_core.charts import digits as digit_charts
 from mnist_core.constants import NOT_A_DIGIT
 from mnist_core.explain import findings
 from mnist_core.explain.neighbors import nearest_neighbors
-from pages.ui.shared import analysis_caches, caches, figure, layer_outputs, model_menu
+from pages.ui.shared import analysis_caches, caches, figure, formatting, layer_outputs, model_menu
 
 COLUMNS = 5
 PIXELS = 100
@@ -30,6 +30,12 @@ def show_neighbors(choice: str, image: NDArray[np.uint8]) -> None:
     path, data = model_menu.model_path(choice), caches.available_dataset()
     descriptors, mnist = analysis_caches.training_descriptors(choice, path, data), caches.mnist(data)
     neighbors = nearest_neighbors(descriptors, layers.penultimate(image[None])[0])
+    if not neighbors:
+        st.info(
+            "The last hidden layer is all zeros for this digit, so it cannot be compared with others. Choose another "
+            "digit or model."
+        )
+        return
     indices = [neighbor.index for neighbor in neighbors]
     images, labels = mnist.x_train[indices], mnist.y_train[indices]
     predicted = caches.classifier(path).predict(image).label
@@ -53,4 +59,5 @@ def show_neighbors(choice: str, image: NDArray[np.uint8]) -> None:
         for rank, (neighbor, label) in enumerate(zip(neighbors, labels, strict=True), 1)
     ]
     figure.show_table(rows, f"Nearest of {len(mnist.x_train):,} training digits", "neighbors", "neighbours_table")
-    st.caption(f"Compared by the {descriptors.shape[1]:,} inputs of the last dense layer.")
+    layer = formatting.escape_markdown(layers.compared_layer)
+    st.caption(f"Compared by the {descriptors.shape[1]:,} inputs of {layer}.")

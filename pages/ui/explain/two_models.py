@@ -20,10 +20,11 @@ def show_two_models(choice: str, image: NDArray[np.uint8]) -> None:
     if other == model_menu.NO_MODEL:
         st.info("Choose a second model to compare with, or train one first.")
         return
+    names = model_menu.distinct_names([choice, other])
     for number, (column, model) in enumerate(zip(st.columns(2, gap="large"), (choice, other), strict=True)):
         with column:
             prediction = caches.classifier(model_menu.model_path(model)).predict(image)
-            prediction_view.show_prediction(prediction, model_menu.model_name(model))
+            prediction_view.show_prediction(prediction, names[model])
             layers = layer_outputs.open_model_layers(model, f"convert_beside_{number}")
             if layers is not None:
                 outputs = layer_outputs.image_outputs(layers, image)

@@ -19,7 +19,7 @@ from mnist_core.data.summary import DatasetSummary, summarize_dataset
 from mnist_core.errors import ModelError
 from mnist_core.evaluation import robustness
 from mnist_core.evaluation.pen_accuracy import normalize_pen_digits
-from mnist_core.explain import counterfactual, neighbors, pca
+from mnist_core.explain import counterfactual, neighbors, occlusion, pca
 from mnist_core.explain.gradient_client import Attribution, GradientClient, SnapshotHistory
 from mnist_core.explain.pca import Plane
 from mnist_core.handwriting.pen_digits import load_pen_digits, split_writers
@@ -207,6 +207,12 @@ def gradient_helper() -> GradientClient:
 def attributions(method: str, path: Path, image: Images, digits: Sequence[int], layer: int | None) -> Attribution:
     """Attribution maps of a model, as GradientClient.attribute returns them. `path`: of model.keras."""
     return gradient_helper().attribute(method, path.parent, image, digits, layer)
+
+
+@st.cache_resource(show_spinner=False, max_entries=200, hash_funcs=FILE_VERSION)
+def occlusion_maps(path: Path, image: Images) -> NDArray[np.float32]:
+    """Occlusion maps of all outputs of a model for an image, (C, 13, 13) float32, -1..1."""
+    return occlusion.occlusion_maps(caches.classifier(path), image)
 
 
 @st.cache_resource(show_spinner=False, max_entries=20, hash_funcs=FILE_VERSION)

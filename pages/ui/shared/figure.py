@@ -28,6 +28,7 @@ def show_chart(
     on_select: Any = "ignore",
     live: bool = False,
     finding: str = "",
+    widget_key: str = "",
 ) -> Any:
     """An Altair chart. Without data a sentence takes its place.
 
@@ -42,6 +43,7 @@ def show_chart(
         on_select: as st.altair_chart takes it.
         live: whether it is redrawn twice a second. If so, the menu has no CSV, and its content is sent once it is open.
         finding: what the chart shows, in one sentence of plain text above it.
+        widget_key: of the chart itself, of chart_clicks.widget_key if it is clickable; `key` by default.
 
     Returns:
         What st.altair_chart returns, which is the selection if `on_select` asks for one; None without data.
@@ -62,8 +64,8 @@ def show_chart(
         _show_finding(finding)
         chart = _enlarge_for_audience(chart)
         if rendered:
-            return st.vega_lite_chart(chart, width="stretch", key=key, alt=alt)
-        return st.altair_chart(chart, width="stretch", key=key, on_select=on_select, alt=alt)
+            return st.vega_lite_chart(chart, width="stretch", key=widget_key or key, alt=alt)
+        return st.altair_chart(chart, width="stretch", key=widget_key or key, on_select=on_select, alt=alt)
 
 
 def _enlarge_for_audience(chart: Any) -> Any:

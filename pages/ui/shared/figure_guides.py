@@ -195,8 +195,8 @@ GUIDES = {
         "https://arxiv.org/abs/1311.2901",
     ),
     "channels": Guide(
-        "All channels of the selected layer on one scale. Click one to enlarge it. A black channel did not find what "
-        "it looks for in this digit.",
+        "The channels of the selected layer on one scale, at most 256 at a time. Click one to enlarge it. A black "
+        "channel did not find what it looks for in this digit.",
         "feature map",
         "https://keras.io/api/layers/convolution_layers/convolution2d/",
     ),
@@ -218,11 +218,24 @@ GUIDES = {
         "convolution",
         "https://keras.io/api/layers/convolution_layers/convolution2d/",
     ),
+    "patch": Guide(
+        "The window of the previous layer that the unit sees, in the unit's own channel. **Max pooling** passes on its "
+        "largest number, **average pooling** the mean. Teal is above zero, orange below.",
+        "pooling",
+        "https://keras.io/api/layers/pooling_layers/",
+    ),
     "contributions": Guide(
         "The inputs that influence this unit most: each input value times the unit's weight for it. Values above zero "
         "raise the unit, values below zero lower it. All of them together with the bias make the weighted sum.",
         "weighted sum",
         "https://keras.io/api/layers/core_layers/dense/",
+    ),
+    "largest shares": Guide(
+        "The outputs of the softmax with the largest shares. **Input** is an output's score, its logit. Its **share** "
+        "is e to the power of the input, divided by the sum of these powers over all outputs. The shares sum to 1 and "
+        "are the model's probabilities.",
+        "softmax, logits",
+        "https://keras.io/api/layers/activation_layers/softmax/",
     ),
     "arithmetic": Guide(
         "Read from top to bottom: each line is computed from those above it, and the last is the value that the layer "
@@ -261,10 +274,10 @@ GUIDES = {
     ),
     # Evaluate
     "headline figures": Guide(
-        "**Accuracy** is the share read correctly. On other images of this kind it would be within the **interval** 95 "
-        "times in 100, so two models with widely overlapping intervals may be equally good. **Loss** also punishes "
-        "confident mistakes. **Top-2**: the truth is among the two most probable digits. **Calibration error**: how "
-        "far the confidence is from the share that is correct.",
+        "**Accuracy** is the share read correctly. 95 of 100 **intervals** made this way contain the model's accuracy "
+        "on all images of this kind, so two models with widely overlapping intervals may be equally good. **Loss** "
+        "also punishes confident mistakes. **Top-2**: the truth is among the two most probable digits. **Calibration "
+        "error**: how far the confidence is from the share that is correct.",
         "Wilson score interval",
         "https://doi.org/10.1080/01621459.1927.10502953",
     ),
@@ -296,9 +309,9 @@ GUIDES = {
         "https://arxiv.org/abs/1706.04599",
     ),
     "accuracy by threshold": Guide(
-        "Further right, the model only answers if it is more confident and leaves the rest to a person. **Answered** "
-        "is the share of images that the model answers, **right** the share of those that it reads correctly. A good "
-        "model gives up few answers to avoid its last mistakes.",
+        "Further right, only predictions with more confidence are accepted; the rest is left to a person. **Accepted "
+        "predictions** is their share of all images, **accuracy of accepted predictions** the share of them that is "
+        "correct. A good model gives up few predictions to avoid its last mistakes.",
         "selective classification, risk and coverage (Geifman and El-Yaniv, 2017)",
         "https://arxiv.org/abs/1705.08500",
     ),

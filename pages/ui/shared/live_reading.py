@@ -58,8 +58,9 @@ def models_in_browser(choices: Sequence[str]) -> list[LiveModel]:
     Args:
         choices: of `model_menu.select_model`.
     """
+    names = model_menu.distinct_names(choices)
     try:
-        return [LiveModel(choice, model_menu.model_name(choice), browser_model.model_url(choice)) for choice in choices]
+        return [LiveModel(choice, names[choice], browser_model.model_url(choice)) for choice in choices]
     except ModelError as error:
         st.caption(formatting.escape_markdown(str(error)))
     except RunError:  # the run is gone: the server's answer says so

@@ -41,7 +41,7 @@ def select_model(label: str, key: str, optional: bool = False, exclude: str | No
     choices = [choice for choice in choices if choice != exclude]
     if st.session_state.get(key) not in choices:
         st.session_state[key] = choices[0] if choices else NO_MODEL
-    names = formatting.distinct(model_names(choices))
+    names = distinct_names(choices)
     choice = str(st.selectbox(label, choices, format_func=names.__getitem__, key=key))
     if key == state.MODEL and st.session_state.get(state.BAR_MODEL, choice) != choice:
         st.session_state[state.BAR_MODEL] = choice
@@ -81,6 +81,11 @@ def model_names(choices: Iterable[str]) -> dict[str, str]:
         choice: fixed.get(choice) or (_run_name(rows[choice], heads) if choice in rows else memorable_name(choice))
         for choice in choices
     }
+
+
+def distinct_names(choices: Iterable[str]) -> dict[str, str]:
+    """Choice -> its name, different for each: what a view calls the models that it compares."""
+    return formatting.distinct(model_names(choices))
 
 
 def _run_name(row: dict[str, Any], heads: Mapping[str, folding.SweepHead]) -> str:

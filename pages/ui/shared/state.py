@@ -249,6 +249,11 @@ def all_views_key(view_key: str) -> str:
     return f"{view_key}_all"
 
 
+def chart_restarts_key(chart: str) -> str:
+    """Key of the number of times a clickable chart started over. `chart`: key of its figure."""
+    return f"{chart}_restarts"
+
+
 def sweep_values_key(setting: str) -> str:
     """Key of the range or list of values of a setting that a sweep varies."""
     return f"{_SWEEP_VALUES}{setting}"
