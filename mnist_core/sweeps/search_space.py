@@ -20,7 +20,10 @@ MAX_GRID = 1000
 """The largest grid whose points are all listed. Larger spaces must be sampled."""
 GRID_POINTS = 5
 """How many values of a range a grid takes by default."""
-NOT_SEARCHABLE = {"split": "it decides which images the trials are measured on, so their results could not be compared"}
+NOT_SEARCHABLE = dict.fromkeys(
+    ("split", "uncentered"),
+    "it decides which images the trials are measured on, so their results could not be compared",
+)
 """Settings that no sweep can vary, and why."""
 
 

@@ -63,9 +63,9 @@ def test_a_grid_of_a_million_points_is_counted_but_not_listed() -> None:
 
 
 def test_values_that_the_base_cannot_be_trained_with_are_refused() -> None:
-    space = [Values("uncentered", (True, False))]
-    with pytest.raises(SettingError, match="uncentered"):
-        check_space(space, find_recipe("canvas").settings)
+    space = [Values("drawings", ("none", "few"))]
+    with pytest.raises(SettingError, match="drawings"):
+        check_space(space, find_recipe("lesson08-uncentered-mlp").settings)
     check_space(space, find_recipe("lesson08-mlp").settings)
 
 
