@@ -182,6 +182,8 @@ TYPICAL_VALUES = {
     "learning_rate": "1e-4..1e-1:log",
     "batch_size": "32,128,512",
     "epochs": "1..5",
+    "weight_decay": "1e-5..1e-1:log",
+    "gradient_clipping": "0.1..10:log",
     "dropout": "0..0.6",
     "weight_averaging": "0,0.9,0.99",
     "label_smoothing": "0..0.2",

@@ -172,6 +172,29 @@ def test_a_slider_sets_a_range(app: AppTest, monkeypatch: pytest.MonkeyPatch) ->
     assert app.text_input(key=state.sweep_values_key("learning_rate")).value == "0.001..0.03:log"
 
 
+@pytest.mark.parametrize(
+    ("name", "values", "label"),
+    [
+        ("learning_rate", "0.001..0.05", "Learning rate"),
+        ("weight_decay", "0..0.1", "Weight decay"),
+        ("weight_decay", "1e-5..0.1:log", "Weight decay, log scale"),
+    ],
+)
+def test_a_slider_says_log_scale_only_if_the_sweep_searches_one(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch, name: str, values: str, label: str
+) -> None:
+    started: list[Sweep] = []
+    monkeypatch.setattr(form, "launch_sweep", started.append)
+    app.session_state[state.SWEEP_AS_TEXT] = False
+    app.session_state[state.SWEEP_VARIED] = [name]
+    app.session_state[state.sweep_values_key(name)] = values
+    slider = opened(app).select_slider(key=state.sweep_range_key(name))
+    assert slider.label == label
+    slider.set_range(0.003, 0.03).run()
+    {button.label: button for button in app.button}["Start sweep"].click().run()
+    assert str(started[0].plan().space[0]) == f"{name}=0.003..0.03{':log' if 'log' in label else ''}"
+
+
 def test_best_trial_and_heat_map_come_first_and_simple_mode_leaves_out_the_rest(simple: AppTest) -> None:
     sweep = made(TRIALS, Status("finished", "Trial 6 is the best.", step=9, steps=9))
     write_json(sweep.path / "winner.json", {**WINNER, "tested_before": 1})

@@ -131,7 +131,7 @@ def _show_range_slider(dimension: Dimension) -> None:
         if low < high:
             st.session_state[state.sweep_values_key(name)] = slider_ticks.range_text(dimension, low, high)
 
-    scale = ", log scale" if name in slider_ticks.LOG_SCALES else ""
+    scale = ", log scale" if slider_ticks.is_log(dimension) else ""
     chosen = st.select_slider(
         f"{formatting.escape_markdown(setting_title(name)).capitalize()}{scale}",
         slider_ticks.slider_ticks(dimension),
