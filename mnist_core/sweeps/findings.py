@@ -9,7 +9,7 @@ from mnist_core.fields import Integer, Number
 from mnist_core.recipes.overrides import setting_rules
 from mnist_core.sweeps.objective import best_trial
 from mnist_core.sweeps.plan import SweepPlan
-from mnist_core.sweeps.search_space import Dimension, Range
+from mnist_core.sweeps.search_space import Dimension, Range, rounded_text
 from mnist_core.wording import plural
 
 Trial = Mapping[str, Any]
@@ -56,9 +56,9 @@ def best_settings(trials: Sequence[dict[str, Any]], plan: SweepPlan) -> str:
     parts = []
     for dimension in plan.space:
         values = sorted({trial["settings"][dimension.name] for trial in best}, key=_sort_key)
-        ranged = isinstance(dimension, Range) and len(values) > 1
-        shown = f"{_format(values[0])} to {_format(values[-1])}" if ranged else " or ".join(map(_format, values))
-        parts.append(f"{_title(dimension)} {shown}")
+        texts = list(dict.fromkeys(map(rounded_text, values)))
+        ranged = isinstance(dimension, Range) and len(texts) > 1
+        parts.append(f"{_title(dimension)} {f'{texts[0]} to {texts[-1]}' if ranged else ' or '.join(texts)}")
     return f"The best {len(best)} trials have {', '.join(parts)}."
 
 
@@ -68,7 +68,7 @@ def setting(trials: Sequence[dict[str, Any]], plan: SweepPlan, dimension: Dimens
     if best is None:
         return ""
     value = best["settings"][dimension.name]
-    sentence = f"The best trial has {_title(dimension)} {_format(value)}"
+    sentence = f"The best trial has {_title(dimension)} {rounded_text(value)}"
     if isinstance(dimension, Range):
         low, high, rule = dimension.low, dimension.high, setting_rules()[dimension.name]
         at_low = value <= low * (high / low) ** EDGE if dimension.log else value <= low + EDGE * (high - low)
@@ -86,8 +86,8 @@ def two_settings(trials: Sequence[dict[str, Any]], plan: SweepPlan, across: Dime
         return ""
     settings = best["settings"]
     return (
-        f"The best trial has {_title(across)} {_format(settings[across.name])} and "
-        f"{_title(up)} {_format(settings[up.name])}."
+        f"The best trial has {_title(across)} {rounded_text(settings[across.name])} and "
+        f"{_title(up)} {rounded_text(settings[up.name])}."
     )
 
 
@@ -136,10 +136,6 @@ def importance(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def _title(dimension: Dimension) -> str:
     return dimension.name.replace("_", " ")
-
-
-def _format(value: Any) -> str:
-    return f"{value:.2g}" if isinstance(value, float) else str(value)
 
 
 def _sort_key(value: Any) -> tuple[bool, Any]:

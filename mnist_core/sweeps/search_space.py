@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import product
 from typing import Any
 
@@ -174,8 +175,14 @@ def _suggest_value(trial: Any, dimension: Dimension) -> Any:
 
 def settings_text(settings: Mapping[str, Any]) -> str:
     """`batch size 64, learning rate 0.003`."""
-    values = {name: f"{value:.3g}" if isinstance(value, float) else value for name, value in settings.items()}
-    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in values.items())
+    return ", ".join(f"{name.replace('_', ' ')} {rounded_text(value)}" for name, value in settings.items())
+
+
+def rounded_text(value: Any) -> str:
+    """A value for people: three digits of a number, or of its distance from 1 if that is closer than 0: `0.99985`."""
+    if isinstance(value, float) and 0.5 < value < 1:
+        return str(1 - Decimal(f"{1 - value:.3g}"))
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 TYPICAL_VALUES = {

@@ -45,6 +45,14 @@ def test_best_settings_are_those_of_the_best_quarter(plan: SweepPlan) -> None:
     assert findings.best_settings(trials[:3], plan) == ""
 
 
+def test_settings_near_one_or_near_each_other_are_told_apart_or_said_once() -> None:
+    plan = make_plan("fast", ["weight_averaging=0.99,0.999", "dropout=0..0.6"], data="sample")
+    settings = [{"weight_averaging": 0.99 if odd else 0.999, "dropout": 0.30001 + odd * 1e-6} for odd in (0, 1)]
+    trials = [{"trial": n, "state": "finished", "value": 0.9, "settings": settings[n % 2]} for n in range(8)]
+    said = findings.best_settings(trials, plan)
+    assert said == "The best 2 trials have weight averaging 0.99 or 0.999, dropout 0.3."
+
+
 @pytest.mark.parametrize(("rate", "edge"), [(1e-4, True), (1.2e-4, True), (1e-2, False), (0.09, True)])
 def test_setting_says_if_the_best_trial_is_at_the_end_of_the_range(plan: SweepPlan, rate: float, edge: bool) -> None:
     said = findings.setting([trial(1, rate, 0.9), trial(2, 0.005, 0.5)], plan, plan.space[0])
