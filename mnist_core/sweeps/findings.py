@@ -103,7 +103,7 @@ def two_sweeps(bests: Mapping[str, Mapping[str, Any] | None], plan: SweepPlan) -
         return ""
     ranked = sorted(values, key=lambda name: plan.cost(values[name]))
     first, last = (format(values[name], plan.value_format) for name in ranked)
-    if values[ranked[0]] == values[ranked[1]]:
+    if first == last:
         return f"The best trials of both are equally good: {first}."
     return f"{ranked[0].capitalize()} found the better trial: {first}; {ranked[1]} {last}."
 

@@ -79,6 +79,8 @@ def test_two_sweeps_are_ranked(plan: SweepPlan) -> None:
         "The other found the better trial: 95.10%; this sweep 94.00%."
     )
     assert "equally good" in findings.two_sweeps({"this sweep": better, "the other": better}, plan)
+    hardly_better = trial(1, 0.1, 0.951001)
+    assert "equally good: 95.10%" in findings.two_sweeps({"this sweep": better, "the other": hardly_better}, plan)
     assert findings.two_sweeps({"this sweep": better, "the other": None}, plan) == ""
 
 
