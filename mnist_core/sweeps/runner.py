@@ -93,8 +93,8 @@ class SweepRunner:
             if run is None:
                 self._start_trial(trial)
                 continue
-            if trial.run != run.id:
-                self._study.update(trial, run=run.id)
+            # A trial that was paused began later: the time left is estimated from how long trials train.
+            self._study.update(trial, run=run.id, began=time.time() - _trained_seconds(run.metrics()))
             self._running[run.id] = (trial, Metrics())
             self._trial_runs.adopt(run)
         self._progress.report()
@@ -155,7 +155,7 @@ class SweepRunner:
         exists, status = run.path.is_dir(), run.status()
         settings = run.spec().settings if exists else self._plan.base.settings
         value = trial_value(metrics.rows, self._plan, settings)
-        seconds = accepted(AMOUNT, metrics.rows[-1].get("elapsed"), 0.0) if metrics.rows else 0.0
+        seconds = _trained_seconds(metrics)
         if status.state == "finished" and value is not None:
             self._study.end(trial, "finished", value, seconds=seconds)
         elif status.state == "stopped":
@@ -221,6 +221,11 @@ class SweepRunner:
         measure, settings = MEASURES[self._plan.measure], settings_text(best.settings)
         message = f"Trial {best.number} is the best: {measure} {value} with {settings}."
         self._progress.update(state="finished", message=message, seconds_left=None)
+
+
+def _trained_seconds(metrics: Metrics) -> float:
+    """Seconds that a run has spent in training and validation; 0 before its first report."""
+    return accepted(AMOUNT, metrics.rows[-1].get("elapsed"), 0.0) if metrics.rows else 0.0
 
 
 def describe_failures(trials: list[Trial]) -> str:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -456,6 +457,19 @@ def test_a_run_that_was_created_but_not_recorded_is_found_by_its_mark() -> None:
     run_sweep_here(sweep, backend)
     assert [row["run"] for row in sweep.trials()] == [run.id] and len(list_runs()) == 1
     assert backend.submitted[run.id] == 1
+
+
+def test_the_duration_of_an_adopted_trial_leaves_out_the_time_before_that_it_did_not_train() -> None:
+    sweep = create_sweep(make_plan_of_tiny(RATES, sampler="random", trials=1))
+    study = Study(sweep, sweep.plan())
+    trial = study.ask()
+    run = create_run(sweep.plan().trial_spec(trial.settings, 0), mark=trial_mark(sweep, 0))
+    study.update(trial, run=run.id, began=time.time() - 1000)
+    backend = InstantBackend(best_at_one_hundredth)
+    backend.submit(run)  # reports one second of training
+    run_sweep_here(sweep, backend)
+    (row,) = sweep.trials()
+    assert row["run"] == run.id and 1 <= row["ended"] - row["began"] < 100
 
 
 def test_a_worker_that_outlived_its_sweep_is_adopted(monkeypatch: pytest.MonkeyPatch) -> None:
