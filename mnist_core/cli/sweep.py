@@ -20,6 +20,7 @@ from mnist_core.sweeps.objective import best_trial
 from mnist_core.sweeps.plan import BACKENDS, MEASURES, RETRAIN_SEEDS, SAMPLERS, describe_plan, make_plan, plan_title
 from mnist_core.sweeps.presets import PRESETS
 from mnist_core.sweeps.store import Sweep
+from mnist_core.wording import plural
 
 
 @main.group(invoke_without_command=True)
@@ -76,7 +77,7 @@ def sweep(context: click.Context, /, json_output: bool, ready: str | None, base:
     if backend == "ray":
         routing.connect_to_cluster().close()  # fails now, not later in the sweep's process
     created = store.create_sweep(plan)
-    click.echo(f"{created.id}: {plan_title(plan)}, {plan.trials} trials. Ctrl-C pauses it.", err=True)
+    click.echo(f"{created.id}: {plan_title(plan)}, {plural(plan.trials, 'trial')}. Ctrl-C pauses it.", err=True)
     launch.launch_sweep(created)
     _follow(created)
     _print_result(created, json_output)
@@ -114,7 +115,7 @@ def _follow(sweep: Sweep) -> None:
     """Shows a progress bar until the sweep's process has ended. Signals pause the sweep."""
 
     def describe(status: Status) -> str:
-        return f"{status.step}/{status.steps} trials{time_left(status)}. {status.message}"
+        return f"{status.step}/{plural(status.steps, 'trial')}{time_left(status)}. {status.message}"
 
     with on_signals(lambda: sweep.update_control(paused=True)):
         show_progress(lambda: sweep.live, sweep.status, describe)
@@ -153,7 +154,7 @@ def _print_sweep(sweep: Sweep, json_output: bool) -> None:
     if retrained.get("run"):
         spread = f" ± {retrained['spread']:.4f}" if retrained.get("spread") is not None else ""
         click.echo(
-            f"Best trial {retrained['trial']}, retrained with {len(retrained['runs'])} seeds: "
+            f"Best trial {retrained['trial']}, retrained with {plural(len(retrained['runs']), 'seed')}: "
             f"{MEASURES[plan.measure]} {retrained['mean']:.4f}{spread}"
         )
         if retrained.get("test_accuracy") is not None:  # None between the retraining and the test

@@ -36,6 +36,7 @@ from mnist_core.sweeps.search_space import settings_text
 from mnist_core.sweeps.store import Sweep, runs_by_mark, trial_mark
 from mnist_core.sweeps.study import Study, Trial
 from mnist_core.sweeps.trial_runs import TrialRuns
+from mnist_core.wording import plural
 
 POLL_SECONDS = 0.1
 MAX_FAILURES = 3
@@ -185,8 +186,8 @@ class SweepRunner:
         retraining = Retraining(self._sweep, self._plan, best, self._trial_runs)
         while not retraining.step():
             self._handle_control()
-            done, seeds = retraining.finished_seeds, self._plan.retrain_seeds
-            self._progress.report(f"Retraining the best trial, {done} of {seeds} seeds done.", retraining.seeds_trained)
+            done, seeds = retraining.finished_seeds, plural(self._plan.retrain_seeds, "seed")
+            self._progress.report(f"Retraining the best trial, {done} of {seeds} done.", retraining.seeds_trained)
             time.sleep(POLL_SECONDS)
 
     def _handle_control(self) -> None:
@@ -201,7 +202,7 @@ class SweepRunner:
                 self._follow_runs()
                 time.sleep(POLL_SECONDS)
             self._study.publish()
-            message = f"Stopped after {len(self._study.ended)} trials."
+            message = f"Stopped after {plural(len(self._study.ended), 'trial')}."
             self._progress.update(state="stopped", message=message, seconds_left=None)
             raise _Halted
         if self._control.pause:

@@ -33,6 +33,7 @@ def test_best_so_far_says_how_long_ago_the_best_came() -> None:
 def test_trial_curves_count_pruned_trials() -> None:
     trials = [{"state": "finished"}, {"state": "pruned"}, {"state": "running"}]
     assert "1 of 2 trials was pruned" in findings.trial_curves(trials)
+    assert "1 of 1 trial was pruned" in findings.trial_curves(trials[1:2])
     assert "No trial was pruned" in findings.trial_curves(trials[:1])
     assert findings.trial_curves(trials[2:]) == ""
 

@@ -329,6 +329,7 @@ def test_a_trial_that_is_stopped_in_its_first_epoch_has_not_failed() -> None:
     assert sweep.status().state == "stopped"
     (row,) = sweep.trials()
     assert (row["state"], row["value"]) == ("pruned", None) and "first epoch" in row["message"]
+    assert "after 1 trial." in sweep.status().message
 
 
 @pytest.mark.parametrize("by", ["control", "signal"])

@@ -72,7 +72,7 @@ def _show_trial_curves(trials: list[dict[str, Any]], plan: SweepPlan, live: bool
         figure.show_chart(
             sweep_charts.trial_curves(trials, plan),
             f"{MEASURES[plan.measure].capitalize()} by epoch",
-            f"{MEASURES[plan.measure]} by epoch of {len(trials)} trials, pruned ones in gray",
+            f"{MEASURES[plan.measure]} by epoch of {plural(len(trials), 'trial')}, pruned ones in gray",
             "pruned curves",
             "sweep_curves",
             live=live,
@@ -92,7 +92,7 @@ def _show_heading(sweep: Sweep, plan: SweepPlan, status: Status, live: bool) -> 
         st.caption(formatting.escape_markdown(about))
     if live:
         left = "" if status.seconds_left is None else f" · {format_duration(status.seconds_left)} left"
-        text = f"{status.step} of {status.steps} trials{left} · {status.message}"
+        text = f"{status.step} of {plural(status.steps, 'trial')}{left} · {status.message}"
         st.progress(status.progress, text=formatting.escape_markdown(text))
     elif status.state != "finished" or mode.is_expert():
         MESSAGE_BOXES.get(status.state, st.error)(formatting.escape_markdown(status.message))
@@ -173,7 +173,7 @@ def _show_best_so_far(trials: list[dict[str, Any]], plan: SweepPlan, live: bool)
             figure.show_chart(
                 sweep_charts.best_so_far_curve(points, plan, axis),
                 f"Best so far by {axis_title}",
-                f"Best {MEASURES[plan.measure]} so far by {axis_title}: {value} after {len(points)} trials",
+                f"Best {MEASURES[plan.measure]} so far by {axis_title}: {value} after {plural(len(points), 'trial')}",
                 "best so far",
                 f"sweep_best_{axis}",
                 live=live,
