@@ -43,7 +43,8 @@ def trial_curves(trials: Sequence[Trial]) -> str:
         return ""
     if not pruned:
         return "No trial was pruned."
-    return f"{pruned} of {plural(len(ended), 'trial')} {'was' if pruned == 1 else 'were'} pruned: stopped early to save time."
+    were = "was" if pruned == 1 else "were"
+    return f"{pruned} of {plural(len(ended), 'trial')} {were} pruned: stopped early to save time."
 
 
 def best_settings(trials: Sequence[dict[str, Any]], plan: SweepPlan) -> str:

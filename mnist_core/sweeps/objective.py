@@ -35,3 +35,17 @@ def best_trial(trials: Sequence[dict[str, Any]], plan: SweepPlan) -> dict[str, A
     """
     finished = [row for row in trials if row.get("state") == "finished" and row.get("value") is not None]
     return min(finished, key=lambda row: plan.cost(row["value"]), default=None)
+
+
+def better_than_retrained(
+    trials: Sequence[dict[str, Any]], plan: SweepPlan, retrained: Mapping[str, Any]
+) -> dict[str, Any] | None:
+    """The best trial of an extended sweep if it is not the one that was retrained; None otherwise.
+
+    Args:
+        trials: rows of trials.json.
+        plan: whose measure decides.
+        retrained: content of winner.json, with the key `trial`.
+    """
+    best = best_trial(trials, plan)
+    return None if best is None or best["trial"] == retrained["trial"] else best

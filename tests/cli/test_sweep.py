@@ -42,3 +42,9 @@ def test_one_trial_and_one_seed_are_singular(monkeypatch: pytest.MonkeyPatch) ->
     assert ", 1 trial. Ctrl-C" in started.stderr, started.output
     shown = call("sweep", "show", made([0.9], 0).id).output
     assert "Best trial 0, retrained with 1 seed: validation accuracy 0.5000" in shown
+
+
+def test_a_better_trial_of_an_extension_comes_before_the_one_that_was_retrained() -> None:
+    shown = call("sweep", "show", made([0.9, 0.95], 0).id).output
+    better, retrained = "Best trial 1: validation accuracy 0.9500", "Retrained earlier: trial 0, with 1 seed"
+    assert shown.index(better) < shown.index(retrained)

@@ -23,6 +23,7 @@ from mnist_core.networks.library import save_network
 from mnist_core.runs.spec import RunSpec, make_spec
 from mnist_core.runs.status import Status, stamp_status
 from mnist_core.sweeps import importance, launch
+from mnist_core.sweeps.folding import sweep_heads
 from mnist_core.sweeps.plan import MEASURES, NETWORK_PREFIX, SweepPlan
 from mnist_core.sweeps.space_parser import parse_dimension, parse_space
 from mnist_core.sweeps.store import Sweep, create_sweep, list_sweeps
@@ -234,6 +235,16 @@ def test_a_finished_sweep_shows_its_best_trial_and_its_charts(app: AppTest) -> N
     column = json.loads(frame.proto.columns)["value"]["type_config"]
     assert (column["format"], column["step"]) == ("percent", 1e-4), "two decimals: 94.30%, not 94.3%"
     assert app.query_params["sweep"] in (sweep.id, [sweep.id])
+
+
+def test_a_better_trial_of_an_extension_comes_before_the_one_that_was_retrained(simple: AppTest) -> None:
+    sweep = made([*TRIALS, trial(9, 1e-2, 512, 0.99)], Status("stopped", "Stopped.", step=10, steps=20))
+    write_json(sweep.path / "winner.json", WINNER)
+    text = shown(opened(simple))
+    assert "Trial 9: **learning rate 0.01, batch size 512**" in text and "Best trial:" not in text
+    assert text.index("Trial 9") < text.index("Retrained earlier: trial 6")
+    assert {metric.label: metric.value for metric in simple.metric}["Best validation accuracy"] == "99.00%"
+    assert sweep_heads(sweep.root)[sweep.id].settings == "learning rate 0.01, batch size 512"
 
 
 def test_a_running_sweep_is_paused_extended_and_stopped(app: AppTest) -> None:
