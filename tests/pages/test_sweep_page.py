@@ -483,6 +483,13 @@ def test_the_map_between_trials_is_theirs_at_the_trials() -> None:
     assert at(0.45, 1e-3) == pytest.approx(0.5, abs=0.05)
 
 
+def test_the_map_between_equal_trials_has_a_single_value() -> None:
+    dimensions = parse_space(["learning_rate=1e-4..1e-1:log", "dropout=0..0.6"])
+    rates = [10 ** (-4 + 3 * number / 8) for number in range(8)]
+    rows = [{"settings": {"learning_rate": rate, "dropout": 0.6 - rate}, "value": 0.9} for rate in rates]
+    assert {cell["value"] for cell in sweep_settings_charts.interpolate_surface(rows, *dimensions)} == {0.9}
+
+
 def test_titles_in_the_menu_follow_each_sweep(runs_root: Path) -> None:
     """A finished sweep is read once; what is extended, deleted or still running is read again."""
     first, second = (made(TRIALS, Status(state="finished", step=9, steps=9), title=title) for title in ("one", "two"))
