@@ -234,7 +234,7 @@ def importance_bars(rows: Sequence[Mapping[str, Any]]) -> Any:
 
     labels = alt.Axis(labelLimit=200, labelExpr=SPACED_LABELS)
     base: Any = alt.Chart().encode(y=alt.Y("setting:N", title=None, sort=None, axis=labels))
-    title, scale = "Share of the explained variance", alt.Scale(domain=[0, 1])
+    title, scale = "Share of the variance", alt.Scale(domain=[0, 1])
     bars = base.mark_bar(color=COLORS["training"], height=18).encode(
         x=alt.X("share:Q", title=title, scale=scale, axis=alt.Axis(labelExpr=PERCENT_LABEL)),
         tooltip=[

@@ -17,6 +17,8 @@ Trial = Mapping[str, Any]
 
 EDGE = 0.05
 """Share of a range that counts as its end."""
+MOSTLY_INTERACTION = 0.5
+"""Below this sum of the importances, combinations of settings explain more than the settings by themselves."""
 
 
 def best_so_far(points: Sequence[Mapping[str, Any]]) -> str:
@@ -120,19 +122,22 @@ def repeated_test(before: int) -> str:
 
 
 def importance(rows: Sequence[Mapping[str, Any]]) -> str:
-    """`Learning rate matters most: it explains 72% of the differences.`
+    """`Learning rate matters most: it explains 72% of the differences by itself.`
 
     Args:
         rows: as returned by `sweeps.importance`, the most important first.
     """
     if not rows:
         return ""
+    together = sum(row["share"] for row in rows)
+    if together < MOSTLY_INTERACTION:
+        return f"The settings explain only {together:.0%} of the differences by themselves; their combination matters."
     first = rows[0]
     name, share = str(first["setting"]).replace("_", " "), f"{first['share']:.0%}"
     if len(rows) > 1 and rows[1]["high"] >= first["low"]:
         second = str(rows[1]["setting"]).replace("_", " ")
         return f"{name.capitalize()} and {second} matter most; which of the two matters more is uncertain."
-    return f"{name.capitalize()} matters most: it explains {share} of the differences."
+    return f"{name.capitalize()} matters most: it explains {share} of the differences by itself."
 
 
 def _title(dimension: Dimension) -> str:

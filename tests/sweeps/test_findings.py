@@ -99,3 +99,5 @@ def test_importance_names_one_setting_unless_the_estimates_overlap() -> None:
     rows[1]["high"] = 0.65
     assert "Learning rate and batch size matter most" in findings.importance(rows)
     assert findings.importance([]) == ""
+    little = [{**row, "share": 0.05, "low": 0.0, "high": 0.1} for row in rows]
+    assert "only 10%" in findings.importance(little) and "matters most" not in findings.importance(little)
