@@ -16,6 +16,7 @@ from mnist_core.errors import SettingError, SweepError
 from mnist_core.jobs import routing
 from mnist_core.runs.status import Status
 from mnist_core.sweeps import findings, launch, store
+from mnist_core.sweeps.ineffective import ineffective_settings
 from mnist_core.sweeps.objective import best_trial, better_than_retrained
 from mnist_core.sweeps.plan import BACKENDS, MEASURES, RETRAIN_SEEDS, SAMPLERS, describe_plan, make_plan, plan_title
 from mnist_core.sweeps.presets import PRESETS
@@ -76,6 +77,8 @@ def sweep(context: click.Context, /, json_output: bool, ready: str | None, base:
     plan = replace(PRESETS[ready].plan(), backend=backend) if ready else make_plan(str(base), **given)
     if backend == "ray":
         routing.connect_to_cluster().close()  # fails now, not later in the sweep's process
+    for sentence in ineffective_settings(plan.space, plan.base.settings):
+        click.echo(f"Warning: {sentence}", err=True)
     created = store.create_sweep(plan)
     click.echo(f"{created.id}: {plan_title(plan)}, {plural(plan.trials, 'trial')}. Ctrl-C pauses it.", err=True)
     launch.launch_sweep(created)

@@ -39,7 +39,7 @@ def made(values: list[float], retrained: int) -> Sweep:
 def test_one_trial_and_one_seed_are_singular(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(launch, "launch_sweep", lambda sweep: sweep.files.write_status(stamp_status(Status("stopped"))))
     started = call("sweep", "--base", "fast", "--vary", "epochs=1..3", "--trials", "1", "--data", "sample")
-    assert ", 1 trial. Ctrl-C" in started.stderr, started.output
+    assert ", 1 trial. Ctrl-C" in started.stderr and "no effect" not in started.stderr, started.output
     shown = call("sweep", "show", made([0.9], 0).id).output
     assert "Best trial 0, retrained with 1 seed: validation accuracy 0.5000" in shown
 
@@ -48,3 +48,9 @@ def test_a_better_trial_of_an_extension_comes_before_the_one_that_was_retrained(
     shown = call("sweep", "show", made([0.9, 0.95], 0).id).output
     better, retrained = "Best trial 1: validation accuracy 0.9500", "Retrained earlier: trial 0, with 1 seed"
     assert shown.index(better) < shown.index(retrained)
+
+
+def test_a_setting_without_effect_is_warned_of_but_not_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launch, "launch_sweep", lambda sweep: sweep.files.write_status(stamp_status(Status("stopped"))))
+    started = call("sweep", "--base", "fast", "--vary", "momentum=0.5,0.9", "--data", "sample")
+    assert "Momentum has no effect with Adam" in started.stderr and started.exit_code == 0, started.output

@@ -371,6 +371,13 @@ def test_a_grid_that_is_too_large_is_reported(app: AppTest) -> None:
     assert "1,000,000" in error_text(app) and list_sweeps() == []
 
 
+def test_a_setting_without_effect_is_named_before_the_sweep_starts(app: AppTest) -> None:
+    app.session_state[state.SWEEP_VARIED] = ["momentum"]
+    assert "Momentum has no effect with Adam" in shown(opened(app))
+    app.multiselect(key=state.SWEEP_VARIED).set_value(["momentum", "optimizer"]).run()
+    assert "no effect" not in shown(app) and not app.exception
+
+
 def test_damaged_files_are_reported(app: AppTest) -> None:
     sweep = made(TRIALS, Status("finished", "", step=9, steps=9))
     (sweep.path / "sweep.json").write_text("[1, 2]")
