@@ -447,6 +447,20 @@ def test_losses_that_hardly_differ_have_labels_that_differ() -> None:
     assert "0.00040" in texts and "0.00045" in texts
 
 
+@pytest.mark.parametrize(
+    "vary",
+    [
+        ["learning_rate=1e-4..1e-1:log", "batch_size=32,128"],
+        ["learning_rate=1e-4..1e-1:log", "batch_size=32,128", "dropout=0..0.6", "epochs=1..5", "momentum=0.5..0.9"],
+    ],
+)
+def test_no_name_of_an_axis_is_left_out_and_names_are_angled_where_there_are_many(vary: list[str]) -> None:
+    encoding = parallel_coordinates([], plan(vary=vary)).to_dict()["layer"][0]["encoding"]
+    axis = encoding["x"]["axis"]
+    assert axis["labelOverlap"] is False and (axis["labelAngle"] != 0) == (len(vary) > 3)
+    assert encoding["color"]["condition"]["legend"] is None, "the last axis says it"
+
+
 def layers_data(chart: dict[str, Any]) -> list[dict[str, Any]]:
     """All rows of the layers of a chart."""
     found = [each.get("data", {}) for each in (chart, *chart["layer"])]
