@@ -86,7 +86,7 @@ def two_settings(trials: Sequence[dict[str, Any]], plan: SweepPlan, across: Dime
     """`The best trial has learning rate 0.01 and batch size 128.`"""
     best = best_trial(trials, plan)
     if best is None:
-        return ""
+        return "No trial has finished." if trials else ""
     settings = best["settings"]
     return (
         f"The best trial has {_title(across)} {rounded_text(settings[across.name])} and "

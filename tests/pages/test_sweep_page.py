@@ -440,6 +440,11 @@ def test_failed_trials_are_in_no_curve_and_no_surface_is_drawn_without_a_finishe
     assert surface.data["values"] == []
 
 
+def test_the_legend_of_the_curves_fits_next_to_a_wide_axis_on_a_phone() -> None:
+    encodings = [layer["encoding"] for layer in sweep_charts.trial_curves(TRIALS, plan()).to_dict()["layer"]]
+    assert {encoding["color"]["legend"]["columns"] for encoding in encodings} == {2}
+
+
 def test_losses_that_hardly_differ_have_labels_that_differ() -> None:
     rows = [trial(0, 0.01, 32, 0.00040), trial(1, 0.02, 32, 0.00045)]
     labels = parallel_coordinates(rows, plan(measure="loss")).to_dict()

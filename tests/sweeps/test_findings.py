@@ -72,6 +72,8 @@ def test_setting_does_not_suggest_values_that_do_not_exist() -> None:
 def test_two_settings_are_those_of_the_best_trial(plan: SweepPlan) -> None:
     trials = [trial(1, 0.01, 0.9, batch_size=128), trial(2, 0.005, 0.5)]
     assert "learning rate 0.01 and batch size 128" in findings.two_settings(trials, plan, *plan.space)
+    pruned = [{**row, "state": "pruned"} for row in trials]
+    assert findings.two_settings(pruned, plan, *plan.space) == "No trial has finished."
 
 
 def test_two_sweeps_are_ranked(plan: SweepPlan) -> None:
