@@ -17,7 +17,7 @@ from mnist_core.jobs import routing
 from mnist_core.runs.status import Status
 from mnist_core.sweeps import findings, launch, store
 from mnist_core.sweeps.ineffective import ineffective_settings
-from mnist_core.sweeps.objective import best_trial, better_than_retrained
+from mnist_core.sweeps.objective import best_trial, best_unless_retrained
 from mnist_core.sweeps.plan import BACKENDS, MEASURES, RETRAIN_SEEDS, SAMPLERS, describe_plan, make_plan, plan_title
 from mnist_core.sweeps.presets import PRESETS
 from mnist_core.sweeps.store import Sweep
@@ -156,7 +156,7 @@ def _print_sweep(sweep: Sweep, json_output: bool) -> None:
     print_table(rows, ("trial", "state", "value", *names, "seconds", "run"))
     if retrained.get("run"):
         spread = f" ± {retrained['spread']:.4f}" if retrained.get("spread") is not None else ""
-        better = better_than_retrained(trials, plan, retrained)
+        better = best_unless_retrained(trials, plan, retrained)
         title = f"Best trial {retrained['trial']}, retrained"
         if better is not None:
             title = f"Retrained earlier: trial {retrained['trial']},"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mnist_core.errors import SweepError
-from mnist_core.sweeps.objective import best_trial, better_than_retrained
+from mnist_core.sweeps.objective import best_unless_retrained
 from mnist_core.sweeps.plan import plan_title
 from mnist_core.sweeps.search_space import settings_text
 from mnist_core.sweeps.store import Sweep, list_sweeps
@@ -46,8 +46,8 @@ def sweep_heads(root: Path) -> dict[str, SweepHead]:
 
 
 def _head(sweep: Sweep) -> SweepHead:
-    plan, trials, best = sweep.plan(), sweep.trials(), sweep.retrained_best()
-    best = (better_than_retrained(trials, plan, best) or best) if best.get("run") else best_trial(trials, plan)
+    plan, retrained = sweep.plan(), sweep.retrained_best()
+    best = best_unless_retrained(sweep.trials(), plan, retrained) or (retrained if retrained.get("run") else None)
     head = SweepHead(plan_title(plan), sweep.status().state)
     return replace(head, best=best["run"], settings=settings_text(best["settings"])) if best else head
 

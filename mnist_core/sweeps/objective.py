@@ -37,15 +37,16 @@ def best_trial(trials: Sequence[dict[str, Any]], plan: SweepPlan) -> dict[str, A
     return min(finished, key=lambda row: plan.cost(row["value"]), default=None)
 
 
-def better_than_retrained(
+def best_unless_retrained(
     trials: Sequence[dict[str, Any]], plan: SweepPlan, retrained: Mapping[str, Any]
 ) -> dict[str, Any] | None:
-    """The best trial of an extended sweep if it is not the one that was retrained; None otherwise.
+    """The best trial if no retrained model stands for it: not yet, or an extension has found a better one since.
 
     Args:
         trials: rows of trials.json.
         plan: whose measure decides.
-        retrained: content of winner.json, with the key `trial`.
+        retrained: content of winner.json.
     """
     best = best_trial(trials, plan)
-    return None if best is None or best["trial"] == retrained["trial"] else best
+    is_retrained = best is not None and retrained.get("run") and retrained["trial"] == best["trial"]
+    return None if is_retrained else best

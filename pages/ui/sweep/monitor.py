@@ -14,7 +14,7 @@ from mnist_core.runs.run import Run
 from mnist_core.runs.status import Status
 from mnist_core.sweeps import findings, search_space
 from mnist_core.sweeps.launch import resume_sweep
-from mnist_core.sweeps.objective import best_trial, better_than_retrained
+from mnist_core.sweeps.objective import best_trial, best_unless_retrained
 from mnist_core.sweeps.plan import MEASURES, SweepPlan, max_trials, plan_title
 from mnist_core.sweeps.store import Sweep
 from mnist_core.wording import plural
@@ -48,11 +48,11 @@ def _show_progress(sweep: Sweep, plan: SweepPlan, live: bool) -> None:
     _show_heading(sweep, plan, status, live)
     _show_controls(sweep, status, live)
     retrained = sweep.retrained_best()
-    better = better_than_retrained(trials, plan, retrained) if retrained.get("run") else best_trial(trials, plan)
-    if better is not None:
-        _show_best_trial(better, plan)
+    best = best_unless_retrained(trials, plan, retrained)
+    if best is not None:
+        _show_best_trial(best, plan)
     if retrained.get("run"):
-        _show_retrained_best(sweep, plan, retrained, earlier=better is not None)
+        _show_retrained_best(sweep, plan, retrained, earlier=best is not None)
     if not trials:
         starting = "The first trial starts in a few seconds: the worker loads TensorFlow once for all trials."
         st.caption(starting if live else "The sweep ended before its first trial.")
