@@ -12,6 +12,9 @@ from mnist_core.charts.sweep_settings import SPACED_LABELS, axis_position, forma
 from mnist_core.sweeps.plan import SweepPlan
 from mnist_core.sweeps.search_space import Values
 
+MAX_UPRIGHT = 4
+"""The largest number of names that fit below the axes of a chart on a phone, one word a line."""
+
 
 def parallel_coordinates(trials: Sequence[Trial], plan: SweepPlan) -> Any:
     """Draws a line for each trial through its settings to its metric.
@@ -36,14 +39,14 @@ def parallel_coordinates(trials: Sequence[Trial], plan: SweepPlan) -> Any:
         title=None,
         sort=axes,
         scale=alt.Scale(type="point", padding=0.4),
-        axis=alt.Axis(labelAngle=0, labelExpr=SPACED_LABELS, domain=False, grid=True, labelLimit=160),
+        axis=alt.Axis(labelOverlap=False, domain=False, grid=True, labelLimit=160, **_name_style(len(axes))),
     )
     y = alt.Y("at:Q", title=None, axis=None, scale=alt.Scale(domain=[-0.04, 1.1], nice=False))
     base: Any = alt.Chart().encode(
         x=x,
         y=y,
         detail="trial:N",
-        color=alt.condition(inside, metric_color(plan), alt.value(COLORS["muted"])),
+        color=alt.condition(inside, metric_color(plan).legend(None), alt.value(COLORS["muted"])),
         opacity=alt.condition(inside, alt.value(0.9), alt.value(0.12)),
         tooltip=[
             alt.Tooltip("trial:Q", title="Trial"),
@@ -61,6 +64,13 @@ def parallel_coordinates(trials: Sequence[Trial], plan: SweepPlan) -> Any:
     return alt.layer(lines, dots, text, data={"values": _points(evaluated, plan, title, low, high)}).properties(
         height=HEIGHT + 40
     )
+
+
+def _name_style(axes: int) -> dict[str, Any]:
+    """Options of alt.Axis with which all names fit on a phone: one word a line, or at an angle below many axes."""
+    if axes > MAX_UPRIGHT:
+        return {"labelExpr": SPACED_LABELS, "labelAngle": -40, "labelAlign": "right", "labelBaseline": "middle"}
+    return {"labelExpr": f"split({SPACED_LABELS}, ' ')", "labelAngle": 0}
 
 
 def _points(trials: Sequence[Trial], plan: SweepPlan, title: str, low: float, high: float) -> list[dict[str, Any]]:

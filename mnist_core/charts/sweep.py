@@ -161,7 +161,9 @@ def trial_curves(trials: Sequence[Trial], plan: SweepPlan) -> Any:
         y=alt.Y("value:Q", title=title, scale=alt.Scale(zero=False), axis=axis),
         detail="trial:N",
         color=alt.Color(
-            "what:N", scale=alt.Scale(domain=kinds, range=colors), legend=alt.Legend(title=None, orient="top")
+            "what:N",
+            scale=alt.Scale(domain=kinds, range=colors),
+            legend=alt.Legend(title=None, orient="top", columns=2),  # four are too wide for a phone
         ),
         opacity=alt.condition("datum.what === 'best'", alt.value(1), alt.value(0.55)),
         tooltip=[

@@ -194,12 +194,15 @@ def interpolate_surface(trials: Sequence[Trial], across: Dimension, up: Dimensio
     ]
     if not known:
         return []
+    values = [value for _, _, value in known]
+    lowest, highest = min(values), max(values)
     cells = []
     for column, x in _cells(across, "across"):
         for row, y in _cells(up, "up"):
             weights = [1 / ((x - trial_x) ** 2 + (y - trial_y) ** 2 + 1e-4) ** 1.5 for trial_x, trial_y, _ in known]
             total = sum(weight * value for weight, (_, _, value) in zip(weights, known, strict=True))
-            cells.append({**column, **row, "value": total / sum(weights)})
+            # Without the limits, rounding makes a pattern of equal values.
+            cells.append({**column, **row, "value": min(max(total / sum(weights), lowest), highest)})
     return cells
 
 
@@ -231,7 +234,7 @@ def importance_bars(rows: Sequence[Mapping[str, Any]]) -> Any:
 
     labels = alt.Axis(labelLimit=200, labelExpr=SPACED_LABELS)
     base: Any = alt.Chart().encode(y=alt.Y("setting:N", title=None, sort=None, axis=labels))
-    title, scale = "Share of the explained variance", alt.Scale(domain=[0, 1])
+    title, scale = "Share of the variance", alt.Scale(domain=[0, 1])
     bars = base.mark_bar(color=COLORS["training"], height=18).encode(
         x=alt.X("share:Q", title=title, scale=scale, axis=alt.Axis(labelExpr=PERCENT_LABEL)),
         tooltip=[

@@ -16,10 +16,12 @@ from mnist_core.errors import SettingError, SweepError
 from mnist_core.jobs import routing
 from mnist_core.runs.status import Status
 from mnist_core.sweeps import findings, launch, store
-from mnist_core.sweeps.objective import best_trial
+from mnist_core.sweeps.ineffective import ineffective_settings
+from mnist_core.sweeps.objective import best_trial, best_unless_retrained
 from mnist_core.sweeps.plan import BACKENDS, MEASURES, RETRAIN_SEEDS, SAMPLERS, describe_plan, make_plan, plan_title
 from mnist_core.sweeps.presets import PRESETS
 from mnist_core.sweeps.store import Sweep
+from mnist_core.wording import plural
 
 
 @main.group(invoke_without_command=True)
@@ -75,8 +77,10 @@ def sweep(context: click.Context, /, json_output: bool, ready: str | None, base:
     plan = replace(PRESETS[ready].plan(), backend=backend) if ready else make_plan(str(base), **given)
     if backend == "ray":
         routing.connect_to_cluster().close()  # fails now, not later in the sweep's process
+    for sentence in ineffective_settings(plan.space, plan.base.settings):
+        click.echo(f"Warning: {sentence}", err=True)
     created = store.create_sweep(plan)
-    click.echo(f"{created.id}: {plan_title(plan)}, {plan.trials} trials. Ctrl-C pauses it.", err=True)
+    click.echo(f"{created.id}: {plan_title(plan)}, {plural(plan.trials, 'trial')}. Ctrl-C pauses it.", err=True)
     launch.launch_sweep(created)
     _follow(created)
     _print_result(created, json_output)
@@ -114,7 +118,7 @@ def _follow(sweep: Sweep) -> None:
     """Shows a progress bar until the sweep's process has ended. Signals pause the sweep."""
 
     def describe(status: Status) -> str:
-        return f"{status.step}/{status.steps} trials{time_left(status)}. {status.message}"
+        return f"{status.step}/{plural(status.steps, 'trial')}{time_left(status)}. {status.message}"
 
     with on_signals(lambda: sweep.update_control(paused=True)):
         show_progress(lambda: sweep.live, sweep.status, describe)
@@ -152,8 +156,13 @@ def _print_sweep(sweep: Sweep, json_output: bool) -> None:
     print_table(rows, ("trial", "state", "value", *names, "seconds", "run"))
     if retrained.get("run"):
         spread = f" ± {retrained['spread']:.4f}" if retrained.get("spread") is not None else ""
+        better = best_unless_retrained(trials, plan, retrained)
+        title = f"Best trial {retrained['trial']}, retrained"
+        if better is not None:
+            title = f"Retrained earlier: trial {retrained['trial']},"
+            click.echo(f"Best trial {better['trial']}: {MEASURES[plan.measure]} {better['value']:.4f}")
         click.echo(
-            f"Best trial {retrained['trial']}, retrained with {len(retrained['runs'])} seeds: "
+            f"{title} with {plural(len(retrained['runs']), 'seed')}: "
             f"{MEASURES[plan.measure]} {retrained['mean']:.4f}{spread}"
         )
         if retrained.get("test_accuracy") is not None:  # None between the retraining and the test

@@ -34,3 +34,15 @@ RELEVANT_IF: dict[str, Callable[[Mapping[str, Any], Sequence[Layer]], bool]] = {
     "batch_normalization_momentum": lambda _, layers: any(isinstance(layer, BatchNormalization) for layer in layers),
 }
 """Conditions by setting. Settings that are not listed always have an effect."""
+
+NEEDS: dict[str, tuple[str, str]] = {
+    "momentum": ("optimizer", "SGD"),
+    "nesterov": ("optimizer", "SGD with momentum"),
+    "beta_1": ("optimizer", "Adam or AdamW"),
+    "beta_2": ("optimizer", "Adam or AdamW"),
+    "decay_factor": ("schedule", "the schedule step or exponential"),
+    "decay_epochs": ("schedule", "the schedule step or exponential"),
+    "label_smoothing": ("loss", "the loss cross-entropy or focal"),
+    "batch_normalization_momentum": ("layers", "a BatchNormalization layer"),
+}
+"""For each of these settings, the field of Settings that decides whether it has an effect, and what it needs."""

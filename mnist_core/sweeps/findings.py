@@ -9,7 +9,7 @@ from mnist_core.fields import Integer, Number
 from mnist_core.recipes.overrides import setting_rules
 from mnist_core.sweeps.objective import best_trial
 from mnist_core.sweeps.plan import SweepPlan
-from mnist_core.sweeps.search_space import Dimension, Range
+from mnist_core.sweeps.search_space import Dimension, Range, rounded_text
 from mnist_core.wording import plural
 
 Trial = Mapping[str, Any]
@@ -17,6 +17,8 @@ Trial = Mapping[str, Any]
 
 EDGE = 0.05
 """Share of a range that counts as its end."""
+MOSTLY_INTERACTION = 0.5
+"""Below this sum of the importances, combinations of settings explain more than the settings by themselves."""
 
 
 def best_so_far(points: Sequence[Mapping[str, Any]]) -> str:
@@ -43,7 +45,8 @@ def trial_curves(trials: Sequence[Trial]) -> str:
         return ""
     if not pruned:
         return "No trial was pruned."
-    return f"{pruned} of {len(ended)} trials {'was' if pruned == 1 else 'were'} pruned: stopped early to save time."
+    were = "was" if pruned == 1 else "were"
+    return f"{pruned} of {plural(len(ended), 'trial')} {were} pruned: stopped early to save time."
 
 
 def best_settings(trials: Sequence[dict[str, Any]], plan: SweepPlan) -> str:
@@ -56,9 +59,9 @@ def best_settings(trials: Sequence[dict[str, Any]], plan: SweepPlan) -> str:
     parts = []
     for dimension in plan.space:
         values = sorted({trial["settings"][dimension.name] for trial in best}, key=_sort_key)
-        ranged = isinstance(dimension, Range) and len(values) > 1
-        shown = f"{_format(values[0])} to {_format(values[-1])}" if ranged else " or ".join(map(_format, values))
-        parts.append(f"{_title(dimension)} {shown}")
+        texts = list(dict.fromkeys(map(rounded_text, values)))
+        ranged = isinstance(dimension, Range) and len(texts) > 1
+        parts.append(f"{_title(dimension)} {f'{texts[0]} to {texts[-1]}' if ranged else ' or '.join(texts)}")
     return f"The best {len(best)} trials have {', '.join(parts)}."
 
 
@@ -68,7 +71,7 @@ def setting(trials: Sequence[dict[str, Any]], plan: SweepPlan, dimension: Dimens
     if best is None:
         return ""
     value = best["settings"][dimension.name]
-    sentence = f"The best trial has {_title(dimension)} {_format(value)}"
+    sentence = f"The best trial has {_title(dimension)} {rounded_text(value)}"
     if isinstance(dimension, Range):
         low, high, rule = dimension.low, dimension.high, setting_rules()[dimension.name]
         at_low = value <= low * (high / low) ** EDGE if dimension.log else value <= low + EDGE * (high - low)
@@ -83,11 +86,11 @@ def two_settings(trials: Sequence[dict[str, Any]], plan: SweepPlan, across: Dime
     """`The best trial has learning rate 0.01 and batch size 128.`"""
     best = best_trial(trials, plan)
     if best is None:
-        return ""
+        return "No trial has finished." if trials else ""
     settings = best["settings"]
     return (
-        f"The best trial has {_title(across)} {_format(settings[across.name])} and "
-        f"{_title(up)} {_format(settings[up.name])}."
+        f"The best trial has {_title(across)} {rounded_text(settings[across.name])} and "
+        f"{_title(up)} {rounded_text(settings[up.name])}."
     )
 
 
@@ -103,7 +106,7 @@ def two_sweeps(bests: Mapping[str, Mapping[str, Any] | None], plan: SweepPlan) -
         return ""
     ranked = sorted(values, key=lambda name: plan.cost(values[name]))
     first, last = (format(values[name], plan.value_format) for name in ranked)
-    if values[ranked[0]] == values[ranked[1]]:
+    if first == last:
         return f"The best trials of both are equally good: {first}."
     return f"{ranked[0].capitalize()} found the better trial: {first}; {ranked[1]} {last}."
 
@@ -119,27 +122,26 @@ def repeated_test(before: int) -> str:
 
 
 def importance(rows: Sequence[Mapping[str, Any]]) -> str:
-    """`Learning rate matters most: it explains 72% of the differences.`
+    """`Learning rate matters most: it explains 72% of the differences by itself.`
 
     Args:
         rows: as returned by `sweeps.importance`, the most important first.
     """
     if not rows:
         return ""
+    together = sum(row["share"] for row in rows)
+    if together < MOSTLY_INTERACTION:
+        return f"The settings explain only {together:.0%} of the differences by themselves; their combination matters."
     first = rows[0]
     name, share = str(first["setting"]).replace("_", " "), f"{first['share']:.0%}"
     if len(rows) > 1 and rows[1]["high"] >= first["low"]:
         second = str(rows[1]["setting"]).replace("_", " ")
         return f"{name.capitalize()} and {second} matter most; which of the two matters more is uncertain."
-    return f"{name.capitalize()} matters most: it explains {share} of the differences."
+    return f"{name.capitalize()} matters most: it explains {share} of the differences by itself."
 
 
 def _title(dimension: Dimension) -> str:
     return dimension.name.replace("_", " ")
-
-
-def _format(value: Any) -> str:
-    return f"{value:.2g}" if isinstance(value, float) else str(value)
 
 
 def _sort_key(value: Any) -> tuple[bool, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mnist_core.errors import SweepError
-from mnist_core.sweeps.objective import best_trial
+from mnist_core.sweeps.objective import best_unless_retrained
 from mnist_core.sweeps.plan import plan_title
 from mnist_core.sweeps.search_space import settings_text
 from mnist_core.sweeps.store import Sweep, list_sweeps
@@ -24,7 +24,7 @@ class SweepHead:
     Attributes:
         title: what it searches.
         state: of the sweep.
-        best: id of the best retrained run, or of the best trial so far; empty if no trial has finished.
+        best: id of the best retrained run, or of the best trial if it is another; empty if no trial has finished.
         settings: of the best trial, `batch size 64, learning rate 0.003`.
     """
 
@@ -47,7 +47,7 @@ def sweep_heads(root: Path) -> dict[str, SweepHead]:
 
 def _head(sweep: Sweep) -> SweepHead:
     plan, retrained = sweep.plan(), sweep.retrained_best()
-    best = retrained if retrained.get("run") else best_trial(sweep.trials(), plan)
+    best = best_unless_retrained(sweep.trials(), plan, retrained) or (retrained if retrained.get("run") else None)
     head = SweepHead(plan_title(plan), sweep.status().state)
     return replace(head, best=best["run"], settings=settings_text(best["settings"])) if best else head
 

@@ -2,8 +2,9 @@
 
 A random forest learns to predict the measure from the settings. Functional ANOVA (Hutter et al., 2014, "An Efficient
 Approach for Assessing Hyperparameter Importance") computes the share of the forest's variance that each setting
-explains on its own. Forests grown with other seeds give slightly different shares; their range is reported as the
-uncertainty. It is the uncertainty of the forest, not of the trials: with few trials, all forests can be wrong together.
+explains on its own; the rest is interaction, which only combinations of settings explain. Forests grown with other
+seeds give slightly different shares; their range is reported as the uncertainty. It is the uncertainty of the forest,
+not of the trials: with few trials, all forests can be wrong together.
 """
 
 from __future__ import annotations
@@ -35,8 +36,8 @@ def importances(
 
     Returns:
         For each setting `setting`, `share` (0..1, mean over the forests), `low` and `high` (the smallest and the
-        largest share), the most important first. Empty if fewer than MIN_TRIALS trials have finished, all with the
-        same value, or with values in which the forests find no difference.
+        largest share), the most important first. The shares sum to at most 1. Empty if fewer than MIN_TRIALS trials
+        have finished, all with the same value, or with values in which the forests find no difference.
     """
     import optuna
 
@@ -48,11 +49,12 @@ def importances(
     for seed in range(forests):
         evaluator = optuna.importance.FanovaImportanceEvaluator(n_trees=TREES, seed=seed)
         try:
-            forest = optuna.importance.get_param_importances(study, evaluator=evaluator)
+            # `get_param_importances` would scale the shares so that they sum to 1, whatever the settings explain.
+            forest = evaluator.evaluate(study)
         except RuntimeError:  # "Encountered zero total variance in all trees."
             return []
         for name in shares:
-            shares[name].append(forest[name])
+            shares[name].append(float(forest[name]))
     rows = [
         {"setting": name, "share": statistics.fmean(values), "low": min(values), "high": max(values)}
         for name, values in shares.items()

@@ -35,3 +35,18 @@ def best_trial(trials: Sequence[dict[str, Any]], plan: SweepPlan) -> dict[str, A
     """
     finished = [row for row in trials if row.get("state") == "finished" and row.get("value") is not None]
     return min(finished, key=lambda row: plan.cost(row["value"]), default=None)
+
+
+def best_unless_retrained(
+    trials: Sequence[dict[str, Any]], plan: SweepPlan, retrained: Mapping[str, Any]
+) -> dict[str, Any] | None:
+    """The best trial if no retrained model stands for it: not yet, or an extension has found a better one since.
+
+    Args:
+        trials: rows of trials.json.
+        plan: whose measure decides.
+        retrained: content of winner.json.
+    """
+    best = best_trial(trials, plan)
+    is_retrained = best is not None and retrained.get("run") and retrained["trial"] == best["trial"]
+    return None if is_retrained else best

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from typing import Any
@@ -73,7 +74,22 @@ class SweepProgress:
         finished = [trial for trial in ended if trial.state == "finished"] or ended  # pruned trials are shorter
         per_trial = statistics.median(trial.ended - trial.began for trial in ended)
         per_retraining = statistics.median(trial.ended - trial.began for trial in finished)
-        trials_left = max(0, self.target - len(self._study.ended))
         parallel = max(1, self._trial_runs.max_parallel)
-        seeds_left = max(0.0, self._plan.retrain_seeds - seeds_trained)
-        return trials_left * per_trial / parallel + seeds_left * per_retraining
+        trial_rounds = rounds_left(0.0, self.target - len(self._study.ended), parallel)
+        return (
+            trial_rounds * per_trial + rounds_left(seeds_trained, self._plan.retrain_seeds, parallel) * per_retraining
+        )
+
+
+def rounds_left(done: float, total: int, parallel: int) -> float:
+    """How many rounds of trainings are left, if each round trains as many at once as it can.
+
+    Args:
+        done: trainings that have ended, with the trained shares of those in progress.
+        total: of all rounds.
+        parallel: how many can be trained at once, at least 1.
+    """
+    if done >= total:
+        return 0.0
+    rounds, in_round = divmod(done, parallel)
+    return math.ceil(total / parallel) - rounds - in_round / min(parallel, total - rounds * parallel)

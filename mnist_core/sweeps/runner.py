@@ -36,6 +36,7 @@ from mnist_core.sweeps.search_space import settings_text
 from mnist_core.sweeps.store import Sweep, runs_by_mark, trial_mark
 from mnist_core.sweeps.study import Study, Trial
 from mnist_core.sweeps.trial_runs import TrialRuns
+from mnist_core.wording import plural
 
 POLL_SECONDS = 0.1
 MAX_FAILURES = 3
@@ -93,8 +94,8 @@ class SweepRunner:
             if run is None:
                 self._start_trial(trial)
                 continue
-            if trial.run != run.id:
-                self._study.update(trial, run=run.id)
+            # A trial that was paused began later: the time left is estimated from how long trials train.
+            self._study.update(trial, run=run.id, began=time.time() - _trained_seconds(run.metrics()))
             self._running[run.id] = (trial, Metrics())
             self._trial_runs.adopt(run)
         self._progress.report()
@@ -155,7 +156,7 @@ class SweepRunner:
         exists, status = run.path.is_dir(), run.status()
         settings = run.spec().settings if exists else self._plan.base.settings
         value = trial_value(metrics.rows, self._plan, settings)
-        seconds = accepted(AMOUNT, metrics.rows[-1].get("elapsed"), 0.0) if metrics.rows else 0.0
+        seconds = _trained_seconds(metrics)
         if status.state == "finished" and value is not None:
             self._study.end(trial, "finished", value, seconds=seconds)
         elif status.state == "stopped":
@@ -185,8 +186,8 @@ class SweepRunner:
         retraining = Retraining(self._sweep, self._plan, best, self._trial_runs)
         while not retraining.step():
             self._handle_control()
-            done, seeds = retraining.finished_seeds, self._plan.retrain_seeds
-            self._progress.report(f"Retraining the best trial, {done} of {seeds} seeds done.", retraining.seeds_trained)
+            done, seeds = retraining.finished_seeds, plural(self._plan.retrain_seeds, "seed")
+            self._progress.report(f"Retraining the best trial, {done} of {seeds} done.", retraining.seeds_trained)
             time.sleep(POLL_SECONDS)
 
     def _handle_control(self) -> None:
@@ -201,7 +202,7 @@ class SweepRunner:
                 self._follow_runs()
                 time.sleep(POLL_SECONDS)
             self._study.publish()
-            message = f"Stopped after {len(self._study.ended)} trials."
+            message = f"Stopped after {plural(len(self._study.ended), 'trial')}."
             self._progress.update(state="stopped", message=message, seconds_left=None)
             raise _Halted
         if self._control.pause:
@@ -221,6 +222,11 @@ class SweepRunner:
         measure, settings = MEASURES[self._plan.measure], settings_text(best.settings)
         message = f"Trial {best.number} is the best: {measure} {value} with {settings}."
         self._progress.update(state="finished", message=message, seconds_left=None)
+
+
+def _trained_seconds(metrics: Metrics) -> float:
+    """Seconds that a run has spent in training and validation; 0 before its first report."""
+    return accepted(AMOUNT, metrics.rows[-1].get("elapsed"), 0.0) if metrics.rows else 0.0
 
 
 def describe_failures(trials: list[Trial]) -> str:

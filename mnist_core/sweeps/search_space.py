@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import product
 from typing import Any
 
@@ -20,7 +21,10 @@ MAX_GRID = 1000
 """The largest grid whose points are all listed. Larger spaces must be sampled."""
 GRID_POINTS = 5
 """How many values of a range a grid takes by default."""
-NOT_SEARCHABLE = {"split": "it decides which images the trials are measured on, so their results could not be compared"}
+NOT_SEARCHABLE = dict.fromkeys(
+    ("split", "uncentered"),
+    "it decides which images the trials are measured on, so their results could not be compared",
+)
 """Settings that no sweep can vary, and why."""
 
 
@@ -171,14 +175,22 @@ def _suggest_value(trial: Any, dimension: Dimension) -> Any:
 
 def settings_text(settings: Mapping[str, Any]) -> str:
     """`batch size 64, learning rate 0.003`."""
-    values = {name: f"{value:.3g}" if isinstance(value, float) else value for name, value in settings.items()}
-    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in values.items())
+    return ", ".join(f"{name.replace('_', ' ')} {rounded_text(value)}" for name, value in settings.items())
+
+
+def rounded_text(value: Any) -> str:
+    """A value for people: three digits of a number, or of its distance from 1 if that is closer than 0: `0.99985`."""
+    if isinstance(value, float) and 0.5 < value < 1:
+        return str(1 - Decimal(f"{1 - value:.3g}"))
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 TYPICAL_VALUES = {
     "learning_rate": "1e-4..1e-1:log",
     "batch_size": "32,128,512",
     "epochs": "1..5",
+    "weight_decay": "1e-5..1e-1:log",
+    "gradient_clipping": "0.1..10:log",
     "dropout": "0..0.6",
     "weight_averaging": "0,0.9,0.99",
     "label_smoothing": "0..0.2",

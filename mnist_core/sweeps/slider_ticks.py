@@ -56,14 +56,21 @@ def _usual_ticks(name: str) -> list[float]:
     return [round(rule.low + STEP * index, 6) for index in range(count + 1)]
 
 
+def is_log(dimension: Dimension) -> bool:
+    """Whether the range that the slider sets is searched on a logarithmic scale."""
+    if isinstance(dimension, Range):
+        return dimension.log
+    return dimension.name in LOG_SCALES and range_ends(dimension)[0] > 0
+
+
 def range_text(dimension: Dimension, low: float, high: float) -> str:
     """The range from low to high as `space_parser` takes it, after `NAME=`: `0.0001..0.1:log`.
 
     Args:
-        dimension: as it was before. A number of values for a grid is kept.
+        dimension: as it was before. Its scale and a number of values for a grid are kept.
         low, high: the new ends.
     """
     points = dimension.points if isinstance(dimension, Range) else 0
     whole = isinstance(setting_rules()[dimension.name], Integer)
-    changed = Range(dimension.name, low, high, dimension.name in LOG_SCALES and low > 0, whole, points)
+    changed = Range(dimension.name, low, high, is_log(dimension), whole, points)
     return str(changed).partition("=")[2]

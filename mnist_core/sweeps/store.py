@@ -43,6 +43,7 @@ from mnist_core.sweeps.limits import check_sweep_limits
 from mnist_core.sweeps.objective import best_trial
 from mnist_core.sweeps.plan import BACKENDS, SweepPlan, checked_trials, max_trials, plan_title
 from mnist_core.sweeps.records import check_best, check_trials
+from mnist_core.wording import plural
 
 TRIALS_BYTES = 50_000_000
 """Largest trials.json. 10,000 trials of 20 epochs have 12 MB."""
@@ -93,7 +94,8 @@ class Sweep:
         if written.get("state") == "paused":
             return replace(status, state="paused", message=str(written.get("message", "")))
         return replace(
-            status, message=f"Its process died after {status.step} of {status.steps} trials. Resume it to continue."
+            status,
+            message=f"Its process died after {status.step} of {plural(status.steps, 'trial')}. Resume it to continue.",
         )
 
     @property

@@ -49,7 +49,7 @@ class Trial:
         value: the measure of the model that the training kept; the last epoch's if the trial was pruned.
         values: (epoch, value) after each epoch.
         run: id of the run that trains it; empty before there is one.
-        began, ended: seconds since the epoch; 0 before.
+        began, ended: seconds since the epoch; 0 before. A pause moves `began` by its length.
         seconds: spent in training and validation.
         message: why it ended, if that needs an explanation.
     """

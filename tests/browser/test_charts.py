@@ -160,3 +160,22 @@ def test_charts_of_a_sweep_show_each_trial(page: Page, app_url: str, app_home: P
     assert marks("sweep_best_number", "line") == [5]
     assert marks("sweep_curves", "line") == [2] * 5
     assert marks("sweep_slice_chart", "symbol") == [5]
+
+
+def test_every_axis_of_parallel_coordinates_has_its_name_on_a_phone(
+    chromium: Browser, app_url: str, app_home: Path
+) -> None:
+    with chromium.new_context(viewport={"width": 390, "height": 844}) as phone:
+        page = phone.new_page()
+        page.goto(f"{app_url}/sweep?mode=expert&sweep={finished_sweep(app_home / 'runs').id}")
+        chart = page.locator(".st-key-figure_sweep_parallel").get_by_test_id("stVegaLiteChart")
+        chart.wait_for(timeout=30 * SECONDS)
+        wait_until_shown(page)
+        (axis,) = read_chart(chart).axes
+        assert axis.ticks == ["learningrate", "batchsize", "Validationaccuracy"], "a word in each line"
+        box = chart.bounding_box()
+        assert box is not None
+        for name in chart.locator(".role-axis-label text").all():
+            edges = name.bounding_box()
+            assert edges is not None
+            assert box["x"] <= edges["x"] and edges["x"] + edges["width"] <= box["x"] + box["width"]

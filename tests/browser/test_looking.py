@@ -37,6 +37,18 @@ def test_second_step_of_the_tour_is_misread_until_the_switch_is_off(page: Any, a
     assert read(page) == 3
 
 
+def test_nothing_is_cut_off_in_the_second_step_of_a_presentation(page: Any, app_url: str) -> None:
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.goto(f"{app_url}/?present=1&tour=2")
+    caption = page.locator(".st-key-answer figcaption").first
+    expect(caption).to_be_visible(timeout=30 * SECONDS)
+    settled(page)
+    for width in (1280, 1366, 1440):
+        page.set_viewport_size({"width": width, "height": 720})
+        assert page.get_by_test_id("stMain").evaluate("main => main.scrollWidth - main.clientWidth") == 0, width
+        assert caption.evaluate("caption => caption.scrollWidth - caption.clientWidth") <= 0, width
+
+
 def test_arrow_keys_move_through_the_tour_and_escape_leaves_presenter_mode(page: Any, app_url: str) -> None:
     page.goto(f"{app_url}/?present=1")
     expect(page.get_by_text("Guided tour, 1 of 6")).to_be_visible(timeout=30 * SECONDS)

@@ -40,7 +40,10 @@ PAYLOADS = [
     "&lt;img&gt;",
     "\n\n# Heading\n\n    code\n\n| a | b |\n| - | - |",
     "a\\![x](http://evil.test/x.png)\\",
+    ":material/delete: :smile: :a:material/home:",
 ]
+ICON = re.compile(r":[\w+/-]+:")
+"""What becomes an emoji or, with `material/` before its name, an icon."""
 AUTOLINK = re.compile(r"(?i)https?://|www\.|[-.\w+]+@[-\w]+\.")
 """What becomes a link in the text that is left once Markdown is parsed, as mdast-util-gfm-autolink-literal finds it."""
 PLAIN = {
@@ -72,7 +75,7 @@ def test_an_escaped_text_is_one_paragraph_of_plain_text(text: str) -> None:
     assert {token.type for token in inline.children or []} == {"text"}
     shown = "".join(token.content for token in inline.children or [])
     assert shown.replace(formatting.WORD_JOINER, "") == " ".join(text.split())
-    assert not AUTOLINK.search(shown)
+    assert not AUTOLINK.search(shown) and not ICON.search(shown)
 
 
 def test_an_escaped_text_is_bounded_and_can_be_sent() -> None:

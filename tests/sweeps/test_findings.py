@@ -33,6 +33,7 @@ def test_best_so_far_says_how_long_ago_the_best_came() -> None:
 def test_trial_curves_count_pruned_trials() -> None:
     trials = [{"state": "finished"}, {"state": "pruned"}, {"state": "running"}]
     assert "1 of 2 trials was pruned" in findings.trial_curves(trials)
+    assert "1 of 1 trial was pruned" in findings.trial_curves(trials[1:2])
     assert "No trial was pruned" in findings.trial_curves(trials[:1])
     assert findings.trial_curves(trials[2:]) == ""
 
@@ -43,6 +44,14 @@ def test_best_settings_are_those_of_the_best_quarter(plan: SweepPlan) -> None:
     said = findings.best_settings(trials, plan)
     assert said == "The best 2 trials have learning rate 0.0001 to 0.001, batch size 128."
     assert findings.best_settings(trials[:3], plan) == ""
+
+
+def test_settings_near_one_or_near_each_other_are_told_apart_or_said_once() -> None:
+    plan = make_plan("fast", ["weight_averaging=0.99,0.999", "dropout=0..0.6"], data="sample")
+    settings = [{"weight_averaging": 0.99 if odd else 0.999, "dropout": 0.30001 + odd * 1e-6} for odd in (0, 1)]
+    trials = [{"trial": n, "state": "finished", "value": 0.9, "settings": settings[n % 2]} for n in range(8)]
+    said = findings.best_settings(trials, plan)
+    assert said == "The best 2 trials have weight averaging 0.99 or 0.999, dropout 0.3."
 
 
 @pytest.mark.parametrize(("rate", "edge"), [(1e-4, True), (1.2e-4, True), (1e-2, False), (0.09, True)])
@@ -63,6 +72,8 @@ def test_setting_does_not_suggest_values_that_do_not_exist() -> None:
 def test_two_settings_are_those_of_the_best_trial(plan: SweepPlan) -> None:
     trials = [trial(1, 0.01, 0.9, batch_size=128), trial(2, 0.005, 0.5)]
     assert "learning rate 0.01 and batch size 128" in findings.two_settings(trials, plan, *plan.space)
+    pruned = [{**row, "state": "pruned"} for row in trials]
+    assert findings.two_settings(pruned, plan, *plan.space) == "No trial has finished."
 
 
 def test_two_sweeps_are_ranked(plan: SweepPlan) -> None:
@@ -71,6 +82,8 @@ def test_two_sweeps_are_ranked(plan: SweepPlan) -> None:
         "The other found the better trial: 95.10%; this sweep 94.00%."
     )
     assert "equally good" in findings.two_sweeps({"this sweep": better, "the other": better}, plan)
+    hardly_better = trial(1, 0.1, 0.951001)
+    assert "equally good: 95.10%" in findings.two_sweeps({"this sweep": better, "the other": hardly_better}, plan)
     assert findings.two_sweeps({"this sweep": better, "the other": None}, plan) == ""
 
 
@@ -88,3 +101,5 @@ def test_importance_names_one_setting_unless_the_estimates_overlap() -> None:
     rows[1]["high"] = 0.65
     assert "Learning rate and batch size matter most" in findings.importance(rows)
     assert findings.importance([]) == ""
+    little = [{**row, "share": 0.05, "low": 0.0, "high": 0.1} for row in rows]
+    assert "only 10%" in findings.importance(little) and "matters most" not in findings.importance(little)

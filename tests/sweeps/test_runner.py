@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +27,7 @@ from mnist_core.runs.store import create_run, find_run, list_runs
 from mnist_core.sweeps import runner
 from mnist_core.sweeps.launch import resume_sweep
 from mnist_core.sweeps.objective import best_trial
+from mnist_core.sweeps.progress import rounds_left
 from mnist_core.sweeps.runner import PAUSED_RUN, STOPPED_RUN, describe_failures, make_backend
 from mnist_core.sweeps.store import Sweep, create_sweep, trial_mark
 from mnist_core.sweeps.study import Study, Trial, study_url
@@ -131,6 +133,28 @@ def test_the_time_left_counts_down_while_the_best_trial_is_retrained() -> None:
     run_sweep_here(sweep, backend, note)
     before, halfway = (left[f"Retraining the best trial, {done} of 2 seeds done."] for done in (0, 1))
     assert before and halfway == pytest.approx(before / 2)
+
+
+def test_the_time_left_counts_seeds_that_are_retrained_at_the_same_time_once() -> None:
+    sweep = create_sweep(make_plan_of_tiny("learning_rate=0.01,0.1", sampler="grid", trials=2, retrain_seeds=3))
+    backend, left = SteppingBackend(best_at_one_hundredth, slots=2), dict[str, float | None]()
+
+    def note() -> None:
+        left.setdefault(sweep.status().message, sweep.status().seconds_left)
+        backend.tick()
+
+    run_sweep_here(sweep, backend, note)
+    two_rounds, one_round = (left[f"Retraining the best trial, {done} of 3 seeds done."] for done in (0, 2))
+    assert one_round and two_rounds == pytest.approx(2 * one_round)
+
+
+@pytest.mark.parametrize(
+    ("done", "total", "parallel", "rounds"),
+    [(0, 3, 4, 1), (1.5, 3, 4, 0.5), (0, 3, 1, 3), (1.25, 3, 1, 1.75), (1, 3, 2, 1.5), (2, 3, 2, 1), (2.5, 3, 2, 0.5)]
+    + [(3, 3, 2, 0), (2, 2, 2, 0), (0, 0, 2, 0)],
+)
+def test_rounds_left(done: float, total: int, parallel: int, rounds: float) -> None:
+    assert rounds_left(done, total, parallel) == pytest.approx(rounds)
 
 
 def test_a_failed_retraining_fails_the_sweep_and_names_the_run() -> None:
@@ -305,6 +329,7 @@ def test_a_trial_that_is_stopped_in_its_first_epoch_has_not_failed() -> None:
     assert sweep.status().state == "stopped"
     (row,) = sweep.trials()
     assert (row["state"], row["value"]) == ("pruned", None) and "first epoch" in row["message"]
+    assert "after 1 trial." in sweep.status().message
 
 
 @pytest.mark.parametrize("by", ["control", "signal"])
@@ -456,6 +481,19 @@ def test_a_run_that_was_created_but_not_recorded_is_found_by_its_mark() -> None:
     run_sweep_here(sweep, backend)
     assert [row["run"] for row in sweep.trials()] == [run.id] and len(list_runs()) == 1
     assert backend.submitted[run.id] == 1
+
+
+def test_the_duration_of_an_adopted_trial_leaves_out_the_time_before_that_it_did_not_train() -> None:
+    sweep = create_sweep(make_plan_of_tiny(RATES, sampler="random", trials=1))
+    study = Study(sweep, sweep.plan())
+    trial = study.ask()
+    run = create_run(sweep.plan().trial_spec(trial.settings, 0), mark=trial_mark(sweep, 0))
+    study.update(trial, run=run.id, began=time.time() - 1000)
+    backend = InstantBackend(best_at_one_hundredth)
+    backend.submit(run)  # reports one second of training
+    run_sweep_here(sweep, backend)
+    (row,) = sweep.trials()
+    assert row["run"] == run.id and 1 <= row["ended"] - row["began"] < 100
 
 
 def test_a_worker_that_outlived_its_sweep_is_adopted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from typing import Any
 
 import optuna
 import pytest
@@ -16,6 +17,7 @@ from mnist_core.sweeps.search_space import (
     check_space,
     grid_points,
     grid_size,
+    rounded_text,
     settings_text,
     suggest_settings,
 )
@@ -63,9 +65,9 @@ def test_a_grid_of_a_million_points_is_counted_but_not_listed() -> None:
 
 
 def test_values_that_the_base_cannot_be_trained_with_are_refused() -> None:
-    space = [Values("uncentered", (True, False))]
-    with pytest.raises(SettingError, match="uncentered"):
-        check_space(space, find_recipe("canvas").settings)
+    space = [Values("drawings", ("none", "few"))]
+    with pytest.raises(SettingError, match="drawings"):
+        check_space(space, find_recipe("lesson08-uncentered-mlp").settings)
     check_space(space, find_recipe("lesson08-mlp").settings)
 
 
@@ -94,3 +96,12 @@ def test_a_trial_keeps_the_settings_that_it_already_has() -> None:
 def test_settings_in_words() -> None:
     text = settings_text({"batch_size": 64, "learning_rate": 0.0031234})
     assert text == "batch size 64, learning rate 0.00312"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.9996, "0.9996"), (0.99985, "0.99985"), (0.99, "0.99"), (0.87312, "0.873"), (1.0, "1"), (0.5, "0.5")]
+    + [(0.31234, "0.312"), (12.345, "12.3"), (0.0, "0"), (1e-5, "1e-05"), (64, "64"), (True, "True"), ("Adam", "Adam")],
+)
+def test_a_value_near_one_keeps_the_digits_of_its_distance(value: Any, text: str) -> None:
+    assert rounded_text(value) == text

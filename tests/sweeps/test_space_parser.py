@@ -50,6 +50,7 @@ REFUSED = {
     "learning_rate=0.1..1:5000": ["'5000'", "1,000"],
     "learning_rate=0.1..1:log:3:4": ["learning_rate=0.1..1:log:3:4", "LOW..HIGH"],
     "split=last-sixth,last-fifth": ["split"],
+    "uncentered=true,false": ["uncentered"],
 }
 """Texts that are not a dimension, and what the error has to mention."""
 

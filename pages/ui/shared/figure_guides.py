@@ -440,8 +440,9 @@ GUIDES = {
     ),
     "importance": Guide(
         "How much of the variation among the trials each setting explains by itself, as a random forest learned it. "
-        "The orange line shows how far eight such forests disagree: where lines overlap, the order is uncertain. This "
-        "holds for the ranges that were searched; a setting that hardly varied cannot matter.",
+        "The rest, up to 100%, depends on how the settings are combined. The orange line shows how far eight such "
+        "forests disagree: where lines overlap, the order is uncertain. This holds for the ranges that were searched; "
+        "a setting that hardly varied cannot matter.",
         "functional analysis of variance, fANOVA (Hutter et al., 2014)",
         "https://proceedings.mlr.press/v32/hutter14.html",
     ),

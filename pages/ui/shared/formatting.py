@@ -28,8 +28,8 @@ MAX_LENGTH = 1000
 WORD_JOINER = "\u2060"
 INVISIBLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 """Control characters, those that reverse the text after them, and halves of characters, which cannot be sent."""
-REPLACED = re.compile(r"(?i)(https?(?=:)|www(?=\.)|@|:(?=[\w+-]+:))")
-"""Where Streamlit finds addresses and emoji in a text, however its punctuation is escaped."""
+REPLACED = re.compile(r"(?i)(https?(?=:)|www(?=\.)|@|:(?=[\w+/-]+:))")
+"""Where Streamlit finds addresses, emoji and icons in a text, however its punctuation is escaped."""
 MARKDOWN = re.compile(r"([\\`*_\[\]<$~&|]|:(?=\S)|^>|^[#+-](?=[#+-]*(?:\s|$))|(?:(?<=^\d)|(?<=^\d\d))[.)](?=\s|$))")
 """Punctuation that means something in one line of Markdown: some only at its start, a colon before a directive."""
 

@@ -13,6 +13,7 @@ from mnist_core.networks.library import list_networks
 from mnist_core.recipes.recipes import RECIPES
 from mnist_core.runs.spec import MAX_SEED
 from mnist_core.sweeps import search_space, slider_ticks
+from mnist_core.sweeps.ineffective import ineffective_settings
 from mnist_core.sweeps.launch import launch_sweep
 from mnist_core.sweeps.plan import MAX_TRIALS, MEASURES, NETWORK_PREFIX, SweepPlan, make_plan
 from mnist_core.sweeps.presets import PRESETS, Preset
@@ -46,6 +47,7 @@ def show_sweep_form() -> None:
         show_search_space()
         show_search_settings()
         show_grid_size()
+        show_ineffective_settings()
     else:
         _show_preset(PRESETS[kind])
     pressed = st.button("Start sweep", type="primary", width="stretch", icon=":material/play_arrow:")
@@ -132,7 +134,7 @@ def _show_range_slider(dimension: Dimension) -> None:
         if low < high:
             st.session_state[state.sweep_values_key(name)] = slider_ticks.range_text(dimension, low, high)
 
-    scale = ", log scale" if name in slider_ticks.LOG_SCALES else ""
+    scale = ", log scale" if slider_ticks.is_log(dimension) else ""
     chosen = st.select_slider(
         f"{formatting.escape_markdown(setting_title(name)).capitalize()}{scale}",
         slider_ticks.slider_ticks(dimension),
@@ -207,6 +209,16 @@ def show_grid_size() -> None:
     tried = min(points, st.session_state[state.SWEEP_TRIALS])
     count = "all of them" if tried == points else f"{tried:,} of them"
     st.caption(f"The grid has {points:,} points. The sweep tries {count}.")
+
+
+def show_ineffective_settings() -> None:
+    """Which settings vary without an effect. Values that cannot be parsed are reported when the sweep is started."""
+    try:
+        plan = plan_from_form()
+    except DigitLabError:
+        return
+    for sentence in ineffective_settings(plan.space, plan.base.settings):
+        st.caption(f":material/warning: {formatting.escape_markdown(sentence)}")
 
 
 def plan_from_form() -> SweepPlan:

@@ -66,5 +66,5 @@ def sweep_title(summary: dict[str, Any]) -> str:
     started, state = formatting.run_time(summary["sweep"]), summary["state"]
     if state in ("queued", "running", "stopping"):
         return f"{summary['title']} · {started} · running"
-    trials = "" if summary["of"] is None else f" · {summary['trials']} of {summary['of']} trials"
+    trials = "" if summary["of"] is None else f" · {summary['trials']} of {formatting.plural(summary['of'], 'trial')}"
     return f"{summary['title']} · {started}{trials} · {state}"

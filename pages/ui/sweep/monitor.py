@@ -14,7 +14,7 @@ from mnist_core.runs.run import Run
 from mnist_core.runs.status import Status
 from mnist_core.sweeps import findings, search_space
 from mnist_core.sweeps.launch import resume_sweep
-from mnist_core.sweeps.objective import best_trial
+from mnist_core.sweeps.objective import best_trial, best_unless_retrained
 from mnist_core.sweeps.plan import MEASURES, SweepPlan, max_trials, plan_title
 from mnist_core.sweeps.store import Sweep
 from mnist_core.wording import plural
@@ -47,10 +47,12 @@ def _show_progress(sweep: Sweep, plan: SweepPlan, live: bool) -> None:
         st.rerun()  # started or ended meanwhile: begin or stop redrawing every second
     _show_heading(sweep, plan, status, live)
     _show_controls(sweep, status, live)
-    if sweep.retrained_best().get("run"):
-        _show_retrained_best(sweep, plan)
-    else:
-        _show_best_trial(trials, plan)
+    retrained = sweep.retrained_best()
+    best = best_unless_retrained(trials, plan, retrained)
+    if best is not None:
+        _show_best_trial(best, plan)
+    if retrained.get("run"):
+        _show_retrained_best(sweep, plan, retrained, earlier=best is not None)
     if not trials:
         starting = "The first trial starts in a few seconds: the worker loads TensorFlow once for all trials."
         st.caption(starting if live else "The sweep ended before its first trial.")
@@ -72,7 +74,7 @@ def _show_trial_curves(trials: list[dict[str, Any]], plan: SweepPlan, live: bool
         figure.show_chart(
             sweep_charts.trial_curves(trials, plan),
             f"{MEASURES[plan.measure].capitalize()} by epoch",
-            f"{MEASURES[plan.measure]} by epoch of {len(trials)} trials, pruned ones in gray",
+            f"{MEASURES[plan.measure]} by epoch of {plural(len(trials), 'trial')}, pruned ones in gray",
             "pruned curves",
             "sweep_curves",
             live=live,
@@ -92,7 +94,7 @@ def _show_heading(sweep: Sweep, plan: SweepPlan, status: Status, live: bool) -> 
         st.caption(formatting.escape_markdown(about))
     if live:
         left = "" if status.seconds_left is None else f" · {format_duration(status.seconds_left)} left"
-        text = f"{status.step} of {status.steps} trials{left} · {status.message}"
+        text = f"{status.step} of {plural(status.steps, 'trial')}{left} · {status.message}"
         st.progress(status.progress, text=formatting.escape_markdown(text))
     elif status.state != "finished" or mode.is_expert():
         MESSAGE_BOXES.get(status.state, st.error)(formatting.escape_markdown(status.message))
@@ -138,11 +140,8 @@ def _show_extension(sweep: Sweep, plan: SweepPlan, status: Status) -> None:
         )
 
 
-def _show_best_trial(trials: list[dict[str, Any]], plan: SweepPlan) -> None:
-    """The best trial so far, and a link to its run. Nothing before a trial has finished."""
-    best = best_trial(trials, plan)
-    if best is None:
-        return
+def _show_best_trial(best: dict[str, Any], plan: SweepPlan) -> None:
+    """The best trial so far, and a link to its run."""
     with st.container(border=True, horizontal=True, vertical_alignment="center", gap="medium"):
         st.metric(f"Best {MEASURES[plan.measure]}", _format_value(best["value"], plan), width="content")
         settings = formatting.escape_markdown(search_space.settings_text(best["settings"]))
@@ -173,7 +172,7 @@ def _show_best_so_far(trials: list[dict[str, Any]], plan: SweepPlan, live: bool)
             figure.show_chart(
                 sweep_charts.best_so_far_curve(points, plan, axis),
                 f"Best so far by {axis_title}",
-                f"Best {MEASURES[plan.measure]} so far by {axis_title}: {value} after {len(points)} trials",
+                f"Best {MEASURES[plan.measure]} so far by {axis_title}: {value} after {plural(len(points), 'trial')}",
                 "best so far",
                 f"sweep_best_{axis}",
                 live=live,
@@ -206,13 +205,13 @@ def _show_trials(trials: list[dict[str, Any]], plan: SweepPlan, live: bool) -> N
         )
 
 
-def _show_retrained_best(sweep: Sweep, plan: SweepPlan) -> None:
-    """The best trial, retrained with several seeds, with the only test accuracy of the sweep."""
-    best = sweep.retrained_best()
+def _show_retrained_best(sweep: Sweep, plan: SweepPlan, best: dict[str, Any], earlier: bool) -> None:
+    """A trial that was retrained, with its test accuracy. `earlier`: an extension has found a better trial since."""
+    title = "Retrained earlier: trial" if earlier else "Best trial:"
     with st.container(border=True):
         name = formatting.escape_markdown(run_title(Run(sweep.root / best["run"])))
         settings = formatting.escape_markdown(search_space.settings_text(best["settings"]))
-        st.markdown(f"##### Best trial: {_trial_number(best)}\n\n**{settings}**. Its best model is **{name}**.")
+        st.markdown(f"##### {title} {_trial_number(best)}\n\n**{settings}**. Its best model is **{name}**.")
         scores = st.container(horizontal=True, gap="medium")
         scores.metric(
             f"{MEASURES[plan.measure].capitalize()}, mean of {plural(len(best['runs']), 'seed')}",

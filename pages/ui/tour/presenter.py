@@ -16,6 +16,7 @@ html { font-size: 24px !important; } /* one and a half times the usual size, and
 [data-testid="stHeader"] { display: none; }
 [data-testid="stMain"] .stMainBlockContainer { padding: 1rem 2rem; max-width: none; }
 [data-testid="stHeading"]:has(h1) { display: none; } /* the step says what is shown */
+.st-key-answer .lab-figure figcaption { white-space: normal; } /* the large type is wider than the picture above it */
 .st-key-tour { padding: .5rem .8rem; }
 .st-key-digit_workbench {
   grid-template-columns: max(280px, min(50%, 560px, 100svh - 14rem)) minmax(0, 1fr) !important;
