@@ -124,7 +124,7 @@ class SweepPlan:
             raise SweepError(f"its schema is {shorten(repr(schema))}; this version of Digit Lab reads {SCHEMA}")
         try:
             values = {name: content[_JSON_KEYS.get(name, name)] for name in cls.__dataclass_fields__}
-            values |= {"base": RunSpec.from_json(content["base"]), "space": parse_space(content["vary"])}
+            values |= {"base": RunSpec.from_json(content["base"]), "space": parse_space(content["vary"], stored=True)}
             plan = cls(**values)
             _check(plan)
         except KeyError as error:

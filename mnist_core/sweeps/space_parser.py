@@ -20,14 +20,21 @@ from mnist_core.sweeps.search_space import MAX_GRID, NOT_SEARCHABLE, Dimension, 
 _RANGE = re.compile(r"(?P<low>[^:,]+?)\.\.(?P<high>[^:,]+?)(?P<log>:log)?(?::(?P<points>[^:]*))?")
 
 
-def parse_space(texts: Sequence[str]) -> tuple[Dimension, ...]:
+def parse_space(texts: Sequence[str], stored: bool = False) -> tuple[Dimension, ...]:
     """Parses every `--vary`, each for another setting.
 
+    Args:
+        texts: for `parse_dimension`.
+        stored: they are those of a stored sweep. Earlier versions varied settings that are NOT_SEARCHABLE today.
+
     Raises:
-        SettingError: as `parse_dimension`; or there is none, or two are for the same setting.
+        SettingError: as `parse_dimension`; or there is none, two are for the same setting, or one cannot be varied.
     """
     space = tuple(parse_dimension(text) for text in texts)
     names = [dimension.name for dimension in space]
+    refused = next((name for name in names if name in NOT_SEARCHABLE), None)
+    if refused and not stored:
+        raise SettingError(f"{refused} cannot be varied: {NOT_SEARCHABLE[refused]}. Choose another setting.")
     duplicates = sorted({name for name in names if names.count(name) > 1})
     if duplicates:
         raise SettingError(f"{', '.join(duplicates)} is varied twice. Give it once, with all its values.")
@@ -55,8 +62,6 @@ def parse_dimension(text: str) -> Dimension:
 
 def _check_name(name: str) -> None:
     rules = setting_rules()
-    if name in NOT_SEARCHABLE:
-        raise SettingError(f"{name} cannot be varied: {NOT_SEARCHABLE[name]}. Choose another setting.")
     if name not in rules:
         similar = difflib.get_close_matches(name, rules, 1)
         hint = f" Did you mean {similar[0]}?" if similar else ""

@@ -68,6 +68,14 @@ def test_a_damaged_plan_is_refused_in_a_sentence(vary: Any) -> None:
         SweepPlan.from_json({**make_plan("fast", [RATES]).to_json(), "vary": vary})
 
 
+def test_a_sweep_of_an_earlier_version_that_varied_the_images_is_still_read() -> None:
+    content = make_plan("lesson08-mlp", ["learning_rate=0.1,0.2"]).to_json()
+    stored = SweepPlan.from_json({**content, "vary": ["uncentered=true,false"]})
+    assert [dimension.name for dimension in stored.space] == ["uncentered"]
+    with pytest.raises(SettingError, match="uncentered cannot be varied"):
+        make_plan("lesson08-mlp", ["uncentered=true,false"])
+
+
 def test_stored_and_printed_plans_keep_their_keys() -> None:
     plan = make_plan("fast", [RATES], storage="postgresql://me:secret@there/db")
     keys = {"vary", "how", "trials", "measure", "prune", "seed", "seeds", "backend", "storage", "title", "created"}

@@ -49,8 +49,6 @@ REFUSED = {
     "learning_rate=0.1..1:1": ["'1'", "from 2"],
     "learning_rate=0.1..1:5000": ["'5000'", "1,000"],
     "learning_rate=0.1..1:log:3:4": ["learning_rate=0.1..1:log:3:4", "LOW..HIGH"],
-    "split=last-sixth,last-fifth": ["split"],
-    "uncentered=true,false": ["uncentered"],
 }
 """Texts that are not a dimension, and what the error has to mention."""
 
@@ -91,3 +89,9 @@ def test_a_space_varies_each_setting_once_and_at_least_one() -> None:
         parse_space(["epochs=1..3", "epochs=4,5"])
     with pytest.raises(SettingError):
         parse_space([])
+
+
+@pytest.mark.parametrize("text", ["split=last-sixth,last-fifth", "uncentered=true,false"])
+def test_a_space_varies_nothing_that_decides_which_images_are_measured(text: str) -> None:
+    with pytest.raises(SettingError, match="cannot be varied: it decides which images"):
+        parse_space(["epochs=1..3", text])
