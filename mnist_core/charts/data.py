@@ -15,8 +15,6 @@ from mnist_core.data.summary import INTENSITY_BINS, DatasetSummary
 from mnist_core.evaluation.mistakes import prediction_label
 
 DIGITS_PER_ROW = 10
-DIGIT_SELECTION = "digit"
-"""Name of the selection that a click on a digit makes."""
 
 GRAY_STEP = 17
 """Between the 16 grays of a compact picture, which is a third smaller than one in 256 grays."""
@@ -37,7 +35,7 @@ def clickable_digits(
         predictions: (N,) 0..9 or NOT_A_DIGIT; a caption shows a prediction that differs from the label.
 
     Returns:
-        An Altair chart. Its selection DIGIT_SELECTION contains the `number` of the clicked digit.
+        An Altair chart. Its selection `clicked` contains the `number` of the clicked digit.
     """
     import altair as alt
 
@@ -64,7 +62,7 @@ def clickable_digits(
         "y": alt.Y("y:Q", axis=None, scale=alt.Scale(domain=[row_count, 0], nice=False)),
         "tooltip": tooltip,
     }
-    clicked = alt.selection_point(name=DIGIT_SELECTION, fields=["number"], on="click", empty=False, toggle=False)
+    clicked = alt.selection_point(name="clicked", fields=["number"], on="click", empty=False, toggle=False)
     side = alt.ExprRef(f"0.92 * min(width / {DIGITS_PER_ROW}, 0.76 * height / {row_count})")
     pictures: Any = alt.Chart().mark_image(width=side, height=side, smooth=False, cursor="pointer")
     captions: Any = alt.Chart().mark_text(fontSize=11, dy=alt.ExprRef(f"0.49 * height / {row_count}"))

@@ -19,7 +19,7 @@ from mnist_core.explain import pca
 from mnist_core.models.activations import ActivationModel, NoActivationsError
 from mnist_core.models.classifier import DEFAULT_MODEL, Classifier, Prediction
 from pages.ui.shared import analysis_caches, caches, model_menu, state
-from tests.pages.support import error_text
+from tests.pages.support import click_chart, error_text
 from tests.support import ROOT
 
 VIEWS = ["browse", "figures", "augmentation", "map", "kept"]
@@ -138,6 +138,15 @@ def test_an_index_enlarges_its_digit(app: AppTest, sample: Mnist) -> None:
     assert f"Training digit 999: a {sample.y_train[999]}" in titles(app)
     pixels = rows(charts(app)[1])
     assert sum(row["value"] for row in pixels) == sample.x_train[999].sum(dtype=int)
+
+
+def test_a_digit_that_was_clicked_can_be_clicked_again_after_another_index(app: AppTest) -> None:
+    opened(app, "browse")
+    for click, typed in ((5, 7), (5, None)):
+        click_chart(app, "wall", "clicked", number=click)
+        assert app.number_input(key=state.BROWSED_INDEX).value == click
+        if typed is not None:
+            app.number_input(key=state.BROWSED_INDEX).set_value(typed).run()
 
 
 def test_digits_are_filtered_by_the_predictions_of_a_model(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from mnist_core.data.browse import DigitFilter
 from mnist_core.data.labels import predicted_labels
 from mnist_core.evaluation.mistakes import prediction_label
 from mnist_core.explain.findings import output_name
-from pages.ui.shared import caches, digit_picker, figure, formatting, model_menu, state
+from pages.ui.shared import caches, chart_clicks, digit_picker, figure, formatting, model_menu, state
 
 SPLITS = {"train": "Training digits", "test": "Test digits"}
 ANY = -1
@@ -139,6 +140,7 @@ def show_digit_page(split: str, indices: NDArray[np.int64], predicted: NDArray[n
     images, labels = split_digits(split)
     on_page = browse.digits_on_page(indices, page)
     first = browse.DIGITS_PER_PAGE * (page - 1) + 1
+    key = chart_clicks.widget_key(CHART_KEY, {"number": st.session_state.get(state.BROWSED_INDEX, 0)})
     figure.show_chart(
         data_charts.clickable_digits(
             images[on_page], on_page, labels[on_page], None if predicted is None else predicted[on_page]
@@ -149,7 +151,8 @@ def show_digit_page(split: str, indices: NDArray[np.int64], predicted: NDArray[n
         "digit grid",
         CHART_KEY,
         rows=lambda: csv_rows(indices, labels, predicted),
-        on_select=select_clicked_digit,
+        on_select=partial(select_clicked_digit, key),
+        widget_key=key,
         finding=findings.misread_digits(labels[on_page], None if predicted is None else predicted[on_page]),
     )
 
@@ -165,11 +168,10 @@ def csv_rows(
     return rows
 
 
-def select_clicked_digit() -> None:
-    """Callback: enlarges the digit that was clicked."""
-    clicked = st.session_state[CHART_KEY].selection.get(data_charts.DIGIT_SELECTION) or []
-    if clicked:
-        st.session_state[state.BROWSED_INDEX] = int(clicked[0]["number"])
+def select_clicked_digit(key: str) -> None:
+    """Callback: enlarges the digit that was clicked. `key`: of the chart."""
+    if row := chart_clicks.clicked_row(key):
+        st.session_state[state.BROWSED_INDEX] = int(row["number"])
 
 
 def show_digit(split: str, choice: str) -> None:
