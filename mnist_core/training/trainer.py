@@ -162,8 +162,9 @@ class Trainer:
             self._checkpoint = checkpoint
         if settings.time_budget:
             self._progress.time_limit = checkpoint.extended_elapsed + settings.time_budget
-        best_before = max(self._accuracies()[: checkpoint.extended_epoch], default=0.0)
-        self._target = settings.target_accuracy if best_before < settings.target_accuracy else 0.0
+        if checkpoint.extended_epoch:
+            best_before = max(self._accuracies()[: checkpoint.extended_epoch], default=0.0)
+            self._target = 0.0 if best_before >= self._target else self._target
 
     def _accuracies(self) -> list[float]:
         """The validation accuracy of each epoch so far."""

@@ -120,42 +120,54 @@ def choose_in_feature_maps(name: str, values: NDArray[np.float32]) -> tuple[int,
     channel = index_within(state.EXPLAINED_CHANNEL, channels)
     thumbnails, enlarged = st.columns([1, 1], gap="large")
     with thumbnails, st.container(width=MAX_CHART_PIXELS):
-        strongest = int(values.max(axis=(0, 1)).argmax())
-        shown = layer_charts.clickable_range(channels, channel)
-        names = "All channels" if len(shown) == channels else f"Channels {shown[0]:,} to {shown[-1]:,}"
-        key = chart_clicks.widget_key("channels", {"channel": channel})
-        figure.show_chart(
-            layer_charts.clickable_channels(values, channel),
-            f"{names} of {layer_outputs.layer_title(name)}: click one",
-            f"{plural(len(shown), 'small picture')} of {rows} by {columns}; channel {strongest} has the largest value, "
-            f"{values.max():.3g}. Channel {channel} is chosen.",
-            "channels",
-            "channels",
-            lambda: [
-                {"channel": number, "largest": float(picture.max()), "mean": float(picture.mean())}
-                for number, picture in enumerate(layer_charts.channel_images(values))
-            ],
-            partial(_choose_clicked, key, {"channel": state.EXPLAINED_CHANNEL}),
-            finding=findings.channels(values),
-            widget_key=key,
-        )
+        _show_thumbnails(name, values, channel)
         show_index_fields({"Channel": (state.EXPLAINED_CHANNEL, channels)})
     with enlarged, st.container(width=MAX_CHART_PIXELS):
-        picture = values[..., channel]
-        key = chart_clicks.widget_key("channel", {"row": row, "column": column})
-        figure.show_chart(
-            layer_charts.clickable_channel(picture, layer_charts.largest_magnitude(values), (row, column)),
-            f"Channel {channel}: click a unit",
-            f"{rows} by {columns} squares, from {picture.min():.3g} to {picture.max():.3g}. The one in row {row}, "
-            f"column {column} is chosen: {picture[row, column]:.4g}.",
-            "channel",
-            "channel",
-            on_select=partial(_choose_clicked, key, {"row": state.EXPLAINED_ROW, "column": state.EXPLAINED_COLUMN}),
-            finding=findings.channel(picture),
-            widget_key=key,
-        )
+        _show_enlarged(values, row, column, channel)
         show_index_fields({"Row": (state.EXPLAINED_ROW, rows), "Column": (state.EXPLAINED_COLUMN, columns)})
     return row, column, channel
+
+
+def _show_thumbnails(name: str, values: NDArray[np.float32], channel: int) -> None:
+    """The channels of a layer to click on; `channel` is the chosen one."""
+    rows, columns, channels = values.shape
+    strongest = int(values.max(axis=(0, 1)).argmax())
+    shown = layer_charts.clickable_range(channels, channel)
+    names = "All channels" if len(shown) == channels else f"Channels {shown[0]:,} to {shown[-1]:,}"
+    key = chart_clicks.widget_key("channels", {"channel": channel})
+    figure.show_chart(
+        layer_charts.clickable_channels(values, channel),
+        f"{names} of {layer_outputs.layer_title(name)}: click one",
+        f"{plural(len(shown), 'small picture')} of {rows} by {columns}; channel {strongest} has the largest value, "
+        f"{values.max():.3g}. Channel {channel} is chosen.",
+        "channels",
+        "channels",
+        lambda: [
+            {"channel": number, "largest": float(picture.max()), "mean": float(picture.mean())}
+            for number, picture in enumerate(layer_charts.channel_images(values))
+        ],
+        partial(_choose_clicked, key, {"channel": state.EXPLAINED_CHANNEL}),
+        finding=findings.channels(values),
+        widget_key=key,
+    )
+
+
+def _show_enlarged(values: NDArray[np.float32], row: int, column: int, channel: int) -> None:
+    """The chosen channel, enlarged, with the chosen unit."""
+    rows, columns, _ = values.shape
+    picture = values[..., channel]
+    key = chart_clicks.widget_key("channel", {"row": row, "column": column})
+    figure.show_chart(
+        layer_charts.clickable_channel(picture, layer_charts.largest_magnitude(values), (row, column)),
+        f"Channel {channel}: click a unit",
+        f"{rows} by {columns} squares, from {picture.min():.3g} to {picture.max():.3g}. The one in row {row}, "
+        f"column {column} is chosen: {picture[row, column]:.4g}.",
+        "channel",
+        "channel",
+        on_select=partial(_choose_clicked, key, {"row": state.EXPLAINED_ROW, "column": state.EXPLAINED_COLUMN}),
+        finding=findings.channel(picture),
+        widget_key=key,
+    )
 
 
 def choose_in_vector(name: str, values: NDArray[np.float32]) -> tuple[int]:

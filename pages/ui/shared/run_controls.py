@@ -135,6 +135,12 @@ def show_resume(run: Run, status: Status) -> None:
     if not can_be_resumed(run) or status.epoch >= MAX_EPOCHS:
         return
     from_checkpoint = has_checkpoint(run.path)
+    label, effect = "Resume", "Continues from its last checkpoint, the end of an epoch."
+    if status.state == "finished":
+        label = "Train longer"
+        effect = "Continues from its last checkpoint, the end of an epoch; the limits of early stopping start over."
+    elif not from_checkpoint:
+        label, effect = "Start over", "It ended before its first checkpoint, so there is nothing to continue from."
     button, input_column = st.columns(2, vertical_alignment="bottom")
     epochs = input_column.number_input(
         "Total epochs",
@@ -144,14 +150,10 @@ def show_resume(run: Run, status: Status) -> None:
         key=f"more-{run.id}",
     )
     pressed = button.button(
-        "Train longer" if status.state == "finished" else "Resume" if from_checkpoint else "Start over",
+        label,
         key="continue",
         width="stretch",
-        help="Continues from its last checkpoint, the end of an epoch; the limits of early stopping start over."
-        if from_checkpoint and status.state == "finished"
-        else "Continues from its last checkpoint, the end of an epoch."
-        if from_checkpoint
-        else "It ended before its first checkpoint, so there is nothing to continue from.",
+        help=effect,
         disabled=visitor.is_locked(run),
     )
     if guard.try_action(lambda: visitor.change_run(run, resume_run, caches.backend(), run, int(epochs)), pressed):
